@@ -1,0 +1,4 @@
+"""What a person touches.
+
+In reading order: query, engine, export, cli, commands.
+"""

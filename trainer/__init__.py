@@ -1,0 +1,4 @@
+"""The model and its inference face.
+
+In reading order: errors, encoding, preprocess, towers, model, checkpoint, convert, embedder.
+"""

@@ -1,0 +1,88 @@
+"""The one tree of errors. Only the doors (command line, server, workers) turn them into messages and exit codes.
+
+    GroundcastError                    the work failed                                  exit code 1
+    ├── UsageError                     the request itself is wrong                      exit code 2
+    │   ├── SettingsError              an unknown or invalid setting
+    │   └── AreaError                  an area, place or date that cannot be understood
+    ├── SourceError                    imagery or photos that cannot be opened
+    ├── ItemError                      one tile, photo or file failed; carries a reason code for the ledger
+    ├── CheckpointError                a checkpoint that is broken or of another format
+    │   ├── UnsafeCheckpointError      a pickle that would run code
+    │   └── WeightsUnavailableError    weights that must be downloaded first
+    ├── CatalogError                   the catalog cannot be read, or a name in it is missing or taken
+    ├── ModelMismatchError             a collection, index or query of another model
+    ├── ArchiveError                   a Parquet part that is broken, or cannot be written
+    └── VectorIndexError               the vector index cannot be opened, or refuses the request
+        └── IndexLockedError           another process holds the embedded index
+
+A message names the value, the place, and what to do.
+"""
+
+
+class GroundcastError(Exception):
+    """Base of every error that a user of groundcast may see."""
+
+    exit_code = 1
+
+
+class UsageError(GroundcastError):
+    """The request itself is wrong: an option, a name, a value."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or invalid."""
+
+
+class AreaError(UsageError):
+    """An area, a place or a date cannot be understood."""
+
+
+class SourceError(GroundcastError):
+    """Imagery or photos cannot be opened."""
+
+
+class ItemError(GroundcastError):
+    """One tile, photo or file failed, and the work goes on without it.
+
+    Args:
+        reason: A short, stable code for the ledger, such as ``truncated`` or ``no_crs``.
+        message: What happened, where, and what to do.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CheckpointError(GroundcastError):
+    """A checkpoint is broken, incomplete or of another format."""
+
+
+class UnsafeCheckpointError(CheckpointError):
+    """A checkpoint is a pickle that would run code; it is refused."""
+
+
+class WeightsUnavailableError(CheckpointError):
+    """Weights have to be downloaded first, and the hub cannot be reached."""
+
+
+class CatalogError(GroundcastError):
+    """The catalog cannot be read, or a name in it is missing or taken."""
+
+
+class ModelMismatchError(GroundcastError):
+    """A collection, an index or a query belongs to another model."""
+
+
+class ArchiveError(GroundcastError):
+    """A Parquet part is broken or cannot be written."""
+
+
+class VectorIndexError(GroundcastError):
+    """The vector index cannot be opened or refuses the request."""
+
+
+class IndexLockedError(VectorIndexError):
+    """Another process holds the embedded index."""

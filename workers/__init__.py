@@ -1,0 +1,1 @@
+"""Celery workers: the ingest pipeline, elsewhere. Empty until the queue is built."""
