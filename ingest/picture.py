@@ -1,0 +1,146 @@
+"""A picture file as an upright RGB array, or the reason why there is none.
+
+It knows files and pixels, not places or times: those are in `ingest.exif`. Colour profiles are not applied, as CLIP's
+own preprocessing applies none. Of an animation or a burst the first frame counts.
+"""
+
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from trainer.errors import ItemError
+
+RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_DAMAGE = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, struct.error, zlib.error)
+"""What Pillow's decoders raise on broken files; wide, because each format has its own way to fail."""
+
+_WARNINGS = threading.Lock()
+"""The interpreter's warning filters belong to all threads: only one of ours changes them at a time."""
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Open a picture without decoding its pixels; the caller closes it.
+
+    Raises:
+        ItemError: missing, unreadable, empty, unsupported, too_large, not_an_image or corrupt.
+    """
+    limit = Image.MAX_IMAGE_PIXELS or 0
+    try:
+        head = _read_head(path)
+        _refuse_by_head(path, head)
+        with quiet_pillow():
+            image = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise ItemError("too_large", f"'{path}' is larger than {limit / 1e6:.0f} MP: scale it down") from error
+    except FileNotFoundError as error:
+        raise ItemError("missing", f"'{path}' does not exist") from error
+    except UnidentifiedImageError as error:
+        raise ItemError("not_an_image", f"'{path}' is no picture in a known format, it starts {head!r}") from error
+    except _DAMAGE as error:
+        raise ItemError(_reason(error), f"'{path}' cannot be opened: {error}") from error
+    if limit and image.width * image.height > limit:
+        size = f"{image.width}×{image.height} px"
+        image.close()
+        raise ItemError("too_large", f"'{path}' has {size}, more than {limit / 1e6:.0f} MP: scale it down")
+    return image
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode a picture, upright as its EXIF orientation says, uint8 [h, w, 3] RGB. Thread-safe.
+
+    Raises:
+        ItemError: as `open_picture`, or truncated.
+    """
+    with open_picture(path) as image:
+        try:
+            image.load()
+            turn = _UPRIGHT.get(orientation(image))
+            rgb = to_rgb(image)
+        except MemoryError as error:
+            raise ItemError("too_large", f"'{path}' does not fit in memory: scale it down") from error
+        except _DAMAGE as error:
+            hint = "copy it again from where it came"
+            raise ItemError(_reason(error), f"'{path}' cannot be decoded: {error}; {hint}") from error
+    return np.array(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
+
+
+def orientation(image: Image.Image) -> int:
+    """Read the EXIF orientation, 1..8; 1 (upright) where it is missing or broken."""
+    try:
+        with quiet_pillow():
+            value = image.getexif().get(_ORIENTATION_TAG)
+    except _DAMAGE:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turn any mode into RGB: 16 bits lose the lower 8, what is transparent becomes white.
+
+    Raises:
+        ItemError: unsupported, for a mode without a meaning as colours, such as floating point.
+    """
+    if image.mode in ("RGB", "L", "1", "CMYK", "YCbCr", "HSV") and "transparency" not in image.info:
+        return image.convert("RGB")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64)
+        return Image.fromarray(np.clip(wide >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("P", "PA", "LA", "RGBA", "RGBa", "RGB", "L", "1"):
+        clear = image.convert("RGBA")
+        white = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(white, clear).convert("RGB")
+    raise ItemError("unsupported", f"pixels of mode {image.mode!r} have no known colours: save it as 8-bit RGB")
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings on large or damaged headers: what matters of them becomes an `ItemError` or a note."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _read_head(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ItemError("unreadable", f"'{path}' is not a file")
+    with path.open("rb") as file:
+        return file.read(16)
+
+
+def _refuse_by_head(path: Path, head: bytes) -> None:
+    if not head:
+        raise ItemError("empty", f"'{path}' is empty (0 bytes)")
+    if path.suffix.lower() in HEIC_SUFFIXES or (head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS):
+        raise ItemError("unsupported", f"'{path}' is HEIC, which is not supported: convert it to JPEG")
+    if path.suffix.lower() in RAW_SUFFIXES:
+        raise ItemError("unsupported", f"'{path}' is a camera raw file, which is not supported: export it as JPEG")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return "unreadable"
+    told = str(error).lower()
+    signs = ("truncated", "unexpected end", "not enough", "broken data stream", "but only got")
+    return "truncated" if isinstance(error, EOFError) or any(sign in told for sign in signs) else "corrupt"

@@ -1,0 +1,261 @@
+"""Areas and dates as a person gives them: on the command line and in files."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import shapely
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
+
+from ingest.area import parse_bbox, parse_date, parse_dates, parse_near, read_area_file
+from trainer.errors import AreaError
+
+SQUARE = [[10, 40], [11, 40], [11, 41], [10, 41], [10, 40]]
+KML = (
+    '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+    "<Folder><name>a</name><Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+    "10,40,5 11,40,5 11,41,5 10,41,5 10,40,5</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+    "</Folder>"
+    "<Folder><name>b</name><Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+    "20,40 21,40 21,41 20,41 20,40</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Folder>"
+    "</Document></kml>"
+)
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def polygon(*rings: list[list[float]]) -> dict[str, object]:
+    return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def test_a_box_covers_what_its_numbers_say() -> None:
+    assert parse_bbox("85.51, 27.62,85.53,27.64").bounds == pytest.approx((85.51, 27.62, 85.53, 27.64))
+
+
+def test_a_box_with_west_greater_than_east_crosses_the_antimeridian() -> None:
+    area = parse_bbox("177,-19,-178,-16")
+    assert isinstance(area, MultiPolygon)
+    assert area.intersects(Point(179.9, -17))
+    assert area.intersects(Point(-179.9, -17))
+    assert not area.intersects(Point(0, -17))
+    assert area.area == pytest.approx(5 * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1,2,3", "W,S,E,N"),
+        ("1,2,3,4,5", "W,S,E,N"),
+        ("a,b,c,d", "W,S,E,N"),
+        ("", "W,S,E,N"),
+        ("nan,0,1,1", "W,S,E,N"),
+        ("0,0,inf,1", "W,S,E,N"),
+        ("27,120,28,121", "longitude first"),
+        ("10,41,11,40", "not below"),
+        ("10,40,11,40", "not below"),
+        ("190,40,200,41", "190"),
+        ("10,40,10,41", "10"),
+    ],
+)
+def test_a_box_that_cannot_be_is_refused_with_its_value(text: str, says: str) -> None:
+    with pytest.raises(AreaError, match=says):
+        parse_bbox(text)
+
+
+def test_a_circle_reaches_as_far_as_it_says_everywhere() -> None:
+    area = parse_near("60,10,5")
+    west, south, east, north = area.bounds
+    assert (north - south) / 2 * 111.4 == pytest.approx(5, rel=0.01)
+    assert (east - west) / 2 * 111.4 / 2 == pytest.approx(5, rel=0.01)  # cos 60° = 1/2
+
+
+def test_a_circle_on_the_antimeridian_has_two_halves() -> None:
+    area = parse_near("-17,180,50")
+    assert area.intersects(Point(179.9, -17))
+    assert area.intersects(Point(-179.9, -17))
+    assert -180 <= area.bounds[0] <= area.bounds[2] <= 180
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1,2", "LAT,LON,KM"),
+        ("120,30,5", "latitude first"),
+        ("30,190,5", "±180"),
+        ("30,10,0", "0 km"),
+        ("30,10,-1", "-1 km"),
+        ("30,10,nan", "LAT,LON,KM"),
+        ("30,10,50000", "50000 km"),
+    ],
+)
+def test_a_circle_that_cannot_be_is_refused_with_its_value(text: str, says: str) -> None:
+    with pytest.raises(AreaError, match=says):
+        parse_near(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        polygon(SQUARE),
+        {"type": "Feature", "properties": {"name": "x"}, "geometry": polygon(SQUARE)},
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "properties": {}, "geometry": polygon(SQUARE)},
+                {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [0, 0]}},
+                {"type": "Feature", "properties": {}, "geometry": None},
+            ],
+        },
+        {"type": "GeometryCollection", "geometries": [polygon(SQUARE), {"type": "Point", "coordinates": [0, 0]}]},
+        polygon(SQUARE[:-1]),  # left open
+    ],
+    ids=["geometry", "feature", "collection with a point", "geometry collection", "open ring"],
+)
+def test_geojson_is_read_in_every_form(tmp_path: Path, content: object) -> None:
+    area = read_area_file(write(tmp_path / "area.geojson", content))
+    assert area.equals(box(10, 40, 11, 41))
+
+
+def test_every_folder_of_a_kml_counts(tmp_path: Path) -> None:
+    area = read_area_file(write(tmp_path / "area.kml", KML))
+    assert area.equals(shapely.union_all([box(10, 40, 11, 41), box(20, 40, 21, 41)]))
+    assert not area.has_z
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32632", "EPSG:3857", "EPSG:4258"])
+def test_a_file_in_any_reference_system_is_brought_to_degrees(tmp_path: Path, suffix: str, crs: str) -> None:
+    path = tmp_path / f"area{suffix}"
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_crs(crs).to_file(path)
+    area = read_area_file(path)
+    assert area.symmetric_difference(box(10, 40, 11, 41)).area < 0.01
+
+
+def test_a_projected_area_across_the_antimeridian_is_split_there(tmp_path: Path) -> None:
+    path = tmp_path / "fiji.gpkg"
+    fiji = box(2_000_000, 3_900_000, 2_300_000, 4_100_000)  # Fiji 1986 map grid, metres; 180° is within
+    gpd.GeoDataFrame(geometry=[fiji], crs="EPSG:3460").to_file(path)
+    area = read_area_file(path)
+    assert area.intersects(Point(179.9, -17))
+    assert area.intersects(Point(-179.9, -17))
+    assert area.area < 6
+
+
+def test_a_projected_area_round_a_pole_holds_the_pole(tmp_path: Path) -> None:
+    path = tmp_path / "arctic.gpkg"
+    ring = Point(0, 0).buffer(2_000_000, 32).difference(Point(0, 0).buffer(500_000, 32))
+    gpd.GeoDataFrame(geometry=[ring], crs="EPSG:3995").to_file(path)
+    area = read_area_file(path)
+    for lon in range(-175, 180, 10):
+        assert area.intersects(Point(lon, 80)), lon
+        assert not area.intersects(Point(lon, 89)), lon
+        assert not area.intersects(Point(lon, 60)), lon
+
+
+def test_longitudes_beyond_180_go_on_at_the_other_side(tmp_path: Path) -> None:
+    ring = [[170, 0], [190, 0], [190, 5], [170, 5], [170, 0]]
+    area = read_area_file(write(tmp_path / "a.geojson", polygon(ring)))
+    assert area.equals(shapely.union_all([box(170, 0, 180, 5), box(-180, 0, -170, 5)]))
+
+
+def test_a_self_crossing_outline_is_mended_and_holes_stay(tmp_path: Path) -> None:
+    bow = read_area_file(write(tmp_path / "bow.geojson", polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]])))
+    assert bow.is_valid
+    assert bow.area == pytest.approx(2)
+    hole = [[10.4, 40.4], [10.6, 40.4], [10.6, 40.6], [10.4, 40.6], [10.4, 40.4]]
+    ring = read_area_file(write(tmp_path / "hole.geojson", polygon(SQUARE, hole)))
+    assert not ring.intersects(Point(10.5, 40.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("cut.geojson", '{"type":"Polygon","coordinates":[[[0,0],[1,0', "cannot be read"),
+        ("text.geojson", "hello", "cannot be read"),
+        ("other.json", {"hello": 1}, "cannot be read"),
+        ("word.geojson", '{"type":"Polygon","coordinates":[[["a",0],[1,0],[1,1],["a",0]]]}', "cannot be read"),
+        ("empty.geojson", "", "0 bytes"),
+        ("none.geojson", {"type": "FeatureCollection", "features": []}, "holds nothing"),
+        ("point.geojson", {"type": "Point", "coordinates": [85, 27]}, "--near"),
+        ("nan.geojson", '{"type":"Polygon","coordinates":[[[0,0],[NaN,0],[1,1],[0,0]]]}', "NaN"),
+        ("swapped.geojson", polygon([[40, 110], [40, 111], [41, 111], [40, 110]]), "swapped"),
+        ("round.geojson", polygon([[-500, 0], [500, 0], [0, 10], [-500, 0]]), "more than once"),
+        ("flat.geojson", polygon([[0, 0], [1, 0], [2, 0], [0, 0]]), "polygon"),
+        ("cut.kml", KML[:200], "cannot be read"),
+        ("text.kml", "hello", "cannot be read"),
+        ("text.gpkg", "hello", "cannot be read"),
+        ("area.txt", "hello", ".geojson"),
+    ],
+)
+def test_a_file_that_is_no_area_is_refused_with_its_name(tmp_path: Path, name: str, content: object, says: str) -> None:
+    path = write(tmp_path / name, content)
+    with pytest.raises(AreaError, match=says) as caught:
+        read_area_file(path)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone.geojson", tmp_path):
+        with pytest.raises(AreaError, match="does not exist"):
+            read_area_file(path)
+
+
+def test_a_shapefile_without_prj_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "area.shp"
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_file(path)
+    path.with_suffix(".prj").unlink()
+    with pytest.raises(AreaError, match=r"\.prj"):
+        read_area_file(path)
+
+
+def test_lines_alone_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lines.gpkg"
+    gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])], crs="EPSG:4326").to_file(path)
+    with pytest.raises(AreaError, match="only 1 points or lines"):
+        read_area_file(path)
+
+
+def test_a_real_area_file_of_buildings_is_read(real_data: Path) -> None:
+    area = read_area_file(real_data / "overhead/banepa_buildings.geojson")
+    assert area.is_valid
+    assert box(85.5, 27.6, 85.55, 27.65).contains(area)
+    assert len(shapely.get_parts(area)) > 500
+
+
+def test_a_date_alone_is_its_whole_day() -> None:
+    assert parse_date("2020-08-31") == datetime(2020, 8, 31, tzinfo=UTC)
+    assert parse_date("2020-08-31", end=True) == datetime(2020, 8, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_a_moment_is_taken_as_utc_unless_it_names_a_zone() -> None:
+    assert parse_date("2020-08-31T10:30") == datetime(2020, 8, 31, 10, 30, tzinfo=UTC)
+    assert parse_date("2020-08-31T10:30:00+02:00", end=True) == datetime(2020, 8, 31, 8, 30, tzinfo=UTC)
+    assert parse_date("2020-08-31T10:30Z").tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["2021-02-30", "2021-13-01", "yesterday", "", "31.08.2020", "0001-01-01T00:00+10:00"])
+def test_a_date_that_is_not_in_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(AreaError, match="is no date"):
+        parse_date(text)
+
+
+def test_a_range_of_one_day_holds_that_day_and_a_backward_one_is_refused() -> None:
+    start, stop = parse_dates("2020-08-31", "2020-08-31")
+    assert start is not None
+    assert stop is not None
+    assert start <= datetime(2020, 8, 31, 12, tzinfo=UTC) <= stop
+    assert parse_dates(None, None) == (None, None)
+    with pytest.raises(AreaError, match="backwards"):
+        parse_dates("2020-09-01", "2020-08-31")
+
+
+def test_the_whole_world_is_an_area(tmp_path: Path) -> None:
+    area = read_area_file(write(tmp_path / "w.geojson", shapely.geometry.mapping(box(-180, -90, 180, 90))))
+    assert area.area == pytest.approx(360 * 180)
+    assert isinstance(area, Polygon)
