@@ -1,4 +1,4 @@
 """What a person touches.
 
-In reading order: query, engine, export, cli, commands.
+In reading order: query, engine, export, door, cli, commands.
 """

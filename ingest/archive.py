@@ -1,0 +1,273 @@
+"""The archive: one folder of immutable GeoParquet parts per collection. It is the truth; ledger and index follow it.
+
+Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
+
+    tiles    tile_id · lat · lon · size_m · bbox{xmin,ymin,xmax,ymax} · geometry (WKB footprint, split at ±180°) ·
+             acquired_at (UTC or null) · gsd_m · valid_fraction · origin · norm · vector (float16[d], unnormalised)
+    gallery  photo_id · lat · lon · geometry (WKB point or null) · taken_local (wall clock or null) · taken_utc (or null) ·
+             path · url · owner · licence · heading_deg · norm · vector
+
+File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
+it a part tells the ledger everything about its chunk. A part is written to a temporary name, synced, and renamed.
+
+It does not know how vectors are made or searched.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from ingest.geo import Footprint
+from ingest.index import Points
+from trainer.errors import ArchiveError
+
+FORMAT = 1
+SUFFIX = ".parquet"
+TEMPORARY = ".tmp"
+BROKEN = ".broken"
+
+Kind = Literal["tiles", "gallery"]
+ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
+
+_UTC = pa.timestamp("us", "UTC")
+_BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+_COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
+    "tiles": [
+        ("tile_id", pa.string()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("size_m", pa.float64()),
+        ("bbox", _BBOX),
+        ("geometry", pa.binary()),
+        ("acquired_at", _UTC),
+        ("gsd_m", pa.float32()),
+        ("valid_fraction", pa.float32()),
+        ("origin", pa.string()),
+    ],
+    "gallery": [
+        ("photo_id", pa.string()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("geometry", pa.binary()),
+        ("taken_local", pa.timestamp("us")),
+        ("taken_utc", _UTC),
+        ("path", pa.string()),
+        ("url", pa.string()),
+        ("owner", pa.string()),
+        ("licence", pa.string()),
+        ("heading_deg", pa.float32()),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part as read back.
+
+    Attributes:
+        key: Key of its chunk.
+        table: Every column but ``geometry``.
+        meta: The ``groundcast`` metadata.
+    """
+
+    key: str
+    table: pa.Table
+    meta: dict[str, Any]
+
+    def vectors(self) -> npt.NDArray[np.float16]:
+        """Unnormalised vectors, float16 [n, d]."""
+        return vector_array(self.table["vector"])
+
+
+class Archive:
+    """The parts of one collection.
+
+    Args:
+        folder: Made when the first part is written.
+        kind: ``tiles`` or ``gallery``; it fixes the columns.
+    """
+
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.id_column = ID_COLUMN[kind]
+
+    def path(self, key: str) -> Path:
+        """File of a chunk's part, whether or not it exists."""
+        return self.folder / f"{key}{SUFFIX}"
+
+    def parts(self) -> list[Path]:
+        """Files of all complete parts, by name."""
+        return sorted(self.folder.glob(f"*{SUFFIX}"))
+
+    def write(
+        self,
+        key: str,
+        records: Sequence[dict[str, Any]],
+        vectors: npt.NDArray[np.float32],
+        meta: dict[str, Any],
+    ) -> Path:
+        """Writes a part, whole or not at all; writing it again replaces it by the same.
+
+        Args:
+            key: Key of the chunk.
+            records: One mapping of column to value an item, without bbox, geometry, norm and vector.
+            vectors: [n, d], unnormalised.
+            meta: JSON values for the file metadata.
+
+        Raises:
+            ArchiveError: The disk is full or the folder cannot be written; nothing is left behind.
+        """
+        table = _table(self.kind, records, vectors).replace_schema_metadata(
+            {
+                "geo": json.dumps(_geo_metadata(self.kind)),
+                "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
+            }
+        )
+        target = self.path(key)
+        temporary = target.with_name(f"{target.name}.{os.getpid()}{TEMPORARY}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, temporary, compression="zstd", write_statistics=True)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise ArchiveError(
+                f"{target}: the part cannot be written ({error}); free disk space and run the same command again"
+            ) from error
+        return target
+
+    def read(self, key: str) -> Part:
+        """Reads one part.
+
+        Raises:
+            ArchiveError: The file is missing, cut short or not a part.
+        """
+        path = self.path(key)
+        try:
+            with pq.ParquetFile(path) as file:
+                columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
+                table = file.read(columns=columns)
+                meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            raise ArchiveError(
+                f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`"
+            ) from error
+        return Part(key, table, meta)
+
+    def ids(self) -> Iterator[str]:
+        """Item ids of all parts, part by part.
+
+        Raises:
+            ArchiveError: A part is broken.
+        """
+        for path in self.parts():
+            yield from self.column(path, self.id_column).to_pylist()
+
+    def column(self, path: Path, name: str) -> pa.ChunkedArray:
+        """One column of one part.
+
+        Raises:
+            ArchiveError: The part is broken.
+        """
+        try:
+            return pq.read_table(path, columns=[name])[name]
+        except (OSError, pa.ArrowException, KeyError) as error:
+            raise ArchiveError(
+                f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`"
+            ) from error
+
+    def find(self, item_id: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]] | None:
+        """One item's record and unnormalised vector [d], or None."""
+        for path in self.parts():
+            if item_id in set(self.column(path, self.id_column).to_pylist()):
+                part = self.read(path.stem)
+                row = part.table[self.id_column].to_pylist().index(item_id)
+                record = part.table.drop_columns(["vector"]).slice(row, 1).to_pylist()[0]
+                return record, part.vectors()[row].astype(np.float32)
+        return None
+
+    def sweep(self) -> int:
+        """Removes temporary files that a killed process left; returns how many."""
+        left = list(self.folder.glob(f"*{TEMPORARY}"))
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    def set_aside(self, path: Path) -> Path:
+        """Renames a broken part so that it no longer counts."""
+        aside = path.with_name(path.name + BROKEN)
+        path.replace(aside)
+        return aside
+
+
+def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
+    """A fixed-size-list column as float16 [n, d]."""
+    array = column.combine_chunks()
+    dim: int = array.type.list_size
+    flat: npt.NDArray[np.float16] = array.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, dim)
+
+
+def points(part: Part, kind: Kind) -> Points:
+    """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
+    table = part.table.drop_columns(["vector"])
+    payloads = [_payload(record, kind) for record in table.to_pylist()]
+    return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=part.vectors(), payloads=payloads)
+
+
+def _payload(record: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    lat, lon = record.pop("lat"), record.pop("lon")
+    payload = {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in record.items()
+        if value is not None
+    }
+    if lat is not None and lon is not None:
+        payload["location"] = {"lon": lon, "lat": lat}
+    if kind == "tiles":
+        payload["bbox"] = list(Footprint(lat=lat, lon=lon, size_m=record["size_m"]).bbox)
+    return payload
+
+
+def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
+    derived = {"bbox", "geometry"}
+    arrays: dict[str, pa.Array] = {}
+    if kind == "tiles":
+        shapes = [Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records]
+        bounds = [dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)) for shape in shapes]
+        arrays["bbox"] = pa.array(bounds, _BBOX)
+        arrays["geometry"] = pa.array([shapely.to_wkb(shape) for shape in shapes], pa.binary())
+    else:
+        located = [None if r["lat"] is None else shapely.to_wkb(shapely.Point(r["lon"], r["lat"])) for r in records]
+        arrays["geometry"] = pa.array(located, pa.binary())
+    for name, type_ in _COLUMNS[kind]:
+        if name not in derived:
+            arrays[name] = pa.array([record[name] for record in records], type_)
+    columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
+    columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
+    )
+    return pa.table(columns)
+
+
+def _geo_metadata(kind: Kind) -> dict[str, Any]:
+    """The ``geo`` key of GeoParquet 1.1; without a CRS it means WGS84, longitude first."""
+    geometry: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
+    if kind == "tiles":
+        covering = {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}
+        geometry |= {"geometry_types": ["Polygon", "MultiPolygon"], "covering": {"bbox": covering}}
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}

@@ -1,0 +1,492 @@
+"""The catalog and ledger: models, collections, jobs, chunks, failures. The only module that knows SQLAlchemy.
+
+SQLite in WAL mode in the home folder. The tables are made and changed by Alembic alone (`ingest/migrations`). Names,
+not objects, cross this module's border: callers get frozen rows and never hold a session.
+
+It does not know what an item is (a tile, a chip, a photo), only its id.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+from trainer.errors import CatalogError
+
+HEAD = "0001"  # the newest migration; a test holds it equal to Alembic's own head
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+JobState = Literal["running", "done", "cancelled"]
+ChunkState = Literal["pending", "archived", "done"]
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+    type_annotation_map = {dict[str, Any]: sa.JSON, list[str]: sa.JSON, dict[str, int]: sa.JSON}  # noqa: RUF012
+
+
+class ModelRow(Base):
+    """A model that was added, and the name it goes by."""
+
+    __tablename__ = "models"
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.String(64), index=True)
+    added_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class CollectionRow(Base):
+    """A named set of tiles or photos, embedded by one model."""
+
+    __tablename__ = "collections"
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    model_id: Mapped[str] = mapped_column(sa.String(64))
+    dim: Mapped[int]
+    spec: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class JobRow(Base):
+    """One request to bring a source into a collection."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    collection: Mapped[str] = mapped_column(sa.ForeignKey("collections.name"), index=True)
+    source: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(sa.String(16))
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class ChunkRow(Base):
+    """A part's worth of items of a job."""
+
+    __tablename__ = "chunks"
+    key: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), index=True)
+    item_ids: Mapped[list[str]]
+    items: Mapped[int]
+    state: Mapped[str] = mapped_column(sa.String(16), index=True)
+    done: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[dict[str, int]]
+
+
+class FailureRow(Base):
+    """An item or file that failed, and why."""
+
+    __tablename__ = "failures"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), index=True)
+    subject: Mapped[str]
+    chunk: Mapped[str | None] = mapped_column(sa.String(40))
+    reason: Mapped[str] = mapped_column(sa.String(40))
+    message: Mapped[str]
+    __table_args__ = (sa.UniqueConstraint("job", "subject"),)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model by name; its folder is ``models/<name>`` in the home folder."""
+
+    name: str
+    model_id: str
+    added_at: datetime
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection's standing facts; `spec` holds grid, source options and attribution as JSON values."""
+
+    name: str
+    kind: Literal["tiles", "gallery"]
+    model_id: str
+    dim: int
+    spec: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part's worth of items: the part is called ``<key>.parquet``."""
+
+    key: str
+    job: str
+    item_ids: list[str]
+    state: ChunkState
+    done: int
+    skipped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item (tile, chip, photo id) or a file that failed; `chunk` is None for a file."""
+
+    subject: str
+    reason: str
+    message: str
+    chunk: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job with its sums over chunks and failures."""
+
+    id: str
+    collection: str
+    source: str
+    spec: dict[str, Any]
+    state: JobState
+    created_at: datetime
+    updated_at: datetime
+    chunks: int
+    chunks_done: int
+    items: int
+    done: int
+    skipped: dict[str, int]
+    failed: dict[str, int]
+
+
+class Catalog:
+    """The open catalog of one home folder.
+
+    Args:
+        path: SQLite file; made, with its folder, when missing.
+
+    Raises:
+        CatalogError: The file is not a catalog, is newer than this program, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        sa.event.listen(self._engine, "connect", _set_pragmas)
+        self._sessions = sessionmaker(self._engine)
+        with self._translated(), FileLock(path.with_suffix(".migrate.lock")):  # two first starts at once
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self._engine.connect() as connection:
+            known = "alembic_version" in sa.inspect(connection).get_table_names()
+            version = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            raise CatalogError(f"{self.path}: written by a newer groundcast (schema {version}, this one knows {HEAD})")
+        upgrade(self._engine)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise CatalogError(f"{self.path}: {error.orig}; is the disk full or the file read-only?") from error
+        except DBAPIError as error:
+            raise CatalogError(f"{self.path}: {error.orig}; not a groundcast catalog?") from error
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._translated(), self._sessions.begin() as session:
+            yield session
+
+    # -- models ------------------------------------------------------------------------------------------------------
+
+    def add_model(self, name: str, model_id: str) -> None:
+        """Records a model; the same name with the same weights is no change.
+
+        Raises:
+            CatalogError: The name is taken by other weights.
+        """
+        with self._session() as session:
+            row = session.get(ModelRow, name)
+            if row is None:
+                session.add(ModelRow(name=name, model_id=model_id, added_at=datetime.now(UTC)))
+            elif row.model_id != model_id:
+                raise CatalogError(
+                    f"model {name!r} exists with id {row.model_id}, this one is {model_id}: take another name"
+                )
+
+    def models(self) -> list[Model]:
+        """Every model, oldest first."""
+        with self._session() as session:
+            rows = session.scalars(sa.select(ModelRow).order_by(ModelRow.added_at))
+            return [Model(row.name, row.model_id, _utc(row.added_at)) for row in rows]
+
+    def model(self, name: str | None = None, *, model_id: str | None = None) -> Model:
+        """A model by name, by id, or the only one there is.
+
+        Raises:
+            CatalogError: None or several fit; the message lists what there is.
+        """
+        models = self.models()
+        fitting = [m for m in models if name in (None, m.name) and model_id in (None, m.model_id)]
+        if len(fitting) == 1 or (fitting and model_id is not None):
+            return fitting[0]
+        have = ", ".join(m.name for m in models) or "none"
+        if not models:
+            raise CatalogError("no model yet: add one with `groundcast model add NAME --open-clip ARCH …`")
+        if model_id is not None:
+            raise CatalogError(
+                f"no model with id {model_id} here (have: {have}): add it again with `groundcast model add`"
+            )
+        if name is None:
+            raise CatalogError(f"several models here ({have}): choose one with --model")
+        raise CatalogError(f"no model {name!r} here (have: {have})")
+
+    # -- collections -------------------------------------------------------------------------------------------------
+
+    def add_collection(self, collection: Collection) -> None:
+        """Records a collection that does not exist yet."""
+        with self._session() as session:
+            session.add(CollectionRow(**vars(collection)))
+
+    def collections(self) -> list[Collection]:
+        """Every collection, by name."""
+        with self._session() as session:
+            return [_collection(row) for row in session.scalars(sa.select(CollectionRow).order_by(CollectionRow.name))]
+
+    def find_collection(self, name: str) -> Collection | None:
+        """The collection of that name, or None."""
+        with self._session() as session:
+            row = session.get(CollectionRow, name)
+            return _collection(row) if row else None
+
+    def collection(self, name: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            CatalogError: There is none; the message lists what there is.
+        """
+        found = self.find_collection(name)
+        if found is None:
+            have = ", ".join(c.name for c in self.collections()) or "none yet"
+            raise CatalogError(f"no collection {name!r} here (have: {have}): make it with `groundcast ingest`")
+        return found
+
+    # -- jobs and chunks ---------------------------------------------------------------------------------------------
+
+    def add_job(
+        self,
+        job_id: str,
+        *,
+        collection: str,
+        source: str,
+        spec: dict[str, Any],
+        chunks: Iterable[tuple[str, list[str]]],
+        failures: Sequence[Failure],
+    ) -> None:
+        """Records a job with all its chunks, or nothing at all.
+
+        Args:
+            job_id: 16 hexadecimal digits that say what is asked for; the same request has the same id.
+            collection: Name of the collection, which exists.
+            source: URI of the source.
+            spec: What was asked, for people.
+            chunks: Pairs of chunk key and item ids, in order.
+            failures: Files that could not be opened.
+        """
+        now = datetime.now(UTC)
+        with self._session() as session:
+            session.add(
+                JobRow(
+                    id=job_id,
+                    collection=collection,
+                    source=source,
+                    spec=spec,
+                    state="running",
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            session.flush()
+            for key, item_ids in chunks:
+                session.execute(_insert_chunk(job_id, key, item_ids))
+            session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
+
+    def jobs(self, collection: str | None = None) -> list[Job]:
+        """Jobs with their sums, oldest first."""
+        with self._session() as session:
+            query = sa.select(JobRow).order_by(JobRow.created_at)
+            if collection is not None:
+                query = query.where(JobRow.collection == collection)
+            return [_job(session, row) for row in session.scalars(query)]
+
+    def find_job(self, job_id: str) -> Job | None:
+        """The job with that id, or None."""
+        with self._session() as session:
+            row = session.get(JobRow, job_id)
+            return _job(session, row) if row else None
+
+    def job(self, job_id: str) -> Job:
+        """The job whose id begins so.
+
+        Raises:
+            CatalogError: No job or several begin so.
+        """
+        found = [job for job in self.jobs() if job.id.startswith(job_id)]
+        if len(found) != 1:
+            what = "several jobs begin" if found else "no job begins"
+            raise CatalogError(f"{what} with {job_id!r}: see `groundcast jobs list`")
+        return found[0]
+
+    def job_state(self, job_id: str) -> str | None:
+        """The state of a job alone, cheaply."""
+        with self._session() as session:
+            return session.scalar(sa.select(JobRow.state).where(JobRow.id == job_id))
+
+    def set_job_state(self, job_id: str, state: JobState) -> None:
+        """Says that a job runs, is done or is cancelled."""
+        with self._session() as session:
+            session.execute(
+                sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))
+            )
+
+    def chunks(
+        self, *, job: str | None = None, collection: str | None = None, states: Sequence[ChunkState] = ()
+    ) -> Iterator[Chunk]:
+        """Chunks of a job or of a whole collection in one of the states, in order of their keys.
+
+        Keys are read at once, rows in pages, so that memory does not grow with the job.
+        """
+        query = sa.select(ChunkRow.key).order_by(ChunkRow.key)
+        if job is not None:
+            query = query.where(ChunkRow.job == job)
+        if collection is not None:
+            query = query.join(JobRow, JobRow.id == ChunkRow.job).where(JobRow.collection == collection)
+        if states:
+            query = query.where(ChunkRow.state.in_(states))
+        with self._session() as session:
+            keys = list(session.scalars(query))
+        for start in range(0, len(keys), 50):
+            with self._session() as session:
+                page = sa.select(ChunkRow).where(ChunkRow.key.in_(keys[start : start + 50])).order_by(ChunkRow.key)
+                rows = [_chunk(row) for row in session.scalars(page)]
+            yield from rows
+
+    def finish_chunk(
+        self,
+        key: str,
+        *,
+        state: ChunkState,
+        done: int = 0,
+        skipped: dict[str, int] | None = None,
+        failures: Sequence[Failure] = (),
+    ) -> None:
+        """Says what became of a chunk, its failures included, in one transaction; saying it twice changes nothing."""
+        with self._session() as session:
+            row = session.get_one(ChunkRow, key)
+            row.state, row.done, row.skipped = state, done, skipped or {}
+            session.execute(
+                sa.delete(FailureRow).where(FailureRow.job == row.job, FailureRow.subject.in_(row.item_ids))
+            )
+            session.add_all(FailureRow(job=row.job, **vars(failure)) for failure in failures)
+            session.execute(sa.update(JobRow).where(JobRow.id == row.job).values(updated_at=datetime.now(UTC)))
+
+    def set_chunk_state(self, key: str, state: ChunkState) -> None:
+        """Changes the state of a chunk and nothing else."""
+        with self._session() as session:
+            session.execute(sa.update(ChunkRow).where(ChunkRow.key == key).values(state=state))
+
+    def add_chunks(self, job_id: str, chunks: Iterable[tuple[str, list[str]]]) -> None:
+        """Adds chunks to a job and says that it runs."""
+        with self._session() as session:
+            for key, item_ids in chunks:
+                session.execute(_insert_chunk(job_id, key, item_ids))
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(state="running"))
+
+    def failures(self, job_id: str) -> list[Failure]:
+        """Failed items and files of a job, by subject."""
+        with self._session() as session:
+            rows = session.scalars(sa.select(FailureRow).where(FailureRow.job == job_id).order_by(FailureRow.subject))
+            return [Failure(row.subject, row.reason, row.message, row.chunk) for row in rows]
+
+    def replace_file_failures(self, job_id: str, failures: Sequence[Failure]) -> None:
+        """Sets the files (not the items) of a job that could not be opened."""
+        with self._session() as session:
+            session.execute(sa.delete(FailureRow).where(FailureRow.job == job_id, FailureRow.chunk.is_(None)))
+            session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Brings the tables to `HEAD` through Alembic."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, HEAD)
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    # WAL lets a search read while an ingest writes; NORMAL loses nothing when a process dies.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _insert_chunk(job_id: str, key: str, item_ids: list[str]) -> sa.Insert:
+    return sa.insert(ChunkRow).values(
+        key=key, job=job_id, item_ids=item_ids, items=len(item_ids), state="pending", done=0, skipped={}
+    )
+
+
+def _utc(value: datetime) -> datetime:
+    """SQLite drops the zone; every time in the catalog is UTC."""
+    return value.replace(tzinfo=UTC)
+
+
+def _collection(row: CollectionRow) -> Collection:
+    kind: Literal["tiles", "gallery"] = "gallery" if row.kind == "gallery" else "tiles"
+    return Collection(row.name, kind, row.model_id, row.dim, row.spec, _utc(row.created_at))
+
+
+def _chunk(row: ChunkRow) -> Chunk:
+    return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped)  # type: ignore[arg-type]
+
+
+def _job(session: Session, row: JobRow) -> Job:
+    per_chunk = sa.select(
+        sa.func.count(),
+        sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.state == "done", 1), else_=0)), 0),
+        sa.func.coalesce(sa.func.sum(ChunkRow.items), 0),
+        sa.func.coalesce(sa.func.sum(ChunkRow.done), 0),
+    ).where(ChunkRow.job == row.id)
+    chunks, chunks_done, items, done = session.execute(per_chunk).one()
+    skipped: dict[str, int] = {}
+    with_skips = sa.select(ChunkRow.skipped).where(ChunkRow.job == row.id, sa.cast(ChunkRow.skipped, sa.String) != "{}")
+    for counts in session.scalars(with_skips):
+        for reason, count in counts.items():
+            skipped[reason] = skipped.get(reason, 0) + count
+    by_reason = (
+        sa.select(FailureRow.reason, sa.func.count()).where(FailureRow.job == row.id).group_by(FailureRow.reason)
+    )
+    failed = {row[0]: row[1] for row in session.execute(by_reason)}
+    return Job(
+        id=row.id,
+        collection=row.collection,
+        source=row.source,
+        spec=row.spec,
+        state=row.state,  # type: ignore[arg-type]
+        created_at=_utc(row.created_at),
+        updated_at=_utc(row.updated_at),
+        chunks=chunks,
+        chunks_done=chunks_done,
+        items=items,
+        done=done,
+        skipped=skipped,
+        failed=failed,
+    )

@@ -1,0 +1,273 @@
+"""The index on a Qdrant server or cluster, through `qdrant-client`.
+
+``QdrantClient(":memory:")`` is its test double. The server makes its search graph by itself, and refuses filters on
+fields without a payload index.
+
+It does not know the archive. Areas and the order of hits are `ingest.index`'s.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException
+
+from ingest.index import (
+    ACQUIRED_AT,
+    BATCH,
+    HNSW_EF,
+    ID_FIELDS,
+    LOCATION,
+    SCORE_DIGITS,
+    TILE_ID,
+    VECTOR,
+    Filter,
+    Match,
+    Points,
+    Vector,
+    batches,
+    item_id,
+    point_id,
+    query_vector,
+    ranked,
+    touching_payloads,
+)
+from ingest.outline import Box, Ring, regions
+from trainer.errors import VectorIndexError
+
+TIMEOUT_S = 60
+_PAGE = 1_000
+
+
+def connect(url: str, api_key: str | None = None) -> QdrantClient:
+    """A client of a server that answers.
+
+    Raises:
+        VectorIndexError: It does not answer, or refuses the key.
+    """
+    try:
+        client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_S, check_compatibility=False)
+        client.get_collections()
+    except (ApiException, ValueError, OSError) as error:
+        raise VectorIndexError(
+            f"no Qdrant server answers at {_shown(url)} ({_first_line(error)}); start it, or check its address and key"
+        ) from error
+    return client
+
+
+class ServerIndex:
+    """One collection on a server; see `ingest.index.Index`.
+
+    Args:
+        client: From `connect`; it stays the caller's to close.
+        name: Collection, made when missing.
+        dim: Length of its vectors.
+
+    Raises:
+        VectorIndexError: The server does not answer, or has this collection with other vectors.
+    """
+
+    def __init__(self, client: QdrantClient, name: str, dim: int) -> None:
+        self.client = client
+        self.name = name
+        self.dim = dim
+        options = client.init_options
+        self._local = options.get("location") == ":memory:" or options.get("path") is not None  # no server
+        with self._engine():
+            if not client.collection_exists(name):
+                self._create()
+            self._check()
+
+    def __repr__(self) -> str:
+        return f"ServerIndex({self.name!r}, dim={self.dim})"
+
+    def upsert(self, points: Points) -> None:
+        """Adds or replaces items; returns when the server has them."""
+        for batch in batches(points, name=self.name, dim=self.dim):
+            vectors: list[list[float]] = batch.vectors.tolist()
+            new = [
+                models.PointStruct(id=point_id(self.name, item), vector={VECTOR: vector}, payload=payload)
+                for item, vector, payload in zip(batch.ids, vectors, batch.payloads, strict=True)
+            ]
+            with self._engine():
+                self.client.upsert(self.name, new, wait=True)
+
+    def query(self, vector: npt.ArrayLike, k: int, filter: Filter | None = None) -> list[Match]:
+        """The k best items; see `ingest.index.Index.query`."""
+        unit: list[float] = query_vector(vector, k, name=self.name, dim=self.dim).tolist()
+        if filter is not None and filter.nothing:
+            return []
+        condition = _condition(filter)
+
+        def fetch(limit: int, exact: bool) -> list[Match]:
+            # local mode is always exact, and warns about parameters that it does not use
+            params = None if self._local else models.SearchParams(hnsw_ef=HNSW_EF, exact=exact)
+            with self._engine():
+                hits = self.client.query_points(
+                    self.name,
+                    query=unit,
+                    using=VECTOR,
+                    query_filter=condition,
+                    limit=limit,
+                    with_payload=True,
+                    search_params=params,
+                ).points
+            return [_match(hit.score, hit.payload or {}) for hit in hits]
+
+        return ranked(fetch, k, filter)
+
+    def count(self, filter: Filter | None = None) -> int:
+        """Number of items, exactly."""
+        if filter is not None and filter.nothing:
+            return 0
+        if filter is None or filter.area is None:
+            with self._engine():
+                return self.client.count(self.name, count_filter=_condition(filter), exact=True).count
+        area = filter.area
+        pages = self._pages([LOCATION, "size_m"], _condition(filter))
+        return sum(int(touching_payloads(page, area).sum()) for page in pages)
+
+    def ids(self) -> set[str]:
+        """Ids of all items."""
+        return {item_id(payload) for page in self._pages(list(ID_FIELDS), None) for payload in page}
+
+    def vectors(self, ids: Iterable[str]) -> dict[str, Vector]:
+        """Unit vectors [d] of those ids that are there."""
+        found: dict[str, Vector] = {}
+        for keys in self._keys(ids):
+            with self._engine():
+                records = self.client.retrieve(self.name, keys, with_payload=list(ID_FIELDS), with_vectors=[VECTOR])
+            for record in records:
+                if isinstance(record.vector, dict):
+                    found[item_id(record.payload or {})] = np.asarray(record.vector[VECTOR], dtype=np.float32)
+        return found
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Removes items; unknown ids are no error."""
+        for keys in self._keys(ids):
+            with self._engine():
+                self.client.delete(self.name, models.PointIdsList(points=list(keys)), wait=True)
+
+    def drop(self) -> None:
+        """Removes the collection from the server."""
+        with self._engine():
+            self.client.delete_collection(self.name)
+
+    def optimize(self) -> None:
+        """Nothing to call: the server builds its graph in the background."""
+
+    def close(self) -> None:
+        """Nothing to release: the client belongs to the caller."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _engine(self) -> Iterator[None]:
+        try:
+            yield
+        except VectorIndexError:
+            raise
+        except (ApiException, ValueError, OSError) as error:
+            raise VectorIndexError(
+                f"index {self.name!r} on the Qdrant server failed ({_first_line(error)}); "
+                "check the server, then run `groundcast verify NAME --repair` if points are missing"
+            ) from error
+
+    def _create(self) -> None:
+        """Makes the collection. Payload indexes come before the first point, and a filter without one is refused."""
+        try:
+            self.client.create_collection(
+                self.name,
+                vectors_config={VECTOR: models.VectorParams(size=self.dim, distance=models.Distance.COSINE)},
+                strict_mode_config=models.StrictModeConfig(
+                    enabled=True, unindexed_filtering_retrieve=False, unindexed_filtering_update=False
+                ),
+            )
+        except (ApiException, ValueError):
+            if not self.client.collection_exists(self.name):  # another process may have been faster
+                raise
+        kinds = models.PayloadSchemaType
+        if not self._local:  # where payload indexes have no effect and a warning says so
+            for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME), (TILE_ID, kinds.KEYWORD)):
+                self.client.create_payload_index(self.name, field, field_schema=kind, wait=True)
+
+    def _check(self) -> None:
+        vectors = self.client.get_collection(self.name).config.params.vectors
+        params = vectors.get(VECTOR) if isinstance(vectors, dict) else None
+        if params is None or (params.size, params.distance) != (self.dim, models.Distance.COSINE):
+            found = "no such vectors" if params is None else f"{params.size} values, {params.distance.value}"
+            raise VectorIndexError(
+                f"index {self.name!r} on the Qdrant server has {found}; asked for were vectors {VECTOR!r} of "
+                f"{self.dim} values, Cosine: use the model it was made with, or another collection name"
+            )
+
+    def _pages(self, fields: list[str], condition: models.Filter | None) -> Iterator[list[dict[str, Any]]]:
+        offset: Any = None
+        while True:
+            with self._engine():
+                records, offset = self.client.scroll(
+                    self.name,
+                    scroll_filter=condition,
+                    limit=_PAGE,
+                    offset=offset,
+                    with_payload=fields,
+                    with_vectors=False,
+                )
+            yield [record.payload or {} for record in records]
+            if offset is None:
+                return
+
+    def _keys(self, ids: Iterable[str]) -> Iterator[list[str]]:
+        keys = sorted(point_id(self.name, item) for item in set(ids))
+        for start in range(0, len(keys), BATCH):
+            yield keys[start : start + BATCH]
+
+
+def _condition(filter: Filter | None) -> models.Filter | None:
+    """A filter in Qdrant's words: any of the outlines, and the dates."""
+    if filter is None:
+        return None
+    must: list[models.Condition] = []
+    if filter.area is not None:
+        must.append(models.Filter(should=[_place(region) for region in regions(filter.area, filter.reach_m)]))
+    if filter.acquired_from or filter.acquired_to:
+        dates = models.DatetimeRange(gte=filter.acquired_from, lte=filter.acquired_to)
+        must.append(models.FieldCondition(key=ACQUIRED_AT, range=dates))
+    return models.Filter(must=must) if must else None
+
+
+def _place(region: Box | Ring) -> models.FieldCondition:
+    if isinstance(region, Ring):
+        ring = [models.GeoPoint(lon=lon, lat=lat) for lon, lat in region.corners]
+        polygon = models.GeoPolygon(exterior=models.GeoLineString(points=ring))
+        return models.FieldCondition(key=LOCATION, geo_polygon=polygon)
+    west, south, east, north = region
+    box = models.GeoBoundingBox(
+        top_left=models.GeoPoint(lon=west, lat=north), bottom_right=models.GeoPoint(lon=east, lat=south)
+    )
+    return models.FieldCondition(key=LOCATION, geo_bounding_box=box)
+
+
+def _match(score: float, payload: dict[str, Any]) -> Match:
+    return Match(item_id(payload), round(float(score), SCORE_DIGITS), payload)
+
+
+def _shown(url: str) -> str:
+    """An address without a password in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,57 @@
+import pytest
+
+from ingest.settings import Settings, load_settings
+from trainer.errors import SettingsError
+
+
+def test_defaults_need_no_file_and_no_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("GROUNDCAST_HOME", raising=False)
+    settings = load_settings(tmp_path / "none")
+    assert settings.home == tmp_path / "none"
+    assert not settings.home.exists()
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    (tmp_path / "settings.toml").write_text("batch_size = 8\nread_threads = 5\n")
+    monkeypatch.setenv("GROUNDCAST_BATCH_SIZE", "16")
+    settings = load_settings(tmp_path)
+    assert (settings.batch_size, settings.read_threads) == (16, 5)
+
+
+def test_an_unknown_key_in_the_file_is_an_error_that_lists_the_known_ones(tmp_path):
+    (tmp_path / "settings.toml").write_text("batch_sise = 8\n")
+    with pytest.raises(SettingsError, match=r"settings.toml: unknown setting 'batch_sise'; known are .*batch_size"):
+        load_settings(tmp_path)
+
+
+def test_an_unknown_variable_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUNDCAST_BATCHSIZE", "8")
+    with pytest.raises(SettingsError, match="unknown setting GROUNDCAST_BATCHSIZE"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["batch_size = 0", 'batch_size = "many"', 'precision = "float8"'])
+def test_an_invalid_value_names_file_and_key(tmp_path, text):
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"settings.toml: (batch_size|precision) = "):
+        load_settings(tmp_path)
+
+
+def test_broken_toml_is_an_error_with_its_place(tmp_path):
+    (tmp_path / "settings.toml").write_text("batch_size 8")
+    with pytest.raises(SettingsError, match=r"settings.toml: not valid TOML .*line 1"):
+        load_settings(tmp_path)
+
+
+def test_the_key_of_a_server_is_never_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUNDCAST_QDRANT_API_KEY", "sesame")
+    settings = load_settings(tmp_path)
+    assert "sesame" not in repr(settings) + str(settings.model_dump_json())
+    assert settings.qdrant_api_key is not None
+    assert settings.qdrant_api_key.get_secret_value() == "sesame"
+
+
+def test_settings_cannot_be_changed_once_read(tmp_path):
+    settings = Settings(home=tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.batch_size = 3
