@@ -1,0 +1,123 @@
+"""Encodings of place and time."""
+
+from datetime import date, datetime, time, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from trainer.encoding import DIMENSIONS, encode
+from trainer.errors import AreaError, UsageError
+
+GOLDEN = [
+    *(0.984808, 0.173648, 0.173648, 0.984808, -0.866025, -0.5),
+    *(0.5, -0.866025, -0.790776, -0.612106, 0.816970, -0.576680),
+]
+
+
+def test_sat2cap_encoding_is_the_authors() -> None:
+    found = encode("sat2cap", lat=40, lon=10, when=datetime(2010, 5, 20, 8))
+    assert found.values.shape == (1, 12)
+    assert found.values.dtype == np.float32
+    np.testing.assert_allclose(found.values[0], GOLDEN, atol=1e-6)
+    assert found.usable.all()
+
+
+def test_sat2cap_keeps_the_authors_aliases() -> None:
+    for a, b in [
+        ({"when": datetime(2010, 5, 20, 23)}, {"when": datetime(2010, 5, 20, 0)}),
+        ({"when": datetime(2000, 5, 20, 8)}, {"when": datetime(2015, 5, 20, 8)}),
+        ({"lat": 90}, {"lat": -90}),
+        ({"when": datetime(2010, 5, 20, 8, 59)}, {"when": datetime(2010, 5, 20, 8)}),
+    ]:
+        same = {"lat": 40, "lon": 10, "when": datetime(2010, 5, 20, 8)}
+        np.testing.assert_allclose(
+            encode("sat2cap", **(same | a)).values, encode("sat2cap", **(same | b)).values, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("when", [None, date(2010, 5, 20), time(8)])
+def test_sat2cap_is_not_usable_where_anything_is_missing(when: object) -> None:
+    assert not encode("sat2cap", lat=40, lon=10, when=when).usable.any()
+    assert not encode("sat2cap", when=datetime(2010, 5, 20, 8)).usable.any()
+    assert not encode("sat2cap", lat=40, lon=10, when=when).values.any()
+
+
+def test_cyclic_has_place_season_year_and_clock_with_flags() -> None:
+    v = encode("cyclic", lat=0, lon=90, when=datetime(2022, 1, 1, 6)).values[0]
+    np.testing.assert_allclose(v, [0, 1, 0, 1, 0, 1, 7 / 15, 1, 1, 0, 1], atol=1e-7)
+
+
+def test_cyclic_counts_days_over_the_true_length_of_the_year() -> None:
+    leap = encode("cyclic", when=date(2020, 12, 31)).values[0]
+    plain = encode("cyclic", when=date(2021, 12, 31)).values[0]
+    np.testing.assert_allclose(leap[4], np.sin(2 * np.pi * 365 / 366), atol=1e-7)
+    np.testing.assert_allclose(plain[4], np.sin(2 * np.pi * 364 / 365), atol=1e-7)
+
+
+def test_cyclic_clock_knows_minutes_and_closes_at_midnight() -> None:
+    late, early = (encode("cyclic", when=time(h, m)).values[0, 8:10] for h, m in [(23, 59), (0, 0)])
+    assert np.linalg.norm(late - early) < 0.005
+    assert not np.allclose(encode("cyclic", when=time(8)).values, encode("cyclic", when=time(8, 30)).values)
+
+
+def test_cyclic_year_is_a_clamped_line() -> None:
+    years = [encode("cyclic", when=date(y, 7, 1)).values[0, 6] for y in (1990, 2000, 2015, 2016, 2030, 2050)]
+    np.testing.assert_allclose(years, [-1, -1, 0, 1 / 15, 1, 1], atol=1e-7)
+
+
+def test_cyclic_flags_what_is_missing_and_puts_zeros_there() -> None:
+    v = encode("cyclic", lat=[10, 20, 30], lon=[1, 2, 3], when=[None, date(2020, 3, 1), time(12)])
+    np.testing.assert_array_equal(v.values[:, [3, 7, 10]], [[1, 0, 0], [1, 1, 0], [1, 0, 1]])
+    assert not v.values[0, 4:].any()
+    assert v.usable.all()
+    nothing = encode("cyclic")
+    assert not nothing.usable.any()
+    assert not nothing.values.any()
+
+
+def test_masks_hide_what_is_known_sample_by_sample() -> None:
+    place, day, hour = np.eye(3, dtype=bool)
+    v = encode("cyclic", lat=[1, 1, 1], lon=[2, 2, 2], when=datetime(2020, 1, 2, 3), known=(place, day, hour))
+    np.testing.assert_array_equal(v.values[:, [3, 7, 10]], np.eye(3))
+
+
+def test_many_samples_are_encoded_like_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    lat, lon = rng.uniform(-90, 90, 50), rng.uniform(-180, 180, 50)
+    when = np.datetime64("2000-01-01") + rng.integers(0, 20 * 366 * 1440, 50).astype("timedelta64[m]")
+    for name, width in DIMENSIONS.items():
+        together = encode(name, lat=lat, lon=lon, when=when).values
+        assert together.shape == (50, width)
+        for i in (0, 17, 49):
+            alone = encode(name, lat=lat[i], lon=lon[i], when=when[i].astype(datetime)).values[0]
+            np.testing.assert_array_equal(together[i], alone)
+
+
+def test_one_place_goes_with_many_moments() -> None:
+    v = encode("cyclic", lat=48, lon=11, when=[datetime(2020, 1, 1, h) for h in range(24)])
+    assert v.values.shape == (24, 11)
+    assert (v.values[:, :4] == v.values[0, :4]).all()
+
+
+def test_missing_moments_of_an_array_are_nat() -> None:
+    when = np.array(["2020-01-01T05:00", "NaT"], dtype="datetime64[s]")
+    assert encode("sat2cap", lat=1, lon=2, when=when).usable.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(91, 0), (float("nan"), 0), (0, 181), (0, float("inf")), (0, -180.5)])
+def test_a_place_out_of_range_is_an_error_that_names_it(lat: float, lon: float) -> None:
+    with pytest.raises(AreaError, match=r"(latitude|longitude) .* of sample 1"):
+        encode("cyclic", lat=[0, lat], lon=[0, lon])
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(AreaError, match="both lat and lon"):
+        encode("cyclic", lat=1)
+    with pytest.raises(UsageError, match="encoding 'fourier' is unknown"):
+        encode("fourier", lat=1, lon=1)
+    with pytest.raises(UsageError, match="wall-clock"):
+        encode("cyclic", when=datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=2))))
+    with pytest.raises(UsageError, match=r"differ in length: \[2, 3\]"):
+        encode("cyclic", lat=[1, 2], lon=[1, 2, 3])
+    with pytest.raises(UsageError, match="is not a moment"):
+        encode("cyclic", when=["2020-01-01"])  # type: ignore[list-item]

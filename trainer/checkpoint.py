@@ -1,0 +1,275 @@
+"""A checkpoint: one folder that describes itself. Loading needs the folder alone, never a download, never pickle.
+
+    model.safetensors   float tensors under the prefixes overhead. ground. text. encoder., and logit_scale
+    meta.json           everything else, see `Meta`
+    text/               files of a Hugging Face text tower and tokenizer, only where the model has one
+
+A tower whose weights equal another's is stored once: `TowerSpec.stored_as` names the prefix. The folder is written
+under a temporary name and renamed, so it is whole or not there. Nothing here knows how to build a tower or what is in
+it.
+
+Format 1. `model_id` is the hash of the weights and of whatever changes the vectors: towers, encoding, preprocessing.
+It does not depend on the name, the training record or the data card.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from trainer.encoding import DIMENSIONS
+from trainer.errors import CheckpointError, UsageError
+from trainer.preprocess import Preprocess
+from trainer.towers import TEXT_FILES, TowerSpec
+
+FORMAT, VERSION = "groundcast-checkpoint", 1
+WEIGHTS, META = "model.safetensors", "meta.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a checkpoint says about itself.
+
+    Attributes:
+        dim: Width of the embedding space, d.
+        overhead: The tower of tiles.
+        ground: The frozen tower of photos.
+        text: The frozen tower of texts.
+        overhead_input: Preprocessing of tiles.
+        ground_input: Preprocessing of photos.
+        encoding: Name of the encoding of place and time; None: no encoder, S = O.
+        hidden: Hidden width of the encoder.
+        tile_size_m: Ground size of the tiles it was trained on, metres; None: not trained on tiles.
+        gsd_m: Ground sample distance it was trained on, metres; None: not trained on tiles.
+        training: The training configuration.
+        step: Training steps taken.
+        metrics: Name → number, as measured at the end of training.
+        data_card: What it was trained on, in words.
+        origin: Where the weights come from; has `random_seed` if any of them were drawn on the spot.
+        model_id: Set by `write_checkpoint`.
+    """
+
+    dim: int
+    overhead: TowerSpec
+    ground: TowerSpec
+    text: TowerSpec
+    overhead_input: Preprocess
+    ground_input: Preprocess
+    encoding: str | None = None
+    hidden: int = 64
+    tile_size_m: float | None = None
+    gsd_m: float | None = None
+    training: dict[str, Any] | None = None
+    step: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    data_card: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+    model_id: str = ""
+
+
+def write_checkpoint(
+    folder: Path, meta: Meta, tensors: Mapping[str, torch.Tensor], *, text_files: Path | None = None
+) -> Meta:
+    """Write a checkpoint folder, whole or not at all.
+
+    Args:
+        folder: Where; must not exist.
+        meta: Its description; `model_id` is computed here.
+        tensors: All tensors, named with their prefixes.
+        text_files: Folder with a Hugging Face text tower's configuration and tokenizer; its weights are left behind.
+
+    Returns:
+        The description as written, with `model_id`.
+
+    Raises:
+        UsageError: The folder exists.
+        CheckpointError: The disk refuses.
+    """
+    plain = {k: v.detach().to("cpu").contiguous() for k, v in _stored_once(meta, tensors).items()}
+    meta = _share_ground(meta, tensors)
+    meta = replace(meta, model_id=_model_id(meta, plain))
+    _check(folder, meta)
+    with _new_folder(folder) as part:
+        save_file(plain, part / WEIGHTS, metadata={"format": "pt"})
+        document = {"format": FORMAT, "format_version": VERSION, **asdict(meta)}
+        (part / META).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        if text_files is not None:
+            shutil.copytree(text_files, part / TEXT_FILES, ignore=shutil.ignore_patterns(*_WEIGHT_FILES))
+    return meta
+
+
+_WEIGHT_FILES = (
+    "*.safetensors",
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+    "*.h5",
+    "*.onnx",
+    "*.py",
+    "*.msgpack",
+    "onnx",
+    ".*",
+)
+
+
+def copy_checkpoint(source: Path, folder: Path) -> Meta:
+    """Check a checkpoint folder to the last byte and copy it to a folder that does not exist yet."""
+    meta = verify(source)
+    with _new_folder(folder) as part:
+        shutil.copytree(source, part, dirs_exist_ok=True)
+    return meta
+
+
+def read_meta(folder: Path) -> Meta:
+    """Read what a checkpoint says about itself.
+
+    Raises:
+        CheckpointError: No checkpoint, broken, of another program or of a newer format.
+    """
+    try:
+        document = json.loads((folder / META).read_text("utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(_what_it_is_instead(folder)) from None
+    except (OSError, ValueError) as e:
+        raise CheckpointError(f"checkpoint {folder}: {META} cannot be read ({e}): copy the folder again") from e
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise CheckpointError(f"checkpoint {folder}: {META} is not one of groundcast's")
+    version = document.get("format_version")
+    if version != VERSION:
+        raise CheckpointError(
+            f"checkpoint {folder} has format {version}, this program reads {VERSION}: update groundcast"
+        )
+    try:
+        known = {f.name: document[f.name] for f in fields(Meta)}
+        for tower in ("overhead", "ground", "text"):
+            known[tower] = TowerSpec(**known[tower])
+        for part in ("overhead_input", "ground_input"):
+            p = known[part]
+            known[part] = Preprocess(p["size_px"], tuple(p["mean"]), tuple(p["std"]))
+        meta = Meta(**known)
+    except (KeyError, TypeError) as e:
+        raise CheckpointError(f"checkpoint {folder}: {META} is incomplete ({e}): copy the folder again") from e
+    _check(folder, meta)
+    return meta
+
+
+def read_tensors(folder: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    """Read the tensors under one prefix (`overhead.`), named without it; nothing else is read from the disk.
+
+    Raises:
+        CheckpointError: The file is missing or cut short, or has no such tensors.
+    """
+    path = folder / WEIGHTS
+    try:
+        with safe_open(path, framework="pt") as f:
+            names = [k for k in f.keys() if k.startswith(prefix)]  # noqa: SIM118 -- it is no mapping
+            tensors = {k.removeprefix(prefix): f.get_tensor(k) for k in names}
+    except FileNotFoundError:
+        raise CheckpointError(f"checkpoint {folder} has no {WEIGHTS}: copy the folder again") from None
+    except (SafetensorError, OSError) as e:
+        raise CheckpointError(f"checkpoint {folder}: {WEIGHTS} is broken or cut short ({e}): copy it again") from e
+    if not tensors:
+        raise CheckpointError(f"checkpoint {folder}: {WEIGHTS} has no tensor named {prefix}…: copy the folder again")
+    return tensors
+
+
+def verify(folder: Path) -> Meta:
+    """Read all of a checkpoint and compare its hash.
+
+    Raises:
+        CheckpointError: Broken, or changed since it was written.
+    """
+    meta = read_meta(folder)
+    found = _model_id(meta, read_tensors(folder))
+    if found != meta.model_id:
+        raise CheckpointError(
+            f"checkpoint {folder} says {meta.model_id}, its content is {found}: it was changed, copy it again"
+        )
+    return meta
+
+
+def _check(folder: Path, meta: Meta) -> None:
+    """Refuse a description that contradicts itself."""
+    for name in ("overhead", "ground", "text"):
+        spec: TowerSpec = getattr(meta, name)
+        if spec.dim != meta.dim:
+            raise CheckpointError(
+                f"checkpoint {folder}: the {name} tower gives {spec.dim} numbers, the model {meta.dim}"
+            )
+    if meta.encoding is not None and meta.encoding not in DIMENSIONS:
+        raise CheckpointError(f"checkpoint {folder}: encoding {meta.encoding!r} is unknown: update groundcast")
+
+
+def _share_ground(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> Meta:
+    """The ground tower stored as the overhead tower, where both are the same (plain CLIP)."""
+    alone = meta.ground.stored_as == "ground"
+    same = replace(meta.ground, stored_as="overhead") == meta.overhead and _equal(tensors)
+    return replace(meta, ground=replace(meta.ground, stored_as="overhead")) if alone and same else meta
+
+
+def _stored_once(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    shared = _share_ground(meta, tensors).ground.stored_as == "overhead"
+    return {k: v for k, v in tensors.items() if not (shared and k.startswith("ground."))}
+
+
+def _equal(tensors: Mapping[str, torch.Tensor]) -> bool:
+    """Whether the overhead and the ground tower have the same weights."""
+    ground = {k.removeprefix("ground."): v for k, v in tensors.items() if k.startswith("ground.")}
+    overhead = {k.removeprefix("overhead."): v for k, v in tensors.items() if k.startswith("overhead.")}
+    return ground.keys() == overhead.keys() and all(torch.equal(v, overhead[k]) for k, v in ground.items())
+
+
+def _model_id(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> str:
+    """16 hexadecimal digits of SHA-256 over what changes the vectors."""
+    keys = ("dim", "overhead", "ground", "text", "overhead_input", "ground_input", "encoding", "hidden")
+    described = {k: v for k, v in asdict(meta).items() if k in keys}
+    for tower in ("overhead", "ground", "text"):
+        described[tower].pop("arch")  # a name for people
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder under a temporary name, which takes its own name when the block ends well and is removed when not."""
+    if folder.exists():
+        raise UsageError(f"{folder} exists: choose another name, or remove it first")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for path in part.rglob("*"):
+            if path.is_file():
+                _sync(path)
+        part.rename(folder)
+    except (OSError, SafetensorError) as e:
+        raise CheckpointError(f"checkpoint {folder} cannot be written: {e}") from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as f:
+        os.fsync(f.fileno())
+
+
+def _what_it_is_instead(folder: Path) -> str:
+    """Why a folder without `meta.json` is no checkpoint, and what it may be."""
+    if not folder.is_dir():
+        return f"checkpoint {folder} is not a folder: give the folder that holds {META} and {WEIGHTS}"
+    if (folder / "config.json").is_file():
+        return f"{folder} has config.json but no {META}: it is a Hugging Face folder, import it with --sat2cap"
+    return f"checkpoint {folder} has no {META}: it is not a groundcast checkpoint, or was copied in part"

@@ -1,0 +1,209 @@
+"""Encodings of place and time: the numbers that the dynamic encoder sees. NumPy only, vectorised over n samples.
+
+Two encodings, by name: `sat2cap`, bit-compatible with the authors of the paper, and `cyclic`, ours. Both take degrees
+(WGS84) and **wall-clock time at the place**. Nothing here knows the model, time zones or where a time came from.
+
+A time is a `datetime` (date and hour), a `date` (no hour), a `time` (no date) or `None`; or an array of `datetime64`
+with NaT where it is missing. A missing value is never replaced by a made-up one:
+
+- `sat2cap` has no way to say that something is missing, so where place, date or hour is, the sample is not `usable`:
+  E is not added and S = O.
+- `cyclic` carries a validity flag for each of the three; zeros stand where one is missing, and a sample is usable as
+  soon as one of the three is known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.errors import AreaError, UsageError
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+When: TypeAlias = datetime | date | time | None
+
+DIMENSIONS = {"sat2cap": 12, "cyclic": 11}
+MINUTES_A_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The encoded samples.
+
+    Attributes:
+        values: float32 [n, DIMENSIONS[name]]; finite everywhere.
+        usable: bool [n]; where False, E must not be added to O.
+    """
+
+    values: npt.NDArray[np.float32]
+    usable: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """n samples as columns; where a `has_…` is False, the value beside it is 0 or 1 and means nothing."""
+
+    lat: Floats
+    lon: Floats
+    year: Floats
+    month: Floats
+    day: Floats
+    day_of_year: Floats  # 0 on the first of January
+    year_days: Floats  # 365 or 366
+    minute: Floats  # of the day
+    has_place: Bools
+    has_date: Bools
+    has_hour: Bools
+
+
+def encode(
+    name: str,
+    *,
+    lat: npt.ArrayLike | None = None,
+    lon: npt.ArrayLike | None = None,
+    when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
+    known: tuple[Bools, Bools, Bools] | None = None,
+) -> Encoded:
+    """Encode n samples of place and time.
+
+    Args:
+        name: `sat2cap` or `cyclic`.
+        lat: Degrees north, scalar or [n]; None: no place.
+        lon: Degrees east, scalar or [n]; None: no place.
+        when: Wall-clock time at the place, one or n of them; see the module for the types.
+        known: Masks of place, date and hour, bool [n] each: what is False is treated as missing (training drops them).
+
+    Raises:
+        UsageError: An unknown encoding, an aware time, columns of different lengths.
+        AreaError: A latitude or longitude that is NaN or out of range.
+    """
+    try:
+        encoding = _ENCODINGS[name]
+    except KeyError:
+        raise UsageError(f"encoding {name!r} is unknown: use one of {', '.join(_ENCODINGS)}") from None
+    values, usable = encoding(_samples(lat, lon, when, known))
+    return Encoded(values.astype(np.float32), usable)
+
+
+def _sat2cap(s: _Samples) -> tuple[Floats, Bools]:
+    """The authors' 12 values; 23 h = 00 h, 2015 = 2000 and +90° = −90° are theirs."""
+    hour = np.floor(s.minute / 60)
+    angles = (
+        np.pi * s.lat / 90,
+        np.pi * s.lon / 180,
+        2 * np.pi * (s.year - 2015) / 15,
+        2 * np.pi * s.month / 12,
+        2 * np.pi * s.day / 31,
+        2 * np.pi * hour / 23,
+    )
+    values = np.stack([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)  # [n, 12]
+    usable = s.has_place & s.has_date & s.has_hour
+    return np.where(usable[:, None], values, 0.0), usable
+
+
+def _cyclic(s: _Samples) -> tuple[Floats, Bools]:
+    """Unit-sphere x, y, z, flag; sin, cos of the day of the year, year line, flag; sin, cos of the minutes, flag."""
+    phi, lam = np.radians(s.lat), np.radians(s.lon)
+    season = 2 * np.pi * s.day_of_year / s.year_days
+    clock = 2 * np.pi * s.minute / MINUTES_A_DAY
+    year = np.clip((s.year - 2015) / 15, -1, 1)  # 2000 … 2030; a line, so that no two years are the same
+    place, day, hour = (m.astype(np.float64) for m in (s.has_place, s.has_date, s.has_hour))
+    columns = (
+        *(place * c for c in (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))),
+        place,
+        *(day * c for c in (np.sin(season), np.cos(season), year)),
+        day,
+        *(hour * c for c in (np.sin(clock), np.cos(clock))),
+        hour,
+    )
+    return np.stack(columns, axis=1), s.has_place | s.has_date | s.has_hour  # [n, 11]
+
+
+_ENCODINGS: dict[str, Callable[[_Samples], tuple[Floats, Bools]]] = {"sat2cap": _sat2cap, "cyclic": _cyclic}
+
+
+def _samples(
+    lat: npt.ArrayLike | None,
+    lon: npt.ArrayLike | None,
+    when: When | Sequence[When] | npt.NDArray[np.datetime64],
+    known: tuple[Bools, Bools, Bools] | None,
+) -> _Samples:
+    """Bring place and time to columns of one length."""
+    if (lat is None) != (lon is None):
+        raise AreaError("a place needs both lat and lon: give both, or neither")
+    lats = _degrees("latitude", lat, 90)
+    lons = _degrees("longitude", lon, 180)
+    days, minutes, has_date, has_hour = _time_columns(when)
+    lengths = {len(c) for c in (lats, lons, days) if len(c) != 1} | {len(m) for m in known or ()}
+    n = max(lengths, default=1)
+    if lengths - {n}:
+        raise UsageError(f"columns of place and time differ in length: {sorted(lengths)}")
+    masks = known or (np.ones(n, bool),) * 3
+    present = (np.array([lat is not None]), has_date, has_hour)
+    columns = (lats, lons, *_calendar(days), minutes)
+    return _Samples(
+        *(np.broadcast_to(c.astype(np.float64), n) for c in columns),
+        *(np.broadcast_to(p, n) & m for p, m in zip(present, masks, strict=True)),
+    )
+
+
+def _calendar(days: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Year, month (1…12), day of the month (1…31), day of the year (0…), days of the year; of datetime64[D] [n]."""
+    year, month = days.astype("datetime64[Y]"), days.astype("datetime64[M]")
+    first, next_first = year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]")
+    return (
+        year.astype(np.int64) + 1970,
+        (month - year.astype("datetime64[M]")).astype(np.int64) + 1,
+        (days - month.astype("datetime64[D]")).astype(np.int64) + 1,
+        (days - first).astype(np.int64),
+        (next_first - first).astype(np.int64),
+    )
+
+
+def _degrees(what: str, value: npt.ArrayLike | None, limit: float) -> Floats:
+    """Degrees as a column [n]; zero stands for a missing place."""
+    column = np.atleast_1d(np.asarray(0.0 if value is None else value, dtype=np.float64))
+    bad = ~(np.abs(column) <= limit)  # so that NaN is bad too
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise AreaError(f"{what} {column[i]} of sample {i} is not within −{limit:g}..{limit:g} degrees")
+    return column
+
+
+def _time_columns(
+    when: When | Sequence[When] | npt.NDArray[np.datetime64],
+) -> tuple[npt.NDArray[np.datetime64], Floats, Bools, Bools]:
+    """Day (datetime64[D]), minute of the day, has_date, has_hour; each [n] or [1]. 2000-01-01: missing."""
+    if isinstance(when, np.ndarray) and np.issubdtype(when.dtype, np.datetime64):
+        moments = np.atleast_1d(when)
+        present = ~np.isnat(moments)
+        moments = np.where(present, moments, np.datetime64("2000-01-01")).astype("datetime64[m]")
+        days = moments.astype("datetime64[D]")
+        return days, (moments - days).astype(np.float64), present, present
+    items = [when] if when is None or isinstance(when, date | time) else list(when)
+    parts = [_split(item) for item in items]
+    return (
+        np.array([d or date(2000, 1, 1) for d, _ in parts], dtype="datetime64[D]"),
+        np.array([(t.hour * 60 + t.minute) if t else 0 for _, t in parts], dtype=np.float64),
+        np.array([d is not None for d, _ in parts], dtype=bool),
+        np.array([t is not None for _, t in parts], dtype=bool),
+    )
+
+
+def _split(when: When) -> tuple[date | None, time | None]:
+    """Date and time of one moment."""
+    if isinstance(when, datetime | time) and when.tzinfo is not None:
+        raise UsageError(f"time {when.isoformat()} has a zone: give the wall-clock time at the place, without one")
+    if isinstance(when, datetime):
+        return when.date(), when.time()
+    if isinstance(when, date):
+        return when, None
+    if isinstance(when, time):
+        return None, when
+    if when is None:
+        return None, None
+    raise UsageError(f"{when!r} is not a moment: give a datetime, a date, a time or None")
