@@ -6,6 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
 .PHONY: setup test check bench clean
 
@@ -25,7 +26,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

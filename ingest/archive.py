@@ -15,6 +15,7 @@ It does not know how vectors are made or searched.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,10 @@ TEMPORARY = ".tmp"
 BROKEN = ".broken"
 
 Kind = Literal["tiles", "gallery"]
+RESERVE_BYTES = 64 * 2**20
+"""Space that must be free before a chunk is written: SQLite and Qdrant Edge write through mapped memory, where a full
+disk ends the process without a word."""
+
 ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
 
 _UTC = pa.timestamp("us", "UTC")
@@ -109,6 +114,20 @@ class Archive:
     def parts(self) -> list[Path]:
         """Files of all complete parts, by name."""
         return sorted(self.folder.glob(f"*{SUFFIX}"))
+
+    def require_space(self) -> None:
+        """Checks that part, index and ledger can be written.
+
+        Raises:
+            ArchiveError: Less than `RESERVE_BYTES` are free.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if free < RESERVE_BYTES:
+            raise ArchiveError(
+                f"{self.folder}: the disk is full, {free / 2**20:.0f} MiB are free and {RESERVE_BYTES >> 20} are needed: "
+                "free space and run the same command again"
+            )
 
     def write(
         self,

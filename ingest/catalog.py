@@ -23,7 +23,7 @@ from trainer.errors import CatalogError
 HEAD = "0001"  # the newest migration; a test holds it equal to Alembic's own head
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-JobState = Literal["running", "done", "cancelled"]
+JobState = Literal["running", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
 
 
@@ -290,6 +290,8 @@ class Catalog:
     ) -> None:
         """Records a job with all its chunks, or nothing at all.
 
+        An unfinished job of the same request over earlier files is superseded: the new one has all that it lacked.
+
         Args:
             job_id: 16 hexadecimal digits that say what is asked for; the same request has the same id.
             collection: Name of the collection, which exists.
@@ -314,6 +316,7 @@ class Catalog:
             session.flush()
             for key, item_ids in chunks:
                 session.execute(_insert_chunk(job_id, key, item_ids))
+            _supersede(session, job_id, collection, spec)
             session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
 
     def jobs(self, collection: str | None = None) -> list[Job]:
@@ -442,6 +445,16 @@ def _insert_chunk(job_id: str, key: str, item_ids: list[str]) -> sa.Insert:
     return sa.insert(ChunkRow).values(
         key=key, job=job_id, item_ids=item_ids, items=len(item_ids), state="pending", done=0, skipped={}
     )
+
+
+def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, Any]) -> None:
+    unfinished = sa.select(JobRow).where(
+        JobRow.collection == collection, JobRow.id != job_id, JobRow.state.in_(["running", "cancelled"])
+    )
+    for row in session.scalars(unfinished):
+        if row.spec == spec:
+            session.execute(sa.delete(ChunkRow).where(ChunkRow.job == row.id, ChunkRow.state == "pending"))
+            row.state = "superseded"
 
 
 def _utc(value: datetime) -> datetime:

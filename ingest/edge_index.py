@@ -159,7 +159,7 @@ class EdgeIndex:
         self._lock.release()
 
     def optimize(self) -> None:
-        """Builds the search graph: minutes at 100,000 points; answers are then approximate (benchmarks/index.py)."""
+        """Builds the search graph: then answers without a filter are approximate (benchmarks/index.py)."""
         with self._engine() as shard:
             shard.optimize()
             shard.flush()

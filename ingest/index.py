@@ -31,7 +31,7 @@ LOCATION, ACQUIRED_AT, TILE_ID = "location", "acquired_at", "tile_id"
 ID_FIELDS = (TILE_ID, "photo_id")
 BATCH = 1_000  # points in one request to an engine: 2 MB of 512-d vectors
 MAX_K = 10_000
-HNSW_EF = 256  # candidates an approximate search keeps; benchmarks/index.py holds recall@10 to 0.99 with it
+HNSW_EF = 256  # candidates an approximate search keeps; recall@10 ≥ 0.99 with it in benchmarks/index.py
 SCORE_DIGITS = 6  # engines differ in the seventh digit of a float32 cosine; equal tiles must tie in all of them
 MAX_TIES = 10_000  # equal scores that are put in order by id; beyond them the engine's order decides
 
@@ -224,7 +224,7 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
     """
     verdicts: dict[str, bool] = {}
     limit = k + 16 if filter is None or filter.area is None else 2 * k + 16
-    exact = False
+    exact = filter is not None  # a graph walked under a filter may lose half of the answer, and scanning a box is quick
     while True:
         found = fetch(limit, exact)
         if len(found) < limit and not exact:
@@ -287,6 +287,11 @@ def _stored(name: str, item: str, payload: dict[str, Any]) -> dict[str, Any]:
                 "latitudes are −90..90 and longitudes −180..180; nothing was written"
             )
         stored[LOCATION] = {"lon": lon, "lat": min(max(lat, -_POLE), _POLE)}
+    if item not in (stored.get(field) for field in ID_FIELDS):
+        raise VectorIndexError(
+            f"index {name!r}: the payload of item {item!r} names another item or none; "
+            f"put its id under {' or '.join(map(repr, ID_FIELDS))}; nothing was written"
+        )
     return stored
 
 

@@ -1,8 +1,8 @@
 """Exact answers straight from the archive's parts, read-only and without a lock.
 
-Used while another process holds the embedded index. One row group of small columns and `_ROWS` vectors are in memory at
-a time, and one bit an item that says whether it counts: where an id stands in several parts, the last part by name has
-it. Parts never change, so those bits are kept between queries.
+Used while another process holds the embedded index. In memory are one row group of small columns, `_ROWS` vectors, and
+one byte an item that says whether it counts: where an id stands in several parts, the last part by name has it. Parts
+never change, so those bytes are kept between queries; finding them takes all ids at once, and no vector.
 
 It does not know engines, and it does not write.
 """
@@ -158,7 +158,7 @@ class ScanIndex:
     def _counting(self) -> dict[Path, Mask]:
         """Which rows of each part count, part by part in order of names."""
         paths = sorted(self._parts())
-        key = [(path, path.stat().st_mtime_ns) for path in paths]
+        key = [(path, _changed(path)) for path in paths]
         if key != self._live_key:
             seen: set[str] = set()
             live: dict[Path, Mask] = {}
@@ -175,6 +175,13 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (OSError, pa.ArrowException, KeyError) as error:
         raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise ArchiveError(f"{path}: the part is gone ({error}); run `groundcast verify NAME --repair`") from error
 
 
 def _id_column(file: Any) -> str:

@@ -20,7 +20,7 @@ FILE_NAME = "settings.toml"
 DEFAULT_HOME = Path("~/.groundcast")
 TEST_PREFIX = "GROUNDCAST_TEST_"  # belongs to the test run
 
-Precision = Literal["auto", "float32", "compiled", "int8", "bfloat16"]
+Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
 
 class Settings(BaseSettings):

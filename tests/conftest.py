@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 ROOT = Path(__file__).resolve().parents[1]
+TINY_CLIP = str(Path(__file__).with_name("tiny_clip.json"))
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +25,32 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real imagery is not here: {folder} is missing")
     return folder
+
+
+def make_raster(
+    path: Path, *, width: int, height: int, fill: int | None = None, nodata: int | None = None, east: float = 0.0
+) -> Path:
+    """A GeoTIFF of 0.5 m pixels near Banepa, with structure at every scale, so that no two tiles look alike.
+
+    Args:
+        path: File to write.
+        width: Pixels.
+        height: Pixels.
+        fill: One value everywhere instead of structure.
+        nodata: Declared value of no data.
+        east: Metres by which it lies further east.
+    """
+    random = np.random.default_rng(0)
+    blocks = random.integers(0, 200, (3, height // 10 + 1, width // 10 + 1), dtype=np.uint8)
+    image = np.repeat(np.repeat(blocks, 10, axis=1), 10, axis=2)[:, :height, :width]
+    image = image + random.integers(0, 50, image.shape, dtype=np.uint8)
+    if fill is not None:
+        image[:] = fill
+    profile = {"driver": "GTiff", "width": width, "height": height, "count": 3, "dtype": "uint8", "nodata": nodata}
+    transform = Affine(0.5, 0, 350_000 + east, 0, -0.5, 3_057_000)
+    with rasterio.open(path, "w", crs="EPSG:32645", transform=transform, photometric="RGB", tiled=True, **profile) as raster:
+        raster.write(image)
+    return path
 
 
 @dataclass(frozen=True)
@@ -42,6 +72,7 @@ Groundcast = Callable[..., Ran]
 def groundcast(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Groundcast:
     """Runs the command line in this process, with a home folder of its own."""
     monkeypatch.setenv("GROUNDCAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GROUNDCAST_PRECISION", "float32")  # no measuring in tests
 
     def run(*arguments: object) -> Ran:
         from search_ui.cli import main
@@ -58,7 +89,7 @@ def groundcast(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: p
 
 def start_groundcast(home: Path, *arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Starts the command line in a process of its own."""
-    environment = os.environ | {"GROUNDCAST_HOME": str(home)}
+    environment = os.environ | {"GROUNDCAST_HOME": str(home), "GROUNDCAST_PRECISION": "float32"}
     command = [sys.executable, "-m", "search_ui.cli", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)

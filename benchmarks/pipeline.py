@@ -1,0 +1,152 @@
+"""What does the way of the data cost beside the model, and does memory grow with the number of tiles?
+
+Speed: tiles/s of a whole ingest (read, embed, write, index, record) ÷ images/s of the bare model on prepared batches of
+the same size, in alternating rounds of one run. Memory: peak of a process of its own that ingests n, 4n and 16n tiles
+with a tiny model. The imagery is a COG made on the spot, or --source.
+
+    python -m benchmarks.pipeline [--arch ViT-B-32] [--tiles 256] [--rounds 3] [--source COG --tile-size-m 60] [--json]
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from affine import Affine
+
+from ingest.catalog import Catalog
+from ingest.grid import Grid
+from ingest.job import carry_out
+from ingest.pipeline import Report
+from ingest.request import Request
+from ingest.settings import Settings
+from trainer.embedder import Embedder
+from trainer.zoo import add_open_clip
+
+TINY = Path(__file__).resolve().parents[1] / "tests" / "tiny_clip.json"
+PIXEL_M = 0.15
+MEMORY_TILES = (500, 2000, 8000)
+
+
+def make_cog(path: Path, side_px: int) -> Path:
+    """A JPEG COG of `side_px`² with structure at every scale, UTM 45N, 0.15 m pixels."""
+    rng = np.random.default_rng(0)
+    image = np.zeros((3, side_px, side_px), np.uint8)
+    coarse = rng.integers(0, 200, (3, side_px // 16, side_px // 16), dtype=np.uint8)
+    image += np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2)
+    image += rng.integers(0, 50, image.shape, dtype=np.uint8)
+    profile = {"driver": "GTiff", "width": side_px, "height": side_px, "count": 3, "dtype": "uint8", "tiled": True}
+    plain = path.with_suffix(".plain.tif")
+    transform = Affine(PIXEL_M, 0, 350_000, 0, -PIXEL_M, 3_057_000)
+    with rasterio.open(plain, "w", crs="EPSG:32645", transform=transform, photometric="RGB", **profile) as raster:
+        raster.write(image)
+    rasterio.shutil.copy(plain, path, driver="COG", compress="JPEG", quality=85)
+    plain.unlink()
+    return path
+
+
+def ingest(home: Path, model: Path, source: Path, tile_size_m: float, batch_size: int) -> Report:
+    """One ingest into a new home; returns its report."""
+    settings = Settings(home=home, batch_size=batch_size)
+    catalog = Catalog(settings.catalog_path)
+    grid = Grid(size_m=tile_size_m, stride_m=tile_size_m)
+    request = Request(kind="tiles", collection="c", source=str(source), grid=grid)
+    outcome = carry_out(settings, catalog, request, Embedder.load(model, precision="float32"), lambda *_: lambda _: None)
+    catalog.close()
+    assert outcome.report is not None
+    return outcome.report
+
+
+def bare(embedder: Embedder, count: int, batch_size: int) -> float:
+    """Images/s of the model alone, on batches that are ready."""
+    images = np.random.default_rng(0).integers(0, 255, (batch_size, 3, embedder.input_px, embedder.input_px), np.uint8)
+    embedder.embed_prepared(images)
+    started = time.perf_counter()
+    for _ in range(max(1, count // batch_size)):
+        embedder.embed_prepared(images)
+    return max(1, count // batch_size) * batch_size / (time.perf_counter() - started)
+
+
+def speed(arch: str, source: Path, tile_size_m: float, rounds: int, batch_size: int, folder: Path) -> list[dict[str, Any]]:
+    """Rounds of bare model and whole ingest in turn."""
+    add_open_clip(folder / "model", arch, random_seed=0)
+    embedder = Embedder.load(folder / "model", precision="float32")
+    table = []
+    for number in range(rounds):
+        report = ingest(folder / f"home{number}", folder / "model", source, tile_size_m, batch_size)
+        model_rate = bare(embedder, report.done, batch_size)
+        rates = report.rates()
+        row = {"round": number, "tiles": report.done, "model_images_per_s": model_rate, "ingest_tiles_per_s": rates["all"]}
+        table.append(row | {f"{stage}_alone_per_s": rates[stage] for stage in ("read", "embed", "write")})
+    return table
+
+
+def peak(count: int, source: str, side_m: float, folder: str) -> None:
+    """In a process of its own: ingests about `count` tiles with a tiny model and writes its peak memory, MiB."""
+    home = Path(folder)
+    add_open_clip(home / "model", str(TINY), random_seed=0)
+    tile_size_m = side_m / count**0.5
+    report = ingest(home / "home", home / "model", Path(source), tile_size_m, 32)
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (home / "peak.json").write_text(json.dumps({"tiles": report.done, "peak_mib": round(mib)}))
+
+
+def memory(source: Path, side_m: float, folder: Path) -> list[dict[str, Any]]:
+    """Peak memory for growing numbers of tiles over the same imagery."""
+    table = []
+    for count in MEMORY_TILES:
+        home = folder / f"memory{count}"
+        home.mkdir()
+        process = multiprocessing.get_context("spawn").Process(target=peak, args=(count, str(source), side_m, str(home)))
+        process.start()
+        process.join()
+        table.append(json.loads((home / "peak.json").read_text()))
+    return table
+
+
+def main() -> None:
+    """Prints both tables and the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", default="ViT-B-32")
+    parser.add_argument("--tiles", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--source", type=Path)
+    parser.add_argument("--tile-size-m", type=float, default=60.0)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        side_px = int((asked.tiles**0.5) * asked.tile_size_m / PIXEL_M) // 16 * 16
+        source = asked.source or make_cog(folder / "made.tif", side_px)
+        rounds = speed(asked.arch, source, asked.tile_size_m, asked.rounds, asked.batch_size, folder)
+        small = make_cog(folder / "memory.tif", 2048)
+        peaks = memory(small, 2048 * PIXEL_M, folder)
+    ratio = statistics.median(row["ingest_tiles_per_s"] / row["model_images_per_s"] for row in rounds)
+    growth = peaks[-1]["peak_mib"] / peaks[0]["peak_mib"]
+    if asked.json:
+        setting = {"arch": asked.arch, "source": asked.source and str(asked.source), "batch_size": asked.batch_size}
+        ratios = {"ingest_to_model": ratio, "peak_memory_16n_to_n": growth}
+        print(json.dumps({"benchmark": "pipeline", "setting": setting, "rows": rounds + peaks, "ratios": ratios}))
+        return
+    for row in rounds:
+        print(
+            "round {round}: {tiles} tiles, model {model_images_per_s:.2f} images/s, ingest {ingest_tiles_per_s:.2f} tiles/s "
+            "(alone: read {read_alone_per_s:.0f}, write {write_alone_per_s:.0f})".format(**row)
+        )
+    print(f"ingest ÷ model, median: {ratio:.3f}")
+    for row in peaks:
+        print("{tiles:6} tiles: peak {peak_mib} MiB".format(**row))
+    print(f"peak memory of {peaks[-1]['tiles']} tiles ÷ {peaks[0]['tiles']}: {growth:.3f}")
+
+
+if __name__ == "__main__":
+    main()

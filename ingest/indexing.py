@@ -1,0 +1,89 @@
+"""Opens the index of a collection where the settings say it lives, and brings it up to date with the archive.
+
+Who holds the index picks up parts that others wrote; who finds it held goes on without it.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from ingest.archive import Archive, points
+from ingest.catalog import Catalog, Collection
+from ingest.index import Index
+from ingest.scan_index import ScanIndex
+from ingest.settings import Settings
+from trainer.errors import IndexLockedError
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+log = logging.getLogger(__name__)
+
+
+def open_index(settings: Settings, collection: Collection) -> Index:
+    """The writable index of a collection: a Qdrant server when ``qdrant_url`` is set, else Qdrant Edge.
+
+    Raises:
+        IndexLockedError: Another process holds the embedded index.
+        VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
+    """
+    if settings.qdrant_url is not None:
+        from ingest.server_index import ServerIndex
+
+        return ServerIndex(connect(settings), collection.name, collection.dim)
+    from ingest.edge_index import EdgeIndex
+
+    return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim)
+
+
+def connect(settings: Settings) -> "QdrantClient":
+    """A client of the server that the settings name."""
+    from ingest.server_index import connect as connect_server
+
+    key = settings.qdrant_api_key
+    return connect_server(str(settings.qdrant_url), key.get_secret_value() if key else None)
+
+
+def open_for_search(settings: Settings, catalog: Catalog, collection: Collection) -> Index:
+    """The index brought up to date, or an exact scan of the archive while another process holds the index."""
+    archive = Archive(settings.archive_dir(collection.name), collection.kind)
+    try:
+        index = open_index(settings, collection)
+    except IndexLockedError:
+        log.info("index of %s is held by another process: scanning the archive", collection.name)
+        return ScanIndex(collection.name, collection.dim, parts=archive.parts)
+    catch_up(catalog, archive, index, collection)
+    return index
+
+
+def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Collection) -> int:
+    """Indexes the parts that are archived and not indexed yet; returns how many parts."""
+    count = 0
+    for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
+        index.upsert(points(archive.read(chunk.key), collection.kind))
+        catalog.set_chunk_state(chunk.key, "done")
+        count += 1
+    return count
+
+
+class IndexHolder:
+    """The index during an ingest: held if it can be had, tried for again before each use if not."""
+
+    def __init__(self, settings: Settings, collection: Collection) -> None:
+        self._settings = settings
+        self._collection = collection
+        self._index: Index | None = None
+
+    def get(self) -> Index | None:
+        """The index, or None while another process holds it."""
+        if self._index is None:
+            try:
+                self._index = open_index(self._settings, self._collection)
+            except IndexLockedError:
+                return None
+        return self._index
+
+    def close(self) -> None:
+        """Gives the index back."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None

@@ -1,0 +1,189 @@
+"""A request carried out in this process: collection → plan → run, one process a collection at a time.
+
+Workers do the same elsewhere; both call `ingest.pipeline`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ingest.archive import Archive
+from ingest.catalog import Catalog, Collection, Job
+from ingest.geo import distance_m
+from ingest.indexing import IndexHolder
+from ingest.intake import ChipIntake, GridIntake, Intake
+from ingest.pipeline import Encoder, Pace, Report, Work, plan, retry, run
+from ingest.request import Request
+from ingest.settings import Settings
+from trainer.embedder import Embedder
+from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+StartProgress = Callable[[Intake, int], Callable[[int], object]]
+"""Called with the open items and how many are left; returns what to call with each further number done."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job after a run: `report` is None where nothing was left to do."""
+
+    job: Job
+    report: Report | None
+
+
+def check_name(name: str) -> str:
+    """A collection's or model's name, which is also the name of a folder.
+
+    Raises:
+        UsageError: It has other characters than letters, digits, dot, dash and underscore.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 100, no leading dot"
+        )
+    return name
+
+
+def carry_out(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    start_progress: StartProgress,
+    *,
+    retry_reason: str | None = None,
+    retry_job: Job | None = None,
+) -> Outcome:
+    """Brings a source into its collection, from where an earlier run stopped.
+
+    Args:
+        settings: Where things are and how the machine is used.
+        catalog: Open.
+        request: What is asked.
+        embedder: The model; its weights are loaded only if something is to be embedded.
+        start_progress: Told what is left once that is known.
+        retry_reason: With `retry_job`, only the items that failed for this reason.
+        retry_job: Do the failed items of this job again instead of planning.
+
+    Raises:
+        CatalogError: The collection is being written by another process, or is of another source or grid.
+        ModelMismatchError: The collection is of another model.
+        SourceError: Nothing can be read, or no tile touches the imagery.
+    """
+    check_name(request.collection)
+    with _only_writer(settings, request.collection):
+        intake = request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")
+        try:
+            collection = _collection(catalog, request, embedder, intake)
+            archive = Archive(settings.archive_dir(collection.name), collection.kind)
+            if retry_job is None:
+                job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
+            else:
+                retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
+                job = catalog.job(retry_job.id)
+            left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
+            report = None
+            if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
+                holder = IndexHolder(settings, collection)
+                work = Work(
+                    collection=collection,
+                    catalog=catalog,
+                    archive=archive,
+                    intake=intake,
+                    encoder=encoder(embedder, collection.kind),
+                    index=holder,
+                    pace=Pace(settings.read_threads, settings.batch_size),
+                    progress=start_progress(intake, left),
+                )
+                with closing(holder):
+                    report = run(job, work)
+            elif job.state != "done":
+                catalog.set_job_state(job.id, "done")
+            return Outcome(catalog.job(job.id), report)
+        finally:
+            intake.close()
+
+
+def encoder(embedder: Embedder, kind: str) -> Encoder:
+    """The tower for tiles or for photos, as the pipeline takes it."""
+    if kind == "gallery":
+        return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos)
+    return Encoder(embedder.prepare, embedder.embed_prepared)
+
+
+@contextmanager
+def _only_writer(settings: Settings, collection: str) -> Iterator[None]:
+    path = settings.lock_path(collection)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise CatalogError(
+            f"another process is ingesting into {collection!r} ({path} is locked): wait for it to end"
+        ) from None
+
+
+def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: Intake) -> Collection:
+    """The collection of the request, recorded if new, once it is sure that there is something to do."""
+    existing = catalog.find_collection(request.collection)
+    if existing is not None:
+        _check_same(existing, _spec(request, intake), embedder)
+        return existing
+    if next(intake.ids(), None) is None:
+        raise SourceError(_why_nothing(request, intake))
+    collection = Collection(
+        name=request.collection,
+        kind=request.kind,
+        model_id=embedder.model_id,
+        dim=embedder.dim,
+        spec=_spec(request, intake),
+        created_at=datetime.now(UTC),
+    )
+    catalog.add_collection(collection)
+    return collection
+
+
+def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) -> None:
+    if existing.model_id != embedder.model_id:
+        raise ModelMismatchError(
+            f"collection {existing.name!r} was made with model {existing.model_id}, this one is {embedder.model_id}: "
+            "pass --model with the first, or take another collection name"
+        )
+    for key in ("kind", "source", "grid"):
+        if existing.spec[key] != spec[key]:
+            raise CatalogError(
+                f"collection {existing.name!r} has {key} {existing.spec[key]!r}, not {spec[key]!r}: take another name"
+            )
+
+
+def _spec(request: Request, intake: Intake) -> dict[str, Any]:
+    """What stands in the catalog; the source is named without the secrets that its URL may hold."""
+    asked = request.to_json()
+    spec = {"kind": request.kind, "source": request.source, "grid": asked["grid"], "options": asked["options"]}
+    match intake:
+        case GridIntake():
+            found = {"largest_tile_m": intake.grid.size_m, "gsd_m": intake.source.gsd_m}
+            spec |= {"source": intake.source.uri, "attribution": intake.source.attribution} | found
+        case ChipIntake():
+            spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
+    return spec
+
+
+def _why_nothing(request: Request, intake: Intake) -> str:
+    if not isinstance(intake, GridIntake) or request.area is None:
+        return f"{request.source}: nothing to ingest there"
+    covered = intake.source.coverage()
+    west, south, east, north = covered.bounds
+    here, there = request.area.representative_point(), covered.representative_point()
+    away_km = distance_m(lat=here.y, lon=here.x, lats=[there.y], lons=[there.x])[0] / 1000
+    return (
+        f"{request.source}: the area lies outside the imagery, which covers {west:.5f},{south:.5f},{east:.5f},{north:.5f}; "
+        f"their middles are {away_km:,.1f} km apart"
+    )

@@ -1,0 +1,400 @@
+"""From items to archive and index: read in threads ahead of the model → embed in batches → part → index → ledger.
+
+A chunk is finished in this order: its part is renamed into place, its points are upserted, its ledger row says done.
+Whatever is interrupted, the same request goes on from there and repeats idempotent work only. Memory is bounded by
+the read-ahead window and two chunks of vectors, whatever the number of items.
+
+It knows neither torch nor imagery: an `Encoder` turns images into vectors, an `Intake` lists and reads items.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.archive import Archive, points
+from ingest.catalog import Catalog, Chunk, Collection, Failure, Job
+from ingest.indexing import IndexHolder, catch_up
+from ingest.intake import Intake, SkipItemError
+from trainer.errors import ItemError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The model as the pipeline sees it.
+
+    Attributes:
+        prepare: uint8 [h, w, 3] → one model input; called from reader threads.
+        embed: [n, …] model inputs → float32 [n, d], unnormalised.
+    """
+
+    prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+    embed: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a run uses the machine."""
+
+    read_threads: int = 2
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job is done with.
+
+    Attributes:
+        collection: The job's.
+        catalog: Ledger.
+        archive: Where parts go.
+        intake: Where items come from.
+        encoder: Makes vectors.
+        index: Held if it can be had; without it parts are written and left for whoever holds it.
+        pace: Threads and batch.
+        progress: Called with the number of items that have been dealt with since the last call.
+    """
+
+    collection: Collection
+    catalog: Catalog
+    archive: Archive
+    intake: Intake
+    encoder: Encoder
+    index: IndexHolder
+    pace: Pace = field(default_factory=Pace)
+    progress: Callable[[int], object] = lambda _: None
+
+
+@dataclass
+class Report:
+    """What a run did, with the seconds of each stage (reading: summed over threads)."""
+
+    job: str
+    done: int = 0
+    recovered: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    read_s: float = 0.0
+    embed_s: float = 0.0
+    write_s: float = 0.0
+    wall_s: float = 0.0
+    unindexed: int = 0
+    cancelled: bool = False
+
+    def rates(self) -> dict[str, float]:
+        """Items per second: end to end, and of each stage had it run alone."""
+        read = self.done + self.skipped.total() + self.failed.total()
+        stages = {"read": (read, self.read_s), "embed": (self.done, self.embed_s), "write": (self.done, self.write_s)}
+        per_second = {name: count / seconds if seconds > 0 else 0.0 for name, (count, seconds) in stages.items()}
+        return {"all": read / self.wall_s if self.wall_s > 0 else 0.0, **per_second}
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """One item after reading: exactly one of model input, skip reason, failure."""
+
+    chunk: str
+    record: dict[str, Any] = field(default_factory=dict)
+    model_input: npt.NDArray[Any] | None = None
+    skipped: str | None = None
+    failure: Failure | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class _Gathering:
+    """A chunk whose items are coming in."""
+
+    chunk: Chunk
+    expected: int
+    records: list[dict[str, Any]] = field(default_factory=list)
+    vectors: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def leave_out(self, outcome: _Outcome) -> None:
+        """Counts an item that gave no vector."""
+        if outcome.failure is not None:
+            self.failures.append(outcome.failure)
+        elif outcome.skipped is not None:
+            self.skipped[outcome.skipped] += 1
+
+    def complete(self) -> bool:
+        """Whether every item has been dealt with."""
+        return self.expected == len(self.records) + self.skipped.total() + len(self.failures)
+
+
+def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) -> str:
+    """16 hexadecimal digits that are the same for the same request over the same files."""
+    text = json.dumps([collection.name, collection.model_id, request, fingerprint], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan(
+    catalog: Catalog, archive: Archive, collection: Collection, intake: Intake, request: dict[str, Any], chunk_size: int
+) -> Job:
+    """Finds or records the job of a request: its chunks are the items that the archive does not hold yet.
+
+    Args:
+        catalog: Ledger.
+        archive: Of the collection.
+        collection: Recorded already.
+        intake: Open items.
+        request: JSON values; with the collection and the files' fingerprint they are the job's identity.
+        chunk_size: Items a chunk.
+    """
+    identity = job_id(collection, request, intake.fingerprint())
+    found = catalog.find_job(identity)
+    problems = [Failure(problem.subject, problem.reason, problem.message) for problem in intake.problems]
+    if found is not None:
+        catalog.replace_file_failures(identity, problems)
+        return found
+    known = set(archive.ids())
+    fresh = (item for item in intake.ids() if item not in known)
+    catalog.add_job(
+        identity,
+        collection=collection.name,
+        source=collection.spec["source"],
+        spec=request,
+        chunks=_chunked(identity, fresh, chunk_size),
+        failures=problems,
+    )
+    return catalog.job(identity)
+
+
+def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) -> int:
+    """Adds chunks for the failed items of a job, or those of one reason; returns how many items."""
+    failed = [f.subject for f in catalog.failures(job.id) if f.chunk is not None and reason in (None, f.reason)]
+    attempt = sum(1 for chunk in catalog.chunks(job=job.id) if "-r" in chunk.key)
+    if failed:
+        catalog.add_chunks(job.id, _chunked(f"{job.id}-r{attempt:04d}", failed, chunk_size))
+    return len(failed)
+
+
+def _chunked(prefix: str, items: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
+    iterator = iter(items)
+    for number in itertools.count():
+        block = list(itertools.islice(iterator, size))
+        if not block:
+            return
+        yield f"{prefix}-{number:06d}", block
+
+
+def run(job: Job, work: Work) -> Report:
+    """Does what is left of a planned job.
+
+    Raises:
+        ArchiveError: A part cannot be written; everything before it stands.
+        KeyboardInterrupt: Passed on after the chunk that was being written is safe.
+    """
+    started = time.perf_counter()
+    report = Report(job.id)
+    catalog, collection = work.catalog, work.collection
+    catalog.set_job_state(job.id, "running")
+    work.archive.sweep()
+    _catch_up(work)
+    writer = _Writer(work, report)
+    report.recovered = _recover(work, job, writer)
+    others = any(other.id != job.id for other in catalog.jobs(collection.name))
+    known = set(work.archive.ids()) if others else set()  # two requests may overlap; one item is archived once
+    try:
+        with writer:
+            for gathered in _gather(work, job, known, report):
+                writer.put(gathered)
+                if catalog.job_state(job.id) == "cancelled":
+                    report.cancelled = True
+                    break
+    finally:
+        report.wall_s = time.perf_counter() - started
+    _catch_up(work)
+    report.unindexed = sum(1 for _ in catalog.chunks(collection=collection.name, states=["archived"]))
+    if not report.cancelled:
+        catalog.set_job_state(job.id, "done")
+    return report
+
+
+def _catch_up(work: Work) -> None:
+    index = work.index.get()
+    if index is not None:
+        catch_up(work.catalog, work.archive, index, work.collection)
+
+
+def _recover(work: Work, job: Job, writer: "_Writer") -> int:
+    """Chunks whose part was renamed into place before the process died: the part tells the rest. Returns items."""
+    count = 0
+    for chunk in work.catalog.chunks(job=job.id, states=["pending"]):
+        if work.archive.path(chunk.key).exists():
+            count += writer.adopt(chunk)
+    return count
+
+
+def _gather(work: Work, job: Job, known: set[str], report: Report) -> Iterator[_Gathering]:
+    """Chunks with all their items read and embedded, in order. Batches run across the borders of chunks."""
+    gathering: dict[str, _Gathering] = {}
+
+    def items() -> Iterator[tuple[str, str]]:
+        for chunk in work.catalog.chunks(job=job.id, states=["pending"]):
+            fresh = [item for item in chunk.item_ids if item not in known]
+            gathering[chunk.key] = _Gathering(chunk, len(fresh))
+            for item in fresh:
+                yield chunk.key, item
+
+    batch: list[_Outcome] = []
+    size = work.pace.batch_size
+    with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
+        try:
+            for outcome in _read_ahead(pool, items(), work, window=4 * size):
+                report.read_s += outcome.seconds
+                if outcome.model_input is not None:
+                    batch.append(outcome)
+                else:
+                    gathering[outcome.chunk].leave_out(outcome)
+                    work.progress(1)
+                if len(batch) == size:
+                    _embed(batch, work, gathering, report)
+                yield from _completed(gathering)
+            _embed(batch, work, gathering, report)
+            yield from _completed(gathering)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
+    """Takes complete chunks off the front; chunks become complete in order, but for empty ones."""
+    while gathering:
+        key = next(iter(gathering))
+        if not gathering[key].complete():
+            return
+        yield gathering.pop(key)
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, *, window: int
+) -> Iterator[_Outcome]:
+    """Outcomes in the order of the items, at most `window` of them under way or waiting."""
+    waiting: deque[Future[_Outcome]] = deque()
+    for chunk, item in items:
+        waiting.append(pool.submit(_read, chunk, item, work.intake, work.encoder))
+        if len(waiting) >= window:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _read(chunk: str, item: str, intake: Intake, encoder: Encoder) -> _Outcome:
+    started = time.perf_counter()
+    try:
+        reading = intake.read(item)
+        model_input = encoder.prepare(reading.image)
+    except SkipItemError as skip:
+        return _Outcome(chunk, skipped=skip.reason, seconds=time.perf_counter() - started)
+    except ItemError as error:
+        failure = Failure(item, error.reason, str(error), chunk)
+        return _Outcome(chunk, failure=failure, seconds=time.perf_counter() - started)
+    except Exception as error:  # one item must not stop the job, whatever a decoder throws; the ledger keeps it
+        log.exception("reading %s failed", item)
+        failure = Failure(item, "unexpected", f"{type(error).__name__}: {error}", chunk)
+        return _Outcome(chunk, failure=failure, seconds=time.perf_counter() - started)
+    return _Outcome(chunk, reading.record, model_input, seconds=time.perf_counter() - started)
+
+
+def _embed(batch: list[_Outcome], work: Work, gathering: dict[str, _Gathering], report: Report) -> None:
+    """Embeds a batch, hands each vector to its chunk, and empties the batch."""
+    if not batch:
+        return
+    started = time.perf_counter()
+    vectors = work.encoder.embed(np.stack([o.model_input for o in batch if o.model_input is not None]))
+    report.embed_s += time.perf_counter() - started
+    with np.errstate(over="ignore"):  # what overflows float16 is what is looked for
+        stored = vectors.astype(np.float16)
+    storable = np.isfinite(stored).all(axis=1) & stored.any(axis=1)  # a vector of zeros has no direction
+    for outcome, vector, good in zip(batch, vectors, storable, strict=True):
+        into = gathering[outcome.chunk]
+        if good:
+            into.records.append(outcome.record)
+            into.vectors.append(vector)
+        else:
+            item = str(outcome.record[work.archive.id_column])
+            message = f"{item}: the model gave a vector that is zero or not finite in float16: check the model"
+            into.failures.append(Failure(item, "bad_vector", message, outcome.chunk))
+    work.progress(len(batch))
+    batch.clear()
+
+
+class _Writer:
+    """Finishes chunks in one background thread, one behind the model: part → index → ledger."""
+
+    def __init__(self, work: Work, report: Report) -> None:
+        self.collection = work.collection
+        self.catalog = work.catalog
+        self.archive = work.archive
+        self.index = work.index
+        self.report = report
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+        self._settle()
+
+    def put(self, gathered: _Gathering) -> None:
+        """Hands a chunk over; waits while the chunk before it is being written, and raises what that one met."""
+        self._settle()
+        self._pending = self._pool.submit(self._write, gathered)
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def _write(self, gathered: _Gathering) -> None:
+        started = time.perf_counter()
+        self.archive.require_space()
+        key = gathered.chunk.key
+        failures = [vars(failure) for failure in gathered.failures]
+        if gathered.records:
+            meta = {
+                "collection": self.collection.name,
+                "model_id": self.collection.model_id,
+                "source": self.collection.spec.get("source"),
+                "attribution": self.collection.spec.get("attribution"),
+                "skipped": dict(gathered.skipped),
+                "failures": failures,
+            }
+            self.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
+        self._index_and_record(key, len(gathered.records), dict(gathered.skipped), gathered.failures)
+        self.report.done += len(gathered.records)
+        self.report.skipped.update(gathered.skipped)
+        self.report.failed.update(failure.reason for failure in gathered.failures)
+        seconds = time.perf_counter() - started
+        self.report.write_s += seconds
+        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, len(gathered.records), len(failures), seconds)
+
+    def adopt(self, chunk: Chunk) -> int:
+        """Finishes a chunk whose part is complete; returns its items."""
+        self.archive.require_space()
+        part = self.archive.read(chunk.key)
+        failures = [Failure(**failure) for failure in part.meta["failures"]]
+        self._index_and_record(chunk.key, part.table.num_rows, part.meta["skipped"], failures)
+        return int(part.table.num_rows)
+
+    def _index_and_record(self, key: str, done: int, skipped: dict[str, int], failures: list[Failure]) -> None:
+        index = self.index.get()
+        if done and index is not None:
+            index.upsert(points(self.archive.read(key), self.collection.kind))
+        state = "archived" if done and index is None else "done"
+        self.catalog.finish_chunk(key, state=state, done=done, skipped=skipped, failures=failures)  # type: ignore[arg-type]

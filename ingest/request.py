@@ -1,0 +1,104 @@
+"""What was asked of an ingest, as JSON values for the ledger, and the intake that it opens.
+
+A request read back from the ledger opens the same items, in this process or another.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import shapely
+from pydantic import TypeAdapter
+from shapely.geometry.base import BaseGeometry
+
+from ingest.grid import Grid
+from ingest.intake import MIN_VALID, ChipIntake, GridIntake, Intake, PhotoIntake
+from ingest.photos import open_photos
+from ingest.sources.chips import ChipSource
+from ingest.sources.opening import open_source
+from ingest.sources.source import SourceOptions
+from trainer.errors import SourceError
+
+OVERSAMPLING = 2.0  # tiles are read at up to twice the model's input, so that its own antialiased resize decides
+_OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A source to be brought into a collection.
+
+    Attributes:
+        kind: ``tiles`` or ``gallery``.
+        collection: Name of collection or gallery.
+        source: URI or absolute path.
+        grid: None for photos, and of no effect for a folder of chips.
+        area: WGS84 degrees; only tiles that touch it.
+        min_valid: Smallest share of valid pixels of a tile.
+        options: How imagery is read.
+    """
+
+    kind: Literal["tiles", "gallery"]
+    collection: str
+    source: str
+    grid: Grid | None = None
+    area: BaseGeometry | None = None
+    min_valid: float = MIN_VALID
+    options: SourceOptions = field(default_factory=SourceOptions)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values that say all of it."""
+        return {
+            "kind": self.kind,
+            "collection": self.collection,
+            "source": self.source,
+            "grid": None if self.grid is None else {"size_m": self.grid.size_m, "stride_m": self.grid.stride_m},
+            "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
+            "min_valid": self.min_valid,
+            "options": _OPTIONS.dump_python(self.options, mode="json"),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Request":
+        """The request that `to_json` wrote."""
+        return cls(
+            kind=values["kind"],
+            collection=values["collection"],
+            source=values["source"],
+            grid=None if values["grid"] is None else Grid(**values["grid"]),
+            area=None if values["area"] is None else shapely.from_wkt(values["area"]),
+            min_valid=values["min_valid"],
+            options=options_from_json(values["options"]),
+        )
+
+    def open(self, *, input_px: int, cache_dir: Path | None = None) -> Intake:
+        """Opens the items.
+
+        Args:
+            input_px: Pixels across the model's input; decides at what size tiles are read.
+            cache_dir: Folder for tiles read over HTTP.
+
+        Raises:
+            SourceError: Nothing can be read there.
+        """
+        if self.kind == "gallery":
+            return PhotoIntake(open_photos(Path(self.source)))
+        source = open_source(self.source, replace(self.options, cache_dir=cache_dir))
+        if isinstance(source, ChipSource):
+            size_px = round(OVERSAMPLING * input_px)
+            return ChipIntake(source, size_px=size_px, area=self.area, min_valid=self.min_valid)
+        if self.grid is None:
+            raise SourceError(f"{self.source}: imagery needs a grid of tiles; pass --tile-size-m")
+        size_px = read_size_px(self.grid.size_m, source.gsd_m, input_px)
+        return GridIntake(source, self.grid, size_px=size_px, area=self.area, min_valid=self.min_valid)
+
+
+def options_from_json(values: dict[str, Any]) -> SourceOptions:
+    """Source options as `Request.to_json` wrote them."""
+    return _OPTIONS.validate_python(values)
+
+
+def read_size_px(tile_size_m: float, gsd_m: float, input_px: int) -> int:
+    """Pixels across a tile as read: the native number, between one and `OVERSAMPLING` times the model's input."""
+    native = tile_size_m / gsd_m
+    return round(min(max(native, input_px), OVERSAMPLING * input_px))
+

@@ -1,0 +1,96 @@
+"""The one command, `groundcast`: loads a command when it is called, and turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 the work failed or was stopped, 2 wrong usage.
+"""
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from search_ui.door import Door
+from trainer.errors import GroundcastError
+
+COMMANDS = {  # in the order of a first use: name and module in search_ui.commands
+    "model": "model",
+    "ingest": "ingest",
+    "photos": "photos",
+    "search": "search",
+    "collections": "holdings",
+    "jobs": "jobs",
+    "verify": "verify",
+    "doctor": "doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a module of ``search_ui.commands`` when a command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the library's signature
+        """Names in the order of a first use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"search_ui.commands.{COMMANDS[cmd_name]}").command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that holds all state [GROUNDCAST_HOME or ~/.groundcast].",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log each step; show tracebacks.")
+@click.version_option(package_name="groundcast")
+@click.pass_context
+def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
+    """Search the map by what you would see on the ground."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    context.obj = Door(home)
+    context.call_on_close(context.obj.close)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    verbose = "-v" in arguments or "--verbose" in arguments
+    try:
+        sys.exit(cli.main(args=arguments, prog_name="groundcast", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = _say("stopped; what was done is kept, the same command goes on from there")
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except GroundcastError as error:
+        if verbose:
+            logging.getLogger(__name__).exception("failed")
+        code = _say(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last door: a person gets one line, with --verbose the traceback
+        if verbose:
+            logging.getLogger(__name__).exception("failed")
+        code = _say(f"{type(error).__name__}: {error} (run with --verbose to see where)")
+    sys.exit(code)
+
+
+def _say(message: str, code: int = 1) -> int:
+    click.echo(f"groundcast: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

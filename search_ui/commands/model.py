@@ -1,0 +1,121 @@
+"""`groundcast model`: add, list and show models."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from search_ui.door import Door, json_option, pass_door, print_json
+
+if TYPE_CHECKING:
+    from trainer.checkpoint import Meta
+
+FOLDER = click.Path(path_type=Path, exists=True)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group(short_help="Add, list and show models.")
+def command() -> None:
+    """Add, list and show models."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option(
+    "--open-clip", "arch", metavar="ARCH", help="An open_clip architecture, such as ViT-B-32, or a JSON file of one."
+)
+@click.option("--checkpoint", type=FOLDER, metavar="DIR", help="A groundcast checkpoint folder.")
+@click.option("--sat2cap", type=FOLDER, metavar="DIR_OR_CKPT", help="The authors' Hub folder or Lightning file.")
+@click.option(
+    "--pretrained", metavar="TAG", help="Weights that open_clip downloads: of ARCH, or of the CLIP beside --sat2cap."
+)
+@click.option("--weights", type=FILE, metavar="FILE", help="The same weights from a local file.")
+@click.option(
+    "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
+)
+@pass_door
+def add(
+    door: Door,
+    name: str,
+    arch: str | None,
+    checkpoint: Path | None,
+    sat2cap: Path | None,
+    pretrained: str | None,
+    weights: Path | None,
+    random_seed: int | None,
+) -> None:
+    """Add a model under NAME.
+
+    \b
+    groundcast model add clip --open-clip ViT-B-32-quickgelu --pretrained openai
+    groundcast model add try --open-clip ViT-B-32 --random-seed 0
+    groundcast model add sat2cap --sat2cap DIR --pretrained openai
+    """
+    from ingest.job import check_name
+    from trainer import zoo
+    from trainer.errors import CatalogError, UsageError
+
+    if sum(choice is not None for choice in (arch, checkpoint, sat2cap)) != 1:
+        raise UsageError("model add: give exactly one of --open-clip, --checkpoint, --sat2cap")
+    if checkpoint is not None and any(option is not None for option in (pretrained, weights, random_seed)):
+        raise UsageError(
+            "model add: a --checkpoint has its weights; --pretrained, --weights and --random-seed do not go with it"
+        )
+    target = door.settings.models_dir / check_name(name)
+    if any(model.name == name for model in door.catalog.models()):
+        raise CatalogError(f"model {name!r} exists ({target}): take another name")
+    if target.exists():  # an earlier add was killed before the catalog knew of it
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if arch is not None:
+        meta = zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
+    elif sat2cap is not None:
+        meta = zoo.add_sat2cap(target, sat2cap, pretrained=pretrained, weights=weights, random_seed=random_seed)
+    else:
+        assert checkpoint is not None  # noqa: S101 - one of the three is given
+        meta = zoo.add_checkpoint(target, checkpoint)
+    door.catalog.add_model(name, meta.model_id)
+    click.echo(f"model {name}: {_describe(meta)}")
+    if random_seed is not None:
+        click.echo("its weights are random: it finds what looks the same, it understands no words")
+
+
+@command.command("list")
+@json_option
+@pass_door
+def list_models(door: Door, as_json: bool) -> None:
+    """List the models here."""
+    models = door.catalog.models()
+    if as_json:
+        print_json([{"name": m.name, "model_id": m.model_id, "added_at": m.added_at.isoformat()} for m in models])
+        return
+    for model in models:
+        click.echo(f"{model.name:24} {model.model_id}  added {model.added_at:%Y-%m-%d %H:%M} UTC")
+    if not models:
+        click.echo("no model yet: add one with `groundcast model add NAME --open-clip ARCH …`")
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+@pass_door
+def show(door: Door, name: str, as_json: bool) -> None:
+    """Show what a model is and where it is from."""
+    from trainer.checkpoint import read_meta
+
+    model = door.catalog.model(name)
+    meta = read_meta(door.settings.models_dir / model.name)
+    if as_json:
+        print_json({"name": name, **asdict(meta)})
+        return
+    click.echo(f"{name}: {_describe(meta)}")
+    click.echo(f"  folder  {door.settings.models_dir / model.name}")
+
+
+def _describe(meta: "Meta") -> str:
+    moment = f"place and time as {meta.encoding}" if meta.encoding else "no place or time"
+    origin = ", ".join(f"{key} {value}" for key, value in meta.origin.items() if value is not None)
+    trained = "" if meta.tile_size_m is None else f", tiles of {meta.tile_size_m:g} m at {meta.gsd_m:g} m"
+    return f"{meta.model_id}, {meta.dim}-d, {meta.overhead_input.size_px} px, {moment}{trained} ({origin})"

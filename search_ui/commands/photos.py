@@ -1,0 +1,26 @@
+"""`groundcast photos`: ground photos into a gallery."""
+
+import click
+
+from search_ui.commands.asking import source_location
+from search_ui.commands.running import PRECISION, run_request
+from search_ui.door import Door, json_option, pass_door
+
+
+@click.command(short_help="Ground photos into a gallery.")
+@click.argument("path", type=click.Path())
+@click.option("--gallery", required=True, metavar="NAME", help="Gallery to make or go on with.")
+@click.option("--model", metavar="NAME", help="Model [the gallery's, or the only one there is].")
+@click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
+@json_option
+@pass_door
+def command(door: Door, path: str, gallery: str, model: str | None, precision: str | None, as_json: bool) -> None:
+    """Bring the photos at PATH into a gallery.
+
+    PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path, lat,
+    lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
+    """
+    from ingest.request import Request
+
+    request = Request(kind="gallery", collection=gallery, source=source_location(path))
+    run_request(door, request, model=model, precision=precision, as_json=as_json)

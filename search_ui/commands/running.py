@@ -1,0 +1,141 @@
+"""Runs a request with a progress bar and says what came of it; shared by `ingest`, `photos` and `jobs retry`."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from search_ui.door import Door, print_json
+
+if TYPE_CHECKING:
+    from ingest.catalog import Job
+    from ingest.intake import Intake
+    from ingest.job import Outcome
+    from ingest.pipeline import Report
+    from ingest.request import Request
+    from trainer.embedder import Embedder
+
+PRECISION = click.Choice(
+    ["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
+)
+
+
+def run_request(
+    door: Door,
+    request: "Request",
+    *,
+    model: str | None,
+    precision: str | None,
+    as_json: bool,
+    retry_job: "Job | None" = None,
+    retry_reason: str | None = None,
+) -> None:
+    """Carries a request out and prints the closing lines, or with `as_json` the whole outcome."""
+    from tqdm import tqdm
+
+    from ingest.job import carry_out
+
+    embedder = _embedder(door, request, model, precision)
+    unit = "photos" if request.kind == "gallery" else "tiles"
+    bars: list[tqdm[Any]] = []
+
+    def start(intake: "Intake", left: int) -> Callable[[int], Any]:
+        for warning in _warnings(intake, embedder):
+            click.echo(f"warning: {warning}", err=True)
+        embedder.expect(left)
+        bars.append(tqdm(total=left, unit=f" {unit}", desc=request.collection, disable=None, smoothing=0.05))
+        return bars[0].update
+
+    try:
+        outcome = carry_out(
+            door.settings, door.catalog, request, embedder, start, retry_job=retry_job, retry_reason=retry_reason
+        )
+    finally:
+        for bar in bars:
+            bar.close()
+    if as_json:
+        print_json(outcome_json(outcome))
+    else:
+        for line in outcome_lines(outcome, unit):
+            click.echo(line)
+
+
+def _embedder(door: Door, request: "Request", model: str | None, precision: str | None) -> "Embedder":
+    from trainer.embedder import Embedder
+
+    existing = door.catalog.find_collection(request.collection)
+    chosen = door.catalog.model(model_id=existing.model_id) if model is None and existing else door.catalog.model(model)
+    settings = door.settings
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    return Embedder.load(
+        settings.models_dir / chosen.name,
+        precision=precision or settings.precision,
+        device=settings.device,
+        measurements=settings.cache_dir / "precision.json",
+    )
+
+
+def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
+    """What a person should know about the imagery before an hour of work."""
+    from ingest.grid import gsd_warning
+    from ingest.intake import GridIntake, PhotoIntake
+
+    if isinstance(intake, PhotoIntake):
+        reasons = Counter(note.reason for note in intake.photos.notes)
+        return [f"{count} photos are kept without a value: {reason}" for reason, count in sorted(reasons.items())]
+    if not isinstance(intake, GridIntake):
+        return []
+    meta = embedder.meta
+    warning = gsd_warning(
+        source_gsd_m=intake.source.gsd_m,
+        tile_size_m=intake.grid.size_m,
+        input_px=embedder.input_px,
+        trained_gsd_m=meta.gsd_m,
+        trained_tile_size_m=meta.tile_size_m,
+    )
+    return [] if warning is None else [warning]
+
+
+def outcome_lines(outcome: "Outcome", unit: str) -> list[str]:
+    """The closing lines for people."""
+    job, report = outcome.job, outcome.report
+    totals = f"{job.done} {unit} done{_counts('skipped', job.skipped)}{_counts('failed', job.failed)}"
+    retry = f"; `groundcast jobs show {job.id}` says which" if job.failed else ""
+    if report is None:
+        return [f"nothing to do: job {job.id} is complete, {totals}{retry}"]
+    rates = report.rates()
+    lines = [
+        f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
+        f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
+    ]
+    if report.recovered:
+        lines.append(f"{report.recovered} {unit} of an earlier run were in the archive already and are now recorded")
+    if report.unindexed:
+        lines.append("another process holds the index: it takes the new parts up before its next search")
+    verb = "cancelled" if report.cancelled else "complete"
+    return [*lines, f"job {job.id} {verb}: {totals}{retry}"]
+
+
+def outcome_json(outcome: "Outcome") -> dict[str, Any]:
+    """The outcome as JSON values."""
+    report = outcome.report
+    return {"job": job_json(outcome.job), "run": None if report is None else _report_json(report)}
+
+
+def job_json(job: "Job") -> dict[str, Any]:
+    """A job as JSON values."""
+    times = {"created_at": job.created_at.isoformat(), "updated_at": job.updated_at.isoformat()}
+    return vars(job) | times | {"spec": job.spec | {"source": job.source}}  # the URL as asked may hold a key
+
+
+def _report_json(report: "Report") -> dict[str, Any]:
+    counters = {"skipped": dict(report.skipped), "failed": dict(report.failed)}
+    return vars(report) | counters | {"rates": report.rates()}
+
+
+def _counts(verb: str, counts: Mapping[str, int]) -> str:
+    if not counts:
+        return ""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    return f", {sum(counts.values())} {verb} ({reasons})"

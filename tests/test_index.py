@@ -1,0 +1,524 @@
+"""One contract for every index: Edge, qdrant-client in memory, a real server where there is one, the archive's scan."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+from qdrant_client import QdrantClient
+
+from ingest.archive import Archive
+from ingest.archive import points as archive_points
+from ingest.edge_index import EdgeIndex
+from ingest.geo import Footprint, box, disc
+from ingest.index import Filter, Index, Points, point_id
+from ingest.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
+from ingest.scan_index import ScanIndex
+from ingest.server_index import ServerIndex, connect
+from trainer.errors import ArchiveError, AreaError, UsageError, VectorIndexError
+
+DIM = 16
+SIZE_M = 480.0
+REACH_M = SIZE_M / 2 * 2**0.5
+DAY0 = datetime(2020, 1, 1, 12, tzinfo=UTC)
+SERVER = os.environ.get("GROUNDCAST_TEST_QDRANT_URL")
+SERVER_KINDS = ["server"] if SERVER else []
+WRITERS = ["edge", "memory", *SERVER_KINDS]
+
+Open = Callable[[Points], Index]
+
+
+def make_tiles(places: list[tuple[float, float]], *, seed: int = 0, size_m: float = SIZE_M) -> Points:
+    """Tiles at (lat, lon); every fifth has no date."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(len(places), DIM)).astype(np.float16)
+    payloads: list[dict[str, Any]] = []
+    for i, (lat, lon) in enumerate(places):
+        payload: dict[str, Any] = {
+            "tile_id": f"t{i:05d}",
+            "location": {"lon": lon, "lat": lat},
+            "size_m": size_m,
+            "bbox": list(Footprint(lat=lat, lon=lon, size_m=size_m).bbox),
+            "gsd_m": 0.5,
+            "valid_fraction": 1.0,
+            "origin": f"file-{i % 3}.tif",
+            "norm": float(np.linalg.norm(vectors[i].astype(np.float32))),
+        }
+        if i % 5:
+            payload["acquired_at"] = (DAY0 + timedelta(days=i)).isoformat()
+        payloads.append(payload)
+    return Points([payload["tile_id"] for payload in payloads], vectors, payloads)
+
+
+def block(lat: float, lon: float, rows: int, columns: int) -> list[tuple[float, float]]:
+    """Centres of a block of touching tiles, south-west first."""
+    step = SIZE_M / 111_000
+    across = step / np.cos(np.radians(lat))
+    return [(lat + r * step, (lon + c * across + 180) % 360 - 180) for r in range(rows) for c in range(columns)]
+
+
+def write_part(path: Path, points: Points) -> Path:
+    """The columns of the archive that a scan reads, in small row groups."""
+    rows = points.payloads
+    dates = [datetime.fromisoformat(row["acquired_at"]) if "acquired_at" in row else None for row in rows]
+    flat = pa.array(points.vectors.astype(np.float16).ravel())
+    columns = {
+        "tile_id": pa.array(points.ids, pa.string()),
+        "lat": pa.array([row["location"]["lat"] for row in rows], pa.float64()),
+        "lon": pa.array([row["location"]["lon"] for row in rows], pa.float64()),
+        "size_m": pa.array([row["size_m"] for row in rows], pa.float64()),
+        "acquired_at": pa.array(dates, pa.timestamp("us", "UTC")),
+        "gsd_m": pa.array([row["gsd_m"] for row in rows], pa.float32()),
+        "valid_fraction": pa.array([row["valid_fraction"] for row in rows], pa.float32()),
+        "origin": pa.array([row["origin"] for row in rows], pa.string()),
+        "norm": pa.array([row["norm"] for row in rows], pa.float32()),
+        "vector": pa.FixedSizeListArray.from_arrays(flat, points.vectors.shape[1]),
+    }
+    pq.write_table(pa.table(columns), path, row_group_size=70)
+    return path
+
+
+def take(points: Points, rows: slice) -> Points:
+    return Points(points.ids[rows], points.vectors[rows], points.payloads[rows])
+
+
+@dataclass
+class Backends:
+    """Opens indexes and closes them at the end of a test."""
+
+    folder: Path
+    opened: list[Index]
+    clients: list[QdrantClient]
+
+    def writer(self, kind: str, name: str = "tiles", dim: int = DIM) -> Index:
+        index: Index
+        if kind == "edge":
+            index = EdgeIndex(self.folder / "edge" / name, name, dim)
+        else:
+            client = QdrantClient(":memory:") if kind == "memory" else connect(str(SERVER))
+            self.clients.append(client)
+            index = ServerIndex(client, f"{name}-{uuid.uuid4().hex[:8]}" if kind == "server" else name, dim)
+        self.opened.append(index)
+        return index
+
+    def filled(self, kind: str, points: Points) -> Index:
+        if kind == "scan":
+            half = len(points.ids) // 2
+            parts = [
+                write_part(self.folder / f"{part}.parquet", take(points, rows))
+                for part, rows in (("a", slice(0, half)), ("b", slice(half, None)))
+                if points.ids[rows]
+            ]
+            return ScanIndex("tiles", DIM, parts=lambda: parts)
+        index = self.writer(kind)
+        index.upsert(points)
+        return index
+
+
+@pytest.fixture
+def backends(tmp_path: Path) -> Iterator[Backends]:
+    made = Backends(tmp_path, [], [])
+    yield made
+    for index in made.opened:
+        if isinstance(index, ServerIndex):
+            index.drop()
+        index.close()
+    for client in made.clients:
+        client.close()
+
+
+@pytest.fixture(params=["edge", "memory", "scan", *SERVER_KINDS])
+def open_filled(request: pytest.FixtureRequest, backends: Backends) -> Open:
+    """Opens an index of each kind, filled."""
+    return lambda points: backends.filled(request.param, points)
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest, backends: Backends) -> Index:
+    """An empty index of each kind that writes."""
+    return backends.writer(request.param)
+
+
+def truth(points: Points, query: np.ndarray, k: int, keep: Callable[[int], bool] = lambda _: True) -> list[str]:
+    """The exact answer, by the definition."""
+    vectors = points.vectors.astype(np.float64)
+    cosines = np.round(vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query), 6)
+    rows = [i for i in range(len(points.ids)) if keep(i)]
+    return [points.ids[i] for i in sorted(rows, key=lambda i: (-cosines[i], points.ids[i]))[:k]]
+
+
+def in_area(points: Points, area: Any) -> Callable[[int], bool]:
+    def keep(i: int) -> bool:
+        place, size_m = points.payloads[i]["location"], points.payloads[i]["size_m"]
+        return bool(area.intersects(Footprint(lat=place["lat"], lon=place["lon"], size_m=size_m).polygon))
+
+    return keep
+
+
+def found(matches: list[Any]) -> list[str]:
+    return [match.item_id for match in matches]
+
+
+QUERY = np.random.default_rng(7).normal(size=DIM)
+
+
+def test_hits_come_best_first_with_cosine_and_payload(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 12, 20))
+    with open_filled(points) as index:
+        hits = index.query(QUERY, 9)
+        assert found(hits) == truth(points, QUERY, 9)
+        best = points.ids.index(hits[0].item_id)
+        vector = points.vectors[best].astype(np.float64)
+        assert hits[0].score == pytest.approx(vector @ QUERY / np.linalg.norm(vector) / np.linalg.norm(QUERY), abs=2e-6)
+        want = points.payloads[best]
+        assert {key: hits[0].payload[key] for key in ("tile_id", "size_m", "origin", "gsd_m", "valid_fraction")} == {
+            key: want[key] for key in ("tile_id", "size_m", "origin", "gsd_m", "valid_fraction")
+        }
+        assert hits[0].payload.get("acquired_at") == want.get("acquired_at")
+        assert hits[0].payload["location"] == pytest.approx(want["location"])
+        assert hits[0].payload["bbox"] == pytest.approx(want["bbox"])
+        assert hits[0].payload["norm"] == pytest.approx(want["norm"], rel=1e-6)  # a cosine index keeps directions only
+
+
+def test_k_beyond_the_count_gives_everything(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 3, 4))
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 500)) == truth(points, QUERY, 500)
+        assert index.count() == 12
+
+
+def test_equal_tiles_come_in_the_order_of_their_ids(open_filled: Open) -> None:
+    points = make_tiles(block(0.1, 10.0, 10, 20))
+    same = np.repeat(points.vectors[:1], len(points.ids), axis=0)
+    same[150] = -same[150]
+    with open_filled(replace(points, vectors=same)) as index:
+        assert found(index.query(same[0], 5)) == points.ids[:5]
+        assert found(index.query(same[0], 200))[-1] == points.ids[150]
+
+
+@pytest.mark.parametrize("bad", [np.full(DIM, np.nan), np.zeros(DIM), np.ones(DIM + 1), np.ones((1, DIM))])
+def test_a_query_without_direction_or_of_another_model_is_an_error(open_filled: Open, bad: np.ndarray) -> None:
+    with open_filled(make_tiles([(1.0, 1.0)])) as index, pytest.raises(VectorIndexError, match="query"):
+        index.query(bad, 1)
+
+
+@pytest.mark.parametrize("k", [0, -3, 10_001])
+def test_a_senseless_k_is_a_usage_error(open_filled: Open, k: int) -> None:
+    with open_filled(make_tiles([(1.0, 1.0)])) as index, pytest.raises(UsageError, match=f"k = {k}"):
+        index.query(QUERY, k)
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        pytest.param(box(85.53, 27.65, 85.57, 27.67), id="box"),
+        pytest.param(disc(lat=27.66, lon=85.56, radius_m=1500), id="disc"),
+        pytest.param(shapely.Polygon([(85.53, 27.64), (85.58, 27.66), (85.54, 27.68)]), id="triangle"),
+        pytest.param(box(85.52, 27.64, 85.59, 27.68).difference(box(85.535, 27.65, 85.575, 27.67)), id="hole"),
+        pytest.param(shapely.union(box(85.52, 27.64, 85.53, 27.65), box(85.57, 27.66, 85.58, 27.67)), id="two parts"),
+        pytest.param(box(85.5441, 27.60, 85.5442, 27.75), id="thin, between centres"),
+        pytest.param(shapely.Point(85.5521, 27.6602), id="point"),
+        pytest.param(shapely.LineString([(85.50, 27.60), (85.60, 27.70)]), id="line"),
+    ],
+)
+def test_an_area_gives_every_tile_that_it_touches_and_no_other(open_filled: Open, area: Any) -> None:
+    points = make_tiles(block(27.63, 85.52, 15, 16))
+    everything = truth(points, QUERY, 500, in_area(points, area))
+    assert 0 < len(everything) < len(points.ids)
+    where = Filter(area=area, reach_m=REACH_M)
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 500, where)) == everything
+        assert found(index.query(QUERY, 3, where)) == everything[:3]
+        assert index.count(where) == len(everything)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "area"),
+    [
+        pytest.param(-17.0, 179.97, box(179.985, -17.0, -179.99, -16.98), id="across the antimeridian"),
+        pytest.param(-17.0, 179.97, box(170, -17.0, 180, -16.98), id="up to 180 east"),
+        pytest.param(-17.0, 179.97, box(-180, -17.0, -179.999, -16.98), id="from 180 west"),
+        pytest.param(-17.0, 179.97, box(-180, -90, 180, 90), id="the whole world"),
+        pytest.param(-17.0, 179.97, disc(lat=-16.98, lon=180.0, radius_m=1500), id="disc on the antimeridian"),
+        pytest.param(89.97, 10.0, disc(lat=89.99, lon=-170.0, radius_m=2500), id="disc over the north pole"),
+        pytest.param(-89.99, 10.0, box(-180, -90, 180, -89.985), id="cap of the south pole"),
+        pytest.param(0.0, -0.01, box(-0.001, -90, 0.001, 90), id="a meridian from pole to pole"),
+    ],
+)
+def test_areas_on_the_edges_of_the_map_lose_nothing(open_filled: Open, lat: float, lon: float, area: Any) -> None:
+    points = make_tiles(block(lat, lon, 6 if abs(lat) < 80 else 3, 14))
+    want = truth(points, QUERY, 500, in_area(points, area))
+    assert want
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 500, Filter(area=area, reach_m=REACH_M))) == want
+
+
+def test_a_tile_on_the_antimeridian_and_one_on_the_pole_are_found(open_filled: Open) -> None:
+    points = make_tiles([(10.0, 180.0), (20.0, -180.0), (90.0, 0.0), (-90.0, 0.0), (0.0, 0.0)])
+    areas = [
+        box(170, 5, 180, 15),
+        box(-180, 15, -170, 25),
+        box(-180, 80, 180, 90),
+        box(-180, -90, 180, -80),
+        box(-1, -1, 1, 1),
+    ]
+    with open_filled(points) as index:
+        for tile, area in zip(points.ids, areas, strict=True):
+            assert found(index.query(QUERY, 5, Filter(area=area, reach_m=REACH_M))) == [tile]
+
+
+def test_an_outline_of_many_vertices_loses_nothing(open_filled: Open) -> None:
+    turns = np.linspace(0, 2 * np.pi, 5000, endpoint=False)
+    radius = 0.02 * (1 + 0.3 * np.sin(9 * turns) + 0.02 * np.sin(800 * turns))
+    area = shapely.Polygon(np.column_stack([85.56 + radius * np.cos(turns), 27.66 + radius * np.sin(turns)]))
+    points = make_tiles(block(27.63, 85.52, 15, 16))
+    want = truth(points, QUERY, 500, in_area(points, area))
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 500, Filter(area=area, reach_m=REACH_M))) == want
+    assert 20 < len(want) < 200
+
+
+def test_never_fewer_than_k_while_more_tiles_lie_in_the_area(open_filled: Open) -> None:
+    """The widened area holds hundreds of better tiles that the thin true area does not touch."""
+    points = make_tiles(block(27.60, 85.50, 20, 20))
+    area = shapely.union_all([box(85.5001 + 0.012 * i, 27.59, 85.5002 + 0.012 * i, 27.70) for i in range(6)])
+    inside = [in_area(points, area)(i) for i in range(len(points.ids))]
+    vectors = points.vectors.astype(np.float32)
+    vectors += np.where(np.array(inside), -3.0, 3.0)[:, None] * (QUERY / np.linalg.norm(QUERY)).astype(np.float32)
+    points = replace(points, vectors=vectors.astype(np.float16))
+    where = Filter(area=area, reach_m=REACH_M * 4)
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 20, where)) == truth(points, QUERY, 20, lambda i: inside[i])
+
+
+def test_dates_are_inclusive_and_an_unknown_date_matches_none(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 8, 10))
+    first, last = DAY0 + timedelta(days=11), DAY0 + timedelta(days=33)
+    with open_filled(points) as index:
+        for where, keep in (
+            (Filter(acquired_from=first, acquired_to=last), lambda i: 11 <= i <= 33 and i % 5),
+            (Filter(acquired_from=first), lambda i: i >= 11 and i % 5),
+            (Filter(acquired_to=last), lambda i: i <= 33 and i % 5),
+        ):
+            want = truth(points, QUERY, 500, keep)
+            assert found(index.query(QUERY, 500, where)) == want
+            assert index.count(where) == len(want)
+
+
+def test_area_and_dates_hold_together(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 8, 10))
+    area = box(85.53, 27.64, 85.55, 27.65)
+    where = Filter(area=area, reach_m=REACH_M, acquired_to=DAY0 + timedelta(days=40))
+    want = truth(points, QUERY, 500, lambda i: bool(in_area(points, area)(i) and i <= 40 and i % 5))
+    with open_filled(points) as index:
+        assert found(index.query(QUERY, 500, where)) == want
+        assert 0 < index.count(where) == len(want)
+
+
+def test_an_empty_area_matches_nothing(open_filled: Open) -> None:
+    with open_filled(make_tiles([(1.0, 1.0)])) as index:
+        assert index.query(QUERY, 3, Filter(area=shapely.Polygon())) == []
+        assert index.count(Filter(area=shapely.Polygon())) == 0
+
+
+def test_vectors_come_back_as_unit_vectors_of_known_ids(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 10, 20))
+    with open_filled(points) as index:
+        back = index.vectors(["t00003", "t00150", "unknown"])
+    assert sorted(back) == ["t00003", "t00150"]
+    for item, row in (("t00003", 3), ("t00150", 150)):
+        want = points.vectors[row].astype(np.float64)
+        np.testing.assert_allclose(back[item], want / np.linalg.norm(want), atol=1e-6)
+
+
+def test_ids_lists_every_item_once(open_filled: Open) -> None:
+    points = make_tiles(block(27.63, 85.52, 10, 20))
+    with open_filled(points) as index:
+        assert index.ids() == set(points.ids)
+
+
+def test_upserting_twice_changes_nothing_and_replaces_what_is_new(writer: Index) -> None:
+    points = make_tiles(block(27.63, 85.52, 4, 5))
+    writer.upsert(points)
+    writer.upsert(points)
+    assert writer.count() == 20
+    newer = make_tiles(block(27.63, 85.52, 4, 5), seed=1)
+    writer.upsert(take(newer, slice(0, 10)))
+    mixed = replace(points, vectors=np.concatenate([newer.vectors[:10], points.vectors[10:]]))
+    assert found(writer.query(QUERY, 20)) == truth(mixed, QUERY, 20)
+
+
+def test_more_points_than_a_request_takes_all_arrive(writer: Index) -> None:
+    points = make_tiles(block(10.0, 20.0, 10, 210))
+    writer.upsert(points)
+    assert writer.ids() == set(points.ids)
+    assert found(writer.query(QUERY, 50)) == truth(points, QUERY, 50)
+
+
+def test_deleting_removes_items_and_forgives_unknown_ids(writer: Index) -> None:
+    points = make_tiles(block(27.63, 85.52, 4, 5))
+    writer.upsert(points)
+    writer.delete(["t00000", "t00007", "unknown"])
+    assert writer.ids() == set(points.ids) - {"t00000", "t00007"}
+    assert found(writer.query(QUERY, 20)) == truth(points, QUERY, 20, lambda i: i not in (0, 7))
+
+
+def test_an_empty_upsert_and_an_empty_index_are_no_error(writer: Index) -> None:
+    writer.upsert(Points([], np.zeros((0, DIM), np.float32), []))
+    assert (writer.count(), writer.ids(), writer.query(QUERY, 3), writer.vectors(["t"])) == (0, set(), [], {})
+    assert writer.query(QUERY, 3, Filter(area=box(0, 0, 1, 1), reach_m=REACH_M)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"vectors": np.full((3, DIM), np.nan)}, "zero or not finite"),
+        ({"vectors": np.array([[1.0] * DIM, [0.0] * DIM, [1.0] * DIM])}, "'t00001' is zero"),
+        ({"vectors": np.ones((3, DIM + 1))}, "another model"),
+        ({"ids": ["a"]}, "1 ids, 3 vectors"),
+        ({"payloads": [{"tile_id": "a", "location": {"lat": 91.0, "lon": 0.0}}] * 3}, "not on the globe"),
+        ({"payloads": [{"tile_id": "a"}] * 3}, "'t00000' names another item"),
+        ({"payloads": [{"tile_id": "a", "location": {"lat": np.nan, "lon": 0.0}}] * 3}, "not on the globe"),
+    ],
+)
+def test_points_that_could_not_be_found_again_are_refused_whole(
+    writer: Index, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(VectorIndexError, match=words):
+        writer.upsert(replace(make_tiles([(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]), **change))
+    assert writer.count() == 0
+
+
+def test_photos_without_a_place_are_found_by_text_and_never_by_area(writer: Index) -> None:
+    photos = Points(
+        ["lund.jpg", "nowhere.jpg"],
+        np.eye(2, DIM, dtype=np.float32),
+        [
+            {"photo_id": "lund.jpg", "location": {"lat": 55.7, "lon": 13.19}, "licence": "CC0", "norm": 1.0},
+            {"photo_id": "nowhere.jpg", "location": None, "taken_utc": None, "norm": 1.0},
+        ],
+    )
+    writer.upsert(photos)
+    assert found(writer.query(photos.vectors[1], 2)) == ["nowhere.jpg", "lund.jpg"]
+    assert "location" not in writer.query(photos.vectors[1], 1)[0].payload
+    assert found(writer.query(photos.vectors[1], 2, Filter(area=box(13, 55, 14, 56)))) == ["lund.jpg"]
+
+
+def test_a_dropped_collection_starts_empty_again(tmp_path: Path) -> None:
+    client = QdrantClient(":memory:")
+    openers: list[Callable[[], Index]] = [
+        lambda: EdgeIndex(tmp_path / "tiles", "tiles", DIM),
+        lambda: ServerIndex(client, "tiles", DIM),
+    ]
+    for reopen in openers:
+        index = reopen()
+        index.upsert(make_tiles([(1.0, 1.0)]))
+        index.drop()
+        with reopen() as again:
+            assert again.count() == 0
+    client.close()
+
+
+def test_a_server_collection_of_another_dimension_is_refused() -> None:
+    client = QdrantClient(":memory:")
+    ServerIndex(client, "tiles", DIM)
+    with pytest.raises(VectorIndexError, match=f"{DIM} values.*asked for were vectors 'overhead' of 512"):
+        ServerIndex(client, "tiles", 512)
+    client.close()
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(VectorIndexError, match=r"no Qdrant server answers at http://127\.0\.0\.1:9 ") as caught:
+        connect("http://user:hunter2@127.0.0.1:9")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_point_ids_differ_by_collection_and_stay_the_same() -> None:
+    assert point_id("a", "b/c") != point_id("a/b", "c")
+    assert point_id("tiles", "t1") == point_id("tiles", "t1") == str(uuid.UUID(point_id("tiles", "t1")))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Filter(acquired_from=datetime(2020, 1, 1)),
+        lambda: Filter(acquired_from=DAY0, acquired_to=DAY0 - timedelta(days=1)),
+        lambda: Filter(area=shapely.box(170, 0, 190, 1)),
+        lambda: Filter(area=shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])),
+        lambda: Filter(reach_m=float("nan")),
+    ],
+)
+def test_a_filter_that_cannot_be_understood_is_an_error(make: Callable[[], Filter]) -> None:
+    with pytest.raises(AreaError):
+        make()
+
+
+def test_a_scan_counts_an_id_once_and_takes_the_last_part(tmp_path: Path) -> None:
+    old, new = make_tiles(block(1.0, 1.0, 3, 4)), make_tiles(block(1.0, 1.0, 3, 4), seed=1)
+    parts = [write_part(tmp_path / "b.parquet", take(new, slice(0, 6))), write_part(tmp_path / "a.parquet", old)]
+    index = ScanIndex("tiles", DIM, parts=lambda: parts)
+    mixed = replace(old, vectors=np.concatenate([new.vectors[:6], old.vectors[6:]]))
+    assert index.count() == 12
+    assert found(index.query(QUERY, 12)) == truth(mixed, QUERY, 12)
+    parts.pop(0)
+    assert found(index.query(QUERY, 12)) == truth(old, QUERY, 12)
+
+
+def test_a_scan_of_the_archive_gives_the_payloads_that_the_index_gets(tmp_path: Path) -> None:
+    photos = [
+        {"photo_id": "a.jpg", "lat": 55.7, "lon": 13.2, "taken_local": datetime(2020, 1, 1, 9), "taken_utc": None},
+        {"photo_id": "b.jpg", "lat": None, "lon": None, "taken_local": None, "taken_utc": DAY0},
+    ]
+    rest = {"path": "x", "url": None, "owner": "me", "licence": "CC0", "heading_deg": None}
+    archive = Archive(tmp_path / "photos", "gallery")
+    archive.write("chunk", [{**photo, **rest} for photo in photos], np.eye(2, DIM, dtype=np.float32) * 3, {})
+    scan = ScanIndex("photos", DIM, parts=archive.parts)
+    put = archive_points(archive.read("chunk"), "gallery")
+    hits = scan.query(put.vectors[1].astype(np.float32), 2)
+    assert found(hits) == ["b.jpg", "a.jpg"]
+    assert [hit.payload for hit in hits] == [put.payloads[1], put.payloads[0]]
+    assert "location" not in hits[0].payload
+    assert found(scan.query(put.vectors[1].astype(np.float32), 2, Filter(area=box(13, 55, 14, 56)))) == ["a.jpg"]
+    assert scan.query(QUERY, 2, Filter(acquired_from=DAY0)) == []
+
+
+def test_a_scan_does_not_write(tmp_path: Path) -> None:
+    index = ScanIndex("tiles", DIM, parts=lambda: [])
+    assert (index.count(), index.query(QUERY, 3)) == (0, [])
+    for write in (lambda: index.upsert(make_tiles([(1.0, 1.0)])), lambda: index.delete(["a"]), index.drop):
+        with pytest.raises(VectorIndexError, match="another process holds it"):
+            write()
+
+
+def test_a_scan_names_the_part_that_is_broken(tmp_path: Path) -> None:
+    part = write_part(tmp_path / "a.parquet", make_tiles(block(1.0, 1.0, 3, 4)))
+    part.write_bytes(part.read_bytes()[:500])
+    with pytest.raises(ArchiveError, match=r"a\.parquet.*--repair"):
+        ScanIndex("tiles", DIM, parts=lambda: [part]).query(QUERY, 3)
+
+
+def test_outlines_are_few_and_short_and_hold_the_area() -> None:
+    rng = np.random.default_rng(3)
+    spots = shapely.union_all([shapely.Point(x, y).buffer(0.05, 200) for x, y in rng.uniform(-60, 60, (300, 2))])
+    assert len(regions(spots, 300)) <= MAX_OUTLINES
+    assert widened(spots, 300).covers(spots)
+    coast = shapely.Polygon(
+        [
+            (r * np.cos(t), r * np.sin(t))
+            for t, r in zip(np.linspace(0, 6.28, 3000), rng.uniform(4, 5, 3000), strict=True)
+        ]
+    )
+    assert widened(coast.buffer(0), 300).covers(coast.buffer(0))
+    comb = shapely.Polygon([(0, 0), (4, 4), (4, 3.9), (0.1, 0)])
+    (ring,) = regions(comb, 300)
+    assert isinstance(ring, Ring)
+    assert len(ring.corners) < 4 * MAX_VERTICES
+    assert all(isinstance(region, Box) for region in regions(box(179, -10, -179, 10), 300))

@@ -1,0 +1,310 @@
+"""The pipeline with a fake model and a list of items; real catalog, archive and index."""
+
+import threading
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from ingest.archive import Archive
+from ingest.catalog import Catalog, Collection
+from ingest.edge_index import EdgeIndex
+from ingest.indexing import IndexHolder, catch_up, open_for_search
+from ingest.intake import Reading, SkipItemError
+from ingest.pipeline import Encoder, Pace, Work, plan, retry, run
+from ingest.scan_index import ScanIndex
+from ingest.settings import Settings
+from ingest.verify import verify
+from trainer.errors import ArchiveError, ItemError
+
+DIM = 16
+REQUEST = {"source": "list", "grid": None}
+
+
+class ListIntake:
+    """Items i0000…; `skip` are left out, `fail` raise, `explode` raise what nobody foresaw."""
+
+    kind = "tiles"
+    problems = ()
+
+    def __init__(self, count, skip=(), fail=(), explode=(), stamp="1"):
+        self.count, self.skip, self.fail, self.explode, self.stamp = count, set(skip), set(fail), set(explode), stamp
+        self.under_way, self.most = 0, 0
+        self.lock = threading.Lock()
+
+    def fingerprint(self):
+        return self.stamp
+
+    def ids(self):
+        return (f"i{number:04d}" for number in range(self.count))
+
+    def read(self, item_id):
+        number = int(item_id[1:])
+        if number in self.skip:
+            raise SkipItemError("no_data")
+        if number in self.fail:
+            raise ItemError("truncated", f"{item_id} is cut short")
+        if number in self.explode:
+            raise ZeroDivisionError("a decoder's bug")
+        place = {"tile_id": item_id, "lat": 10.0, "lon": number / 100, "size_m": 480.0}
+        rest = {"acquired_at": None, "gsd_m": 1.0, "valid_fraction": 1.0, "origin": "list"}
+        return Reading(np.full((4, 4, 3), number % 256, np.uint8), place | rest)
+
+    def close(self):
+        pass
+
+
+def embed(batch):
+    """A vector that says which item it is of."""
+    rng = [np.random.default_rng(int(image[0, 0, 0])) for image in batch]
+    return np.stack([generator.normal(size=DIM) for generator in rng]).astype(np.float32)
+
+
+ENCODER = Encoder(prepare=lambda image: image, embed=embed)
+
+
+class Home:
+    """A home folder with one empty collection."""
+
+    def __init__(self, folder):
+        self.settings = Settings(home=folder)
+        self.catalog = Catalog(self.settings.catalog_path)
+        self.collection = Collection("c", "tiles", "m", DIM, {"source": "list", "largest_tile_m": 480}, datetime.now(UTC))
+        self.catalog.add_collection(self.collection)
+        self.archive = Archive(self.settings.archive_dir("c"), "tiles")
+
+    def plan(self, intake, chunk_size=10, request=REQUEST):
+        return plan(self.catalog, self.archive, self.collection, intake, request, chunk_size)
+
+    def run(self, intake, job=None, encoder=ENCODER, batch_size=7, **options):
+        holder = IndexHolder(self.settings, self.collection)
+        try:
+            work = Work(
+                collection=self.collection,
+                catalog=self.catalog,
+                archive=self.archive,
+                intake=intake,
+                encoder=encoder,
+                index=holder,
+                pace=Pace(read_threads=2, batch_size=batch_size),
+                **options,
+            )
+            return run(job or self.plan(intake), work)
+        finally:
+            holder.close()
+
+    def verify(self, repair=False):
+        return verify(self.settings, self.catalog, self.collection, repair=repair)
+
+
+@pytest.fixture
+def home(tmp_path):
+    opened = Home(tmp_path / "home")
+    yield opened
+    opened.catalog.close()
+
+
+def test_every_item_is_done_skipped_or_failed_and_all_three_books_agree(home):
+    report = home.run(ListIntake(95, skip={3, 50}, fail={4}, explode={90}))
+    assert (report.done, dict(report.skipped), dict(report.failed)) == (91, {"no_data": 2}, {"truncated": 1, "unexpected": 1})
+    findings = home.verify()
+    assert findings.problems == []
+    assert (findings.recorded, findings.archived, findings.indexed) == (91, 91, 91)
+
+
+def test_vectors_belong_to_their_items_whatever_batches_and_chunks_do(home):
+    home.run(ListIntake(40, skip={5, 6}, fail={17}))
+    for item in ("i0000", "i0007", "i0018", "i0039"):
+        _, vector = home.archive.find(item)
+        expected = embed(np.full((1, 1, 1, 3), int(item[1:]), np.uint8))[0]
+        np.testing.assert_allclose(vector, expected, rtol=2e-3, atol=1e-3)
+
+
+def test_a_second_run_does_nothing(home):
+    intake = ListIntake(30)
+    home.run(intake)
+    before = {path.name: path.stat().st_mtime_ns for path in home.archive.parts()}
+    report = home.run(intake)
+    assert (report.done, report.recovered) == (0, 0)
+    assert {path.name: path.stat().st_mtime_ns for path in home.archive.parts()} == before
+
+
+def test_new_files_bring_only_their_new_items(home):
+    home.run(ListIntake(30))
+    report = home.run(ListIntake(42, stamp="2"))
+    assert report.done == 12
+    assert home.verify().archived == 42
+
+
+def test_an_item_of_two_unfinished_requests_is_archived_once(home):
+    first = home.plan(ListIntake(20))
+    second = home.plan(ListIntake(30), request=REQUEST | {"area": "larger"})
+    home.run(ListIntake(30), second)
+    home.run(ListIntake(20), first)
+    findings = home.verify()
+    assert (findings.archived, findings.problems) == (30, [])
+
+
+def test_files_that_change_before_a_job_is_done_supersede_it(home):
+    first = home.plan(ListIntake(20))
+    home.run(ListIntake(30, stamp="2"))
+    assert home.catalog.job(first.id).state == "superseded"
+    findings = home.verify()
+    assert (findings.archived, findings.problems) == (30, [])
+
+
+def test_a_run_that_dies_in_the_model_goes_on_from_its_last_chunk(home):
+    calls = []
+
+    def dying(batch):
+        calls.append(len(batch))
+        if len(calls) == 6:
+            raise RuntimeError("the machine lost power")
+        return embed(batch)
+
+    intake = ListIntake(95)
+    with pytest.raises(RuntimeError, match="lost power"):
+        home.run(intake, encoder=Encoder(lambda image: image, dying))
+    done = home.catalog.job(home.plan(intake).id).done
+    assert 0 < done < 95
+    report = home.run(intake)
+    assert report.done == 95 - done
+    assert home.verify().problems == []
+
+
+def test_a_part_whose_ledger_row_was_lost_is_adopted_with_its_skips_and_failures(home):
+    intake = ListIntake(10, skip={1}, fail={2})
+    home.run(intake)
+    job = home.plan(intake)
+    home.catalog.finish_chunk(f"{job.id}-000000", state="pending")
+    report = home.run(intake)
+    assert (report.done, report.recovered) == (0, 8)
+    job = home.catalog.job(job.id)
+    assert (job.done, job.skipped, job.failed) == (8, {"no_data": 1}, {"truncated": 1})
+
+
+def test_while_another_process_holds_the_index_parts_are_written_and_taken_up_later(home):
+    holder = EdgeIndex(home.settings.index_dir("c"), "c", DIM)
+    report = home.run(ListIntake(25))
+    assert (report.done, report.unindexed) == (25, 3)
+    scan = open_for_search(home.settings, home.catalog, home.collection)
+    assert isinstance(scan, ScanIndex)
+    assert scan.count() == 25
+    assert catch_up(home.catalog, home.archive, holder, home.collection) == 3
+    assert holder.count() == 25
+    holder.close()
+    assert home.verify().problems == []
+
+
+def test_failed_items_are_done_again_by_reason(home):
+    home.run(ListIntake(20, fail={3, 4}, explode={5}))
+    mended = ListIntake(20)
+    job = home.plan(mended)
+    assert retry(home.catalog, job, reason="truncated", chunk_size=10) == 2
+    assert home.run(mended, job).done == 2
+    job = home.catalog.job(job.id)
+    assert (job.done, job.failed) == (19, {"unexpected": 1})
+    assert home.verify().problems == []
+
+
+def test_a_cancelled_job_stops_after_its_chunk_and_is_taken_up_again(home):
+    intake = ListIntake(100)
+    job = home.plan(intake)
+
+    def cancel(_):
+        home.catalog.set_job_state(job.id, "cancelled")
+
+    report = home.run(intake, job, progress=cancel)
+    assert report.cancelled
+    assert 0 < report.done < 100
+    home.run(intake)
+    assert home.catalog.job(job.id).done == 100
+
+
+@pytest.mark.parametrize("value", [1e6, np.nan, 0])
+def test_a_vector_that_cannot_be_stored_fails_its_item_alone(home, value):
+    def spoiling(batch):
+        vectors = embed(batch)
+        vectors[[image[0, 0, 0] == 3 for image in batch]] = value
+        return vectors
+
+    report = home.run(ListIntake(10), encoder=Encoder(lambda image: image, spoiling))
+    assert (report.done, dict(report.failed)) == (9, {"bad_vector": 1})
+    assert home.verify().problems == []
+
+
+def test_a_part_that_cannot_be_written_stops_the_run_and_loses_nothing(home, monkeypatch):
+    write, calls = Archive.write, []
+
+    def full(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise ArchiveError("No space left on device")
+        return write(self, *arguments)
+
+    monkeypatch.setattr(Archive, "write", full)
+    with pytest.raises(ArchiveError, match="No space left"):
+        home.run(ListIntake(60))
+    monkeypatch.undo()
+    home.run(ListIntake(60))
+    assert home.verify().archived == 60
+    assert home.verify().problems == []
+
+
+def test_reading_ahead_is_bounded(home):
+    started, finished = [], []
+
+    class Counting(ListIntake):
+        def read(self, item_id):
+            started.append(item_id)
+            return super().read(item_id)
+
+    def slow(batch):
+        finished.extend(range(len(batch)))
+        assert len(started) - len(finished) <= 4 * 5 + 1
+        return embed(batch)
+
+    home.run(Counting(200), encoder=Encoder(lambda image: image, slow), batch_size=5)
+
+
+def test_verify_finds_a_lost_part_and_repair_gives_its_chunk_back(home):
+    intake = ListIntake(30)
+    home.run(intake)
+    home.archive.parts()[1].unlink()
+    findings = home.verify()
+    assert any("the ledger says 10 items, its part has 0" in problem for problem in findings.problems)
+    home.verify(repair=True)
+    assert home.run(intake).done == 10
+    assert home.verify().problems == []
+
+
+def test_verify_sets_a_broken_part_aside(home):
+    intake = ListIntake(30)
+    home.run(intake)
+    part = home.archive.parts()[0]
+    part.write_bytes(part.read_bytes()[:100])
+    assert any("cannot be read" in problem for problem in home.verify().problems)
+    home.verify(repair=True)
+    home.run(intake)
+    assert home.verify().problems == []
+    assert part.with_name(part.name + ".broken").exists()
+
+
+def test_repair_rebuilds_an_index_that_lost_and_gained_points(home):
+    home.run(ListIntake(30))
+    with EdgeIndex(home.settings.index_dir("c"), "c", DIM) as index:
+        index.delete(["i0003", "i0004"])
+    assert any("2 items are not in the index" in problem for problem in home.verify().problems)
+    home.verify(repair=True)
+    assert home.verify().problems == []
+
+
+def test_repair_replaces_an_index_whose_files_are_broken(home):
+    home.run(ListIntake(30))
+    for path in home.settings.index_dir("c").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    assert home.verify().problems != []
+    home.verify(repair=True)
+    findings = home.verify()
+    assert (findings.indexed, findings.problems) == (30, [])
