@@ -1,0 +1,60 @@
+"""One raster file as a plain picture: a crop given as a question, which need not say where it lies.
+
+It is shown as its collection's imagery is: the same bands, nodata and stretch. It does not know places.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio.errors
+from rasterio.enums import Resampling
+
+from ingest.sources.bands import plan_bands
+from ingest.sources.handles import HandlePool
+from ingest.sources.source import Image8, SourceOptions, finish
+from trainer.errors import ItemError
+
+RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".ntf"})
+MAX_SIDE_PX = 2048  # larger crops are reduced on reading; a model sees far less
+
+
+def read_crop(path: Path, options: SourceOptions, stretch: Sequence[float] | None) -> Image8:
+    """Reads a raster whole, reduced to `MAX_SIDE_PX` where it is larger.
+
+    Args:
+        path: File.
+        options: As the collection's imagery was read.
+        stretch: Values that its imagery shows as black and white, for other than 8-bit files; None: not known.
+
+    Returns:
+        uint8 [h, w, 3], RGB.
+
+    Raises:
+        ItemError: It cannot be read or shown.
+    """
+    pool = HandlePool()
+    try:
+        with pool.lease(str(path)) as dataset:
+            plan = plan_bands(dataset, options)
+            if plan.stretch == (0.0, 1.0):
+                plan = plan.stretched(_known(stretch, path))
+            shrink = max(1.0, max(dataset.width, dataset.height) / MAX_SIDE_PX)
+            shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
+            indexes = [*plan.indexes, *([plan.alpha] if plan.alpha else [])]
+            values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=Resampling.average)
+            mask = dataset.read_masks(plan.indexes[0], out_shape=shape) if plan.masked else None
+            rgb, valid = plan.to_rgb(values, mask)
+    except (rasterio.errors.RasterioError, OSError) as error:
+        raise ItemError("unreadable", f"'{path}' cannot be read as a raster: {error}") from error
+    finally:
+        pool.close()
+    return finish(np.ascontiguousarray(rgb.transpose(1, 2, 0)), valid)
+
+
+def _known(stretch: Sequence[float] | None, path: Path) -> tuple[float, float]:
+    if stretch is None:
+        raise ItemError(
+            "unsupported", f"'{path}' is not 8-bit, and the collection's imagery is: save the crop as 8-bit RGB"
+        )
+    return float(stretch[0]), float(stretch[1])

@@ -1,0 +1,96 @@
+"""Open raster files, lent to one thread at a time and kept open for the next, in a bounded number.
+
+A GDAL dataset must not be used by two threads at once, and opening one costs as much as reading a tile. It does not
+know what is read.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import rasterio
+from rasterio.io import DatasetReader
+
+from trainer.errors import SourceError
+
+CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
+DRIVERS = ("GTiff", "VRT", "MBTiles", "JP2OpenJPEG", "HFA", "NITF", "GPKG", "PNG", "JPEG", "WEBP")
+_CONFIG = {
+    "GDAL_CACHEMAX": CACHE_BYTES,
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",  # half a JPEG is an error, not a half grey picture
+    "GDAL_HTTP_TIMEOUT": "30",
+    "GDAL_HTTP_CONNECTTIMEOUT": "15",
+    "GDAL_HTTP_MAX_RETRY": "4",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_MULTIRANGE": "YES",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_USERAGENT": "groundcast",
+    "VSI_CACHE": "TRUE",
+}
+
+
+def gdal_session() -> rasterio.Env:
+    """GDAL with our settings, for the calling thread, to be used in ``with``."""
+    return rasterio.Env(**_CONFIG)
+
+
+class HandlePool:
+    """Open datasets by path.
+
+    Args:
+        max_idle: How many files stay open while nobody reads them.
+    """
+
+    def __init__(self, max_idle: int = 64) -> None:
+        self._max_idle = max_idle
+        self._idle: OrderedDict[tuple[str, int, int], DatasetReader] = OrderedDict()  # by path, serial, thread
+        self._lock = threading.Lock()
+        self._serial = 0
+        self._closed = False
+
+    @contextmanager
+    def lease(self, path: str) -> Iterator[DatasetReader]:
+        """Lend an open dataset to the calling thread; after an error inside it is closed, not kept."""
+        with gdal_session():
+            dataset = self._take(path)
+            try:
+                yield dataset
+            except BaseException:
+                dataset.close()
+                raise
+            self._keep(path, dataset)
+
+    def close(self) -> None:
+        """Close what is idle; what is lent is closed when it comes back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = list(self._idle.values()), OrderedDict()
+        for dataset in idle:
+            dataset.close()
+
+    def _take(self, path: str) -> DatasetReader:
+        with self._lock:
+            if self._closed:
+                raise SourceError(f"{path}: its source is closed")
+            mine = threading.get_ident()  # its blocks are in the cache for the places this thread reads
+            keys = [key for key in self._idle if key[0] == path]
+            if keys:
+                return self._idle.pop(max(keys, key=lambda key: (key[2] == mine, key[1])))
+        if path.startswith("/vsi"):
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):  # no listing of a web server
+                return DatasetReader(path, driver=list(DRIVERS), sharing=False)
+        return DatasetReader(path, driver=list(DRIVERS), sharing=False)  # rasterio.open takes one only
+
+    def _keep(self, path: str, dataset: DatasetReader) -> None:
+        surplus = []
+        with self._lock:
+            if self._closed:
+                surplus.append(dataset)
+            else:
+                self._serial += 1
+                self._idle[path, self._serial, threading.get_ident()] = dataset
+                while len(self._idle) > self._max_idle:
+                    surplus.append(self._idle.popitem(last=False)[1])
+        for old in surplus:
+            old.close()

@@ -1,0 +1,103 @@
+"""One door to all imagery: a path or URL in, the source that reads it out.
+
+It looks at names and at what lies there, never at pixels; each source says itself why it cannot be read.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ingest.sources.chips import MANIFESTS, ChipSource
+from ingest.sources.pyramid import PyramidSource
+from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
+from ingest.sources.source import Source, SourceOptions
+from ingest.sources.stac import stac_entries
+from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_tile_folder
+from ingest.sources.web import mask_url
+from trainer.errors import SourceError
+
+KINDS = (
+    "a GeoTIFF, VRT, JPEG 2000 or MBTiles file; a folder of them; a folder z/x/y of map tiles; a .pmtiles file; "
+    "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv"
+)
+_TEMPLATE = re.compile(r"\{(z|x|-?y|q)\}")
+
+
+def open_source(uri: str, options: SourceOptions | None = None) -> Source | ChipSource:
+    """Open imagery of any kind.
+
+    Args:
+        uri: One of `KINDS`.
+        options: How to read it.
+
+    Raises:
+        SourceError: It cannot be opened; the message says what was tried and why not.
+    """
+    options = options or SourceOptions()
+    if uri.startswith("stac+"):
+        return _stac(uri, options)
+    if _TEMPLATE.search(uri):
+        return _template(uri, options)
+    if uri.startswith(("http://", "https://")):
+        return _remote(uri, options)
+    if re.match(r"[a-z][a-z0-9+.]+://", uri):
+        raise SourceError(f"{mask_url(uri)}: this kind of address is not understood. Can be read: {KINDS}")
+    path = Path(uri).expanduser()
+    if path.is_dir():
+        return _folder(path, options)
+    if not path.exists():
+        raise SourceError(f"{uri}: there is no such file or folder. Can be read: {KINDS}")
+    return _file(path, options)
+
+
+def _stac(uri: str, options: SourceOptions) -> RasterSource:
+    entries, problems = stac_entries(uri, options)
+    source = RasterSource(mask_url(uri), entries, options)
+    source.problems[:0] = problems
+    return source
+
+
+def _template(uri: str, options: SourceOptions) -> PyramidSource:
+    if uri.startswith(("http://", "https://")):
+        return PyramidSource(WebStore(uri, options), options)
+    folder = Path(uri.partition("{")[0])
+    if not folder.is_dir():
+        raise SourceError(f"{uri}: {folder} is no folder")
+    return PyramidSource(FolderStore(folder, tms=options.tms or "{-y}" in uri), options)
+
+
+def _remote(uri: str, options: SourceOptions) -> Source:
+    path = urlsplit(uri).path.lower()
+    if path.endswith(".pmtiles"):
+        return PyramidSource(PmtilesStore(uri, options), options)
+    if path.endswith((".json", ".geojson")):
+        return _stac(uri, options)
+    if path.endswith(EXTENSIONS):
+        return RasterSource(mask_url(uri), [RasterEntry(uri, mask_url(uri))], options)
+    raise SourceError(
+        f"{mask_url(uri)}: from its ending it is not clear what this is (looked for {', '.join(EXTENSIONS)}, .pmtiles, "
+        f".json and {{z}}/{{x}}/{{y}}). Can be read: {KINDS}"
+    )
+
+
+def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
+    if any((path / name).is_file() for name in MANIFESTS):
+        return ChipSource(path, options)
+    if is_tile_folder(path):
+        return PyramidSource(FolderStore(path, tms=options.tms), options)
+    entries = raster_folder(path)
+    if not entries:
+        raise SourceError(
+            f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file "
+            f"ending in {', '.join(EXTENSIONS)}"
+        )
+    return RasterSource(str(path), entries, options)
+
+
+def _file(path: Path, options: SourceOptions) -> Source:
+    suffix = path.suffix.lower()
+    if suffix == ".pmtiles":
+        return PyramidSource(PmtilesStore(str(path), options), options)
+    if suffix in (".json", ".geojson"):
+        return _stac(str(path), options)
+    return RasterSource(str(path), [RasterEntry(str(path), str(path))], options)

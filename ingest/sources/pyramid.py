@@ -1,0 +1,224 @@
+"""Tile pyramids in Web Mercator as a source: XYZ and TMS folders, URL templates, PMTiles.
+
+Of the zoom levels the coarsest is read that is fine enough for the output; where it lacks a tile, others fill in. It
+does not know where tiles are kept: `tilestore`.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from PIL import Image
+from rasterio.crs import CRS
+from shapely.geometry.base import BaseGeometry
+
+from ingest.geo import Floats, Footprint
+from ingest.sources.bands import LOSSY_TOLERANCE
+from ingest.sources.decode import decode_rgba
+from ingest.sources.handles import gdal_session
+from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
+from ingest.sources.tilestore import LAT_LIMIT, TileStore
+from ingest.sources.warp import PixelMap, rescale, warp
+from trainer.errors import ItemError, SourceError
+
+MAX_TILES = 1024  # behind one footprint
+_RADIUS_M = 6_378_137.0
+_WORLD_M = 2 * math.pi * _RADIUS_M
+_FINE_ENOUGH = 1.05  # a level may be this much coarser than the output
+_KEPT_TILES = 128  # decoded: neighbouring footprints share tiles
+_WEB_FALLBACK = 3  # levels: each costs requests
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The tiles of one level under a footprint: columns unwrapped across ±180°, rows from the north."""
+
+    z: int
+    columns: range
+    rows: range
+
+    @property
+    def places(self) -> Iterator[tuple[int, int, int, int]]:
+        """Place in the span, and column (wrapped) and row of each tile."""
+        for j, y in enumerate(self.rows):
+            for i, x in enumerate(self.columns):
+                yield i, j, x % 2**self.z, y
+
+
+class PyramidSource:
+    """A pyramid of map tiles.
+
+    Args:
+        store: Where the tiles are.
+        options: How to read them.
+    """
+
+    def __init__(self, store: TileStore, options: SourceOptions) -> None:
+        self.uri = store.uri
+        self.attribution = options.attribution or store.attribution
+        self.problems: list[Problem] = []
+        self._store, self._options = store, options
+        if options.zoom is not None and options.zoom not in store.zooms and store.sparse:
+            raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
+        self._zooms = store.zooms if options.zoom is None else (options.zoom,)
+        self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)
+        _, south, _, north = store.coverage().bounds
+        self.gsd_m = _level_m(self._zooms[-1], (south + north) / 2)
+        self._acquired_at = options.date_of(store.uri.rstrip("/").rpartition("/")[2])
+
+    def coverage(self) -> BaseGeometry:
+        """Where there are tiles; of a web server the whole Web-Mercator world, because it does not say."""
+        return self._store.coverage()
+
+    def fingerprint(self) -> str:
+        """That of its store, and what changes how it is read."""
+        return f"{self._store.fingerprint()}-{self._options.zoom}-{self._options.nodata}"
+
+    def read(self, footprint: Footprint, size_px: int) -> Chip:
+        """The pixels of a footprint.
+
+        Raises:
+            ItemError: A tile there cannot be fetched or decoded.
+        """
+        canvas = Canvas(size_px)
+        most, best, origin = 0, self._zooms[-1], ""
+        for z in self._levels(footprint, size_px):
+            found = self._read_level(z, footprint, size_px)
+            if found is None:
+                continue
+            pixels, covered, name = found
+            gain = canvas.add(pixels, covered)
+            if gain > most:
+                most, best, origin = gain, z, name
+            if canvas.valid.all():
+                break
+        image = finish(canvas.image, canvas.valid)
+        return Chip(image, canvas.valid, self._acquired_at if most else None, _level_m(best, footprint.lat), origin)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._tile.cache_clear()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _levels(self, footprint: Footprint, size_px: int) -> list[int]:
+        """Levels to read, the best first; the others only where it lacks tiles."""
+        needed = footprint.size_m / size_px * _FINE_ENOUGH
+        fine = [z for z in self._zooms if _level_m(z, footprint.lat) <= needed]
+        best = fine[0] if fine else self._zooms[-1]
+        if self._store.sparse:
+            return sorted(self._zooms, key=lambda z: (abs(z - best), -z))
+        return [z for z in range(best, max(-1, best - 1 - _WEB_FALLBACK), -1) if z in self._zooms]
+
+    def _read_level(self, z: int, footprint: Footprint, size_px: int) -> tuple[Image8, Mask, str] | None:
+        """One level on a footprint, and the name of the tile in its middle; None where it has no tile."""
+        span = _span(z, footprint)
+        count = len(span.columns) * len(span.rows)
+        if count > MAX_TILES:
+            if z == self._levels(footprint, size_px)[0]:
+                raise ItemError(
+                    "too_large", f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}"
+                )
+            return None
+        shrink = _shrink(_level_m(z, footprint.lat), footprint.size_m / size_px)
+        tiles = {(i, j): (self._tile(z, x, y, shrink), (x, y)) for i, j, x, y in span.places}
+        present = {place: (pixels, xy) for place, (pixels, xy) in tiles.items() if pixels is not None}
+        if not present:
+            return None
+        side = max(len(pixels) for pixels, _ in present.values())
+        mosaic = np.zeros((len(span.rows) * side, len(span.columns) * side, 4), np.uint8)
+        for (i, j), (pixels, _) in present.items():
+            square = pixels if pixels.shape == (side, side, 4) else _resized(pixels, side)
+            mosaic[j * side : (j + 1) * side, i * side : (i + 1) * side] = square
+        middle = min(
+            present, key=lambda p: abs(p[0] + 0.5 - len(span.columns) / 2) + abs(p[1] + 0.5 - len(span.rows) / 2)
+        )
+        pixels, covered = _place(mosaic, span, side, footprint, size_px)
+        return pixels, covered, self._store.name(z, *present[middle][1])
+
+    def _load(self, z: int, x: int, y: int, shrink: int) -> npt.NDArray[np.uint8] | None:
+        """One tile decoded and reduced, uint8 [side, side, 4]; alpha 0 where there is no imagery."""
+        data = self._store.get(z, x, y)
+        if data is None:
+            return None
+        rgba = decode_rgba(data, self._store.name(z, x, y))
+        nodata = self._options.nodata
+        if nodata is not None:
+            lossy = data[:2] == b"\xff\xd8" or data[:4] == b"RIFF"
+            away = np.abs(rgba[..., :3].astype(np.int16) - int(nodata)).max(axis=2)
+            rgba = rgba.copy()
+            rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
+        return rgba if shrink == 1 else _resized(rgba, max(1, len(rgba) // shrink))
+
+
+def _resized(rgba: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(rgba).resize((side, side), Image.Resampling.BOX))
+
+
+def _level_m(z: int, lat: float) -> float:
+    """Metres on the ground of a pixel of a level, for tiles of 256 pixels."""
+    return _WORLD_M / (256 * 2.0**z) * math.cos(math.radians(min(abs(lat), LAT_LIMIT)))
+
+
+def _shrink(have_m: float, needed_m: float) -> int:
+    """By which power of two tiles that are finer than needed are reduced before they are put together."""
+    return int(2 ** max(0, min(8, math.floor(math.log2(needed_m / have_m)))))
+
+
+def _world(footprint: Footprint) -> tuple[Floats, Floats]:
+    """A grid of points of a footprint as shares of the world, columns (unwrapped) and rows from the north, [n, n]."""
+    half = footprint.size_m / 2
+    line = np.linspace(-half, half, 9)
+    lon, lat = footprint.to_lonlat(*np.meshgrid(line, -line))
+    east = (lon - footprint.lon + 180) % 360 - 180  # degrees from the centre, so that ±180° is no jump
+    clipped = np.clip(lat, -LAT_LIMIT, LAT_LIMIT)
+    rows = 0.5 - np.arcsinh(np.tan(np.radians(clipped))) / (2 * np.pi)
+    return (footprint.lon + east + 180) / 360, rows
+
+
+def _span(z: int, footprint: Footprint) -> _Span:
+    """The tiles of a level under a footprint."""
+    n = 2**z
+    columns, rows = (share * n for share in _world(footprint))
+    margin = 0.02 * np.ptp(columns)  # a curved edge may bulge between the points looked at
+    low, high = math.floor(columns.min() - margin), math.floor(columns.max() + margin)
+    if high - low >= n:
+        low, high = math.floor(footprint.lon / 360 * n), math.floor(footprint.lon / 360 * n) + n - 1
+    margin = 0.02 * np.ptp(rows)
+    top, bottom = max(0, math.floor(rows.min() - margin)), min(n - 1, math.floor(rows.max() + margin))
+    return _Span(z, range(low, high + 1), range(top, bottom + 1))
+
+
+def _place(
+    mosaic: npt.NDArray[np.uint8], span: _Span, side: int, footprint: Footprint, size_px: int
+) -> tuple[Image8, Mask]:
+    """Resample a mosaic of tiles onto a footprint, in a Mercator whose middle it is, so that ±180° is nowhere near."""
+    rgb, valid = mosaic[..., :3].transpose(2, 0, 1), mosaic[..., 3] >= 128
+    columns, rows = _world(footprint)
+    pixels = 2**span.z * side
+    view = PixelMap(
+        columns * pixels - span.columns.start * side, rows * pixels - span.rows.start * side,
+        np.ones(columns.shape, bool), np.empty((2, 0)), 0.0,
+    )  # fmt: skip
+    exact = view.aligned(size_px)
+    if exact is not None:
+        return rescale(rgb, valid, exact, size_px)
+    tile_m = _WORLD_M / 2**span.z
+    left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * _RADIUS_M
+    transform = Affine(tile_m / side, 0, left, 0, -tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m)
+    crs = CRS.from_string(
+        f"+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0={footprint.lon!r} +x_0=0 +y_0=0 +k=1 +units=m "
+        "+nadgrids=@null +wktext +no_defs"
+    )
+    with gdal_session():
+        return warp(np.ascontiguousarray(rgb), valid, transform, crs, footprint, size_px)

@@ -1,0 +1,191 @@
+"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000, MBTiles; one file, a folder, or a list with dates.
+
+Where files overlap the newest wins, then the first by name; files without a date come last. A file that cannot be
+used is a `Problem`, and the others are read. It does not know what a single file looks like inside: `inspection` and
+`rasterfile` do.
+"""
+
+import hashlib
+import logging
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import shapely
+from rasterio.errors import NotGeoreferencedWarning
+from shapely.geometry.base import BaseGeometry
+
+from ingest.geo import Footprint
+from ingest.sources.bands import UNMEASURED
+from ingest.sources.handles import HandlePool
+from ingest.sources.inspection import open_raster
+from ingest.sources.rasterfile import RasterFile
+from ingest.sources.source import Canvas, Chip, Problem, SourceOptions, finish
+from trainer.errors import ItemError, SourceError
+
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
+_SAMPLED_FILES = 16
+_OPENERS = 8  # threads that open remote files: each waits for the network
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RasterEntry:
+    """One file to read.
+
+    Attributes:
+        path: A path or an http(s) URL.
+        name: For messages, without secrets.
+        acquired_at: As a catalogue says, aware UTC; None: as the file says.
+    """
+
+    path: str
+    name: str
+    acquired_at: datetime | None = None
+
+
+class RasterSource:
+    """Georeferenced raster files.
+
+    Args:
+        uri: Where they come from, for messages.
+        entries: The files.
+        options: How to read them.
+
+    Raises:
+        SourceError: None of them can be used; it says why.
+    """
+
+    def __init__(self, uri: str, entries: Sequence[RasterEntry], options: SourceOptions) -> None:
+        self.uri = uri
+        self.problems: list[Problem] = []
+        self._pool = HandlePool()
+        files = sorted(self._open(entries, options), key=_priority)
+        if not files:
+            self.close()
+            raise SourceError(_nothing_usable(uri, self.problems))
+        try:
+            self._files = self._with_stretch(files) if options.scale == "auto" else files
+        except ItemError as error:
+            self.close()
+            raise SourceError(f"{uri}: {error}") from error
+        self.attribution = options.attribution or next((f.attribution for f in files if f.attribution), None)
+        self.gsd_m = float(np.median([f.gsd_m for f in files]))
+        parts = [(i, part) for i, file in enumerate(self._files) for part in shapely.get_parts(file.outline)]
+        self._owners = np.array([i for i, _ in parts])
+        self._tree = shapely.STRtree([part for _, part in parts])
+
+    def coverage(self) -> BaseGeometry:
+        """Where its files lie: degrees, WGS84, split at ±180°."""
+        return shapely.union_all([file.outline for file in self._files])
+
+    def fingerprint(self) -> str:
+        """A hash of the names, sizes and times of its files and of how they are shown."""
+        digest = hashlib.sha256()
+        for file in sorted(self._files, key=lambda f: f.name):
+            digest.update(repr((file.parts, file.plan.indexes, file.plan.nodata, file.plan.stretch)).encode())
+        return digest.hexdigest()[:16]
+
+    def read(self, footprint: Footprint, size_px: int) -> Chip:
+        """The pixels of a footprint, from as many files as it takes.
+
+        Raises:
+            ItemError: A file there cannot be read.
+        """
+        canvas = Canvas(size_px)
+        most, best, gsd_m = 0, None, self.gsd_m
+        for file in self._at(footprint):
+            pixels, covered, local_gsd_m = file.read(self._pool, footprint, size_px)
+            gain = canvas.add(pixels, covered)
+            if gain > most:
+                most, best, gsd_m = gain, file, local_gsd_m
+            if canvas.valid.all():
+                break
+        image = finish(canvas.image, canvas.valid)
+        return Chip(image, canvas.valid, best.acquired_at if best else None, gsd_m, best.name if best else "")
+
+    def close(self) -> None:
+        """Close every file."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _at(self, footprint: Footprint) -> list[RasterFile]:
+        """Files that touch a footprint, those to prefer first."""
+        found: set[int] = set()
+        for part in shapely.get_parts(footprint.polygon):
+            found.update(self._owners[self._tree.query(part, predicate="intersects")].tolist())
+        return [self._files[i] for i in sorted(found)]
+
+    def _open(self, entries: Sequence[RasterEntry], options: SourceOptions) -> Iterable[RasterFile]:
+        """Look at every file; what cannot be used becomes a problem."""
+
+        def look(entry: RasterEntry) -> RasterFile | Problem:
+            try:
+                file = open_raster(_gdal_path(entry.path), entry.name, self._pool, options)
+            except ItemError as error:
+                return Problem(entry.name, error.reason, str(error))
+            return replace(file, acquired_at=options.acquired_at or entry.acquired_at or file.acquired_at)
+
+        remote = any(entry.path.startswith(("http://", "https://")) for entry in entries)
+        with warnings.catch_warnings(), ThreadPoolExecutor(_OPENERS if remote else 1) as threads:
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a problem of its own, told as such
+            results = list(threads.map(look, entries))
+        self.problems += [r for r in results if isinstance(r, Problem)]
+        for problem in self.problems:
+            log.warning("skipped: %s", problem.message)
+        return [r for r in results if isinstance(r, RasterFile)]
+
+    def _with_stretch(self, files: list[RasterFile]) -> list[RasterFile]:
+        """One stretch for all files that need one, from the 2nd to the 98th percentile of some of them."""
+        measured = [f for f in files if f.plan.stretch == UNMEASURED]
+        if not measured:
+            return files
+        chosen = [measured[i] for i in np.unique(np.linspace(0, len(measured) - 1, _SAMPLED_FILES).astype(int))]
+        values = []
+        for file in chosen:
+            try:
+                values.append(file.sample(self._pool))
+            except (ItemError, OSError) as error:  # the tile that is broken will say so itself
+                log.warning("no stretch measured from %s: %s", file.name, error)
+        sample = np.concatenate(values) if values else np.empty(0)
+        low, high = np.percentile(sample, [2, 98]).tolist() if sample.size else (0.0, 1.0)
+        stretch = (low, high if high > low else low + 1.0)
+        log.info("%s: values %.6g to %.6g are shown from black to white", self.uri, *stretch)
+        return [f.with_stretch(stretch) if f in measured else f for f in files]
+
+
+def raster_folder(folder: Path) -> list[RasterEntry]:
+    """Every raster below a folder, by name."""
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+    return [RasterEntry(str(path), str(path)) for path in paths]
+
+
+def _priority(file: RasterFile) -> tuple[float, str]:
+    """Newest first, those without a date last, then by name."""
+    return (-file.acquired_at.timestamp() if file.acquired_at else float("inf"), file.name)
+
+
+def _gdal_path(path: str) -> str:
+    return f"/vsicurl/{path}" if re.match(r"https?://", path) else path
+
+
+def _nothing_usable(uri: str, problems: Sequence[Problem]) -> str:
+    if not problems:
+        return f"{uri}: no raster file found (looked for {', '.join(EXTENSIONS)})"
+    if len(problems) == 1:
+        return problems[0].message
+    first = "; ".join(p.message for p in problems[:3])
+    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return f"{uri}: none of its {len(problems)} rasters can be read: {first}{more}"

@@ -1,0 +1,239 @@
+"""Pixels of any raster onto the square of a footprint.
+
+`PixelMap` says where the footprint lies in a raster; `warp` resamples pixels of a window onto it. It does not know
+files, bands or dates.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from PIL import Image
+from pyproj import Transformer
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from ingest.geo import Floats, Footprint
+from ingest.sources.source import Image8, Mask
+
+_GRID = 9  # points a side at which a footprint is looked up
+_ALIGNED_PX = 0.1  # how far, in output pixels, a plain rescaling may be off the true place
+_WRAP_EPSILON = 1e-7  # degrees beside ±180
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """Where the pixels of a raster lie.
+
+    Attributes:
+        crs: Its CRS.
+        transform: From column and row to its CRS.
+        from_lonlat: From WGS84 longitude and latitude to its CRS; safe to share between threads.
+        turn: One whole turn in its x where the CRS is geographic, 360°, else 0.
+        wraps: Its coordinates jump at ±180°.
+    """
+
+    crs: CRS
+    transform: Affine
+    from_lonlat: Transformer
+    turn: float
+    wraps: bool
+
+
+@dataclass(frozen=True)
+class PixelMap:
+    """A footprint, or the part of it on one side of ±180°, seen in the pixels of a raster.
+
+    Attributes:
+        columns: Columns of a regular grid of points over the footprint, [n, n], from its north-west corner.
+        rows: Their rows.
+        inside: Which points of the grid belong to the part, bool [n, n]; the whole footprint: all.
+        extra: Columns and rows of further points, [2, k]: where ±180° cuts the footprint, and poles in it.
+        shift: What to add to x of the raster's CRS so that it is the x nearest to the footprint.
+    """
+
+    columns: Floats
+    rows: Floats
+    inside: Mask
+    extra: Floats
+    shift: float
+
+    def scale(self, size_px: int) -> tuple[float, float]:
+        """Raster pixels to one output pixel, along columns and along rows, at the middle of the footprint."""
+        step = (self.columns.shape[0] - 1) / size_px  # grid steps to an output pixel
+        dc, dr = np.gradient(self.columns), np.gradient(self.rows)
+        along_columns = float(np.median(np.hypot(*dc))) * step
+        along_rows = float(np.median(np.hypot(*dr))) * step
+        return along_columns, along_rows
+
+    def aligned(self, size_px: int) -> tuple[float, float, float, float] | None:
+        """Left, top, right and bottom pixel if the footprint is an upright rectangle in the raster, else None."""
+        if not (self.inside.all() and np.isfinite(self.columns).all() and np.isfinite(self.rows).all()):
+            return None
+        left, right = self.columns[:, 0].mean(), self.columns[:, -1].mean()
+        top, bottom = self.rows[0].mean(), self.rows[-1].mean()
+        if right <= left or bottom <= top:
+            return None
+        t = np.linspace(0, 1, len(self.columns))
+        off_x = np.abs(self.columns - (left + (right - left) * t)[None, :]).max() / (right - left) * size_px
+        off_y = np.abs(self.rows - (top + (bottom - top) * t)[:, None]).max() / (bottom - top) * size_px
+        return (left, top, right, bottom) if max(off_x, off_y) <= _ALIGNED_PX else None
+
+    def window(self, width: int, height: int) -> tuple[int, int, int, int] | None:
+        """First and last column and row (exclusive) of the raster to read, with a margin; None if it is outside."""
+        columns = np.concatenate([self.columns[self.inside], self.extra[0]])
+        rows = np.concatenate([self.rows[self.inside], self.extra[1]])
+        known = np.isfinite(columns) & np.isfinite(rows)
+        if not known.any():
+            return None
+        spans = []
+        for values, size in ((columns[known], width), (rows[known], height)):
+            margin = 4 + 0.03 * np.ptp(values)
+            low, high = max(0, np.floor(values.min() - margin)), min(size, np.ceil(values.max() + margin))
+            if low >= high:
+                return None
+            spans += [int(low), int(high)]
+        return spans[0], spans[1], spans[2], spans[3]
+
+
+def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> list[PixelMap]:
+    """Where a footprint lies in a raster: one map, or two where the raster's coordinates jump at ±180° inside it.
+
+    Args:
+        where: Of the raster.
+        footprint: The square.
+        middle_x: x of the raster's middle in its CRS: longitudes are taken as near to it as possible.
+    """
+    half = footprint.size_m / 2
+    line = np.linspace(-half, half, _GRID)
+    x, y = np.meshgrid(line, -line)
+    lon, lat = footprint.to_lonlat(x, y)
+    poles, sides = _poles(footprint), _crosses(lon)
+    if not (where.wraps and sides):
+        extra = np.array([[lon_, pole] for pole in poles for lon_ in (-180 + _WRAP_EPSILON, 0, 180 - _WRAP_EPSILON)])
+        return [_map(where, lon, lat, np.ones(lon.shape, bool), extra.reshape(-1, 2), middle_x)]
+    maps = []
+    for sign in (1, -1):
+        cut = np.unique(lat[[0, -1], :].tolist() + lat[:, [0, -1]].T.tolist())
+        extra = np.array([[sign * (180 - _WRAP_EPSILON), value] for value in cut])
+        extra = np.vstack([extra, *[[[0.0, pole], [sign * (180 - _WRAP_EPSILON), pole]] for pole in poles]])
+        maps.append(_map(where, lon, lat, lon * sign >= 0, extra, middle_x))
+    return maps
+
+
+def _poles(footprint: Footprint) -> list[float]:
+    if abs(footprint.lat) + 1.5 * footprint.size_m / 110_574 < 90:  # a degree of latitude is no shorter
+        return []
+    return [pole for pole in (-89.999999, 89.999999) if bool(footprint.contains(lat=pole, lon=footprint.lon))]
+
+
+def _crosses(lon: Floats) -> bool:
+    return float(lon.max() - lon.min()) > 180
+
+
+def _map(where: Georeference, lon: Floats, lat: Floats, inside: Mask, extra: Floats, middle_x: float) -> PixelMap:
+    """The map of points in degrees, [n, n] each, and of further points [k, 2] of longitude and latitude."""
+    x, y = where.from_lonlat.transform(lon, lat)
+    more_x, more_y = where.from_lonlat.transform(extra[:, 0], extra[:, 1]) if len(extra) else (extra[:, 0],) * 2
+    shift = 0.0
+    if where.turn and inside.any():
+        shift = where.turn * float(np.round((middle_x - np.mean(np.asarray(x)[inside])) / where.turn))
+    to_pixels = ~where.transform
+    columns, rows = _apply(to_pixels, np.asarray(x) + shift, np.asarray(y))
+    more = np.array(_apply(to_pixels, np.asarray(more_x) + shift, np.asarray(more_y)))
+    return PixelMap(columns, rows, inside, more, shift)
+
+
+def to_crs(affine: Affine, column: float, row: float) -> tuple[float, float]:
+    """x and y of a place in pixels, fractions counted from the corner of a pixel."""
+    return affine.a * column + affine.b * row + affine.c, affine.d * column + affine.e * row + affine.f
+
+
+def _apply(affine: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
+
+
+def warp(
+    image: Image8, valid: Mask, transform: Affine, crs: CRS, footprint: Footprint, size_px: int
+) -> tuple[Image8, Mask]:
+    """Resample pixels onto a footprint, cubic, with a kernel that widens where pixels become fewer.
+
+    Args:
+        image: uint8 [3, h, w].
+        valid: bool [h, w]; what is not valid has no part in any output pixel.
+        transform: From column and row of `image` to `crs`.
+        crs: Its CRS.
+        footprint: The square, north up.
+        size_px: Its side in output pixels.
+
+    Returns:
+        uint8 [px, px, 3] and bool [px, px].
+    """
+    everything = bool(valid.all())
+    source = image if everything else np.concatenate([image, valid[None].astype(np.uint8) * 255])
+    left, _, _, top = footprint.bounds_m
+    pixel_m = footprint.size_m / size_px
+    target = np.zeros((4, size_px, size_px), np.uint8)
+    reproject(
+        source,
+        target,
+        src_transform=transform,
+        src_crs=crs,
+        src_alpha=0 if everything else 4,
+        dst_transform=Affine(pixel_m, 0, left, 0, -pixel_m, top),
+        dst_crs=CRS.from_string(footprint.crs),
+        dst_alpha=4,
+        resampling=Resampling.cubic,
+    )
+    return np.ascontiguousarray(target[:3].transpose(1, 2, 0)), target[3] >= 128
+
+
+def rescale(image: Image8, valid: Mask, box: tuple[float, float, float, float], size_px: int) -> tuple[Image8, Mask]:
+    """What `warp` does where the footprint is an upright rectangle in the raster: ten times faster.
+
+    Args:
+        image: uint8 [3, h, w].
+        valid: bool [h, w].
+        box: Left, top, right and bottom of the footprint in pixels of `image`; it may reach beyond.
+        size_px: Side of the output.
+
+    Returns:
+        uint8 [px, px, 3] and bool [px, px].
+    """
+    height, width = valid.shape
+    left, top, right, bottom = box
+    pad = [max(0, math.ceil(v)) for v in (-left, -top, right - width, bottom - height)]
+    rgba = np.dstack([image.transpose(1, 2, 0), valid.astype(np.uint8) * 255])
+    if any(pad):
+        rgba = np.pad(rgba, ((pad[1], pad[3]), (pad[0], pad[2]), (0, 0)))
+    moved = (left + pad[0], top + pad[1], right + pad[0], bottom + pad[1])
+    # Pillow weighs colours with alpha, so that what is not valid has no part in them.
+    result = np.asarray(Image.fromarray(rgba).resize((size_px, size_px), Image.Resampling.BICUBIC, box=moved))
+    return np.ascontiguousarray(result[..., :3]), result[..., 3] >= 128
+
+
+def rescaled(transform: Affine, window: tuple[int, int, int, int], shape: tuple[int, int], shift: float) -> Affine:
+    """The transform of pixels read from a window of a raster into another shape.
+
+    Args:
+        transform: Of the raster.
+        window: First and last column, first and last row.
+        shape: Height and width read.
+        shift: Taken from x, see `PixelMap.shift`.
+    """
+    left, right, top, bottom = window
+    wide, high = (right - left) / shape[1], (bottom - top) / shape[0]
+    x, y = to_crs(transform, left, top)
+    a, b, _, d, e, _ = transform[:6]
+    return Affine(a * wide, b * high, x - shift, d * wide, e * high, y)
+
+
+def resolution_m(pixel_map: PixelMap, footprint: Footprint) -> float:
+    """Ground sample distance at the middle of a footprint, metres: the side of a square as large as a pixel."""
+    step = footprint.size_m / (len(pixel_map.columns) - 1)
+    dc, dr = np.gradient(pixel_map.columns), np.gradient(pixel_map.rows)
+    area = np.abs(dc[1] * dr[0] - dc[0] * dr[1])  # raster pixels to a square of one grid step
+    usual = float(np.median(area))  # not finite where the raster's CRS does not reach
+    return step / float(np.sqrt(usual)) if usual > 0 else float("nan")

@@ -1,0 +1,111 @@
+"""Polite reading over HTTP: a rate limit, retries with growing pauses, a cache on disk, and who we are.
+
+It does not know tiles or catalogues. Messages never show passwords or keys in a URL.
+"""
+
+import re
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests_cache import CacheMixin
+from requests_ratelimiter import LimiterMixin
+from urllib3.util import Retry
+
+from ingest.sources.source import SourceOptions
+from trainer.errors import ItemError
+
+_SECRET = re.compile(r"key|token|secret|sig|pass|auth|credential|access|subscription", re.IGNORECASE)
+_CACHE_DAYS = 30
+_AGAIN = (429, 500, 502, 503, 504)
+
+
+class _LimitedSession(LimiterMixin, requests.Session):
+    """Requests at a limited rate."""
+
+
+class _CachedSession(CacheMixin, LimiterMixin, requests.Session):
+    """Answers from the disk where there are any, the others at a limited rate."""
+
+
+class Web:
+    """A session with one's manners.
+
+    Args:
+        options: Rate, timeout, retries and cache folder.
+    """
+
+    def __init__(self, options: SourceOptions) -> None:
+        self._timeout = options.timeout_s
+        self._session: requests.Session
+        if options.cache_dir is None:
+            self._session = _LimitedSession(per_second=options.rate_per_s, limit_statuses=())
+        else:
+            options.cache_dir.mkdir(parents=True, exist_ok=True)
+            self._session = _CachedSession(
+                cache_name=str(options.cache_dir / "http.sqlite"), backend="sqlite", expire_after=_CACHE_DAYS * 86400,
+                allowable_codes=(200, 404), stale_if_error=True, match_headers=["Range"],
+                per_second=options.rate_per_s, limit_statuses=(),
+            )  # fmt: skip
+        retry = Retry(
+            total=options.retries, backoff_factor=0.3, status_forcelist=_AGAIN, allowed_methods=("GET", "HEAD"),
+            respect_retry_after_header=True, raise_on_status=False,
+        )  # fmt: skip
+        adapter = HTTPAdapter(max_retries=retry, pool_maxsize=16)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._session.headers["User-Agent"] = user_agent()
+
+    def get(self, url: str, *, first: int | None = None, length: int | None = None) -> bytes | None:
+        """The body of an answer, or `length` bytes of it from `first`; None where there is none (404, 204, 410).
+
+        Raises:
+            ItemError: With reason ``http``: no answer, or a refusal, after all retries.
+        """
+        headers = {} if first is None or length is None else {"Range": f"bytes={first}-{first + length - 1}"}
+        try:
+            answer = self._session.get(url, headers=headers, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise ItemError("http", f"{mask_url(url)}: no answer ({type(error).__name__})") from error
+        if answer.status_code in (204, 404, 410):
+            return None
+        if answer.status_code not in (200, 206):
+            hint = "; is an access key needed?" if answer.status_code in (401, 403) else ""
+            raise ItemError("http", f"{mask_url(url)}: the server answered {answer.status_code} {answer.reason}{hint}")
+        if headers and answer.status_code == 200:
+            raise ItemError("http", f"{mask_url(url)}: the server does not answer range requests; download the file")
+        return answer.content
+
+    def close(self) -> None:
+        """Close connections and the cache."""
+        self._session.close()
+        cache = getattr(self._session, "cache", None)
+        if cache is not None:
+            cache.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def user_agent() -> str:
+    """Name and version, as tile servers ask for."""
+    try:
+        return f"groundcast/{version('groundcast')}"
+    except PackageNotFoundError:
+        return "groundcast"
+
+
+def mask_url(url: str) -> str:
+    """The URL without user, password and the values of keys and tokens."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    pairs = [(k, "***" if _SECRET.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit(parts._replace(netloc=host, query=urlencode(pairs, safe="*{}/:,")))

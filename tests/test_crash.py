@@ -1,0 +1,94 @@
+"""kill -9 at random moments of an ingest, then the same command: no tile lost, none twice, all books agree."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+
+from ingest.catalog import Catalog
+from ingest.settings import load_settings
+from ingest.verify import verify
+from tests.conftest import TINY_CLIP, make_raster
+
+KILLS = 20
+
+
+def ingest(home: str, raster: str, collection: str) -> None:
+    """What each process runs; its output goes nowhere."""
+    from search_ui.cli import main
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.environ["GROUNDCAST_CHUNK_SIZE"] = "20"
+    main(["--home", home, "ingest", raster, "--collection", collection, "--tile-size-m", "10"])
+
+
+class Runs:
+    """Starts the command in forked children of a process that has imported everything, so that a start costs little."""
+
+    def __init__(self, home: Path, raster: Path) -> None:
+        self.home, self.raster = home, raster
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["search_ui.cli", "ingest.job", "ingest.verify", "trainer.embedder"])
+
+    def whole(self, collection: str) -> float:
+        """Runs to the end; returns seconds."""
+        started = time.perf_counter()
+        process = self.context.Process(target=ingest, args=(str(self.home), str(self.raster), collection))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        return time.perf_counter() - started
+
+    def killed(self, collection: str, after_s: float) -> bool:
+        """Kills after a time; returns whether there was still something to kill."""
+        process = self.context.Process(target=ingest, args=(str(self.home), str(self.raster), collection))
+        process.start()
+        process.join(after_s)
+        process.kill()
+        process.join()
+        return process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.timeout(200)
+def test_twenty_kills_of_an_ingest_of_two_thousand_tiles_lose_nothing(groundcast, tmp_path):
+    home = tmp_path / "home"
+    raster = make_raster(tmp_path / "town.tif", width=1000, height=800)
+    assert groundcast("model", "add", "m", "--open-clip", TINY_CLIP, "--random-seed", "0").code == 0
+    runs = Runs(home, raster)
+    runs.whole("unbroken")
+    longest, shortest = runs.whole("timed"), runs.whole("timed")
+
+    moments = random.Random(0)
+    collections, kills = ["town0"], 0
+    while kills < KILLS:
+        after_s = moments.uniform(0, shortest + longest / 8)
+        if runs.killed(collections[-1], after_s):
+            kills += 1
+        else:  # it came to its end before the last kill: go on with another
+            collections.append(f"town{len(collections)}")
+    for collection in collections:
+        runs.whole(collection)
+
+    settings = load_settings(home)
+    catalog = Catalog(settings.catalog_path)
+    expected = tiles_of(settings, "unbroken")
+    assert len(expected) >= 2000
+    for name in collections:
+        findings = verify(settings, catalog, catalog.collection(name))
+        assert findings.problems == []
+        assert findings.archived == findings.indexed == findings.recorded == len(expected)
+        assert tiles_of(settings, name) == expected
+    catalog.close()
+
+
+def tiles_of(settings, collection: str) -> Counter[str]:
+    parts = ds.dataset(settings.archive_dir(collection), format="parquet", exclude_invalid_files=False)
+    return Counter(parts.to_table(columns=["tile_id"])["tile_id"].to_pylist())

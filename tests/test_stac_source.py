@@ -1,0 +1,215 @@
+"""STAC documents and searches, from disk and from a server on this machine."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from make_data import pattern_raster
+
+from ingest.geo import Footprint
+from ingest.sources.opening import open_source
+from ingest.sources.raster import RasterSource
+from ingest.sources.source import SourceOptions
+from trainer.errors import SourceError, UsageError
+
+HERE = Footprint(10.0, 20.0, 100.0)
+
+
+def item(name: str, when: str | None, assets: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "stac_extensions": [], "id": name,
+        "geometry": {"type": "Point", "coordinates": [20.0, 10.0]}, "bbox": [19.9, 9.9, 20.1, 10.1],
+        "properties": {"datetime": when, **properties}, "links": [], "assets": assets,
+    }  # fmt: skip
+
+
+def tif(href: str, **more: Any) -> dict[str, Any]:
+    return {"href": href, "type": "image/tiff; application=geotiff; profile=cloud-optimized", "roles": ["data"], **more}
+
+
+def write(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def opened(uri: object, **options: Any) -> RasterSource:
+    source = open_source(str(uri), SourceOptions(**options))
+    assert isinstance(source, RasterSource)
+    return source
+
+
+def test_an_item_gives_its_picture_and_its_date(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "a.tif")
+    assets = {"image": tif("./a.tif"), "thumbnail": {"href": "./t.png", "type": "image/png", "roles": ["thumbnail"]}}
+    with opened(write(tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", assets))) as source:
+        chip = source.read(HERE, 32)
+        assert chip.valid.all() and chip.acquired_at == datetime(2021, 6, 1, 10, tzinfo=UTC)
+
+
+def test_an_item_of_a_period_is_dated_by_its_start(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "a.tif")
+    period = {"start_datetime": "2021-06-01T00:00:00Z", "end_datetime": "2021-06-30T00:00:00Z"}
+    with opened(write(tmp_path / "item.json", item("one", None, {"visual": tif("./a.tif")}, **period))) as source:
+        assert source.read(HERE, 8).acquired_at == datetime(2021, 6, 1, tzinfo=UTC)
+
+
+def test_of_several_items_the_newest_is_on_top_and_bad_ones_are_problems(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "old.tif")
+    pattern_raster(tmp_path / "new.tif", wave_m=50)
+    (tmp_path / "broken.tif").write_text("no raster")
+    features = [
+        item("old", "2019-01-01T00:00:00Z", {"visual": tif("old.tif")}),
+        item("new", "2022-01-01T00:00:00Z", {"visual": tif("new.tif")}),
+        item("none", "2023-01-01T00:00:00Z", {"meta": {"href": "m.xml", "type": "text/xml"}}),
+        item("broken", "2024-01-01T00:00:00Z", {"visual": tif("broken.tif")}),
+    ]
+    path = write(tmp_path / "items.json", {"type": "FeatureCollection", "features": features})
+    with opened(path) as source:
+        chip = source.read(HERE, 16)
+        assert chip.origin.endswith("new.tif") and chip.acquired_at == datetime(2022, 1, 1, tzinfo=UTC)
+        assert [p.reason for p in source.problems] == ["no_asset", "not_a_raster"]
+
+
+def test_which_asset_to_read_is_asked_for_where_it_is_not_clear(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "red.tif")
+    pattern_raster(tmp_path / "nir.tif")
+    path = write(
+        tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", {"B04": tif("red.tif"), "B08": tif("nir.tif")})
+    )
+    with pytest.raises(
+        SourceError, match="several of its assets are rasters; name one with the asset option: B04, B08"
+    ):
+        opened(path)
+    with pytest.raises(SourceError, match="no asset 'B99'; it has B04, B08"):
+        opened(path, asset="B99")
+    with opened(path, asset="B08") as source:
+        assert source.read(HERE, 8).origin.endswith("nir.tif")
+
+
+def test_what_is_no_stac_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="not STAC"):
+        opened(write(tmp_path / "a.json", {"hello": 1}))
+    (tmp_path / "b.json").write_text("{")
+    with pytest.raises(SourceError, match="not JSON"):
+        opened(tmp_path / "b.json")
+    with pytest.raises(SourceError, match="no STAC item"):
+        opened(write(tmp_path / "c.geojson", {"type": "FeatureCollection", "features": [{"type": "Feature"}]}))
+    with pytest.raises(SourceError, match="no items"):
+        opened(write(tmp_path / "d.geojson", {"type": "FeatureCollection", "features": []}))
+
+
+def catalogue(root: Path) -> Path:
+    """A static catalogue: catalog → collection → item → a raster."""
+    pattern_raster(root / "a.tif", tiled=True)
+    one = item("one", "2021-06-01T10:00:00Z", {"visual": tif("./a.tif")})
+    write(root / "item.json", one)
+    extent = {"spatial": {"bbox": [[19, 9, 21, 11]]}, "temporal": {"interval": [["2021-01-01T00:00:00Z", None]]}}
+    common = {"stac_version": "1.0.0", "description": "for tests"}
+    collection = common | {
+        "type": "Collection", "id": "things", "license": "other", "extent": extent,
+        "links": [{"rel": "item", "href": "./item.json"}],
+    }  # fmt: skip
+    write(root / "collection.json", collection)
+    links = [{"rel": "child", "href": "./collection.json"}]
+    return write(root / "catalog.json", common | {"type": "Catalog", "id": "all", "links": links})
+
+
+def test_a_static_catalogue_is_walked(tmp_path: Path) -> None:
+    for path in (catalogue(tmp_path), tmp_path / "collection.json"):
+        with opened(path) as source:
+            assert source.read(HERE, 8).acquired_at == datetime(2021, 6, 1, 10, tzinfo=UTC)
+
+
+class ApiHandler(SimpleHTTPRequestHandler):
+    """Files of a folder with range requests, and a STAC API with one item that checks what it is asked."""
+
+    asked: list[dict[str, list[str]]]
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        base = f"http://{self.headers['Host']}"
+        if url.path == "/api":
+            links = [
+                {"rel": "self", "href": f"{base}/api"}, {"rel": "root", "href": f"{base}/api"},
+                {"rel": "search", "href": f"{base}/api/search", "type": "application/geo+json", "method": "GET"},
+            ]  # fmt: skip
+            conforms = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"]
+            root = {"type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "d", "links": links}
+            self.reply(root | {"conformsTo": conforms})
+        elif url.path == "/api/search":
+            self.asked.append(parse_qs(url.query))
+            found = item("one", "2021-06-01T10:00:00Z", {"visual": tif(f"{base}/a.tif"), "other": tif(f"{base}/b.tif")})
+            self.reply({"type": "FeatureCollection", "features": [found | {"collection": "things"}], "links": []})
+        elif url.path.endswith(".tif") and "Range" in self.headers:
+            data = (Path(self.directory) / url.path[1:]).read_bytes()
+            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+            end = min(int(last or len(data)), len(data) - 1)
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{end}/{len(data)}")
+            self.send_header("Content-Length", str(end + 1 - int(first)))
+            self.end_headers()
+            self.wfile.write(data[int(first) : end + 1])
+        else:
+            super().do_GET()
+
+    def reply(self, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[str]:
+    catalogue(tmp_path)
+    ApiHandler.asked = []
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(ApiHandler, directory=str(tmp_path)))
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def test_documents_and_rasters_are_read_over_http(api: str) -> None:
+    for name in ("item.json", "catalog.json"):
+        with opened(f"{api}/{name}") as source:
+            assert source.read(HERE, 16).valid.all()
+    with opened(f"{api}/a.tif") as source:
+        assert source.read(HERE, 16).valid.all()
+
+
+def test_a_search_asks_the_api(api: str) -> None:
+    with opened(
+        f"stac+{api}/api/search?collections=things&bbox=19,9,21,11&datetime=2021-01-01/2021-12-31&asset=visual"
+    ) as source:
+        chip = source.read(HERE, 16)
+        assert chip.valid.all() and chip.acquired_at == datetime(2021, 6, 1, 10, tzinfo=UTC)
+    (asked,) = ApiHandler.asked
+    assert asked["collections"] == ["things"] and asked["bbox"] == ["19.0,9.0,21.0,11.0"]
+    assert asked["datetime"][0].startswith("2021-01-01")
+
+
+def test_a_search_with_a_word_it_does_not_know_is_wrong_usage(api: str) -> None:
+    with pytest.raises(UsageError, match="cloud is not understood; known: collections"):
+        opened(f"stac+{api}/api/search?cloud=10")
+
+
+def test_a_raster_that_is_not_on_the_server_says_so(api: str) -> None:
+    with pytest.raises(SourceError, match=r"missing\.tif: cannot be opened over HTTP"):
+        opened(f"{api}/missing.tif")
+    with pytest.raises(SourceError, match="no such document"):
+        opened(f"{api}/missing.json")
