@@ -1,8 +1,7 @@
 """How often does a crop cut from a source come back at rank 1 with the right place?
 
-Seeded random tiles of five real sources. Each crop is cut in the source's own pixels (a window of the raster, a paste of
-pyramid tiles), not through our reader, saved as PNG and given to `search --image`. A crop is found when the first hit's
-box contains the crop's centre. Weights are made on the spot from a seed.
+Seeded random tiles of five real sources. Each crop is cut in the source's own pixels (a window, a paste of map tiles), not through our reader, saved as PNG and given to a search. A crop is found when the first hit's box
+contains the crop's centre. Weights are made on the spot from a seed.
 
     python -m benchmarks.crops [--arch ViT-B-32] [--crops 20] [--data ../shared/data] [--json]
 """
@@ -62,7 +61,12 @@ def cases(data: Path) -> list[Case]:
         Case("zanzibar_xyz", zanzibar, 40, lambda _, box: cut_pyramid(zanzibar, 21, box)),
         Case("neon", overhead / "neon", 12, lambda origin, box: cut_raster(overhead / "neon" / Path(origin).name, box)),
         Case("naip", naip, 240, lambda _, box: cut_raster(naip, box)),
-        Case("bluemarble.mbtiles", overhead / "bluemarble.mbtiles", 400_000, lambda _, box: cut_raster(overhead / "bluemarble.mbtiles", box)),
+        Case(
+            "bluemarble.mbtiles",
+            overhead / "bluemarble.mbtiles",
+            400_000,
+            lambda _, box: cut_raster(overhead / "bluemarble.mbtiles", box),
+        ),
     ]
 
 
@@ -156,12 +160,18 @@ def main() -> None:
     for row in rows(arguments.arch, arguments.data, arguments.crops):
         table.append(row)
         if not arguments.json:
-            print("{source:20} {tiles:6} tiles of {tile_size_m:8.0f} m   rank 1: {rank_1} of {crops}, in 9: {top_9}".format(**row))
+            print(
+                "{source:20} {tiles:6} tiles of {tile_size_m:7.0f} m, rank 1: {rank_1} of {crops}, in 9: {top_9}".format(
+                    **row
+                )
+            )
     found = sum(row["rank_1"] for row in table)
     asked = sum(row["crops"] for row in table)
     if arguments.json:
         setting = {"arch": arguments.arch, "weights": f"random, seed {SEED}", "seed": SEED}
-        print(json.dumps({"benchmark": "crops", "setting": setting, "rows": table, "ratios": {"rank_1": found / asked}}))
+        print(
+            json.dumps({"benchmark": "crops", "setting": setting, "rows": table, "ratios": {"rank_1": found / asked}})
+        )
     else:
         print(f"all: rank 1 {found} of {asked}, {np.round(100 * found / asked, 1)} %")
 

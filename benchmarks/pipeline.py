@@ -59,7 +59,9 @@ def ingest(home: Path, model: Path, source: Path, tile_size_m: float, batch_size
     catalog = Catalog(settings.catalog_path)
     grid = Grid(size_m=tile_size_m, stride_m=tile_size_m)
     request = Request(kind="tiles", collection="c", source=str(source), grid=grid)
-    outcome = carry_out(settings, catalog, request, Embedder.load(model, precision="float32"), lambda *_: lambda _: None)
+    outcome = carry_out(
+        settings, catalog, request, Embedder.load(model, precision="float32"), lambda *_: lambda _: None
+    )
     catalog.close()
     assert outcome.report is not None
     return outcome.report
@@ -75,7 +77,9 @@ def bare(embedder: Embedder, count: int, batch_size: int) -> float:
     return max(1, count // batch_size) * batch_size / (time.perf_counter() - started)
 
 
-def speed(arch: str, source: Path, tile_size_m: float, rounds: int, batch_size: int, folder: Path) -> list[dict[str, Any]]:
+def speed(
+    arch: str, source: Path, tile_size_m: float, rounds: int, batch_size: int, folder: Path
+) -> list[dict[str, Any]]:
     """Rounds of bare model and whole ingest in turn."""
     add_open_clip(folder / "model", arch, random_seed=0)
     embedder = Embedder.load(folder / "model", precision="float32")
@@ -84,7 +88,12 @@ def speed(arch: str, source: Path, tile_size_m: float, rounds: int, batch_size: 
         report = ingest(folder / f"home{number}", folder / "model", source, tile_size_m, batch_size)
         model_rate = bare(embedder, report.done, batch_size)
         rates = report.rates()
-        row = {"round": number, "tiles": report.done, "model_images_per_s": model_rate, "ingest_tiles_per_s": rates["all"]}
+        row = {
+            "round": number,
+            "tiles": report.done,
+            "model_images_per_s": model_rate,
+            "ingest_tiles_per_s": rates["all"],
+        }
         table.append(row | {f"{stage}_alone_per_s": rates[stage] for stage in ("read", "embed", "write")})
     return table
 
@@ -105,7 +114,9 @@ def memory(source: Path, side_m: float, folder: Path) -> list[dict[str, Any]]:
     for count in MEMORY_TILES:
         home = folder / f"memory{count}"
         home.mkdir()
-        process = multiprocessing.get_context("spawn").Process(target=peak, args=(count, str(source), side_m, str(home)))
+        process = multiprocessing.get_context("spawn").Process(
+            target=peak, args=(count, str(source), side_m, str(home))
+        )
         process.start()
         process.join()
         table.append(json.loads((home / "peak.json").read_text()))
@@ -139,7 +150,7 @@ def main() -> None:
         return
     for row in rounds:
         print(
-            "round {round}: {tiles} tiles, model {model_images_per_s:.2f} images/s, ingest {ingest_tiles_per_s:.2f} tiles/s "
+            "{round}: {tiles} tiles, model {model_images_per_s:.2f} images/s, ingest {ingest_tiles_per_s:.2f} tiles/s "
             "(alone: read {read_alone_per_s:.0f}, write {write_alone_per_s:.0f})".format(**row)
         )
     print(f"ingest ÷ model, median: {ratio:.3f}")

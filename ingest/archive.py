@@ -4,8 +4,8 @@ Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
 
     tiles    tile_id · lat · lon · size_m · bbox{xmin,ymin,xmax,ymax} · geometry (WKB footprint, split at ±180°) ·
              acquired_at (UTC or null) · gsd_m · valid_fraction · origin · norm · vector (float16[d], unnormalised)
-    gallery  photo_id · lat · lon · geometry (WKB point or null) · taken_local (wall clock or null) · taken_utc (or null) ·
-             path · url · owner · licence · heading_deg · norm · vector
+    gallery  photo_id · lat · lon · geometry (WKB point or null) · taken_local (wall clock or null) ·
+             taken_utc (or null) · path · url · owner · licence · heading_deg · norm · vector
 
 File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
 it a part tells the ledger everything about its chunk. A part is written to a temporary name, synced, and renamed.
@@ -125,7 +125,7 @@ class Archive:
         free = shutil.disk_usage(self.folder).free
         if free < RESERVE_BYTES:
             raise ArchiveError(
-                f"{self.folder}: the disk is full, {free / 2**20:.0f} MiB are free and {RESERVE_BYTES >> 20} are needed: "
+                f"{self.folder}: the disk is full: {free >> 20} MiB are free, {RESERVE_BYTES >> 20} are needed: "
                 "free space and run the same command again"
             )
 

@@ -20,6 +20,7 @@ from ingest.intake import ChipIntake, GridIntake, Intake
 from ingest.pipeline import Encoder, Pace, Report, Work, plan, retry, run
 from ingest.request import Request
 from ingest.settings import Settings
+from ingest.sources.raster import RasterSource
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError
 
@@ -171,6 +172,8 @@ def _spec(request: Request, intake: Intake) -> dict[str, Any]:
         case GridIntake():
             found = {"largest_tile_m": intake.grid.size_m, "gsd_m": intake.source.gsd_m}
             spec |= {"source": intake.source.uri, "attribution": intake.source.attribution} | found
+            if isinstance(intake.source, RasterSource):
+                spec["stretch"] = intake.source.stretch
         case ChipIntake():
             spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
     return spec
@@ -184,6 +187,6 @@ def _why_nothing(request: Request, intake: Intake) -> str:
     here, there = request.area.representative_point(), covered.representative_point()
     away_km = distance_m(lat=here.y, lon=here.x, lats=[there.y], lons=[there.x])[0] / 1000
     return (
-        f"{request.source}: the area lies outside the imagery, which covers {west:.5f},{south:.5f},{east:.5f},{north:.5f}; "
+        f"{request.source}: the area lies outside the imagery ({west:.5f},{south:.5f},{east:.5f},{north:.5f}); "
         f"their middles are {away_km:,.1f} km apart"
     )

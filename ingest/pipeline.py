@@ -78,7 +78,7 @@ class Work:
 
 @dataclass
 class Report:
-    """What a run did, with the seconds of each stage (reading: summed over threads)."""
+    """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number)."""
 
     job: str
     done: int = 0
@@ -255,7 +255,7 @@ def _gather(work: Work, job: Job, known: set[str], report: Report) -> Iterator[_
     with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
         try:
             for outcome in _read_ahead(pool, items(), work, window=4 * size):
-                report.read_s += outcome.seconds
+                report.read_s += outcome.seconds / work.pace.read_threads
                 if outcome.model_input is not None:
                     batch.append(outcome)
                 else:
@@ -318,7 +318,7 @@ def _embed(batch: list[_Outcome], work: Work, gathering: dict[str, _Gathering], 
     report.embed_s += time.perf_counter() - started
     with np.errstate(over="ignore"):  # what overflows float16 is what is looked for
         stored = vectors.astype(np.float16)
-    storable = np.isfinite(stored).all(axis=1) & stored.any(axis=1)  # a vector of zeros has no direction
+    storable = np.logical_and(np.isfinite(stored).all(axis=1), stored.any(axis=1))  # zeros have no direction
     for outcome, vector, good in zip(batch, vectors, storable, strict=True):
         into = gathering[outcome.chunk]
         if good:

@@ -17,9 +17,8 @@ from ingest.photos import open_photos
 from ingest.sources.chips import ChipSource
 from ingest.sources.opening import open_source
 from ingest.sources.source import SourceOptions
-from trainer.errors import SourceError
+from trainer.errors import AreaError, SourceError
 
-OVERSAMPLING = 2.0  # tiles are read at up to twice the model's input, so that its own antialiased resize decides
 _OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
 
 
@@ -74,31 +73,25 @@ class Request:
         """Opens the items.
 
         Args:
-            input_px: Pixels across the model's input; decides at what size tiles are read.
+            input_px: Pixels across the model's input; tiles are read at this size, so that overviews serve.
             cache_dir: Folder for tiles read over HTTP.
 
         Raises:
             SourceError: Nothing can be read there.
+            AreaError: A tile server without an area.
         """
+        if "{z}" in self.source and self.area is None:
+            raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))
         source = open_source(self.source, replace(self.options, cache_dir=cache_dir))
         if isinstance(source, ChipSource):
-            size_px = round(OVERSAMPLING * input_px)
-            return ChipIntake(source, size_px=size_px, area=self.area, min_valid=self.min_valid)
+            return ChipIntake(source, size_px=input_px, area=self.area, min_valid=self.min_valid)
         if self.grid is None:
             raise SourceError(f"{self.source}: imagery needs a grid of tiles; pass --tile-size-m")
-        size_px = read_size_px(self.grid.size_m, source.gsd_m, input_px)
-        return GridIntake(source, self.grid, size_px=size_px, area=self.area, min_valid=self.min_valid)
+        return GridIntake(source, self.grid, size_px=input_px, area=self.area, min_valid=self.min_valid)
 
 
 def options_from_json(values: dict[str, Any]) -> SourceOptions:
     """Source options as `Request.to_json` wrote them."""
     return _OPTIONS.validate_python(values)
-
-
-def read_size_px(tile_size_m: float, gsd_m: float, input_px: int) -> int:
-    """Pixels across a tile as read: the native number, between one and `OVERSAMPLING` times the model's input."""
-    native = tile_size_m / gsd_m
-    return round(min(max(native, input_px), OVERSAMPLING * input_px))
-

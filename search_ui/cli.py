@@ -55,6 +55,8 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
     """Search the map by what you would see on the ground."""
+    # rasterio hides this one inside reproject() with catch_warnings, which reader threads undo for one another
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if verbose:
             logging.getLogger(__name__).exception("failed")
         code = _say(str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last door: a person gets one line, with --verbose the traceback
+    except Exception as error:
         if verbose:
             logging.getLogger(__name__).exception("failed")
         code = _say(f"{type(error).__name__}: {error} (run with --verbose to see where)")

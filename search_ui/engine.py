@@ -1,8 +1,8 @@
 """`Query` in, `Answer` out: encodes the question with the collection's own model and asks the index.
 
 The score is the cosine between the tile's vector and the query's: the sum of the normalised vectors of text, image
-and tile, less half the mean of the normalised vectors of `--not`. Filters act inside the index. Without a moment, time plays
-no part: a tile stands for itself, S = O.
+and tile, less half the mean of the normalised vectors of `--not`. Filters act inside the index. Time plays no part: a
+tile stands for itself, S = O.
 
 It knows neither the screen nor the command line, nor how imagery is read.
 """
@@ -130,7 +130,8 @@ class Engine:
         image = _picture(path, collection)
         embedder = self.embedder(collection)
         with self._timed("embed_query"):
-            return embedder.embed_tiles(image[np.newaxis])[0]
+            vector: Vector = embedder.embed_tiles(image[np.newaxis])[0]
+        return vector
 
     def _tile(self, collection: Collection, tile_id: str) -> Vector:
         found = self._archive(collection).find(tile_id)
@@ -142,7 +143,7 @@ class Engine:
         return Archive(self.settings.archive_dir(collection.name), collection.kind)
 
     def _filter(self, collection: Collection, query: Query) -> Filter:
-        """A tile lies in an area when its footprint touches it; the index knows centres and widens by half a diagonal."""
+        """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""
         reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 

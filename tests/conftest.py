@@ -48,7 +48,9 @@ def make_raster(
         image[:] = fill
     profile = {"driver": "GTiff", "width": width, "height": height, "count": 3, "dtype": "uint8", "nodata": nodata}
     transform = Affine(0.5, 0, 350_000 + east, 0, -0.5, 3_057_000)
-    with rasterio.open(path, "w", crs="EPSG:32645", transform=transform, photometric="RGB", tiled=True, **profile) as raster:
+    with rasterio.open(
+        path, "w", crs="EPSG:32645", transform=transform, photometric="RGB", tiled=True, **profile
+    ) as raster:
         raster.write(image)
     return path
 

@@ -68,12 +68,13 @@ def test_a_catalog_of_a_newer_program_is_refused(tmp_path):
 def test_a_file_that_is_no_catalog_is_an_error(tmp_path):
     path = tmp_path / "catalog.sqlite"
     path.write_bytes(b"not a database, but long enough to look at" * 10)
-    with pytest.raises(CatalogError, match="catalog.sqlite"):
+    with pytest.raises(CatalogError, match=r"catalog\.sqlite"):
         Catalog(path)
 
 
 def test_two_processes_may_open_a_new_catalog_at_once(tmp_path):
-    code = f"from pathlib import Path; from ingest.catalog import Catalog; Catalog(Path({str(tmp_path / 'c.sqlite')!r})).close()"
+    path = str(tmp_path / "c.sqlite")
+    code = f"from pathlib import Path; from ingest.catalog import Catalog; Catalog(Path({path!r})).close()"
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
 

@@ -134,7 +134,9 @@ def test_one_bad_file_among_good_ones_is_in_the_ledger_and_the_good_ones_are_don
     job = ran.json()["job"]
     assert job["done"] >= 25
     shown = groundcast("jobs", "show", job["id"], "--json").json()
-    reasons = {Path(failure["subject"]).name: failure["reason"] for failure in shown["failures"] if failure["chunk"] is None}
+    reasons = {
+        Path(failure["subject"]).name: failure["reason"] for failure in shown["failures"] if failure["chunk"] is None
+    }
     assert reasons["empty.tif"] == "empty"
     assert reasons["text.tif"] == "not_a_raster"
     assert groundcast("verify", "c").code == 0
@@ -142,7 +144,11 @@ def test_one_bad_file_among_good_ones_is_in_the_ledger_and_the_good_ones_are_don
 
 @pytest.mark.parametrize(
     ("name", "content", "word"),
-    [("empty.tif", b"", "empty"), ("text.tif", b"only words", "not a raster"), ("cut.tif", b"II*\0\x08\0\0\0", "cut.tif")],
+    [
+        ("empty.tif", b"", "empty"),
+        ("text.tif", b"only words", "not a raster"),
+        ("cut.tif", b"II*\0\x08\0\0\0", "cut.tif"),
+    ],
 )
 def test_an_unreadable_file_is_one_line_and_leaves_nothing_behind(groundcast, model, tmp_path, name, content, word):
     groundcast("model", "add", "m", "--checkpoint", model)
@@ -154,7 +160,9 @@ def test_an_unreadable_file_is_one_line_and_leaves_nothing_behind(groundcast, mo
 def test_imagery_without_any_data_is_skipped_with_its_reason(groundcast, model, tmp_path):
     make_raster(tmp_path / "void.tif", width=100, height=100, fill=0, nodata=0)
     groundcast("model", "add", "m", "--checkpoint", model)
-    job = groundcast("ingest", tmp_path / "void.tif", "--collection", "c", "--tile-size-m", "10", "--json").json()["job"]
+    job = groundcast("ingest", tmp_path / "void.tif", "--collection", "c", "--tile-size-m", "10", "--json").json()[
+        "job"
+    ]
     assert job["done"] == 0
     assert set(job["skipped"]) == {"no_data"}
     ran = groundcast("search", "x", "--collection", "c")
@@ -163,7 +171,9 @@ def test_imagery_without_any_data_is_skipped_with_its_reason(groundcast, model, 
 
 def test_an_area_outside_the_imagery_says_how_far(groundcast, model, raster):
     groundcast("model", "add", "m", "--checkpoint", model)
-    failed(groundcast("ingest", raster, "--collection", "c", "--bbox", "10,50,11,51"), 1, "outside the imagery", "km apart")
+    failed(
+        groundcast("ingest", raster, "--collection", "c", "--bbox", "10,50,11,51"), 1, "outside the imagery", "km apart"
+    )
 
 
 def test_ingest_needs_a_model(groundcast, raster):
@@ -289,7 +299,8 @@ def test_json_is_one_document_with_the_promised_keys(town):
     assert set(answer) == {"query", "method", "candidates", "hits"}
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3]
     assert list(answer["hits"][0]) == [
-        "rank", "tile_id", "lat", "lon", "bbox", "cosine", "relevance", "acquired_at", "source", "collection", "model_id",
+        "rank", "tile_id", "lat", "lon", "bbox", "cosine",
+        "relevance", "acquired_at", "source", "collection", "model_id",
     ]  # fmt: skip
     cosines = [hit["cosine"] for hit in answer["hits"]]
     assert cosines == sorted(cosines, reverse=True)
@@ -307,7 +318,9 @@ def test_a_tile_finds_itself_first_and_not_takes_away(town):
 
 def test_an_area_acts_inside_the_search(town):
     west, south, east, north = some_tile(town)["bbox"]
-    answer = town("search", "x", "--collection", "town", "--bbox", f"{west},{south},{east},{north}", "-k", "50", "--json").json()
+    answer = town(
+        "search", "x", "--collection", "town", "--bbox", f"{west},{south},{east},{north}", "-k", "50", "--json"
+    ).json()
     assert 1 <= len(answer["hits"]) == answer["candidates"] <= 9
     for hit in answer["hits"]:
         assert hit["bbox"][0] <= east and hit["bbox"][2] >= west and hit["bbox"][1] <= north and hit["bbox"][3] >= south
@@ -332,7 +345,9 @@ def test_dates_filter_inside_the_search(groundcast, model, tmp_path):
     make_raster(folder / "b_20210601.tif", width=60, height=60, east=5000)
     groundcast("model", "add", "m", "--checkpoint", model)
     groundcast("ingest", folder, "--collection", "d", "--tile-size-m", "10", "--date-in-name", "%Y%m%d")
-    answer = groundcast("search", "x", "--collection", "d", "--acquired-from", "2021-01-01", "-k", "99", "--json").json()
+    answer = groundcast(
+        "search", "x", "--collection", "d", "--acquired-from", "2021-01-01", "-k", "99", "--json"
+    ).json()
     assert {hit["acquired_at"] for hit in answer["hits"]} == {"2021-06-01T00:00:00Z"}
     assert len(answer["hits"]) == answer["candidates"] > 5
 

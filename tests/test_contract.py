@@ -15,7 +15,6 @@ DOORS = {  # a heavy dependency and the only places that may import it
     "qdrant_client": ("ingest/server_index.py", "ingest/indexing.py"),
     "qdrant_edge": ("ingest/edge_index.py",),
     "rasterio": ("ingest/sources/",),
-    "rio_tiler": ("ingest/sources/",),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
     "pydeck": ("search_ui/",),

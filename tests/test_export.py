@@ -147,7 +147,7 @@ def test_kml_is_read_by_gdal_and_text_in_it_stays_text(answer: Answer, tmp_path:
     table = pyogrio.read_dataframe(path)
     check_table(table, answer)
     check_shapes(list(table.geometry))
-    document = ET.parse(path).getroot().find(f"{KML}Document")  # noqa: S314  we wrote it
+    document = ET.parse(path).getroot().find(f"{KML}Document")
     assert document is not None
     assert [child.tag for child in document.iter() if child.tag.endswith("}script")] == []
     description = document.findtext(f"{KML}description") or ""

@@ -69,7 +69,9 @@ class Home:
     def __init__(self, folder):
         self.settings = Settings(home=folder)
         self.catalog = Catalog(self.settings.catalog_path)
-        self.collection = Collection("c", "tiles", "m", DIM, {"source": "list", "largest_tile_m": 480}, datetime.now(UTC))
+        self.collection = Collection(
+            "c", "tiles", "m", DIM, {"source": "list", "largest_tile_m": 480}, datetime.now(UTC)
+        )
         self.catalog.add_collection(self.collection)
         self.archive = Archive(self.settings.archive_dir("c"), "tiles")
 
@@ -106,7 +108,11 @@ def home(tmp_path):
 
 def test_every_item_is_done_skipped_or_failed_and_all_three_books_agree(home):
     report = home.run(ListIntake(95, skip={3, 50}, fail={4}, explode={90}))
-    assert (report.done, dict(report.skipped), dict(report.failed)) == (91, {"no_data": 2}, {"truncated": 1, "unexpected": 1})
+    assert (report.done, dict(report.skipped), dict(report.failed)) == (
+        91,
+        {"no_data": 2},
+        {"truncated": 1, "unexpected": 1},
+    )
     findings = home.verify()
     assert findings.problems == []
     assert (findings.recorded, findings.archived, findings.indexed) == (91, 91, 91)

@@ -10,7 +10,7 @@ import numpy as np
 import rasterio.errors
 from rasterio.enums import Resampling
 
-from ingest.sources.bands import plan_bands
+from ingest.sources.bands import UNMEASURED, plan_bands
 from ingest.sources.handles import HandlePool
 from ingest.sources.source import Image8, SourceOptions, finish
 from trainer.errors import ItemError
@@ -37,7 +37,7 @@ def read_crop(path: Path, options: SourceOptions, stretch: Sequence[float] | Non
     try:
         with pool.lease(str(path)) as dataset:
             plan = plan_bands(dataset, options)
-            if plan.stretch == (0.0, 1.0):
+            if plan.stretch == UNMEASURED:
                 plan = plan.stretched(_known(stretch, path))
             shrink = max(1.0, max(dataset.width, dataset.height) / MAX_SIDE_PX)
             shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))

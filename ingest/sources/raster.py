@@ -82,6 +82,11 @@ class RasterSource:
         self._owners = np.array([i for i, _ in parts])
         self._tree = shapely.STRtree([part for _, part in parts])
 
+    @property
+    def stretch(self) -> tuple[float, float] | None:
+        """Values shown as black and white, of its files of other than 8 bits; None where there are none."""
+        return next((file.plan.stretch for file in self._files if file.plan.stretch is not None), None)
+
     def coverage(self) -> BaseGeometry:
         """Where its files lie: degrees, WGS84, split at ±180°."""
         return shapely.union_all([file.outline for file in self._files])

@@ -38,17 +38,21 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
         AreaError: It cannot be understood.
         UsageError: More than one is given.
     """
-    from ingest.area import parse_bbox, parse_near, read_area_file
     from trainer.errors import UsageError
 
     given = [name for name, value in (("--bbox", bbox), ("--near", near), ("--area", file)) if value is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: give one of them")
+    if not given:
+        return None
+    from ingest.area import parse_bbox, parse_near, read_area_file
+
     if bbox is not None:
         return parse_bbox(bbox)
     if near is not None:
         return parse_near(near)
-    return None if file is None else read_area_file(file)
+    assert file is not None  # noqa: S101 - the third of the three
+    return read_area_file(file)
 
 
 def source_location(source: str) -> str:

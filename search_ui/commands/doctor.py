@@ -23,7 +23,6 @@ LIBRARIES = (
     "torchvision",
     "open_clip_torch",
     "rasterio",
-    "rio-tiler",
     "pyarrow",
     "sqlalchemy",
     "qdrant-edge-py",

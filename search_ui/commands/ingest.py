@@ -1,5 +1,6 @@
 """`groundcast ingest`: imagery into a collection that can be searched."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model, see below [settings, else auto].")
 @json_option
 @pass_door
-def command(  # noqa: PLR0917 - one parameter an option
+def command(
     door: Door,
+    /,
     source: str,
     collection: str,
     tile_size_m: float,
@@ -59,8 +61,8 @@ def command(  # noqa: PLR0917 - one parameter an option
 
     The same command again goes on where the last run stopped, and does nothing when nothing is left.
 
-    Precision: `auto` measures, for more than 500 tiles, which arithmetic is the fastest on this machine among those whose
-    vectors agree with float32 to a cosine of .9999, and takes that one; shorter jobs take float32.
+    Precision: for more than 500 tiles `auto` measures which arithmetic is the fastest on this machine among those whose
+    vectors agree with float32 to a cosine of .9999, and takes it; shorter jobs take float32.
     """
     from ingest.grid import Grid
     from ingest.request import Request
@@ -86,16 +88,21 @@ def _source_options(
     rate: float,
     **same_name: Any,
 ) -> "SourceOptions":
-    from ingest.area import parse_date
     from ingest.sources.source import SourceOptions
 
     chosen = numbers("--bands", bands, 3)
     stretch = numbers("--scale", scale, 2)
     return SourceOptions(
-        acquired_at=None if acquired_at is None else parse_date(acquired_at),
+        acquired_at=None if acquired_at is None else _moment(acquired_at),
         date_in_name=date_in_name,
         bands=None if chosen is None else (int(chosen[0]), int(chosen[1]), int(chosen[2])),
         scale="auto" if stretch is None else (stretch[0], stretch[1]),
         rate_per_s=rate,
         **same_name,
     )
+
+
+def _moment(text: str) -> datetime:
+    from ingest.area import parse_date
+
+    return parse_date(text)

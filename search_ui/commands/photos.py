@@ -17,8 +17,8 @@ from search_ui.door import Door, json_option, pass_door
 def command(door: Door, path: str, gallery: str, model: str | None, precision: str | None, as_json: bool) -> None:
     """Bring the photos at PATH into a gallery.
 
-    PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path, lat,
-    lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
+    PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path,
+    lat, lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
     """
     from ingest.request import Request
 

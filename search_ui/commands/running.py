@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from ingest.request import Request
     from trainer.embedder import Embedder
 
-PRECISION = click.Choice(
-    ["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
-)
+PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
 
 
 def run_request(

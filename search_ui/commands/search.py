@@ -29,7 +29,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Also write .json, .geojson, .csv, .parquet or .kml.")
 @json_option
 @pass_door
-def command(  # noqa: PLR0917 - one parameter an option
+def command(
     door: Door,
     text: str | None,
     collection: str,
