@@ -1,7 +1,8 @@
 """How often does a crop cut from a source come back at rank 1 with the right place?
 
-Seeded random tiles of five real sources. Each crop is cut in the source's own pixels (a window, a paste of map tiles), not through our reader, saved as PNG and given to a search. A crop is found when the first hit's box
-contains the crop's centre. Weights are made on the spot from a seed.
+Seeded random tiles of five real sources. Each crop is cut in the source's own pixels (a window, a paste of map tiles),
+not through our reader, saved as PNG and given to a search. A crop is found when the first hit's box contains the crop's
+centre. Weights are made on the spot from a seed.
 
     python -m benchmarks.crops [--arch ViT-B-32] [--crops 20] [--data ../shared/data] [--json]
 """
@@ -161,7 +162,7 @@ def main() -> None:
         table.append(row)
         if not arguments.json:
             print(
-                "{source:20} {tiles:6} tiles of {tile_size_m:7.0f} m, rank 1: {rank_1} of {crops}, in 9: {top_9}".format(
+                "{source:20} {tiles:6} tiles of {tile_size_m:7.0f} m, rank 1: {rank_1}/{crops}, in 9: {top_9}".format(
                     **row
                 )
             )

@@ -10,7 +10,6 @@ with a tiny model. The imagery is a COG made on the spot, or --source.
 import argparse
 import json
 import multiprocessing
-import resource
 import statistics
 import tempfile
 import time
@@ -104,7 +103,8 @@ def peak(count: int, source: str, side_m: float, folder: str) -> None:
     add_open_clip(home / "model", str(TINY), random_seed=0)
     tile_size_m = side_m / count**0.5
     report = ingest(home / "home", home / "model", Path(source), tile_size_m, 32)
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    mib = int(status["VmHWM"].split()[0]) / 1024  # not ru_maxrss, which a child inherits from its parent
     (home / "peak.json").write_text(json.dumps({"tiles": report.done, "peak_mib": round(mib)}))
 
 

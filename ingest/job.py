@@ -17,7 +17,8 @@ from ingest.catalog import Catalog, Collection, Job
 from ingest.geo import distance_m
 from ingest.indexing import IndexHolder
 from ingest.intake import ChipIntake, GridIntake, Intake
-from ingest.pipeline import Encoder, Pace, Report, Work, plan, retry, run
+from ingest.pipeline import Encoder, Pace, Report, Work, run
+from ingest.plan import plan, retry
 from ingest.request import Request
 from ingest.settings import Settings
 from ingest.sources.raster import RasterSource

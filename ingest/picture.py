@@ -4,6 +4,7 @@ It knows files and pixels, not places or times: those are in `ingest.exif`. Colo
 own preprocessing applies none. Of an animation or a burst the first frame counts.
 """
 
+import io
 import struct
 import threading
 import warnings
@@ -40,30 +41,35 @@ _UPRIGHT = {
 }
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
     """Open a picture without decoding its pixels; the caller closes it.
+
+    Args:
+        source: A file, or its content.
+        name: For messages; the path where missing.
 
     Raises:
         ItemError: missing, unreadable, empty, unsupported, too_large, not_an_image or corrupt.
     """
     limit = Image.MAX_IMAGE_PIXELS or 0
+    name = name or f"'{source if isinstance(source, Path) else 'picture'}'"
     try:
-        head = _read_head(path)
-        _refuse_by_head(path, head)
+        head = _read_head(source, name)
+        _refuse_by_head(source, head, name)
         with quiet_pillow():
-            image = Image.open(path)
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except Image.DecompressionBombError as error:
-        raise ItemError("too_large", f"'{path}' is larger than {limit / 1e6:.0f} MP: scale it down") from error
+        raise ItemError("too_large", f"{name} is larger than {limit / 1e6:.0f} MP: scale it down") from error
     except FileNotFoundError as error:
-        raise ItemError("missing", f"'{path}' does not exist") from error
+        raise ItemError("missing", f"{name} does not exist") from error
     except UnidentifiedImageError as error:
-        raise ItemError("not_an_image", f"'{path}' is no picture in a known format, it starts {head!r}") from error
+        raise ItemError("not_an_image", f"{name} is no picture in a known format, it starts {head!r}") from error
     except _DAMAGE as error:
-        raise ItemError(_reason(error), f"'{path}' cannot be opened: {error}") from error
+        raise ItemError(_reason(error), f"{name} cannot be opened: {error}") from error
     if limit and image.width * image.height > limit:
         size = f"{image.width}×{image.height} px"
         image.close()
-        raise ItemError("too_large", f"'{path}' has {size}, more than {limit / 1e6:.0f} MP: scale it down")
+        raise ItemError("too_large", f"{name} has {size}, more than {limit / 1e6:.0f} MP: scale it down")
     return image
 
 
@@ -73,17 +79,32 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    with open_picture(path) as image:
-        try:
-            image.load()
-            turn = _UPRIGHT.get(orientation(image))
-            rgb = to_rgb(image)
-        except MemoryError as error:
-            raise ItemError("too_large", f"'{path}' does not fit in memory: scale it down") from error
-        except _DAMAGE as error:
-            hint = "copy it again from where it came"
-            raise ItemError(_reason(error), f"'{path}' cannot be decoded: {error}; {hint}") from error
+    with open_picture(path) as image, _decoding(f"'{path}'"):
+        image.load()
+        turn = _UPRIGHT.get(orientation(image))
+        rgb = to_rgb(image)
     return np.array(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
+
+
+def read_rgba(source: Path | bytes, name: str) -> npt.NDArray[np.uint8]:
+    """Decode a picture as it lies, uint8 [h, w, 4] RGBA; a map tile or a chip has no orientation. Thread-safe.
+
+    Raises:
+        ItemError: as `open_picture`, or truncated.
+    """
+    with open_picture(source, name) as image, _decoding(name):
+        return np.asarray(image.convert("RGBA"))
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise ItemError("too_large", f"{name} does not fit in memory: scale it down") from error
+    except _DAMAGE as error:
+        hint = "copy it again from where it came"
+        raise ItemError(_reason(error), f"{name} cannot be decoded: {error}; {hint}") from error
 
 
 def orientation(image: Image.Image) -> int:
@@ -122,20 +143,23 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def _read_head(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
-        raise ItemError("unreadable", f"'{path}' is not a file")
-    with path.open("rb") as file:
+def _read_head(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        return source[:16]
+    if source.exists() and not source.is_file():
+        raise ItemError("unreadable", f"{name} is not a file")
+    with source.open("rb") as file:
         return file.read(16)
 
 
-def _refuse_by_head(path: Path, head: bytes) -> None:
+def _refuse_by_head(source: Path | bytes, head: bytes, name: str) -> None:
+    suffix = source.suffix.lower() if isinstance(source, Path) else ""
     if not head:
-        raise ItemError("empty", f"'{path}' is empty (0 bytes)")
-    if path.suffix.lower() in HEIC_SUFFIXES or (head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS):
-        raise ItemError("unsupported", f"'{path}' is HEIC, which is not supported: convert it to JPEG")
-    if path.suffix.lower() in RAW_SUFFIXES:
-        raise ItemError("unsupported", f"'{path}' is a camera raw file, which is not supported: export it as JPEG")
+        raise ItemError("empty", f"{name} is empty (0 bytes)")
+    if suffix in HEIC_SUFFIXES or (head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS):
+        raise ItemError("unsupported", f"{name} is HEIC, which is not supported: convert it to JPEG")
+    if suffix in RAW_SUFFIXES:
+        raise ItemError("unsupported", f"{name} is a camera raw file, which is not supported: export it as JPEG")
 
 
 def _reason(error: Exception) -> str:

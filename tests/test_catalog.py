@@ -11,7 +11,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ingest.catalog import HEAD, MIGRATIONS, Base, Catalog, Collection, Failure
+from ingest.catalog import HEAD, MIGRATIONS, Catalog, Collection, Failure
+from ingest.migrations.tables import Base
 from trainer.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[1]

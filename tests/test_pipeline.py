@@ -11,7 +11,8 @@ from ingest.catalog import Catalog, Collection
 from ingest.edge_index import EdgeIndex
 from ingest.indexing import IndexHolder, catch_up, open_for_search
 from ingest.intake import Reading, SkipItemError
-from ingest.pipeline import Encoder, Pace, Work, plan, retry, run
+from ingest.pipeline import Encoder, Pace, Work, run
+from ingest.plan import plan, retry
 from ingest.scan_index import ScanIndex
 from ingest.settings import Settings
 from ingest.verify import verify

@@ -28,7 +28,7 @@ from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo import Footprint
-from ingest.sources.decode import decode_rgba, open_picture
+from ingest.picture import open_picture, read_rgba
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
 from trainer.errors import ItemError, SourceError
 
@@ -102,7 +102,7 @@ class ChipSource:
         item = self._items.get(item_id)
         if item is None:
             raise ItemError("missing", f"{self._manifest}: no row has the id {item_id!r}")
-        rgba = decode_rgba(item.path, str(item.path))
+        rgba = read_rgba(item.path, str(item.path))
         gsd_m = item.size_m / max(rgba.shape[:2])
         if self._options.nodata is not None:
             rgba = rgba.copy()

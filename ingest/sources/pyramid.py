@@ -18,8 +18,8 @@ from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo import Floats, Footprint
+from ingest.picture import read_rgba
 from ingest.sources.bands import LOSSY_TOLERANCE
-from ingest.sources.decode import decode_rgba
 from ingest.sources.handles import gdal_session
 from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
 from ingest.sources.tilestore import LAT_LIMIT, TileStore
@@ -151,7 +151,7 @@ class PyramidSource:
         data = self._store.get(z, x, y)
         if data is None:
             return None
-        rgba = decode_rgba(data, self._store.name(z, x, y))
+        rgba = read_rgba(data, self._store.name(z, x, y))
         nodata = self._options.nodata
         if nodata is not None:
             lossy = data[:2] == b"\xff\xd8" or data[:4] == b"RIFF"
