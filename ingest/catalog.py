@@ -1,4 +1,4 @@
-"""The catalog and ledger: models, collections, jobs, chunks, failures; with `ingest.migrations` all that knows SQLAlchemy.
+"""The catalog and ledger: models, collections, jobs, chunks, failures.
 
 SQLite in WAL mode in the home folder. The tables are made and changed by Alembic alone (`ingest/migrations`). Names,
 not objects, cross this module's border: callers get frozen rows and never hold a session.

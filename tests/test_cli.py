@@ -12,10 +12,13 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from PIL import Image
 
 from ingest.edge_index import EdgeIndex
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster, start_groundcast
+from tests.make_data import write_raster
 from trainer.zoo import add_open_clip
 
 
@@ -155,6 +158,30 @@ def test_an_unreadable_file_is_one_line_and_leaves_nothing_behind(groundcast, mo
     (tmp_path / name).write_bytes(content)
     failed(groundcast("ingest", tmp_path / name, "--collection", "c"), 1, word)
     assert groundcast("collections", "--json").json() == []
+
+
+def test_a_raster_without_crs_or_with_swapped_coordinates_is_one_line_that_says_how_to_mend_it(
+    groundcast, model, tmp_path
+):
+    groundcast("model", "add", "m", "--checkpoint", model)
+    pixels = np.full((3, 50, 50), 99, np.uint8)
+    write_raster(tmp_path / "nowhere.tif", pixels, Affine(1, 0, 0, 0, -1, 50), None)
+    failed(groundcast("ingest", tmp_path / "nowhere.tif", "--collection", "c"), 1, "no CRS", "gdal_edit.py -a_srs")
+    write_raster(tmp_path / "swapped.tif", pixels, Affine(0.001, 0, 10.0, 0, -0.001, 120.0), "EPSG:4326")
+    failed(groundcast("ingest", tmp_path / "swapped.tif", "--collection", "c"), 1, "look swapped")
+    assert groundcast("collections", "--json").json() == []
+
+
+def test_a_bomb_of_a_raster_costs_neither_time_nor_memory(groundcast, model, tmp_path):
+    groundcast("model", "add", "m", "--checkpoint", model)
+    profile = {"driver": "GTiff", "width": 1_000_000, "height": 1_000_000, "count": 3, "dtype": "uint8", "tiled": True}
+    place = {"crs": "EPSG:32645", "transform": Affine(0.5, 0, 350_000, 0, -0.5, 3_057_000)}
+    with rasterio.open(tmp_path / "bomb.tif", "w", sparse_ok=True, bigtiff="yes", **profile, **place):
+        pass
+    area = ["--near", "27.62,85.49,0.1"]
+    ran = groundcast("ingest", tmp_path / "bomb.tif", "--collection", "c", "--tile-size-m", "50", *area, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json()["job"]["done"] + sum(ran.json()["job"]["skipped"].values()) > 10
 
 
 def test_imagery_without_any_data_is_skipped_with_its_reason(groundcast, model, tmp_path):

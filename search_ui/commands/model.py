@@ -35,6 +35,7 @@ def command() -> None:
 @click.option(
     "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
 )
+@json_option
 @pass_door
 def add(
     door: Door,
@@ -45,6 +46,7 @@ def add(
     pretrained: str | None,
     weights: Path | None,
     random_seed: int | None,
+    as_json: bool,
 ) -> None:
     """Add a model under NAME.
 
@@ -77,6 +79,9 @@ def add(
         assert checkpoint is not None  # noqa: S101 - one of the three is given
         meta = zoo.add_checkpoint(target, checkpoint)
     door.catalog.add_model(name, meta.model_id)
+    if as_json:
+        print_json({"name": name, **asdict(meta)})
+        return
     click.echo(f"model {name}: {_describe(meta)}")
     if random_seed is not None:
         click.echo("its weights are random: it finds what looks the same, it understands no words")

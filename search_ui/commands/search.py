@@ -1,5 +1,6 @@
 """`groundcast search`: places that look like a text, an image or a tile."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,11 +50,13 @@ def command(
 
     The cosine compares tiles for one query; across queries it says little.
     """
+    started = time.perf_counter()
     from ingest.area import parse_dates
     from search_ui.engine import Engine
     from search_ui.export import check_target, write_answer
     from search_ui.query import Query
 
+    imported_s = time.perf_counter() - started
     if output is not None:
         check_target(output)
     first, last = parse_dates(acquired_from, acquired_to)
@@ -75,7 +78,8 @@ def command(
         click.echo(answer.to_json())
         return
     _show(answer)
-    stages = " · ".join(f"{stage.replace('_', ' ')} {seconds:.2f} s" for stage, seconds in engine.seconds.items())
+    spent = {"imports": imported_s} | engine.seconds
+    stages = " · ".join(f"{stage.replace('_', ' ')} {seconds:.2f} s" for stage, seconds in spent.items())
     click.echo(f"{answer.method}, {answer.candidates} candidates · {stages}", err=True)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
