@@ -10,8 +10,9 @@ It knows neither torch nor imagery: an `Encoder` turns images into vectors, an `
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,10 +115,9 @@ class _Gathering:
     """A chunk whose items are coming in."""
 
     chunk: Chunk
-    expected: int
+    skipped: Counter[str]
     records: list[dict[str, Any]] = field(default_factory=list)
     vectors: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
     def leave_out(self, outcome: _Outcome) -> None:
@@ -129,7 +129,7 @@ class _Gathering:
 
     def complete(self) -> bool:
         """Whether every item has been dealt with."""
-        return self.expected == len(self.records) + self.skipped.total() + len(self.failures)
+        return len(self.chunk.item_ids) == len(self.records) + self.skipped.total() + len(self.failures)
 
 
 def run(job: Job, work: Work) -> Report:
@@ -150,8 +150,8 @@ def run(job: Job, work: Work) -> Report:
     others = any(other.id != job.id for other in catalog.jobs(collection.name))
     known = set(work.archive.ids()) if others else set()  # two requests may overlap; one item is archived once
     try:
-        with writer:
-            for gathered in _gather(work, job, known, report):
+        with writer, closing(_gather(work, job, known, report)) as chunks:
+            for gathered in chunks:
                 writer.put(gathered)
                 if catalog.job_state(job.id) == "cancelled":
                     report.cancelled = True
@@ -180,14 +180,16 @@ def _recover(work: Work, job: Job, writer: "_Writer") -> int:
     return count
 
 
-def _gather(work: Work, job: Job, known: set[str], report: Report) -> Iterator[_Gathering]:
+def _gather(work: Work, job: Job, known: set[str], report: Report) -> Generator[_Gathering, None, None]:
     """Chunks with all their items read and embedded, in order. Batches run across the borders of chunks."""
     gathering: dict[str, _Gathering] = {}
 
     def items() -> Iterator[tuple[str, str]]:
         for chunk in work.catalog.chunks(job=job.id, states=["pending"]):
             fresh = [item for item in chunk.item_ids if item not in known]
-            gathering[chunk.key] = _Gathering(chunk, len(fresh))
+            elsewhere = len(chunk.item_ids) - len(fresh)
+            gathering[chunk.key] = _Gathering(chunk, Counter(done_by_another_job=elsewhere) if elsewhere else Counter())
+            work.progress(elsewhere)
             for item in fresh:
                 yield chunk.key, item
 

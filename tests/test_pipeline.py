@@ -147,7 +147,7 @@ def test_an_item_of_two_unfinished_requests_is_archived_once(home):
     first = home.plan(ListIntake(20))
     second = home.plan(ListIntake(30), request=REQUEST | {"area": "larger"})
     home.run(ListIntake(30), second)
-    home.run(ListIntake(20), first)
+    assert dict(home.run(ListIntake(20), first).skipped) == {"done_by_another_job": 20}
     findings = home.verify()
     assert (findings.archived, findings.problems) == (30, [])
 
