@@ -59,7 +59,7 @@ def source_location(source: str) -> str:
     """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
     if "://" in source:
         return source
-    return str(Path(source).expanduser().absolute())
+    return str(Path(source).expanduser().resolve())
 
 
 def numbers(option: str, text: str | None, count: int) -> tuple[float, ...] | None:

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 @click.option("--scale", metavar="LO,HI", help="Values to show black and white, for imagery of more than 8 bits.")
 @click.option("--zoom", type=int, help="Zoom level of a tile pyramid [by the size of a tile].")
 @click.option("--tms", is_flag=True, help="Rows of the tile pyramid count from the south.")
+@click.option("--asset", metavar="NAME", help="Asset of STAC items to read [visual, else the only raster].")
 @click.option("--attribution", help="Whom to credit for the imagery.")
 @click.option("--rate", type=float, default=10.0, show_default=True, help="Requests a second to a tile server.")
-@click.option("--precision", type=PRECISION, help="Arithmetic of the model, see below [settings, else auto].")
+@click.option("--precision", type=PRECISION, help="Arithmetic of the model, see above [settings, else auto].")
 @json_option
 @pass_door
 def command(
