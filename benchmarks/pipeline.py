@@ -8,6 +8,7 @@ with a tiny model. The imagery is a COG made on the spot, or --source.
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import statistics
@@ -22,6 +23,7 @@ import rasterio.shutil
 from affine import Affine
 
 from ingest.catalog import Catalog
+from ingest.edge_index import EdgeIndex
 from ingest.grid import Grid
 from ingest.job import carry_out
 from ingest.pipeline import Report
@@ -33,6 +35,7 @@ from trainer.zoo import add_open_clip
 TINY = Path(__file__).resolve().parents[1] / "tests" / "tiny_clip.json"
 PIXEL_M = 0.15
 MEMORY_TILES = (500, 2000, 8000)
+INDEXES = ("embedded", "elsewhere")
 
 
 def make_cog(path: Path, side_px: int) -> Path:
@@ -94,31 +97,40 @@ def speed(asked: argparse.Namespace, source: Path, folder: Path) -> list[dict[st
     return table
 
 
-def peak(count: int, source: str, side_m: float, folder: str) -> None:
-    """In a process of its own: ingests about `count` tiles with a tiny model and writes its peak memory, MiB."""
+def peak(count: int, index: str, source: str, side_m: float, folder: str) -> None:
+    """In a process of its own: ingests about `count` tiles with a tiny model and writes its peak memory, MiB.
+
+    With the index elsewhere somebody else holds it, and the run writes parts only: the pipeline without the engine.
+    """
     home = Path(folder)
     add_open_clip(home / "model", str(TINY), random_seed=0)
     tile_size_m = side_m / count**0.5
     embedder = Embedder.load(home / "model", precision="float32")
+    if index == "elsewhere":
+        EdgeIndex(Settings(home=home / "home").index_dir("c"), "c", embedder.dim)
     report = ingest(home / "home", embedder, Path(source), tile_size_m, 32)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     mib = int(status["VmHWM"].split()[0]) / 1024  # not ru_maxrss, which a child inherits from its parent
-    (home / "peak.json").write_text(json.dumps({"tiles": report.done, "peak_mib": round(mib)}))
+    (home / "peak.json").write_text(json.dumps({"tiles": report.done, "index": index, "peak_mib": round(mib)}))
 
 
 def memory(source: Path, side_m: float, folder: Path) -> list[dict[str, Any]]:
     """Peak memory for growing numbers of tiles over the same imagery."""
     table = []
-    for count in MEMORY_TILES:
-        home = folder / f"memory{count}"
+    for index, count in itertools.product(INDEXES, MEMORY_TILES):
+        home = folder / f"memory-{index}-{count}"
         home.mkdir()
         process = multiprocessing.get_context("spawn").Process(
-            target=peak, args=(count, str(source), side_m, str(home))
+            target=peak, args=(count, index, str(source), side_m, str(home))
         )
         process.start()
         process.join()
         table.append(json.loads((home / "peak.json").read_text()))
     return table
+
+
+def _growth(peaks: list[dict[str, Any]]) -> float:
+    return float(peaks[-1]["peak_mib"] / peaks[0]["peak_mib"])
 
 
 def main() -> None:
@@ -141,7 +153,7 @@ def main() -> None:
         small = make_cog(folder / "memory.tif", 2048)
         peaks = memory(small, 2048 * PIXEL_M, folder)
     ratio = statistics.median(row["ingest_tiles_per_s"] / row["model_images_per_s"] for row in rounds)
-    growth = peaks[-1]["peak_mib"] / peaks[0]["peak_mib"]
+    growth = {index: _growth([row for row in peaks if row["index"] == index]) for index in INDEXES}
     if asked.json:
         setting = {
             "arch": asked.arch,
@@ -149,7 +161,10 @@ def main() -> None:
             "source": asked.source and str(asked.source),
             "batch_size": asked.batch_size,
         }
-        ratios = {"ingest_to_model": ratio, "peak_memory_16n_to_n": growth}
+        ratios = {
+            "ingest_to_model": ratio,
+            **{f"peak_memory_16n_to_n_index_{index}": value for index, value in growth.items()},
+        }
         print(json.dumps({"benchmark": "pipeline", "setting": setting, "rows": rounds + peaks, "ratios": ratios}))
         return
     for row in rounds:
@@ -159,8 +174,9 @@ def main() -> None:
         )
     print(f"ingest ÷ model, median: {ratio:.3f}")
     for row in peaks:
-        print("{tiles:6} tiles: peak {peak_mib} MiB".format(**row))
-    print(f"peak memory of {peaks[-1]['tiles']} tiles ÷ {peaks[0]['tiles']}: {growth:.3f}")
+        print("{tiles:6} tiles, index {index:9}: peak {peak_mib} MiB".format(**row))
+    for index, value in growth.items():
+        print(f"peak memory of 16 × as many tiles, index {index}: {value:.3f}")
 
 
 if __name__ == "__main__":

@@ -102,7 +102,12 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CatalogError(
+                f"the home folder {path.parent} cannot be made ({error}): choose another --home"
+            ) from error
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
         sa.event.listen(self._engine, "connect", _set_pragmas)
         self._sessions = sessionmaker(self._engine)
@@ -344,6 +349,12 @@ class Catalog:
             for key, item_ids in chunks:
                 session.execute(_insert_chunk(job_id, key, item_ids))
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(state="running"))
+
+    def items_done(self, collection: str, states: Sequence[ChunkState] = ("done",)) -> int:
+        """Items of a collection whose chunks are in one of the states; `done` means that they are indexed."""
+        chunks = sa.select(sa.func.coalesce(sa.func.sum(ChunkRow.done), 0)).join(JobRow, JobRow.id == ChunkRow.job)
+        with self._session() as session:
+            return session.scalar(chunks.where(JobRow.collection == collection, ChunkRow.state.in_(states))) or 0
 
     def failures(self, job_id: str) -> list[Failure]:
         """Failed items and files of a job, by subject."""

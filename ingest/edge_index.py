@@ -33,7 +33,6 @@ from ingest.index import (
     ID_FIELDS,
     LOCATION,
     SCORE_DIGITS,
-    TILE_ID,
     VECTOR,
     Filter,
     Match,
@@ -214,7 +213,7 @@ class EdgeIndex:
         self._check_whole(stands[4])
 
     def _check_whole(self, least: int) -> None:
-        lacking = {LOCATION, ACQUIRED_AT, TILE_ID} - set(self._shard.info().payload_schema)
+        lacking = {LOCATION, ACQUIRED_AT} - set(self._shard.info().payload_schema)
         if lacking:
             raise VectorIndexError(f"index {self.name!r} at {self.path} has lost its payload indexes; {_REPAIR}")
         found = self.count()
@@ -293,7 +292,7 @@ def _create(shard: Path, dim: int) -> None:
     params = edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)  # float32: half precision would move scores
     made = edge.EdgeShard.create(str(new), edge.EdgeConfig(vectors={VECTOR: params}))
     kinds = edge.PayloadSchemaType
-    for field, kind in ((LOCATION, kinds.Geo), (ACQUIRED_AT, kinds.Datetime), (TILE_ID, kinds.Keyword)):
+    for field, kind in ((LOCATION, kinds.Geo), (ACQUIRED_AT, kinds.Datetime)):  # each costs memory a point
         made.update(edge.UpdateOperation.create_field_index(field, kind))
     made.flush()
     made.close()

@@ -29,7 +29,7 @@ MIN_SIZE_M = 0.01
 MAX_SIZE_M = 2_000_000.0
 _EQUATOR_RADIUS_M = 6_378_137.0
 _E2 = 0.0066943799901413165  # squared eccentricity of WGS84
-_CANDIDATES = 50_000  # tiles tested at once: bounds memory, and keeps numpy busy
+_CANDIDATES = 8_192  # tiles tested at once: bounds memory, and keeps numpy busy
 _ID = re.compile(r"g([0-9.]+)-s([0-9.]+)-r(\d+)-c(\d+)")
 
 Ints = npt.NDArray[np.int64]

@@ -56,12 +56,32 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
 
 
 def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Collection) -> int:
-    """Indexes the parts that are archived and not indexed yet; returns how many parts."""
+    """Indexes the parts that are archived and not indexed yet; returns how many parts.
+
+    An index that holds fewer items than the ledger calls done, such as one whose folder was removed, is filled again.
+    """
     count = 0
     for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
         index.upsert(points(archive.read(chunk.key), collection.kind))
         catalog.set_chunk_state(chunk.key, "done")
         count += 1
+    recorded, found = catalog.items_done(collection.name), index.count()
+    if found < recorded:
+        log.warning(
+            "the index of %s holds %d of %d items: filling it from the archive", collection.name, found, recorded
+        )
+        count += fill(archive, index, set(archive.ids()) - index.ids())
+    return count
+
+
+def fill(archive: Archive, index: Index, missing: set[str]) -> int:
+    """Indexes those parts that hold any of the missing items; returns how many parts."""
+    count = 0
+    for path in archive.parts() if missing else ():
+        part = archive.read(path.stem)
+        if not missing.isdisjoint(part.table[archive.id_column].to_pylist()):
+            index.upsert(points(part, archive.kind))
+            count += 1
     return count
 
 

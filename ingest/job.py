@@ -19,7 +19,7 @@ from ingest.indexing import IndexHolder
 from ingest.intake import ChipIntake, GridIntake, Intake
 from ingest.pipeline import Encoder, Pace, Report, Work, run
 from ingest.plan import plan, retry
-from ingest.request import Request
+from ingest.request import READING_OPTIONS, Request
 from ingest.settings import Settings
 from ingest.sources.raster import RasterSource
 from trainer.embedder import Embedder
@@ -158,6 +158,13 @@ def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) 
             f"collection {existing.name!r} was made with model {existing.model_id}, this one is {embedder.model_id}: "
             "pass --model with the first, or take another collection name"
         )
+    for key in READING_OPTIONS:
+        before, now = existing.spec["options"].get(key), spec["options"].get(key)
+        if before != now:
+            raise CatalogError(
+                f"collection {existing.name!r} was read with {key} {before!r}, not {now!r}: its tiles would differ; "
+                "give the same option, or take another name"
+            )
     for key in ("kind", "source", "grid"):
         if existing.spec[key] != spec[key]:
             raise CatalogError(

@@ -63,7 +63,9 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
     except FileNotFoundError as error:
         raise ItemError("missing", f"{name} does not exist") from error
     except UnidentifiedImageError as error:
-        raise ItemError("not_an_image", f"{name} is no picture in a known format, it starts {head!r}") from error
+        raise ItemError(
+            "not_an_image", f"{name} is no picture that can be read: give 8-bit PNG, JPEG or WebP"
+        ) from error
     except _DAMAGE as error:
         raise ItemError(_reason(error), f"{name} cannot be opened: {error}") from error
     if limit and image.width * image.height > limit:

@@ -12,11 +12,18 @@ from typing import Any
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection, Failure, Job
 from ingest.intake import Intake
+from ingest.request import READING_OPTIONS
 
 
 def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) -> str:
-    """16 hexadecimal digits that are the same for the same request over the same files."""
-    text = json.dumps([collection.name, collection.model_id, request, fingerprint], sort_keys=True)
+    """16 hexadecimal digits that are the same for the same request over the same files.
+
+    How politely a server is asked, and whom to credit, makes no other request.
+    """
+    options = {key: value for key, value in request.get("options", {}).items() if key in READING_OPTIONS}
+    text = json.dumps(
+        [collection.name, collection.model_id, request | {"options": options}, fingerprint], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -38,7 +45,10 @@ def plan(
     problems = [Failure(problem.subject, problem.reason, problem.message) for problem in intake.problems]
     if found is not None:
         catalog.replace_file_failures(identity, problems)
-        return found
+        for chunk in catalog.chunks(job=identity, states=["done", "archived"]):
+            if chunk.done and not archive.path(chunk.key).exists():  # a part was lost: make it again
+                catalog.set_chunk_state(chunk.key, "pending")
+        return catalog.job(identity)
     known = set(archive.ids())
     fresh = (item for item in intake.ids() if item not in known)
     catalog.add_job(

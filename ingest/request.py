@@ -19,6 +19,9 @@ from ingest.sources.opening import open_source
 from ingest.sources.source import SourceOptions
 from trainer.errors import AreaError, SourceError
 
+READING_OPTIONS = ("bands", "nodata", "scale", "zoom", "tms", "asset", "acquired_at", "date_in_name")
+"""Options that change pixels or dates: one collection is read with one choice of them."""
+
 _OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
 
 

@@ -24,7 +24,6 @@ from ingest.index import (
     ID_FIELDS,
     LOCATION,
     SCORE_DIGITS,
-    TILE_ID,
     VECTOR,
     Filter,
     Match,
@@ -199,7 +198,7 @@ class ServerIndex:
                 raise
         kinds = models.PayloadSchemaType
         if not self._local:  # where payload indexes have no effect and a warning says so
-            for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME), (TILE_ID, kinds.KEYWORD)):
+            for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME)):
                 self.client.create_payload_index(self.name, field, field_schema=kind, wait=True)
 
     def _check(self) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ingest.archive import Archive, points
+from ingest.archive import Archive
 from ingest.catalog import Catalog, Chunk, Collection
 from ingest.edge_index import discard
 from ingest.index import Index
-from ingest.indexing import catch_up, open_index
+from ingest.indexing import catch_up, fill, open_index
 from ingest.settings import Settings
 from trainer.errors import ArchiveError, IndexLockedError, VectorIndexError
 
@@ -30,6 +30,7 @@ class Findings:
         archived: Items in the archive.
         indexed: Items in the index; None where it could not be opened.
         recorded: Items that the ledger calls done.
+        unfinished: Chunks that are still to be done.
         problems: One sentence each; empty when everything agrees.
         repaired: What was mended, one sentence each.
     """
@@ -38,6 +39,7 @@ class Findings:
     archived: int = 0
     indexed: int | None = None
     recorded: int = 0
+    unfinished: int = 0
     problems: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
 
@@ -83,6 +85,8 @@ def _check_parts(
     for chunk in catalog.chunks(collection=collection.name):
         known.add(chunk.key)
         _check_chunk(catalog, archive, chunk, findings, repair=repair)
+    if findings.unfinished:
+        findings.problems.append(f"{findings.unfinished} chunks are not done yet: run the same ingest command again")
     for path in archive.parts():
         if path.stem not in known:
             findings.problems.append(f"part {path.name} has no chunk in the ledger")
@@ -94,7 +98,7 @@ def _check_parts(
 
 def _check_chunk(catalog: Catalog, archive: Archive, chunk: Chunk, findings: Findings, *, repair: bool) -> None:
     if chunk.state == "pending":
-        findings.problems.append(f"chunk {chunk.key} is not done yet: run the same ingest command again")
+        findings.unfinished += 1
         return
     findings.recorded += chunk.done
     if not chunk.done:
@@ -106,6 +110,7 @@ def _check_chunk(catalog: Catalog, archive: Archive, chunk: Chunk, findings: Fin
     if rows != chunk.done:
         findings.problems.append(f"chunk {chunk.key}: the ledger says {chunk.done} items, its part has {rows}")
         if repair:
+            findings.unfinished += 1
             catalog.set_chunk_state(chunk.key, "pending")
             catalog.set_job_state(chunk.job, "running")
             findings.repaired.append(f"chunk {chunk.key} is to be done again: run the same ingest command")
@@ -148,12 +153,9 @@ def _check_index(
 
 def _mend_index(archive: Archive, index: Index, missing: set[str], extra: set[str], findings: Findings) -> None:
     if missing:
-        for path in archive.parts():
-            part = archive.read(path.stem)
-            if not missing.isdisjoint(part.table[archive.id_column].to_pylist()):
-                index.upsert(points(part, archive.kind))
+        fill(archive, index, missing)
         findings.repaired.append(f"{len(missing)} items indexed from the archive")
-    if extra:
+    if extra and not findings.unfinished:  # while parts are lost, the index may hold the only copy of their vectors
         index.delete(sorted(extra))
         findings.repaired.append(f"{len(extra)} items removed from the index")
 

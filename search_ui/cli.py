@@ -58,8 +58,11 @@ def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
     # rasterio hides this one inside reproject() with catch_warnings, which reader threads undo for one another
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.WARNING if verbose else logging.ERROR,  # of libraries; ours tell more
+        format="%(levelname)s %(name)s: %(message)s" if verbose else "groundcast: warning: %(message)s",
     )
+    for package in ("trainer", "ingest", "workers", "search_ui"):
+        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)
     context.obj = Door(home)
     context.call_on_close(context.obj.close)
 

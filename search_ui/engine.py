@@ -10,12 +10,13 @@ It knows neither the screen nor the command line, nor how imagery is read.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
@@ -72,13 +73,14 @@ class Engine:
         with index, self._timed("index_query"):
             matches = index.query(vector, query.k, filter_)
             candidates = index.count(filter_)
+            note = None if matches else self._why_empty(collection, query, index)
         hits = [_hit(rank, match, collection) for rank, match in enumerate(matches, start=1)]
         return Answer(
             query=query.as_dict(),
             method=_method(index),
             candidates=candidates,
             hits=hits,
-            note=None if hits else self._why_empty(collection, query),
+            note=note,
         )
 
     def provenance(self, collection_name: str) -> Provenance:
@@ -99,11 +101,10 @@ class Engine:
         """
         if collection.model_id not in self._embedders:
             model = self.catalog.model(model_id=collection.model_id)
-            with self._timed("model_load"):
-                folder = self.settings.models_dir / model.name
-                self._embedders[collection.model_id] = Embedder.load(
-                    folder, precision="float32", device=self.settings.device
-                )
+            folder = self.settings.models_dir / model.name
+            self._embedders[collection.model_id] = Embedder.load(
+                folder, precision="float32", device=self.settings.device
+            )
         return self._embedders[collection.model_id]
 
     def _query_vector(self, collection: Collection, query: Query) -> Vector:
@@ -123,13 +124,13 @@ class Engine:
 
     def _texts(self, collection: Collection, texts: list[str]) -> Vector:
         embedder = self.embedder(collection)
-        with self._timed("embed_query"):
+        with self._timed("load_model_and_embed"):
             return embedder.embed_texts(texts)
 
     def _image(self, collection: Collection, path: Path) -> Vector:
         image = _picture(path, collection)
         embedder = self.embedder(collection)
-        with self._timed("embed_query"):
+        with self._timed("load_model_and_embed"):
             vector: Vector = embedder.embed_tiles(image[np.newaxis])[0]
         return vector
 
@@ -147,16 +148,16 @@ class Engine:
         reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 
-    def _why_empty(self, collection: Collection, query: Query) -> str:
+    def _why_empty(self, collection: Collection, query: Query, index: Index) -> str:
         lats, lons = self._centres(collection)
         if not len(lats):
             return f"collection {collection.name!r} is empty: run `groundcast ingest`"
-        if query.area is None:
-            return "no tile was acquired in that time; tiles without a date never match one"
-        centre = query.area.representative_point()
+        in_area = index.count(replace(self._filter(collection, query), acquired_from=None, acquired_to=None))
+        if in_area:
+            return f"{in_area} tiles lie there, none acquired in that time; a tile without a date never matches one"
+        centre = query.area.representative_point() if query.area is not None else shapely.Point(0, 0)
         away_km = float(distance_m(lat=centre.y, lon=centre.x, lats=lats, lons=lons).min()) / 1000
-        dates = "" if query.acquired_from is None and query.acquired_to is None else ", or none in that time"
-        return f"no tile in that area{dates}; the nearest tile is {away_km:,.1f} km from its middle"
+        return f"no tile in that area; the nearest tile is {away_km:,.1f} km from its middle"
 
     def _centres(self, collection: Collection) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         archive = self._archive(collection)

@@ -199,7 +199,7 @@ def _check_dates(first: datetime | None, last: datetime | None) -> None:
         if moment is not None and moment.tzinfo is None:
             raise AreaError(f"the acquisition date '{name}' {moment.isoformat()} has no time zone: give it in UTC")
     if first is not None and last is not None and first > last:
-        raise AreaError(f"acquired from {rfc3339(first)} is after acquired to {rfc3339(last)}: swap the two")
+        raise AreaError(f"the dates run backwards, from {rfc3339(first)} to {rfc3339(last)}: swap the two")
 
 
 def _describe_area(area: BaseGeometry) -> dict[str, Any]:

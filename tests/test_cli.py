@@ -160,6 +160,56 @@ def test_an_unreadable_file_is_one_line_and_leaves_nothing_behind(groundcast, mo
     assert groundcast("collections", "--json").json() == []
 
 
+def test_a_collection_is_read_with_one_choice_of_options(town, raster):
+    command = ["ingest", raster, "--collection", "town", "--tile-size-m", "10"]
+    failed(town(*command, "--bands", "3,2,1"), 1, "was read with bands None, not [3, 2, 1]")
+    failed(town(*command, "--acquired-at", "2020-01-01"), 1, "was read with acquired_at")
+    assert town(*command, "--rate", "3").code == 0
+
+
+def test_files_of_different_dates_that_overlap_are_told_of_before_the_work(groundcast, model, tmp_path):
+    folder = tmp_path / "dated"
+    folder.mkdir()
+    for name in ("a_20200101.tif", "b_20210601.tif"):
+        make_raster(folder / name, width=60, height=60)
+    groundcast("model", "add", "m", "--checkpoint", model)
+    command = ["ingest", folder, "--collection", "d", "--tile-size-m", "10", "--date-in-name", "%Y%m%d"]
+    ran = start_groundcast(tmp_path / "home", *command)
+    assert "overlap (2020-01-01, 2021-06-01)" in finish(ran).err
+
+
+def test_a_server_that_does_not_answer_is_exit_code_1(groundcast, model):
+    groundcast("model", "add", "m", "--checkpoint", model)
+    url = "http://127.0.0.1:9/{z}/{x}/{y}.png?key=sesame"
+    failed(groundcast("ingest", url, "--collection", "web", "--tile-size-m", "900"), 2, "give --bbox")
+    ran = groundcast("ingest", url, "--collection", "web", "--tile-size-m", "900", "--bbox", "10,50,10.001,50.001")
+    failed(ran, 1, "nothing could be ingested (http")
+    assert "sesame" not in ran.out + ran.err + groundcast("jobs", "list", "--json").out
+
+
+def test_a_model_whose_folder_was_lost_can_be_added_again_and_no_other_in_its_place(town, model, tmp_path):
+    shutil.rmtree(tmp_path / "home" / "models" / "m")
+    failed(town("search", "x", "--collection", "town"), 1, "m")
+    add_open_clip(tmp_path / "other", TINY_CLIP, random_seed=1)
+    failed(town("model", "add", "m", "--checkpoint", tmp_path / "other"), 1, "take another name")
+    assert town("model", "add", "m", "--checkpoint", model).code == 0
+    assert town("search", "x", "--collection", "town").code == 0
+
+
+def test_a_lost_index_is_filled_again_from_the_archive(town, tmp_path):
+    before = town("search", "x", "--collection", "town", "--json").json()
+    shutil.rmtree(tmp_path / "home" / "index" / "town")
+    assert town("search", "x", "--collection", "town", "--json").json() == before
+
+
+def test_a_lost_part_is_made_again_by_the_same_command(town, raster, tmp_path):
+    next((tmp_path / "home" / "archive" / "town").glob("*.parquet")).unlink()
+    assert town("verify", "town", "--repair").code == 0
+    assert town("ingest", raster, "--collection", "town", "--tile-size-m", "10").code == 0
+    findings = town("verify", "town", "--json").json()
+    assert (findings["problems"], findings["archived"]) == ([], 300)
+
+
 def test_a_raster_without_crs_or_with_swapped_coordinates_is_one_line_that_says_how_to_mend_it(
     groundcast, model, tmp_path
 ):
@@ -184,14 +234,12 @@ def test_a_bomb_of_a_raster_costs_neither_time_nor_memory(groundcast, model, tmp
     assert ran.json()["job"]["done"] + sum(ran.json()["job"]["skipped"].values()) > 10
 
 
-def test_imagery_without_any_data_is_skipped_with_its_reason(groundcast, model, tmp_path):
+def test_imagery_without_any_data_is_exit_code_1_with_its_reason(groundcast, model, tmp_path):
     make_raster(tmp_path / "void.tif", width=100, height=100, fill=0, nodata=0)
     groundcast("model", "add", "m", "--checkpoint", model)
-    job = groundcast("ingest", tmp_path / "void.tif", "--collection", "c", "--tile-size-m", "10", "--json").json()[
-        "job"
-    ]
-    assert job["done"] == 0
-    assert set(job["skipped"]) == {"no_data"}
+    ran = groundcast("ingest", tmp_path / "void.tif", "--collection", "c", "--tile-size-m", "10", "--json")
+    failed(ran, 1, "nothing could be ingested", "no_data")
+    assert set(ran.json()["job"]["skipped"]) == {"no_data"}
     ran = groundcast("search", "x", "--collection", "c")
     assert (ran.code, "is empty" in ran.out) == (0, True)
 

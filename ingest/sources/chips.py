@@ -174,6 +174,8 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
     if not row.get("path"):
         raise ItemError("missing", "it names no path")
     path = folder / str(row["path"])
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ItemError("outside", f"{path} lies outside the folder of its manifest: put the chips beside it")
     if not path.is_file():
         raise ItemError("missing", f"{path}: there is no such file")
     size_m, gsd_m = _number(row, "size_m"), _number(row, "gsd_m")

@@ -81,6 +81,7 @@ class RasterSource:
         parts = [(i, part) for i, file in enumerate(self._files) for part in shapely.get_parts(file.outline)]
         self._owners = np.array([i for i, _ in parts])
         self._tree = shapely.STRtree([part for _, part in parts])
+        self._warn_of_dates()
 
     @property
     def stretch(self) -> tuple[float, float] | None:
@@ -132,6 +133,22 @@ class RasterSource:
         for part in shapely.get_parts(footprint.polygon):
             found.update(self._owners[self._tree.query(part, predicate="intersects")].tolist())
         return [self._files[i] for i in sorted(found)]
+
+    def _warn_of_dates(self) -> None:
+        """Where files of several dates overlap, only the newest is seen: say so before the work, not after."""
+        dates = [file.acquired_at for file in self._files]
+        mixed: set[datetime] = set()
+        for owner, part in zip(self._owners.tolist(), self._tree.geometries, strict=True):
+            inner = part.buffer(-1e-3 * part.length)  # neighbours that only touch do not overlap
+            others = self._owners[self._tree.query(inner, predicate="intersects")].tolist()
+            mixed.update(when for when in (dates[other] for other in others) if when and when != dates[owner])
+        if mixed:
+            log.warning(
+                "%s: files of different dates overlap (%s): each tile shows the newest only; to search them all, "
+                "ingest each date into a collection of its own",
+                self.uri,
+                ", ".join(f"{when:%Y-%m-%d}" for when in sorted(mixed)[:10]),
+            )
 
     def _open(self, entries: Sequence[RasterEntry], options: SourceOptions) -> Iterable[RasterFile]:
         """Look at every file; what cannot be used becomes a problem."""

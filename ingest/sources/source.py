@@ -105,7 +105,7 @@ class SourceOptions:
             raise UsageError(f"acquired_at {self.acquired_at}: give its time zone, such as …T10:30:00Z")
         if self.scale != "auto" and not self.scale[0] < self.scale[1]:
             raise UsageError(f"scale {self.scale}: the value shown as black must be below that shown as white")
-        if self.rate_per_s <= 0 or self.timeout_s <= 0:
+        if not (self.rate_per_s > 0 and self.timeout_s > 0):
             raise UsageError(f"rate {self.rate_per_s}/s, timeout {self.timeout_s} s: both must be above 0")
         if self.date_in_name is not None:
             _date_pattern(self.date_in_name)

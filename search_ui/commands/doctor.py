@@ -110,7 +110,7 @@ def _check_home(door: Door) -> Iterator[Check]:
     try:
         collections, models = door.catalog.collections(), door.catalog.models()
     except (GroundcastError, OSError) as error:
-        yield Check("catalog", False, str(error), "is the home folder writable?")
+        yield Check("catalog", False, str(error), "mend or remove that file; `groundcast verify` compares what is left")
         return
     yield Check("catalog", True, f"{len(models)} models, {len(collections)} collections")
     for model in models:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--min-valid", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Smallest share of valid pixels."
 )
-@click.option("--acquired-at", metavar="DATE", help="When the imagery was taken, UTC, if the files do not say.")
+@click.option("--acquired-at", metavar="DATE", help="When the imagery was taken, UTC, whatever the files say.")
 @click.option("--date-in-name", metavar="FORMAT", help="How file names hold the date, such as %Y%m%d.")
 @click.option("--bands", metavar="R,G,B", help="Bands to use as red, green and blue, counted from 1.")
 @click.option("--nodata", type=float, help="Value of no data where files do not say, such as 255 for white holes.")
@@ -96,7 +96,7 @@ def _source_options(
     return SourceOptions(
         acquired_at=None if acquired_at is None else _moment(acquired_at),
         date_in_name=date_in_name,
-        bands=None if chosen is None else (int(chosen[0]), int(chosen[1]), int(chosen[2])),
+        bands=None if chosen is None else _whole(chosen),
         scale="auto" if stretch is None else (stretch[0], stretch[1]),
         rate_per_s=rate,
         **same_name,
@@ -107,3 +107,12 @@ def _moment(text: str) -> datetime:
     from ingest.area import parse_date
 
     return parse_date(text)
+
+
+def _whole(numbers_: tuple[float, ...]) -> tuple[int, int, int]:
+    from trainer.errors import UsageError
+
+    if any(number != int(number) for number in numbers_):
+        raise UsageError(f"--bands {numbers_}: a band is a whole number")
+    red, green, blue = (int(number) for number in numbers_)
+    return red, green, blue

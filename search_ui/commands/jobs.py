@@ -24,12 +24,14 @@ def command() -> None:
 @pass_door
 def list_jobs(door: Door, collection: str | None, as_json: bool) -> None:
     """List jobs, oldest first."""
+    if collection is not None:
+        door.catalog.collection(collection)
     jobs = door.catalog.jobs(collection)
     if as_json:
-        print_json([job_json(job) for job in jobs])
+        print_json([job_json(job) | {"state": _state(door, job)} for job in jobs])
         return
     for job in jobs:
-        click.echo(_line(job))
+        click.echo(_line(door, job))
     if not jobs:
         click.echo("no job yet")
 
@@ -43,9 +45,9 @@ def show(door: Door, job_id: str, as_json: bool) -> None:
     job = door.catalog.job(job_id)
     failures = door.catalog.failures(job.id)
     if as_json:
-        print_json(job_json(job) | {"failures": [vars(failure) for failure in failures]})
+        print_json(job_json(job) | {"state": _state(door, job)} | {"failures": [vars(failure) for failure in failures]})
         return
-    click.echo(_line(job))
+    click.echo(_line(door, job))
     for reason, count in sorted(job.skipped.items()):
         click.echo(f"  skipped  {reason}: {count}")
     for failure in failures[:SHOWN]:
@@ -88,9 +90,22 @@ def cancel(door: Door, job_id: str, as_json: bool) -> None:
         click.echo(f"job {job.id} cancelled after {job.done} items; the same ingest command takes it up again")
 
 
-def _line(job: "Job") -> str:
+def _state(door: Door, job: "Job") -> str:
+    """A job that was running when its process died is stopped: nobody holds its collection."""
+    from filelock import FileLock, Timeout
+
+    if job.state != "running":
+        return job.state
+    try:
+        with FileLock(door.settings.lock_path(job.collection), timeout=0):
+            return "stopped"
+    except Timeout:
+        return "running"
+
+
+def _line(door: Door, job: "Job") -> str:
     skipped, failed = sum(job.skipped.values()), sum(job.failed.values())
     return (
-        f"{job.id}  {job.state:9}  {job.done} of {job.items} done, {skipped} skipped, {failed} failed  "
+        f"{job.id}  {_state(door, job):10}  {job.done} of {job.items} done, {skipped} skipped, {failed} failed  "
         f"{job.collection} ← {job.source}"
     )

@@ -66,9 +66,10 @@ def add(
             "model add: a --checkpoint has its weights; --pretrained, --weights and --random-seed do not go with it"
         )
     target = door.settings.models_dir / check_name(name)
-    if any(model.name == name for model in door.catalog.models()):
+    known = {model.name: model.model_id for model in door.catalog.models()}
+    if name in known and _is_sound(target):
         raise CatalogError(f"model {name!r} exists ({target}): take another name")
-    if target.exists():  # an earlier add was killed before the catalog knew of it
+    if target.exists():  # broken, or an earlier add was killed before the catalog knew of it
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if arch is not None:
@@ -78,6 +79,8 @@ def add(
     else:
         assert checkpoint is not None  # noqa: S101 - one of the three is given
         meta = zoo.add_checkpoint(target, checkpoint)
+    if known.get(name, meta.model_id) != meta.model_id:
+        shutil.rmtree(target)
     door.catalog.add_model(name, meta.model_id)
     if as_json:
         print_json({"name": name, **asdict(meta)})
@@ -117,6 +120,17 @@ def show(door: Door, name: str, as_json: bool) -> None:
         return
     click.echo(f"{name}: {_describe(meta)}")
     click.echo(f"  folder  {door.settings.models_dir / model.name}")
+
+
+def _is_sound(folder: Path) -> bool:
+    from trainer.checkpoint import read_meta
+    from trainer.errors import CheckpointError
+
+    try:
+        read_meta(folder)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _describe(meta: "Meta") -> str:

@@ -1,6 +1,6 @@
 """Runs a request with a progress bar and says what came of it; shared by `ingest`, `photos` and `jobs retry`."""
 
-from collections import Counter
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def run_request(
     from tqdm import tqdm
 
     from ingest.job import carry_out
+    from trainer.errors import SourceError
 
     embedder = _embedder(door, request, model, precision)
     unit = "photos" if request.kind == "gallery" else "tiles"
@@ -42,7 +43,18 @@ def run_request(
         for warning in _warnings(intake, embedder):
             click.echo(f"warning: {warning}", err=True)
         embedder.expect(left)
-        bars.append(tqdm(total=left, unit=f" {unit}", desc=request.collection, disable=None, smoothing=0.05))
+        click.echo(f"{left} {unit} to do", err=True)
+        every_s = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants a line now and then
+        bars.append(
+            tqdm(
+                total=left,
+                unit=f" {unit}",
+                desc=request.collection,
+                mininterval=every_s,
+                maxinterval=every_s,
+                smoothing=0.05,
+            )
+        )
         return bars[0].update
 
     try:
@@ -57,6 +69,13 @@ def run_request(
     else:
         for line in outcome_lines(outcome, unit):
             click.echo(line)
+        if outcome.report is not None and outcome.report.done:
+            click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
+    if not door.catalog.items_done(request.collection, ("archived", "done")):
+        reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
+        raise SourceError(
+            f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
+        )
 
 
 def _embedder(door: Door, request: "Request", model: str | None, precision: str | None) -> "Embedder":
@@ -77,11 +96,8 @@ def _embedder(door: Door, request: "Request", model: str | None, precision: str 
 def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
     """What a person should know about the imagery before an hour of work."""
     from ingest.grid import gsd_warning
-    from ingest.intake import GridIntake, PhotoIntake
+    from ingest.intake import GridIntake
 
-    if isinstance(intake, PhotoIntake):
-        reasons = Counter(note.reason for note in intake.photos.notes)
-        return [f"{count} photos are kept without a value: {reason}" for reason, count in sorted(reasons.items())]
     if not isinstance(intake, GridIntake):
         return []
     meta = embedder.meta
@@ -103,10 +119,12 @@ def outcome_lines(outcome: "Outcome", unit: str) -> list[str]:
     if report is None:
         return [f"nothing to do: job {job.id} is complete, {totals}{retry}"]
     rates = report.rates()
-    lines = [
-        f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
-        f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
-    ]
+    lines = []
+    if report.done:
+        lines.append(
+            f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
+            f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
+        )
     if report.recovered:
         lines.append(f"{report.recovered} {unit} of an earlier run were in the archive already and are now recorded")
     if report.unindexed:

@@ -50,6 +50,7 @@ def command(
 
     The cosine compares tiles for one query; across queries it says little.
     """
+    door.catalog.collection(collection)  # a wrong name is told before the wait for the model
     started = time.perf_counter()
     from ingest.area import parse_dates
     from search_ui.engine import Engine
