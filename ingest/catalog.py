@@ -6,6 +6,7 @@ not objects, cross this module's border: callers get frozen rows and never hold 
 It does not know what an item is (a tile, a chip, a photo), only its id.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -356,6 +357,19 @@ class Catalog:
         with self._session() as session:
             return session.scalar(chunks.where(JobRow.collection == collection, ChunkRow.state.in_(states))) or 0
 
+    def may_overlap(self, job_id: str) -> bool:
+        """Whether other chunks than a job's own plan may hold its items: other jobs of the collection, or retries."""
+        with self._session() as session:
+            collection = session.get_one(JobRow, job_id).collection
+            other = sa.select(JobRow.id).where(JobRow.collection == collection, JobRow.id != job_id)
+            again = sa.select(ChunkRow.key).where(ChunkRow.job == job_id, ChunkRow.key.not_like(f"{job_id}-0%"))
+            return session.scalar(other.limit(1)) is not None or session.scalar(again.limit(1)) is not None
+
+    def update_collection(self, name: str, spec: dict[str, Any]) -> None:
+        """Changes what is said of a collection."""
+        with self._session() as session:
+            session.execute(sa.update(CollectionRow).where(CollectionRow.name == name).values(spec=spec))
+
     def failures(self, job_id: str) -> list[Failure]:
         """Failed items and files of a job, by subject."""
         with self._session() as session:
@@ -398,7 +412,7 @@ def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, A
         JobRow.collection == collection, JobRow.id != job_id, JobRow.state.in_(["running", "cancelled"])
     )
     for row in session.scalars(unfinished):
-        if row.spec == spec:
+        if json.dumps(row.spec, sort_keys=True) == json.dumps(spec, sort_keys=True):  # NaN is not equal to itself
             session.execute(sa.delete(ChunkRow).where(ChunkRow.job == row.id, ChunkRow.state == "pending"))
             row.state = "superseded"
 

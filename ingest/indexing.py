@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ingest.archive import Archive, points
-from ingest.catalog import Catalog, Collection
+from ingest.catalog import Catalog, Collection, Failure
 from ingest.index import Index
 from ingest.scan_index import ScanIndex
 from ingest.settings import Settings
@@ -72,6 +72,16 @@ def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Colle
         )
         count += fill(archive, index, set(archive.ids()) - index.ids())
     return count
+
+
+def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
+    """Records parts that were renamed into place before their process died: the part tells the rest."""
+    for chunk in catalog.chunks(collection=collection.name, states=["pending"]):
+        if archive.path(chunk.key).exists():
+            part = archive.read(chunk.key)
+            failures = [Failure(**failure) for failure in part.meta["failures"]]
+            done, skipped = part.table.num_rows, part.meta["skipped"]
+            catalog.finish_chunk(chunk.key, state="archived", done=done, skipped=skipped, failures=failures)
 
 
 def fill(archive: Archive, index: Index, missing: set[str]) -> int:

@@ -16,6 +16,7 @@ from ingest.grid import Grid
 from ingest.photos import PhotoFolder
 from ingest.sources.chips import ChipSource
 from ingest.sources.source import Chip, Problem, Source
+from trainer.errors import ItemError
 
 MIN_VALID = 0.5
 
@@ -163,7 +164,9 @@ class ChipIntake:
 
     def read(self, item_id: str) -> Reading:
         """Reads a chip; see `Intake.read`."""
-        item = self._items[item_id]
+        item = self._items.get(item_id)
+        if item is None:
+            raise ItemError("missing", f"{item_id} is not in the manifest any more")
         record = {"tile_id": item.id, "lat": item.lat, "lon": item.lon, "size_m": item.size_m}
         return _reading(self.source.read_item(item_id, self.size_px), record, self.min_valid)
 
@@ -196,7 +199,9 @@ class PhotoIntake:
 
     def read(self, item_id: str) -> Reading:
         """Reads a photo; see `Intake.read`."""
-        photo = self._by_id[item_id]
+        photo = self._by_id.get(item_id)
+        if photo is None:
+            raise ItemError("missing", f"{item_id} is not among the photos any more")
         record = {
             "photo_id": photo.id,
             "lat": photo.lat,

@@ -3,6 +3,8 @@
 Workers do the same elsewhere; both call `ingest.pipeline`.
 """
 
+import json
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,6 +26,8 @@ from ingest.settings import Settings
 from ingest.sources.raster import RasterSource
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -134,12 +138,14 @@ def _only_writer(settings: Settings, collection: str) -> Iterator[None]:
 
 def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: Intake) -> Collection:
     """The collection of the request, recorded if new, once it is sure that there is something to do."""
-    existing = catalog.find_collection(request.collection)
-    if existing is not None:
-        _check_same(existing, _spec(request, intake), embedder)
-        return existing
     if next(intake.ids(), None) is None:
         raise SourceError(_why_nothing(request, intake))
+    existing = catalog.find_collection(request.collection)
+    if existing is not None:
+        return _kept_up(catalog, existing, _spec(request, intake), embedder)
+    twin = next((c.name for c in catalog.collections() if c.name.casefold() == request.collection.casefold()), None)
+    if twin is not None:
+        raise CatalogError(f"collection {request.collection!r} differs from {twin!r} by case only: take another name")
     collection = Collection(
         name=request.collection,
         kind=request.kind,
@@ -152,6 +158,24 @@ def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: 
     return collection
 
 
+def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embedder: Embedder) -> Collection:
+    """An existing collection, once it is sure that the request fits it; what may grow is brought up to date."""
+    _check_same(existing, spec, embedder)
+    if existing.spec.get("stretch") != spec.get("stretch") and existing.spec.get("stretch") is not None:
+        log.warning(
+            "new files move the automatic stretch of %s from %s to %s, so that new tiles are shown differently: "
+            "take another collection with --scale to show all alike",
+            existing.name,
+            existing.spec["stretch"],
+            spec.get("stretch"),
+        )
+    changed = {key: spec[key] for key in ("attribution",) if spec.get(key) is not None}
+    if "largest_tile_m" in spec:
+        changed["largest_tile_m"] = max(spec["largest_tile_m"], existing.spec["largest_tile_m"])
+    catalog.update_collection(existing.name, existing.spec | changed)
+    return catalog.collection(existing.name)
+
+
 def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) -> None:
     if existing.model_id != embedder.model_id:
         raise ModelMismatchError(
@@ -160,7 +184,7 @@ def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) 
         )
     for key in READING_OPTIONS:
         before, now = existing.spec["options"].get(key), spec["options"].get(key)
-        if before != now:
+        if json.dumps(before) != json.dumps(now):  # NaN is not equal to itself
             raise CatalogError(
                 f"collection {existing.name!r} was read with {key} {before!r}, not {now!r}: its tiles would differ; "
                 "give the same option, or take another name"

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Chunk, Collection, Failure, Job
-from ingest.indexing import IndexHolder, catch_up
+from ingest.indexing import IndexHolder, adopt, catch_up
 from ingest.intake import Intake, SkipItemError
 from trainer.errors import ItemError
 
@@ -80,7 +80,6 @@ class Report:
 
     job: str
     done: int = 0
-    recovered: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     read_s: float = 0.0
@@ -148,13 +147,13 @@ def run(job: Job, work: Work) -> Report:
     catalog, collection = work.catalog, work.collection
     catalog.set_job_state(job.id, "running")
     work.archive.sweep()
+    work.archive.require_space()
+    adopt(catalog, work.archive, collection)
     _catch_up(work)
-    writer = _Writer(work, report)
-    report.recovered = _recover(work, job, writer)
-    others = any(other.id != job.id for other in catalog.jobs(collection.name))
-    known = set(work.archive.ids()) if others else set()  # two requests may overlap; one item is archived once
+    # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.
+    known = set(work.archive.ids()) if catalog.may_overlap(job.id) else set()
     try:
-        with writer, closing(_gather(work, job, known, report)) as chunks:
+        with _Writer(work, report) as writer, closing(_gather(work, job, known, report)) as chunks:
             for gathered in chunks:
                 writer.put(gathered)
                 if catalog.job_state(job.id) == "cancelled":
@@ -173,15 +172,6 @@ def _catch_up(work: Work) -> None:
     index = work.index.get()
     if index is not None:
         catch_up(work.catalog, work.archive, index, work.collection)
-
-
-def _recover(work: Work, job: Job, writer: "_Writer") -> int:
-    """Chunks whose part was renamed into place before the process died: the part tells the rest. Returns items."""
-    count = 0
-    for chunk in work.catalog.chunks(job=job.id, states=["pending"]):
-        if work.archive.path(chunk.key).exists():
-            count += writer.adopt(chunk)
-    return count
 
 
 def _gather(work: Work, job: Job, known: set[str], report: Report) -> Generator[_Gathering, None, None]:
@@ -330,14 +320,6 @@ class _Writer:
         seconds = time.perf_counter() - started
         self.report.write_s += seconds
         log.info("chunk %s: %d done, %d failed, written in %.2f s", key, len(gathered.records), len(failures), seconds)
-
-    def adopt(self, chunk: Chunk) -> int:
-        """Finishes a chunk whose part is complete; returns its items."""
-        self.archive.require_space()
-        part = self.archive.read(chunk.key)
-        failures = [Failure(**failure) for failure in part.meta["failures"]]
-        self._index_and_record(chunk.key, part.table.num_rows, part.meta["skipped"], failures)
-        return int(part.table.num_rows)
 
     def _index_and_record(self, key: str, done: int, skipped: dict[str, int], failures: list[Failure]) -> None:
         index = self.index.get()

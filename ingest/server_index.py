@@ -81,6 +81,7 @@ class ServerIndex:
             if not client.collection_exists(name):
                 self._create()
             self._check()
+            self._index_payload()
 
     def __repr__(self) -> str:
         return f"ServerIndex({self.name!r}, dim={self.dim})"
@@ -196,9 +197,15 @@ class ServerIndex:
         except (ApiException, ValueError):
             if not self.client.collection_exists(self.name):  # another process may have been faster
                 raise
+
+    def _index_payload(self) -> None:
+        """Makes the payload indexes that are missing: whoever made the collection may have died before them."""
+        if self._local:  # where they have no effect and a warning says so
+            return
         kinds = models.PayloadSchemaType
-        if not self._local:  # where payload indexes have no effect and a warning says so
-            for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME)):
+        there = self.client.get_collection(self.name).payload_schema or {}
+        for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME)):
+            if field not in there:
                 self.client.create_payload_index(self.name, field, field_schema=kind, wait=True)
 
     def _check(self) -> None:

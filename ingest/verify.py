@@ -5,6 +5,7 @@ back to the ledger as pending, so that the same ingest command makes it again.
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -126,6 +127,7 @@ def _check_index(
     *,
     repair: bool,
 ) -> None:
+    index: Index | None = None
     try:
         index = open_index(settings, collection)
         indexed = index.ids()
@@ -133,6 +135,9 @@ def _check_index(
     except IndexLockedError:
         raise
     except VectorIndexError as error:
+        if index is not None:
+            with suppress(VectorIndexError):
+                index.close()
         findings.problems.append(str(error))
         if not repair or settings.qdrant_url is not None:  # a server that cannot be reached is not mended from here
             return

@@ -15,8 +15,9 @@ from ingest.pipeline import Encoder, Pace, Work, run
 from ingest.plan import plan, retry
 from ingest.scan_index import ScanIndex
 from ingest.settings import Settings
+from ingest.sources.source import Problem
 from ingest.verify import verify
-from trainer.errors import ArchiveError, ItemError
+from trainer.errors import ArchiveError, CatalogError, ItemError
 
 DIM = 16
 REQUEST = {"source": "list", "grid": None}
@@ -132,7 +133,7 @@ def test_a_second_run_does_nothing(home):
     home.run(intake)
     before = {path.name: path.stat().st_mtime_ns for path in home.archive.parts()}
     report = home.run(intake)
-    assert (report.done, report.recovered) == (0, 0)
+    assert report.done == 0
     assert {path.name: path.stat().st_mtime_ns for path in home.archive.parts()} == before
 
 
@@ -150,6 +151,45 @@ def test_an_item_of_two_unfinished_requests_is_archived_once(home):
     assert dict(home.run(ListIntake(20), first).skipped) == {"done_by_another_job": 20}
     findings = home.verify()
     assert (findings.archived, findings.problems) == (30, [])
+
+
+def test_a_part_whose_ledger_row_was_lost_is_kept_when_its_job_is_superseded(home):
+    home.run(ListIntake(20))
+    job = home.plan(ListIntake(20))
+    home.catalog.finish_chunk(f"{job.id}-000001", state="pending")
+    home.catalog.set_job_state(job.id, "running")
+    home.run(ListIntake(30, stamp="2"))
+    findings = home.verify()
+    assert (findings.archived, findings.recorded, findings.problems) == (30, 30, [])
+
+
+def test_a_superseded_job_whose_files_come_back_is_done_after_all(home):
+    home.plan(ListIntake(20))
+    home.run(ListIntake(5, stamp="2"))
+    home.run(ListIntake(20))
+    findings = home.verify()
+    assert (findings.archived, findings.problems) == (20, [])
+
+
+def test_a_retry_that_is_asked_for_twice_archives_nothing_twice(home):
+    home.run(ListIntake(20, fail={3, 4}))
+    mended = ListIntake(20)
+    job = home.plan(mended)
+    assert retry(home.catalog, job, reason=None, chunk_size=10) == 2
+    assert retry(home.catalog, job, reason=None, chunk_size=10) == 0
+    home.run(mended, job)
+    findings = home.verify()
+    assert (findings.archived, findings.problems) == (20, [])
+    with pytest.raises(CatalogError, match="no failed items"):
+        retry(home.catalog, job, reason=None, chunk_size=10)
+
+
+def test_two_problems_with_one_file_are_one_failure(home):
+    intake = ListIntake(5)
+    intake.problems = [Problem("a.jpg", "missing", "row 1"), Problem("a.jpg", "missing", "row 2")]
+    home.run(intake)
+    (failure,) = home.catalog.failures(home.plan(intake).id)
+    assert failure.message == "row 1; row 2"
 
 
 def test_files_that_change_before_a_job_is_done_supersede_it(home):
@@ -185,7 +225,7 @@ def test_a_part_whose_ledger_row_was_lost_is_adopted_with_its_skips_and_failures
     job = home.plan(intake)
     home.catalog.finish_chunk(f"{job.id}-000000", state="pending")
     report = home.run(intake)
-    assert (report.done, report.recovered) == (0, 8)
+    assert report.done == 0
     job = home.catalog.job(job.id)
     assert (job.done, job.skipped, job.failed) == (8, {"no_data": 1}, {"truncated": 1})
 
@@ -311,6 +351,18 @@ def test_repair_replaces_an_index_whose_files_are_broken(home):
     for path in home.settings.index_dir("c").rglob("*"):
         if path.is_file():
             path.write_bytes(b"")
+    assert home.verify().problems != []
+    home.verify(repair=True)
+    findings = home.verify()
+    assert (findings.indexed, findings.problems) == (30, [])
+
+
+def test_repair_replaces_an_index_that_opens_and_cannot_be_read(home):
+    home.run(ListIntake(30))
+    vectors = [path for path in home.settings.index_dir("c").rglob("*") if path.is_file() and "vector" in str(path)]
+    assert vectors
+    for path in vectors:
+        path.write_bytes(path.read_bytes()[:16])
     assert home.verify().problems != []
     home.verify(repair=True)
     findings = home.verify()

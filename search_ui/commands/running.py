@@ -125,8 +125,6 @@ def outcome_lines(outcome: "Outcome", unit: str) -> list[str]:
             f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
             f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
         )
-    if report.recovered:
-        lines.append(f"{report.recovered} {unit} of an earlier run were in the archive already and are now recorded")
     if report.unindexed:
         lines.append("another process holds the index: it takes the new parts up before its next search")
     verb = "cancelled" if report.cancelled else "complete"
