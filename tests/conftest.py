@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,4 +96,6 @@ def start_groundcast(home: Path, *arguments: object, **options: Any) -> subproce
     environment = os.environ | {"GROUNDCAST_HOME": str(home), "GROUNDCAST_PRECISION": "float32"}
     command = [sys.executable, "-m", "search_ui.cli", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+    # a test run in the background ignores Ctrl-C, and would hand that down
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=heed, **pipes)  # noqa: PLW1509 - no thread forks here

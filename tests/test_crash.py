@@ -57,7 +57,7 @@ class Runs:
         return process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_twenty_kills_of_an_ingest_of_two_thousand_tiles_lose_nothing(groundcast, tmp_path):
     home = tmp_path / "home"
     raster = make_raster(tmp_path / "town.tif", width=1000, height=800)
