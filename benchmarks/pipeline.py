@@ -60,7 +60,8 @@ def ingest(home: Path, embedder: Embedder, source: Path, tile_size_m: float, bat
     settings = Settings(home=home, batch_size=batch_size)
     catalog = Catalog(settings.catalog_path)
     grid = Grid(size_m=tile_size_m, stride_m=tile_size_m)
-    request = Request(kind="tiles", collection="c", source=str(source), grid=grid)
+    # tiles at the edge count too: one that is read and left out would be work without a tile
+    request = Request(kind="tiles", collection="c", source=str(source), grid=grid, min_valid=0.0)
     outcome = carry_out(settings, catalog, request, embedder, lambda *_: lambda _: None)
     catalog.close()
     assert outcome.report is not None

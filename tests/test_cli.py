@@ -313,7 +313,7 @@ def test_two_processes_cannot_ingest_into_one_collection_and_can_into_two(town, 
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(town, tmp_path):
-    raster = make_raster(tmp_path / "large.tif", width=600, height=600)
+    raster = make_raster(tmp_path / "large.tif", width=400, height=300)
     command = ["ingest", raster, "--collection", "large", "--tile-size-m", "5"]
     process = start_groundcast(tmp_path / "home", "-v", *command)
     assert process.stderr is not None

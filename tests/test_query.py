@@ -45,7 +45,7 @@ def test_a_tile_alone_is_a_question_with_nine_hits() -> None:
                 "acquired_from": datetime(2020, 1, 2, tzinfo=UTC),
                 "acquired_to": datetime(2020, 1, 1, tzinfo=UTC),
             },
-            "is after",
+            "run backwards",
         ),
     ],
 )
