@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection, Job
 from ingest.geo import distance_m
-from ingest.indexing import IndexHolder
+from ingest.indexing import IndexHolder, adopt
 from ingest.intake import ChipIntake, GridIntake, Intake
 from ingest.pipeline import Encoder, Pace, Report, Work, run
 from ingest.plan import plan, retry
@@ -91,6 +91,7 @@ def carry_out(
             if retry_job is None:
                 job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
             else:
+                adopt(catalog, archive, collection)
                 retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
                 job = catalog.job(retry_job.id)
             left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))

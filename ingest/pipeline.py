@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Chunk, Collection, Failure, Job
-from ingest.indexing import IndexHolder, adopt, catch_up
+from ingest.indexing import IndexHolder, catch_up
 from ingest.intake import Intake, SkipItemError
 from trainer.errors import ItemError
 
@@ -148,7 +148,6 @@ def run(job: Job, work: Work) -> Report:
     catalog.set_job_state(job.id, "running")
     work.archive.sweep()
     work.archive.require_space()
-    adopt(catalog, work.archive, collection)
     _catch_up(work)
     # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.
     known = set(work.archive.ids()) if catalog.may_overlap(job.id) else set()
