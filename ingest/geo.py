@@ -5,7 +5,9 @@ antimeridian is cut there into parts. It does not know rasters, grids or files.
 """
 
 import math
+import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +85,11 @@ class Footprint:
 
 
 def _laea(lat: float) -> Proj:
+    return _laea_of(lat, threading.get_ident())  # PROJ's objects are not to be shared between threads
+
+
+@lru_cache(maxsize=256)  # the tiles of a row share a latitude
+def _laea_of(lat: float, _thread: int) -> Proj:
     return Proj(proj="laea", lat_0=lat, lon_0=0, datum="WGS84", units="m")
 
 

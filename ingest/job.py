@@ -119,9 +119,10 @@ def carry_out(
 
 def encoder(embedder: Embedder, kind: str) -> Encoder:
     """The tower for tiles or for photos, as the pipeline takes it."""
+    on_cpu = embedder.device.type == "cpu"
     if kind == "gallery":
-        return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos)
-    return Encoder(embedder.prepare, embedder.embed_prepared)
+        return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos, on_cpu=on_cpu)
+    return Encoder(embedder.prepare, embedder.embed_prepared, on_cpu=on_cpu)
 
 
 @contextmanager

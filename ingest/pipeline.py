@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Chunk, Collection, Failure, Job
 from ingest.indexing import IndexHolder, catch_up
 from ingest.intake import Intake, SkipItemError
+from ingest.turns import Turns
 from trainer.errors import ItemError
 
 log = logging.getLogger(__name__)
@@ -35,10 +36,12 @@ class Encoder:
     Attributes:
         prepare: uint8 [h, w, 3] → one model input; called from reader threads.
         embed: [n, …] model inputs → float32 [n, d], unnormalised.
+        on_cpu: It computes on the cores that readers use too.
     """
 
     prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
     embed: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
+    on_cpu: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class _Outcome:
     skipped: str | None = None
     failure: Failure | None = None
     seconds: float = 0.0
+    cpu_s: float = 0.0
 
 
 @dataclass
@@ -188,9 +192,11 @@ def _gather(work: Work, job: Job, known: set[str], report: Report) -> Generator[
 
     batch: list[_Outcome] = []
     size = work.pace.batch_size
+    turns = Turns(shared=work.encoder.on_cpu)
     with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
         try:
-            for outcome in _read_ahead(pool, items(), work, window=4 * size):
+            for outcome in _read_ahead(pool, items(), work, turns, window=4 * size):
+                turns.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
                 report.read_s += outcome.seconds / work.pace.read_threads
                 if outcome.model_input is not None:
                     batch.append(outcome)
@@ -198,9 +204,9 @@ def _gather(work: Work, job: Job, known: set[str], report: Report) -> Generator[
                     gathering[outcome.chunk].leave_out(outcome)
                     work.progress(1)
                 if len(batch) == size:
-                    _embed(batch, work, gathering, report)
+                    _embed(batch, work, turns, gathering, report)
                 yield from _completed(gathering)
-            _embed(batch, work, gathering, report)
+            _embed(batch, work, turns, gathering, report)
             yield from _completed(gathering)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -216,41 +222,46 @@ def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, *, window: int
+    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, turns: Turns, *, window: int
 ) -> Iterator[_Outcome]:
     """Outcomes in the order of the items, at most `window` of them under way or waiting."""
     waiting: deque[Future[_Outcome]] = deque()
     for chunk, item in items:
-        waiting.append(pool.submit(_read, chunk, item, work.intake, work.encoder))
+        waiting.append(pool.submit(_read, chunk, item, work, turns))
         if len(waiting) >= window:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _read(chunk: str, item: str, intake: Intake, encoder: Encoder) -> _Outcome:
-    started = time.perf_counter()
+def _read(chunk: str, item: str, work: Work, turns: Turns) -> _Outcome:
+    turns.to_read()
+    started, cpu_started = time.perf_counter(), time.thread_time()
+    outcome = _reading(chunk, item, work)
+    return replace(outcome, seconds=time.perf_counter() - started, cpu_s=time.thread_time() - cpu_started)
+
+
+def _reading(chunk: str, item: str, work: Work) -> _Outcome:
     try:
-        reading = intake.read(item)
-        model_input = encoder.prepare(reading.image)
+        reading = work.intake.read(item)
+        return _Outcome(chunk, reading.record, work.encoder.prepare(reading.image))
     except SkipItemError as skip:
-        return _Outcome(chunk, skipped=skip.reason, seconds=time.perf_counter() - started)
+        return _Outcome(chunk, skipped=skip.reason)
     except ItemError as error:
-        failure = Failure(item, error.reason, str(error), chunk)
-        return _Outcome(chunk, failure=failure, seconds=time.perf_counter() - started)
+        return _Outcome(chunk, failure=Failure(item, error.reason, str(error), chunk))
     except Exception as error:  # one item must not stop the job, whatever a decoder throws; the ledger keeps it
         log.exception("reading %s failed", item)
-        failure = Failure(item, "unexpected", f"{type(error).__name__}: {error}", chunk)
-        return _Outcome(chunk, failure=failure, seconds=time.perf_counter() - started)
-    return _Outcome(chunk, reading.record, model_input, seconds=time.perf_counter() - started)
+        return _Outcome(chunk, failure=Failure(item, "unexpected", f"{type(error).__name__}: {error}", chunk))
 
 
-def _embed(batch: list[_Outcome], work: Work, gathering: dict[str, _Gathering], report: Report) -> None:
+def _embed(batch: list[_Outcome], work: Work, turns: Turns, gathering: dict[str, _Gathering], report: Report) -> None:
     """Embeds a batch, hands each vector to its chunk, and empties the batch."""
     if not batch:
         return
     started = time.perf_counter()
-    vectors = work.encoder.embed(np.stack([o.model_input for o in batch if o.model_input is not None]))
+    inputs = np.stack([o.model_input for o in batch if o.model_input is not None])
+    with turns.computing():
+        vectors = work.encoder.embed(inputs)
     report.embed_s += time.perf_counter() - started
     with np.errstate(over="ignore"):  # what overflows float16 is what is looked for
         stored = vectors.astype(np.float16)

@@ -23,7 +23,7 @@ from ingest.sources.bands import LOSSY_TOLERANCE
 from ingest.sources.handles import gdal_session
 from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
 from ingest.sources.tilestore import LAT_LIMIT, TileStore
-from ingest.sources.warp import PixelMap, rescale, warp
+from ingest.sources.warp import PixelMap, resample
 from trainer.errors import ItemError, SourceError
 
 MAX_TILES = 1024  # behind one footprint
@@ -210,9 +210,6 @@ def _place(
         columns * pixels - span.columns.start * side, rows * pixels - span.rows.start * side,
         np.ones(columns.shape, bool), np.empty((2, 0)), 0.0,
     )  # fmt: skip
-    exact = view.aligned(size_px)
-    if exact is not None:
-        return rescale(rgb, valid, exact, size_px)
     tile_m = _WORLD_M / 2**span.z
     left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * _RADIUS_M
     transform = Affine(tile_m / side, 0, left, 0, -tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m)
@@ -221,4 +218,4 @@ def _place(
         "+nadgrids=@null +wktext +no_defs"
     )
     with gdal_session():
-        return warp(np.ascontiguousarray(rgb), valid, transform, crs, footprint, size_px)
+        return resample(np.ascontiguousarray(rgb), valid, view, transform, crs, footprint, size_px)

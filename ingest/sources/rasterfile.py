@@ -21,7 +21,7 @@ from ingest.geo import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
 from ingest.sources.source import Canvas, Image8, Mask
-from ingest.sources.warp import Georeference, PixelMap, pixel_maps, rescale, rescaled, resolution_m, to_crs, warp
+from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, resolution_m, to_crs
 from trainer.errors import ItemError
 
 MAX_PIXELS = 1_000_000_000  # of the file, behind one tile, where no overviews help
@@ -120,13 +120,9 @@ class RasterFile:
         how = Resampling.nearest if same or blocky else Resampling.bilinear
         window = Window(left, top, right - left, bottom - top)
         rgb, valid = self._pixels(dataset, window, (height, width), how)
-        exact = view.aligned(size_px)
-        if exact is not None:
-            wide, high = width / (right - left), height / (bottom - top)
-            box = ((exact[0] - left) * wide, (exact[1] - top) * high, (exact[2] - left) * wide, (exact[3] - top) * high)
-            return rescale(rgb, valid, box, size_px)
         transform = rescaled(self.where.transform, span, (height, width), view.shift)
-        return warp(rgb, valid, transform, self.where.crs, footprint, size_px)
+        seen = view.within(span, (height, width))
+        return resample(rgb, valid, seen, transform, self.where.crs, footprint, size_px)
 
     def _pixels(
         self, dataset: DatasetReader, window: Window, shape: tuple[int, int], how: Resampling

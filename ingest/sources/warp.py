@@ -1,6 +1,6 @@
 """Pixels of any raster onto the square of a footprint.
 
-`PixelMap` says where the footprint lies in a raster; `warp` resamples pixels of a window onto it. It does not know
+`PixelMap` says where the footprint lies in a raster; `resample` puts pixels of a window onto it. It does not know
 files, bands or dates.
 """
 
@@ -20,6 +20,7 @@ from ingest.sources.source import Image8, Mask
 
 _GRID = 9  # points a side at which a footprint is looked up
 _ALIGNED_PX = 0.1  # how far, in output pixels, a plain rescaling may be off the true place
+_ALIKE = 1.25  # pixels read to one of the output, up to which cubic interpolation needs no wider kernel
 _WRAP_EPSILON = 1e-7  # degrees beside ±180
 
 
@@ -80,6 +81,31 @@ class PixelMap:
         off_x = np.abs(self.columns - (left + (right - left) * t)[None, :]).max() / (right - left) * size_px
         off_y = np.abs(self.rows - (top + (bottom - top) * t)[:, None]).max() / (bottom - top) * size_px
         return (left, top, right, bottom) if max(off_x, off_y) <= _ALIGNED_PX else None
+
+    def straight(self, size_m: float, size_px: int) -> Affine | None:
+        """From raster pixels to metres of the footprint, if one affine is right to a tenth of an output pixel."""
+        if not (self.inside.all() and np.isfinite(self.columns).all() and np.isfinite(self.rows).all()):
+            return None
+        line = np.linspace(-size_m / 2, size_m / 2, len(self.columns))
+        x, y = np.meshgrid(line, -line)
+        pixels = np.column_stack([self.columns.ravel(), self.rows.ravel(), np.ones(self.columns.size)])
+        metres = np.column_stack([x.ravel(), y.ravel()])
+        terms, _, rank, _ = np.linalg.lstsq(pixels, metres, rcond=None)
+        off_m = np.abs(pixels @ terms - metres).max()
+        return Affine(*terms.T.ravel()) if rank == 3 and off_m <= _ALIGNED_PX * size_m / size_px else None
+
+    def encloses(self, shape: tuple[int, int]) -> bool:
+        """Whether an image of this height and width holds the whole footprint."""
+        across = self.columns.min() >= 0 and self.columns.max() <= shape[1]
+        return bool(across and self.rows.min() >= 0 and self.rows.max() <= shape[0])
+
+    def within(self, window: tuple[int, int, int, int], shape: tuple[int, int]) -> "PixelMap":
+        """The same map in the pixels that a window (see `window`) was read into, `shape` their height and width."""
+        left, right, top, bottom = window
+        wide, high = shape[1] / (right - left), shape[0] / (bottom - top)
+        extra = np.stack([(self.extra[0] - left) * wide, (self.extra[1] - top) * high])
+        columns, rows = (self.columns - left) * wide, (self.rows - top) * high
+        return PixelMap(columns, rows, self.inside, extra, self.shift)
 
     def window(self, width: int, height: int) -> tuple[int, int, int, int] | None:
         """First and last column and row (exclusive) of the raster to read, with a margin; None if it is outside."""
@@ -155,14 +181,15 @@ def _apply(affine: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
-def warp(
-    image: Image8, valid: Mask, transform: Affine, crs: CRS, footprint: Footprint, size_px: int
+def resample(
+    image: Image8, valid: Mask, view: PixelMap, transform: Affine, crs: CRS, footprint: Footprint, size_px: int
 ) -> tuple[Image8, Mask]:
-    """Resample pixels onto a footprint, cubic, with a kernel that widens where pixels become fewer.
+    """Resample pixels onto a footprint, by the quickest way that puts them right to a tenth of an output pixel.
 
     Args:
         image: uint8 [3, h, w].
         valid: bool [h, w]; what is not valid has no part in any output pixel.
+        view: The footprint in the pixels of `image`.
         transform: From column and row of `image` to `crs`.
         crs: Its CRS.
         footprint: The square, north up.
@@ -171,6 +198,33 @@ def warp(
     Returns:
         uint8 [px, px, 3] and bool [px, px].
     """
+    box = view.aligned(size_px)
+    if box is not None:
+        return _rescale(image, valid, box, size_px)
+    straight = view.straight(footprint.size_m, size_px)
+    alike = max(view.scale(size_px)) <= _ALIKE
+    if straight is not None and alike and valid.all() and view.encloses(valid.shape):
+        return _turn(image, straight, footprint, size_px)
+    local = CRS.from_string(footprint.crs)
+    if straight is not None:  # GDAL takes as long to set up a change of CRS as to resample a tile
+        return _warp(image, valid, straight, local, local, footprint, size_px)
+    return _warp(image, valid, transform, crs, local, footprint, size_px)
+
+
+def _turn(image: Image8, straight: Affine, footprint: Footprint, size_px: int) -> tuple[Image8, Mask]:
+    """By Pillow, cubic: pixels of about the output's size, none missing; `straight` takes them to metres."""
+    left, _, _, top = footprint.bounds_m
+    pixel_m = footprint.size_m / size_px
+    back = ~straight * Affine(pixel_m, 0, left, 0, -pixel_m, top)
+    picture = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    turned = picture.transform((size_px, size_px), Image.Transform.AFFINE, back[:6], Image.Resampling.BICUBIC)
+    return np.array(turned), np.ones((size_px, size_px), bool)
+
+
+def _warp(
+    image: Image8, valid: Mask, transform: Affine, crs: CRS, local: CRS, footprint: Footprint, size_px: int
+) -> tuple[Image8, Mask]:
+    """By GDAL: cubic, with a kernel that widens where pixels become fewer."""
     everything = bool(valid.all())
     source = image if everything else np.concatenate([image, valid[None].astype(np.uint8) * 255])
     left, _, _, top = footprint.bounds_m
@@ -183,27 +237,21 @@ def warp(
         src_crs=crs,
         src_alpha=0 if everything else 4,
         dst_transform=Affine(pixel_m, 0, left, 0, -pixel_m, top),
-        dst_crs=CRS.from_string(footprint.crs),
+        dst_crs=local,
         dst_alpha=4,
         resampling=Resampling.cubic,
     )
     return np.ascontiguousarray(target[:3].transpose(1, 2, 0)), target[3] >= 128
 
 
-def rescale(image: Image8, valid: Mask, box: tuple[float, float, float, float], size_px: int) -> tuple[Image8, Mask]:
-    """What `warp` does where the footprint is an upright rectangle in the raster: ten times faster.
-
-    Args:
-        image: uint8 [3, h, w].
-        valid: bool [h, w].
-        box: Left, top, right and bottom of the footprint in pixels of `image`; it may reach beyond.
-        size_px: Side of the output.
-
-    Returns:
-        uint8 [px, px, 3] and bool [px, px].
-    """
+def _rescale(image: Image8, valid: Mask, box: tuple[float, float, float, float], size_px: int) -> tuple[Image8, Mask]:
+    """By Pillow, where the footprint is the upright rectangle left, top, right, bottom, which may reach beyond."""
     height, width = valid.shape
     left, top, right, bottom = box
+    if valid.all() and left >= 0 and top >= 0 and right <= width and bottom <= height:
+        whole = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+        resized = whole.resize((size_px, size_px), Image.Resampling.BICUBIC, box=box)
+        return np.array(resized), np.ones((size_px, size_px), bool)
     pad = [max(0, math.ceil(v)) for v in (-left, -top, right - width, bottom - height)]
     rgba = np.dstack([image.transpose(1, 2, 0), valid.astype(np.uint8) * 255])
     if any(pad):
