@@ -30,6 +30,7 @@ from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageE
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+GALLERY = "gallery."
 
 StartProgress = Callable[[Intake, int], Callable[[int], object]]
 """Called with the open items and how many are left; returns what to call with each further number done."""
@@ -54,6 +55,11 @@ def check_name(name: str) -> str:
             f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 100, no leading dot"
         )
     return name
+
+
+def gallery_name(name: str) -> str:
+    """The name of a gallery in the catalog: galleries and collections of tiles may be called the same."""
+    return GALLERY + check_name(name)
 
 
 def carry_out(
@@ -83,6 +89,10 @@ def carry_out(
         SourceError: Nothing can be read, or no tile touches the imagery.
     """
     check_name(request.collection)
+    if request.kind == "tiles" and request.collection.startswith(GALLERY):
+        raise UsageError(
+            f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
+        )
     with _only_writer(settings, request.collection):
         intake = request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")
         try:

@@ -501,7 +501,7 @@ def test_real_photos_become_a_gallery_and_missing_dates_stay_missing(groundcast,
     assert ran.code == 0, ran.err
     assert ran.json()["job"]["done"] == 52
     assert groundcast("verify", "walk").code == 0
-    failed(groundcast("search", "x", "--collection", "walk"), 2, "gallery of photos")
+    failed(groundcast("search", "x", "--collection", "gallery.walk"), 2, "gallery of photos")
 
 
 def test_jobs_are_shown_and_a_done_one_cannot_be_cancelled(town):

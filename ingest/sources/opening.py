@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ingest.sandbox.source import SCHEME, SandboxSource
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
@@ -18,7 +19,8 @@ from trainer.errors import SourceError
 
 KINDS = (
     "a GeoTIFF, VRT, JPEG 2000 or MBTiles file; a folder of them; a folder z/x/y of map tiles; a .pmtiles file; "
-    "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv"
+    "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
+    "sandbox: or sandbox:NAME, the made-up planet or one island of it"
 )
 _TEMPLATE = re.compile(r"\{(z|x|-?y|q)\}")
 
@@ -34,6 +36,8 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
         SourceError: It cannot be opened; the message says what was tried and why not.
     """
     options = options or SourceOptions()
+    if uri.startswith(SCHEME):
+        return SandboxSource(uri, options)
     if uri.startswith("stac+"):
         return _stac(uri, options)
     if _TEMPLATE.search(uri):

@@ -57,7 +57,7 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
 
 def source_location(source: str) -> str:
     """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
-    if "://" in source:
+    if "://" in source or source.startswith("sandbox:"):
         return source
     return str(Path(source).expanduser().resolve())
 

@@ -19,8 +19,11 @@ def command(door: Door, path: str, gallery: str, model: str | None, precision: s
 
     PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path,
     lat, lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
+
+    Other commands, such as `groundcast verify`, know the gallery NAME as gallery.NAME.
     """
+    from ingest.job import gallery_name
     from ingest.request import Request
 
-    request = Request(kind="gallery", collection=gallery, source=source_location(path))
+    request = Request(kind="gallery", collection=gallery_name(gallery), source=source_location(path))
     run_request(door, request, model=model, precision=precision, as_json=as_json)

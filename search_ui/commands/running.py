@@ -30,13 +30,38 @@ def run_request(
     retry_reason: str | None = None,
 ) -> None:
     """Carries a request out and prints the closing lines, or with `as_json` the whole outcome."""
+    from trainer.errors import SourceError
+
+    embedder = load_model(door, request, model, precision)
+    outcome = watch(door, request, embedder, retry_job=retry_job, retry_reason=retry_reason)
+    if as_json:
+        print_json(outcome_json(outcome))
+    else:
+        for line in outcome_lines(outcome, _unit(request)):
+            click.echo(line)
+        if outcome.report is not None and outcome.report.done:
+            click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
+    if not door.catalog.items_done(request.collection, ("archived", "done")):
+        reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
+        raise SourceError(
+            f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
+        )
+
+
+def watch(
+    door: Door,
+    request: "Request",
+    embedder: "Embedder",
+    *,
+    retry_job: "Job | None" = None,
+    retry_reason: str | None = None,
+) -> "Outcome":
+    """Carries a request out under a progress bar."""
     from tqdm import tqdm
 
     from ingest.job import carry_out
-    from trainer.errors import SourceError
 
-    embedder = _embedder(door, request, model, precision)
-    unit = "photos" if request.kind == "gallery" else "tiles"
+    unit = _unit(request)
     bars: list[tqdm[Any]] = []
 
     def start(intake: "Intake", left: int) -> Callable[[int], Any]:
@@ -64,21 +89,15 @@ def run_request(
     finally:
         for bar in bars:
             bar.close()
-    if as_json:
-        print_json(outcome_json(outcome))
-    else:
-        for line in outcome_lines(outcome, unit):
-            click.echo(line)
-        if outcome.report is not None and outcome.report.done:
-            click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
-    if not door.catalog.items_done(request.collection, ("archived", "done")):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
-        raise SourceError(
-            f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
-        )
+    return outcome
 
 
-def _embedder(door: Door, request: "Request", model: str | None, precision: str | None) -> "Embedder":
+def _unit(request: "Request") -> str:
+    return "photos" if request.kind == "gallery" else "tiles"
+
+
+def load_model(door: Door, request: "Request", model: str | None, precision: str | None) -> "Embedder":
+    """The model that a request is for: the one asked for, or the collection's, or the only one."""
     from trainer.embedder import Embedder
 
     existing = door.catalog.find_collection(request.collection)

@@ -1,0 +1,279 @@
+"""The sandbox planet as training data: shards of pairs, shards of tiles, and their truth.
+
+    FOLDER/train, val, test_random, test_strict    tile, photo, captions (see `photographs` for the splits)
+    FOLDER/tiles                                   the land tiles of the strict test's blocks, without photos
+    FOLDER/truth.parquet                           for each of those tiles and each concept: the probability to see it,
+                                                   at the likeliest moment and at MOMENTS
+
+The same settings give the same bytes. Shards are drawn by several processes, and one that is there is not drawn again,
+so a run that was stopped goes on.
+"""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from ingest.geo import Footprint
+from ingest.grid import Grid, Tile
+from ingest.sandbox import ground, overhead, words
+from ingest.sandbox.concepts import NAMES
+from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs
+from ingest.sandbox.scene import look
+from ingest.sandbox.truth import truth
+from ingest.sandbox.world import World
+from trainer.errors import ArchiveError, UsageError
+from trainer.shards import ShardWriter
+
+TILE_SIZE_M = 480.0
+SIZE_PX = 96
+CAPTIONS = 4
+A_SHARD = 500
+_QUALITY = 92
+_SETTINGS = "sandbox.json"
+# Wall-clock moments of truth.parquet: a Wednesday and a Saturday of two seasons, by day, in the evening and at night.
+MOMENTS = tuple(
+    datetime(2023, month, day, hour)
+    for month, days in ((1, (11, 14)), (4, (15,)), (7, (12, 15)), (10, (14,)))
+    for day in days
+    for hour in (8, 12, 17, 22)
+)
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much is drawn.
+
+    Attributes:
+        train: Pairs for training.
+        val: Pairs of blocks of their own, for the measure that training watches.
+        test_random: Pairs beside those of training.
+        test_strict: Pairs of blocks of their own.
+        tiles: At most so many tiles of those blocks, spread evenly; 0: all of them.
+        seed: Of the photographs and of the blocks held out.
+        size_px: Side of both pictures, pixels.
+    """
+
+    train: int = 40_000
+    val: int = 1_000
+    test_random: int = 10_000
+    test_strict: int = 10_000
+    tiles: int = 0
+    seed: int = 0
+    size_px: int = SIZE_PX
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One shard to draw."""
+
+    folder: str
+    split: str  # of SPLITS, or tiles
+    number: int
+    amounts: Amounts
+
+
+def write_shards(folder: Path, amounts: Amounts, *, processes: int, progress: Callable[[int], object]) -> None:
+    """Draw everything that is not there yet.
+
+    Args:
+        folder: Made if it is missing.
+        amounts: How much.
+        processes: Side by side.
+        progress: Called with the number of samples done since the last call.
+
+    Raises:
+        UsageError: The folder holds shards of other settings.
+        ArchiveError: The disk refuses.
+    """
+    _settle(folder, amounts)
+    pieces = list(_pieces(folder, amounts))
+    missing = [piece for piece in pieces if not _path(piece).exists()]
+    progress(sum(_size(piece) for piece in pieces) - sum(_size(piece) for piece in missing))
+    for size in _drawn(missing, min(processes, len(missing))):
+        progress(size)
+    if not (folder / "truth.parquet").exists():
+        _write_truth(folder / "truth.parquet", amounts)
+
+
+def _drawn(pieces: list[_Piece], processes: int) -> Iterator[int]:
+    """Draw pieces, side by side; the size of each as it is done."""
+    if processes <= 1:
+        yield from map(_draw, pieces)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_draw, piece) for piece in pieces]):
+            yield done.result()
+
+
+def total(amounts: Amounts) -> int:
+    """How many samples `write_shards` draws."""
+    return sum(_size(piece) for piece in _pieces(Path(), amounts))
+
+
+def _settle(folder: Path, amounts: Amounts) -> None:
+    """The folder's settings: written once, compared ever after."""
+    path = folder / _SETTINGS
+    mine = asdict(amounts)
+    if path.exists():
+        theirs = json.loads(path.read_text("utf-8"))
+        if theirs != mine:
+            different = ", ".join(f"{k} {theirs.get(k)} not {v}" for k, v in mine.items() if theirs.get(k) != v)
+            raise UsageError(f"{folder} holds shards of other settings ({different}): take another folder")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(mine, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _pieces(folder: Path, amounts: Amounts) -> Iterator[_Piece]:
+    for split in (*SPLITS, "tiles"):
+        count = len(_tiles(amounts)) if split == "tiles" else getattr(amounts, split)
+        for number in range(-(-count // A_SHARD)):
+            yield _Piece(str(folder / split), split, number, amounts)
+
+
+def _size(piece: _Piece) -> int:
+    count = len(_tiles(piece.amounts)) if piece.split == "tiles" else getattr(piece.amounts, piece.split)
+    return int(min(A_SHARD, count - piece.number * A_SHARD))
+
+
+def _prefix(piece: _Piece) -> str:
+    return f"{piece.split}-{piece.number:04d}"
+
+
+def _path(piece: _Piece) -> Path:
+    return Path(piece.folder) / f"{_prefix(piece)}-000000.tar"
+
+
+def _draw(piece: _Piece) -> int:
+    """In a process of its own: one shard."""
+    size = _size(piece)
+    rows = slice(piece.number * A_SHARD, piece.number * A_SHARD + size)
+    for left in Path(piece.folder).glob(f".{_prefix(piece)}-*.part"):  # of a run that was stopped
+        left.unlink()
+    try:
+        with ShardWriter(Path(piece.folder), _prefix(piece), samples_per_shard=A_SHARD) as shard:
+            if piece.split == "tiles":
+                _write_tiles(shard, _tiles(piece.amounts)[rows], piece.amounts.size_px)
+            else:
+                _write_pairs(shard, _album(piece.split, piece.amounts).take(rows), piece)
+    except OSError as error:
+        raise ArchiveError(f"{_path(piece)} cannot be written: {error.strerror or error}") from error
+    return size
+
+
+@lru_cache(maxsize=1)
+def _world() -> World:
+    return World()
+
+
+@lru_cache(maxsize=len(SPLITS))
+def _album(split: str, amounts: Amounts) -> Photographs:
+    return photographs(_world(), split=split, count=getattr(amounts, split), seed=amounts.seed)
+
+
+@lru_cache(maxsize=1)
+def _tiles(amounts: Amounts) -> list[Tile]:
+    """The grid's tiles in the blocks of the strict test, their centres on land."""
+    strict, _ = held_out(_world(), amounts.seed)
+    tiles = list(Grid(size_m=TILE_SIZE_M, stride_m=TILE_SIZE_M).tiles(_world().outline))
+    lat, lon = _centres(tiles)
+    inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & _world().is_land(lat=lat, lon=lon)
+    found = np.flatnonzero(inside)
+    if amounts.tiles:
+        found = found[np.linspace(0, len(found) - 1, min(amounts.tiles, len(found))).astype(int)]
+    return [tiles[i] for i in found]
+
+
+def _centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    lat = np.array([tile.footprint.lat for tile in tiles])
+    return lat, np.array([tile.footprint.lon for tile in tiles])
+
+
+def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None:
+    world, size_px = _world(), piece.amounts.size_px
+    presence = world.presence(lat=photos.lat, lon=photos.lon)
+    backdrops = world.backdrops(lat=photos.lat, lon=photos.lon)
+    elevation_m = world.elevation_m(lat=photos.lat, lon=photos.lon)
+    for i in range(len(photos)):
+        lat, lon = float(photos.lat[i]), float(photos.lon[i])
+        when: datetime = photos.when[i].astype("datetime64[s]").item()
+        scene = look(
+            lat=lat,
+            lon=lon,
+            when=when,
+            elevation_m=float(elevation_m[i]),
+            presence=presence[i],
+            backdrops=backdrops[i],
+            seed=int(photos.seed[i]),
+        )
+        tile, _ = overhead.draw(world, Footprint(lat, lon, TILE_SIZE_M), size_px)
+        number = piece.number * A_SHARD + i
+        shard.write(
+            f"{piece.split}-{number:06d}",
+            _jpeg(ground.draw(scene, size_px)),
+            _jpeg(tile),
+            {
+                "latitude": round(lat, 6),
+                "longitude": round(lon, 6),
+                "date_taken": when if photos.dated[i] else None,
+                "captions": words.captions(scene, CAPTIONS),
+                "owner": f"person-{photos.owner[i]}",
+                "place": f"{lat:.6f},{lon:.6f}",
+                "photo_id": f"{piece.split}-{number:06d}",
+                "subjects": list(scene.subjects),
+            },
+        )
+
+
+def _write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
+    for tile in tiles:
+        image, _ = overhead.draw(_world(), tile.footprint, size_px)
+        place = {"latitude": tile.footprint.lat, "longitude": tile.footprint.lon}
+        shard.write(tile.id, None, _jpeg(image), place)
+
+
+def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _write_truth(path: Path, amounts: Amounts) -> None:
+    tiles = _tiles(amounts)
+    lat, lon = _centres(tiles)
+    ids, n = [tile.id for tile in tiles], len(tiles)
+    batches = []
+    for when in (None, *MOMENTS):
+        probability = truth(_world(), lat=lat, lon=lon, when=when)  # [n, 45]
+        columns = {
+            "tile_id": pa.array(ids * len(NAMES)),
+            "lat": pa.array(np.tile(lat, len(NAMES))),
+            "lon": pa.array(np.tile(lon, len(NAMES))),
+            "concept": pa.array(np.repeat(NAMES, n)),
+            "probability": pa.array(probability.T.ravel(), pa.float32()),
+            "when": pa.array([when] * (n * len(NAMES)), pa.timestamp("s")),
+        }
+        batches.append(pa.table(columns))
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        pq.write_table(pa.concat_tables(batches), part, compression="zstd")
+        part.rename(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
