@@ -188,7 +188,11 @@ class Embedder:
 
     @torch.inference_mode()
     def place_time(
-        self, *, lat: npt.ArrayLike | None, lon: npt.ArrayLike | None, when: When | Sequence[When] = None
+        self,
+        *,
+        lat: npt.ArrayLike | None,
+        lon: npt.ArrayLike | None,
+        when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
     ) -> Floats:
         """What place and time add to O: E, float32 [d], or [n, d] if any argument has n values.
 

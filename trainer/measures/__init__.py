@@ -1,0 +1,4 @@
+"""The parts of an evaluation, which `trainer.evaluate` puts together.
+
+In reading order: embedding (shards into vectors), time_swap, clusters, maps (scores against truth), report, plots.
+"""
