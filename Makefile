@@ -1,6 +1,7 @@
 # make setup   the virtual environment .venv with everything in it
 # make test    sets up if needed, then the whole test run
 # make check   sets up if needed, then style, types and the import contract
+# make demo    sets up if needed, then the sandbox planet: ingested, asked, drawn as a map
 # make bench   sets up if needed, then every benchmark (long)
 
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup test check bench clean
+.PHONY: setup test check demo bench clean
 
 setup: $(READY)
 
@@ -24,6 +25,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+demo: $(READY)
+	$(BIN)/groundcast demo
 
 bench: $(READY)
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -18,11 +18,15 @@ from search_ui.door import Door
 from trainer.errors import GroundcastError
 
 COMMANDS = {  # in the order of a first use: name and module in search_ui.commands
+    "demo": "demo",
     "model": "model",
     "ingest": "ingest",
     "photos": "photos",
     "search": "search",
     "collections": "holdings",
+    "sandbox": "sandbox",
+    "train": "train",
+    "evaluate": "evaluate",
     "jobs": "jobs",
     "verify": "verify",
     "doctor": "doctor",

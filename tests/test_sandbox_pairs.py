@@ -15,6 +15,7 @@ from PIL import Image
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.pairs import A_SHARD, Amounts, total, write_shards
 from ingest.sandbox.photographs import blocks, held_out, photographs
+from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
 from tests.conftest import TINY_CLIP, make_raster
@@ -26,7 +27,7 @@ AMOUNTS = Amounts(train=40, val=6, test_random=6, test_strict=6, tiles=60, size_
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World()
+    return planet()
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,8 @@ from ingest.sandbox import ground, overhead, words
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs
 from ingest.sandbox.scene import look
+from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
-from ingest.sandbox.world import World
 from trainer.errors import ArchiveError, UsageError
 from trainer.shards import ShardWriter
 
@@ -177,23 +177,18 @@ def _draw(piece: _Piece) -> int:
     return size
 
 
-@lru_cache(maxsize=1)
-def _world() -> World:
-    return World()
-
-
 @lru_cache(maxsize=len(SPLITS))
 def _album(split: str, amounts: Amounts) -> Photographs:
-    return photographs(_world(), split=split, count=getattr(amounts, split), seed=amounts.seed)
+    return photographs(planet(), split=split, count=getattr(amounts, split), seed=amounts.seed)
 
 
 @lru_cache(maxsize=1)
 def _tiles(amounts: Amounts) -> list[Tile]:
     """The grid's tiles in the blocks of the strict test, their centres on land."""
-    strict, _ = held_out(_world(), amounts.seed)
-    tiles = list(Grid(size_m=TILE_SIZE_M, stride_m=TILE_SIZE_M).tiles(_world().outline))
+    strict, _ = held_out(planet(), amounts.seed)
+    tiles = list(Grid(size_m=TILE_SIZE_M, stride_m=TILE_SIZE_M).tiles(planet().outline))
     lat, lon = _centres(tiles)
-    inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & _world().is_land(lat=lat, lon=lon)
+    inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & planet().is_land(lat=lat, lon=lon)
     found = np.flatnonzero(inside)
     if amounts.tiles:
         found = found[np.linspace(0, len(found) - 1, min(amounts.tiles, len(found))).astype(int)]
@@ -206,7 +201,7 @@ def _centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np
 
 
 def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None:
-    world, size_px = _world(), piece.amounts.size_px
+    world, size_px = planet(), piece.amounts.size_px
     presence = world.presence(lat=photos.lat, lon=photos.lon)
     backdrops = world.backdrops(lat=photos.lat, lon=photos.lon)
     elevation_m = world.elevation_m(lat=photos.lat, lon=photos.lon)
@@ -243,7 +238,7 @@ def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None
 
 def _write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
     for tile in tiles:
-        image, _ = overhead.draw(_world(), tile.footprint, size_px)
+        image, _ = overhead.draw(planet(), tile.footprint, size_px)
         place = {"latitude": tile.footprint.lat, "longitude": tile.footprint.lon}
         shard.write(tile.id, None, _jpeg(image), place)
 
@@ -260,7 +255,7 @@ def _write_truth(path: Path, amounts: Amounts) -> None:
     ids, n = [tile.id for tile in tiles], len(tiles)
     batches = []
     for when in (None, *MOMENTS):
-        probability = truth(_world(), lat=lat, lon=lon, when=when)  # [n, 45]
+        probability = truth(planet(), lat=lat, lon=lon, when=when)  # [n, 45]
         columns = {
             "tile_id": pa.array(ids * len(NAMES)),
             "lat": pa.array(np.tile(lat, len(NAMES))),

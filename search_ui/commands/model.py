@@ -10,6 +10,8 @@ import click
 from search_ui.door import Door, json_option, pass_door, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trainer.checkpoint import Meta
 
 FOLDER = click.Path(path_type=Path, exists=True)
@@ -27,6 +29,7 @@ def command() -> None:
     "--open-clip", "arch", metavar="ARCH", help="An open_clip architecture, such as ViT-B-32, or a JSON file of one."
 )
 @click.option("--checkpoint", type=FOLDER, metavar="DIR", help="A groundcast checkpoint folder.")
+@click.option("--bundled", is_flag=True, help="The small model of the sandbox planet that comes with groundcast.")
 @click.option("--sat2cap", type=FOLDER, metavar="DIR_OR_CKPT", help="The authors' Hub folder or Lightning file.")
 @click.option(
     "--pretrained", metavar="TAG", help="Weights that open_clip downloads: of ARCH, or of the CLIP beside --sat2cap."
@@ -42,6 +45,7 @@ def add(
     name: str,
     arch: str | None,
     checkpoint: Path | None,
+    bundled: bool,
     sat2cap: Path | None,
     pretrained: str | None,
     weights: Path | None,
@@ -55,16 +59,51 @@ def add(
     groundcast model add try --open-clip ViT-B-32 --random-seed 0
     groundcast model add sat2cap --sat2cap DIR --pretrained openai
     """
-    from ingest.job import check_name
     from trainer import zoo
-    from trainer.errors import CatalogError, UsageError
+    from trainer.bundled import add_bundled
+    from trainer.errors import UsageError
 
-    if sum(choice is not None for choice in (arch, checkpoint, sat2cap)) != 1:
-        raise UsageError("model add: give exactly one of --open-clip, --checkpoint, --sat2cap")
-    if checkpoint is not None and any(option is not None for option in (pretrained, weights, random_seed)):
+    if sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled)) != 1:
+        raise UsageError("model add: give exactly one of --open-clip, --checkpoint, --sat2cap, --bundled")
+    whole = "--bundled" if bundled else "--checkpoint" if checkpoint is not None else None
+    if whole is not None and any(option is not None for option in (pretrained, weights, random_seed)):
         raise UsageError(
-            "model add: a --checkpoint has its weights; --pretrained, --weights and --random-seed do not go with it"
+            f"model add: {whole} has its weights; --pretrained, --weights and --random-seed do not go with it"
         )
+
+    def make(target: Path) -> "Meta":
+        if bundled:
+            return add_bundled(target)
+        if arch is not None:
+            return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
+        if sat2cap is not None:
+            return zoo.add_sat2cap(target, sat2cap, pretrained=pretrained, weights=weights, random_seed=random_seed)
+        assert checkpoint is not None  # noqa: S101 - one of the four is given
+        return zoo.add_checkpoint(target, checkpoint)
+
+    meta = keep_model(door, name, make)
+    if as_json:
+        print_json({"name": name, **asdict(meta)})
+        return
+    click.echo(f"model {name}: {_describe(meta)}")
+    if random_seed is not None:
+        click.echo("its weights are random: it finds what looks the same, it understands no words")
+
+
+def keep_model(door: Door, name: str, make: "Callable[[Path], Meta]") -> "Meta":
+    """Make a checkpoint in the home folder and enter it in the catalog.
+
+    Args:
+        door: The home.
+        name: Of the model; not taken yet.
+        make: Writes the checkpoint into a folder that does not exist yet.
+
+    Raises:
+        CatalogError: The name is taken.
+    """
+    from ingest.job import check_name
+    from trainer.errors import CatalogError
+
     target = door.settings.models_dir / check_name(name)
     known = {model.name: model.model_id for model in door.catalog.models()}
     if name in known and _is_sound(target):
@@ -72,22 +111,11 @@ def add(
     if target.exists():  # broken, or an earlier add was killed before the catalog knew of it
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if arch is not None:
-        meta = zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
-    elif sat2cap is not None:
-        meta = zoo.add_sat2cap(target, sat2cap, pretrained=pretrained, weights=weights, random_seed=random_seed)
-    else:
-        assert checkpoint is not None  # noqa: S101 - one of the three is given
-        meta = zoo.add_checkpoint(target, checkpoint)
+    meta = make(target)
     if known.get(name, meta.model_id) != meta.model_id:
         shutil.rmtree(target)
     door.catalog.add_model(name, meta.model_id)
-    if as_json:
-        print_json({"name": name, **asdict(meta)})
-        return
-    click.echo(f"model {name}: {_describe(meta)}")
-    if random_seed is not None:
-        click.echo("its weights are random: it finds what looks the same, it understands no words")
+    return meta
 
 
 @command.command("list")

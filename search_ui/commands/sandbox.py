@@ -94,12 +94,12 @@ def truth_(door: Door, concept: str, collection: str, when: datetime | None, out
     With --when at that moment, otherwise at the moment of the year at which it is likeliest.
     """
     from ingest.archive import Archive
+    from ingest.sandbox.source import planet
     from ingest.sandbox.truth import write_truth
-    from ingest.sandbox.world import World
 
     found = door.catalog.collection(collection)
     archive = Archive(door.settings.archive_dir(found.name), found.kind)
-    probability = write_truth(output, World(), archive, concept=concept, when=when)
+    probability = write_truth(output, planet(), archive, concept=concept, when=when)
     places = int((probability >= 0.5).sum())
     if as_json:
         document = {"concept": concept, "when": when and when.isoformat(), "tiles": len(probability), "places": places}
