@@ -17,6 +17,7 @@ from affine import Affine
 from PIL import Image
 
 from ingest.edge_index import EdgeIndex
+from search_ui.cli import COMMANDS
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster, start_groundcast
 from tests.make_data import write_raster
 from trainer.zoo import add_open_clip
@@ -500,7 +501,7 @@ def test_real_photos_become_a_gallery_and_missing_dates_stay_missing(groundcast,
     ran = groundcast("photos", real_data / "photos", "--gallery", "walk", "--json")
     assert ran.code == 0, ran.err
     assert ran.json()["job"]["done"] == 52
-    assert groundcast("verify", "walk").code == 0
+    assert groundcast("verify", "gallery.walk").code == 0
     failed(groundcast("search", "x", "--collection", "gallery.walk"), 2, "gallery of photos")
 
 
@@ -554,7 +555,7 @@ def test_doctor_says_which_model_is_broken(town, tmp_path):
 
 
 def test_help_of_every_command_is_there():
-    for command in ("model", "ingest", "photos", "search", "collections", "jobs", "verify", "doctor"):
+    for command in COMMANDS:
         ran = subprocess.run([sys.executable, "-m", "search_ui.cli", command, "--help"], capture_output=True, text=True)
         assert ran.returncode == 0
         assert "Usage:" in ran.stdout
