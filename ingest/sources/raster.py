@@ -129,6 +129,8 @@ class RasterSource:
 
     def _at(self, footprint: Footprint) -> list[RasterFile]:
         """Files that touch a footprint, those to prefer first."""
+        if len(self._files) == 1:
+            return self._files  # which sees itself whether it does
         found: set[int] = set()
         for part in shapely.get_parts(footprint.polygon):
             found.update(self._owners[self._tree.query(part, predicate="intersects")].tolist())

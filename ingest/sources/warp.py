@@ -6,6 +6,7 @@ files, bands or dates.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from affine import Affine
@@ -86,13 +87,16 @@ class PixelMap:
         """From raster pixels to metres of the footprint, if one affine is right to a tenth of an output pixel."""
         if not (self.inside.all() and np.isfinite(self.columns).all() and np.isfinite(self.rows).all()):
             return None
-        line = np.linspace(-size_m / 2, size_m / 2, len(self.columns))
-        x, y = np.meshgrid(line, -line)
-        pixels = np.column_stack([self.columns.ravel(), self.rows.ravel(), np.ones(self.columns.size)])
-        metres = np.column_stack([x.ravel(), y.ravel()])
-        terms, _, rank, _ = np.linalg.lstsq(pixels, metres, rcond=None)
-        off_m = np.abs(pixels @ terms - metres).max()
-        return Affine(*terms.T.ravel()) if rank == 3 and off_m <= _ALIGNED_PX * size_m / size_px else None
+        places, solve = _unit_grid(len(self.columns))  # [k, 3], [3, k]
+        pixels = np.column_stack([self.columns.ravel(), self.rows.ravel()])  # [k, 2]
+        terms = solve @ pixels  # [3, 2]: from the square −1 … 1 to pixels
+        off = np.abs(places @ terms - pixels).max()
+        a, d, b, e, c, f = terms.ravel()
+        size = math.sqrt(abs(a * e - b * d))  # of half a side, in pixels
+        if not off <= _ALIGNED_PX * 2 * size / size_px:
+            return None
+        metres: Affine = Affine.scale(size_m / 2) * ~Affine(a, b, c, d, e, f)
+        return metres
 
     def encloses(self, shape: tuple[int, int]) -> bool:
         """Whether an image of this height and width holds the whole footprint."""
@@ -122,6 +126,15 @@ class PixelMap:
                 return None
             spans += [int(low), int(high)]
         return spans[0], spans[1], spans[2], spans[3]
+
+
+@lru_cache(maxsize=4)
+def _unit_grid(n: int) -> tuple[Floats, Floats]:
+    """Points of a regular grid over the square −1 … 1, from its north-west corner, [n², 3] with ones; their inverse."""
+    line = np.linspace(-1, 1, n)
+    x, y = np.meshgrid(line, -line)
+    places = np.column_stack([x.ravel(), y.ravel(), np.ones(n * n)])
+    return places, np.asarray(np.linalg.pinv(places), np.float64)
 
 
 def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> list[PixelMap]:
