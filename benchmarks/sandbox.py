@@ -25,19 +25,14 @@ def measure(count: int, seed: int) -> dict[str, float]:
     """In a process of its own: seconds for `count` pictures of each kind, the planet's making apart."""
     from ingest.geo import Footprint
     from ingest.sandbox import ground, overhead
-    from ingest.sandbox.photographs import photographs
-    from ingest.sandbox.scene import look
+    from ingest.sandbox.photographs import photographs, scenes
     from ingest.sandbox.world import World
 
     started = time.perf_counter()
     world = World()
     photos = photographs(world, split="train", count=4 * count, seed=0)
     photos = photos.take(np.random.default_rng(seed).permutation(len(photos))[:count])
-    presence, backdrops = (
-        world.presence(lat=photos.lat, lon=photos.lon),
-        world.backdrops(lat=photos.lat, lon=photos.lon),
-    )
-    elevation_m = world.elevation_m(lat=photos.lat, lon=photos.lon)
+    world.presence(lat=photos.lat, lon=photos.lon)  # which builds the islands
     seconds = {"planet": time.perf_counter() - started}
     started = time.perf_counter()
     tiles = [
@@ -46,10 +41,7 @@ def measure(count: int, seed: int) -> dict[str, float]:
     ]
     seconds["overhead"] = time.perf_counter() - started
     started = time.perf_counter()
-    for i in range(count):
-        place = {"lat": float(photos.lat[i]), "lon": float(photos.lon[i]), "elevation_m": float(elevation_m[i])}
-        when = photos.when[i].astype("datetime64[s]").item()
-        scene = look(**place, when=when, presence=presence[i], backdrops=backdrops[i], seed=int(photos.seed[i]))
+    for scene in scenes(world, photos):
         ground.draw(scene, SIZE_PX)
     seconds["ground"] = time.perf_counter() - started
     stored = []

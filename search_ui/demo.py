@@ -17,8 +17,7 @@ from PIL import Image
 from ingest.archive import Archive
 from ingest.sandbox import ground
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.photographs import photographs
-from ingest.sandbox.scene import look
+from ingest.sandbox.photographs import photographs, scenes
 from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
 from search_ui.layers import Panel, draw_maps
@@ -110,24 +109,11 @@ def _photographed(world: World) -> Iterator[tuple[npt.NDArray[np.uint8], dict[st
     taken = photographs(world, split="train", count=PHOTOS * 3 * len(world.islands), seed=1)
     here = (taken.lon >= west) & (taken.lon <= east) & (taken.lat >= south) & (taken.lat <= north)
     taken = taken.take(np.flatnonzero(here)[:PHOTOS])
-    presence, backdrops = world.presence(lat=taken.lat, lon=taken.lon), world.backdrops(lat=taken.lat, lon=taken.lon)
-    elevation_m = world.elevation_m(lat=taken.lat, lon=taken.lon)
-    for i in range(len(taken)):
-        lat, lon = float(taken.lat[i]), float(taken.lon[i])
-        when: datetime = taken.when[i].astype("datetime64[s]").item()
-        scene = look(
-            lat=lat,
-            lon=lon,
-            when=when,
-            elevation_m=float(elevation_m[i]),
-            presence=presence[i],
-            backdrops=backdrops[i],
-            seed=int(taken.seed[i]),
-        )
+    for i, scene in enumerate(scenes(world, taken)):
         columns = {
-            "lat": round(lat, 6),
-            "lon": round(lon, 6),
-            "taken_local": when.isoformat() if taken.dated[i] else "",
+            "lat": round(scene.lat, 6),
+            "lon": round(scene.lon, 6),
+            "taken_local": scene.when.isoformat() if taken.dated[i] else "",
         }
         yield ground.draw(scene, SIZE_PX), columns | {"owner": f"person-{taken.owner[i]}", "licence": "CC0-1.0"}
 
@@ -146,7 +132,7 @@ def ask(archive: Archive, embedder: Embedder, world: World) -> Iterator[Reply]:
 
 
 def draw_map(path: Path, replies: list[Reply], attribution: str | None) -> None:
-    """The scores of every reply on one scale a question, side by side, as PNG."""
+    """The scores of every reply side by side, all on one scale, as PNG."""
     first = replies[0].scores
     panels = [Panel(f"{reply.question.text}\n{reply.when:%d %B, %H:%M}", reply.scores.cosine) for reply in replies]
     draw_maps(

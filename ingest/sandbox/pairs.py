@@ -30,8 +30,7 @@ from ingest.geo import Footprint
 from ingest.grid import Grid, Tile
 from ingest.sandbox import ground, overhead, words
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs
-from ingest.sandbox.scene import look
+from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs, scenes
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from trainer.errors import ArchiveError, UsageError
@@ -202,21 +201,8 @@ def _centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np
 
 def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None:
     world, size_px = planet(), piece.amounts.size_px
-    presence = world.presence(lat=photos.lat, lon=photos.lon)
-    backdrops = world.backdrops(lat=photos.lat, lon=photos.lon)
-    elevation_m = world.elevation_m(lat=photos.lat, lon=photos.lon)
-    for i in range(len(photos)):
-        lat, lon = float(photos.lat[i]), float(photos.lon[i])
-        when: datetime = photos.when[i].astype("datetime64[s]").item()
-        scene = look(
-            lat=lat,
-            lon=lon,
-            when=when,
-            elevation_m=float(elevation_m[i]),
-            presence=presence[i],
-            backdrops=backdrops[i],
-            seed=int(photos.seed[i]),
-        )
+    for i, scene in enumerate(scenes(world, photos)):
+        lat, lon = scene.lat, scene.lon
         tile, _ = overhead.draw(world, Footprint(lat, lon, TILE_SIZE_M), size_px)
         number = piece.number * A_SHARD + i
         shard.write(
@@ -226,7 +212,7 @@ def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None
             {
                 "latitude": round(lat, 6),
                 "longitude": round(lon, 6),
-                "date_taken": when if photos.dated[i] else None,
+                "date_taken": scene.when if photos.dated[i] else None,
                 "captions": words.captions(scene, CAPTIONS),
                 "owner": f"person-{photos.owner[i]}",
                 "place": f"{lat:.6f},{lon:.6f}",

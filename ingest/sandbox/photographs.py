@@ -6,12 +6,14 @@ place is visited more than once, at different hours and seasons. Two kinds of te
 photos drawn at random beside those of training. It knows no pictures and no files.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.sandbox.moment import activity
+from ingest.sandbox.scene import Scene, look
 from ingest.sandbox.world import World
 from trainer.errors import UsageError
 
@@ -116,6 +118,23 @@ def photographs(world: World, *, split: str, count: int, seed: int) -> Photograp
         owner=_owners(block, rng),
         seed=rng.integers(0, 2**31, count),
     )
+
+
+def scenes(world: World, photos: Photographs) -> Iterator[Scene]:
+    """What each camera was pointed at, in the order of the photographs."""
+    presence = world.presence(lat=photos.lat, lon=photos.lon)
+    backdrops = world.backdrops(lat=photos.lat, lon=photos.lon)
+    elevation_m = world.elevation_m(lat=photos.lat, lon=photos.lon)
+    for i in range(len(photos)):
+        yield look(
+            lat=float(photos.lat[i]),
+            lon=float(photos.lon[i]),
+            when=photos.when[i].astype("datetime64[s]").item(),
+            elevation_m=float(elevation_m[i]),
+            presence=presence[i],
+            backdrops=backdrops[i],
+            seed=int(photos.seed[i]),
+        )
 
 
 def _places(
