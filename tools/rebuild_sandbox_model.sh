@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rebuilds the model that comes with groundcast from nothing: the planet's pictures, the teacher, `sandbox` and beside it
 # `sandbox-paper` and the rows of the ablation, the measures, and last the packed weights in trainer/bundle/sandbox.
-# Every step goes on where it stopped, so the same command may be given again. About 40 minutes on two cores for the
+# Every step goes on where it stopped, so the same command may be given again. About 50 minutes on two cores for the
 # pictures, the teacher and the model; `ablation` as a second argument adds the other rows.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [ablation]
