@@ -108,9 +108,10 @@ class Grid:
         row, column = int(match[3]), int(match[4])
         if self._id(row, column) != tile_id:
             raise UsageError(f"tile id {tile_id!r} is not of this grid, whose ids look like {self._id(0, 0)}")
-        if row >= self.n_rows or column >= self.n_columns(row):
+        n = self.n_columns(row) if row < self.n_rows else 0
+        if column >= n:
             raise UsageError(f"tile id {tile_id!r}: this grid has {self.n_rows} rows, and fewer columns in that row")
-        return self._tile(row, column, self.n_columns(row))
+        return self._tile(row, column, n)
 
     def tile_at(self, *, lat: float, lon: float) -> Tile:
         """The tile whose cell holds a place, degrees."""

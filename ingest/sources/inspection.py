@@ -23,7 +23,7 @@ from ingest.sources.bands import plan_bands
 from ingest.sources.handles import HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions
-from ingest.sources.warp import Georeference, pixel_maps, resolution_m, to_crs
+from ingest.sources.warp import Georeference, pixel_maps, to_crs
 from trainer.errors import AreaError, ItemError
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
@@ -161,7 +161,7 @@ def _middle_gsd(file: RasterFile) -> float:
     if not (math.isfinite(lon) and math.isfinite(lat)):
         raise ItemError("bad_georeference", f"{file.name}: its middle lies nowhere on Earth")
     small = Footprint(float(np.clip(lat, -89.9, 89.9)), float(lon), 100.0)
-    gsd_m = resolution_m(pixel_maps(file.where, small, file.middle_x)[0], small)
+    gsd_m = pixel_maps(file.where, small, file.middle_x)[0].resolution_m(small.size_m)
     if not math.isfinite(gsd_m):
         raise ItemError("bad_georeference", f"{file.name}: the size of its pixels on the ground cannot be told")
     return gsd_m

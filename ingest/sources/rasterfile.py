@@ -21,7 +21,7 @@ from ingest.geo import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
 from ingest.sources.source import Canvas, Image8, Mask
-from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, resolution_m, to_crs
+from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
 MAX_PIXELS = 1_000_000_000  # of the file, behind one tile, where no overviews help
@@ -78,7 +78,7 @@ class RasterFile:
         canvas = Canvas(size_px)
         gsd_m = self.gsd_m
         for view in pixel_maps(self.where, footprint, self.middle_x):
-            local = resolution_m(view, footprint)
+            local = view.resolution_m(footprint.size_m)
             gsd_m = local if math.isfinite(local) else gsd_m
             try:
                 with pool.lease(self.path) as dataset:

@@ -6,7 +6,7 @@ files, bands or dates.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from affine import Affine
@@ -21,6 +21,7 @@ from ingest.sources.source import Image8, Mask
 
 _GRID = 9  # points a side at which a footprint is looked up
 _ALIGNED_PX = 0.1  # how far, in output pixels, a plain rescaling may be off the true place
+_NEARLY = 0.02  # of half a side: how far an affine may be off and still tell scales
 _ALIKE = 1.25  # pixels read to one of the output, up to which cubic interpolation needs no wider kernel
 _WRAP_EPSILON = 1e-7  # degrees beside ±180
 
@@ -62,38 +63,60 @@ class PixelMap:
     extra: Floats
     shift: float
 
-    def scale(self, size_px: int) -> tuple[float, float]:
-        """Raster pixels to one output pixel, along columns and along rows, at the middle of the footprint."""
-        step = (self.columns.shape[0] - 1) / size_px  # grid steps to an output pixel
-        dc, dr = np.gradient(self.columns), np.gradient(self.rows)
-        along_columns = float(np.median(np.hypot(*dc))) * step
-        along_rows = float(np.median(np.hypot(*dr))) * step
-        return along_columns, along_rows
-
-    def aligned(self, size_px: int) -> tuple[float, float, float, float] | None:
-        """Left, top, right and bottom pixel if the footprint is an upright rectangle in the raster, else None."""
-        if not (self.inside.all() and np.isfinite(self.columns).all() and np.isfinite(self.rows).all()):
-            return None
-        left, right = self.columns[:, 0].mean(), self.columns[:, -1].mean()
-        top, bottom = self.rows[0].mean(), self.rows[-1].mean()
-        if right <= left or bottom <= top:
-            return None
-        t = np.linspace(0, 1, len(self.columns))
-        off_x = np.abs(self.columns - (left + (right - left) * t)[None, :]).max() / (right - left) * size_px
-        off_y = np.abs(self.rows - (top + (bottom - top) * t)[:, None]).max() / (bottom - top) * size_px
-        return (left, top, right, bottom) if max(off_x, off_y) <= _ALIGNED_PX else None
-
-    def straight(self, size_m: float, size_px: int) -> Affine | None:
-        """From raster pixels to metres of the footprint, if one affine is right to a tenth of an output pixel."""
+    @cached_property
+    def _fit(self) -> tuple[Floats, float] | None:
+        """The affine from the square −1 … 1 to pixels that fits best, [3, 2], and how far it is off, in pixels."""
         if not (self.inside.all() and np.isfinite(self.columns).all() and np.isfinite(self.rows).all()):
             return None
         places, solve = _unit_grid(len(self.columns))  # [k, 3], [3, k]
         pixels = np.column_stack([self.columns.ravel(), self.rows.ravel()])  # [k, 2]
-        terms = solve @ pixels  # [3, 2]: from the square −1 … 1 to pixels
-        off = np.abs(places @ terms - pixels).max()
-        a, d, b, e, c, f = terms.ravel()
+        terms = solve @ pixels
+        return terms, float(np.abs(places @ terms - pixels).max())
+
+    @cached_property
+    def _steps(self) -> tuple[float, float, float]:
+        """Raster columns and rows to a grid step, and raster pixels to a square of one grid step."""
+        if self._fit is not None:
+            (a, d), (b, e), _ = self._fit[0].tolist()
+            area = abs(a * e - b * d)
+            if self._fit[1] < _NEARLY * math.sqrt(area):
+                step = 2 / (len(self.columns) - 1)
+                return math.hypot(a, b) * step, math.hypot(d, e) * step, area * step**2
+        dc, dr = np.gradient(self.columns), np.gradient(self.rows)
+        areas = np.abs(dc[1] * dr[0] - dc[0] * dr[1])
+        return float(np.median(np.hypot(*dc))), float(np.median(np.hypot(*dr))), float(np.median(areas))
+
+    def scale(self, size_px: int) -> tuple[float, float]:
+        """Raster pixels to one output pixel, along columns and along rows, as in most of the footprint."""
+        step = (len(self.columns) - 1) / size_px  # grid steps to an output pixel
+        return self._steps[0] * step, self._steps[1] * step
+
+    def resolution_m(self, size_m: float) -> float:
+        """Ground sample distance, metres: the side of a square as large as a pixel; NaN where the CRS does not reach.
+
+        Args:
+            size_m: Side of the footprint.
+        """
+        step = size_m / (len(self.columns) - 1)
+        return step / math.sqrt(self._steps[2]) if self._steps[2] > 0 else float("nan")
+
+    def aligned(self, size_px: int) -> tuple[float, float, float, float] | None:
+        """Left, top, right and bottom pixel if the footprint is an upright rectangle in the raster, else None."""
+        if self._fit is None:
+            return None
+        (a, d), (b, e), (c, f) = self._fit[0].tolist()
+        if a <= 0 or e >= 0:
+            return None
+        off_x, off_y = ((abs(b) + self._fit[1]) / a, (abs(d) + self._fit[1]) / -e)  # of half a side
+        return (c - a, f + e, c + a, f - e) if max(off_x, off_y) / 2 * size_px <= _ALIGNED_PX else None
+
+    def straight(self, size_m: float, size_px: int) -> Affine | None:
+        """From raster pixels to metres of the footprint, if one affine is right to a tenth of an output pixel."""
+        if self._fit is None:
+            return None
+        (a, d), (b, e), (c, f) = self._fit[0].tolist()
         size = math.sqrt(abs(a * e - b * d))  # of half a side, in pixels
-        if not off <= _ALIGNED_PX * 2 * size / size_px:
+        if not self._fit[1] <= _ALIGNED_PX * 2 * size / size_px:
             return None
         metres: Affine = Affine.scale(size_m / 2) * ~Affine(a, b, c, d, e, f)
         return metres
@@ -289,12 +312,3 @@ def rescaled(transform: Affine, window: tuple[int, int, int, int], shape: tuple[
     x, y = to_crs(transform, left, top)
     a, b, _, d, e, _ = transform[:6]
     return Affine(a * wide, b * high, x - shift, d * wide, e * high, y)
-
-
-def resolution_m(pixel_map: PixelMap, footprint: Footprint) -> float:
-    """Ground sample distance at the middle of a footprint, metres: the side of a square as large as a pixel."""
-    step = footprint.size_m / (len(pixel_map.columns) - 1)
-    dc, dr = np.gradient(pixel_map.columns), np.gradient(pixel_map.rows)
-    area = np.abs(dc[1] * dr[0] - dc[0] * dr[1])  # raster pixels to a square of one grid step
-    usual = float(np.median(area))  # not finite where the raster's CRS does not reach
-    return step / float(np.sqrt(usual)) if usual > 0 else float("nan")
