@@ -23,7 +23,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
+from ingest.geo import footprints
 from trainer.errors import AreaError, UsageError, VectorIndexError
 
 VECTOR = "overhead"  # a named vector from the first day, so that a second one can be added to a filled collection
@@ -250,9 +250,9 @@ def touching(
     """
     shapely.prepare(area)
     found = np.asarray(shapely.intersects_xy(area, lons, lats), dtype=np.bool_)
-    for i in np.flatnonzero(~found & (sizes_m > 0) & np.isfinite(lats) & np.isfinite(lons)):
-        footprint = Footprint(lat=float(lats[i]), lon=float(lons[i]), size_m=float(sizes_m[i]))
-        found[i] = bool(area.intersects(footprint.polygon))
+    rest = np.flatnonzero(~found & (sizes_m > 0) & np.isfinite(lats) & np.isfinite(lons))
+    if rest.size:
+        found[rest] = shapely.intersects(area, footprints(lats[rest], lons[rest], sizes_m[rest]))
     return found
 
 

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     chunk_size: int = Field(256, ge=1, le=10_000, description="Items in one chunk, that is, in one archive part.")
     precision: Precision = Field("auto", description="Arithmetic of the model; see `groundcast ingest --help`.")
     device: str | None = Field(None, description="Device of the model, such as cpu or cuda:0; chosen when missing.")
+    exact_tiles: int = Field(
+        5_000_000, ge=0, description="Up to so many tiles every one is scored exactly; above, candidates of the index."
+    )
+    places: Path | None = Field(None, description="Folder of the table of the world's places; homes may share one.")
     qdrant_url: str | None = Field(None, description="A Qdrant server; without it the index is embedded.")
     qdrant_api_key: SecretStr | None = Field(None, description="Key of that server.")
 
@@ -71,6 +75,10 @@ class Settings(BaseSettings):
         """Folder of one collection's embedded index."""
         return self.home / "index" / collection
 
+    def field_dir(self, collection: str) -> Path:
+        """Folder of one collection's field: columns from which every tile is scored."""
+        return self.home / "field" / collection
+
     def lock_path(self, collection: str) -> Path:
         """File whose lock says that somebody ingests into the collection."""
         return self.home / "locks" / f"{collection}.lock"
@@ -79,6 +87,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Folder of what can be fetched or computed again."""
         return self.home / "cache"
+
+    @property
+    def places_dir(self) -> Path:
+        """Folder of the gazetteer's files, which are made on first use."""
+        return self.places or self.cache_dir / "places"
 
 
 def resolve_home(home: Path | None) -> Path:

@@ -8,7 +8,7 @@ import shapely
 from pyproj import Geod, Transformer
 from shapely.geometry import Point
 
-from ingest.geo import Footprint, box, buffer_m, disc, distance_m, split_antimeridian
+from ingest.geo import Footprint, box, buffer_m, disc, distance_m, footprints, split_antimeridian
 from trainer.errors import AreaError
 
 GEOD = Geod(ellps="WGS84")
@@ -95,6 +95,16 @@ def test_a_disc_is_all_points_within_its_radius(lat: float, lon: float, radius_m
         *(np.full(400, v) for v in (lon, lat)), rng.uniform(0, 360, 400), radius_m * rng.uniform(1.02, 1.5, 400)
     )
     assert not shapely.intersects_xy(shape, lons, lats).any()
+
+
+def test_footprints_of_many_tiles_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    lats = np.concatenate([rng.uniform(-90, 90, 200), np.repeat([27.6, 89.9999, -89.998, 0], 25), [90, -90]])
+    lons = np.concatenate([rng.uniform(-180, 180, 300), [0, 0]])
+    sizes = rng.choice([10.0, 480.0, 5000.0], len(lats))
+    for found, *at in zip(footprints(lats, lons, sizes), lats, lons, sizes, strict=True):
+        lat, lon, size_m = map(float, at)
+        assert shapely.equals_exact(found, Footprint(lat=lat, lon=lon, size_m=size_m).polygon, 1e-12)
 
 
 def test_a_disc_without_sense_is_an_error() -> None:
