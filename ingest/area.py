@@ -27,6 +27,11 @@ from trainer.errors import AreaError
 
 AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp")
 
+Points = npt.NDArray[np.float64]  # [n, 2] or [2]
+
+_SURE_VERTICES = 500  # up to so many, any outline is mended in about a second
+_MAX_CROSSINGS = 300_000
+_MAX_OVERLAPS = 100_000_000
 _EDGE_PARTS = 64
 """Edges of a projected area are cut into pieces of 1/64 of its extent before they are bent into degrees."""
 
@@ -42,7 +47,10 @@ def parse_bbox(text: str) -> BaseGeometry:
         raise AreaError(f"box '{text}' has a latitude outside ±90: the order is W,S,E,N, longitude first")
     if south >= north:
         raise AreaError(f"box '{text}' has its south {south} not below its north {north}: the order is W,S,E,N")
-    return box(west, south, east, north)
+    area = box(west, south, east, north)
+    if area.is_empty:  # from 180 to -180
+        raise AreaError(f"box '{text}' is empty: west and east are the same meridian")
+    return area
 
 
 def parse_near(text: str) -> BaseGeometry:
@@ -56,8 +64,8 @@ def parse_near(text: str) -> BaseGeometry:
         raise AreaError(f"circle '{text}' has a latitude outside ±90: the order is LAT,LON,KM, latitude first")
     if abs(lon) > 180:
         raise AreaError(f"circle '{text}' has a longitude outside ±180: the order is LAT,LON,KM")
-    if not 0 < km <= 10_000:
-        raise AreaError(f"circle '{text}' has a radius of {km:g} km: give more than 0 and at most 10000")
+    if not 1e-6 <= km <= 10_000:
+        raise AreaError(f"circle '{text}' has a radius of {km:g} km: give more than 0 (a millimetre) and at most 10000")
     return disc(lat=lat, lon=lon, radius_m=km * 1000)
 
 
@@ -178,7 +186,7 @@ def _to_degrees(polygons: list[Polygon], crs: str | None, where: str) -> list[Po
         own = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
         raise AreaError(f"{where} names an unknown reference system: {error}") from error
-    mended = [part for polygon in polygons for part in _polygons(shapely.make_valid(polygon))]
+    mended = [part for polygon in polygons for part in _mended(polygon, where)]
     if own.is_geographic:
         degrees = [polygon if own.to_epsg() == 4326 else _transformed(polygon, own) for polygon in mended]
     else:
@@ -186,6 +194,49 @@ def _to_degrees(polygons: list[Polygon], crs: str | None, where: str) -> list[Po
     for polygon in degrees:
         _check_range(polygon, where)
     return [part for polygon in degrees for part in _polygons(split_antimeridian(polygon))]
+
+
+def _mended(polygon: Polygon, where: str) -> list[Polygon]:
+    """Valid polygons: what a crossed outline encloses, its holes left out."""
+    if shapely.get_num_coordinates(polygon) > _SURE_VERTICES:
+        _check_tangle(polygon, where)
+    if polygon.is_valid:
+        return [polygon]
+    return _polygons(shapely.make_valid(polygon, method="structure"))  # the other method takes hours for a scribble
+
+
+def _check_tangle(polygon: Polygon, where: str) -> None:
+    """Refuse an outline that crosses itself so often that mending it would not end.
+
+    Estimated from a few edges, each compared with all others. Mending takes 15 µs a crossing; to find out whether
+    there is any takes 0.05 µs for each pair of edges whose boxes overlap.
+    """
+    ends = np.concatenate([shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)])
+    starts, ends = ends[:-1], ends[1:]  # the few edges between rings do not matter here
+    some = np.random.default_rng(0).integers(0, len(starts), max(8, min(64, 16_000_000 // len(starts))))
+    low, high = np.minimum(starts, ends), np.maximum(starts, ends)
+    overlaps = crossings = 0
+    for i in some:
+        near = np.flatnonzero(((low <= high[i]) & (high >= low[i])).all(axis=1))
+        overlaps += len(near)
+        crossings += int(_cross(starts[i], ends[i], starts[near], ends[near]).sum())
+    share = len(starts) / 2 / len(some)
+    if crossings * share > _MAX_CROSSINGS or overlaps * share > _MAX_OVERLAPS:
+        raise AreaError(
+            f"{where} has an outline of {len(starts):,} vertices that is tangled, running over itself too often to be "
+            "mended: simplify it, or draw it anew"
+        )
+
+
+def _cross(start: Points, end: Points, starts: Points, ends: Points) -> npt.NDArray[np.bool_]:
+    """Which edges [n] properly cross one edge."""
+
+    def side(a: Points, b: Points, c: Points) -> npt.NDArray[np.float64]:
+        along, across = b - a, c - a
+        return np.asarray(along[..., 0] * across[..., 1] - along[..., 1] * across[..., 0], dtype=np.float64)
+
+    apart = side(start, end, starts) * side(start, end, ends) < 0
+    return np.asarray(apart & (side(starts, ends, start) * side(starts, ends, end) < 0), dtype=np.bool_)
 
 
 def _check_range(polygon: Polygon, where: str) -> None:
@@ -213,7 +264,7 @@ def _unprojected(polygon: Polygon, own: pyproj.CRS, where: str) -> list[Polygon]
     return _polygons(shapely.difference(shell, shapely.union_all(holes)))
 
 
-def _ring_area(ring: npt.NDArray[np.float64]) -> BaseGeometry:
+def _ring_area(ring: Points) -> BaseGeometry:
     """Fill a dense ring [n, 2] in degrees that may run across ±180° or round a pole; split at ±180°."""
     lon = np.unwrap(ring[:, 0], period=360.0)
     run = np.column_stack([lon, ring[:, 1]])

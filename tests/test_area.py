@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from ingest.area import parse_bbox, parse_date, parse_dates, parse_near, read_area_file
+from ingest.index import Filter, touching
 from trainer.errors import AreaError
 
 SQUARE = [[10, 40], [11, 40], [11, 41], [10, 41], [10, 40]]
@@ -60,6 +62,7 @@ def test_a_box_with_west_greater_than_east_crosses_the_antimeridian() -> None:
         ("10,40,11,40", "not below"),
         ("190,40,200,41", "190"),
         ("10,40,10,41", "10"),
+        ("180,40,-180,41", "same meridian"),
     ],
 )
 def test_a_box_that_cannot_be_is_refused_with_its_value(text: str, says: str) -> None:
@@ -91,6 +94,7 @@ def test_a_circle_on_the_antimeridian_has_two_halves() -> None:
         ("30,10,-1", "-1 km"),
         ("30,10,nan", "LAT,LON,KM"),
         ("30,10,50000", "50000 km"),
+        ("30,10,1e-300", "1e-300 km"),
     ],
 )
 def test_a_circle_that_cannot_be_is_refused_with_its_value(text: str, says: str) -> None:
@@ -259,3 +263,69 @@ def test_the_whole_world_is_an_area(tmp_path: Path) -> None:
     area = read_area_file(write(tmp_path / "w.geojson", shapely.geometry.mapping(box(-180, -90, 180, 90))))
     assert area.area == pytest.approx(360 * 180)
     assert isinstance(area, Polygon)
+
+
+def star(vertices: int, *, jag: float = 0.05) -> list[list[float]]:
+    """A closed ring round 85°E 27°N with a wavy edge that nowhere crosses itself."""
+    turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    radius = 1 + 0.3 * np.sin(40 * turn) + jag * np.sin(4000 * turn)
+    ring = np.column_stack([85 + radius * np.cos(turn), 27 + radius * np.sin(turn)]).round(9)
+    return [*ring.tolist(), ring[0].tolist()]
+
+
+def test_an_outline_of_a_million_vertices_is_read_and_filters_many_tiles(tmp_path: Path) -> None:
+    area = read_area_file(write(tmp_path / "big.geojson", polygon(star(1_000_000))))
+    assert shapely.get_num_coordinates(area) > 900_000
+    random = np.random.default_rng(0)
+    lats, lons = (
+        random.choice(np.linspace(25.5, 28.5, 300), 100_000),
+        random.uniform(83.5, 86.5, 100_000),
+    )  # rows of a grid
+    found = touching(area, lats, lons, np.full(100_000, 480.0))
+    assert found.sum() > shapely.intersects_xy(area, lons, lats).sum()
+    assert found[np.hypot(lats - 27, lons - 85) < 0.6].all()
+    assert not found[np.hypot(lats - 27, lons - 85) > 1.4].any()
+
+
+def test_a_scribble_is_mended_and_a_larger_one_is_refused(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    small = random.uniform(0, 1, (300, 2)).tolist()
+    area = read_area_file(write(tmp_path / "small.geojson", polygon([*small, small[0]])))
+    assert area.is_valid
+    assert 0.5 < area.area < 1
+    for vertices in (5_000, 200_000):
+        large = random.uniform(0, 1, (vertices, 2)).round(6).tolist()
+        with pytest.raises(AreaError, match=r"large.geojson' has an outline of .* tangled"):
+            read_area_file(write(tmp_path / "large.geojson", polygon([*large, large[0]])))
+
+
+def test_one_crossing_in_a_large_outline_is_mended(tmp_path: Path) -> None:
+    ring = star(100_000, jag=0)
+    ring[500], ring[501] = ring[501], ring[500]
+    area = read_area_file(write(tmp_path / "one.geojson", polygon(ring)))
+    assert area.is_valid
+    assert area.area == pytest.approx(Polygon(star(100_000, jag=0)).area, rel=1e-6)
+
+
+@pytest.mark.parametrize("text", ["90,0,10", "-90,123,10", "89.99,10,50"])
+def test_a_circle_over_a_pole_holds_every_longitude(text: str) -> None:
+    area = parse_near(text)
+    south = text.startswith("-")
+    assert all(area.intersects(Point(lon, -89.95 if south else 89.95)) for lon in range(-180, 181, 15))
+
+
+def test_tiny_areas_are_valid_and_touch_the_tile_they_lie_in() -> None:
+    for area in (parse_near("27,85,1e-6"), parse_bbox("85,27,85.000000000001,27.000000000001")):
+        assert Filter(area=area).area is area
+        assert touching(area, np.array([27.001, 27.1]), np.array([85.0, 85.0]), np.array([480.0, 480.0])).tolist() == [
+            True,
+            False,
+        ]
+
+
+def test_overlapping_and_nested_polygons_are_one_area(tmp_path: Path) -> None:
+    rings = [SQUARE, [[10.5, 40.5], [12, 40.5], [12, 42], [10.5, 42], [10.5, 40.5]], SQUARE]
+    content = {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
+    area = read_area_file(write(tmp_path / "many.geojson", content))
+    assert area.is_valid
+    assert area.area == pytest.approx(1 + 2.25 - 0.25)

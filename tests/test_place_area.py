@@ -1,0 +1,142 @@
+"""Names and coordinates as areas: towns, countries, regions, radii, and places over ±180° and near poles."""
+
+from pathlib import Path
+
+import pytest
+import shapely
+from shapely import Point, box
+
+from ingest.gazetteer import Gazetteer
+from ingest.geo import distance_m
+from ingest.index import Filter
+from ingest.place_area import area_of, bbox_of, country_outline, told_apart, town_radius_m
+from trainer.errors import AreaError
+
+
+@pytest.fixture(scope="module")
+def gazetteer(places_folder: Path) -> Gazetteer:
+    return Gazetteer(places_folder)
+
+
+def radius_km(area: shapely.Geometry) -> float:
+    """Of a disc, by the distance of its corners from the middle of its box."""
+    west, south, east, north = bbox_of(area)
+    corners = shapely.get_coordinates(area)
+    return (
+        float(distance_m(lat=(south + north) / 2, lon=(west + east) / 2, lats=corners[:, 1], lons=corners[:, 0]).max())
+        / 1e3
+    )
+
+
+def test_a_town_is_a_disc_by_its_people_and_says_so(gazetteer: Gazetteer) -> None:
+    banepa = area_of("Banepa", gazetteer)
+    assert banepa.says == "Banepā, Nepal, disc of 3.79 km for 67,629 people"
+    assert banepa.area.contains(Point(85.52, 27.63))
+    assert radius_km(banepa.area) == pytest.approx(3.79, rel=0.01)
+    assert (town_radius_m(0), town_radius_m(10**8)) == (1_000, 40_000)
+
+
+def test_the_other_places_of_a_name_are_told(gazetteer: Gazetteer) -> None:
+    paris = area_of("Paris", gazetteer)
+    assert paris.says.startswith("Paris, France")
+    assert "Paris, Texas, United States" in paris.others
+    assert area_of("Paris, TX", gazetteer).others == ()
+
+
+def test_places_with_one_label_are_told_apart_by_coordinates(gazetteer: Gazetteer) -> None:
+    labels = told_apart(gazetteer.find_places("Texas, Mexico", 5, exact=True))
+    assert len(labels) == 2
+    assert all(label.startswith("Texas, Mexico at ") for label in labels)
+    assert labels[0] != labels[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "km"),
+    [
+        ("27.63N 85.52E", 1),
+        ("27.63N 85.52E 5 km", 5),
+        ("27.63,85.52, 500 m", 0.5),
+        ("27.63,85.52,2km", 2),
+        ("Banepa, Nepal, 5 km", 5),
+        ("Banepa 1.5 mi", 2.414),
+        ("45R 353979m 3057091m", 1),
+        ("JGJC+22 Banepa, Nepal", 1),
+        ("https://www.openstreetmap.org/#map=15/27.63/85.52", 1),
+    ],
+)
+def test_coordinates_and_names_take_a_radius(gazetteer: Gazetteer, text: str, km: float) -> None:
+    area = area_of(text, gazetteer).area
+    assert radius_km(area) == pytest.approx(km, rel=0.01)
+    assert area.intersects(Point(85.52, 27.63))
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("Nepal", [(85.52, 27.63), (80.2, 29.0)], [(77.2, 28.6), (91.1, 29.65)]),
+        ("Vietnam", [(105.85, 21.03), (106.7, 10.78)], [(102.6, 17.97), (100.5, 13.75)]),
+        ("Thailand", [(100.5, 13.75), (98.98, 18.79)], [(105.85, 21.03)]),
+        ("Fiji", [(178.44, -18.14), (-179.97, -16.8)], [(0, -17), (-175.2, -21.1)]),
+        ("USA", [(-74, 40.7), (-157.86, 21.3), (-149.9, 61.2)], [(-79.4, 43.7), (-66.1, 18.46)]),
+        ("Suisse", [(8.54, 47.37)], [(9.52, 47.14)]),
+    ],
+)
+def test_a_country_is_its_border(
+    gazetteer: Gazetteer, name: str, inside: list[tuple[float, float]], outside: list[tuple[float, float]]
+) -> None:
+    found = area_of(name, gazetteer)
+    assert "OpenStreetMap" in found.says
+    Filter(area=found.area)  # is valid, on the globe, split at ±180°
+    assert [found.area.intersects(Point(place)) for place in inside] == [True] * len(inside)
+    assert [found.area.intersects(Point(place)) for place in outside] == [False] * len(outside)
+
+
+def test_most_towns_of_a_country_lie_in_its_outline(gazetteer: Gazetteer) -> None:
+    for code in ("NP", "CH", "NZ", "PE", "KE", "IS", "VN"):
+        outline = country_outline(code)
+        assert outline is not None
+        shapely.prepare(outline)
+        towns = gazetteer.towns_of(code)
+        assert shapely.intersects_xy(outline, towns[:, 1], towns[:, 0]).mean() > 0.995, code
+
+
+def test_a_region_and_a_country_without_a_zone_are_hulls_and_say_so(gazetteer: Gazetteer) -> None:
+    for name, inside, outside in (
+        ("Texas", (-97.74, 30.27), (-104.98, 39.74)),
+        ("Kosovo", (21.17, 42.67), (21.43, 41.99)),
+    ):
+        found = area_of(name, gazetteer)
+        assert "not its border" in found.says
+        assert found.area.intersects(Point(inside))
+        assert not found.area.intersects(Point(outside))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Kathmndu", "do you mean 'Kathmandu, Nepal'"),
+        ("qqqqzzzz", "--near"),
+        ("Nepal, 5 km", "has a shape"),
+        ("Banepa 0 km", "more than 0"),
+        ("Banepa 99999 km", "at most 10000 km"),
+        ("91N 10E", "-90 to 90"),
+        ("", "no letter or digit"),
+        ("🏔️", "no letter or digit"),
+        ("x" * 10_000, "10,000 characters"),
+        ("27.63", "looks like coordinates"),
+    ],
+)
+def test_what_is_no_place_is_refused(gazetteer: Gazetteer, text: str, says: str) -> None:
+    with pytest.raises(AreaError, match=says):
+        area_of(text, gazetteer)
+
+
+def test_a_place_on_the_edge_of_the_map_is_whole(gazetteer: Gazetteer) -> None:
+    assert bbox_of(area_of("17S 180W 50 km", gazetteer).area)[0] > 179
+    assert area_of("90N 0E 10 km", gazetteer).area.intersects(Point(123, 89.95))
+
+
+def test_a_box_of_parts_is_the_smallest_one() -> None:
+    assert bbox_of(box(1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert bbox_of(shapely.union_all([box(170, 0, 180, 1), box(-180, 0, -175, 2)])) == (170, 0, -175, 2)
+    assert bbox_of(shapely.union_all([box(-10, 0, -5, 1), box(5, 0, 10, 1)])) == (-10, 0, 10, 1)
