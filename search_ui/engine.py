@@ -1,18 +1,18 @@
-"""`Query` in, `Answer` out: encodes the question with the collection's own model and asks the index.
+"""`Query` in, `Answer` out: any moment, every tile, honest scores.
 
-The score is the cosine between the tile's vector and the query's: the sum of the normalised vectors of text, image
-and tile, less half the mean of the normalised vectors of `--not`. Filters act inside the index. Time plays no part: a
-tile stands for itself, S = O.
+The score of a tile is the cosine of S = O + E(place, moment) with the query's vector; without a moment S = O. Up to
+`Settings.exact_tiles` tiles the field computes it for every tile that passes the filter. Above, the index fetches
+candidates inside the filter (`search_ui.candidates`) and the same formula puts them in order. An answer says which.
 
 It knows neither the screen nor the command line, nor how imagery is read.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,29 +20,65 @@ import shapely
 
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
+from ingest.field import NO_DATE, Field, FieldEncoder, open_field
+from ingest.gazetteer import Gazetteer
 from ingest.geo import Footprint, distance_m
-from ingest.index import Filter, Index, Match
+from ingest.index import Filter
 from ingest.indexing import open_for_search
-from ingest.picture import read_picture
-from ingest.request import options_from_json
-from ingest.scan_index import ScanIndex
 from ingest.settings import Settings
-from ingest.sources.crop import RASTER_SUFFIXES, read_crop
+from search_ui.candidates import Sample, candidates, take_sample
 from search_ui.export import Provenance
 from search_ui.query import Answer, Hit, Query
+from search_ui.ranking import SCORE_DIGITS, Rows, best_rows, distinct
+from search_ui.relevance import BANK, Calibration, grade
+from search_ui.scores import Frames, Scores
+from search_ui.vectors import Floats, Vectors
 from trainer.embedder import Embedder
-from trainer.errors import CatalogError, UsageError
+from trainer.encoding import When
+from trainer.errors import UsageError
 
-NOT_WEIGHT = 0.5  # a negative steers; at 1 it would outweigh the question itself
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
-Vector = npt.NDArray[np.float32]
+
+class _Columns(Protocol):
+    """Tiles as columns: a `Field`, or the `Pool` of what an index proposes."""
+
+    @property
+    def lat(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def lon(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def size_m(self) -> Floats: ...
+    @property
+    def acquired_us(self) -> Rows: ...
+
+    def ids(self, rows: Rows) -> list[str]: ...
+
+    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats: ...
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Tiles that were scored: rows of `columns`, or all of them, with m cosines."""
+
+    columns: _Columns
+    rows: Rows | None
+    cosine: Floats
+    vector: Floats
+    when: When
+    method: str
+
+    def at(self, some: Rows) -> Rows:
+        """Rows of the columns behind rows of the scores."""
+        return some if self.rows is None else self.rows[some]
 
 
 @dataclass
 class Engine:
-    """Searches the collections of one home folder.
+    """Searches the collections of one home folder. May be used from several threads.
 
-    Models stay loaded between queries; the index is opened for a query and given back, so that others can write.
+    Models, fields and calibrations stay loaded between queries.
 
     Attributes:
         settings: Where things are.
@@ -53,35 +89,112 @@ class Engine:
     settings: Settings
     catalog: Catalog
     seconds: dict[str, float] = field(default_factory=dict)
-    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _vectors: Vectors = field(init=False)
+    _gazetteer: Gazetteer = field(init=False)
+    _samples: dict[str, Sample] = field(default_factory=dict)
+    _fields: dict[str, tuple[tuple[object, ...], Field]] = field(default_factory=dict)
+    _calibrations: dict[str, tuple[Field | Sample, Calibration]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._vectors = Vectors(self.settings, self.catalog)
+        self._gazetteer = Gazetteer(self.settings.places_dir)
 
     def search(self, collection_name: str, query: Query) -> Answer:
-        """The tiles of a collection most like the query.
+        """The tiles of a collection most like the query at its moment.
 
         Raises:
             CatalogError: No such collection, tile or model.
             UsageError: The image cannot be used, or the collection is a gallery.
         """
         self.seconds = {}
-        collection = self.catalog.collection(collection_name)
-        if collection.kind != "tiles":
-            raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
-        vector = self._query_vector(collection, query)
-        filter_ = self._filter(collection, query)
-        with self._timed("index_open"):
-            index = open_for_search(self.settings, self.catalog, collection)
-        with index, self._timed("index_query"):
-            matches = index.query(vector, query.k, filter_)
-            candidates = index.count(filter_)
-            note = None if matches else self._why_empty(collection, query, index)
-        hits = [_hit(rank, match, collection) for rank, match in enumerate(matches, start=1)]
+        collection = self._tiles(collection_name)
+        vector = self.query_vector(collection, query)
+        when, note = self.moment(collection, query.when)
+        scored = self._scored(collection, query, vector, when)
+        with self._timed("rank"):
+            chosen, relevance = self._best(collection, query, scored)
+        with self._timed("name_places"):
+            hits = self._hits(collection, scored, chosen, relevance)
         return Answer(
             query=query.as_dict(),
-            method=_method(index),
-            candidates=candidates,
+            method=scored.method,
+            candidates=len(scored.cosine),
             hits=hits,
-            note=note,
+            note=_join(note, self._remark(collection, query, hits, len(scored.cosine))),
         )
+
+    def scores(self, collection_name: str, query: Query) -> Scores:
+        """Every tile of the query's area and dates, with its cosine and relevance; `k` plays no part.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        self.seconds = {}
+        collection = self._tiles(collection_name)
+        vector = self.query_vector(collection, query)
+        when, note = self.moment(collection, query.when)
+        columns = self.field(collection)
+        with self._timed("score"):
+            rows = columns.rows(self._filter(collection, query))
+            cosine = columns.cosines(vector, when=when, rows=rows)
+            relevance = self._calibration(collection).relevance(columns, vector, cosine, when=when, rows=rows)
+        note = _join(note, None if len(cosine) else self._why_empty(collection, query))
+        return Scores(*_places(columns, rows), cosine, relevance, when, note)
+
+    def frames(self, collection_name: str, query: Query, whens: Sequence[When]) -> Frames:
+        """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, the collection is a gallery, or its model knows no time.
+        """
+        self.seconds = {}
+        collection = self._tiles(collection_name)
+        if not self.embedder(collection).has_encoder:
+            raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
+        vector = self.query_vector(collection, query)
+        columns = self.field(collection)
+        with self._timed("score"):
+            rows = columns.rows(self._filter(collection, query))
+            cosine = columns.frames(vector, list(whens), rows=rows)
+        note = None if cosine.shape[1] else self._why_empty(collection, query)
+        return Frames(*_places(columns, rows), tuple(whens), cosine, note)
+
+    def query_vector(self, collection: Collection, query: Query) -> Floats:
+        """The query as a vector of the collection's model, float32 [d], unit length."""
+        with self._timed("load_model_and_embed"):
+            return self._vectors.query(collection, query)
+
+    def embedder(self, collection: Collection) -> Embedder:
+        """The model that made the collection, loaded once."""
+        return self._vectors.embedder(collection)
+
+    def field(self, collection: Collection) -> Field:
+        """The field of a collection of tiles or photos, up to date with its archive."""
+        archive = self._archive(collection)
+        parts = tuple((path.name, path.stat().st_mtime_ns) for path in archive.parts())
+        known = self._fields.get(collection.name)
+        if known is not None and known[0] == parts:
+            return known[1]
+        with self._timed("open_field"):
+            embedder = self.embedder(collection)
+            encoder = None
+            if embedder.meta.encoding is not None:
+                encoder = FieldEncoder(embedder.meta.encoding, embedder.encoder_weights())
+            folder = self.settings.field_dir(collection.name)
+            opened = open_field(folder, archive, model_id=collection.model_id, encoder=encoder)
+        self._fields[collection.name] = (parts, opened)
+        return opened
+
+    def moment(self, collection: Collection, when: When) -> tuple[When, str | None]:
+        """The moment as the model can use it, and what a person should know if it cannot."""
+        encoding = self.embedder(collection).meta.encoding
+        if when is not None and encoding is None:
+            return None, "the model of this collection knows no time: the moment plays no part"
+        if when is not None and encoding == "sat2cap" and not isinstance(when, datetime):
+            return None, "this model takes a date with an hour or nothing: the moment plays no part"
+        return when, None
 
     def provenance(self, collection_name: str) -> Provenance:
         """Where the answers of a collection come from, for files."""
@@ -93,52 +206,92 @@ class Engine:
             attribution=collection.spec.get("attribution"),
         )
 
-    def embedder(self, collection: Collection) -> Embedder:
-        """The model that made the collection, loaded once.
+    def _tiles(self, name: str) -> Collection:
+        collection = self.catalog.collection(name)
+        if collection.kind != "tiles":
+            raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
+        return collection
 
-        Raises:
-            CatalogError: It is not here.
-        """
-        if collection.model_id not in self._embedders:
-            model = self.catalog.model(model_id=collection.model_id)
-            folder = self.settings.models_dir / model.name
-            self._embedders[collection.model_id] = Embedder.load(
-                folder, precision="float32", device=self.settings.device
+    def _calibration(self, collection: Collection) -> Calibration:
+        """What is usual in a collection: of its field, or of a sample where it is too large for one."""
+        usual = self.field(collection) if self._small(collection) else self._sample(collection)
+        known = self._calibrations.get(collection.name)
+        if known is not None and known[0] is usual:
+            return known[1]
+        with self._timed("calibrate"):
+            calibration = Calibration.of(usual, self._vectors.texts(collection, BANK))
+        self._calibrations[collection.name] = (usual, calibration)
+        return calibration
+
+    def _small(self, collection: Collection) -> bool:
+        return self.catalog.items_done(collection.name, ("archived", "done")) <= self.settings.exact_tiles
+
+    def _sample(self, collection: Collection) -> Sample:
+        if collection.name not in self._samples:
+            with self._timed("sample"):
+                self._samples[collection.name] = take_sample(self._archive(collection), self.embedder(collection))
+        return self._samples[collection.name]
+
+    def _scored(self, collection: Collection, query: Query, vector: Floats, when: When) -> "_Scored":
+        """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
+        filter_ = self._filter(collection, query)
+        if self._small(collection):
+            columns = self.field(collection)
+            with self._timed("score"):
+                rows = columns.rows(filter_)
+                return _Scored(columns, rows, columns.cosines(vector, when=when, rows=rows), vector, when, "exact")
+        sample = self._sample(collection)
+        with self._timed("index_open"):
+            index = open_for_search(self.settings, self.catalog, collection)
+        k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
+        with index, self._timed("score"):
+            pool = candidates(index, sample, vector, when=when, k=k, filter=filter_)
+        return _Scored(pool, None, pool.cosine, vector, when, "candidates of the index, ranked exactly")
+
+    def _best(self, collection: Collection, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
+        """Which of the scored tiles are the hits, best first, and their relevance."""
+        calibration = self._calibration(collection)
+        columns, cosine = scored.columns, scored.cosine
+        usable = np.count_nonzero(np.isfinite(cosine))
+        count = query.k * _SLACK
+        while True:
+            best = best_rows(cosine, count, lambda some: columns.ids(scored.at(some)))
+            at = scored.at(best)
+            relevance = calibration.relevance(columns, scored.vector, cosine[best], when=scored.when, rows=at)
+            fit = np.flatnonzero(relevance >= query.min_relevance)
+            if query.distinct:
+                fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
+            if len(fit) >= query.k or len(best) >= usable:
+                fit = fit[: query.k]
+                return best[fit], relevance[fit]
+            count *= 4
+
+    def _hits(self, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats) -> list[Hit]:
+        columns, at = scored.columns, scored.at(chosen)
+        near = self._gazetteer.nearest_place(columns.lat[at], columns.lon[at])
+        ids = columns.ids(at)
+        hits = []
+        for i, row in enumerate(at.tolist()):
+            lat, lon, size_m = float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row])
+            hits.append(
+                Hit(
+                    rank=i + 1,
+                    tile_id=ids[i],
+                    lat=lat,
+                    lon=lon,
+                    bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
+                    cosine=round(float(scored.cosine[chosen[i]]), SCORE_DIGITS),
+                    relevance=round(float(relevance[i]), 4),
+                    acquired_at=_moment_of(int(columns.acquired_us[row])),
+                    source=str(collection.spec["source"]),
+                    collection=collection.name,
+                    model_id=collection.model_id,
+                    grade=grade(float(relevance[i])),
+                    near=None if near[i] is None else str(near[i]),
+                    size_m=size_m,
+                )
             )
-        return self._embedders[collection.model_id]
-
-    def _query_vector(self, collection: Collection, query: Query) -> Vector:
-        """[d], unit length."""
-        positives: list[Vector] = []
-        if query.text is not None:
-            positives.append(self._texts(collection, [query.text])[0])
-        if query.image is not None:
-            positives.append(self._image(collection, query.image))
-        if query.tile_id is not None:
-            positives.append(self._tile(collection, query.tile_id))
-        total = np.sum([_unit(vector) for vector in positives], axis=0)
-        if query.negatives:
-            negatives = self._texts(collection, list(query.negatives))
-            total = total - NOT_WEIGHT * np.mean([_unit(vector) for vector in negatives], axis=0)
-        return _unit(total)
-
-    def _texts(self, collection: Collection, texts: list[str]) -> Vector:
-        embedder = self.embedder(collection)
-        with self._timed("load_model_and_embed"):
-            return embedder.embed_texts(texts)
-
-    def _image(self, collection: Collection, path: Path) -> Vector:
-        image = _picture(path, collection)
-        embedder = self.embedder(collection)
-        with self._timed("load_model_and_embed"):
-            vector: Vector = embedder.embed_tiles(image[np.newaxis])[0]
-        return vector
-
-    def _tile(self, collection: Collection, tile_id: str) -> Vector:
-        found = self._archive(collection).find(tile_id)
-        if found is None:
-            raise CatalogError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
-        return found[1]
+        return hits
 
     def _archive(self, collection: Collection) -> Archive:
         return Archive(self.settings.archive_dir(collection.name), collection.kind)
@@ -148,22 +301,30 @@ class Engine:
         reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 
-    def _why_empty(self, collection: Collection, query: Query, index: Index) -> str:
-        lats, lons = self._centres(collection)
-        if not len(lats):
-            return f"collection {collection.name!r} is empty: run `groundcast ingest`"
-        in_area = index.count(replace(self._filter(collection, query), acquired_from=None, acquired_to=None))
-        if in_area:
-            return f"{in_area} tiles lie there, none acquired in that time; a tile without a date never matches one"
-        centre = query.area.representative_point() if query.area is not None else shapely.Point(0, 0)
-        away_km = float(distance_m(lat=centre.y, lon=centre.x, lats=lats, lons=lons).min()) / 1000
-        return f"no tile in that area; the nearest tile is {away_km:,.1f} km from its middle"
+    def _remark(self, collection: Collection, query: Query, hits: list[Hit], scored: int) -> str | None:
+        """What a person should read beside the hits."""
+        if not scored:
+            return self._why_empty(collection, query)
+        if not hits:
+            return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
+        if hits[0].grade == "nothing":
+            return f"nothing here looks like it (best relevance {hits[0].relevance:.2f}); these are the nearest"
+        return None
 
-    def _centres(self, collection: Collection) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        archive = self._archive(collection)
-        columns = [[archive.column(part, name).to_numpy() for part in archive.parts()] for name in ("lat", "lon")]
-        lats, lons = (np.concatenate(column) if column else np.empty(0) for column in columns)
-        return lats, lons
+    def _why_empty(self, collection: Collection, query: Query) -> str:
+        if not self._small(collection):
+            return "no tile lies in that area and was acquired in that time"
+        columns = self.field(collection)
+        if not columns.n:
+            return f"collection {collection.name!r} is empty: run `groundcast ingest`"
+        undated = replace(self._filter(collection, query), acquired_from=None, acquired_to=None)
+        in_area = columns.rows(undated)
+        if in_area is None or len(in_area):
+            count = columns.n if in_area is None else len(in_area)
+            return f"{count} tiles lie there, none acquired in that time; a tile without a date never matches one"
+        centre = query.area.representative_point() if query.area is not None else shapely.Point(0, 0)
+        away_km = float(distance_m(lat=centre.y, lon=centre.x, lats=columns.lat, lons=columns.lon).min()) / 1000
+        return f"no tile in that area; the nearest tile is {away_km:,.1f} km from its middle"
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -174,42 +335,17 @@ class Engine:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
 
-def _picture(path: Path, collection: Collection) -> npt.NDArray[np.uint8]:
-    """An overhead picture, shown as the collection's own imagery is: bands, stretch."""
-    if path.suffix.lower() not in RASTER_SUFFIXES:
-        return read_picture(path)
-    return read_crop(path, options_from_json(collection.spec["options"]), collection.spec.get("stretch"))
+def _places(
+    columns: Field, rows: Rows | None
+) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64], Floats]:
+    """Ids, latitudes, longitudes and sizes."""
+    chosen = slice(None) if rows is None else rows
+    return columns.ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
 
 
-def _unit(vector: npt.NDArray[np.floating]) -> Vector:
-    norm = float(np.linalg.norm(vector))
-    if not np.isfinite(norm) or norm == 0:
-        raise UsageError("positives and negatives cancel out: the query has no direction left")
-    return (vector / norm).astype(np.float32)
+def _moment_of(microseconds: int) -> datetime | None:
+    return None if microseconds == NO_DATE else _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _method(index: Index) -> str:
-    if isinstance(index, ScanIndex):
-        return "exact scan of the archive (another process holds the index)"
-    return "index"
-
-
-def _hit(rank: int, match: Match, collection: Collection) -> Hit:
-    payload = match.payload
-    place = payload["location"]
-    footprint = Footprint(lat=place["lat"], lon=place["lon"], size_m=payload["size_m"])
-    acquired = payload.get("acquired_at")
-    return Hit(
-        rank=rank,
-        tile_id=payload["tile_id"],
-        lat=footprint.lat,
-        lon=footprint.lon,
-        bbox=footprint.bbox,
-        cosine=round(match.score, 6),
-        relevance=None,
-        acquired_at=None if acquired is None else datetime.fromisoformat(acquired),
-        source=str(collection.spec["source"]),
-        collection=collection.name,
-        model_id=collection.model_id,
-        size_m=footprint.size_m,
-    )
+def _join(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None

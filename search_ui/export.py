@@ -18,7 +18,6 @@ import csv
 import html
 import io
 import json
-import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -36,7 +35,8 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo import Footprint
 from search_ui.query import Answer, Hit, rfc3339
-from trainer.errors import GroundcastError, UsageError
+from search_ui.tables import geo_metadata
+from search_ui.writing import check_name, write_whole
 
 Block = dict[str, Any]
 """A provenance block in JSON types."""
@@ -54,6 +54,8 @@ _SCHEMA = pa.schema(
         ("size_m", pa.float64()),
         ("cosine", pa.float64()),
         ("relevance", pa.float64()),
+        ("grade", pa.string()),
+        ("near", pa.string()),
         ("acquired_at", pa.timestamp("us", "UTC")),
         ("source", pa.string()),
         ("collection", pa.string()),
@@ -97,11 +99,12 @@ class Provenance:
 
     def block(self, answer: Answer) -> Block:
         """Say in JSON types what was asked of what, how, and when."""
+        asked = {"query": dict(answer.query), "method": answer.method, "candidates": answer.candidates}
+        return asked | {"note": answer.note} | self.facts()
+
+    def facts(self) -> Block:
+        """The same in JSON types without what was asked."""
         return {
-            "query": dict(answer.query),
-            "method": answer.method,
-            "candidates": answer.candidates,
-            "note": answer.note,
             "collection": self.collection,
             "model_id": self.model_id,
             "source": self.source,
@@ -117,13 +120,7 @@ def check_target(path: Path) -> None:
     Raises:
         UsageError: unknown suffix, missing folder, or the path is a folder.
     """
-    if path.suffix.lower() not in _WRITERS:
-        known = " ".join(_WRITERS)
-        raise UsageError(f"cannot tell the format of '{path}' by its suffix '{path.suffix}': use one of {known}")
-    if path.is_dir():
-        raise UsageError(f"'{path}' is a folder: give a file name in it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder of '{path}' does not exist: create it first")
+    check_name(path, _WRITERS)
 
 
 def write_answer(answer: Answer, path: Path, provenance: Provenance) -> None:
@@ -134,26 +131,7 @@ def write_answer(answer: Answer, path: Path, provenance: Provenance) -> None:
         GroundcastError: the file cannot be written, such as on a full disk.
     """
     check_target(path)
-    content = _WRITERS[path.suffix.lower()](answer, provenance.block(answer))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise GroundcastError(f"cannot write '{path}': {why}. Make room there, or name another place") from error
-    finally:
-        _remove(temporary)
-
-
-def _remove(temporary: Path) -> None:
-    try:
-        temporary.unlink(missing_ok=True)
-    except OSError:  # the error that matters is the one of the write
-        return
+    write_whole(path, _WRITERS[path.suffix.lower()](answer, provenance.block(answer)))
 
 
 def _footprint(hit: Hit) -> BaseGeometry:
@@ -211,9 +189,7 @@ def _write_parquet(answer: Answer, block: Block) -> bytes:
     rows = [
         _row(hit) | {"acquired_at": hit.acquired_at, "geometry": shapely.to_wkb(_footprint(hit))} for hit in answer.hits
     ]
-    column = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"]}  # no crs named: OGC:CRS84
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-    metadata = {"geo": json.dumps(geo), "provenance": json.dumps(block)}
+    metadata = {"geo": geo_metadata(), "provenance": json.dumps(block)}
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")

@@ -3,7 +3,8 @@
 It knows neither models nor indexes nor the screen: it only says what a well-formed question is, and what a hit holds.
 
 One hit in JSON, in this order: rank, tile_id, lat, lon, bbox (west, south, east, north; west > east across ±180°),
-cosine (−1..1), relevance (null until a model is calibrated), acquired_at (UTC), source, collection, model_id.
+cosine (−1..1), relevance (0..1), acquired_at (UTC), source, collection, model_id, grade (the relevance in a word),
+near (the nearest named place).
 """
 
 import json
@@ -11,79 +12,120 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from trainer.encoding import When
 from trainer.errors import AreaError, UsageError
 
 MAX_K = 10_000
 MAX_TEXT_CHARS = 2_000
+MAX_WEIGHT = 100.0
+NOT_WEIGHT = 0.5
+"""All that ``--not`` says weighs half of a question: it steers; at 1 it would outweigh the question itself."""
+ENSEMBLE = ("{}", "a photo of {}", "a view of {}", "{} seen by someone who stands there", "this place has {}")
 MAX_AREA_VERTICES = 100
 """An area of more vertices is described by its bounds: an answer is no place for a country's coastline."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """One question to one collection.
+Kind = Literal["text", "image", "photo", "tile"]
 
-    Text, image and tile may be given together: the search is then for the sum of their normalised vectors.
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that the hits should be like, or unlike.
 
     Args:
-        text: What one would see on the ground there.
-        image: A file with an overhead image or crop.
-        tile_id: A tile of the collection: find tiles like it.
-        negatives: Texts that the hits should not look like (``--not``).
+        kind: ``text``: what one would see on the ground there; ``image``: a file with an overhead image or crop;
+            ``photo``: a file with a photo taken on the ground; ``tile``: the id of a tile of the collection.
+        value: The text, the file or the id.
+        weight: Of its unit vector in the sum; negative: away from it.
+
+    Raises:
+        UsageError: The value is empty or no text, or the weight is 0 or not finite.
+    """
+
+    kind: Kind
+    value: str | Path
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and 0 < abs(self.weight) <= MAX_WEIGHT):
+            raise UsageError(f"weight {self.weight:g} of {self.value!s:.40}: give a number up to {MAX_WEIGHT:g}, not 0")
+        if self.kind == "text":
+            _check_text("--not" if self.weight < 0 else "the text", str(self.value))
+        elif self.kind == "tile" and not _has_words(str(self.value)):
+            raise UsageError(f"the tile id {self.value!r} is empty: give the id of a tile of the collection")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say the part in JSON types."""
+        return {self.kind: str(self.value), "weight": self.weight}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One question to one collection: the sum of the weighted unit vectors of its parts.
+
+    Args:
+        parts: At least one of positive weight.
+        when: The moment asked about, wall-clock time at the place; None: at any time.
         area: Where to search; WGS84 degrees, x = longitude, split at ±180°.
         acquired_from: Earliest acquisition of a tile, timezone-aware, inclusive.
         acquired_to: Latest acquisition of a tile, timezone-aware, inclusive.
         k: How many hits, 1 to 10,000.
+        min_relevance: Tiles of less relevance are no hits, 0..1.
+        distinct: Of tiles that overlap only the best counts.
+        ensemble: Texts are said in several ways (`ENSEMBLE`), and the mean of their unit vectors is asked.
 
     Raises:
         UsageError: nothing is asked, or a part of the question cannot be understood.
         AreaError: the area is empty, or the dates are naive or the wrong way round.
     """
 
-    text: str | None = None
-    image: Path | None = None
-    tile_id: str | None = None
-    negatives: tuple[str, ...] = ()
+    parts: tuple[Part, ...]
+    when: When = None
     area: BaseGeometry | None = None
     acquired_from: datetime | None = None
     acquired_to: datetime | None = None
     k: int = 9
+    min_relevance: float = 0.0
+    distinct: bool = True
+    ensemble: bool = False
 
     def __post_init__(self) -> None:
-        if self.text is None and self.image is None and self.tile_id is None:
-            more = " --not only takes away from it." if self.negatives else ""
-            raise UsageError(f"nothing to search for: give a text, --image FILE or --tile ID.{more}")
-        for name, text in [("the text", self.text), *(("--not", negative) for negative in self.negatives)]:
-            if text is not None:
-                _check_text(name, text)
-        if self.tile_id is not None and not _has_words(self.tile_id):
-            raise UsageError(f"the tile id {self.tile_id!r} is empty: give the id of a tile of the collection")
+        if not any(part.weight > 0 for part in self.parts):
+            more = " --not only takes away from it." if self.parts else ""
+            raise UsageError(f"nothing to search for: give a text, --image, --photo or --tile.{more}")
         if not 1 <= self.k <= MAX_K:
             raise UsageError(f"k = {self.k} is outside 1..{MAX_K}: choose how many hits to show")
+        if not 0 <= self.min_relevance <= 1:
+            raise UsageError(f"minimum relevance {self.min_relevance:g}: give a number from 0 to 1")
+        if isinstance(self.when, datetime | time) and self.when.tzinfo is not None:
+            raise UsageError(f"moment {self.when.isoformat()} has a time zone: give the wall-clock time at the place")
         if self.area is not None and self.area.is_empty:
             raise AreaError("the area is empty: no tile can lie in it")
         _check_dates(self.acquired_from, self.acquired_to)
 
     def as_dict(self) -> dict[str, Any]:
         """Say the question in JSON types; what was not asked is left out."""
-        parts: dict[str, Any] = {
-            "text": self.text,
-            "image": None if self.image is None else str(self.image),
-            "tile_id": self.tile_id,
-            "not": list(self.negatives) or None,
+        first = next((part.value for part in self.parts if part.kind == "text" and part.weight > 0), None)
+        said: dict[str, Any] = {
+            "text": first,
+            "parts": [part.as_dict() for part in self.parts],
+            "when": None if self.when is None else self.when.isoformat(),
             "area": None if self.area is None else _describe_area(self.area),
             "acquired_from": rfc3339(self.acquired_from),
             "acquired_to": rfc3339(self.acquired_to),
             "k": self.k,
+            "min_relevance": self.min_relevance or None,
+            "distinct": None if self.distinct else False,
+            "ensemble": self.ensemble or None,
         }
-        return {name: value for name, value in parts.items() if value is not None}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +139,13 @@ class Hit:
         lon: Centre of the tile, degrees.
         bbox: West, south, east, north in degrees; west > east across ±180°.
         cosine: Cosine between the query's vector and the tile's, −1..1.
-        relevance: Calibrated chance that the tile shows it, 0..1; None until a model is calibrated.
+        relevance: Calibrated chance that one would see it there, 0..1.
         acquired_at: When the imagery was taken, aware UTC; None when unknown.
         source: URI of the imagery.
         collection: Name of the collection.
         model_id: The model that made the collection's vectors.
+        grade: The relevance in a word: strong, possible, weak, nothing.
+        near: The nearest named place, how far and which way.
         size_m: Side of the tile's footprint on the ground; for drawing it, not part of the JSON.
     """
 
@@ -111,11 +155,13 @@ class Hit:
     lon: float
     bbox: tuple[float, float, float, float]
     cosine: float
-    relevance: float | None
+    relevance: float
     acquired_at: datetime | None
     source: str
     collection: str
     model_id: str
+    grade: str
+    near: str | None
     size_m: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -132,6 +178,8 @@ class Hit:
             "source": self.source,
             "collection": self.collection,
             "model_id": self.model_id,
+            "grade": self.grade,
+            "near": self.near,
         }
 
 
@@ -141,8 +189,9 @@ class Answer:
 
     Args:
         query: The question in JSON types (`Query.as_dict`).
-        method: Which way the answer was computed, such as ``index`` or ``exact scan``.
-        candidates: How many tiles passed the area and date filters and so were compared.
+        method: Which way the answer was computed: ``exact``, every tile by the formula, or ``candidates of the index``,
+            which the formula put in order.
+        candidates: How many tiles the formula was computed for.
         hits: Best first.
         note: One sentence a person should read beside the hits, such as why there are none.
     """

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,19 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY_CLIP = str(Path(__file__).with_name("tiny_clip.json"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def places_folder() -> Iterator[Path]:
+    """Where all homes of a test run find the world's places: made by the first that asks, and kept for the next run."""
+    folder = ROOT / ".places"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GROUNDCAST_PLACES", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +109,31 @@ def start_groundcast(home: Path, *arguments: object, **options: Any) -> subproce
     # a test run in the background ignores Ctrl-C, and would hand that down
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=heed, **pipes)  # noqa: PLW1509 - no thread forks here
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `groundcast demo` made: its home, with the collection and the gallery `demo`, and its JSON."""
+
+    home: Path
+    printed: Any
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demonstration, run once; tests that change its home copy it first.
+
+    GROUNDCAST_TEST_DEMO may name a home in which it has been run already, which saves its minute.
+    """
+    together = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        together = together.parent  # of all the processes of this test run
+    home = Path(os.environ.get("GROUNDCAST_TEST_DEMO", together / "demo"))
+    printed = together / "demo.json"
+    with FileLock(together / "demo.lock"):
+        if not printed.exists():
+            process = start_groundcast(home, "demo", "--json")
+            out, err = process.communicate()
+            assert process.returncode == 0, err
+            printed.write_text(out, "utf-8")
+    return Demo(home, json.loads(printed.read_text("utf-8")))

@@ -38,7 +38,8 @@ def hit(rank: int, tile_id: str, lat: float, lon: float, acquired_at: datetime |
     size_m = 480.0
     return Hit(
         rank=rank, tile_id=tile_id, lat=lat, lon=lon, bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
-        cosine=0.3125 / rank, relevance=None, acquired_at=acquired_at, source="s3://bucket/a.tif", collection="demo",
+        cosine=0.3125 / rank, relevance=0.75, grade="strong", near="Banepa", acquired_at=acquired_at,
+        source="s3://bucket/a.tif", collection="demo",
         model_id="3f2a", size_m=size_m,
     )  # fmt: skip
 
@@ -226,8 +227,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(tmp_path: Path) 
         from search_ui.query import Answer, Hit
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond it fails as on a full disk
-        hit = Hit(rank=1, tile_id="t", lat=0.0, lon=0.0, bbox=(0, 0, 0, 0), cosine=0.1, relevance=None,
-                  acquired_at=None, source="s", collection="c", model_id="m", size_m=10)
+        hit = Hit(rank=1, tile_id="t", lat=0.0, lon=0.0, bbox=(0, 0, 0, 0), cosine=0.1, relevance=0.1, grade="weak",
+                  near=None, acquired_at=None, source="s", collection="c", model_id="m", size_m=10)
         answer = Answer(query={}, method="index", candidates=1, hits=[hit] * 50)
         try:
             write_answer(answer, Path(sys.argv[1]), Provenance(collection="c", model_id="m", source="s"))

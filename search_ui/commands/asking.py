@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from search_ui.door import Door
+
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
@@ -13,9 +15,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 AREA_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+_PLACE = f"{__name__}.place"  # where the context keeps --place, so that commands need no parameter for it
+
+
 def area_options(function: F) -> F:
-    """``--bbox``, ``--near``, ``--area``."""
+    """``--bbox``, ``--near``, ``--area``, ``--place``."""
     for option in (
+        click.option(
+            "--place",
+            metavar="PLACE",
+            expose_value=False,
+            callback=lambda context, _, place: context.meta.__setitem__(_PLACE, place),
+            help="Only tiles that touch this town or country, or a disc at these coordinates.",
+        ),
         click.option(
             "--area",
             type=AREA_FILE,
@@ -32,7 +44,7 @@ def area_options(function: F) -> F:
 
 
 def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGeometry | None":
-    """The area of the three options, or None where none is given.
+    """The area of the four options, or None where none is given; ``--place`` comes from the command's context.
 
     Raises:
         AreaError: It cannot be understood.
@@ -40,19 +52,43 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
     """
     from trainer.errors import UsageError
 
-    given = [name for name, value in (("--bbox", bbox), ("--near", near), ("--area", file)) if value is not None]
+    context = click.get_current_context(silent=True)
+    place: str | None = None if context is None else context.meta.get(_PLACE)
+    options = {"--bbox": bbox, "--near": near, "--area": file, "--place": place}
+    given = [name for name, value in options.items() if value is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: give one of them")
     if not given:
         return None
+    if place is not None:
+        return _placed(place)
     from ingest.area import parse_bbox, parse_near, read_area_file
 
     if bbox is not None:
         return parse_bbox(bbox)
     if near is not None:
         return parse_near(near)
-    assert file is not None  # noqa: S101 - the third of the three
+    assert file is not None  # noqa: S101 - the last of the four
     return read_area_file(file)
+
+
+def _placed(place: str) -> "BaseGeometry":
+    """The area of a place, told on stderr, because a name may mean several."""
+    from ingest.gazetteer import Gazetteer
+    from ingest.place_area import area_of
+
+    door = click.get_current_context().find_object(Door)
+    assert door is not None  # noqa: S101 - the command line has one
+    found = area_of(place, Gazetteer(door.settings.places_dir, tell=told))
+    click.echo("; ".join(filter(None, (f"place: {found.says}", found.attribution))), err=True)
+    if found.others:
+        click.echo(f"others of that name: {'; '.join(found.others)}", err=True)
+    return found.area
+
+
+def told(line: str) -> None:
+    """Says on stderr that something takes a while."""
+    click.echo(f"{line} …", err=True)
 
 
 def source_location(source: str) -> str:

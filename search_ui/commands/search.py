@@ -1,4 +1,4 @@
-"""`groundcast search`: places that look like a text, an image or a tile."""
+"""`groundcast search`: places that look like a text, an image, a photo or a tile, at a moment."""
 
 import time
 from datetime import datetime
@@ -8,53 +8,60 @@ from typing import TYPE_CHECKING
 import click
 
 from search_ui.commands.asking import area_options, asked_area
+from search_ui.commands.question import asked_parts, question_options
 from search_ui.door import Door, json_option, pass_door
 
 if TYPE_CHECKING:
     from search_ui.query import Answer
 
-IMAGE = click.Path(path_type=Path, dir_okay=False)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(short_help="Places that look like a text, an image or a tile.")
-@click.argument("text", required=False)
+@click.command(short_help="Places that look like a text, an image, a photo or a tile.")
+@question_options
 @click.option("--collection", metavar="NAME", required=True, help="Where to search.")
-@click.option("--image", type=IMAGE, metavar="FILE", help="Like this overhead image.")
-@click.option("--tile", metavar="ID", help="Like this tile of the collection.")
-@click.option("--not", "negatives", multiple=True, metavar="TEXT", help="Away from this; may be given several times.")
+@click.option("--when", metavar="MOMENT", help="As it is then: 2025-07-14T18, 2025-07 or T18, the place's own time.")
 @area_options
 @click.option("--acquired-from", metavar="DATE", help="Only imagery taken on this day (UTC) or later.")
 @click.option("--acquired-to", metavar="DATE", help="Only imagery taken on this day (UTC) or earlier.")
 @click.option("-k", type=int, default=9, show_default=True, help="How many hits.")
+@click.option("--min-relevance", type=float, default=0.0, help="Only tiles of at least this relevance, 0 to 1.")
+@click.option("--overlapping", is_flag=True, help="Also tiles that overlap a better one.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Also write .json, .geojson, .csv, .parquet or .kml.")
 @json_option
 @pass_door
 def command(
     door: Door,
     text: str | None,
-    collection: str,
-    image: Path | None,
-    tile: str | None,
+    also: tuple[str, ...],
     negatives: tuple[str, ...],
+    image: Path | None,
+    photo: Path | None,
+    tile: str | None,
+    ensemble: bool,
+    collection: str,
+    when: str | None,
     bbox: str | None,
     near: str | None,
     area: Path | None,
     acquired_from: str | None,
     acquired_to: str | None,
     k: int,
+    min_relevance: float,
+    overlapping: bool,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Search a collection for TEXT, for what looks like an image or a tile, or for their sum.
+    """Search a collection for TEXT, for what looks like an image, a photo or a tile, or for their sum.
 
-    The cosine compares tiles for one query; across queries it says little.
+    The cosine compares tiles for one query; the relevance, 0 to 1, says how likely one would see it there.
     """
     door.catalog.collection(collection)  # a wrong name is told before the wait for the model
     started = time.perf_counter()
     from ingest.area import parse_dates
     from search_ui.engine import Engine
     from search_ui.export import check_target, write_answer
+    from search_ui.moments import parse_moment
     from search_ui.query import Query
 
     imported_s = time.perf_counter() - started
@@ -62,14 +69,15 @@ def command(
         check_target(output)
     first, last = parse_dates(acquired_from, acquired_to)
     query = Query(
-        text=text,
-        image=image,
-        tile_id=tile,
-        negatives=negatives,
+        parts=asked_parts(text, also, negatives, image, photo, tile),
+        when=None if when is None else parse_moment(when),
         area=asked_area(bbox, near, area),
         acquired_from=first,
         acquired_to=last,
         k=k,
+        min_relevance=min_relevance,
+        distinct=not overlapping,
+        ensemble=ensemble,
     )
     engine = Engine(door.settings, door.catalog)
     answer = engine.search(collection, query)
@@ -92,11 +100,13 @@ def _show(answer: "Answer") -> None:
     if not answer.hits:
         return
     width = max(len(hit.tile_id) for hit in answer.hits)
-    click.echo(f"{'rank':>4}  {'cosine':>7}  {'lat':>10}  {'lon':>11}  {'tile':{width}}  acquired")
+    place = f"{'lat':>10}  {'lon':>11}  {'tile':{width}}"
+    click.echo(f"rank  {'relevance':16}  {'cosine':>7}  {place}  {'acquired':10}  near")
     for hit in answer.hits:
-        acquired = _day(hit.acquired_at)
+        relevance = f"{hit.relevance:.2f} {hit.grade}"
+        place = f"{hit.lat:>10.5f}  {hit.lon:>11.5f}  {hit.tile_id:{width}}"
         click.echo(
-            f"{hit.rank:>4}  {hit.cosine:>7.4f}  {hit.lat:>10.5f}  {hit.lon:>11.5f}  {hit.tile_id:{width}}  {acquired}"
+            f"{hit.rank:>4}  {relevance:16}  {hit.cosine:>7.4f}  {place}  {_day(hit.acquired_at):10}  {hit.near or ''}"
         )
 
 

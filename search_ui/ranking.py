@@ -1,0 +1,66 @@
+"""The best rows of many scores, and of tiles that overlap only the best.
+
+It does not know where scores come from.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+SCORE_DIGITS = 6  # of a float32 cosine; what is equal to them is a tie
+OVERLAP = 0.1  # of the smaller tile's area: two tiles that share more show one place
+
+_METRES_A_DEGREE = 111_195.0  # of latitude, on average
+
+Rows = npt.NDArray[np.int64]
+Columns = npt.NDArray[np.floating]
+
+
+def best_rows(score: npt.NDArray[np.float32], count: int, ids: Callable[[Rows], list[str]]) -> Rows:
+    """Rows of the largest scores, best first, ties by id; `count` of them or, with the ties of the last, more.
+
+    Args:
+        score: [n]; what is not finite is never among the best.
+        count: How many.
+        ids: Names of rows.
+    """
+    usable = np.flatnonzero(np.isfinite(score))
+    if count < len(usable):
+        floor = np.partition(score[usable], len(usable) - count)[len(usable) - count]
+        usable = usable[score[usable] >= floor - 10.0**-SCORE_DIGITS]
+    rounded = np.round(score[usable], SCORE_DIGITS)
+    order = np.lexsort((np.array(ids(usable), dtype=object), -rounded)) if len(usable) else usable
+    return usable[order].astype(np.int64)
+
+
+def distinct(lat: Columns, lon: Columns, size_m: Columns, most: int) -> Rows:
+    """Which of tiles in order of rank to keep, so that no two overlap by more than `OVERLAP`; at most `most`.
+
+    Args:
+        lat: Centres, degrees north, [n].
+        lon: Degrees east, [n].
+        size_m: Sides, metres, [n].
+        most: Stop there.
+    """
+    kept = np.empty(min(most, len(lat)), np.int64)
+    count = 0
+    for row in range(len(lat)):
+        others = kept[:count]
+        if not np.any(_shared(lat, lon, size_m, row, others) > OVERLAP):
+            kept[count] = row
+            count += 1
+            if count == most:
+                break
+    return kept[:count]
+
+
+def _shared(lat: Columns, lon: Columns, size_m: Columns, row: int, others: Rows) -> Columns:
+    """Area that a tile shares with each other, as a fraction of the smaller one."""
+    north = np.abs(lat[others] - lat[row]) * _METRES_A_DEGREE
+    turn = np.abs(lon[others] - lon[row])
+    east = np.minimum(turn, 360 - turn) * _METRES_A_DEGREE * np.cos(np.radians(lat[row]))
+    smaller, both = np.minimum(size_m[others], size_m[row]), (size_m[others] + size_m[row]) / 2
+    sides = [np.clip(both - away, 0, smaller) for away in (north, east)]
+    shared: Columns = sides[0] * sides[1] / smaller**2
+    return shared

@@ -1,0 +1,75 @@
+"""Files that appear whole or not at all, and the check of a file's name before any work is done for it.
+
+It does not know what is written.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trainer.errors import GroundcastError, UsageError
+
+
+def check_name(path: Path, suffixes: Iterable[str]) -> None:
+    """Refuse a file that could not be written.
+
+    Args:
+        path: The file.
+        suffixes: Those that are known, lower case, with their dots.
+
+    Raises:
+        UsageError: unknown suffix, missing folder, or the path is a folder.
+    """
+    known = list(suffixes)
+    if path.suffix.lower() not in known:
+        raise UsageError(
+            f"cannot tell the format of '{path}' by its suffix '{path.suffix}': use one of {' '.join(known)}"
+        )
+    if path.is_dir():
+        raise UsageError(f"'{path}' is a folder: give a file name in it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"the folder of '{path}' does not exist: create it first")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name of the same suffix beside `path`, to be written inside; it takes the name at the end.
+
+    Where the block fails, the temporary file is removed and what stood at `path` stays.
+
+    Raises:
+        GroundcastError: the file cannot be written, such as on a full disk.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error.strerror or str(error)) from error
+    finally:
+        _remove(temporary)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file at once.
+
+    Raises:
+        GroundcastError: it cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def cannot_write(path: Path, why: str) -> GroundcastError:
+    """The error of a file that could not be written."""
+    return GroundcastError(f"cannot write '{path}': {why}. Make room there, or name another place")
+
+
+def _remove(temporary: Path) -> None:
+    try:
+        temporary.unlink(missing_ok=True)
+    except OSError:  # the error that matters is the one of the write
+        return

@@ -1,0 +1,198 @@
+"""Questions to the demonstration's island: any moment, every tile, both routes."""
+
+import shutil
+from datetime import date, datetime, time
+
+import numpy as np
+import pytest
+from shapely.geometry import box
+
+from ingest.archive import Archive
+from ingest.catalog import Catalog
+from ingest.settings import load_settings
+from search_ui.engine import Engine
+from search_ui.query import Part, Query
+from trainer.errors import CatalogError, UsageError
+
+SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
+
+
+@pytest.fixture(scope="module")
+def engine(demo):
+    settings = load_settings(demo.home)
+    with_catalog = Catalog(settings.catalog_path)
+    yield Engine(settings, with_catalog)
+    with_catalog.close()
+
+
+def ask(text="people swimming at a sandy beach", **more):
+    return Query(parts=(Part("text", text),), **more)
+
+
+def everything(engine):
+    """Columns of the archive itself."""
+    archive = Archive(engine.settings.archive_dir("demo"), "tiles")
+    parts = [archive.read(path.stem) for path in archive.parts()]
+    columns = {
+        name: np.concatenate([part.table[name].to_numpy() for part in parts]) for name in ("tile_id", "lat", "lon")
+    }
+    return columns, np.concatenate([part.vectors() for part in parts]).astype(np.float64)
+
+
+def directly(engine, vector, when):
+    """Ids and cosines by the definition, in float64."""
+    columns, s = everything(engine)
+    if when is not None:
+        embedder = engine.embedder(engine.catalog.collection("demo"))
+        s = s + embedder.place_time(lat=columns["lat"], lon=columns["lon"], when=when)
+    cosine = s @ vector / np.linalg.norm(s, axis=1)
+    return columns["tile_id"], cosine
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("when", [None, SUMMER, WINTER, date(2025, 7, 12), time(23)])
+def test_an_answer_is_the_best_of_every_tile_by_the_definition(engine, when) -> None:
+    query = ask(when=when, k=20)
+    answer = engine.search("demo", query)
+    ids, cosine = directly(engine, engine.query_vector(engine.catalog.collection("demo"), query), when)
+    best = np.argsort(-cosine)[:20]
+    assert answer.method == "exact"
+    assert answer.candidates == len(ids)
+    assert [hit.tile_id for hit in answer.hits] == ids[best].tolist()
+    assert [hit.cosine for hit in answer.hits] == pytest.approx(cosine[best], abs=2e-6)
+    assert [hit.rank for hit in answer.hits] == list(range(1, 21))
+
+
+def test_a_moment_changes_the_answer(engine) -> None:
+    summer, winter = (engine.search("demo", ask("snow", when=when)) for when in (SUMMER, WINTER))
+    assert summer.hits[0].relevance < winter.hits[0].relevance
+    assert summer.hits[0].cosine < winter.hits[0].cosine
+
+
+def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine) -> None:
+    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    texts = ("a beach full of people", "wheat harvest", "city lights at night", "a quiet forest", "ships", "skiing")
+    west, south, east, north = (-32.0, 40.0, -20.0, 60.0)
+    found = 0
+    for text in texts:
+        for when in (None, SUMMER, WINTER):
+            for area in (None, box(west, south, east, north)):
+                exact = engine.search("demo", ask(text, when=when, area=area))
+                near = narrow.search("demo", ask(text, when=when, area=area))
+                assert near.method == "candidates of the index, ranked exactly"
+                found += len({hit.tile_id for hit in exact.hits} & {hit.tile_id for hit in near.hits})
+                if exact.hits:
+                    assert near.hits[0].cosine == pytest.approx(exact.hits[0].cosine, abs=1e-5)
+                else:
+                    found += 9
+    assert found / (9 * len(texts) * 6) >= 0.99
+
+
+def test_texts_tiles_and_photos_are_added_up_by_weight(engine) -> None:
+    collection = engine.catalog.collection("demo")
+    beach = engine.query_vector(collection, ask("a beach"))
+    snow = engine.query_vector(collection, ask("snow"))
+    both = Query(parts=(Part("text", "a beach", 2.0), Part("text", "snow", -0.5)))
+    expected = 2 * beach - 0.5 * snow
+    assert engine.query_vector(collection, both) == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+    tile = engine.search("demo", ask("a beach")).hits[0]
+    again = engine.search("demo", Query(parts=(Part("tile", tile.tile_id),)))
+    assert again.hits[0].tile_id == tile.tile_id
+    assert again.hits[0].cosine == pytest.approx(1, abs=1e-3)
+    photo = next((engine.settings.home / "demo-photos").glob("*.jpg"))
+    assert len(engine.search("demo", Query(parts=(Part("photo", photo),))).hits) == 9
+
+
+def test_an_ensemble_is_the_mean_of_several_ways_to_say_it(engine) -> None:
+    collection = engine.catalog.collection("demo")
+    one, many = (engine.query_vector(collection, ask("a beach", ensemble=way)) for way in (False, True))
+    assert 0.7 < float(one @ many) < 0.9999
+
+
+def test_what_cancels_out_has_no_direction(engine) -> None:
+    with pytest.raises(UsageError, match="cancel out"):
+        engine.search("demo", Query(parts=(Part("text", "a beach"), Part("text", "a beach", -1.0))))
+
+
+def test_an_area_acts_inside_the_search_and_an_empty_one_says_how_far(engine) -> None:
+    first = engine.search("demo", ask()).hits[0]
+    west, south, east, north = first.bbox
+    inside = engine.search("demo", ask(area=box(west, south, east, north), k=100))
+    assert first.tile_id in {hit.tile_id for hit in inside.hits}
+    assert len(inside.hits) == inside.candidates < 10
+    far = engine.search("demo", ask(area=box(0, 0, 1, 1)))
+    assert far.hits == []
+    assert "km from its middle" in far.note
+
+
+def test_a_minimum_relevance_may_leave_nothing_and_says_so(engine) -> None:
+    answer = engine.search("demo", ask("an erupting volcano", min_relevance=0.99))
+    assert answer.hits == []
+    assert "nothing here" in answer.note
+    some = engine.search("demo", ask("wheat harvest", when=SUMMER, min_relevance=0.3, k=50))
+    assert all(hit.relevance >= 0.3 for hit in some.hits)
+
+
+def test_every_hit_says_the_nearest_named_place_and_a_grade(engine) -> None:
+    hit = engine.search("demo", ask(k=1)).hits[0]
+    assert " km " in hit.near
+    assert hit.grade in {"strong", "possible", "weak", "nothing"}
+
+
+def test_scores_are_of_every_tile_and_frames_are_scores_at_each_moment(engine) -> None:
+    query = ask("wheat harvest", when=SUMMER)
+    scores = engine.scores("demo", query)
+    frames = engine.frames("demo", query, [WINTER, SUMMER])
+    assert len(scores.tile_id) == len(scores.cosine) == engine.search("demo", query).candidates
+    assert frames.tile_id == scores.tile_id
+    assert frames.cosine[1] == pytest.approx(scores.cosine, abs=1e-6)
+    assert not np.allclose(frames.cosine[0], scores.cosine, atol=1e-3)
+    assert ((scores.relevance >= 0) & (scores.relevance <= 1)).all()
+    hits = engine.search("demo", query).hits
+    at = [scores.tile_id.index(hit.tile_id) for hit in hits]
+    assert [hit.relevance for hit in hits] == pytest.approx(scores.relevance[at], abs=2e-3)
+
+
+def test_a_gallery_is_not_searched_as_tiles(engine) -> None:
+    with pytest.raises(UsageError, match="gallery of photos"):
+        engine.search("gallery.demo", ask())
+    with pytest.raises(CatalogError, match="no tile"):
+        engine.search("demo", Query(parts=(Part("tile", "nowhere"),)))
+
+
+def test_a_question_asked_again_loads_no_model(engine) -> None:
+    engine.search("demo", ask("something new to say"))
+    fresh = Engine(engine.settings, engine.catalog)
+    fresh.search("demo", ask("something new to say"))
+    assert fresh.embedder(fresh.catalog.collection("demo"))._text is None
+
+
+def test_parts_that_come_and_go_are_seen_by_the_next_question(engine, tmp_path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(engine.settings.home, home, ignore=shutil.ignore_patterns("index", "demo-photos"))
+    catalog = Catalog(home / "catalog.sqlite")
+    other = Engine(replace_home(engine.settings, home), catalog)
+    before = other.search("demo", ask()).candidates
+    part = Archive(other.settings.archive_dir("demo"), "tiles").parts()[0]
+    part.rename(tmp_path / part.name)
+    fewer = other.search("demo", ask()).candidates
+    (tmp_path / part.name).rename(part)
+    assert fewer < before
+    assert other.search("demo", ask()).candidates == before
+    catalog.close()
+
+
+def replace_home(settings, home):
+    return settings.model_copy(update={"home": home})
+
+
+def test_a_model_without_time_says_so_and_goes_on(groundcast, tmp_path) -> None:
+    from tests.conftest import TINY_CLIP, make_raster
+
+    raster = make_raster(tmp_path / "town.tif", width=200, height=200)
+    assert groundcast("model", "add", "m", "--open-clip", TINY_CLIP, "--random-seed", "0").code == 0
+    assert groundcast("ingest", raster, "--collection", "town", "--tile-size-m", "10").code == 0
+    timed = groundcast("search", "x", "--collection", "town", "--when", "2025-07-14T18", "--json").json()
+    plain = groundcast("search", "x", "--collection", "town", "--json").json()
+    assert "knows no time" in timed["note"]
+    assert timed["hits"] == plain["hits"]
