@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ingest.archive import Archive
 from ingest.sandbox import ground
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.photographs import photographs, scenes
 from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
+from search_ui.engine import Engine
 from search_ui.layers import Panel, draw_maps
-from search_ui.scores import TileScores, tile_scores
-from trainer.embedder import Embedder
+from search_ui.query import Part, Query
+from search_ui.scores import Scores
 
 NAME = "demo"
 ISLAND = 1  # of `World.islands`: far enough north for four seasons
@@ -67,7 +67,7 @@ class Reply:
 
     question: Question
     when: datetime
-    scores: TileScores
+    scores: Scores
     probability: npt.NDArray[np.float32]
     seconds: float
 
@@ -118,13 +118,12 @@ def _photographed(world: World) -> Iterator[tuple[npt.NDArray[np.uint8], dict[st
         yield ground.draw(scene, SIZE_PX), columns | {"owner": f"person-{taken.owner[i]}", "licence": "CC0-1.0"}
 
 
-def ask(archive: Archive, embedder: Embedder, world: World) -> Iterator[Reply]:
+def ask(engine: Engine, world: World) -> Iterator[Reply]:
     """Ask every question at every moment."""
     for question in QUESTIONS:
         for when in question.when:
             started = time.perf_counter()
-            vector = embedder.embed_texts([question.text])[0]
-            scores = tile_scores(archive, embedder, vector, when=when)
+            scores = engine.scores(NAME, Query(parts=(Part("text", question.text),), when=when))
             seconds = time.perf_counter() - started
             column = NAMES.index(question.concept)
             probability = truth(world, lat=scores.lat, lon=scores.lon, when=when)[:, column]

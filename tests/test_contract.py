@@ -14,7 +14,7 @@ DOORS = {  # a heavy dependency and the only places that may import it
     "alembic": ("ingest/catalog.py", "ingest/migrations/"),
     "qdrant_client": ("ingest/server_index.py", "ingest/indexing.py"),
     "qdrant_edge": ("ingest/edge_index.py",),
-    "rasterio": ("ingest/sources/",),
+    "rasterio": ("ingest/sources/", "search_ui/raster.py"),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
     "pydeck": ("search_ui/",),

@@ -6,22 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ingest.archive import Archive
-from search_ui.layers import Panel, draw_maps
-from search_ui.scores import tile_scores
 from tests.conftest import start_groundcast
 from tests.test_cli import finish
-from trainer.embedder import Embedder
-from trainer.errors import ArchiveError
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+@pytest.fixture
+def shown(demo):
     """What `groundcast demo --json` printed, and the home it made."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    ran = finish(start_groundcast(home, "demo", "--json"))
-    assert ran.code == 0, ran.err
-    return json.loads(ran.out), home
+    return demo.printed, demo.home
 
 
 @pytest.mark.timeout(600)
@@ -54,30 +46,3 @@ def test_the_demo_a_second_time_asks_only(shown):
     assert again.code == 0, again.err
     assert "nothing to do" in again.out and "in truth" in again.out
     assert sorted((shown[1] / "archive").rglob("*.parquet")) == before[1]
-
-
-def test_scores_are_the_cosines_of_o_plus_e(shown):
-    from datetime import datetime
-
-    from ingest.settings import load_settings
-
-    settings = load_settings(shown[1])
-    archive = Archive(settings.archive_dir("demo"), "tiles")
-    embedder = Embedder.load(settings.models_dir / "demo", precision="float32", device="cpu")
-    query = embedder.embed_texts(["a crowded beach"])[0]
-    when = datetime(2025, 7, 12, 14)
-    scored = tile_scores(archive, embedder, query, when=when)
-    record, o = archive.find(scored.tile_id[5])
-    s = o + embedder.place_time(lat=record["lat"], lon=record["lon"], when=when)
-    assert scored.cosine[5] == pytest.approx(s @ query / np.linalg.norm(s) / np.linalg.norm(query), abs=1e-6)
-    still = tile_scores(archive, embedder, query, when=None)
-    assert still.cosine[5] == pytest.approx(o @ query / np.linalg.norm(o) / np.linalg.norm(query), abs=1e-6)
-
-
-def test_a_map_that_cannot_be_written_says_so(tmp_path):
-    lat, lon, size_m = np.array([10.0, 10.01]), np.array([5.0, 5.0]), np.array([480.0, 480.0])
-    panels = [Panel("one", np.array([0.1, 0.2]))]
-    draw_maps(tmp_path / "map.png", panels, lat=lat, lon=lon, size_m=size_m, unit="cosine")
-    assert (tmp_path / "map.png").stat().st_size > 1000
-    with pytest.raises(ArchiveError, match="cannot be written"):
-        draw_maps(tmp_path / "no" / "map.png", panels, lat=lat, lon=lon, size_m=size_m, unit="cosine")

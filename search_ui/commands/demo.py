@@ -29,12 +29,12 @@ def command(door: Door, as_json: bool) -> None:
     """
     from tqdm import tqdm
 
-    from ingest.archive import Archive
     from ingest.grid import Grid
     from ingest.job import gallery_name
     from ingest.request import Request
     from ingest.sandbox.source import planet
     from search_ui.demo import ISLAND, NAME, PHOTOS, ask, draw_map, draw_photos
+    from search_ui.engine import Engine
 
     started = time.perf_counter()
     embedder = _model(door, NAME)
@@ -47,11 +47,10 @@ def command(door: Door, as_json: bool) -> None:
     with tqdm(total=PHOTOS, unit=" photos", desc="drawing") as bar:
         manifest = draw_photos(door.settings.home / "demo-photos", world, bar.update)
     _ingest(door, Request(kind="gallery", collection=gallery_name(NAME), source=str(manifest)), embedder, as_json)
-    collection = door.catalog.collection(NAME)
-    archive = Archive(door.settings.archive_dir(NAME), collection.kind)
-    replies = list(ask(archive, embedder, world))
+    engine = Engine(door.settings, door.catalog)
+    replies = list(ask(engine, world))
     picture = door.settings.home / "demo.png"
-    draw_map(picture, replies, collection.spec.get("attribution"))
+    draw_map(picture, replies, engine.provenance(NAME).attribution)
     seconds = time.perf_counter() - started
     if as_json:
         print_json({"answers": [_reply_json(reply) for reply in replies], "map": str(picture), "seconds": seconds})
@@ -100,7 +99,8 @@ def _show(reply: "Reply") -> None:
     for rank, row in enumerate(best, start=1):
         place = f"{reply.scores.lat[row]:9.5f} {reply.scores.lon[row]:10.5f}"
         true = f"in truth {reply.probability[row]:.2f}"
-        click.echo(f"  {rank}  cosine {reply.scores.cosine[row]:.3f}  {place}  {reply.scores.tile_id[row]}  {true}")
+        said = f"relevance {reply.scores.relevance[row]:.2f}  cosine {reply.scores.cosine[row]:.3f}"
+        click.echo(f"  {rank}  {said}  {place}  {reply.scores.tile_id[row]}  {true}")
     click.echo(f"  truth among the first nine {found:.2f}, on the whole island {everywhere:.3f}")
 
 
@@ -117,6 +117,7 @@ def _reply_json(reply: "Reply") -> dict[str, Any]:
             "lat": float(scores.lat[row]),
             "lon": float(scores.lon[row]),
             "cosine": round(float(scores.cosine[row]), 6),
+            "relevance": round(float(scores.relevance[row]), 4),
             "probability": round(float(reply.probability[row]), 4),
         }
         for rank, row in enumerate(reply.best(9), start=1)
