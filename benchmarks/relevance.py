@@ -278,7 +278,7 @@ def reliability(chance: Array, truth: Array, weight: Array) -> list[dict[str, fl
         mine = step == k
         said, true = (float(np.average(column[mine], weights=weight[mine])) for column in (chance, truth))
         share = float(weight[mine].sum() / weight.sum())
-        found.append({"from": k / 10, "share": round(share, 4), "said": round(said, 3), "true": round(true, 3)})
+        found.append({"from": float(k) / 10, "share": round(share, 4), "said": round(said, 3), "true": round(true, 3)})
     return found
 
 
