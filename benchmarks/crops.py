@@ -30,7 +30,7 @@ from ingest.job import carry_out
 from ingest.request import Request
 from ingest.settings import Settings
 from search_ui.engine import Engine
-from search_ui.query import Query
+from search_ui.query import Part, Query
 from trainer.embedder import Embedder
 from trainer.zoo import add_open_clip
 
@@ -133,7 +133,7 @@ def rank_of(engine: Engine, case: Case, tile: dict[str, Any], folder: Path) -> i
     crop = folder / f"{case.name}.png"
     case.cut(tile["origin"], (box["xmin"], box["ymin"], box["xmax"], box["ymax"])).save(crop)
     lat, lon = (box["ymin"] + box["ymax"]) / 2, (box["xmin"] + box["xmax"]) / 2
-    for hit in engine.search("c", Query(image=crop)).hits:
+    for hit in engine.search("c", Query(parts=(Part("image", crop),), distinct=False)).hits:
         west, south, east, north = hit.bbox
         if west <= lon <= east and south <= lat <= north:
             return hit.rank

@@ -347,7 +347,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(model, tmp_path, r
         for line in process.stderr:
             if "written in" in line:
                 break
-        with ballast.open("wb") as file, pytest.raises(OSError, match="No space left"):
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
             while True:
                 file.write(bytes(65536))
                 file.flush()
