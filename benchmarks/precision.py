@@ -2,7 +2,7 @@
 
     python -m benchmarks.precision [--home DIR] [--right 0.5] [--json]
 
-Each concept's own description is asked at two moments, a July afternoon and a January noon. A tile is right where the
+Each concept's own prompt is asked at two moments, a July afternoon and a January noon. A tile is right where the
 probability that a person who looks around there then sees the thing is at least `--right`. Counted are the prompts for
 which at least nine tiles of the island are right at that moment; chance is the share of right tiles. `--home` names a
 home in which `groundcast demo` ran; without it the demo runs in a temporary one.
@@ -66,7 +66,7 @@ def measure(home: Path, right: float) -> list[dict[str, Any]]:
             is_right = probability[:, column] >= right
             if is_right.sum() < K:
                 continue
-            text, moment = concept.description, f"{when:%Y-%m-%dT%H}"
+            text, moment = concept.prompt, f"{when:%Y-%m-%dT%H}"
             hits = run(home, "search", text, "--collection", "demo", "--when", moment, "--json")["hits"]
             found = [bool(is_right[ids.index(hit["tile_id"])]) for hit in hits]
             rows.append(
