@@ -111,8 +111,9 @@ class Engine:
         vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
         scored = self._scored(collection, query, vector, when)
+        calibration = self._calibration(collection)
         with self._timed("rank"):
-            chosen, relevance = self._best(collection, query, scored)
+            chosen, relevance = self._best(calibration, query, scored)
         with self._timed("name_places"):
             hits = self._hits(collection, scored, chosen, relevance)
         return Answer(
@@ -248,9 +249,8 @@ class Engine:
             pool = candidates(index, sample, vector, when=when, k=k, filter=filter_)
         return _Scored(pool, None, pool.cosine, vector, when, "candidates of the index, ranked exactly")
 
-    def _best(self, collection: Collection, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
+    def _best(self, calibration: Calibration, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
-        calibration = self._calibration(collection)
         columns, cosine = scored.columns, scored.cosine
         usable = np.count_nonzero(np.isfinite(cosine))
         count = query.k * _SLACK
