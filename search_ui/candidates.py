@@ -3,7 +3,7 @@
 The index knows directions u = O/‖O‖ only, and no time. With E nearly the same over a region, a tile scores at least f
 there exactly if O·q + E·q ≥ f ‖O + E‖; to first order in O·E that orders tiles like u·(q − f E/‖S‖). So each region is
 asked for that vector, with E, f and ‖S‖ of a sample of its tiles, for many more candidates than hits. How often this
-misses one of the true nine is measured by ``benchmarks/engine.py``.
+misses one of the true nine is measured by ``benchmarks/candidates.py``.
 
 It does not know which tiles are hits in the end.
 """

@@ -135,11 +135,11 @@ class Engine:
         collection = self._tiles(collection_name)
         vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
-        columns = self.field(collection)
+        columns, rows = self._rows(collection, query)
+        calibration = self._calibration(collection)
         with self._timed("score"):
-            rows = columns.rows(self._filter(collection, query))
             cosine = columns.cosines(vector, when=when, rows=rows)
-            relevance = self._calibration(collection).relevance(columns, vector, cosine, when=when, rows=rows)
+            relevance = calibration.relevance(columns, vector, cosine, when=when, rows=rows)
         note = _join(note, None if len(cosine) else self._why_empty(collection, query))
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
@@ -155,9 +155,8 @@ class Engine:
         if not self.embedder(collection).has_encoder:
             raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
         vector = self.query_vector(collection, query)
-        columns = self.field(collection)
+        columns, rows = self._rows(collection, query)
         with self._timed("score"):
-            rows = columns.rows(self._filter(collection, query))
             cosine = columns.frames(vector, list(whens), rows=rows)
         note = None if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
@@ -233,20 +232,24 @@ class Engine:
                 self._samples[collection.name] = take_sample(self._archive(collection), self.embedder(collection))
         return self._samples[collection.name]
 
+    def _rows(self, collection: Collection, query: Query) -> tuple[Field, Rows | None]:
+        """The field, and which of its rows pass the query's area and dates; None: all."""
+        columns = self.field(collection)
+        with self._timed("filter"):
+            return columns, columns.rows(self._filter(collection, query))
+
     def _scored(self, collection: Collection, query: Query, vector: Floats, when: When) -> "_Scored":
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
-        filter_ = self._filter(collection, query)
         if self._small(collection):
-            columns = self.field(collection)
+            columns, rows = self._rows(collection, query)
             with self._timed("score"):
-                rows = columns.rows(filter_)
                 return _Scored(columns, rows, columns.cosines(vector, when=when, rows=rows), vector, when, "exact")
         sample = self._sample(collection)
         with self._timed("index_open"):
             index = open_for_search(self.settings, self.catalog, collection)
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
         with index, self._timed("score"):
-            pool = candidates(index, sample, vector, when=when, k=k, filter=filter_)
+            pool = candidates(index, sample, vector, when=when, k=k, filter=self._filter(collection, query))
         return _Scored(pool, None, pool.cosine, vector, when, "candidates of the index, ranked exactly")
 
     def _best(self, calibration: Calibration, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
