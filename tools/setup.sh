@@ -34,4 +34,4 @@ command -v c++ >/dev/null 2>&1 || need_debian g++  # torch.compile builds with i
 need_debian libexpat1  # GDAL inside rasterio's and pyogrio's wheels links it
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --upgrade pip
-"$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+"$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench,served]'
