@@ -4,14 +4,17 @@ Order of precedence: arguments of the door (``--home``), environment (``GROUNDCA
 folder, defaults. An unknown key anywhere is an error. It knows nothing of training; that is `TrainConfig`'s.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, Secret, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from trainer.errors import SettingsError
 
@@ -20,6 +23,25 @@ FILE_NAME = "settings.toml"
 DEFAULT_HOME = Path("~/.groundcast")
 TEST_PREFIX = "GROUNDCAST_TEST_"  # belongs to the test run
 
+SECRETS = frozenset({"database_url", "archive_options", "redis_url", "qdrant_api_key"})  # never shown, in no message
+
+
+def _without_password(url: str) -> str:
+    """An address that may be shown; what authorises goes into a setting of its own."""
+    if urlsplit(url).password is not None:
+        raise ValueError("a password in this address would be shown: it goes into the setting beside it")
+    return url
+
+
+def _table(value: Any) -> Any:
+    """A table of ``settings.toml``, or of the environment, where it is JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('not a JSON object such as {"key": "…", "secret": "…"}') from None
+
+
+ShownUrl = Annotated[str, AfterValidator(_without_password)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
 
@@ -30,7 +52,7 @@ class Settings(BaseSettings):
         SettingsError: from `load_settings` only, which is how a door builds this class.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(description="Folder that holds all state: catalog, models, archive, index.")
     read_threads: int = Field(2, ge=1, le=256, description="Threads that read imagery ahead of the model.")
@@ -42,8 +64,32 @@ class Settings(BaseSettings):
         5_000_000, ge=0, description="Up to so many tiles every one is scored exactly; above, candidates of the index."
     )
     places: Path | None = Field(None, description="Folder of the table of the world's places; homes may share one.")
-    qdrant_url: str | None = Field(None, description="A Qdrant server; without it the index is embedded.")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host/name; without it the catalog is SQLite in the home."
+    )
+    archive_url: ShownUrl | None = Field(
+        None, description="URL of fsspec, such as s3://bucket/folder, that holds the archive; without it the home does."
+    )
+    archive_options: Secret[Annotated[dict[str, Any], BeforeValidator(_table)]] | None = Field(
+        None, description="Table of that file system's options, such as key, secret, endpoint_url."
+    )
+    redis_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0, where workers are woken.")
+    qdrant_url: ShownUrl | None = Field(None, description="A Qdrant server; without it the index is embedded.")
     qdrant_api_key: SecretStr | None = Field(None, description="Key of that server.")
+    qdrant_datatype: Literal["float32", "float16"] = Field(
+        "float16", description="How that server stores vectors; float16 takes half the memory."
+    )
+    qdrant_int8_above: int = Field(
+        1_000_000,
+        ge=0,
+        description="Above so many vectors that server searches int8 and rescores.",
+    )
+    lease_s: float = Field(180, gt=0, description="Seconds after which a worker's unrenewed lease of a chunk is over.")
+    chunk_s: float = Field(60, gt=0, description="Seconds of work that a worker takes at once, at most.")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's metrics; none without it.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Hosts whose imagery may be read for a source that was given through the app."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -114,6 +160,8 @@ def load_settings(home: Path | None = None) -> Settings:
         return Settings(home=folder, **chosen)
     except ValidationError as error:
         raise SettingsError(_first_problem(error, file, from_environment)) from error
+    except SourceError as error:  # a list that is no JSON
+        raise SettingsError(f'environment: {error}; write lists as JSON, such as ["example.org"]') from error
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -145,5 +193,6 @@ def _first_problem(error: ValidationError, file: Path, from_environment: set[str
     problem = error.errors()[0]
     key = str(problem["loc"][0])
     place = f"environment {PREFIX}{key.upper()}" if key in from_environment else f"{file}: {key}"
-    value = "…" if "key" in key else repr(problem["input"])
+    shown = key not in SECRETS and not (isinstance(problem["input"], str) and "@" in problem["input"])
+    value = repr(problem["input"]) if shown else "…"
     return f"{place} = {value}: {problem['msg']}"

@@ -1,3 +1,5 @@
+import traceback
+
 import pytest
 
 from ingest.settings import Settings, load_settings
@@ -49,6 +51,47 @@ def test_the_key_of_a_server_is_never_shown(tmp_path, monkeypatch):
     assert "sesame" not in repr(settings) + str(settings.model_dump_json())
     assert settings.qdrant_api_key is not None
     assert settings.qdrant_api_key.get_secret_value() == "sesame"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'database_url = "postgresql://me:sesame@host/db"\nredis_url = "redis://:sesame@host:6379/0"',
+        'archive_url = "s3://bucket/here"\n[archive_options]\nkey = "me"\nsecret = "sesame"',
+    ],
+)
+def test_what_authorises_is_never_shown(tmp_path, text):
+    (tmp_path / "settings.toml").write_text(text)
+    settings = load_settings(tmp_path)
+    assert "sesame" not in repr(settings) + str(settings.model_dump_json()) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'qdrant_url = "https://me:sesame@host"',
+        'archive_url = "sftp://me:sesame@host/folder"',
+        "redis_url = ['redis://:sesame@host']",
+        "archive_options = ['sesame']",
+    ],
+)
+def test_a_wrong_secret_is_not_quoted_in_its_error(tmp_path, text):
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path)
+    assert "sesame" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_tables_and_lists_of_the_environment_are_json(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUNDCAST_ARCHIVE_OPTIONS", '{"key": "me"}')
+    monkeypatch.setenv("GROUNDCAST_ALLOWED_HOSTS", '["tiles.example.org"]')
+    settings = load_settings(tmp_path)
+    assert settings.archive_options is not None
+    assert settings.archive_options.get_secret_value() == {"key": "me"}
+    assert settings.allowed_hosts == ("tiles.example.org",)
+    monkeypatch.setenv("GROUNDCAST_ALLOWED_HOSTS", "tiles.example.org")
+    with pytest.raises(SettingsError, match="write lists as JSON"):
+        load_settings(tmp_path)
 
 
 def test_settings_cannot_be_changed_once_read(tmp_path):
