@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt tools/setup.sh
 	touch $(READY)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile  # a process a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # a process a core
 
 check: $(READY)
 	$(BIN)/ruff check .

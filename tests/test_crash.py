@@ -17,6 +17,10 @@ from ingest.verify import verify
 from tests.conftest import TINY_CLIP, make_raster
 
 KILLS = 20
+IMPORTED = [
+    *("search_ui.cli", "search_ui.commands.ingest", "ingest.job", "ingest.verify", "trainer.embedder"),
+    *("ingest.edge_index", "ingest.sources.opening", "open_clip", "transformers", "alembic.command", "pyarrow.parquet"),
+]
 
 
 def ingest(home: str, raster: str, collection: str) -> None:
@@ -36,7 +40,7 @@ class Runs:
     def __init__(self, home: Path, raster: Path) -> None:
         self.home, self.raster = home, raster
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["search_ui.cli", "ingest.job", "ingest.verify", "trainer.embedder"])
+        self.context.set_forkserver_preload(IMPORTED)
 
     def whole(self, collection: str) -> float:
         """Runs to the end; returns seconds."""
