@@ -49,8 +49,9 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
     Raises:
         VectorIndexError: It does not answer, or refuses the key.
     """
+    key = {} if api_key is None else {"api-key": api_key}  # as a header: `doctor` warns where it goes over plain http
     try:
-        client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_S, check_compatibility=False)
+        client = QdrantClient(url=url, headers=key, timeout=TIMEOUT_S, check_compatibility=False)
         client.get_collections()
     except (ApiException, ValueError, OSError) as error:
         raise VectorIndexError(

@@ -1,6 +1,5 @@
 """One contract for every index: Edge, qdrant-client in memory, a real server where there is one, the archive's scan."""
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,15 +22,14 @@ from ingest.index import Filter, Index, Points, point_id
 from ingest.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
 from ingest.scan_index import ScanIndex
 from ingest.server_index import ServerIndex, connect
+from tests.services import Qdrant, run_qdrant
 from trainer.errors import ArchiveError, AreaError, UsageError, VectorIndexError
 
 DIM = 16
 SIZE_M = 480.0
 REACH_M = SIZE_M / 2 * 2**0.5
 DAY0 = datetime(2020, 1, 1, 12, tzinfo=UTC)
-SERVER = os.environ.get("GROUNDCAST_TEST_QDRANT_URL")
-SERVER_KINDS = ["server"] if SERVER else []
-WRITERS = ["edge", "memory", *SERVER_KINDS]
+WRITERS = ["edge", "memory", "server"]
 
 Open = Callable[[Points], Index]
 
@@ -95,6 +93,7 @@ class Backends:
     """Opens indexes and closes them at the end of a test."""
 
     folder: Path
+    server: Qdrant
     opened: list[Index]
     clients: list[QdrantClient]
 
@@ -103,7 +102,7 @@ class Backends:
         if kind == "edge":
             index = EdgeIndex(self.folder / "edge" / name, name, dim)
         else:
-            client = QdrantClient(":memory:") if kind == "memory" else connect(str(SERVER))
+            client = QdrantClient(":memory:") if kind == "memory" else connect(self.server.url, self.server.api_key)
             self.clients.append(client)
             index = ServerIndex(client, f"{name}-{uuid.uuid4().hex[:8]}" if kind == "server" else name, dim)
         self.opened.append(index)
@@ -123,9 +122,15 @@ class Backends:
         return index
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Qdrant]:
+    """One server for all tests of this module; they take collections of their own."""
+    yield from run_qdrant(tmp_path_factory.mktemp("qdrant"))
+
+
 @pytest.fixture
-def backends(tmp_path: Path) -> Iterator[Backends]:
-    made = Backends(tmp_path, [], [])
+def backends(tmp_path: Path, server: Qdrant) -> Iterator[Backends]:
+    made = Backends(tmp_path, server, [], [])
     yield made
     for index in made.opened:
         if isinstance(index, ServerIndex):
@@ -135,7 +140,7 @@ def backends(tmp_path: Path) -> Iterator[Backends]:
         client.close()
 
 
-@pytest.fixture(params=["edge", "memory", "scan", *SERVER_KINDS])
+@pytest.fixture(params=["edge", "memory", "scan", "server"])
 def open_filled(request: pytest.FixtureRequest, backends: Backends) -> Open:
     """Opens an index of each kind, filled."""
     return lambda points: backends.filled(request.param, points)

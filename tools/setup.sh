@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment given as the first argument, with groundcast and all it is developed with.
-# Needs Python 3.11 or newer (PYTHON=… chooses one) and, from Debian, python3-venv, libexpat1 and g++; as root it
-# installs those that are missing, otherwise it names the first.
+# Needs Python 3.11 or newer (PYTHON=… chooses one) and, from Debian, python3-venv, libexpat1 and g++, and for the tests
+# redis-server, postgresql and chromium; as root it installs those that are missing, otherwise it names the first.
 set -eu
 venv=${1:-.venv}
 
@@ -31,6 +31,9 @@ need_debian() {  # package
 python=$(find_python)
 "$python" -c 'import ensurepip' 2>/dev/null || need_debian python3-venv
 command -v c++ >/dev/null 2>&1 || need_debian g++  # torch.compile builds with it
+need_debian redis-server  # tests/services.py starts its own, on a free port; the same with PostgreSQL
+need_debian postgresql
+need_debian chromium  # the app's tests drive it; its libraries come with it
 need_debian libexpat1  # GDAL inside rasterio's and pyogrio's wheels links it
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --upgrade pip

@@ -1,0 +1,311 @@
+"""The services of the served mode, as fixtures: Redis, PostgreSQL and an S3 server for real, Qdrant as a double.
+
+Each can be killed and started again, at the same address and with what it held. Redis and PostgreSQL are Debian's;
+where the program is missing, its tests are skipped. `tests/qdrant_double.py` says what the double is.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+PASSWORD = "sesame-" + secrets.token_hex(8)  # of every service; tests look for it where it must not be
+_START_S = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Service:
+    """A process that listens on a port; `kill` is SIGKILL, and `start` brings it back where it was."""
+
+    command: list[str]
+    port: int
+    log: Path
+    user: str | None = None
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        deadline = time.monotonic() + _START_S
+        while True:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    self.command,
+                    stdout=log,
+                    stderr=log,
+                    user=self.user,
+                    group=self.user,
+                    cwd="/",
+                    env=os.environ | self.environment,
+                    start_new_session=True,
+                )
+            while time.monotonic() < deadline and self.process.poll() is None:
+                if self.answers():
+                    return
+                time.sleep(0.03)
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{self.command[0]}: {self.log.read_text('utf-8', 'replace')[-2000:]}")
+            time.sleep(0.1)  # its predecessor's children may still be going
+
+    def answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """As a power failure would, but for the disk."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """It hears and does not answer, until `resume`."""
+        if self.process:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+
+    def _end(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+S = TypeVar("S", bound=Service)
+
+
+@dataclass
+class Redis(Service):
+    """A Redis server with a password, which keeps what it holds in an append-only file."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+
+    def answers(self) -> bool:
+        import redis
+
+        with suppress(redis.RedisError), redis.Redis.from_url(self.url, socket_timeout=1) as client:
+            return bool(client.ping())  # no longer loading its file
+        return False
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis server of the test's own."""
+    yield from _running(start_redis(tmp_path / "redis"))
+
+
+def start_redis(folder: Path, *options: str) -> Redis:
+    """A running Redis; options of its command line may follow, such as ``--maxmemory 5mb``."""
+    program = _program("redis-server")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    configuration = folder / "redis.conf"  # a password on the command line would be seen by all
+    configuration.write_text(
+        f'bind 127.0.0.1\nport {port}\ndir "{folder}"\nrequirepass {PASSWORD}\nappendonly yes\nsave ""\n', "utf-8"
+    )
+    server = Redis([program, str(configuration), *options], port, folder / "redis.log")
+    server.start()
+    return server
+
+
+@dataclass
+class Qdrant(Service):
+    """The double of a Qdrant server, or nothing but the address of a real one."""
+
+    address: str = ""
+    api_key: str | None = None
+
+    @property
+    def url(self) -> str:
+        return self.address or f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def qdrant_server(tmp_path: Path) -> Iterator[Qdrant]:
+    """The double with a folder of the test's own; see `run_qdrant`."""
+    yield from run_qdrant(tmp_path)
+
+
+def run_qdrant(folder: Path) -> Iterator[Qdrant]:
+    """The double over a folder, or a real server where GROUNDCAST_TEST_QDRANT_URL names one; it cannot be killed."""
+    real = os.environ.get("GROUNDCAST_TEST_QDRANT_URL")
+    if real:
+        key = os.environ.get("GROUNDCAST_TEST_QDRANT_API_KEY")
+        yield Qdrant([], 0, folder / "qdrant.log", address=real, api_key=key)
+    else:
+        yield from _running(start_qdrant(folder / "qdrant"))
+
+
+def start_qdrant(folder: Path, api_key: str | None = PASSWORD) -> Qdrant:
+    """A running double over a folder."""
+    port = free_port()
+    program = [sys.executable, str(Path(__file__).with_name("qdrant_double.py")), str(folder), str(port)]
+    environment = {"QDRANT__SERVICE__API_KEY": api_key} if api_key else {}
+    server = Qdrant(program, port, folder.with_suffix(".log"), environment=environment, api_key=api_key)
+    server.start()
+    return server
+
+
+@dataclass
+class Postgres(Service):
+    """A PostgreSQL cluster; `url` is that of one database."""
+
+    database: str = "postgres"
+
+    @property
+    def url(self) -> str:
+        return self.url_of(self.database)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://groundcast:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def answers(self) -> bool:
+        import psycopg
+
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.url_of("postgres"), connect_timeout=2).close()
+            return True
+        return False
+
+    def run(self, statement: str) -> None:
+        """A statement outside of any transaction, in the cluster's own database."""
+        import psycopg
+
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self) -> str:
+        name = "test_" + secrets.token_hex(6)
+        self.run(f"CREATE DATABASE {name}")
+        return name
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Postgres]:
+    """A PostgreSQL cluster for the test run, made on the spot; it refuses to run as root, so it does not."""
+    bin_ = _postgres_bin()
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="groundcast-postgres-"))
+    password = folder / "password"
+    password.write_text(PASSWORD, "utf-8")
+    if user:
+        for path in (folder, password):
+            shutil.chown(path, user, user)
+    subprocess.run(
+        [bin_ / "initdb", "-D", folder / "data", "-U", "groundcast", "--auth=scram-sha-256", f"--pwfile={password}",
+         "--encoding=UTF8", "--no-locale", "--no-sync"],
+        check=True, capture_output=True, user=user, group=user, cwd="/",
+    )  # fmt: skip
+    port = free_port()
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
+    cluster = Postgres(
+        [str(bin_ / "postgres"), "-D", str(folder / "data"), "-p", str(port), *options], port, folder / "log", user
+    )
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres(postgres_cluster: Postgres) -> Iterator[Postgres]:
+    """An empty database of the test's own. Killing the server kills the cluster; the next test finds it started."""
+    if not postgres_cluster.answers():
+        postgres_cluster.start()
+    postgres_cluster.database = postgres_cluster.new_database()
+    yield postgres_cluster
+    if not postgres_cluster.answers():
+        postgres_cluster.start()
+    postgres_cluster.run(f"DROP DATABASE IF EXISTS {postgres_cluster.database} WITH (FORCE)")
+
+
+@dataclass
+class S3(Service):
+    """moto's S3 server."""
+
+    bucket: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/groundcast"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Options of the file system, as in the setting ``archive_options``."""
+        return {"key": "tester", "secret": PASSWORD, "endpoint_url": f"http://127.0.0.1:{self.port}"}
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """moto's S3 server for the test run."""
+    pytest.importorskip("moto.server")
+    port = free_port()
+    code = "import sys; from moto.server import main; main(sys.argv[1:])"
+    server = S3(
+        [sys.executable, "-c", code, "-H", "127.0.0.1", "-p", str(port)], port, tmp_path_factory.mktemp("s3") / "log"
+    )
+    yield from _running(server, start=True)
+
+
+@pytest.fixture
+def s3(s3_server: S3) -> S3:
+    """An empty bucket of the test's own."""
+    import s3fs
+
+    s3_server.bucket = "test-" + secrets.token_hex(6)
+    s3fs.S3FileSystem(**s3_server.options).mkdir(s3_server.bucket)
+    return s3_server
+
+
+def _running(server: S, *, start: bool = False) -> Iterator[S]:
+    try:
+        if start:
+            server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed: tools/setup.sh does it")
+    return found
+
+
+def _postgres_bin() -> Path:
+    on_path = shutil.which("initdb")
+    found = [Path(on_path).resolve()] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found or not found[-1].with_name("postgres").exists():
+        pytest.skip("PostgreSQL is not installed: tools/setup.sh does it")
+    return found[-1].parent
