@@ -19,13 +19,14 @@ from filelock import FileLock
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from ingest.database_clock import db_now
 from ingest.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
-HEAD = "0001"  # the newest migration; a test holds it equal to Alembic's own head
+HEAD = "0002"  # the newest migration; a test holds it equal to Alembic's own head
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-JobState = Literal["running", "done", "cancelled", "superseded"]
+JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
 
 
@@ -52,7 +53,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part's worth of items: the part is called ``<key>.parquet``."""
+    """A part's worth of items: the part is called ``<key>.parquet``; `attempts` is how often it was begun in vain."""
 
     key: str
     job: str
@@ -60,6 +61,7 @@ class Chunk:
     state: ChunkState
     done: int
     skipped: dict[str, int]
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """A job with its sums over chunks and failures."""
+    """A job with its sums over chunks and failures.
+
+    Attributes:
+        model_id: The model it was planned for.
+        queued: Workers do it.
+        priority: 0 goes first, 9 last.
+        note: Why workers leave it lying, if they do.
+    """
 
     id: str
     collection: str
@@ -89,6 +98,10 @@ class Job:
     done: int
     skipped: dict[str, int]
     failed: dict[str, int]
+    model_id: str | None
+    queued: bool
+    priority: int
+    note: str | None
 
 
 class Catalog:
@@ -252,6 +265,7 @@ class Catalog:
                     state="running",
                     created_at=now,
                     updated_at=now,
+                    model_id=session.scalar(sa.select(CollectionRow.model_id).where(CollectionRow.name == collection)),
                 )
             )
             session.flush()
@@ -298,6 +312,25 @@ class Catalog:
                 sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))
             )
 
+    def enqueue(self, job_id: str, *, priority: int = 5) -> None:
+        """Says that workers do what is left of a job, before those of a higher number."""
+        with self._session() as session:
+            session.execute(sa.update(ChunkRow).where(ChunkRow.job == job_id).values(sent_at=None))
+            values = {"queued": True, "priority": priority, "note": None, "updated_at": datetime.now(UTC)}
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(**values))
+            left = sa.exists().where(ChunkRow.job == job_id, ChunkRow.state == "pending")
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id, left).values(state="running"))
+
+    def set_note(self, job_id: str, note: str | None) -> None:
+        """Says why workers leave a job lying."""
+        with self._session() as session:
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(note=note))
+
+    def schema(self) -> str | None:
+        """The migration that the tables are at; `HEAD` is this program's."""
+        with self._session() as session:
+            return session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
     def chunks(
         self, *, job: str | None = None, collection: str | None = None, states: Sequence[ChunkState] = ()
     ) -> Iterator[Chunk]:
@@ -328,16 +361,37 @@ class Catalog:
         done: int = 0,
         skipped: dict[str, int] | None = None,
         failures: Sequence[Failure] = (),
-    ) -> None:
-        """Says what became of a chunk, its failures included, in one transaction; saying it twice changes nothing."""
+        holder: str | None = None,
+        seconds: float | None = None,
+    ) -> bool:
+        """Says what became of a chunk, its failures included, in one transaction; saying it twice changes nothing.
+
+        Args:
+            key: Chunk.
+            state: Its new state.
+            done: Items in its part.
+            skipped: Items left out, by reason.
+            failures: Items that failed.
+            holder: Only if this holder's lease still stands; it ends with this.
+            seconds: How long its items took.
+
+        Returns:
+            Whether it was said: not where the lease has passed to another, or the chunk is no more.
+        """
+        values = {"state": state, "done": done, "skipped": skipped or {}, "seconds": seconds, "finished_at": db_now()}
+        mine = sa.update(ChunkRow).where(ChunkRow.key == key)
+        if holder is not None:
+            mine = mine.where(ChunkRow.leased_by == holder)
         with self._session() as session:
+            if not session.connection().execute(mine.values(leased_by=None, leased_until=None, **values)).rowcount:
+                return False
             row = session.get_one(ChunkRow, key)
-            row.state, row.done, row.skipped = state, done, skipped or {}
             session.execute(
                 sa.delete(FailureRow).where(FailureRow.job == row.job, FailureRow.subject.in_(row.item_ids))
             )
             session.add_all(FailureRow(job=row.job, **vars(failure)) for failure in failures)
             session.execute(sa.update(JobRow).where(JobRow.id == row.job).values(updated_at=datetime.now(UTC)))
+            return True
 
     def set_chunk_state(self, key: str, state: ChunkState) -> None:
         """Changes the state of a chunk and nothing else."""
@@ -409,7 +463,7 @@ def _insert_chunk(job_id: str, key: str, item_ids: list[str]) -> sa.Insert:
 
 def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, Any]) -> None:
     unfinished = sa.select(JobRow).where(
-        JobRow.collection == collection, JobRow.id != job_id, JobRow.state.in_(["running", "cancelled"])
+        JobRow.collection == collection, JobRow.id != job_id, JobRow.state.in_(["running", "paused", "cancelled"])
     )
     for row in session.scalars(unfinished):
         if json.dumps(row.spec, sort_keys=True) == json.dumps(spec, sort_keys=True):  # NaN is not equal to itself
@@ -428,7 +482,7 @@ def _collection(row: CollectionRow) -> Collection:
 
 
 def _chunk(row: ChunkRow) -> Chunk:
-    return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped)  # type: ignore[arg-type]
+    return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped, row.attempts)  # type: ignore[arg-type]
 
 
 def _job(session: Session, row: JobRow) -> Job:
@@ -462,4 +516,8 @@ def _job(session: Session, row: JobRow) -> Job:
         done=done,
         skipped=skipped,
         failed=failed,
+        model_id=row.model_id,
+        queued=row.queued,
+        priority=row.priority,
+        note=row.note,
     )

@@ -1,4 +1,9 @@
-"""The tables as the newest migration leaves them; a test holds the two equal. Only `ingest.catalog` uses them."""
+"""The tables as the newest migration leaves them; a test holds the two equal.
+
+Only `ingest.catalog` and the modules beside it that say so in their first line use them. Moments by which somebody
+decides whose work a chunk is (`leased_until`, `sent_at`, `finished_at`, `until`) are seconds since 1970 by the
+**database's** clock; the other times are for people.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -45,19 +50,29 @@ class JobRow(Base):
     state: Mapped[str] = mapped_column(sa.String(16))
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    model_id: Mapped[str | None] = mapped_column(sa.String(64))
+    queued: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[int] = mapped_column(default=5)
+    note: Mapped[str | None]
 
 
 class ChunkRow(Base):
     """A part's worth of items of a job."""
 
     __tablename__ = "chunks"
-    key: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), index=True)
     item_ids: Mapped[list[str]]
     items: Mapped[int]
     state: Mapped[str] = mapped_column(sa.String(16), index=True)
     done: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[dict[str, int]]
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_by: Mapped[str | None] = mapped_column(sa.String(160), index=True)
+    leased_until: Mapped[float | None] = mapped_column(sa.Double)
+    sent_at: Mapped[float | None] = mapped_column(sa.Double)
+    seconds: Mapped[float | None] = mapped_column(sa.Double)
+    finished_at: Mapped[float | None] = mapped_column(sa.Double)
 
 
 class FailureRow(Base):
@@ -67,7 +82,15 @@ class FailureRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), index=True)
     subject: Mapped[str]
-    chunk: Mapped[str | None] = mapped_column(sa.String(40))
+    chunk: Mapped[str | None] = mapped_column(sa.String(64))
     reason: Mapped[str] = mapped_column(sa.String(40))
     message: Mapped[str]
     __table_args__ = (sa.UniqueConstraint("job", "subject"),)
+
+
+class TurnRow(Base):
+    """Something that one process at a time does, and not again before a moment: a sweep, an index that follows."""
+
+    __tablename__ = "turns"
+    name: Mapped[str] = mapped_column(sa.String(160), primary_key=True)
+    until: Mapped[float] = mapped_column(sa.Double)
