@@ -5,7 +5,14 @@ from alembic import context
 from ingest.migrations.tables import Base
 
 connection = context.config.attributes["connection"]
+lite = connection.dialect.name == "sqlite"
+if lite:  # it changes a table by writing it anew, and rows that refer to it would forbid that
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    connection.commit()
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
 connection.commit()
+if lite:
+    connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+    connection.commit()
