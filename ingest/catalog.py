@@ -1,7 +1,7 @@
 """The catalog and ledger: models, collections, jobs, chunks, failures.
 
-SQLite in WAL mode in the home folder. The tables are made and changed by Alembic alone (`ingest/migrations`). Names,
-not objects, cross this module's border: callers get frozen rows and never hold a session.
+SQLite in the home folder, or PostgreSQL (`ingest.database`). The tables are made and changed by Alembic alone
+(`ingest/migrations`). Names, not objects, cross this module's border: callers get frozen rows, never a session.
 
 It does not know what an item is (a tile, a chip, a photo), only its id.
 """
@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from filelock import FileLock
-from sqlalchemy.exc import DBAPIError, OperationalError
+from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
 
+from ingest.database import Database
 from ingest.database_clock import db_now
 from ingest.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
 HEAD = "0002"  # the newest migration; a test holds it equal to Alembic's own head
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
@@ -105,55 +104,31 @@ class Job:
 
 
 class Catalog:
-    """The open catalog of one home folder.
+    """The open catalog.
 
     Args:
-        path: SQLite file; made, with its folder, when missing.
+        at: SQLite file, made with its folder when missing, or the URL of a PostgreSQL database; `Settings.catalog_at`.
 
     Raises:
-        CatalogError: The file is not a catalog, is newer than this program, or cannot be written.
+        CatalogError: It is not a catalog, is newer than this program, or cannot be reached or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CatalogError(
-                f"the home folder {path.parent} cannot be made ({error}): choose another --home"
-            ) from error
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-        sa.event.listen(self._engine, "connect", _set_pragmas)
-        self._sessions = sessionmaker(self._engine)
-        with self._translated(), FileLock(path.with_suffix(".migrate.lock")):  # two first starts at once
-            self._migrate()
+    def __init__(self, at: Path | SecretStr) -> None:
+        self.database = Database(at)
+        self._sessions = sessionmaker(self.database.engine)
+        self.database.migrate(HEAD)
 
-    def _migrate(self) -> None:
-        with self._engine.connect() as connection:
-            known = "alembic_version" in sa.inspect(connection).get_table_names()
-            version = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
-        if version == HEAD:
-            return
-        if version is not None and version > HEAD:
-            raise CatalogError(f"{self.path}: written by a newer groundcast (schema {version}, this one knows {HEAD})")
-        upgrade(self._engine)
+    def __repr__(self) -> str:
+        return f"Catalog({self.database.shown!r})"
 
     def close(self) -> None:
         """Gives the connections back."""
-        self._engine.dispose()
+        self.database.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:
-            raise CatalogError(f"{self.path}: {error.orig}; is the disk full or the file read-only?") from error
-        except DBAPIError as error:
-            raise CatalogError(f"{self.path}: {error.orig}; not a groundcast catalog?") from error
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self._translated(), self._sessions.begin() as session:
+    def session(self) -> Iterator[Session]:
+        """A transaction, for the modules of the ledger beside this one."""
+        with self.database.translated(), self._sessions.begin() as session:
             yield session
 
     # -- models ------------------------------------------------------------------------------------------------------
@@ -164,7 +139,7 @@ class Catalog:
         Raises:
             CatalogError: The name is taken by other weights.
         """
-        with self._session() as session:
+        with self.session() as session:
             row = session.get(ModelRow, name)
             if row is None:
                 session.add(ModelRow(name=name, model_id=model_id, added_at=datetime.now(UTC)))
@@ -175,7 +150,7 @@ class Catalog:
 
     def models(self) -> list[Model]:
         """Every model, oldest first."""
-        with self._session() as session:
+        with self.session() as session:
             rows = session.scalars(sa.select(ModelRow).order_by(ModelRow.added_at))
             return [Model(row.name, row.model_id, _utc(row.added_at)) for row in rows]
 
@@ -204,17 +179,17 @@ class Catalog:
 
     def add_collection(self, collection: Collection) -> None:
         """Records a collection that does not exist yet."""
-        with self._session() as session:
+        with self.session() as session:
             session.add(CollectionRow(**vars(collection)))
 
     def collections(self) -> list[Collection]:
         """Every collection, by name."""
-        with self._session() as session:
+        with self.session() as session:
             return [_collection(row) for row in session.scalars(sa.select(CollectionRow).order_by(CollectionRow.name))]
 
     def find_collection(self, name: str) -> Collection | None:
         """The collection of that name, or None."""
-        with self._session() as session:
+        with self.session() as session:
             row = session.get(CollectionRow, name)
             return _collection(row) if row else None
 
@@ -255,7 +230,7 @@ class Catalog:
             failures: Files that could not be opened.
         """
         now = datetime.now(UTC)
-        with self._session() as session:
+        with self.session() as session:
             session.add(
                 JobRow(
                     id=job_id,
@@ -276,7 +251,7 @@ class Catalog:
 
     def jobs(self, collection: str | None = None) -> list[Job]:
         """Jobs with their sums, oldest first."""
-        with self._session() as session:
+        with self.session() as session:
             query = sa.select(JobRow).order_by(JobRow.created_at)
             if collection is not None:
                 query = query.where(JobRow.collection == collection)
@@ -284,7 +259,7 @@ class Catalog:
 
     def find_job(self, job_id: str) -> Job | None:
         """The job with that id, or None."""
-        with self._session() as session:
+        with self.session() as session:
             row = session.get(JobRow, job_id)
             return _job(session, row) if row else None
 
@@ -302,19 +277,19 @@ class Catalog:
 
     def job_state(self, job_id: str) -> str | None:
         """The state of a job alone, cheaply."""
-        with self._session() as session:
+        with self.session() as session:
             return session.scalar(sa.select(JobRow.state).where(JobRow.id == job_id))
 
     def set_job_state(self, job_id: str, state: JobState) -> None:
         """Says that a job runs, is done or is cancelled."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(
                 sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))
             )
 
     def enqueue(self, job_id: str, *, priority: int = 5) -> None:
         """Says that workers do what is left of a job, before those of a higher number."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(sa.update(ChunkRow).where(ChunkRow.job == job_id).values(sent_at=None))
             values = {"queued": True, "priority": priority, "note": None, "updated_at": datetime.now(UTC)}
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(**values))
@@ -323,12 +298,12 @@ class Catalog:
 
     def set_note(self, job_id: str, note: str | None) -> None:
         """Says why workers leave a job lying."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(note=note))
 
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""
-        with self._session() as session:
+        with self.session() as session:
             return session.scalar(sa.text("SELECT version_num FROM alembic_version"))
 
     def chunks(
@@ -345,10 +320,10 @@ class Catalog:
             query = query.join(JobRow, JobRow.id == ChunkRow.job).where(JobRow.collection == collection)
         if states:
             query = query.where(ChunkRow.state.in_(states))
-        with self._session() as session:
+        with self.session() as session:
             keys = list(session.scalars(query))
         for start in range(0, len(keys), 50):
-            with self._session() as session:
+            with self.session() as session:
                 page = sa.select(ChunkRow).where(ChunkRow.key.in_(keys[start : start + 50])).order_by(ChunkRow.key)
                 rows = [_chunk(row) for row in session.scalars(page)]
             yield from rows
@@ -382,7 +357,7 @@ class Catalog:
         mine = sa.update(ChunkRow).where(ChunkRow.key == key)
         if holder is not None:
             mine = mine.where(ChunkRow.leased_by == holder)
-        with self._session() as session:
+        with self.session() as session:
             if not session.connection().execute(mine.values(leased_by=None, leased_until=None, **values)).rowcount:
                 return False
             row = session.get_one(ChunkRow, key)
@@ -395,12 +370,12 @@ class Catalog:
 
     def set_chunk_state(self, key: str, state: ChunkState) -> None:
         """Changes the state of a chunk and nothing else."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(sa.update(ChunkRow).where(ChunkRow.key == key).values(state=state))
 
     def add_chunks(self, job_id: str, chunks: Iterable[tuple[str, list[str]]]) -> None:
         """Adds chunks to a job and says that it runs."""
-        with self._session() as session:
+        with self.session() as session:
             for key, item_ids in chunks:
                 session.execute(_insert_chunk(job_id, key, item_ids))
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(state="running"))
@@ -408,12 +383,12 @@ class Catalog:
     def items_done(self, collection: str, states: Sequence[ChunkState] = ("done",)) -> int:
         """Items of a collection whose chunks are in one of the states; `done` means that they are indexed."""
         chunks = sa.select(sa.func.coalesce(sa.func.sum(ChunkRow.done), 0)).join(JobRow, JobRow.id == ChunkRow.job)
-        with self._session() as session:
+        with self.session() as session:
             return session.scalar(chunks.where(JobRow.collection == collection, ChunkRow.state.in_(states))) or 0
 
     def may_overlap(self, job_id: str) -> bool:
         """Whether other chunks than a job's own plan may hold its items: other jobs of the collection, or retries."""
-        with self._session() as session:
+        with self.session() as session:
             collection = session.get_one(JobRow, job_id).collection
             other = sa.select(JobRow.id).where(JobRow.collection == collection, JobRow.id != job_id)
             again = sa.select(ChunkRow.key).where(ChunkRow.job == job_id, ChunkRow.key.not_like(f"{job_id}-0%"))
@@ -421,38 +396,20 @@ class Catalog:
 
     def update_collection(self, name: str, spec: dict[str, Any]) -> None:
         """Changes what is said of a collection."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(sa.update(CollectionRow).where(CollectionRow.name == name).values(spec=spec))
 
     def failures(self, job_id: str) -> list[Failure]:
         """Failed items and files of a job, by subject."""
-        with self._session() as session:
+        with self.session() as session:
             rows = session.scalars(sa.select(FailureRow).where(FailureRow.job == job_id).order_by(FailureRow.subject))
             return [Failure(row.subject, row.reason, row.message, row.chunk) for row in rows]
 
     def replace_file_failures(self, job_id: str, failures: Sequence[Failure]) -> None:
         """Sets the files (not the items) of a job that could not be opened."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(sa.delete(FailureRow).where(FailureRow.job == job_id, FailureRow.chunk.is_(None)))
             session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
-
-
-def upgrade(engine: sa.Engine) -> None:
-    """Brings the tables to `HEAD` through Alembic."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    # WAL lets a search read while an ingest writes; NORMAL loses nothing when a process dies.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _insert_chunk(job_id: str, key: str, item_ids: list[str]) -> sa.Insert:
@@ -473,7 +430,7 @@ def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, A
 
 def _utc(value: datetime) -> datetime:
     """SQLite drops the zone; every time in the catalog is UTC."""
-    return value.replace(tzinfo=UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _collection(row: CollectionRow) -> Collection:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 
 class Base(DeclarativeBase):
@@ -73,6 +73,7 @@ class ChunkRow(Base):
     sent_at: Mapped[float | None] = mapped_column(sa.Double)
     seconds: Mapped[float | None] = mapped_column(sa.Double)
     finished_at: Mapped[float | None] = mapped_column(sa.Double)
+    __table_args__ = (sa.Index("ix_chunks_next", "job", "state", "leased_by", "attempts", "sent_at", "key"),)
 
 
 class FailureRow(Base):
@@ -86,6 +87,11 @@ class FailureRow(Base):
     reason: Mapped[str] = mapped_column(sa.String(40))
     message: Mapped[str]
     __table_args__ = (sa.UniqueConstraint("job", "subject"),)
+
+    @validates("subject", "message")
+    def _storable(self, _key: str, value: str) -> str:
+        """What broken files put into messages: bytes that are no text, and NUL, which PostgreSQL has not."""
+        return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", r"\x00")
 
 
 class TurnRow(Base):

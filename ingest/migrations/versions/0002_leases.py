@@ -22,6 +22,7 @@ def upgrade() -> None:
         for name in ("leased_until", "sent_at", "seconds", "finished_at"):
             chunks.add_column(sa.Column(name, sa.Double, nullable=True))
         chunks.create_index("ix_chunks_leased_by", ["leased_by"])
+        chunks.create_index("ix_chunks_next", ["job", "state", "leased_by", "attempts", "sent_at", "key"])
     with op.batch_alter_table("failures") as failures:
         failures.alter_column("chunk", existing_type=sa.String(40), type_=sa.String(64), existing_nullable=True)
     op.create_table(
@@ -36,6 +37,7 @@ def downgrade() -> None:
     with op.batch_alter_table("failures") as failures:
         failures.alter_column("chunk", existing_type=sa.String(64), type_=sa.String(40), existing_nullable=True)
     with op.batch_alter_table("chunks") as chunks:
+        chunks.drop_index("ix_chunks_next")
         chunks.drop_index("ix_chunks_leased_by")
         for name in ("finished_at", "seconds", "sent_at", "leased_until", "leased_by", "attempts"):
             chunks.drop_column(name)
