@@ -7,7 +7,10 @@ candidates inside the filter (`search_ui.candidates`) and the same formula puts 
 It knows neither the screen nor the command line, nor how imagery is read.
 """
 
+import hashlib
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -83,21 +86,28 @@ class Engine:
     Attributes:
         settings: Where things are.
         catalog: Open.
-        seconds: Where the time of the last query went, by stage.
+        gazetteer: Names of places.
     """
 
     settings: Settings
     catalog: Catalog
-    seconds: dict[str, float] = field(default_factory=dict)
     _vectors: Vectors = field(init=False)
-    _gazetteer: Gazetteer = field(init=False)
+    gazetteer: Gazetteer = field(init=False)
     _samples: dict[str, Sample] = field(default_factory=dict)
     _fields: dict[str, tuple[tuple[object, ...], Field]] = field(default_factory=dict)
     _calibrations: dict[str, tuple[Field | Sample, Calibration]] = field(default_factory=dict)
+    _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
+    _spent: threading.local = field(default_factory=threading.local)
 
     def __post_init__(self) -> None:
         self._vectors = Vectors(self.settings, self.catalog)
-        self._gazetteer = Gazetteer(self.settings.places_dir)
+        self.gazetteer = Gazetteer(self.settings.places_dir)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Where the time of the last query of this thread went, by stage."""
+        spent: dict[str, float] = self._spent.__dict__.setdefault("seconds", {})
+        return spent
 
     def search(self, collection_name: str, query: Query) -> Answer:
         """The tiles of a collection most like the query at its moment.
@@ -106,7 +116,7 @@ class Engine:
             CatalogError: No such collection, tile or model.
             UsageError: The image cannot be used, or the collection is a gallery.
         """
-        self.seconds = {}
+        self.seconds.clear()
         collection = self._tiles(collection_name)
         vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
@@ -131,7 +141,7 @@ class Engine:
             CatalogError: No such collection, tile or model.
             UsageError: The image cannot be used, or the collection is a gallery.
         """
-        self.seconds = {}
+        self.seconds.clear()
         collection = self._tiles(collection_name)
         vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
@@ -150,7 +160,7 @@ class Engine:
             CatalogError: No such collection, tile or model.
             UsageError: The image cannot be used, the collection is a gallery, or its model knows no time.
         """
-        self.seconds = {}
+        self.seconds.clear()
         collection = self._tiles(collection_name)
         if not self.embedder(collection).has_encoder:
             raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
@@ -172,10 +182,17 @@ class Engine:
 
     def field(self, collection: Collection) -> Field:
         """The field of a collection of tiles or photos, up to date with its archive."""
-        archive = self._archive(collection)
-        parts = tuple((path.name, path.stat().st_mtime_ns) for path in archive.parts())
+        parts = self._parts(collection)
         known = self._fields.get(collection.name)
         if known is not None and known[0] == parts:
+            return known[1]
+        with self._opening[collection.name]:
+            return self._open_field(collection)
+
+    def _open_field(self, collection: Collection) -> Field:
+        parts, archive = self._parts(collection), self.archive(collection)
+        known = self._fields.get(collection.name)
+        if known is not None and known[0] == parts:  # another thread was at it
             return known[1]
         with self._timed("open_field"):
             embedder = self.embedder(collection)
@@ -186,6 +203,11 @@ class Engine:
             opened = open_field(folder, archive, model_id=collection.model_id, encoder=encoder)
         self._fields[collection.name] = (parts, opened)
         return opened
+
+    def version(self, collection: Collection) -> str:
+        """A text that changes when tiles come or go, or with the model."""
+        told = f"{collection.model_id} {self._parts(collection)}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def moment(self, collection: Collection, when: When) -> tuple[When, str | None]:
         """The moment as the model can use it, and what a person should know if it cannot."""
@@ -206,6 +228,9 @@ class Engine:
             attribution=collection.spec.get("attribution"),
         )
 
+    def _parts(self, collection: Collection) -> tuple[tuple[str, int], ...]:
+        return tuple((path.name, path.stat().st_mtime_ns) for path in self.archive(collection).parts())
+
     def _tiles(self, name: str) -> Collection:
         collection = self.catalog.collection(name)
         if collection.kind != "tiles":
@@ -218,7 +243,10 @@ class Engine:
         known = self._calibrations.get(collection.name)
         if known is not None and known[0] is usual:
             return known[1]
-        with self._timed("calibrate"):
+        with self._opening[collection.name], self._timed("calibrate"):
+            known = self._calibrations.get(collection.name)
+            if known is not None and known[0] is usual:
+                return known[1]
             calibration = Calibration.of(usual, self._vectors.texts(collection, BANK))
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
@@ -228,8 +256,8 @@ class Engine:
 
     def _sample(self, collection: Collection) -> Sample:
         if collection.name not in self._samples:
-            with self._timed("sample"):
-                self._samples[collection.name] = take_sample(self._archive(collection), self.embedder(collection))
+            with self._opening[collection.name], self._timed("sample"):
+                self._samples[collection.name] = take_sample(self.archive(collection), self.embedder(collection))
         return self._samples[collection.name]
 
     def _rows(self, collection: Collection, query: Query) -> tuple[Field, Rows | None]:
@@ -271,7 +299,7 @@ class Engine:
 
     def _hits(self, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
-        near = self._gazetteer.nearest_place(columns.lat[at], columns.lon[at])
+        near = self.gazetteer.nearest_place(columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
         hits = []
         for i, row in enumerate(at.tolist()):
@@ -296,7 +324,8 @@ class Engine:
             )
         return hits
 
-    def _archive(self, collection: Collection) -> Archive:
+    def archive(self, collection: Collection) -> Archive:
+        """The parts of a collection."""
         return Archive(self.settings.archive_dir(collection.name), collection.kind)
 
     def _filter(self, collection: Collection, query: Query) -> Filter:

@@ -12,6 +12,7 @@ It knows neither the screen nor the command line, nor how vectors are made.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ from ingest.job import GALLERY, gallery_name
 from search_ui.gallery import Gallery, read_gallery
 from search_ui.ground_view import GroundQuery, GroundView, PhotoHit, say_distance
 from search_ui.ranking import SCORE_DIGITS, best_rows
-from trainer.errors import ArchiveError, CatalogError, ModelMismatchError, UsageError
+from trainer.errors import ArchiveError, CatalogError, MissingError, ModelMismatchError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.engine import Engine
@@ -92,6 +93,24 @@ class Ground:
             hits=_hits(photos, best, tile, lat=lat, lon=lon),
             note=_remark(note, photos, query, selection.unknown, len(best)),
         )
+
+    def photo_path(self, gallery: str, photo_id: str) -> Path:
+        """The file of a photo, by its gallery's name and its id.
+
+        Raises:
+            MissingError: There is no such gallery or photo.
+        """
+        name = gallery_name(gallery.removeprefix(GALLERY))
+        album = self.engine.catalog.find_collection(name)
+        if album is None or album.kind != "gallery":
+            raise MissingError(f"no gallery {gallery!r} here: bring photos in with `groundcast photos`")
+        _, photos, _ = self._gallery(album)
+        try:
+            return Path(photos.record(photos.ids.index(photo_id))["path"])
+        except ValueError:
+            raise MissingError(
+                f"gallery {gallery!r} has no photo {photo_id!r}: take an id from a ground view"
+            ) from None
 
     def _gallery(self, album: Collection) -> tuple[Field, Gallery, Rows]:
         """A gallery's field, its photos, and which row of the field each of them has."""
@@ -163,11 +182,15 @@ def _row(tiles: Collection, columns: Field, query: GroundQuery) -> int:
             raise CatalogError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
         return row
     assert query.place is not None  # noqa: S101 - one of the two, see GroundQuery
-    return _row_at(tiles, columns, *query.place)
+    return row_at(tiles, columns, *query.place)
 
 
-def _row_at(tiles: Collection, columns: Field, lat: float, lon: float) -> int:
-    """The tile that holds a place; of several the one whose middle is nearest."""
+def row_at(tiles: Collection, columns: Field, lat: float, lon: float) -> int:
+    """The row of the tile that holds a place, degrees; of several the one whose middle is nearest.
+
+    Raises:
+        UsageError: There is none; the message says where the nearest is.
+    """
     roughly = _haversine_m(lat, lon, columns.lat, columns.lon)
     near = np.argpartition(roughly, min(_NEAREST, columns.n) - 1)[:_NEAREST]
     exact = distance_m(lat=lat, lon=lon, lats=columns.lat[near], lons=columns.lon[near])

@@ -88,6 +88,13 @@ class Canvas:
         lon, lat = self._local()(x, y, inverse=True)
         return (np.asarray(lon) + self.centre[1] + 180) % 360 - 180, np.asarray(lat)
 
+    def reach_px(self, squares: Squares) -> tuple[Floats, Floats]:
+        """Pixels by which squares reach from their centres, along columns and along rows, [n] each."""
+        if self.centre is not None:
+            return (_local_half_m(squares) / self.dy,) * 2
+        up, along = squares.reach_deg()
+        return up / self.dy, along / self.dx
+
     def _local(self) -> Proj:
         assert self.centre is not None  # noqa: S101 - asked of local canvases alone
         return Proj(proj="laea", lat_0=round(self.centre[0], 6), lon_0=0, datum="WGS84", units="m")
@@ -193,14 +200,12 @@ class Resampler:
         columns, rows = canvas.to_pixels(lat=squares.lat, lon=squares.lon)
         tile = np.arange(len(rows))
         if canvas.centre is None:
-            up, along = squares.reach_deg()
+            _, along = squares.reach_deg()
             over = np.flatnonzero(np.abs(squares.lon) + along > 180)
             turn = np.where(squares.lon[over] > 0, -360, 360) / canvas.dx
             tile, rows = np.concatenate([tile, over]), np.concatenate([rows, rows[over]])
             columns = np.concatenate([columns, columns[over] + turn])
-            high, wide = up[tile] / canvas.dy, along[tile] / canvas.dx
-        else:
-            high = wide = _local_half_m(squares) / canvas.dy
+        high, wide = (reach[tile] for reach in canvas.reach_px(squares))
         # a pixel's centre is at x.5: the first one inside
         edges = np.stack([rows - high, rows + high, columns - wide, columns + wide], axis=1) - 0.5
         limits = np.array([canvas.height, canvas.height, canvas.width, canvas.width])

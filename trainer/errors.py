@@ -3,13 +3,16 @@
     GroundcastError                    the work failed                                  exit code 1
     ├── UsageError                     the request itself is wrong                      exit code 2
     │   ├── SettingsError              an unknown or invalid setting
-    │   └── AreaError                  an area, place or date that cannot be understood
+    │   ├── AreaError                  an area, place or date that cannot be understood
+    │   ├── UploadError                a file that is too large, or of no kind that is taken
+    │   └── ReadOnlyError              a demonstration may be looked at, not changed
     ├── SourceError                    imagery or photos that cannot be opened
     ├── ItemError                      one tile, photo or file failed; carries a reason code for the ledger
     ├── CheckpointError                a checkpoint that is broken or of another format
     │   ├── UnsafeCheckpointError      a pickle that would run code
     │   └── WeightsUnavailableError    weights that must be downloaded first
     ├── CatalogError                   the catalog cannot be read, or a name in it is missing or taken
+    │   └── MissingError               there is nothing of that name
     ├── ModelMismatchError             a collection, index or query of another model
     ├── ArchiveError                   a Parquet part that is broken, or cannot be written
     └── VectorIndexError               the vector index cannot be opened, or refuses the request
@@ -37,6 +40,14 @@ class SettingsError(UsageError):
 
 class AreaError(UsageError):
     """An area, a place or a date cannot be understood."""
+
+
+class UploadError(UsageError):
+    """An uploaded file is too large, or of no kind that is taken."""
+
+
+class ReadOnlyError(UsageError):
+    """This home is shown, and nothing in it may be changed."""
 
 
 class SourceError(GroundcastError):
@@ -70,6 +81,10 @@ class WeightsUnavailableError(CheckpointError):
 
 class CatalogError(GroundcastError):
     """The catalog cannot be read, or a name in it is missing or taken."""
+
+
+class MissingError(CatalogError):
+    """There is no collection, tile, photo or saved search of that name."""
 
 
 class ModelMismatchError(GroundcastError):

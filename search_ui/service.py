@@ -1,0 +1,330 @@
+"""What the app knows: one object a process, from which views and HTTP routes alike get their answers.
+
+It holds the open catalog, one engine with its models, the imagery behind the collections, and what was computed
+lately. Every method may be called from several threads; each raises the errors of `trainer/errors.py` and nothing
+else. It draws no page and knows no HTTP.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ingest.catalog import Catalog, Collection
+from ingest.geo import Footprint
+from ingest.job import GALLERY
+from ingest.place_area import PlaceArea, area_of
+from ingest.settings import Settings, load_settings
+from search_ui.engine import Engine
+from search_ui.feedback import NOTHING_SAID, Feedback
+from search_ui.footprints import Places
+from search_ui.ground import Ground, row_at
+from search_ui.ground_view import GroundQuery, GroundView
+from search_ui.imagery import Imagery
+from search_ui.mercator import canvas_over
+from search_ui.place_calendar import TOP, PlaceCalendar, calendar_of
+from search_ui.query import Answer, Hit, Query, rfc3339
+from search_ui.recent import Recent
+from search_ui.scores import Frames, Scores
+from search_ui.series import Reel, calendar_moments, check_year, this_year
+from trainer.encoding import When
+from trainer.errors import MissingError, ReadOnlyError
+
+_ANSWERS, _SCORES = 500, 64  # kept
+_SCORES_BYTES = 128 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A collection of tiles as the app shows it.
+
+    Attributes:
+        name: Its name.
+        model: Name of its model; None where the model is not here any more.
+        model_id: Of the model that made its vectors.
+        knows_time: Whether a moment plays a part in its answers; None where the model is not here.
+        tiles: How many can be searched.
+        tile_m: Side of its largest tile, metres.
+        gsd_m: Typical ground sample distance of its imagery, metres; None if unknown.
+        bounds: West, south, east and north of the tiles, degrees; east lies beyond 180 across ±180°; None if empty.
+        source: URI of its imagery.
+        attribution: Whom to credit for it.
+        gallery: The gallery of ground photos that fits it; None: there is none, or there are several.
+        created_at: When it was made.
+    """
+
+    name: str
+    model: str | None
+    model_id: str
+    knows_time: bool | None
+    tiles: int
+    tile_m: float
+    gsd_m: float | None
+    bounds: tuple[float, float, float, float] | None
+    source: str
+    attribution: str | None
+    gallery: str | None
+    created_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say it in JSON types."""
+        return vars(self) | {"created_at": rfc3339(self.created_at), "bounds": self.bounds and list(self.bounds)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileFacts:
+    """One tile; None says that a value is not known.
+
+    Attributes:
+        tile_id: Its id.
+        footprint: The square on the ground.
+        acquired_at: When its imagery was taken, aware UTC.
+        gsd_m: Native ground sample distance, metres.
+        origin: The file that gave most of its pixels.
+        source: URI of the imagery.
+        attribution: Whom to credit for it.
+        near: The nearest named place, how far and which way.
+    """
+
+    tile_id: str
+    footprint: Footprint
+    acquired_at: datetime | None
+    gsd_m: float | None
+    origin: str | None
+    source: str
+    attribution: str | None
+    near: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer, and whether it says that there is nothing.
+
+    Attributes:
+        answer: The hits; its `note` is to be shown beside them.
+        nothing: No tile looks like the question: to be shown as such, hits or not.
+        nearest: Then, the best candidate all the same; None where no tile was asked.
+    """
+
+    answer: Answer
+    nothing: bool
+    nearest: Hit | None
+
+
+class Service:
+    """What the app knows.
+
+    Args:
+        settings: Where things are.
+        read_only: Nothing is ingested, uploaded or saved; for a public demonstration.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self.settings = settings
+        self.read_only = read_only
+        self.catalog = Catalog(settings.catalog_at)
+        self.engine = Engine(settings, self.catalog)
+        self.ground = Ground(self.engine)
+        self.imagery = Imagery(settings, self.catalog)
+        self._found: Recent[Found] = Recent(_ANSWERS)
+        self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
+
+    def close(self) -> None:
+        """Gives files and connections back."""
+        self.imagery.close()
+        self.catalog.close()
+
+    # -- what there is -----------------------------------------------------------------------------------------------
+
+    def collections(self) -> list[Shown]:
+        """The collections of tiles, by name."""
+        every = self.catalog.collections()
+        return [self._shown(found, every) for found in every if found.kind == "tiles"]
+
+    def galleries(self) -> list[Collection]:
+        """The galleries of ground photos, by name; see `gallery_title`."""
+        return [found for found in self.catalog.collections() if found.kind == "gallery"]
+
+    def tiles(self, collection: str) -> Collection:
+        """A collection of tiles.
+
+        Raises:
+            MissingError: There is none of that name.
+        """
+        found = self.catalog.find_collection(collection)
+        if found is None or found.kind != "tiles":
+            have = ", ".join(one.name for one in self.catalog.collections() if one.kind == "tiles") or "none yet"
+            raise MissingError(f"no collection {collection!r} here (have: {have}): make it with `groundcast ingest`")
+        return found
+
+    def version(self, collection: str) -> str:
+        """A text that changes when tiles come or the model changes: what was computed before is stale then."""
+        return self.engine.version(self.tiles(collection))
+
+    def attribution(self, collection: str) -> str | None:
+        """Whom to credit for a collection's imagery; to be shown wherever it is."""
+        credit: str | None = self.tiles(collection).spec.get("attribution")
+        return credit
+
+    def require_writable(self) -> None:
+        """Refuse what would change something here.
+
+        Raises:
+            ReadOnlyError: This is a demonstration that may only be looked at.
+        """
+        if self.read_only:
+            raise ReadOnlyError("this groundcast is read-only: run your own with `groundcast ui` to add or save things")
+
+    # -- search ------------------------------------------------------------------------------------------------------
+
+    def search(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Found:
+        """The tiles most like a question, steered by thumbs; says when nothing there looks like it."""
+        key = (collection, self.version(collection), query, feedback)
+        return self._found.get(key, lambda: self._search(collection, query))
+
+    def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
+        """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
+        key = (collection, self.version(collection), query, feedback)
+        return self._scores.get(key, lambda: self.engine.scores(collection, query), size=_bytes_of)
+
+    def _search(self, collection: str, query: Query) -> Found:
+        answer = self.engine.search(collection, query)
+        if answer.hits or not query.min_relevance or not answer.candidates:
+            nothing = not answer.hits or answer.hits[0].grade == "nothing"
+            return Found(answer, nothing, answer.hits[0] if nothing and answer.hits else None)
+        near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0))
+        return Found(answer, True, near.hits[0] if near.hits else None)
+
+    def frames(self, collection: str, query: Query, whens: Sequence[When]) -> Frames:
+        """The cosines of every tile at each of many moments; see `search_ui.engine.Engine.frames`."""
+        return self.engine.frames(collection, query, whens)
+
+    def reel(self, collection: str, query: Query, whens: Sequence[When]) -> Reel:
+        """The same in parts of bounded size, for films, calendars and best moments."""
+        return Reel(lambda some: self.engine.frames(collection, query, some), whens)
+
+    def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
+        """A question over the months of a year and the hours of a day."""
+        check_year(year)
+        return calendar_of(self.reel(collection, query, calendar_moments(year or this_year())), top=top)
+
+    # -- one place ---------------------------------------------------------------------------------------------------
+
+    def place(self, text: str) -> PlaceArea:
+        """A place by name or coordinates; see `ingest.place_area.area_of`."""
+        return area_of(text, self.engine.gazetteer)
+
+    def tile(self, collection: str, tile_id: str) -> TileFacts:
+        """What is known of a tile.
+
+        Raises:
+            MissingError: There is no such tile.
+        """
+        found = self.tiles(collection)
+        record = self.engine.archive(found).find(tile_id)
+        if record is None:
+            raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: take an id from a hit")
+        told = record[0]
+        near = self.engine.gazetteer.nearest_place([told["lat"]], [told["lon"]])[0]
+        return TileFacts(
+            tile_id=tile_id,
+            footprint=Footprint(told["lat"], told["lon"], told["size_m"]),
+            acquired_at=told["acquired_at"],
+            gsd_m=told["gsd_m"],
+            origin=told["origin"],
+            source=str(found.spec["source"]),
+            attribution=found.spec.get("attribution"),
+            near=None if near is None else str(near),
+        )
+
+    def tile_at(self, collection: str, *, lat: float, lon: float) -> str:
+        """Id of the tile that holds a place, degrees.
+
+        Raises:
+            UsageError: There is none; the message says where the nearest is.
+        """
+        found = self.tiles(collection)
+        columns = self.engine.field(found)
+        return columns.ids(np.array([row_at(found, columns, lat, lon)]))[0]
+
+    def look(self, collection: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
+        """The ground photos most like what one would see in a tile; see `search_ui.ground.Ground.look`."""
+        return self.ground.look(collection, query, gallery)
+
+    # -- pictures ----------------------------------------------------------------------------------------------------
+
+    def chip(self, collection: str, tile_id: str, *, px: int = 256) -> bytes:
+        """The overhead picture of a tile, WebP."""
+        return self.imagery.chip(self.tiles(collection), tile_id, px)
+
+    def photo(self, gallery: str, photo_id: str, *, px: int = 256) -> bytes:
+        """A ground photo, WebP of at most `px` along its longer side."""
+        return self.imagery.photo(self.ground.photo_path(gallery, photo_id), px)
+
+    def map_tile(self, collection: str, z: int, x: int, y: int) -> bytes:
+        """A Web-Mercator tile of the imagery, WebP, transparent where there is none."""
+        return self.imagery.tile(self.tiles(collection), z, x, y)
+
+    def _shown(self, found: Collection, every: Sequence[Collection]) -> Shown:
+        names = {model.model_id: model.name for model in self.catalog.models()}
+        fitting = {one.name.removeprefix(GALLERY) for one in every if one.kind == "gallery"}
+        gallery = found.name if found.name in fitting else next(iter(fitting)) if len(fitting) == 1 else None
+        bounds = knows_time = None
+        if found.model_id in names:
+            columns = self.engine.field(found)
+            knows_time = self.engine.embedder(found).has_encoder
+            if columns.n:
+                bounds = canvas_over(Places(columns.lat, columns.lon, columns.size_m), longest_px=256).bounds
+        return Shown(
+            name=found.name,
+            model=names.get(found.model_id),
+            model_id=found.model_id,
+            knows_time=knows_time,
+            tiles=self.catalog.items_done(found.name, ("archived", "done")),
+            tile_m=float(found.spec["largest_tile_m"]),
+            gsd_m=found.spec.get("gsd_m"),
+            bounds=bounds,
+            source=str(found.spec["source"]),
+            attribution=found.spec.get("attribution"),
+            gallery=gallery,
+            created_at=found.created_at,
+        )
+
+
+def _bytes_of(scores: Scores) -> int:
+    """Memory of scores, about: a tile id of 30 letters is a string of 80 bytes."""
+    return len(scores.tile_id) * (80 + 8 + 8 + 4 + 4 + 4)
+
+
+_lock = threading.Lock()
+_running: list[Service] = []
+
+
+def start(settings: Settings, *, read_only: bool = False) -> Service:
+    """Make the process's service; the one before is closed."""
+    with _lock:
+        _stop()
+        _running.append(Service(settings, read_only=read_only))
+        return _running[0]
+
+
+def service() -> Service:
+    """The process's service; where none was started, that of the home folder that the environment names."""
+    with _lock:
+        if not _running:
+            _running.append(Service(load_settings()))
+        return _running[0]
+
+
+def stop() -> None:
+    """Close the process's service; for the end of a process, and for tests."""
+    with _lock:
+        _stop()
+
+
+def _stop() -> None:
+    while _running:
+        _running.pop().close()
