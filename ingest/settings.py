@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         return self.home / "catalog.sqlite"
 
     @property
+    def catalog_at(self) -> Path | SecretStr:
+        """Where the catalog is: its file, or the URL of its database."""
+        return self.database_url or self.catalog_path
+
+    @property
     def models_dir(self) -> Path:
         """Folder of checkpoint folders."""
         return self.home / "models"

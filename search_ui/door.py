@@ -30,7 +30,7 @@ class Door:
         """The open catalog."""
         from ingest.catalog import Catalog
 
-        return Catalog(self.settings.catalog_path)
+        return Catalog(self.settings.catalog_at)
 
     def close(self) -> None:
         """Closes what was opened."""

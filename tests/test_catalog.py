@@ -1,18 +1,24 @@
+import os
 import sqlite3
 import subprocess
 import sys
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pydantic import SecretStr
 
-from ingest.catalog import HEAD, MIGRATIONS, Catalog, Collection, Failure
+from ingest.catalog import HEAD, Catalog, Collection, Failure
+from ingest.database import MIGRATIONS
 from ingest.migrations.tables import Base
+from tests.services import PASSWORD
 from trainer.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,9 +28,17 @@ def collection(name="c"):
     return Collection(name, "tiles", "m1", 4, {"source": "s", "grid": None}, datetime.now(UTC))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def at(request, tmp_path):
+    """Where a new catalog is to be."""
+    if request.param == "sqlite":
+        return tmp_path / "catalog.sqlite"
+    return SecretStr(request.getfixturevalue("postgres").url)
+
+
 @pytest.fixture
-def catalog(tmp_path):
-    opened = Catalog(tmp_path / "catalog.sqlite")
+def catalog(at):
+    opened = Catalog(at)
     yield opened
     opened.close()
 
@@ -39,31 +53,38 @@ def job(catalog):
     return catalog.job("j")
 
 
-def test_migrations_make_exactly_the_tables_that_the_code_knows(tmp_path):
-    Catalog(tmp_path / "catalog.sqlite").close()
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    with engine.connect() as connection:
+def test_migrations_make_exactly_the_tables_that_the_code_knows(catalog):
+    with catalog.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    engine.dispose()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-def test_the_catalog_is_in_wal_mode(catalog):
-    with sqlite3.connect(catalog.path) as connection:
+def test_migrations_go_down_to_nothing_and_up_again(catalog):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    catalog.database.migrate(HEAD)
+    assert catalog.collections() == []
+
+
+def test_the_sqlite_catalog_is_in_wal_mode(tmp_path):
+    Catalog(tmp_path / "catalog.sqlite").close()
+    with sqlite3.connect(tmp_path / "catalog.sqlite") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 
 
-def test_a_catalog_of_a_newer_program_is_refused(tmp_path):
-    path = tmp_path / "catalog.sqlite"
-    Catalog(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+def test_a_catalog_of_a_newer_program_is_refused(at):
+    opened = Catalog(at)
+    with opened.database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    opened.close()
     with pytest.raises(CatalogError, match="newer groundcast"):
-        Catalog(path)
+        Catalog(at)
 
 
 def test_a_file_that_is_no_catalog_is_an_error(tmp_path):
@@ -73,11 +94,72 @@ def test_a_file_that_is_no_catalog_is_an_error(tmp_path):
         Catalog(path)
 
 
-def test_two_processes_may_open_a_new_catalog_at_once(tmp_path):
-    path = str(tmp_path / "c.sqlite")
-    code = f"from pathlib import Path; from ingest.catalog import Catalog; Catalog(Path({path!r})).close()"
-    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
+def test_several_processes_may_open_a_new_catalog_at_once(at):
+    sqlite = isinstance(at, Path)
+    code = """if True:
+        import os
+        from pathlib import Path
+        from pydantic import SecretStr
+        from ingest.catalog import Catalog
+        kind = Path if os.environ["KIND"] == "sqlite" else SecretStr
+        Catalog(kind(os.environ["AT"])).close()"""
+    environment = os.environ | {
+        "KIND": "sqlite" if sqlite else "url",
+        "AT": str(at) if sqlite else at.get_secret_value(),
+    }
+    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
+
+
+def test_a_dead_server_is_one_clear_line_and_a_restarted_one_is_used_again(postgres):
+    url = SecretStr(postgres.url)
+    catalog = Catalog(url)
+    catalog.add_collection(collection())
+    postgres.kill()
+    with pytest.raises(CatalogError, match=r"127\.0\.0\.1:\d+.*is the server started") as caught:
+        catalog.collections()
+    with pytest.raises(CatalogError, match="is the server started"):
+        Catalog(url)
+    postgres.start()
+    assert [found.name for found in catalog.collections()] == ["c"]
+    catalog.close()
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value)) + repr(catalog)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://groundcast:sesame@127.0.0.1:1/none",
+        "mysql://me:sesame@host/db",
+        "sesame",
+        "postgresql://me:sesame@host:port/db",
+    ],
+)
+def test_a_wrong_address_is_an_error_without_its_password(url):
+    with pytest.raises(CatalogError) as caught:
+        Catalog(SecretStr(url))
+    assert "sesame" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_wrong_password_is_an_error_without_it(postgres):
+    with pytest.raises(CatalogError, match="password authentication failed") as caught:
+        Catalog(SecretStr(postgres.url.replace(PASSWORD, "open")))
+    assert "open" not in str(caught.value)
+
+
+def test_every_value_comes_back_as_it_was(catalog):
+    spec = {"nodata": float("nan"), "limit": float("-inf"), "name": "Zürich\u0000", "list": [1, 2.5, None, {"a": True}]}
+    made = Collection("c", "tiles", "m1", 4, spec, datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC))
+    catalog.add_collection(made)
+    found = catalog.collection("c")
+    assert repr(found) == repr(made)  # NaN is not equal to itself
+
+
+def test_a_failures_message_may_hold_any_byte(catalog, job):
+    odd = Failure("b", "truncated", "cut \0 short \udcff", "j-000000")
+    catalog.finish_chunk("j-000000", state="done", done=1, failures=[odd])
+    assert {failure.message for failure in catalog.failures("j")} == {"0 bytes", r"cut \x00 short \udcff"}
 
 
 def test_a_models_name_cannot_be_taken_by_other_weights(catalog):

@@ -13,11 +13,12 @@ DOORS = {  # a heavy dependency and the only places that may import it
     "sqlalchemy": (
         "ingest/catalog.py",
         "ingest/migrations/",
+        "ingest/database.py",
         "ingest/database_clock.py",
         "ingest/leases.py",
         "ingest/progress.py",
     ),
-    "alembic": ("ingest/catalog.py", "ingest/migrations/"),
+    "alembic": ("ingest/database.py", "ingest/migrations/"),
     "qdrant_client": ("ingest/server_index.py", "ingest/indexing.py"),
     "qdrant_edge": ("ingest/edge_index.py",),
     "rasterio": ("ingest/sources/", "search_ui/raster.py"),
