@@ -116,7 +116,11 @@ class Catalog:
     def __init__(self, at: Path | SecretStr) -> None:
         self.database = Database(at)
         self._sessions = sessionmaker(self.database.engine)
-        self.database.migrate(HEAD)
+        try:
+            self.database.migrate(HEAD)
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"Catalog({self.database.shown!r})"
@@ -367,6 +371,11 @@ class Catalog:
             session.add_all(FailureRow(job=row.job, **vars(failure)) for failure in failures)
             session.execute(sa.update(JobRow).where(JobRow.id == row.job).values(updated_at=datetime.now(UTC)))
             return True
+
+    def has_chunk(self, key: str) -> bool:
+        """Whether there is a chunk of that key: a split one is no more."""
+        with self.session() as session:
+            return session.scalar(sa.select(ChunkRow.key).where(ChunkRow.key == key)) is not None
 
     def set_chunk_state(self, key: str, state: ChunkState) -> None:
         """Changes the state of a chunk and nothing else."""
