@@ -308,7 +308,7 @@ class Catalog:
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""
         with self.session() as session:
-            return session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            return session.scalar(sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
 
     def chunks(
         self, *, job: str | None = None, collection: str | None = None, states: Sequence[ChunkState] = ()

@@ -4,19 +4,23 @@ Who holds the index picks up parts that others wrote; who finds it held goes on 
 """
 
 import logging
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Collection, Failure
-from ingest.index import Index
+from ingest.index import Index, Points
 from ingest.scan_index import ScanIndex
 from ingest.settings import Settings
-from trainer.errors import IndexLockedError
+from trainer.errors import IndexLockedError, VectorIndexError
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 log = logging.getLogger(__name__)
+
+_REST_S = 5.0  # before a server that failed is asked again
 
 
 def open_index(settings: Settings, collection: Collection) -> Index:
@@ -78,10 +82,16 @@ def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
     """Records parts that were renamed into place before their process died: the part tells the rest."""
     for chunk in catalog.chunks(collection=collection.name, states=["pending"]):
         if archive.path(chunk.key).exists():
-            part = archive.read(chunk.key)
-            failures = [Failure(**failure) for failure in part.meta["failures"]]
-            done, skipped = part.table.num_rows, part.meta["skipped"]
-            catalog.finish_chunk(chunk.key, state="archived", done=done, skipped=skipped, failures=failures)
+            adopt_chunk(catalog, archive, chunk.key)
+
+
+def adopt_chunk(catalog: Catalog, archive: Archive, key: str) -> int:
+    """Records the part of one chunk; returns how many items it has."""
+    part = archive.read(key)
+    failures = [Failure(**failure) for failure in part.meta["failures"]]
+    done, skipped = part.table.num_rows, part.meta["skipped"]
+    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures)
+    return int(done)
 
 
 def fill(archive: Archive, index: Index, missing: set[str]) -> int:
@@ -96,21 +106,54 @@ def fill(archive: Archive, index: Index, missing: set[str]) -> int:
 
 
 class IndexHolder:
-    """The index during an ingest: held if it can be had, tried for again before each use if not."""
+    """The index during an ingest: held if it can be had, tried for again before each use if not.
 
-    def __init__(self, settings: Settings, collection: Collection) -> None:
+    Args:
+        settings: Where it is.
+        collection: Whose it is.
+        server_only: The embedded index is left to whoever searches: several workers cannot share it.
+        patient: A server that fails is no reason to stop: parts wait in the archive until it answers again.
+    """
+
+    def __init__(
+        self, settings: Settings, collection: Collection, *, server_only: bool = False, patient: bool = False
+    ) -> None:
         self._settings = settings
         self._collection = collection
+        self._never = server_only and settings.qdrant_url is None
+        self._patient = patient
         self._index: Index | None = None
+        self._not_before = 0.0
 
     def get(self) -> Index | None:
         """The index, or None while another process holds it."""
-        if self._index is None:
+        if self._index is None and not self._never:
             try:
                 self._index = open_index(self._settings, self._collection)
             except IndexLockedError:
                 return None
         return self._index
+
+    def put(self, make: Callable[[], Points]) -> bool:
+        """Indexes points; False where that is for later.
+
+        Raises:
+            VectorIndexError: The index fails, and the holder is not patient.
+        """
+        if time.monotonic() < self._not_before:
+            return False
+        try:
+            index = self.get()
+            if index is not None:
+                index.upsert(make())
+        except VectorIndexError as error:
+            if not self._patient:
+                raise
+            log.warning("parts wait in the archive, the index fails: %s", error)
+            self._not_before = time.monotonic() + _REST_S
+            self.close()
+            return False
+        return index is not None
 
     def close(self) -> None:
         """Gives the index back."""

@@ -3,8 +3,10 @@
 Workers do the same elsewhere; both call `ingest.pipeline`.
 """
 
+import hashlib
 import json
 import logging
+import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +21,7 @@ from ingest.catalog import Catalog, Collection, Job
 from ingest.geo import distance_m
 from ingest.indexing import IndexHolder, adopt
 from ingest.intake import ChipIntake, GridIntake, Intake
+from ingest.leases import Leases
 from ingest.pipeline import Encoder, Pace, Report, Work, run
 from ingest.plan import plan, retry
 from ingest.request import READING_OPTIONS, Request
@@ -115,6 +118,7 @@ def carry_out(
                     intake=intake,
                     encoder=encoder(embedder, collection.kind),
                     index=holder,
+                    leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
                     pace=Pace(settings.read_threads, settings.batch_size),
                     progress=start_progress(intake, left),
                 )
@@ -133,6 +137,12 @@ def encoder(embedder: Embedder, kind: str) -> Encoder:
     if kind == "gallery":
         return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos, on_cpu=on_cpu)
     return Encoder(embedder.prepare, embedder.embed_prepared, on_cpu=on_cpu)
+
+
+def _inline_worker(settings: Settings, collection: str) -> str:
+    """The name of whoever ingests into a collection from this home, which is one process at a time."""
+    place = hashlib.sha256(f"{settings.home}|{collection}".encode()).hexdigest()[:12]
+    return f"inline-{platform.node()[:60]}-{place}"
 
 
 @contextmanager

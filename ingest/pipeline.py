@@ -1,16 +1,18 @@
 """From items to archive and index: read in threads ahead of the model → embed in batches → part → index → ledger.
 
-A chunk is finished in this order: its part is renamed into place, its points are upserted, its ledger row says done.
-Whatever is interrupted, the same request goes on from there and repeats idempotent work only. Memory is bounded by
-the read-ahead window and two chunks of vectors, whatever the number of items.
+A chunk is leased, and finished in this order: its part is renamed into place, its points are upserted, its ledger row
+says done. Whatever is interrupted, the same request goes on from there and repeats idempotent work only. Memory is
+bounded by the read-ahead window and two chunks of vectors, whatever the number of items.
 
-It knows neither torch nor imagery: an `Encoder` turns images into vectors, an `Intake` lists and reads items.
+`run` does a whole job, `work_off` the chunks it is handed; a worker calls the latter. It knows neither torch nor
+imagery: an `Encoder` turns images into vectors, an `Intake` lists and reads items.
 """
 
+import itertools
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -21,10 +23,11 @@ import numpy.typing as npt
 
 from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Chunk, Collection, Failure, Job
-from ingest.indexing import IndexHolder, catch_up
+from ingest.indexing import IndexHolder, adopt_chunk, catch_up
 from ingest.intake import Intake, SkipItemError
+from ingest.leases import Leases
 from ingest.turns import Turns
-from trainer.errors import ItemError
+from trainer.errors import CatalogError, ItemError
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class Work:
         intake: Where items come from.
         encoder: Makes vectors.
         index: Held if it can be had; without it parts are written and left for whoever holds it.
+        leases: Say which chunks are this process's to do.
         pace: Threads and batch.
         progress: Called with the number of items that have been dealt with since the last call.
     """
@@ -73,13 +77,21 @@ class Work:
     intake: Intake
     encoder: Encoder
     index: IndexHolder
+    leases: Leases
     pace: Pace = field(default_factory=Pace)
     progress: Callable[[int], object] = lambda _: None
 
 
 @dataclass
 class Report:
-    """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number)."""
+    """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number).
+
+    Attributes:
+        held_up_s: How long the model waited for a chunk to be written and indexed.
+        unindexed: Chunks of the collection that are not in the index yet.
+        cancelled: The job was cancelled or paused meanwhile.
+        lost: Chunks whose lease had passed to another before they were written.
+    """
 
     job: str
     done: int = 0
@@ -88,9 +100,11 @@ class Report:
     read_s: float = 0.0
     embed_s: float = 0.0
     write_s: float = 0.0
+    held_up_s: float = 0.0
     wall_s: float = 0.0
     unindexed: int = 0
     cancelled: bool = False
+    lost: int = 0
 
     def rates(self) -> dict[str, float]:
         """Items done per second, end to end and of each stage had it run alone; reading counts what it left out too."""
@@ -123,6 +137,8 @@ class _Gathering:
 
     chunk: Chunk
     skipped: Counter[str]
+    started: float
+    seconds: float = 0.0
     records: list[dict[str, Any]] = field(default_factory=list)
     vectors: list[npt.NDArray[np.float32]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -140,35 +156,70 @@ class _Gathering:
 
 
 def run(job: Job, work: Work) -> Report:
-    """Does what is left of a planned job.
+    """Does what is left of a planned job, beside workers if any have leases of it.
 
     Raises:
         ArchiveError: A part cannot be written; everything before it stands.
+        CatalogError: Workers are busy with another job of the collection.
         KeyboardInterrupt: Passed on after the chunk that was being written is safe.
     """
     started = time.perf_counter()
     report = Report(job.id)
-    catalog, collection = work.catalog, work.collection
+    catalog, leases = work.catalog, work.leases
+    leases.free_earlier()
+    other = leases.in_the_way(job.id)
+    if other is not None:
+        raise CatalogError(
+            f"job {other} of the same collection is being worked on: wait, or `groundcast jobs pause {other}` first"
+        )
     catalog.set_job_state(job.id, "running")
     work.archive.sweep()
-    work.archive.require_space()
     _catch_up(work)
     # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.
     known = set(work.archive.ids()) if catalog.may_overlap(job.id) else set()
     try:
-        with _Writer(work, report) as writer, closing(_gather(work, job, known, report)) as chunks:
-            for gathered in chunks:
-                writer.put(gathered)
-                if catalog.job_state(job.id) == "cancelled":
-                    report.cancelled = True
-                    break
+        for chunks in _rounds(leases, job.id):
+            work_off(job, work, chunks, report, known=known)
     finally:
         report.wall_s = time.perf_counter() - started
     _catch_up(work)
-    report.unindexed = sum(1 for _ in catalog.chunks(collection=collection.name, states=["archived"]))
-    if not report.cancelled:
+    report.unindexed = sum(1 for _ in catalog.chunks(collection=work.collection.name, states=["archived"]))
+    if not report.cancelled and not any(True for _ in catalog.chunks(job=job.id, states=["pending"])):
         catalog.set_job_state(job.id, "done")
     return report
+
+
+def work_off(job: Job, work: Work, chunks: Iterable[Chunk], report: Report, *, known: set[str] | None = None) -> None:
+    """Does leased chunks, until there are no more or the job is no longer wanted; adds what it did to the report.
+
+    Args:
+        job: Theirs.
+        work: What they are done with.
+        chunks: Taken through ``work.leases``; the next is asked for when its first item is about to be read.
+        report: Of the run.
+        known: Items that are in the archive already.
+
+    Raises:
+        ArchiveError: A part cannot be written; what was not finished is given back.
+    """
+    work.archive.require_space()
+    with (
+        work.leases.renewing(),
+        _Writer(work, report) as writer,
+        closing(_gather(work, chunks, known or set(), report)) as complete,
+    ):
+        for gathered in complete:
+            writer.put(gathered)
+            if not work.leases.wanted(job.id):
+                report.cancelled = True
+                break
+
+
+def _rounds(leases: Leases, job: str) -> Iterator[Iterable[Chunk]]:
+    """All chunks that can be had; then one by one those that killed a process before, or stood beside one that did."""
+    yield itertools.chain.from_iterable(iter(lambda: leases.take(job), []))
+    while suspect := leases.take(job, suspect=True):
+        yield suspect
 
 
 def _catch_up(work: Work) -> None:
@@ -177,16 +228,29 @@ def _catch_up(work: Work) -> None:
         catch_up(work.catalog, work.archive, index, work.collection)
 
 
-def _gather(work: Work, job: Job, known: set[str], report: Report) -> Generator[_Gathering, None, None]:
+def _adopted(chunk: Chunk, work: Work, report: Report) -> bool:
+    """Whether a chunk's part is there already, from a process that died before it could say so."""
+    if not work.archive.path(chunk.key).exists():
+        return False
+    report.done += adopt_chunk(work.catalog, work.archive, chunk.key)
+    work.progress(len(chunk.item_ids))
+    return True
+
+
+def _gather(work: Work, chunks: Iterable[Chunk], known: set[str], report: Report) -> Generator[_Gathering, None, None]:
     """Chunks with all their items read and embedded, in order. Batches run across the borders of chunks."""
     gathering: dict[str, _Gathering] = {}
 
     def items() -> Iterator[tuple[str, str]]:
-        for chunk in work.catalog.chunks(job=job.id, states=["pending"]):
+        for chunk in chunks:
+            if _adopted(chunk, work, report):
+                continue
             fresh = [item for item in chunk.item_ids if item not in known]
             elsewhere = len(chunk.item_ids) - len(fresh)
-            gathering[chunk.key] = _Gathering(chunk, Counter(done_by_another_job=elsewhere) if elsewhere else Counter())
+            skipped = Counter(done_by_another_job=elsewhere) if elsewhere else Counter()
+            gathering[chunk.key] = _Gathering(chunk, skipped, time.perf_counter())
             work.progress(elsewhere)
+            work.leases.begin(chunk.key)
             for item in fresh:
                 yield chunk.key, item
 
@@ -218,7 +282,11 @@ def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
         key = next(iter(gathering))
         if not gathering[key].complete():
             return
+        now = time.perf_counter()
+        gathering[key].seconds = now - gathering[key].started
         yield gathering.pop(key)
+        for later in gathering.values():  # what was read ahead of its turn is not work on it
+            later.started = max(later.started, now)
 
 
 def _read_ahead(
@@ -283,10 +351,7 @@ class _Writer:
     """Finishes chunks in one background thread, one behind the model: part → index → ledger."""
 
     def __init__(self, work: Work, report: Report) -> None:
-        self.collection = work.collection
-        self.catalog = work.catalog
-        self.archive = work.archive
-        self.index = work.index
+        self.work = work
         self.report = report
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._pending: Future[None] | None = None
@@ -300,7 +365,9 @@ class _Writer:
 
     def put(self, gathered: _Gathering) -> None:
         """Hands a chunk over; waits while the chunk before it is being written, and raises what that one met."""
+        started = time.perf_counter()
         self._settle()
+        self.report.held_up_s += time.perf_counter() - started
         self._pending = self._pool.submit(self._write, gathered)
 
     def _settle(self) -> None:
@@ -310,30 +377,51 @@ class _Writer:
 
     def _write(self, gathered: _Gathering) -> None:
         started = time.perf_counter()
-        self.archive.require_space()
         key = gathered.chunk.key
-        failures = [vars(failure) for failure in gathered.failures]
-        if gathered.records:
-            meta = {
-                "collection": self.collection.name,
-                "model_id": self.collection.model_id,
-                "source": self.collection.spec.get("source"),
-                "attribution": self.collection.spec.get("attribution"),
-                "skipped": dict(gathered.skipped),
-                "failures": failures,
-            }
-            self.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
-        self._index_and_record(key, len(gathered.records), dict(gathered.skipped), gathered.failures)
+        if not self._archive(gathered) or not self._index_and_record(gathered):
+            self._lost(key)
+            return
         self.report.done += len(gathered.records)
         self.report.skipped.update(gathered.skipped)
         self.report.failed.update(failure.reason for failure in gathered.failures)
         seconds = time.perf_counter() - started
         self.report.write_s += seconds
-        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, len(gathered.records), len(failures), seconds)
+        done, failed = len(gathered.records), len(gathered.failures)
+        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds)
 
-    def _index_and_record(self, key: str, done: int, skipped: dict[str, int], failures: list[Failure]) -> None:
-        index = self.index.get()
-        if done and index is not None:
-            index.upsert(points(self.archive.read(key), self.collection.kind))
-        state = "archived" if done and index is None else "done"
-        self.catalog.finish_chunk(key, state=state, done=done, skipped=skipped, failures=failures)  # type: ignore[arg-type]
+    def _archive(self, gathered: _Gathering) -> bool:
+        """Writes the part, if the chunk is still this process's: another may have done it while this one slept."""
+        work, key = self.work, gathered.chunk.key
+        work.archive.require_space()
+        if not work.leases.holds(key):
+            return False
+        if gathered.records:
+            meta = {
+                "collection": work.collection.name,
+                "model_id": work.collection.model_id,
+                "source": work.collection.spec.get("source"),
+                "attribution": work.collection.spec.get("attribution"),
+                "skipped": dict(gathered.skipped),
+                "failures": [vars(failure) for failure in gathered.failures],
+            }
+            work.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
+        return True
+
+    def _index_and_record(self, gathered: _Gathering) -> bool:
+        work, key, done = self.work, gathered.chunk.key, len(gathered.records)
+        indexed = not done or work.index.put(lambda: points(work.archive.read(key), work.collection.kind))
+        return work.leases.finish(
+            key,
+            state="done" if indexed else "archived",
+            done=done,
+            skipped=dict(gathered.skipped),
+            failures=gathered.failures,
+            seconds=gathered.seconds,
+        )
+
+    def _lost(self, key: str) -> None:
+        """The lease has passed to another. A part whose chunk is no more, such as one that was split, must not stay."""
+        log.warning("chunk %s has passed to another worker, which does it", key)
+        self.report.lost += 1
+        if not self.work.catalog.has_chunk(key):
+            self.work.archive.path(key).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from ingest.catalog import Catalog, Collection
 from ingest.edge_index import EdgeIndex
 from ingest.indexing import IndexHolder, catch_up, open_for_search
 from ingest.intake import Reading, SkipItemError
+from ingest.leases import Leases
 from ingest.pipeline import Encoder, Pace, Work, run
 from ingest.plan import plan, retry
 from ingest.scan_index import ScanIndex
@@ -90,6 +91,7 @@ class Home:
                 intake=intake,
                 encoder=encoder,
                 index=holder,
+                leases=Leases(self.catalog, "test", lease_s=60),
                 pace=Pace(read_threads=2, batch_size=batch_size),
                 **options,
             )
