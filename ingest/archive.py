@@ -225,6 +225,10 @@ class Archive:
             path.unlink(missing_ok=True)
         return len(left)
 
+    def drop(self) -> None:
+        """Removes all of it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def set_aside(self, path: Path) -> Path:
         """Renames a broken part so that it no longer counts."""
         aside = path.with_name(path.name + BROKEN)

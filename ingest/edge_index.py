@@ -157,6 +157,9 @@ class EdgeIndex:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
+    def serve_as(self, alias: str) -> None:
+        """Nothing to call: nobody else reads it."""
+
     def optimize(self) -> None:
         """Builds the search graph: then answers without a filter are approximate (benchmarks/index.py)."""
         with self._engine() as shard:

@@ -142,6 +142,9 @@ class Index(Protocol):
     def drop(self) -> None:
         """Removes the whole collection and closes it."""
 
+    def serve_as(self, alias: str) -> None:
+        """Lets others who read the same server find this collection under a name; a second call changes nothing."""
+
     def optimize(self) -> None:
         """Builds the search graph where that is ours to call."""
 

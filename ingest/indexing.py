@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ingest.aliases import Aliases, name_of, version_name
 from ingest.archive import Archive, points
 from ingest.catalog import Catalog, Collection, Failure
 from ingest.index import Index, Points
@@ -33,7 +34,8 @@ def open_index(settings: Settings, collection: Collection) -> Index:
     if settings.qdrant_url is not None:
         from ingest.server_index import ServerIndex
 
-        return ServerIndex(connect(settings), collection.name, collection.dim)
+        # the plain name is an alias there, which follows the catalog's
+        return ServerIndex(connect(settings), version_name(collection.name), collection.dim)
     from ingest.edge_index import EdgeIndex
 
     return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim)
@@ -75,7 +77,14 @@ def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Colle
             "the index of %s holds %d of %d items: filling it from the archive", collection.name, found, recorded
         )
         count += fill(archive, index, set(archive.ids()) - index.ids())
+    keep_alias(catalog, index, collection)
     return count
+
+
+def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
+    """Lets the alias on a server follow the catalog's, should a process have died between the two."""
+    if Aliases(catalog).serves(collection.name):
+        index.serve_as(name_of(collection.name))
 
 
 def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:

@@ -10,12 +10,13 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ingest.aliases import MARK, Aliases, name_of
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection, Job
 from ingest.geo import distance_m
@@ -91,12 +92,12 @@ def carry_out(
         ModelMismatchError: The collection is of another model.
         SourceError: Nothing can be read, or no tile touches the imagery.
     """
-    check_name(request.collection)
+    request = replace(request, collection=_stored_name(catalog, request.collection))
     if request.kind == "tiles" and request.collection.startswith(GALLERY):
         raise UsageError(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
         )
-    with _only_writer(settings, request.collection):
+    with only_writer(settings, request.collection):
         intake = request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")
         try:
             collection = _collection(catalog, request, embedder, intake)
@@ -145,8 +146,22 @@ def _inline_worker(settings: Settings, collection: str) -> str:
     return f"inline-{platform.node()[:60]}-{place}"
 
 
+def _stored_name(catalog: Catalog, name: str) -> str:
+    """The collection that a name stands for; a version is made by an upgrade only."""
+    check_name(name_of(name))
+    stored = Aliases(catalog).stored(name)
+    if MARK in stored:
+        Aliases(catalog).collection(name)
+    return stored
+
+
 @contextmanager
-def _only_writer(settings: Settings, collection: str) -> Iterator[None]:
+def only_writer(settings: Settings, collection: str) -> Iterator[None]:
+    """Keeps other ingests away from a collection, by its stored name.
+
+    Raises:
+        CatalogError: There is one.
+    """
     path = settings.lock_path(collection)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

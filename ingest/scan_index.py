@@ -132,6 +132,9 @@ class ScanIndex:
         """Refuses."""
         self._refuse()
 
+    def serve_as(self, alias: str) -> None:
+        """Nothing to call: nobody else reads it."""
+
     def _refuse(self) -> NoReturn:
         raise VectorIndexError(
             f"index {self.name!r} is only read here, from the archive, because another process holds it: "

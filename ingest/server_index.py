@@ -159,6 +159,19 @@ class ServerIndex:
         with self._engine():
             self.client.delete_collection(self.name)
 
+    def serve_as(self, alias: str) -> None:
+        """Points an alias of the server here, in one step; a second call changes nothing."""
+        with self._engine():
+            there = {known.alias_name: known.collection_name for known in self.client.get_aliases().aliases}
+            if there.get(alias) == self.name:
+                return
+            new = models.CreateAlias(collection_name=self.name, alias_name=alias)
+            steps: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=new)]
+            if alias in there:
+                old = models.DeleteAlias(alias_name=alias)
+                steps.insert(0, models.DeleteAliasOperation(delete_alias=old))
+            self.client.update_collection_aliases(steps)
+
     def optimize(self) -> None:
         """Nothing to call: the server builds its graph in the background."""
 

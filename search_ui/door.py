@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ingest.aliases import Aliases
     from ingest.catalog import Catalog
     from ingest.settings import Settings
 
@@ -31,6 +32,13 @@ class Door:
         from ingest.catalog import Catalog
 
         return Catalog(self.settings.catalog_at)
+
+    @cached_property
+    def aliases(self) -> "Aliases":
+        """The names that people ask with."""
+        from ingest.aliases import Aliases
+
+        return Aliases(self.catalog)
 
     def close(self) -> None:
         """Closes what was opened."""

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from ingest.aliases import Aliases
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
 from ingest.field import NO_DATE, Field, FieldEncoder, open_field
@@ -125,7 +126,7 @@ class Engine:
         with self._timed("rank"):
             chosen, relevance = self._best(calibration, query, scored)
         with self._timed("name_places"):
-            hits = self._hits(collection, scored, chosen, relevance)
+            hits = self._hits(collection_name, collection, scored, chosen, relevance)
         return Answer(
             query=query.as_dict(),
             method=scored.method,
@@ -220,9 +221,9 @@ class Engine:
 
     def provenance(self, collection_name: str) -> Provenance:
         """Where the answers of a collection come from, for files."""
-        collection = self.catalog.collection(collection_name)
+        collection = Aliases(self.catalog).collection(collection_name)
         return Provenance(
-            collection=collection.name,
+            collection=collection_name,
             model_id=collection.model_id,
             source=collection.spec["source"],
             attribution=collection.spec.get("attribution"),
@@ -232,7 +233,7 @@ class Engine:
         return tuple((path.name, path.stat().st_mtime_ns) for path in self.archive(collection).parts())
 
     def _tiles(self, name: str) -> Collection:
-        collection = self.catalog.collection(name)
+        collection = Aliases(self.catalog).collection(name)
         if collection.kind != "tiles":
             raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
         return collection
@@ -297,7 +298,9 @@ class Engine:
                 return best[fit], relevance[fit]
             count *= 4
 
-    def _hits(self, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats) -> list[Hit]:
+    def _hits(
+        self, asked: str, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats
+    ) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
         near = self.gazetteer.nearest_place(columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
@@ -315,7 +318,7 @@ class Engine:
                     relevance=round(float(relevance[i]), 4),
                     acquired_at=_moment_of(int(columns.acquired_us[row])),
                     source=str(collection.spec["source"]),
-                    collection=collection.name,
+                    collection=asked,
                     model_id=collection.model_id,
                     grade=grade(float(relevance[i])),
                     near=None if near[i] is None else str(near[i]),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ingest.aliases import Aliases, name_of
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
 from ingest.field import NO_DATE, Field
@@ -63,7 +64,7 @@ class Ground:
             UsageError: There are several galleries to choose from, or the place is in no tile.
         """
         catalog = self.engine.catalog
-        tiles = catalog.collection(collection_name)
+        tiles = Aliases(catalog).collection(collection_name)
         album = find_gallery(catalog, tiles, gallery)
         columns = self.engine.field(tiles)
         row = _row(tiles, columns, query)
@@ -83,8 +84,8 @@ class Ground:
             tile=tile,
             acquired_at=None if date == NO_DATE else f"{np.datetime64(date, 'us').astype('datetime64[s]')}Z",
             when=when,
-            collection=tiles.name,
-            gallery=album.name.removeprefix(GALLERY),
+            collection=collection_name,
+            gallery=name_of(album.name).removeprefix(GALLERY),
             model_id=tiles.model_id,
             attribution=tiles.spec.get("attribution"),
             photos=len(photos),
@@ -144,7 +145,8 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     """
     if tiles.kind != "tiles":
         raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles, --gallery the photos")
-    galleries = {c.name.removeprefix(GALLERY): c for c in catalog.collections() if c.kind == "gallery"}
+    served = Aliases(catalog).in_service().items()
+    galleries = {name.removeprefix(GALLERY): found for name, found in served if found.kind == "gallery"}
     have = ", ".join(galleries) or "none yet"
     if not galleries:
         raise CatalogError("no gallery here: bring photos in with `groundcast photos PATH --gallery NAME`")
@@ -153,15 +155,15 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
         if wanted not in galleries:
             raise CatalogError(f"no gallery {wanted!r} here (have: {have}): make it with `groundcast photos`")
         found = galleries[wanted]
-    elif tiles.name in galleries:
-        found = galleries[tiles.name]
+    elif name_of(tiles.name) in galleries:
+        found = galleries[name_of(tiles.name)]
     elif len(galleries) == 1:
         found = next(iter(galleries.values()))
     else:
         raise UsageError(f"several galleries here ({have}): choose one with --gallery")
     if found.model_id != tiles.model_id:
         raise ModelMismatchError(
-            f"gallery {found.name.removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
+            f"gallery {name_of(found.name).removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
             f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos in again "
             f"with `groundcast photos {found.spec['source']} --gallery NEW --model {_model_name(catalog, tiles)}`"
         )

@@ -100,3 +100,13 @@ class TurnRow(Base):
     __tablename__ = "turns"
     name: Mapped[str] = mapped_column(sa.String(160), primary_key=True)
     until: Mapped[float] = mapped_column(sa.Double)
+
+
+class AliasRow(Base):
+    """Which version of a collection a name stands for, and which it stood for before."""
+
+    __tablename__ = "aliases"
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    collection: Mapped[str] = mapped_column(sa.ForeignKey("collections.name"))
+    previous: Mapped[str | None] = mapped_column(sa.ForeignKey("collections.name"))
+    changed_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))

@@ -57,7 +57,7 @@ def command(
     The photos need not have been taken there: each says how far away it was, and whether inside the tile. A filter
     never matches what is not known of a photo; how many it lost that way is told.
     """
-    tiles = door.catalog.collection(collection)  # wrong names are told before the wait for the model
+    tiles = door.aliases.collection(collection)  # wrong names are told before the wait for the model
     started = time.perf_counter()
     from search_ui.engine import Engine
     from search_ui.ground import Ground, find_gallery

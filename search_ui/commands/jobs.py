@@ -25,7 +25,7 @@ def command() -> None:
 def list_jobs(door: Door, collection: str | None, as_json: bool) -> None:
     """List jobs, oldest first."""
     if collection is not None:
-        door.catalog.collection(collection)
+        collection = door.aliases.collection(collection).name
     jobs = door.catalog.jobs(collection)
     if as_json:
         print_json([job_json(job) | {"state": _state(door, job)} for job in jobs])
@@ -64,10 +64,11 @@ def show(door: Door, job_id: str, as_json: bool) -> None:
 @pass_door
 def retry(door: Door, job_id: str, reason: str | None, precision: str | None, as_json: bool) -> None:
     """Do the failed items of a job again."""
+    from ingest.aliases import version_name
     from ingest.request import Request
 
     job = door.catalog.job(job_id)
-    request = Request.from_json(job.spec)
+    request = Request.from_json(job.spec | {"collection": version_name(job.collection)})
     run_request(door, request, model=None, precision=precision, as_json=as_json, retry_job=job, retry_reason=reason)
 
 

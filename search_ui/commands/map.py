@@ -98,7 +98,7 @@ def command(
     )
     minus = None if minus_when is None else parse_moment(minus_when)
     whens = _moments(kind, frames, query.when, year)
-    door.catalog.collection(collection)  # a wrong name is told before the wait for the model
+    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
     from search_ui.engine import Engine
 
     engine = Engine(door.settings, door.catalog)

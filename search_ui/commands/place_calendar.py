@@ -71,7 +71,7 @@ def command(
         acquired_to=last,
         ensemble=ensemble,
     )
-    door.catalog.collection(collection)  # a wrong name is told before the wait for the model
+    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
     from search_ui.engine import Engine
 
     engine = Engine(door.settings, door.catalog)

@@ -41,7 +41,7 @@ def run_request(
             click.echo(line)
         if outcome.report is not None and outcome.report.done:
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
-    if not door.catalog.items_done(request.collection, ("archived", "done")):
+    if not door.catalog.items_done(outcome.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
         raise SourceError(
             f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
@@ -100,7 +100,7 @@ def load_model(door: Door, request: "Request", model: str | None, precision: str
     """The model that a request is for: the one asked for, or the collection's, or the only one."""
     from trainer.embedder import Embedder
 
-    existing = door.catalog.find_collection(request.collection)
+    existing = door.aliases.find(request.collection)
     chosen = door.catalog.model(model_id=existing.model_id) if model is None and existing else door.catalog.model(model)
     settings = door.settings
     settings.cache_dir.mkdir(parents=True, exist_ok=True)

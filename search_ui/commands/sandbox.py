@@ -97,7 +97,7 @@ def truth_(door: Door, concept: str, collection: str, when: datetime | None, out
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import write_truth
 
-    found = door.catalog.collection(collection)
+    found = door.aliases.collection(collection)
     archive = Archive(door.settings.archive_dir(found.name), found.kind)
     probability = write_truth(output, planet(), archive, concept=concept, when=when)
     places = int((probability >= 0.5).sum())

@@ -56,7 +56,7 @@ def command(
 
     The cosine compares tiles for one query; the relevance, 0 to 1, says how likely one would see it there.
     """
-    door.catalog.collection(collection)  # a wrong name is told before the wait for the model
+    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
     started = time.perf_counter()
     from ingest.area import parse_dates
     from search_ui.engine import Engine

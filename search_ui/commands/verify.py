@@ -14,7 +14,7 @@ def command(door: Door, collection: str, repair: bool, as_json: bool) -> None:
     """Compare ledger, archive and index of COLLECTION. Exit code 1 where they disagree and nothing was mended."""
     from ingest.verify import verify
 
-    findings = verify(door.settings, door.catalog, door.catalog.collection(collection), repair=repair)
+    findings = verify(door.settings, door.catalog, door.aliases.collection(collection), repair=repair)
     if as_json:
         print_json(findings.to_json())
     else:
