@@ -15,10 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio
 import pyproj
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
@@ -146,6 +144,9 @@ def _numbers(text: str, what: str, names: str, example: str) -> list[float]:
 
 def _read_layers(path: Path) -> list[tuple[str, str | None, list[BaseGeometry]]]:
     """Read (layer name, CRS or None, shapes) of every layer; a KML folder is a layer."""
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+
     layers: list[tuple[str, str | None, list[BaseGeometry]]] = []
     try:
         with warnings.catch_warnings():  # GDAL warns of open rings, which are closed here; NaN is refused below

@@ -13,7 +13,6 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.vq import kmeans, vq
 
 from ingest.archive import Archive
 from ingest.field import NO_DATE
@@ -175,6 +174,8 @@ def _regions(e: Floats) -> list[npt.NDArray[np.bool_]]:
     """Groups of alike E, as masks [n]."""
     if np.ptp(e, axis=0).max() < 1e-6:
         return [np.ones(len(e), bool)]
+    from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
+
     centres, _ = kmeans(e, min(REGIONS, len(e)), iter=3, seed=0)
     label, _ = vq(e, centres)
     return [label == i for i in np.unique(label)]

@@ -14,9 +14,7 @@ import numpy.typing as npt
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
 from ingest.picture import read_picture
-from ingest.request import options_from_json
 from ingest.settings import Settings
-from ingest.sources.crop import RASTER_SUFFIXES, read_crop
 from search_ui.query import ENSEMBLE, Part, Query
 from search_ui.text_cache import cached_texts
 from trainer.embedder import Embedder
@@ -107,6 +105,9 @@ def unit(vector: npt.NDArray[np.floating]) -> Floats:
 
 def _overhead(path: Path, collection: Collection) -> npt.NDArray[np.uint8]:
     """An overhead picture, shown as the collection's own imagery is: bands, stretch."""
+    from ingest.request import options_from_json
+    from ingest.sources.crop import RASTER_SUFFIXES, read_crop
+
     if path.suffix.lower() not in RASTER_SUFFIXES:
         return read_picture(path)
     return read_crop(path, options_from_json(collection.spec["options"]), collection.spec.get("stretch"))
