@@ -45,17 +45,17 @@ def asked_parts(
     """
     from search_ui.query import NOT_WEIGHT, Part
 
-    asked: list[Part] = [Part("text", *_weighted(words, 1.0)) for words in (text, *also) if words is not None]
+    asked: list[Part] = [Part("text", *weighted(words, 1.0)) for words in (text, *also) if words is not None]
     asked += [Part("image", image)] if image is not None else []
     asked += [Part("photo", photo)] if photo is not None else []
     asked += [Part("tile", tile)] if tile is not None else []
     for words in negatives:
-        value, weight = _weighted(words, NOT_WEIGHT / len(negatives))
+        value, weight = weighted(words, NOT_WEIGHT / len(negatives))
         asked.append(Part("text", value, -weight))
     return tuple(asked)
 
 
-def _weighted(words: str, usual: float) -> tuple[str, float]:
+def weighted(words: str, usual: float) -> tuple[str, float]:
     """A text and its weight, which may stand behind it: ``a beach^2``."""
     match = _WEIGHTED.fullmatch(words)
     if match is None:

@@ -1,0 +1,94 @@
+"""The answer as a list beside the map: what was found, how sure it is, and the cards.
+
+It does not know how the map shows it.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from search_ui.components.hit_list import Card, hit_list
+from search_ui.moments import say_moment
+from search_ui.query import Hit
+from search_ui.service import Found, Shown
+from search_ui.views import words
+from search_ui.views.address import change, value
+from search_ui.views.backdrop import chip_url
+from search_ui.views.question import say_when
+
+
+def answer_list(shown: Shown, found: Found) -> str | None:
+    """Show the answer; returns the id of a tile that was opened just now."""
+    answer = found.answer
+    hits = answer.hits
+    if found.nothing:
+        _nothing(found)
+    elif answer.note:
+        st.info(answer.note)
+    counted = f"**{len(hits)} place{'s' if len(hits) != 1 else ''}** of {answer.candidates:,} tiles"
+    st.markdown(f"{counted} · {answer.method}", help=f"{words.RELEVANCE} {words.COSINE}")
+    touched = hit_list(
+        cards(shown, hits), chosen=value("tile") or None, help_text=words.RELEVANCE, votes=True, key="hits"
+    )
+    if touched.voted is not None:
+        _vote(*touched.voted)
+        st.rerun()
+    return touched.chosen
+
+
+def cards(shown: Shown, hits: Sequence[Hit]) -> list[Card]:
+    """Hits as cards."""
+    votes = {tile: 1 for tile in value("up")} | {tile: -1 for tile in value("down")}
+    return [
+        Card(
+            id=hit.tile_id,
+            rank=hit.rank,
+            title=hit.near or hit.tile_id,
+            place=f"{say_place(hit.lat, hit.lon)} · {say_taken(hit)}",
+            grade=hit.grade,
+            relevance=f"{hit.relevance:.2f}",
+            cosine=f"{hit.cosine:.3f}",
+            image=chip_url(shown.name, hit.tile_id, 144),
+            alt=f"The tile from above, {hit.size_m:.0f} m wide",
+            vote=votes.get(hit.tile_id, 0),
+        )
+        for hit in hits
+    ]
+
+
+def say_place(lat: float, lon: float) -> str:
+    """Degrees with letters."""
+    return f"{abs(lat):.4f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.4f}° {'E' if lon >= 0 else 'W'}"
+
+
+def say_taken(hit: Hit) -> str:
+    """When the imagery was taken."""
+    return f"imagery of {hit.acquired_at:%Y-%m-%d}" if hit.acquired_at else "imagery without a date"
+
+
+def _nothing(found: Found) -> None:
+    """Say that nothing there looks like the question, with the nearest candidate."""
+    note = found.answer.note or "nothing here looks like it"
+    st.warning(f"**Nothing here.** {note[0].upper()}{note[1:]}.", icon=":material/search_off:")
+    near = found.nearest
+    if near is not None and not found.answer.hits:
+        st.button(
+            f"Show the nearest candidate: {near.near or near.tile_id}, relevance {near.relevance:.2f}",
+            on_click=change, kwargs={"tile": near.tile_id}, key="nearest",
+        )  # fmt: skip
+    if found.answer.query.get("when") is not None:
+        told = say_when_asked()
+        st.caption(f"Asked for {told}. It may be there at another time: look at the calendar, or ask for any time.")
+
+
+def say_when_asked() -> str:
+    """The moment asked about."""
+    from search_ui.views.question import when_of
+
+    when = when_of("month", "hour")
+    return say_when(when) if when is not None else say_moment(when)
+
+
+def _vote(tile: str, vote: int) -> None:
+    up, down = ([one for one in value(name) if one != tile] for name in ("up", "down"))
+    change(up=[*up, tile] if vote > 0 else up, down=[*down, tile] if vote < 0 else down)

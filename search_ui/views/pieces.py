@@ -1,0 +1,134 @@
+"""Small pieces of HTML that several views show: legends, facts, pictures with their credit.
+
+Whatever comes from a person, a file's metadata or a server is escaped here, once.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from search_ui.scales import Scale
+
+STYLE = """
+<style>
+.stMainBlockContainer { padding: 3.4rem 1.6rem 1rem; max-width: none; }
+.stMain [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+.gc-legend { display: flex; gap: 0.8rem; align-items: center; font-size: 0.78rem; flex-wrap: wrap; }
+.gc-legend .ramp { position: relative; flex: 1; min-width: 180px; max-width: 420px; height: 0.85rem;
+  border-radius: 3px; margin-bottom: 1.15rem; }
+.gc-legend .ramp span { position: absolute; top: 1rem; transform: translateX(-50%); white-space: nowrap; }
+.gc-legend .ramp span:first-child { transform: none; }
+.gc-legend .ramp span:last-child { transform: translateX(-100%); }
+.gc-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 0.8rem; font-size: 0.85rem; margin: 0; }
+.gc-facts dt { opacity: 0.7; }
+.gc-facts dd { margin: 0; overflow-wrap: anywhere; }
+.gc-photos { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.5rem; }
+.gc-photos figure { margin: 0; min-width: 0; }
+.gc-photos img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.35rem; display: block;
+  background: rgba(128, 128, 128, 0.15); }
+.gc-photos figcaption { font-size: 0.7rem; line-height: 1.25; opacity: 0.85; margin-top: 0.2rem; overflow-wrap: anywhere; }
+.gc-photos .here { color: #0b8a63; font-weight: 600; }
+.gc-chip { position: relative; }
+.gc-chip img { width: 100%; border-radius: 0.4rem; display: block; aspect-ratio: 1; object-fit: cover;
+  background: rgba(128, 128, 128, 0.15); }
+.gc-chip .bar { position: absolute; left: 0.5rem; bottom: 0.5rem; padding: 0.15rem 0.4rem 0.3rem; color: #fff;
+  background: rgba(20, 24, 28, 0.7); border-radius: 0.3rem; font-size: 0.72rem; }
+.gc-chip .bar i { display: block; height: 4px; border: 2px solid #fff; border-top: 0; }
+.gc-credit { font-size: 0.74rem; opacity: 0.75; }
+.gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 1rem; color: #fff; font-size: 0.78rem; font-weight: 600; }
+.gc-badge.strong { background: #0072b2; } .gc-badge.possible { background: #56b4e9; color: #10202b; }
+.gc-badge.weak { background: #e69f00; color: #10202b; } .gc-badge.nothing { background: #8a8a8a; }
+</style>
+"""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture with lines under it.
+
+    Attributes:
+        url: Of the picture.
+        alt: What it shows.
+        lines: Under it; those that say that it was taken here are marked.
+        here: Whether it was taken in the tile.
+    """
+
+    url: str
+    alt: str
+    lines: Sequence[str]
+    here: bool = False
+
+
+def legend(scale: Scale, *, faint: float | None = None) -> None:
+    """The colours of a scale with its marks and its unit."""
+    steps = scale.lut[:: max(1, len(scale.lut) // 32)]
+    colours = ", ".join("rgb({}, {}, {})".format(*colour) for colour in steps.tolist())
+    reach = scale.high - scale.low
+    marks = "".join(
+        f'<span style="left: {100 * (value - scale.low) / reach:.1f}%">{html.escape(name)}</span>'
+        for value, name in scale.marks()
+    )
+    note = f" · faint: below {faint:g}" if faint is not None else ""
+    st.html(
+        f'<div class="gc-legend" role="img" aria-label="{html.escape(_said(scale))}"><b>{html.escape(scale.unit)}</b>'
+        f'<div class="ramp" style="background: linear-gradient(to right, {colours})">{marks}</div>'
+        f"<span>{html.escape(note)}</span></div>"
+    )
+
+
+def facts(rows: Iterable[tuple[str, str | None]]) -> None:
+    """Names and values, one below the other; what is not known is left out."""
+    told = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows if value is not None
+    )
+    st.html(f'<dl class="gc-facts">{told}</dl>')
+
+
+def photos(pictures: Sequence[Photo]) -> None:
+    """Pictures three in a row, each with its lines."""
+    figures = []
+    for number, picture in enumerate(pictures, start=1):
+        lines = "<br>".join(
+            f'<span class="here">{html.escape(line)}</span>' if picture.here and place == 1 else html.escape(line)
+            for place, line in enumerate(picture.lines)
+        )
+        figures.append(
+            f'<figure><a href="{html.escape(picture.url)}" target="_blank" rel="noopener">'
+            f'<img src="{html.escape(picture.url)}" alt="{html.escape(picture.alt)}" loading="lazy"></a>'
+            f"<figcaption>{number} · {lines}</figcaption></figure>"
+        )
+    st.html(f'<div class="gc-photos">{"".join(figures)}</div>')
+
+
+def chip(url: str, alt: str, size_m: float) -> None:
+    """An overhead picture of a tile with a scale bar."""
+    metres, share = scale_bar(size_m)
+    name = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    st.html(
+        f'<div class="gc-chip"><img src="{html.escape(url)}" alt="{html.escape(alt)}">'
+        f'<div class="bar" style="width: {100 * share:.1f}%">{name}<i></i></div></div>'
+    )
+
+
+def scale_bar(size_m: float) -> tuple[float, float]:
+    """A round length of about a third of a tile, metres, and its share of the tile's side."""
+    power = 10.0 ** len(str(int(size_m / 3))) / 10
+    length = max(one * power for one in (1, 2, 5, 10) if one * power <= max(size_m / 2.4, power))
+    return length, length / size_m
+
+
+def badge(grade: str, relevance: float) -> str:
+    """A relevance in a coloured word, as HTML."""
+    return f'<span class="gc-badge {html.escape(grade)}">{html.escape(grade)} {relevance:.2f}</span>'
+
+
+def credit(*names: str | None) -> None:
+    """Whom to credit for what is on the screen."""
+    told = " · ".join(html.escape(name) for name in names if name)
+    st.html(f'<div class="gc-credit">{told}</div>')
+
+
+def _said(scale: Scale) -> str:
+    return f"colours from {scale.low:g} to {scale.high:g}, {scale.unit}"

@@ -1,0 +1,57 @@
+"""Questions that a collection can answer: of some everyday scenes those that are most surely to be seen there.
+
+It does not know how they are shown.
+"""
+
+import streamlit as st
+
+from search_ui.query import Part, Query
+from search_ui.service import Service, Shown
+from trainer.errors import GroundcastError
+
+SCENES = (
+    "people swimming at a sandy beach",
+    "boats in a harbour",
+    "a container port with cranes",
+    "a steep cliff above the sea",
+    "a hike through the forest",
+    "farmers harvesting wheat",
+    "rows of vines in a vineyard",
+    "cows grazing on a meadow",
+    "a market with many stalls",
+    "city lights at night",
+    "a busy shopping street",
+    "a quiet street of houses with gardens",
+    "a factory with chimneys",
+    "trucks on a motorway",
+    "planes at an airport",
+    "a football match",
+    "a golf course",
+    "solar panels in a field",
+    "wind turbines on a hill",
+    "a temple with visitors",
+    "snow on the roofs",
+    "a river between fields",
+    "a traffic jam",
+    "a quarry",
+)
+SHOWN = 6
+
+
+def prompts_of(service: Service, shown: Shown) -> list[str]:
+    """The scenes of the highest relevance in a collection, the highest first; all of them look for any time."""
+    if not shown.tiles or shown.model is None:
+        return []
+    return _kept(f"{shown.name} {service.version(shown.name)}", service, shown.name)
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking for examples …")
+def _kept(key: str, _service: Service, _collection: str) -> list[str]:
+    best: list[tuple[float, str]] = []
+    for scene in SCENES:
+        try:
+            hits = _service.search(_collection, Query(parts=(Part("text", scene),), k=1)).answer.hits
+        except GroundcastError:
+            return list(SCENES[:SHOWN])  # a model without a text tower
+        best.append((hits[0].relevance if hits else 0.0, scene))
+    return [scene for _, scene in sorted(best, key=lambda one: -one[0])[:SHOWN]]

@@ -1,0 +1,139 @@
+"""The search page: the question above, the map and its moment on the left, the answer or one place on the right."""
+
+import streamlit as st
+
+from search_ui.feedback import Feedback
+from search_ui.query import Query
+from search_ui.service import Found, Service, Shown
+from search_ui.views import address, pieces, words
+from search_ui.views.address import VIEWS, change, value
+from search_ui.views.answer import answer_list
+from search_ui.views.asking import asked_chips, box, examples, place_hint, show_notice
+from search_ui.views.backdrop import STYLE_URL, bounds_of, tiles_url
+from search_ui.views.deck import Drawn, show
+from search_ui.views.heat import Heat, heats
+from search_ui.views.in_time import show_in_time
+from search_ui.views.keeping import exports
+from search_ui.views.moment_bar import moment_bar
+from search_ui.views.place import drawer
+from search_ui.views.prompts import prompts_of
+from search_ui.views.question import query_of, say_when, where
+from trainer.errors import GroundcastError
+
+_CLICKABLE = 30_000  # tiles; more outlines than that make a browser slow
+_NEAR_ZOOM = 13.0
+
+
+def search_page(service: Service, shown: list[Shown]) -> None:
+    """Show the page and keep its state in the address."""
+    address.load()
+    collection = box(service, shown)
+    try:
+        _page(service, collection)
+    except GroundcastError as error:
+        st.error(str(error))
+    address.store()
+
+
+def _page(service: Service, shown: Shown) -> None:
+    show_notice()
+    asked_chips(service)
+    query = query_of(service)
+    said = Feedback(tuple(value("up")), tuple(value("down")))
+    if query is None or not (value("q") or value("tile")):
+        examples(prompts_of(service, shown))
+    place_hint(service)
+    found = None if query is None else service.search(shown.name, query, said)
+    wide = bool(value("tile")) and st.session_state.get("beside")
+    left, right = st.columns([1, 1.1] if wide else [1.45, 1], gap="medium")
+    with left:
+        _views(service, shown, query, found)
+        if query is not None and value("view") not in ("map", None):
+            show_in_time(service, shown, query)
+        else:
+            opened = _map(service, shown, query, found, said)
+            if opened and opened != value("tile"):
+                change(tile=opened)
+                st.rerun()
+        pieces.credit(shown.attribution and f"Imagery: {shown.attribution}", f"model {shown.model or shown.model_id}")
+    with right:
+        if value("tile"):
+            drawer(service, shown, query, said)
+        elif found is not None:
+            opened = answer_list(shown, found)
+            if opened:
+                hit = next(hit for hit in found.answer.hits if hit.tile_id == opened)
+                change(tile=opened, focus=(hit.lat, hit.lon, _NEAR_ZOOM))
+                st.rerun()
+        else:
+            _welcome(shown)
+
+
+def _views(service: Service, shown: Shown, query: Query | None, found: Found | None) -> None:
+    """Which view of the answer is shown, and what can be done with it."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.segmented_control(
+            "View", VIEWS, key="view", format_func=str.capitalize, required=True, disabled=query is None,
+            label_visibility="collapsed", width="content",
+        )  # fmt: skip
+        with st.popover("Show", icon=":material/layers:", width="content"):
+            st.radio(
+                "Colours show", ["relevance", "cosine", "nothing"], key="show",
+                help=f"{words.RELEVANCE} {words.COSINE}",
+            )  # fmt: skip
+            st.slider("Opacity of the colours, %", 0, 100, step=5, key="opacity")
+            st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
+        if query is not None and found is not None:
+            exports(service, shown, query, found)
+
+
+def _map(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> str | None:
+    """The map with its legend and its moment; returns a tile that was clicked on just now."""
+    heat: Heat | None = None
+    if query is not None and value("show") != "nothing":
+        drawn = heats(service, shown.name, query, [query.when], value("show"), said)
+        heat = drawn[0] if drawn else None
+    tile = value("tile")
+    clickable = shown.tiles <= _CLICKABLE
+    opened = show(
+        Drawn(
+            style=STYLE_URL,
+            bounds=st.session_state.get("around") or bounds_of(shown),
+            tiles=tiles_url(shown.name, service.version(shown.name)) if clickable else None,
+            picture=None if heat is None else (heat.url, heat.bounds),
+            opacity=value("opacity") / 100,
+            hits=() if found is None else found.answer.hits,
+            chosen=(tile, service.tile(shown.name, tile).footprint) if tile else None,
+            area=where(service).area,
+        ),
+        focus=st.session_state.get("focus"),
+        key=f"map {shown.name}",
+        alt=_said(query),
+    )
+    if heat is not None:
+        pieces.legend(heat.scale, faint=heat.faint)
+    moment_bar(shown, "month", "hour")
+    if not clickable:
+        st.caption(f"More than {_CLICKABLE:,} tiles: click on a number, or give coordinates in the box.")
+    return opened
+
+
+def _said(query: Query | None) -> str:
+    if query is None:
+        return "Map of the collection's imagery; click on a tile to see what one would see there"
+    return f"Map of {value('show')} for the question at {say_when(query.when)}, with the hits numbered"
+
+
+def _welcome(shown: Shown) -> None:
+    st.markdown("#### Search the map by what you would see there")
+    st.markdown(
+        "Type a scene, as somebody standing there would describe it, or take one of the examples. "
+        "Every tile then gets a colour, and the best ones a number.\n\n"
+        "Move **Month** and **Hour** to ask for a season and a time of day. "
+        "Click on any tile to see the ground photos most like it."
+    )
+    model = f"model {shown.model}" if shown.model else "its model is not here"
+    st.caption(
+        f"Collection {shown.name}: {shown.tiles:,} tiles of {shown.tile_m:g} m, {model}"
+        + (", which knows month and hour." if shown.knows_time else ", which knows no time.")
+    )

@@ -1,0 +1,37 @@
+"""What the numbers of the app mean, in a sentence each: the help texts that stand beside them."""
+
+RELEVANCE = (
+    "Relevance: about how likely it is that one would see it there, 0 to 1. "
+    "strong from 0.50, possible from 0.25, weak from 0.10, below that nothing."
+)
+COSINE = (
+    "Cosine: how alike the question and the predicted ground scene are, −1 to 1. It compares tiles within one answer; "
+    "it says little across questions."
+)
+MOMENT = (
+    "The month stands for its 15th, the hour is wall-clock time at the place. “any” leaves it open: "
+    "the model then answers for no particular time."
+)
+DIFFERENCE = (
+    "The value at the first moment less that at the second, in the same unit. Above 0 (orange): more like it at the "
+    "first; below 0 (purple): at the second."
+)
+CALENDAR = (
+    "Each cell is the mean cosine of the highest tiles of the area at that month and hour; these may be other tiles "
+    "from moment to moment. It compares moments of one question."
+)
+BEST_MOMENT = "For each tile the month, and the hour, at which it is most like the question."
+WEIGHT = (
+    "How much a word counts beside the question, which counts 1. Words that are taken away count 0.5 together "
+    "unless you say otherwise."
+)
+MINIMUM = "Tiles of less relevance are no hits. If none is left, the answer says so."
+AREA = "A tile counts when its square touches the area."
+DATES = "When the overhead imagery was taken (UTC). A tile without a known date never matches."
+TILE = "A tile is one square of the grid; its side is measured on the ground."
+GSD = "Ground sample distance: metres on the ground that one pixel of the imagery shows."
+PHOTOS = (
+    "The photos of the gallery whose vectors are most like what the model expects to be seen in this tile at the "
+    "moment. They need not have been taken there: each says how far away it was."
+)
+"""Beside the nine photos."""
