@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from ingest.indexing import open_for_search
 from ingest.settings import Settings
 from search_ui.candidates import Sample, candidates, take_sample
 from search_ui.export import Provenance
+from search_ui.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.query import Answer, Hit, Query
 from search_ui.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.relevance import BANK, Calibration, grade
@@ -39,7 +40,7 @@ from search_ui.scores import Frames, Scores
 from search_ui.vectors import Floats, Vectors
 from trainer.embedder import Embedder
 from trainer.encoding import When
-from trainer.errors import UsageError
+from trainer.errors import MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
@@ -63,13 +64,21 @@ class _Columns(Protocol):
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A question as vectors: as it was put, and as feedback steers it; the same one where nothing was said."""
+
+    vector: Floats
+    steered: Floats
+
+
+@dataclass(frozen=True)
 class _Scored:
     """Tiles that were scored: rows of `columns`, or all of them, with m cosines."""
 
     columns: _Columns
     rows: Rows | None
     cosine: Floats
-    vector: Floats
+    asked: "_Asked"
     when: When
     method: str
 
@@ -110,8 +119,8 @@ class Engine:
         spent: dict[str, float] = self._spent.__dict__.setdefault("seconds", {})
         return spent
 
-    def search(self, collection_name: str, query: Query) -> Answer:
-        """The tiles of a collection most like the query at its moment.
+    def search(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Answer:
+        """The tiles of a collection most like the query at its moment, in an order that heeds the feedback.
 
         Raises:
             CatalogError: No such collection, tile or model.
@@ -119,23 +128,23 @@ class Engine:
         """
         self.seconds.clear()
         collection = self._tiles(collection_name)
-        vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
-        scored = self._scored(collection, query, vector, when)
+        asked = self._asked(collection, query, when, feedback)
+        scored = self._scored(collection, query, asked, when)
         calibration = self._calibration(collection)
         with self._timed("rank"):
             chosen, relevance = self._best(calibration, query, scored)
         with self._timed("name_places"):
             hits = self._hits(collection_name, collection, scored, chosen, relevance)
         return Answer(
-            query=query.as_dict(),
+            query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(note, self._remark(collection, query, hits, len(scored.cosine))),
+            note=_join(note, feedback.note(), self._remark(collection, query, hits, len(scored.cosine))),
         )
 
-    def scores(self, collection_name: str, query: Query) -> Scores:
+    def scores(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the query's area and dates, with its cosine and relevance; `k` plays no part.
 
         Raises:
@@ -144,14 +153,15 @@ class Engine:
         """
         self.seconds.clear()
         collection = self._tiles(collection_name)
-        vector = self.query_vector(collection, query)
         when, note = self.moment(collection, query.when)
+        asked = self._asked(collection, query, when, feedback)
         columns, rows = self._rows(collection, query)
         calibration = self._calibration(collection)
         with self._timed("score"):
-            cosine = columns.cosines(vector, when=when, rows=rows)
-            relevance = calibration.relevance(columns, vector, cosine, when=when, rows=rows)
-        note = _join(note, None if len(cosine) else self._why_empty(collection, query))
+            cosine = columns.cosines(asked.steered, when=when, rows=rows)
+            plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
+            relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
+        note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
     def frames(self, collection_name: str, query: Query, whens: Sequence[When]) -> Frames:
@@ -230,7 +240,7 @@ class Engine:
         )
 
     def _parts(self, collection: Collection) -> tuple[tuple[str, int], ...]:
-        return tuple((path.name, path.stat().st_mtime_ns) for path in self.archive(collection).parts())
+        return tuple((name, stamp[1]) for name, stamp in self.archive(collection).stamps().items())
 
     def _tiles(self, name: str) -> Collection:
         collection = Aliases(self.catalog).collection(name)
@@ -267,19 +277,53 @@ class Engine:
         with self._timed("filter"):
             return columns, columns.rows(self._filter(collection, query))
 
-    def _scored(self, collection: Collection, query: Query, vector: Floats, when: When) -> "_Scored":
+    def _asked(self, collection: Collection, query: Query, when: When, feedback: Feedback) -> _Asked:
+        """The question as vectors.
+
+        Raises:
+            MissingError: A tile of the feedback is not in the collection.
+        """
+        vector = self.query_vector(collection, query)
+        if not feedback:
+            return _Asked(vector, vector)
+        with self._timed("feedback"):
+            liked, disliked = (self._seen(collection, ids, when) for ids in (feedback.liked, feedback.disliked))
+            return _Asked(vector, steered(vector, liked, disliked))
+
+    def _seen(self, collection: Collection, ids: Sequence[str], when: When) -> Floats:
+        """S of tiles at a moment, float32 [m, d]."""
+        if self._small(collection):
+            columns = self.field(collection)
+            rows = [columns.row(tile_id) for tile_id in ids]
+            if None not in rows:
+                return columns.predicted(np.array(rows, np.int64), when=when)
+        found = [self._found(collection, tile_id) for tile_id in ids]
+        s = np.array([vector for _, vector in found], np.float32).reshape(len(found), collection.dim)
+        if when is None or not found:
+            return s
+        lat, lon = (np.array([record[name] for record, _ in found]) for name in ("lat", "lon"))
+        return s + self.embedder(collection).place_time(lat=lat, lon=lon, when=when)
+
+    def _found(self, collection: Collection, tile_id: str) -> tuple[dict[str, Any], Floats]:
+        found = self.archive(collection).find(tile_id)
+        if found is None:
+            raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
+        return found
+
+    def _scored(self, collection: Collection, query: Query, asked: _Asked, when: When) -> "_Scored":
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
             columns, rows = self._rows(collection, query)
             with self._timed("score"):
-                return _Scored(columns, rows, columns.cosines(vector, when=when, rows=rows), vector, when, "exact")
+                cosine = columns.cosines(asked.steered, when=when, rows=rows)
+                return _Scored(columns, rows, cosine, asked, when, "exact")
         sample = self._sample(collection)
         with self._timed("index_open"):
             index = open_for_search(self.settings, self.catalog, collection)
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
         with index, self._timed("score"):
-            pool = candidates(index, sample, vector, when=when, k=k, filter=self._filter(collection, query))
-        return _Scored(pool, None, pool.cosine, vector, when, "candidates of the index, ranked exactly")
+            pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
+        return _Scored(pool, None, pool.cosine, asked, when, "candidates of the index, ranked exactly")
 
     def _best(self, calibration: Calibration, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
@@ -289,7 +333,10 @@ class Engine:
         while True:
             best = best_rows(cosine, count, lambda some: columns.ids(scored.at(some)))
             at = scored.at(best)
-            relevance = calibration.relevance(columns, scored.vector, cosine[best], when=scored.when, rows=at)
+            vector, plain = scored.asked.vector, cosine[best]
+            if scored.asked.steered is not vector:
+                plain = columns.cosines(vector, when=scored.when, rows=at)
+            relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
             fit = np.flatnonzero(relevance >= query.min_relevance)
             if query.distinct:
                 fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
@@ -342,8 +389,9 @@ class Engine:
             return self._why_empty(collection, query)
         if not hits:
             return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
-        if hits[0].grade == "nothing":
-            return f"nothing here looks like it (best relevance {hits[0].relevance:.2f}); these are the nearest"
+        best = max(hit.relevance for hit in hits)
+        if grade(best) == "nothing":
+            return f"nothing here looks like it (best relevance {best:.2f}); these are the nearest"
         return None
 
     def _why_empty(self, collection: Collection, query: Query) -> str:

@@ -23,11 +23,15 @@ from search_ui.feedback import NOTHING_SAID, Feedback
 from search_ui.footprints import Places
 from search_ui.ground import Ground, row_at
 from search_ui.ground_view import GroundQuery, GroundView
+from search_ui.heatmap import Bitmap, Drawing, Heat, Layer, heat_of, scale_of
 from search_ui.imagery import Imagery
+from search_ui.maps import UNITS
 from search_ui.mercator import canvas_over
+from search_ui.moments import MONTH_DAY
 from search_ui.place_calendar import TOP, PlaceCalendar, calendar_of
 from search_ui.query import Answer, Hit, Query, rfc3339
 from search_ui.recent import Recent
+from search_ui.scales import amount_scale
 from search_ui.scores import Frames, Scores
 from search_ui.series import Reel, calendar_moments, check_year, this_year
 from trainer.encoding import When
@@ -129,6 +133,8 @@ class Service:
         self.engine = Engine(settings, self.catalog)
         self.ground = Ground(self.engine)
         self.imagery = Imagery(settings, self.catalog)
+        self._drawing = Drawing()
+        self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
         self._found: Recent[Found] = Recent(_ANSWERS)
         self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
 
@@ -183,20 +189,53 @@ class Service:
     def search(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Found:
         """The tiles most like a question, steered by thumbs; says when nothing there looks like it."""
         key = (collection, self.version(collection), query, feedback)
-        return self._found.get(key, lambda: self._search(collection, query))
+        return self._found.get(key, lambda: self._search(collection, query, feedback))
 
     def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
         key = (collection, self.version(collection), query, feedback)
-        return self._scores.get(key, lambda: self.engine.scores(collection, query), size=_bytes_of)
+        return self._scores.get(key, lambda: self.engine.scores(collection, query, feedback), size=_bytes_of)
 
-    def _search(self, collection: str, query: Query) -> Found:
-        answer = self.engine.search(collection, query)
+    def _search(self, collection: str, query: Query, feedback: Feedback) -> Found:
+        answer = self.engine.search(collection, query, feedback)
         if answer.hits or not query.min_relevance or not answer.candidates:
-            nothing = not answer.hits or answer.hits[0].grade == "nothing"
+            nothing = all(hit.grade == "nothing" for hit in answer.hits)
             return Found(answer, nothing, answer.hits[0] if nothing and answer.hits else None)
-        near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0))
+        near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
         return Found(answer, True, near.hits[0] if near.hits else None)
+
+    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> Heat:
+        """The values of a heat map and what its colours mean."""
+        scores = self.scores(collection, layer.query, feedback)
+        minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
+        usual = (
+            self.usual_range(collection, layer.query, feedback) if minus is None and layer.value == "cosine" else None
+        )
+        query = layer.query
+        of = (collection, self.version(collection), query.area, query.acquired_from, query.acquired_to)
+        return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
+
+    def heatmap(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID, *, px: int = 1024) -> Bitmap:
+        """All tiles of a layer as one bitmap, with its bounds and its scale."""
+        return self._drawing.whole(self.heat(collection, layer, feedback), px)
+
+    def heat_tile(self, collection: str, layer: Layer, z: int, x: int, y: int) -> bytes:
+        """An XYZ tile of a layer, PNG."""
+        return self._drawing.tile(self.heat(collection, layer), z, x, y)
+
+    def usual_range(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> tuple[float, float]:
+        """The usual lowest and highest cosine of a question over year and day: one scale for all its moments."""
+        timeless = replace(query, when=None, k=1, min_relevance=0.0)
+        key = (collection, self.version(collection), timeless, feedback)
+        return self._ranges.get(key, lambda: self._range_of(collection, timeless))
+
+    def _range_of(self, collection: str, query: Query) -> tuple[float, float]:
+        found = self.tiles(collection)
+        cosines = self.engine.scores(collection, query).cosine[None]
+        if len(cosines[0]) and self.engine.embedder(found).has_encoder:
+            cosines = np.concatenate([cosines, self.engine.frames(collection, query, _all_over(this_year())).cosine])
+        scale = amount_scale(cosines, UNITS["cosine"])
+        return scale.low, scale.high
 
     def frames(self, collection: str, query: Query, whens: Sequence[When]) -> Frames:
         """The cosines of every tile at each of many moments; see `search_ui.engine.Engine.frames`."""
@@ -292,6 +331,11 @@ class Service:
             gallery=gallery,
             created_at=found.created_at,
         )
+
+
+def _all_over(year: int) -> list[When]:
+    """The middle of each month at two hours, so that the hours of the day come once each."""
+    return [datetime(year, number // 2 + 1, MONTH_DAY, number * 7 % 24) for number in range(24)]
 
 
 def _bytes_of(scores: Scores) -> int:
