@@ -307,8 +307,8 @@ class Catalog:
 
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""
-        with self.session() as session:
-            return session.scalar(sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
+        with self.database.translated():
+            return self.database.version()
 
     def chunks(
         self, *, job: str | None = None, collection: str | None = None, states: Sequence[ChunkState] = ()
@@ -357,7 +357,7 @@ class Catalog:
         Returns:
             Whether it was said: not where the lease has passed to another, or the chunk is no more.
         """
-        values = {"state": state, "done": done, "skipped": skipped or {}, "seconds": seconds, "finished_at": db_now()}
+        values = {"state": state, "done": done, "skipped": skipped or {}, "seconds": seconds, "finished_at": db_now(), "attempts": 0}
         mine = sa.update(ChunkRow).where(ChunkRow.key == key)
         if holder is not None:
             mine = mine.where(ChunkRow.leased_by == holder)

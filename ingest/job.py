@@ -1,4 +1,4 @@
-"""A request carried out in this process: collection → plan → run, one process a collection at a time.
+"""A request carried out in this process, or left to workers: collection → plan → run or queue.
 
 Workers do the same elsewhere; both call `ingest.pipeline`.
 """
@@ -92,44 +92,88 @@ def carry_out(
         ModelMismatchError: The collection is of another model.
         SourceError: Nothing can be read, or no tile touches the imagery.
     """
+    with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (intake, collection, archive, job):
+        left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
+        report = None
+        if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
+            holder = IndexHolder(settings, collection)
+            work = Work(
+                collection=collection,
+                catalog=catalog,
+                archive=archive,
+                intake=intake,
+                encoder=encoder(embedder, collection.kind),
+                index=holder,
+                leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
+                pace=Pace(settings.read_threads, settings.batch_size),
+                progress=start_progress(intake, left),
+            )
+            with closing(holder):
+                report = run(job, work)
+        elif job.state != "done":
+            catalog.set_job_state(job.id, "done")
+        return Outcome(catalog.job(job.id), report)
+
+
+def leave_to_workers(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    *,
+    priority: int,
+    retry_reason: str | None = None,
+    retry_job: Job | None = None,
+) -> Job:
+    """Plans a request exactly as `carry_out` does, and leaves the work to workers; returns the job.
+
+    Args:
+        settings: Where things are.
+        catalog: Open.
+        request: What is asked.
+        embedder: The model; only its description is read.
+        priority: 0 goes first, 9 last.
+        retry_reason: With `retry_job`, only the items that failed for this reason.
+        retry_job: Leave the failed items of this job to them.
+
+    Raises:
+        CatalogError: The collection is being written by another process, or is of another source or grid.
+        ModelMismatchError: The collection is of another model.
+        SourceError: Nothing can be read, or no tile touches the imagery.
+    """
+    with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (_, _, _, job):
+        catalog.enqueue(job.id, priority=priority)
+        return catalog.job(job.id)
+
+
+@contextmanager
+def _planned(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    retry_job: Job | None,
+    retry_reason: str | None,
+) -> Iterator[tuple[Intake, Collection, Archive, Job]]:
+    """The open items, the collection, its archive and the job of a request, while nobody else here plans."""
     request = replace(request, collection=_stored_name(catalog, request.collection))
     if request.kind == "tiles" and request.collection.startswith(GALLERY):
         raise UsageError(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
         )
-    with only_writer(settings, request.collection):
-        intake = request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")
-        try:
-            collection = _collection(catalog, request, embedder, intake)
-            archive = Archive(settings.archive_dir(collection.name), collection.kind)
-            if retry_job is None:
-                job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
-            else:
-                adopt(catalog, archive, collection)
-                retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
-                job = catalog.job(retry_job.id)
-            left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
-            report = None
-            if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
-                holder = IndexHolder(settings, collection)
-                work = Work(
-                    collection=collection,
-                    catalog=catalog,
-                    archive=archive,
-                    intake=intake,
-                    encoder=encoder(embedder, collection.kind),
-                    index=holder,
-                    leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
-                    pace=Pace(settings.read_threads, settings.batch_size),
-                    progress=start_progress(intake, left),
-                )
-                with closing(holder):
-                    report = run(job, work)
-            elif job.state != "done":
-                catalog.set_job_state(job.id, "done")
-            return Outcome(catalog.job(job.id), report)
-        finally:
-            intake.close()
+    with (
+        only_writer(settings, request.collection),
+        closing(request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")) as intake,
+    ):
+        collection = _collection(catalog, request, embedder, intake)
+        archive = Archive(settings.archive_dir(collection.name), collection.kind)
+        if retry_job is None:
+            job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
+        else:
+            adopt(catalog, archive, collection)
+            retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
+            job = catalog.job(retry_job.id)
+        yield intake, collection, archive, job
 
 
 def encoder(embedder: Embedder, kind: str) -> Encoder:

@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "train": "train",
     "evaluate": "evaluate",
     "jobs": "jobs",
+    "worker": "worker",
     "verify": "verify",
     "doctor": "doctor",
 }

@@ -18,6 +18,7 @@ DOORS = {  # a heavy dependency and the only places that may import it
         "ingest/aliases.py",
         "ingest/leases.py",
         "ingest/progress.py",
+        "ingest/wakeups.py",
     ),
     "alembic": ("ingest/database.py", "ingest/migrations/"),
     "qdrant_client": ("ingest/server_index.py", "ingest/indexing.py"),

@@ -1,1 +1,1 @@
-"""Celery workers: the ingest pipeline, elsewhere. Empty until the queue is built."""
+"""The queue: the same pipeline, elsewhere. In reading order: `app`, `tasks`, `bench`, `sending`, `sweep`, `serve`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.asking import area_options, asked_area, numbers, source_location
+from search_ui.commands.queueing import queue_options, queue_request
 from search_ui.commands.running import PRECISION, run_request
 from search_ui.door import Door, json_option, pass_door
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--attribution", help="Whom to credit for the imagery.")
 @click.option("--rate", type=float, default=10.0, show_default=True, help="Requests a second to a tile server.")
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model, see above [settings, else auto].")
+@queue_options
 @json_option
 @pass_door
 def command(
@@ -52,6 +54,8 @@ def command(
     area: Path | None,
     min_valid: float,
     precision: str | None,
+    queue: bool,
+    priority: str,
     as_json: bool,
     **reading: Any,
 ) -> None:
@@ -60,7 +64,8 @@ def command(
     SOURCE is a GeoTIFF or VRT or a folder of them, an XYZ folder (z/x/y.png), a tile URL with {z}/{x}/{y}, an MBTiles
     or PMTiles file, a folder of chips with manifest.csv, or a STAC item, collection or search.
 
-    The same command again goes on where the last run stopped, and does nothing when nothing is left.
+    The same command again goes on where the last run stopped, and does nothing when nothing is left. With --queue it
+    only plans, and `groundcast worker` does the work, here or elsewhere.
 
     Precision: for more than 500 tiles `auto` measures which arithmetic is the fastest on this machine among those whose
     vectors agree with float32 to a cosine of .9999, and takes it; shorter jobs take float32.
@@ -77,7 +82,10 @@ def command(
         min_valid=min_valid,
         options=_source_options(**reading),
     )
-    run_request(door, request, model=model, precision=precision, as_json=as_json)
+    if queue:
+        queue_request(door, request, model=model, priority=priority, as_json=as_json)
+    else:
+        run_request(door, request, model=model, precision=precision, as_json=as_json)
 
 
 def _source_options(

@@ -1,0 +1,110 @@
+"""Leaves a request to workers and says how it stands with them; shared by `ingest` and `jobs`."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from search_ui.commands.running import job_json, load_model
+from search_ui.door import Door, print_json
+
+if TYPE_CHECKING:
+    from ingest.catalog import Job
+    from ingest.progress import Progress
+    from ingest.request import Request
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_LOOK_S = 1.0
+
+
+def queue_options(command: _Command) -> _Command:
+    """``--queue`` and ``--priority``."""
+    priority = click.option(
+        "--priority",
+        type=click.Choice(["high", "normal", "low"]),
+        default="normal",
+        show_default=True,
+        help="With --queue: high goes before what is being worked on, after its present chunk.",
+    )
+    return click.option("--queue", is_flag=True, help="Leave the work to `groundcast worker`.")(priority(command))
+
+
+def queue_request(
+    door: Door,
+    request: "Request",
+    *,
+    model: str | None,
+    priority: str,
+    as_json: bool,
+    retry_job: "Job | None" = None,
+    retry_reason: str | None = None,
+) -> None:
+    """Plans a request, wakes workers for it, and says how to follow it."""
+    from ingest.job import leave_to_workers
+    from workers.app import make_app
+    from workers.sending import PRIORITIES, send_wakeups
+
+    app = make_app(door.settings)  # refuses before an hour of planning
+    embedder = load_model(door, request, model, None)
+    job = leave_to_workers(
+        door.settings,
+        door.catalog,
+        request,
+        embedder,
+        priority=PRIORITIES[priority],
+        retry_job=retry_job,
+        retry_reason=retry_reason,
+    )
+    woken = send_wakeups(app, door.catalog)
+    if as_json:
+        print_json({"job": job_json(job), "woken": woken})
+        return
+    click.echo(f"job {job.id}: {job.items - job.done} of {job.items} left to workers; see it with")
+    click.echo(f"  groundcast jobs show {job.id} --follow")
+    if not woken:
+        click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
+
+
+def wake(door: Door) -> None:
+    """Wakes workers for what there is to do, if Redis is there."""
+    from workers.app import make_app
+    from workers.sending import send_wakeups
+
+    if not send_wakeups(make_app(door.settings), door.catalog):
+        click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
+
+
+def progress_line(progress: "Progress") -> str:
+    """How far workers are, for people."""
+    who = f"{len(progress.workers)} at work" if progress.workers else "nobody at work"
+    pace = "" if progress.rate_per_s is None else f", {progress.rate_per_s:.1f}/s"
+    left = "" if progress.left_s is None else f", {_span(progress.left_s)} left"
+    behind = f"; {progress.unindexed} chunks wait for the index" if progress.unindexed else ""
+    return f"{progress.left} to do, {who}{pace}{left}{behind}"
+
+
+def follow(door: Door, job_id: str) -> "Job":
+    """Shows a bar until a job no longer runs; returns the job."""
+    from tqdm import tqdm
+
+    from ingest.progress import progress
+
+    job = door.catalog.job(job_id)
+    bar_format = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
+    with tqdm(total=job.items, desc=job.collection, bar_format=bar_format) as bar:
+        while True:
+            state, now = door.catalog.job_state(job.id), progress(door.catalog, job.id)
+            bar.n = job.items - now.left
+            bar.set_postfix_str(progress_line(now))
+            if state != "running":
+                return door.catalog.job(job.id)
+            time.sleep(_LOOK_S)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

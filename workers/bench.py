@@ -1,0 +1,221 @@
+"""What a worker's child keeps open between tasks: the ledger, the model, and the items of the job at hand.
+
+The model is loaded when the first item is to be embedded. It does not know Celery.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingest.archive import Archive
+from ingest.catalog import HEAD, Catalog, Chunk, Collection, Job
+from ingest.indexing import IndexHolder, catch_up, open_index
+from ingest.intake import Intake
+from ingest.leases import Leases
+from ingest.pipeline import Pace, Report, Work, work_off
+from ingest.progress import seconds_per_item
+from ingest.request import Request
+from ingest.settings import Settings
+from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
+
+if TYPE_CHECKING:
+    from trainer.embedder import Embedder
+
+log = logging.getLogger(__name__)
+
+_AHEAD_S = 2.0  # of work that is taken at once where chunks are short
+_MOST = 64
+
+
+@dataclass(frozen=True)
+class _Open:
+    """What belongs to one job."""
+
+    job: Job
+    collection: Collection
+    archive: Archive
+    intake: Intake
+    embedder: "Embedder"
+    index: IndexHolder
+
+    def close(self) -> None:
+        """Closes files and connections."""
+        self.intake.close()
+        self.index.close()
+
+
+class Bench:
+    """One worker's place of work.
+
+    Args:
+        settings: Of the home.
+        worker: Its name.
+        stopping: Says that no further chunk should be begun.
+    """
+
+    def __init__(self, settings: Settings, worker: str, stopping: Callable[[], bool]) -> None:
+        self.settings = settings
+        self.worker = worker
+        self.catalog = Catalog(settings.catalog_at)
+        self.leases = Leases(self.catalog, worker, lease_s=settings.lease_s, patience_s=settings.lease_s)
+        self._stopping = stopping
+        self._open: _Open | None = None
+        self._embedder: Embedder | None = None
+        self._ids: dict[str, list[str]] = {}  # by part
+
+    def embed(self, key: str, *, on_taken: Callable[[], object] = lambda: None) -> Report | None:
+        """Does a chunk and as many after it as `chunk_s` allows; None if there was nothing to do.
+
+        Args:
+            key: Chunk to begin with.
+            on_taken: Called when it is clear whether this worker has the chunk.
+
+        Raises:
+            GroundcastError: It could not be done; it is free again, and the job's note says why.
+        """
+        job = self.catalog.find_job(key.partition("-")[0])
+        if job is None:
+            return None
+        try:
+            self._check_schema()
+            with self.leases.renewing():
+                first = self.leases.take(job.id, first=key, most_items=self._most_items(job))
+                on_taken()
+                return self._work_off(job, first[0]) if first else None
+        except GroundcastError as error:
+            self._note(job, str(error))
+            raise
+
+    def index(self, collection: str) -> int:
+        """Indexes the parts of a collection that wait in the archive; returns how many."""
+        found = self.catalog.collection(collection)
+        archive = Archive(self.settings.archive_dir(collection), found.kind)
+        try:
+            index = open_index(self.settings, found)
+        except IndexLockedError:
+            log.info("the index of %s is held by another process, which takes the parts up", collection)
+            return 0
+        try:
+            return catch_up(self.catalog, archive, index, found)
+        finally:
+            index.close()
+
+    def _work_off(self, job: Job, first: Chunk) -> Report:
+        at_hand = self._opened(job)
+        report = Report(job.id)
+        started = time.perf_counter()
+        from ingest.job import encoder
+
+        work = Work(
+            collection=at_hand.collection,
+            catalog=self.catalog,
+            archive=at_hand.archive,
+            intake=at_hand.intake,
+            encoder=encoder(at_hand.embedder, at_hand.collection.kind),
+            index=at_hand.index,
+            leases=self.leases,
+            pace=Pace(self.settings.read_threads, self.settings.batch_size),
+        )
+        known = self._known(at_hand.archive) if self.catalog.may_overlap(job.id) else set()
+        work_off(job, work, self._chunks(job, first), report, known=known)
+        report.wall_s = time.perf_counter() - started
+        if job.note is not None:
+            self.catalog.set_note(job.id, None)
+        return report
+
+    def _chunks(self, job: Job, first: Chunk) -> Iterator[Chunk]:
+        """The first chunk, and others as long as there is time for another; one that crashed before is done alone."""
+        started, count = time.monotonic(), 1
+        yield first
+        while not first.attempts and not self._stopping():
+            elapsed = time.monotonic() - started
+            each_s = elapsed / count
+            if elapsed + each_s > self.settings.chunk_s:
+                return
+            at_once = max(1, min(_MOST, int(_AHEAD_S / max(each_s, 1e-3)))) if count > 1 else 1
+            taken = self.leases.take(job.id, count=at_once, most_items=self._most_items(job))
+            if not taken:
+                return
+            count += len(taken)
+            yield from taken
+
+    def _most_items(self, job: Job) -> int | None:
+        """Items that take `chunk_s`, as far as that is known."""
+        each_s = seconds_per_item(self.catalog, job.id)
+        return max(1, int(self.settings.chunk_s / each_s)) if each_s else None
+
+    def _opened(self, job: Job) -> _Open:
+        if self._open is not None and self._open.job.id == job.id:
+            return self._open
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        collection = self.catalog.collection(job.collection)
+        embedder = self._model(job, collection)
+        embedder.expect(job.items)
+        request = Request.from_json(job.spec)
+        self._open = _Open(
+            job,
+            collection,
+            Archive(self.settings.archive_dir(collection.name), collection.kind),
+            request.open(input_px=embedder.input_px, cache_dir=self.settings.cache_dir / "tiles"),
+            embedder,
+            IndexHolder(self.settings, collection, server_only=True, patient=True),
+        )
+        return self._open
+
+    def _model(self, job: Job, collection: Collection) -> "Embedder":
+        """The model that the job was planned for.
+
+        Raises:
+            ModelMismatchError: This worker has another under its name, or the collection has passed to another.
+        """
+        from trainer.embedder import Embedder
+
+        if job.model_id not in (None, collection.model_id):
+            raise ModelMismatchError(
+                f"job {job.id} was planned for model {job.model_id}, collection {collection.name!r} is of "
+                f"{collection.model_id}: cancel it and ingest again"
+            )
+        if self._embedder is None or self._embedder.model_id != collection.model_id:
+            folder = self.settings.models_dir / self.catalog.model(model_id=collection.model_id).name
+            self.settings.cache_dir.mkdir(parents=True, exist_ok=True)
+            loaded = Embedder.load(
+                folder,
+                precision=self.settings.precision,
+                device=self.settings.device,
+                measurements=self.settings.cache_dir / "precision.json",
+            )
+            if loaded.model_id != collection.model_id:
+                raise ModelMismatchError(
+                    f"{folder} on {self.worker} holds model {loaded.model_id}, job {job.id} needs "
+                    f"{collection.model_id}: copy that model's folder there"
+                )
+            self._embedder = loaded
+        return self._embedder
+
+    def _known(self, archive: Archive) -> set[str]:
+        """Ids of all items in the archive; of each part they are read once."""
+        parts = {str(path): path for path in archive.parts()}
+        self._ids = {part: ids for part, ids in self._ids.items() if part in parts}
+        for part, path in parts.items():
+            if part not in self._ids:
+                self._ids[part] = archive.column(path, archive.id_column).to_pylist()
+        return {item for ids in self._ids.values() for item in ids}
+
+    def _check_schema(self) -> None:
+        found = self.catalog.schema()
+        if found != HEAD:
+            raise CatalogError(
+                f"worker {self.worker} knows schema {HEAD} of the ledger, which is at {found}: "
+                "start it again with the groundcast that the others run"
+            )
+
+    def _note(self, job: Job, message: str) -> None:
+        """Says in the job why it stays lying; a ledger that does not answer is not told."""
+        try:
+            self.catalog.set_note(job.id, message)
+        except CatalogError as error:
+            log.warning("job %s: %s (not noted: %s)", job.id, message, error)

@@ -1,0 +1,50 @@
+"""Messages to workers: sent as far as the broker takes them; what it does not take is sent later."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from ingest.catalog import Catalog
+from ingest.wakeups import next_wakeups, not_sent
+from workers.app import EMBED, QUEUES, Groundcast, sweep_every_s
+
+log = logging.getLogger(__name__)
+
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
+PRIORITIES = {"high": 0, "normal": 5, "low": 9}
+
+
+def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
+    """Wakes workers for the chunks whose turn it is; False where the broker does not take all messages now."""
+    every_s = sweep_every_s(app.settings)
+    try:
+        empty = depths(app)["embed"] == 0
+    except BROKER_ERRORS as error:
+        log.warning("no worker was woken, Redis does not answer: %s", error)
+        return False
+    # what was sent and is not in the queue was lost, or is in somebody's hands this moment
+    wakeups = next_wakeups(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
+    for number, wakeup in enumerate(wakeups):
+        if not send(app, EMBED, wakeup.key, priority=wakeup.priority):
+            not_sent(catalog, wakeups[number:])
+            return False
+    return True
+
+
+def send(app: Celery, task: str, argument: str, *, priority: int = 5) -> bool:
+    """Sends one message; False where the broker does not take it now."""
+    try:
+        app.send_task(task, (argument,), priority=priority)
+    except BROKER_ERRORS as error:
+        log.warning("%s %s was not sent, Redis did not take it: %s", task, argument, error)
+        return False
+    return True
+
+
+def depths(app: Celery) -> dict[str, int]:
+    """How many messages wait in each queue."""
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        return {queue: channel._size(queue) for queue in QUEUES}  # all its priorities

@@ -1,0 +1,54 @@
+"""A worker process: a parent that holds the connection and sweeps, and one child that works.
+
+The child is forked before anything heavy is loaded: torch is imported, and CUDA touched, in the child alone. If it is
+killed, the parent forks another within a moment, which takes up what the first one left.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from celery import signals
+
+from ingest.settings import Settings
+from trainer.errors import CatalogError
+from workers.app import make_app
+from workers.sweep import Sweep
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, queues: Sequence[str]) -> int:
+    """Works until asked to end by SIGTERM, which waits for the chunk at hand; returns the exit code.
+
+    Raises:
+        SettingsError: There is no ``redis_url``.
+    """
+    app = make_app(settings)
+    app.steps["consumer"].add(Sweep)
+    stopping = app.stopping  # made here, so that the child shares it
+
+    def begin(**_: Any) -> None:
+        try:
+            freed = app.bench.leases.free_earlier()
+        except CatalogError as error:
+            log.warning("the ledger does not answer yet: %s", error)
+            return
+        if freed:
+            log.warning("the child before this one died with %d chunks", freed)
+
+    def end(**_: Any) -> None:
+        stopping.set()
+
+    signals.worker_process_init.connect(begin, weak=False)
+    signals.worker_shutting_down.connect(end, weak=False)
+    worker = app.Worker(
+        hostname=f"{app.worker}@{os.getpid()}",
+        queues=list(queues),
+        without_mingle=True,
+        without_gossip=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

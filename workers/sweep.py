@@ -1,0 +1,60 @@
+"""The sweep: every few seconds one worker of all looks for what was left lying.
+
+Over-age leases are freed, chunks without a message get one, jobs without anything left are closed, and indexes that are
+behind are brought up to date. It runs in the worker's parent, in Celery's own loop: a thread there could hold a lock in
+the moment in which a child is forked.
+"""
+
+import logging
+from contextlib import closing
+from typing import Any
+
+from celery import bootsteps
+
+from ingest.catalog import Catalog
+from ingest.leases import free_overdue
+from ingest.wakeups import claim_turn, close_finished, to_be_indexed
+from trainer.errors import CatalogError
+from workers.app import INDEX, Groundcast, sweep_every_s
+from workers.sending import send, send_wakeups
+
+log = logging.getLogger(__name__)
+
+
+class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Sweeps while the worker has a connection to the broker."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Called on each new connection."""
+        app: Groundcast = consumer.app
+        self.timer = consumer.timer.call_repeatedly(sweep_every_s(app.settings), sweep, (app,))
+
+    def stop(self, consumer: Any) -> None:  # noqa: ARG002 - the library's signature
+        """Called when the connection is lost, and at the end."""
+        self.timer.cancel()
+
+
+def sweep(app: Groundcast) -> None:
+    """One look, unless another worker has just had it."""
+    every_s = sweep_every_s(app.settings)
+    try:
+        with closing(Catalog(app.settings.catalog_at)) as catalog:
+            if not claim_turn(catalog, "sweep", 0.9 * every_s):
+                return
+            freed = free_overdue(catalog)
+            if freed:
+                log.warning("%d chunks of workers that are gone are free again", freed)
+            close_finished(catalog)
+            if send_wakeups(app, catalog):
+                _index(app, catalog, every_s)
+    except CatalogError as error:
+        log.warning("no sweep this time: %s", error)
+
+
+def _index(app: Groundcast, catalog: Catalog, every_s: float) -> None:
+    on_server = app.settings.qdrant_url is not None
+    for collection in to_be_indexed(catalog, while_running=on_server):
+        if claim_turn(catalog, f"index {collection}", 3 * every_s):
+            send(app, INDEX, collection)

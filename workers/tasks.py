@@ -1,0 +1,34 @@
+"""The tasks: each names something in the ledger, does it if it is still to be done, and returns nothing.
+
+A task that fails is no message that comes back: its chunk is free again in the ledger, and the sweep sends another.
+"""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+
+from trainer.errors import GroundcastError
+from workers.app import EMBED, INDEX
+from workers.sending import send_wakeups
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name=EMBED, bind=True)  # type: ignore[untyped-decorator]
+def embed(self: Any, key: str) -> None:
+    """Does a chunk and as many after it as `chunk_s` allows; nothing, if somebody else has it."""
+    bench = self.app.bench
+    try:
+        bench.embed(key, on_taken=lambda: send_wakeups(self.app, bench.catalog))
+    except GroundcastError as error:
+        log.warning("chunk %s is left: %s", key, error)
+
+
+@shared_task(name=INDEX, bind=True)  # type: ignore[untyped-decorator]
+def index(self: Any, collection: str) -> None:
+    """Brings the index of a collection up to date with its archive."""
+    try:
+        self.app.bench.index(collection)
+    except GroundcastError as error:
+        log.warning("the index of %s stays behind: %s", collection, error)
