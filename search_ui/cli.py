@@ -28,6 +28,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "calendar": "place_calendar",
     "places": "places",
     "collections": "holdings",
+    "collection": "collection",
     "sandbox": "sandbox",
     "train": "train",
     "evaluate": "evaluate",
