@@ -102,7 +102,7 @@ class Ground:
             MissingError: There is no such gallery or photo.
         """
         name = gallery_name(gallery.removeprefix(GALLERY))
-        album = self.engine.catalog.find_collection(name)
+        album = Aliases(self.engine.catalog).find(name)
         if album is None or album.kind != "gallery":
             raise MissingError(f"no gallery {gallery!r} here: bring photos in with `groundcast photos`")
         _, photos, _ = self._gallery(album)
