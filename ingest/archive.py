@@ -8,19 +8,19 @@ Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
              taken_utc (or null) · path · url · owner · licence · heading_deg · norm · vector
 
 File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
-it a part tells the ledger everything about its chunk. A part is written to a temporary name, synced, and renamed.
+it a part tells the ledger everything about its chunk. A part is there whole or not at all, in a local folder or in an
+object store (`ingest.storage`).
 
 It does not know how vectors are made or searched.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from ingest import storage
 from ingest.geo import Footprint
 from ingest.index import Points
-from trainer.errors import ArchiveError
+from ingest.storage import FilePath, Stamp
+from trainer.errors import ArchiveError, GroundcastError
 
 FORMAT = 1
 SUFFIX = ".parquet"
-TEMPORARY = ".tmp"
 BROKEN = ".broken"
 
 Kind = Literal["tiles", "gallery"]
@@ -102,28 +103,57 @@ class Archive:
         kind: ``tiles`` or ``gallery``; it fixes the columns.
     """
 
-    def __init__(self, folder: Path, kind: Kind) -> None:
+    def __init__(self, folder: FilePath, kind: Kind) -> None:
         self.folder = folder
         self.kind = kind
         self.id_column = ID_COLUMN[kind]
 
-    def path(self, key: str) -> Path:
+    def path(self, key: str) -> FilePath:
         """File of a chunk's part, whether or not it exists."""
         return self.folder / f"{key}{SUFFIX}"
 
-    def parts(self) -> list[Path]:
+    def parts(self) -> list[FilePath]:
         """Files of all complete parts, by name."""
-        return sorted(self.folder.glob(f"*{SUFFIX}"))
+        return [self.folder / name for name in self.stamps()]
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Names of all complete parts, in order, each with a stamp that changes when it is replaced.
+
+        Raises:
+            ArchiveError: The folder cannot be read.
+        """
+        try:
+            return storage.listed(self.folder, SUFFIX)
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
+            ) from error
+
+    def has(self, key: str) -> bool:
+        """Whether a chunk's part is there.
+
+        Raises:
+            ArchiveError: The folder cannot be read.
+        """
+        try:
+            return storage.exists(self.path(key))
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
+            ) from error
+
+    def remove(self, key: str) -> None:
+        """Removes a chunk's part, if it is there."""
+        storage.remove(self.path(key))
 
     def require_space(self) -> None:
         """Checks that part, index and ledger can be written.
 
         Raises:
-            ArchiveError: Less than `RESERVE_BYTES` are free.
+            ArchiveError: Less than `RESERVE_BYTES` are free on a local disk.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
-        if free < RESERVE_BYTES:
+        free = storage.free_bytes(self.folder)
+        if free is not None and free < RESERVE_BYTES:
             raise ArchiveError(
                 f"{self.folder}: the disk is full: {free >> 20} MiB are free, {RESERVE_BYTES >> 20} are needed: "
                 "free space and run the same command again"
@@ -135,7 +165,7 @@ class Archive:
         records: Sequence[dict[str, Any]],
         vectors: npt.NDArray[np.float32],
         meta: dict[str, Any],
-    ) -> Path:
+    ) -> FilePath:
         """Writes a part, whole or not at all; writing it again replaces it by the same.
 
         Args:
@@ -154,15 +184,13 @@ class Archive:
             }
         )
         target = self.path(key)
-        temporary = target.with_name(f"{target.name}.{os.getpid()}{TEMPORARY}")
+
+        def fill(file: BinaryIO) -> None:
+            pq.write_table(table, file, compression="zstd", write_statistics=True)
+
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, temporary, compression="zstd", write_statistics=True)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(target)
+            storage.write(target, fill)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise ArchiveError(
                 f"{target}: the part cannot be written ({error}); free disk space and run the same command again"
             ) from error
@@ -175,15 +203,10 @@ class Archive:
             ArchiveError: The file is missing, cut short or not a part.
         """
         path = self.path(key)
-        try:
-            with pq.ParquetFile(path) as file:
-                columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
-                table = file.read(columns=columns)
-                meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
-        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            raise ArchiveError(
-                f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`"
-            ) from error
+        with opened_part(path) as file:
+            columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
+            table = file.read(columns=columns)
+            meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
         return Part(key, table, meta)
 
     def ids(self) -> Iterator[str]:
@@ -195,18 +218,39 @@ class Archive:
         for path in self.parts():
             yield from self.column(path, self.id_column).to_pylist()
 
-    def column(self, path: Path, name: str) -> pa.ChunkedArray:
+    def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
         """One column of one part.
 
         Raises:
             ArchiveError: The part is broken.
         """
-        try:
-            return pq.read_table(path, columns=[name])[name]
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise ArchiveError(
-                f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`"
-            ) from error
+        return self.columns(path, [name])[name]
+
+    def columns(self, path: FilePath, names: Sequence[str]) -> pa.Table:
+        """Some columns of one part.
+
+        Raises:
+            ArchiveError: The part is broken.
+        """
+        with opened_part(path) as file:
+            return pa.table({name: file.read(columns=[name])[name] for name in names})
+
+    @contextmanager
+    def at_hand(self, names: Sequence[str], *, beside: Path) -> Iterator["Archive"]:
+        """These parts in a local folder, to be read several times: the archive itself, or copies that go away again.
+
+        Args:
+            names: Names of parts.
+            beside: Local folder for the copies.
+
+        Raises:
+            ArchiveError: They cannot be fetched.
+        """
+        with storage.at_hand(self.folder, names, beside=beside) as folder:
+            try:
+                yield self if folder == self.folder else Archive(folder, self.kind)
+            except GroundcastError as error:  # they are to be mended where they come from
+                raise type(error)(str(error).replace(str(folder), str(self.folder))) from error
 
     def find(self, item_id: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]] | None:
         """One item's record and unnormalised vector [d], or None."""
@@ -219,21 +263,30 @@ class Archive:
         return None
 
     def sweep(self) -> int:
-        """Removes temporary files that a killed process left; returns how many."""
-        left = list(self.folder.glob(f"*{TEMPORARY}"))
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        """Removes temporary files that a killed process of this machine left; returns how many."""
+        return storage.sweep(self.folder)
 
     def drop(self) -> None:
         """Removes all of it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        storage.remove_folder(self.folder)
 
-    def set_aside(self, path: Path) -> Path:
+    def set_aside(self, path: FilePath) -> FilePath:
         """Renames a broken part so that it no longer counts."""
-        aside = path.with_name(path.name + BROKEN)
-        path.replace(aside)
-        return aside
+        return storage.rename(path, path.name + BROKEN)
+
+
+@contextmanager
+def opened_part(path: FilePath) -> Iterator[Any]:
+    """A part as a `pyarrow.parquet.ParquetFile`, to be read inside.
+
+    Raises:
+        ArchiveError: It is missing, cut short or not a part.
+    """
+    try:
+        with storage.readable(path) as readable, pq.ParquetFile(readable) as file:
+            yield file
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
 
 
 def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:

@@ -11,7 +11,6 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from ingest.archive import Archive, vector_array
+from ingest.archive import Archive, opened_part, vector_array
 from ingest.field_columns import NO_DATE, Columns, Items, Layout, Rows, Stamp, State, read_state, write_run, write_state
+from ingest.storage import FilePath
 from trainer.errors import ArchiveError, ModelMismatchError
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> Columns:
         ArchiveError: A part is broken, or the field cannot be written.
         ModelMismatchError: A part comes from another model.
     """
-    parts = {path.name: _stamp(path) for path in archive.parts()}
+    parts = archive.stamps()
     state = read_state(folder, layout)
     columns = _opened(folder, layout, state) if state else None
     if state and columns and state.parts == parts:
@@ -83,6 +82,14 @@ def _append(
     if not state.n or len(state.runs) >= MAX_RUNS or (len(state.runs) >= FEW_RUNS and late > state.n / 2):
         return None
     names = [name for name in parts if name not in state.parts]
+    with archive.at_hand(names, beside=folder) as local:
+        return _run(folder, local, layout, replace(state, parts=parts), columns, names)
+
+
+def _run(
+    folder: Path, archive: Archive, layout: Layout, state: State, columns: Columns, names: list[str]
+) -> State | None:
+    """Writes the new parts; None where they hold ids that are there already."""
     items, starts, dim = _read_items(archive, names, layout)
     ids = items.ids.to_pylist()
     if len(set(ids)) < len(ids) or any(columns.row(item) is not None for item in ids):
@@ -90,16 +97,18 @@ def _append(
         return None
     if ids and dim != state.dim:
         raise _mixed(archive.folder / names[0], dim, state.dim)
-    return _write(folder, archive, layout, replace(state, parts=parts), names, items, starts, np.arange(len(ids)))
+    return _write(folder, archive, layout, state, names, items, starts, np.arange(len(ids)))
 
 
 def _write_anew(folder: Path, archive: Archive, layout: Layout, parts: dict[str, Stamp]) -> State:
     """All parts as the one run of a new generation."""
     numbers = [int(path.name[1:]) for path in folder.glob("g*") if path.name[1:].isdigit()]
     names = list(parts)
-    items, starts, dim = _read_items(archive, names, layout)
-    state = State(dim, f"g{max(numbers, default=0) + 1:06d}", [], 0, parts)
-    return _write(folder, archive, layout, state, names, items, starts, _last_of_equal(items.ids))
+    folder.mkdir(parents=True, exist_ok=True)
+    with archive.at_hand(names, beside=folder) as local:
+        items, starts, dim = _read_items(local, names, layout)
+        state = State(dim, f"g{max(numbers, default=0) + 1:06d}", [], 0, parts)
+        return _write(folder, local, layout, state, names, items, starts, _last_of_equal(items.ids))
 
 
 def _write(
@@ -133,7 +142,7 @@ def _vectors(
     """Vectors of the parts, and where they go; −1: nowhere."""
     for name, start in zip(names, starts, strict=True):
         first = start
-        with _opened_part(archive.folder / name) as file:
+        with opened_part(archive.folder / name) as file:
             for batch in file.iter_batches(_BATCH, columns=["vector"]):
                 to = target[first : first + batch.num_rows]
                 first += batch.num_rows
@@ -144,7 +153,7 @@ def _sound(archive: Archive, names: list[str]) -> npt.NDArray[np.bool_]:
     """Which rows of the parts have a vector with a direction, as float16 too."""
     found = [np.empty(0, np.bool_)]
     for name in names:
-        with _opened_part(archive.folder / name) as file:
+        with opened_part(archive.folder / name) as file:
             norms = file.read(columns=["norm"]).column(0).to_numpy()
             if ((norms > _SAFE_NORMS[0]) & (norms < _SAFE_NORMS[1])).all():
                 found.append(np.ones(len(norms), np.bool_))
@@ -161,7 +170,7 @@ def _read_items(archive: Archive, names: list[str], layout: Layout) -> tuple[Ite
     tables, starts, n, dim = [], [], 0, 0
     for name in names:
         path = archive.folder / name
-        with _opened_part(path) as file:
+        with opened_part(path) as file:
             width = _width(path, file, layout.model_id)
             table = file.read(columns=wanted)
         if table.num_rows and dim and width != dim:
@@ -222,21 +231,7 @@ def _spread(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
     return bits
 
 
-@contextmanager
-def _opened_part(path: Path) -> Iterator[Any]:
-    """A part, to be read inside.
-
-    Raises:
-        ArchiveError: It is not a readable part.
-    """
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
-
-
-def _width(path: Path, file: Any, model_id: str) -> int:
+def _width(path: FilePath, file: Any, model_id: str) -> int:
     """Width of a part's vectors.
 
     Raises:
@@ -251,23 +246,15 @@ def _width(path: Path, file: Any, model_id: str) -> int:
     return int(file.schema_arrow.field("vector").type.list_size)
 
 
-def _mixed(path: Path, width: int, dim: int) -> ModelMismatchError:
+def _mixed(path: FilePath, width: int, dim: int) -> ModelMismatchError:
     return ModelMismatchError(
         f"{path}: vectors of {width} values among others of {dim}, they are of another model: "
         "remove the part, or ingest with one model into one collection"
     )
 
 
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise ArchiveError(f"{path}: the part is gone ({error}); run `groundcast verify NAME --repair`") from error
-    return found.st_size, found.st_mtime_ns
-
-
 def _remove_others(folder: Path, generation: str) -> None:
-    """Removes older generations, and what a killed process left of a newer one."""
+    """Removes older generations, and what a killed process left of a newer one or of copies of parts."""
     for path in folder.glob("g*"):
         if path.is_dir() and path.name != generation:
             shutil.rmtree(path, ignore_errors=True)

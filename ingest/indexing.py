@@ -56,7 +56,7 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
         index = open_index(settings, collection)
     except IndexLockedError:
         log.info("index of %s is held by another process: scanning the archive", collection.name)
-        return ScanIndex(collection.name, collection.dim, parts=archive.parts)
+        return ScanIndex(collection.name, collection.dim, archive=archive)
     catch_up(catalog, archive, index, collection)
     return index
 
@@ -90,7 +90,7 @@ def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
 def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
     """Records parts that were renamed into place before their process died: the part tells the rest."""
     for chunk in catalog.chunks(collection=collection.name, states=["pending"]):
-        if archive.path(chunk.key).exists():
+        if archive.has(chunk.key):
             adopt_chunk(catalog, archive, chunk.key)
 
 

@@ -89,7 +89,7 @@ class _Fresh:
 def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_size: int) -> None:
     """Gives back to the ledger what a job once had: chunks whose part was lost, and those of a superseded job."""
     for chunk in catalog.chunks(job=job.id, states=["done", "archived"]):
-        if chunk.done and not archive.path(chunk.key).exists():
+        if chunk.done and not archive.has(chunk.key):
             catalog.set_chunk_state(chunk.key, "pending")
     if job.state == "superseded":
         fresh = _Fresh(intake, set(archive.ids()))

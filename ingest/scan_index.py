@@ -7,10 +7,8 @@ never change, so those bytes are kept between queries; finding them takes all id
 It does not know engines, and it does not write.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -18,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import shapely
 
-from ingest.archive import ID_COLUMN, Kind, Part, points, vector_array
+from ingest.archive import ID_COLUMN, Archive, Kind, Part, opened_part, points, vector_array
 from ingest.index import SCORE_DIGITS, Filter, Match, Points, Vector, query_vector, touching
 from ingest.outline import widened
-from trainer.errors import ArchiveError, VectorIndexError
+from ingest.storage import FilePath, Stamp
+from trainer.errors import VectorIndexError
 
 _ROWS = 8_192  # 16 MB of 512-d vectors
 
@@ -35,7 +33,7 @@ Mask = npt.NDArray[np.bool_]
 class _Group:
     """An open row group, and which of its rows match."""
 
-    path: Path
+    path: FilePath
     number: int
     file: Any
     mask: Mask
@@ -51,26 +49,26 @@ class _Candidate:
 
     score: float
     item_id: str
-    path: Path
+    path: FilePath
     group: int
     row: int
 
 
 class ScanIndex:
-    """The reading half of `ingest.index.Index` over a folder of parts; what would write raises.
+    """The reading half of `ingest.index.Index` over an archive; what would write raises.
 
     Args:
         name: Collection.
         dim: Length of its vectors.
-        parts: Lists the parts; asked before every call, so new parts are seen.
+        archive: Its parts, listed before every call, so new ones are seen.
     """
 
-    def __init__(self, name: str, dim: int, *, parts: Callable[[], list[Path]]) -> None:
+    def __init__(self, name: str, dim: int, *, archive: Archive) -> None:
         self.name = name
         self.dim = dim
-        self._parts = parts
-        self._live: dict[Path, Mask] = {}
-        self._live_key: list[tuple[Path, int]] = []
+        self._archive = archive
+        self._live: dict[FilePath, Mask] = {}
+        self._live_stamps: dict[str, Stamp] = {}
 
     def __repr__(self) -> str:
         return f"ScanIndex({self.name!r}, dim={self.dim})"
@@ -92,7 +90,7 @@ class ScanIndex:
 
     def ids(self) -> set[str]:
         """Ids of all items."""
-        return {item for path in self._parts() for item in _ids(path)}
+        return {item for path in self._archive.parts() for item in _ids(path)}
 
     def vectors(self, ids: Iterable[str]) -> dict[str, Vector]:
         """Unit vectors [d] of those ids that are there."""
@@ -147,7 +145,7 @@ class ScanIndex:
             return
         outline = None if filter is None or filter.area is None else widened(filter.area, filter.reach_m)
         for path, live in self._counting().items():
-            with _opened(path) as file:
+            with opened_part(path) as file:
                 start = 0
                 for group in range(file.num_row_groups):
                     rows = file.metadata.row_group(group).num_rows
@@ -158,41 +156,25 @@ class ScanIndex:
                     if mask.any():
                         yield _Group(path, group, file, mask)
 
-    def _counting(self) -> dict[Path, Mask]:
+    def _counting(self) -> dict[FilePath, Mask]:
         """Which rows of each part count, part by part in order of names."""
-        paths = sorted(self._parts())
-        key = [(path, _changed(path)) for path in paths]
-        if key != self._live_key:
+        stamps = self._archive.stamps()
+        if stamps != self._live_stamps:
             seen: set[str] = set()
-            live: dict[Path, Mask] = {}
-            for path in reversed(paths):
+            live: dict[FilePath, Mask] = {}
+            for name in reversed(stamps):
+                path = self._archive.folder / name
                 live[path] = _unseen(_ids(path), seen)
-            self._live, self._live_key = dict(reversed(live.items())), key
+            self._live, self._live_stamps = dict(reversed(live.items())), stamps
         return self._live
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError as error:
-        raise ArchiveError(f"{path}: the part is gone ({error}); run `groundcast verify NAME --repair`") from error
 
 
 def _id_column(file: Any) -> str:
     return next(name for name in ID_COLUMN.values() if name in file.schema_arrow.names)
 
 
-def _ids(path: Path) -> list[str]:
-    with _opened(path) as file:
+def _ids(path: FilePath) -> list[str]:
+    with opened_part(path) as file:
         ids: list[str] = file.read(columns=[_id_column(file)]).column(0).to_pylist()
     return ids
 
@@ -285,7 +267,7 @@ def _payloads(hits: list[_Candidate]) -> dict[str, dict[str, Any]]:
     """Payloads by id, as the archive makes them for the other backends."""
     found: dict[str, dict[str, Any]] = {}
     for path in {hit.path for hit in hits}:
-        with _opened(path) as file:
+        with opened_part(path) as file:
             kind: Kind = "tiles" if _id_column(file) == ID_COLUMN["tiles"] else "gallery"
             columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
             for group in {hit.group for hit in hits if hit.path == path}:

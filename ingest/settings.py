@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Secret, SecretStr, ValidationError
@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from trainer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ingest.storage import FilePath
 
 PREFIX = "GROUNDCAST_"
 FILE_NAME = "settings.toml"
@@ -118,9 +121,22 @@ class Settings(BaseSettings):
         """Folder of checkpoint folders."""
         return self.home / "models"
 
-    def archive_dir(self, collection: str) -> Path:
-        """Folder of one collection's Parquet parts."""
-        return self.home / "archive" / collection
+    def archive_dir(self, collection: str) -> "FilePath":
+        """Folder of one collection's Parquet parts: in the home, or under ``archive_url``."""
+        return self.archive_root / collection
+
+    @property
+    def archive_root(self) -> "FilePath":
+        """Folder of the folders of all collections.
+
+        Raises:
+            SettingsError: ``archive_url`` names what cannot be opened.
+        """
+        if self.archive_url is None:
+            return self.home / "archive"
+        from ingest.storage import open_folder
+
+        return open_folder(self.archive_url, self.archive_options.get_secret_value() if self.archive_options else {})
 
     def index_dir(self, collection: str) -> Path:
         """Folder of one collection's embedded index."""

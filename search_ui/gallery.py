@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.archive import Archive
-from trainer.errors import ArchiveError, UsageError
+from trainer.errors import UsageError
 
 SEASONS = {"spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11), "winter": (12, 1, 2)}
 """Months of the northern hemisphere; in the southern they are half a year off."""
@@ -186,7 +185,7 @@ def read_gallery(archive: Archive) -> Gallery:
         ArchiveError: A part is broken.
     """
     names = ("photo_id", *_COLUMNS)
-    tables = [_read(path, names) for path in archive.parts()]
+    tables = [archive.columns(path, names) for path in archive.parts()]
     if not tables:
         return Gallery([], np.empty(0), np.empty(0), pa.table({name: [] for name in _COLUMNS}))
     whole = pa.concat_tables(tables)
@@ -254,10 +253,3 @@ def _since(times: npt.NDArray[np.datetime64], unit: str, start: str, *, first: i
     sound = np.where(known, times, np.datetime64(0, "us"))
     gone = sound.astype(f"datetime64[{unit}]") - sound.astype(f"datetime64[{start}]").astype(f"datetime64[{unit}]")
     return np.where(known, gone.astype(np.int64) + first, _NOT_KNOWN)
-
-
-def _read(path: Any, names: Sequence[str]) -> pa.Table:
-    try:
-        return pq.read_table(path, columns=list(names)).replace_schema_metadata(None)
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error

@@ -1,14 +1,24 @@
 import json
+import re
 import resource
+import signal
+import subprocess
+import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import geopandas
 import numpy as np
 import pytest
+from upath import UPath
 
+from ingest import storage
 from ingest.archive import Archive, points
-from trainer.errors import ArchiveError
+from tests.conftest import ROOT
+from tests.services import PASSWORD
+from trainer.errors import ArchiveError, SettingsError
 
 
 def record(number, lat=10.0, lon=20.0):
@@ -139,9 +149,114 @@ def test_a_full_disk_leaves_no_part_and_no_temporary_file(archive):
     assert list(archive.folder.iterdir()) == []
 
 
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from ingest import storage
+
+def fill(file):
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+storage.write(Path(sys.argv[1]), fill)
+"""
+
+
 def test_temporary_files_of_a_killed_process_are_swept_and_are_no_parts(archive):
     archive.write("j-000000", [record(0)], vectors(1), META)
-    (archive.folder / "j-000001.parquet.123.tmp").write_bytes(b"half")
+    for number in (1, 2):
+        command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(archive.path(f"j-00000{number}"))]
+        assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
+    assert len(list(archive.folder.iterdir())) == 3
     assert [path.name for path in archive.parts()] == ["j-000000.parquet"]
-    assert archive.sweep() == 1
+    assert archive.sweep() == 2
     assert [path.name for path in archive.folder.iterdir()] == ["j-000000.parquet"]
+
+
+def test_temporary_files_of_a_process_that_still_writes_are_not_swept(archive):
+    def fill(file):
+        file.write(b"half")
+        assert archive.sweep() == 0
+        file.write(b"whole")
+
+    storage.write(archive.path("j-000000"), fill)
+    assert archive.path("j-000000").read_bytes() == b"halfwhole"
+
+
+@pytest.fixture(params=["s3", "renaming"])
+def remote(request, tmp_path):
+    """An archive behind a URL: in an object store, and in a file system that renames, such as SFTP."""
+    if request.param == "renaming":
+        return Archive(UPath(f"file://{tmp_path}/archive/c"), "tiles")
+    s3 = request.getfixturevalue("s3")
+    return Archive(storage.open_folder(s3.url, s3.options) / "c", "tiles")
+
+
+def test_a_remote_archive_holds_parts_like_a_local_one(remote, tmp_path):
+    assert (remote.parts(), remote.has("j-000000")) == ([], False)
+    assert remote.require_space() is None
+    written = vectors(5)
+    for key in ("j-000001", "j-000000"):
+        remote.write(key, [record(n) for n in range(5)], written, META)
+    assert [path.stem for path in remote.parts()] == ["j-000000", "j-000001"]
+    part = remote.read("j-000000")
+    np.testing.assert_allclose(part.vectors(), written, rtol=1e-3)
+    assert part.meta["skipped"] == {"no_data": 2}
+    record_, vector = remote.find("t0003")
+    assert record_["lon"] == pytest.approx(20.03)
+    np.testing.assert_allclose(vector, written[3], rtol=1e-3)
+    with remote.at_hand(["j-000001.parquet"], beside=tmp_path) as local:
+        assert isinstance(local.folder, Path)
+        assert list(local.ids()) == [f"t{n:04d}" for n in range(5)]
+    assert list(tmp_path.glob(storage.COPIES + "*")) == []
+
+
+def test_a_remote_part_that_is_written_again_has_another_stamp(remote):
+    remote.write("j-000000", [record(0)], vectors(1), META)
+    before = remote.stamps()
+    assert remote.stamps() == before
+    remote.write("j-000000", [record(1)], vectors(1) * 2, META)
+    assert remote.stamps() != before
+
+
+def test_a_remote_part_is_removed_and_set_aside(remote):
+    remote.write("j-000000", [record(0)], vectors(1), META)
+    aside = remote.set_aside(remote.path("j-000000"))
+    assert (remote.parts(), aside.name, storage.exists(aside)) == ([], "j-000000.parquet.broken", True)
+    remote.write("j-000001", [record(0)], vectors(1), META)
+    remote.remove("j-000001")
+    remote.remove("j-000001")
+    assert remote.parts() == []
+
+
+def test_a_remote_part_that_is_cut_short_is_an_error_that_names_it(remote, tmp_path):
+    path = remote.write("j-000000", [record(0)], vectors(1), META)
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(ArchiveError, match=r"j-000000\.parquet: not a readable part"):
+        remote.read("j-000000")
+    with (
+        pytest.raises(ArchiveError, match=rf"{re.escape(str(remote.folder))}/j-000000\.parquet: not a readable part"),
+        remote.at_hand(["j-000000.parquet"], beside=tmp_path) as local,
+    ):
+        local.read("j-000000")
+
+
+def test_an_object_store_that_is_away_is_an_error_that_says_what_to_do(s3):
+    options = s3.options | {"endpoint_url": "http://127.0.0.1:1", "config_kwargs": {"retries": {"max_attempts": 1}}}
+    away = Archive(storage.open_folder(s3.url, options) / "c", "tiles")
+    with pytest.raises(ArchiveError, match=r"cannot be read .*Could not connect.* see `groundcast doctor`"):
+        away.parts()
+    with pytest.raises(ArchiveError, match="cannot be written") as caught:
+        away.write("j-000000", [record(0)], vectors(1), META)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value)) + repr(away.folder)
+
+
+def test_an_archive_url_of_an_unknown_protocol_says_so():
+    with pytest.raises(SettingsError, match="archive_url = 'nosuch://bucket/a'.*nosuch"):
+        storage.open_folder("nosuch://bucket/a", {})
+
+
+def test_a_url_of_local_files_is_a_folder(tmp_path):
+    assert storage.open_folder(f"file://{tmp_path}/a%20b", {}) == tmp_path / "a b"
+    assert storage.open_folder(str(tmp_path), {}) == tmp_path

@@ -111,12 +111,10 @@ class Backends:
     def filled(self, kind: str, points: Points) -> Index:
         if kind == "scan":
             half = len(points.ids) // 2
-            parts = [
-                write_part(self.folder / f"{part}.parquet", take(points, rows))
-                for part, rows in (("a", slice(0, half)), ("b", slice(half, None)))
-                if points.ids[rows]
-            ]
-            return ScanIndex("tiles", DIM, parts=lambda: parts)
+            for part, rows in (("a", slice(0, half)), ("b", slice(half, None))):
+                if points.ids[rows]:
+                    write_part(self.folder / f"{part}.parquet", take(points, rows))
+            return ScanIndex("tiles", DIM, archive=Archive(self.folder, "tiles"))
         index = self.writer(kind)
         index.upsert(points)
         return index
@@ -468,12 +466,13 @@ def test_a_filter_that_cannot_be_understood_is_an_error(make: Callable[[], Filte
 
 def test_a_scan_counts_an_id_once_and_takes_the_last_part(tmp_path: Path) -> None:
     old, new = make_tiles(block(1.0, 1.0, 3, 4)), make_tiles(block(1.0, 1.0, 3, 4), seed=1)
-    parts = [write_part(tmp_path / "b.parquet", take(new, slice(0, 6))), write_part(tmp_path / "a.parquet", old)]
-    index = ScanIndex("tiles", DIM, parts=lambda: parts)
+    write_part(tmp_path / "a.parquet", old)
+    later = write_part(tmp_path / "b.parquet", take(new, slice(0, 6)))
+    index = ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles"))
     mixed = replace(old, vectors=np.concatenate([new.vectors[:6], old.vectors[6:]]))
     assert index.count() == 12
     assert found(index.query(QUERY, 12)) == truth(mixed, QUERY, 12)
-    parts.pop(0)
+    later.unlink()
     assert found(index.query(QUERY, 12)) == truth(old, QUERY, 12)
 
 
@@ -485,7 +484,7 @@ def test_a_scan_of_the_archive_gives_the_payloads_that_the_index_gets(tmp_path: 
     rest = {"path": "x", "url": None, "owner": "me", "licence": "CC0", "heading_deg": None}
     archive = Archive(tmp_path / "photos", "gallery")
     archive.write("chunk", [{**photo, **rest} for photo in photos], np.eye(2, DIM, dtype=np.float32) * 3, {})
-    scan = ScanIndex("photos", DIM, parts=archive.parts)
+    scan = ScanIndex("photos", DIM, archive=archive)
     put = archive_points(archive.read("chunk"), "gallery")
     hits = scan.query(put.vectors[1].astype(np.float32), 2)
     assert found(hits) == ["b.jpg", "a.jpg"]
@@ -496,7 +495,7 @@ def test_a_scan_of_the_archive_gives_the_payloads_that_the_index_gets(tmp_path: 
 
 
 def test_a_scan_does_not_write(tmp_path: Path) -> None:
-    index = ScanIndex("tiles", DIM, parts=lambda: [])
+    index = ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles"))
     assert (index.count(), index.query(QUERY, 3)) == (0, [])
     for write in (lambda: index.upsert(make_tiles([(1.0, 1.0)])), lambda: index.delete(["a"]), index.drop):
         with pytest.raises(VectorIndexError, match="another process holds it"):
@@ -507,7 +506,7 @@ def test_a_scan_names_the_part_that_is_broken(tmp_path: Path) -> None:
     part = write_part(tmp_path / "a.parquet", make_tiles(block(1.0, 1.0, 3, 4)))
     part.write_bytes(part.read_bytes()[:500])
     with pytest.raises(ArchiveError, match=r"a\.parquet.*--repair"):
-        ScanIndex("tiles", DIM, parts=lambda: [part]).query(QUERY, 3)
+        ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles")).query(QUERY, 3)
 
 
 def test_outlines_are_few_and_short_and_hold_the_area() -> None:
