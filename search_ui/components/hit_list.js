@@ -7,6 +7,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (text !== undefined && text !== null) made.textContent = text;
     return made;
   };
+  const thumb = () => {  // drawn, because not every machine has a font with thumbs
+    const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    drawing.setAttribute("viewBox", "0 0 24 24");
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", "M2 21h3V9H2zm20-10a2 2 0 0 0-2-2h-6l1-5v-.3a1.5 1.5 0 0 0-.4-1L13.5 2 7.6 8c-.4.3-.6.8-.6 1.4V19"
+      + "a2 2 0 0 0 2 2h9a2 2 0 0 0 1.800-1.200l3-7c.1-.3.2-.5.2-.8z");
+    drawing.append(path);
+    return drawing;
+  };
   const items = data.hits.map((hit) => {
     const item = make("li", `hit ${hit.grade}`);
     item.tabIndex = -1;
@@ -32,8 +41,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     item.append(picture, text);
     if (data.votes) {
       const votes = make("div", "votes");
-      for (const [sign, vote, name] of [["👍", 1, "more like this"], ["👎", -1, "less like this"]]) {
-        const button = make("button", null, sign);
+      for (const [vote, name] of [[1, "more like this"], [-1, "less like this"]]) {
+        const button = make("button", vote < 0 ? "down" : "up");
+        button.append(thumb());
         button.type = "button";
         button.title = name;
         button.setAttribute("aria-label", `${name}: ${hit.rank}. ${hit.title}`);

@@ -38,9 +38,7 @@ class Frame:
 @cache
 def _component() -> Any:
     css = asset("slippy.css") + _CSS
-    return st.components.v2.component(
-        "groundcast_map_pair", html=_HTML, css=css, js=asset("slippy.js", "map_pair.js")
-    )
+    return st.components.v2.component("groundcast_map_pair", html=_HTML, css=css, js=asset("slippy.js", "map_pair.js"))
 
 
 def show_maps(

@@ -3,6 +3,7 @@
 It does not know how the map shows it.
 """
 
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -15,6 +16,9 @@ from search_ui.views import words
 from search_ui.views.address import change, value
 from search_ui.views.backdrop import chip_url
 from search_ui.views.question import say_when
+
+_AWAY = re.compile(r"([\d,.]+) km ")
+_FAR_KM = 100.0
 
 
 def answer_list(shown: Shown, found: Found) -> str | None:
@@ -38,12 +42,12 @@ def answer_list(shown: Shown, found: Found) -> str | None:
 
 def cards(shown: Shown, hits: Sequence[Hit]) -> list[Card]:
     """Hits as cards."""
-    votes = {tile: 1 for tile in value("up")} | {tile: -1 for tile in value("down")}
+    votes = dict.fromkeys(value("up"), 1) | dict.fromkeys(value("down"), -1)
     return [
         Card(
             id=hit.tile_id,
             rank=hit.rank,
-            title=hit.near or hit.tile_id,
+            title=title_of(hit.near, hit.lat, hit.lon),
             place=f"{say_place(hit.lat, hit.lon)} · {say_taken(hit)}",
             grade=hit.grade,
             relevance=f"{hit.relevance:.2f}",
@@ -54,6 +58,13 @@ def cards(shown: Shown, hits: Sequence[Hit]) -> list[Card]:
         )
         for hit in hits
     ]
+
+
+def title_of(near: str | None, lat: float, lon: float) -> str:
+    """What to call a place: the nearest named one if that is near enough to say something, else its coordinates."""
+    away = _AWAY.match(near or "")
+    far = away is not None and float(away[1].replace(",", "")) > _FAR_KM
+    return near if near and not far else say_place(lat, lon)
 
 
 def say_place(lat: float, lon: float) -> str:
@@ -73,7 +84,7 @@ def _nothing(found: Found) -> None:
     near = found.nearest
     if near is not None and not found.answer.hits:
         st.button(
-            f"Show the nearest candidate: {near.near or near.tile_id}, relevance {near.relevance:.2f}",
+            f"Show the nearest candidate: {title_of(near.near, near.lat, near.lon)}, relevance {near.relevance:.2f}",
             on_click=change, kwargs={"tile": near.tile_id}, key="nearest",
         )  # fmt: skip
     if found.answer.query.get("when") is not None:

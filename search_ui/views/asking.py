@@ -17,7 +17,7 @@ from search_ui.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.address import change, value
 from search_ui.views.backdrop import ground_of
-from search_ui.views.question import PICTURES, area_of_ring, keep, ring_of_area, where
+from search_ui.views.question import area_of_file, area_of_ring, ring_of_area, where
 from trainer.errors import AreaError, GroundcastError
 
 _SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
@@ -54,7 +54,7 @@ def box(service: Service, shown: Sequence[Shown]) -> Shown:
             placeholder="a crowded beach · a place name · 27.63, 85.52",
             on_change=_go_to_coordinates,
             args=(service,),
-            help="Say in a sentence what somebody standing there would see. Coordinates open the tile there. Enter asks.",
+            help="Say in a sentence what somebody standing there would see. Coordinates open the tile there.",
         )
         with st.popover("Picture", icon=":material/image:", width="content"):
             _picture(service)
@@ -174,11 +174,14 @@ def _picture(service: Service) -> None:
     )  # fmt: skip
     number = st.session_state.setdefault("picture number", 0)
     file = st.file_uploader(
-        "Drop a picture here", [suffix[1:] for suffix in PICTURES], key=f"picture {number}", max_upload_size=20
+        "Drop a picture here",
+        ["jpg", "jpeg", "png", "webp", "tif", "tiff"],
+        key=f"picture {number}",
+        max_upload_size=20,
     )
     if file is not None:
         try:
-            change(image=f"{kind}:{keep(service.settings, file, 'picture')}")
+            change(image=f"{kind}:{service.uploads.keep(file.getvalue())}")
         except GroundcastError as error:
             notice(f"This picture cannot be used. {error}")
         st.session_state["picture number"] = number + 1
@@ -225,12 +228,12 @@ def _area(service: Service, shown: Shown) -> None:
         _draw(shown)
     number = st.session_state.setdefault("area number", 0)
     file = st.file_uploader(
-        "Or drop a file: GeoJSON, KML, KMZ, GeoPackage", ["geojson", "json", "kml", "kmz", "gpkg"],
-        key=f"area {number}", max_upload_size=20,
+        "Or drop a file: GeoJSON or KML", ["geojson", "json", "kml"],
+        key=f"area {number}", max_upload_size=5,
     )  # fmt: skip
     if file is not None:
         try:
-            change(area=f"file:{keep(service.settings, file, 'area')}|{file.name[:60]}")
+            change(area=area_of_file(service, file))
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {error}")
         st.session_state["area number"] = number + 1
@@ -262,9 +265,7 @@ def _draw(shown: Shown) -> None:
 
 
 def _filters() -> None:
-    st.slider(
-        "Minimum relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}"
-    )
+    st.slider("Minimum relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}")
     st.number_input("Number of places", 1, 100, key="k")
     for name, title in (("from", "Imagery taken from"), ("to", "Imagery taken until")):
         key = f"date {name}"

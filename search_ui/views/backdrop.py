@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from search_ui.components.area_drawer import Ground
 from search_ui.service import Shown
-from search_ui.views.overlay import Bounds
+from search_ui.views.heat import Bounds
 
 STYLE_URL = "/basemap/style.json"
 _LEAST_DEG = 0.002

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo import Footprint
 from search_ui.query import Hit
-from search_ui.views.overlay import Bounds
+from search_ui.views.heat import Bounds
 
 HEIGHT_PX = 500
 _WIDTH_PX = 700  # roughly; the first view leaves room round it
@@ -110,7 +110,11 @@ def _layers(drawn: Drawn) -> list[pdk.Layer]:
             )
         )  # fmt: skip
     if drawn.tiles is not None:
-        seen_through = {"get_fill_color": [0, 0, 0, 1], "get_line_color": [255, 255, 255, 40], "line_width_max_pixels": 1}
+        seen_through = {
+            "get_fill_color": [0, 0, 0, 1],
+            "get_line_color": [255, 255, 255, 40],
+            "line_width_max_pixels": 1,
+        }
         layers.append(
             pdk.Layer(
                 "PolygonLayer", data=pdk.types.String(drawn.tiles), id=f"tiles/{nonce}", get_polygon="ring",

@@ -1,59 +1,55 @@
-"""Scores as pictures for the map, with the scale that all moments of a question share.
+"""Scores as pictures for the maps of the app, each as a data URL, with what its colours mean.
 
-Relevance has one scale, 0 to 1. The scale of cosines is that of the question over a year by day and by night, so that
-a change of the moment is seen as a change of colour.
+Relevance is drawn by its square root from weak to certain, so that the words lie evenly on the scale; what is nothing
+has no colour, and the ground is seen. It does not know how scores are made.
 """
 
-from collections.abc import Hashable, Sequence
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import shapely
-import streamlit as st
 
+from search_ui import heatmap
 from search_ui.feedback import NOTHING_SAID, Feedback
 from search_ui.footprints import Places
-from search_ui.moments import MONTH_DAY
+from search_ui.heatmap import Drawing, Layer
+from search_ui.maps import Value
 from search_ui.query import Query
 from search_ui.relevance import POSSIBLE, STRONG, WEAK
-from search_ui.scales import Scale, amount_scale, difference_scale, joint
+from search_ui.scales import Scale
 from search_ui.scores import Scores
 from search_ui.service import Service
-from search_ui.views.overlay import Bounds, Sheet, picture_url, sheet_of
 from trainer.encoding import When
 
-_MANY = 200_000  # tiles; above, a scale is that of the moments shown
-_HOURS = (3, 12)
+_PX = 1_024
+_LITTLE = 0.02  # a difference of relevance that has no colour
+_MARKS = ((WEAK, "weak 0.10"), (POSSIBLE, "possible 0.25"), (STRONG, "strong 0.50"), (1.0, "1"))
 
-UNITS = {
-    "relevance": "relevance: chance that one would see it there",
-    "cosine": "cosine with the question",
-}
-_TICKS = ((0.0, "0"), (WEAK, "weak"), (POSSIBLE, "possible"), (STRONG, "strong"), (1.0, "1"))
-Values = npt.NDArray[np.floating]
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Heat:
-    """A picture of scores.
+    """A picture of values.
 
     Attributes:
         url: A data URL.
         bounds: West, south, east and north of the picture.
         scale: What its colours mean.
-        faint: Values below it are drawn faintly; None: none are.
+        clear: What has no colour; nothing: every tile has one.
     """
 
     url: str
     bounds: Bounds
     scale: Scale
-    faint: float | None = None
+    clear: str = ""
 
 
 def heats(
-    service: Service, collection: str, query: Query, whens: Sequence[When], show: str, said: Feedback = NOTHING_SAID
+    service: Service, collection: str, query: Query, whens: Sequence[When], show: Value, said: Feedback = NOTHING_SAID
 ) -> list[Heat]:
     """The question at some moments, all on one scale.
 
@@ -62,62 +58,54 @@ def heats(
         collection: Whose tiles.
         query: Its own moment plays no part.
         whens: The moments.
-        show: ``relevance`` or ``cosine``.
+        show: What the colours show.
         said: Thumbs.
 
     Returns:
         As many as moments; none where no tile is asked for.
     """
-    scores = [service.scores(collection, replace(query, when=when), said) for when in whens]
-    if not scores or not len(scores[0].tile_id):
-        return []
-    sheet = _sheet(service, collection, query, scores[0])
-    if show == "relevance":
-        scale, faint = Scale(0.0, 1.0, UNITS["relevance"], ticks=_TICKS), WEAK
-        columns = [one.relevance for one in scores]
-    else:
-        columns = [one.cosine for one in scores]
-        scale, faint = _cosine_scale(service, collection, query, columns), None
-    return [Heat(picture_url(sheet, column, scale, faint), sheet.bounds, scale, faint) for column in columns]
+    drawn = []
+    for when in whens:
+        heat = service.heat(collection, Layer(query=replace(query, when=when), value=show), said)
+        if not len(heat.values):
+            return []
+        drawn.append(_drawn(_by_words(heat) if show == "relevance" else heat))
+    return [replace(one, clear=f"nothing (below {WEAK:.2f})") for one in drawn] if show == "relevance" else drawn
 
 
-def difference(service: Service, collection: str, query: Query, first: When, second: When, show: str) -> Heat | None:
+def difference(service: Service, collection: str, query: Query, first: When, second: When, show: Value) -> Heat | None:
     """The question at one moment less the same at another; None where no tile is asked for."""
-    one, two = (service.scores(collection, replace(query, when=when)) for when in (first, second))
-    if not len(one.tile_id):
+    layer = Layer(query=replace(query, when=first), minus=replace(query, when=second), value=show)
+    heat = service.heat(collection, layer)
+    if not len(heat.values):
         return None
-    values = one.relevance - two.relevance if show == "relevance" else one.cosine - two.cosine
-    sheet, scale = _sheet(service, collection, query, one), difference_scale(values, f"difference of {show}")
-    return Heat(picture_url(sheet, values, scale), sheet.bounds, scale)
+    if show == "cosine":
+        return _drawn(heat)
+    values = np.where(np.abs(heat.values) >= _LITTLE, heat.values, np.float32(np.nan))
+    return replace(_drawn(replace(heat, values=values)), clear=f"less than {_LITTLE:g} either way")
 
 
-def painted(service: Service, collection: str, query: Query, of: Scores, values: Values, scale: Scale) -> Heat:
+def painted(
+    service: Service, collection: str, query: Query, scores: Scores, values: npt.NDArray[np.float32], scale: Scale
+) -> Heat:
     """Any values of the question's tiles, such as their best months."""
-    sheet = _sheet(service, collection, query, of)
-    return Heat(picture_url(sheet, values, scale), sheet.bounds, scale)
+    of = (collection, service.version(collection), query.area, query.acquired_from, query.acquired_to)
+    return _drawn(heatmap.Heat(Places(scores.lat, scores.lon, scores.size_m), values, scale, of))
 
 
-def _sheet(service: Service, collection: str, query: Query, scores: Scores) -> Sheet:
-    area = None if query.area is None else shapely.to_wkb(query.area)
-    key = (collection, service.version(collection), area, query.acquired_from, query.acquired_to)
-    return _kept_sheet(key, Places(scores.lat, scores.lon, scores.size_m))
+@cache
+def _drawing() -> Drawing:
+    return Drawing()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _kept_sheet(key: Hashable, _places: Places) -> Sheet:
-    return sheet_of(_places)
+def _drawn(heat: heatmap.Heat) -> Heat:
+    bitmap = _drawing().whole(heat, _PX)
+    return Heat("data:image/png;base64," + base64.b64encode(bitmap.png).decode(), bitmap.bounds, bitmap.scale)
 
 
-def _cosine_scale(service: Service, collection: str, query: Query, columns: list[Values]) -> Scale:
-    """Over the year, if the model knows it and there are not too many tiles for that."""
-    whens = {one.name: one for one in service.collections()}[collection]
-    if not whens.knows_time or len(columns[0]) > _MANY:
-        return amount_scale(joint(columns), UNITS["cosine"])
-    asked = replace(query, when=None, k=1, min_relevance=0.0)
-    return _kept_scale(f"{collection} {service.version(collection)} {asked!r}", service, collection, asked)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _kept_scale(key: str, _service: Service, _collection: str, _query: Query) -> Scale:
-    moments = [datetime(2025, month, MONTH_DAY, hour) for month in range(1, 13) for hour in _HOURS]
-    return amount_scale(_service.frames(_collection, _query, moments).cosine, UNITS["cosine"])
+def _by_words(heat: heatmap.Heat) -> heatmap.Heat:
+    """Relevance on a scale on which weak, possible and strong lie evenly."""
+    known = np.where(np.isfinite(heat.values), heat.values, 0)
+    values = np.where(known >= WEAK, np.sqrt(known), np.float32(np.nan)).astype(np.float32)
+    ticks = tuple((value**0.5, name) for value, name in _MARKS)
+    return replace(heat, values=values, scale=Scale(WEAK**0.5, 1.0, heat.scale.unit, ticks=ticks))

@@ -9,9 +9,9 @@ from datetime import datetime
 import streamlit as st
 
 from search_ui.components.map_pair import Frame, show_maps
+from search_ui.layers import Words
 from search_ui.moments import MONTH_DAY
 from search_ui.place_calendar import PlaceCalendar, best_moments, draw_calendar
-from search_ui.layers import Words
 from search_ui.query import Query
 from search_ui.scales import MONTHS, hour_scale, month_scale
 from search_ui.series import calendar_moments
@@ -21,7 +21,7 @@ from search_ui.views.address import ANY, change, value
 from search_ui.views.backdrop import ground_of
 from search_ui.views.heat import Heat, difference, heats, painted
 from search_ui.views.moment_bar import moment_bar
-from search_ui.views.question import say_when, when_of, year
+from search_ui.views.question import say_when, shown_value, when_of, year
 from trainer.encoding import When
 
 _HEIGHT = 470
@@ -46,13 +46,9 @@ def show_in_time(service: Service, shown: Shown, query: Query) -> None:
             _best(service, shown, query)
 
 
-def _show() -> str:
-    return "cosine" if value("show") == "cosine" else "relevance"
-
-
 def _two(service: Service, shown: Shown, query: Query) -> None:
     whens = (when_of("month", "hour"), when_of("month2", "hour2"))
-    drawn = heats(service, shown.name, query, whens, _show())
+    drawn = heats(service, shown.name, query, whens, shown_value())
     if not drawn:
         st.warning("No tile lies in that area and was acquired in that time.")
         return
@@ -64,12 +60,12 @@ def _two(service: Service, shown: Shown, query: Query) -> None:
 
 def _difference(service: Service, shown: Shown, query: Query) -> None:
     first, second = when_of("month", "hour"), when_of("month2", "hour2")
-    drawn = difference(service, shown.name, query, first, second, _show())
+    drawn = difference(service, shown.name, query, first, second, shown_value())
     if drawn is None:
         st.warning("No tile lies in that area and was acquired in that time.")
         return
     name = f"{say_when(first)} less {say_when(second)}"
-    _maps(shown, drawn, [[Frame(drawn.url, name, f"Difference of {_show()}: {name}")]], key="difference")
+    _maps(shown, drawn, [[Frame(drawn.url, name, f"Difference of {shown_value()}: {name}")]], key="difference")
     st.caption(words.DIFFERENCE)
     _bars(shown)
 
@@ -84,26 +80,28 @@ def _film(service: Service, shown: Shown, query: Query) -> None:
         hour = value("hour") if value("hour") != ANY else 12
         whens = [datetime(year(), month, MONTH_DAY, hour) for month in range(1, 13)]
     with st.spinner(f"Drawing {len(whens)} maps …"):
-        drawn = heats(service, shown.name, query, whens, _show())
+        drawn = heats(service, shown.name, query, whens, shown_value())
     if not drawn:
         st.warning("No tile lies in that area and was acquired in that time.")
         return
-    _maps(shown, drawn[0], [[_frame(heat, when)] for heat, when in zip(drawn, whens, strict=True)], key=f"film {over}")
+    frames = [[_frame(heat, when)] for heat, when in zip(drawn, whens, strict=True)]
+    _maps(shown, drawn[0], frames, key=f"film {over}")
     st.caption(f"One scale for all {len(whens)} moments. The other of month and hour is the one of the sliders.")
     moment_bar(shown, "month", "hour")
 
 
 def _calendar(service: Service, shown: Shown, query: Query) -> None:
     with st.spinner("Asking 288 moments …"):
-        calendar: PlaceCalendar = _kept_calendar(f"{service.version(shown.name)} {query!r} {year()}", service, shown, query)
+        key = f"{service.version(shown.name)} {query!r} {year()}"
+        calendar: PlaceCalendar = _kept_calendar(key, service, shown, query)
     month, hour = calendar.best
     st.markdown(f"**Best in {MONTHS[month - 1]} at {hour:02d}:00**", help=words.CALENDAR)
     title = " ".join(part.as_dict().get("text", "") for part in query.parts).strip()
-    picture = draw_calendar(calendar, Words(title, (calendar.statistic,), shown.attribution, f"collection {shown.name}"))
+    around = Words(title, (calendar.statistic,), shown.attribution)
+    picture = draw_calendar(calendar, around)
     st.image(picture, width="stretch", output_format="PNG")
     st.caption(
-        f"Months down, hours across, local time of {calendar.year}; {calendar.statistic} in the area. The best is framed: "
-        f"{MONTHS[month - 1]}, {hour:02d}:00."
+        f"Months down, hours across, local time of {calendar.year}; {calendar.statistic} in the area. The best is framed."
     )
     st.button(
         f"Ask for {MONTHS[month - 1]}, {hour:02d}:00", on_click=change, key="take best",
@@ -112,7 +110,7 @@ def _calendar(service: Service, shown: Shown, query: Query) -> None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _kept_calendar(key: str, _service: Service, _shown: Shown, _query: Query) -> PlaceCalendar:
+def _kept_calendar(key: str, _service: Service, _shown: Shown, _query: Query) -> PlaceCalendar:  # noqa: ARG001
     return _service.calendar(_shown.name, replace(_query, when=None), year=year())
 
 
@@ -136,13 +134,13 @@ def _best(service: Service, shown: Shown, query: Query) -> None:
 
 def _frame(heat: Heat, when: When) -> Frame:
     name = say_when(when)
-    return Frame(heat.url, name, f"Map of {_show()} at {name}")
+    return Frame(heat.url, name, f"Map of {shown_value()} at {name}")
 
 
 def _maps(shown: Shown, heat: Heat, frames: list[list[Frame]], *, key: str) -> None:
     opacity = value("opacity") / 100
     show_maps(ground_of(shown), heat.bounds, frames, key=key, opacity=opacity, height=_HEIGHT)
-    pieces.legend(heat.scale, faint=heat.faint)
+    pieces.legend(heat.scale, heat.clear)
 
 
 def _bars(shown: Shown) -> None:

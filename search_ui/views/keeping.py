@@ -5,6 +5,7 @@ It does not know the formats: `search_ui.export` and `search_ui.maps` write them
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +15,7 @@ from search_ui.maps import About, say_question, write_difference, write_scores
 from search_ui.query import Query
 from search_ui.service import Found, Service, Shown
 from search_ui.views.address import value
-from search_ui.views.question import at, when_of
+from search_ui.views.question import at, shown_value, when_of
 
 _HITS = {
     "geojson": ("GeoJSON", "application/geo+json"),
@@ -39,7 +40,7 @@ def exports(service: Service, shown: Shown, query: Query, found: Found) -> None:
         with st.container(horizontal=True):
             for suffix, (name, mime) in _HITS.items():
                 st.download_button(
-                    name, lambda suffix=suffix: _hits(service, shown, found, suffix), f"{shown.name}-places.{suffix}",
+                    name, partial(_hits, service, shown, found, suffix), f"{shown.name}-places.{suffix}",
                     mime, key=f"hits {suffix}", on_click="ignore",
                 )  # fmt: skip
         which = "difference of the two moments" if value("view") == "difference" else "moment asked about"
@@ -50,7 +51,7 @@ def exports(service: Service, shown: Shown, query: Query, found: Found) -> None:
         with st.container(horizontal=True):
             for suffix, (name, mime) in _MAPS.items():
                 st.download_button(
-                    name, lambda suffix=suffix: _map(service, shown, query, suffix), f"{shown.name}-map.{suffix}",
+                    name, partial(_map, service, shown, query, suffix), f"{shown.name}-map.{suffix}",
                     mime, key=f"map {suffix}", on_click="ignore",
                 )  # fmt: skip
         st.caption("To share what you see, copy the address of this page: it holds the whole question.")
@@ -64,7 +65,7 @@ def _hits(service: Service, shown: Shown, found: Found, suffix: str) -> bytes:
 def _map(service: Service, shown: Shown, query: Query, suffix: str) -> bytes:
     asked = {name: told for name, told in query.as_dict().items() if name not in ("k", "distinct")}
     about = About(say_question(query), {"query": asked} | service.engine.provenance(shown.name).facts())
-    show = "cosine" if value("show") == "cosine" else "relevance"
+    show = shown_value()
     scores = service.scores(shown.name, query)
     if value("view") == "difference":
         minus = service.scores(shown.name, at(query, when_of("month2", "hour2")))

@@ -21,14 +21,16 @@ STYLE = """
 .gc-legend .ramp span { position: absolute; top: 1rem; transform: translateX(-50%); white-space: nowrap; }
 .gc-legend .ramp span:first-child { transform: none; }
 .gc-legend .ramp span:last-child { transform: translateX(-100%); }
-.gc-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 0.8rem; font-size: 0.85rem; margin: 0; }
+.gc-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 0.8rem; font-size: 0.82rem; }
+.gc-facts, .gc-facts dt, .gc-facts dd { margin: 0 !important; padding: 0 !important; font-weight: 400; }
 .gc-facts dt { opacity: 0.7; }
 .gc-facts dd { margin: 0; overflow-wrap: anywhere; }
 .gc-photos { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.5rem; }
 .gc-photos figure { margin: 0; min-width: 0; }
 .gc-photos img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.35rem; display: block;
   background: rgba(128, 128, 128, 0.15); }
-.gc-photos figcaption { font-size: 0.7rem; line-height: 1.25; opacity: 0.85; margin-top: 0.2rem; overflow-wrap: anywhere; }
+.gc-photos figcaption { font-size: 0.7rem; line-height: 1.25; opacity: 0.85; margin-top: 0.2rem;
+  overflow-wrap: anywhere; }
 .gc-photos .here { color: #0b8a63; font-weight: 600; }
 .gc-chip { position: relative; }
 .gc-chip img { width: 100%; border-radius: 0.4rem; display: block; aspect-ratio: 1; object-fit: cover;
@@ -37,7 +39,8 @@ STYLE = """
   background: rgba(20, 24, 28, 0.7); border-radius: 0.3rem; font-size: 0.72rem; }
 .gc-chip .bar i { display: block; height: 4px; border: 2px solid #fff; border-top: 0; }
 .gc-credit { font-size: 0.74rem; opacity: 0.75; }
-.gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 1rem; color: #fff; font-size: 0.78rem; font-weight: 600; }
+.gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 1rem; color: #fff; font-size: 0.78rem;
+  font-weight: 600; }
 .gc-badge.strong { background: #0072b2; } .gc-badge.possible { background: #56b4e9; color: #10202b; }
 .gc-badge.weak { background: #e69f00; color: #10202b; } .gc-badge.nothing { background: #8a8a8a; }
 </style>
@@ -61,8 +64,8 @@ class Photo:
     here: bool = False
 
 
-def legend(scale: Scale, *, faint: float | None = None) -> None:
-    """The colours of a scale with its marks and its unit."""
+def legend(scale: Scale, clear: str = "") -> None:
+    """The colours of a scale with its marks and its unit, and what has no colour."""
     steps = scale.lut[:: max(1, len(scale.lut) // 32)]
     colours = ", ".join("rgb({}, {}, {})".format(*colour) for colour in steps.tolist())
     reach = scale.high - scale.low
@@ -70,7 +73,7 @@ def legend(scale: Scale, *, faint: float | None = None) -> None:
         f'<span style="left: {100 * (value - scale.low) / reach:.1f}%">{html.escape(name)}</span>'
         for value, name in scale.marks()
     )
-    note = f" · faint: below {faint:g}" if faint is not None else ""
+    note = f"no colour: {clear}" if clear else ""
     st.html(
         f'<div class="gc-legend" role="img" aria-label="{html.escape(_said(scale))}"><b>{html.escape(scale.unit)}</b>'
         f'<div class="ramp" style="background: linear-gradient(to right, {colours})">{marks}</div>'

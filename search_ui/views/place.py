@@ -16,7 +16,7 @@ from search_ui.relevance import grade
 from search_ui.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
 from search_ui.views.address import change, value
-from search_ui.views.answer import say_place
+from search_ui.views.answer import say_place, title_of
 from search_ui.views.backdrop import chip_url, photo_url
 from search_ui.views.moment_bar import moment_bar
 from search_ui.views.question import say_when, when_of
@@ -31,8 +31,10 @@ def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback =
     tile = service.tile(shown.name, value("tile"))
     lat, lon = tile.footprint.lat, tile.footprint.lon
     head, close = st.columns([5, 1.5], vertical_alignment="center")
-    head.markdown(f"#### {tile.near or say_place(lat, lon)}")
-    close.button("Back", icon=":material/arrow_back:", on_click=change, kwargs={"tile": ""}, key="back", width="stretch")
+    head.markdown(f"#### {title_of(tile.near, lat, lon)}")
+    close.button(
+        "Back", icon=":material/arrow_back:", on_click=change, kwargs={"tile": ""}, key="back", width="stretch"
+    )
     left, right = st.columns([1, 1.25])
     with left:
         pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
@@ -72,6 +74,7 @@ def _facts(tile: TileFacts) -> None:
     pieces.facts(
         [
             ("Place", say_place(footprint.lat, footprint.lon)),
+            ("Near", tile.near),
             ("Imagery of", "unknown date" if tile.acquired_at is None else f"{tile.acquired_at:%Y-%m-%d %H:%M} UTC"),
             ("Tile", gsd or f"{footprint.size_m:g} m wide"),
             ("Source", tile.source),

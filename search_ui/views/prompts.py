@@ -46,7 +46,7 @@ def prompts_of(service: Service, shown: Shown) -> list[str]:
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for examples …")
-def _kept(key: str, _service: Service, _collection: str) -> list[str]:
+def _kept(key: str, _service: Service, _collection: str) -> list[str]:  # noqa: ARG001 - what it is kept under
     best: list[tuple[float, str]] = []
     for scene in SCENES:
         try:

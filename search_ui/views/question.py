@@ -1,35 +1,35 @@
 """The state of the search page as a question: parts with weights, moments, an area, dates.
 
-Pictures and outlines that a person gave are kept in the home folder under the hash of their bytes, so that the address
-of the page can name them. It does not know how a question is answered.
+Pictures and long outlines that a person gave are kept in the home folder under the hash of their content, so that the
+address of the page can name them. It does not know how a question is answered.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.area import AREA_SUFFIXES, parse_dates, read_area_file
+from ingest.area import parse_dates
 from ingest.geo import split_antimeridian
 from ingest.place_area import PlaceArea
 from ingest.settings import Settings
 from search_ui.commands.question import weighted
+from search_ui.maps import Value
 from search_ui.moments import MONTH_DAY
 from search_ui.query import NOT_WEIGHT, Part, Query
 from search_ui.scales import MONTHS
 from search_ui.series import this_year
 from search_ui.service import Service
+from search_ui.uploads import Uploads, read_area
 from search_ui.views.address import ANY, MAX_CHARS, value
+from search_ui.writing import write_whole
 from trainer.encoding import When
-from trainer.errors import AreaError, GroundcastError, UsageError
-
-MAX_UPLOAD_BYTES = 20 * 2**20
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
-_ID_CHARS = 20
+from trainer.errors import AreaError
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def query_of(service: Service) -> Query | None:
         UsageError: A part of the question cannot be understood.
         AreaError: The area or the dates cannot be.
     """
-    parts = parts_of(service.settings)
+    parts = parts_of(service.uploads)
     if not any(part.weight > 0 for part in parts):
         return None
     first, last = parse_dates(value("from") or None, value("to") or None)
@@ -71,12 +71,12 @@ def query_of(service: Service) -> Query | None:
     )
 
 
-def parts_of(settings: Settings) -> tuple[Part, ...]:
+def parts_of(uploads: Uploads) -> tuple[Part, ...]:
     """The text, picture and tile asked for, what else it should be like, and what not."""
     parts: list[Part] = [Part("text", value("q"))] if value("q").strip() else []
     if value("image"):
         kind, _, name = value("image").partition(":")
-        parts.append(Part("photo" if kind == "photo" else "image", kept(settings, name)))
+        parts.append(Part("photo" if kind == "photo" else "image", uploads.path(name)))
     if value("like"):
         parts.append(Part("tile", value("like")))
     parts += [Part("text", *weighted(words, 1.0)) for words in value("plus") if words.strip()]
@@ -106,6 +106,11 @@ def at(query: Query, when: When) -> Query:
     return replace(query, when=when)
 
 
+def shown_value() -> Value:
+    """What colours show: relevance unless cosine is asked for."""
+    return "cosine" if value("show") == "cosine" else "relevance"
+
+
 def say_when(when: When) -> str:
     """A moment in a few words, such as `July, 14:00`: a month stands for its middle."""
     match when:
@@ -119,7 +124,7 @@ def say_when(when: When) -> str:
             return f"any month, {when:%H:%M}"
 
 
-# -- where ---------------------------------------------------------------------------------------------------------------
+# -- where ----------------------------------------------------------------------------------------------------------
 
 
 def where(service: Service) -> Where:
@@ -135,9 +140,9 @@ def where(service: Service) -> Where:
         found: PlaceArea = service.place(told)
         return Where(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
-        return Where(_drawn(told), "the area drawn on the map")
+        return Where(_drawn(told), "the area drawn or uploaded")
     name, _, title = told.partition("|")
-    return Where(read_area_file(kept(service.settings, name)), f"the areas in {title or 'the file'}")
+    return Where(_kept_area(service.settings, name), f"the areas in {title or 'the file'}")
 
 
 def area_of_ring(ring: list[tuple[float, float]]) -> str:
@@ -161,64 +166,39 @@ def _drawn(wkt: str) -> BaseGeometry:
 def ring_of_area() -> list[tuple[float, float]]:
     """The corners of a drawn area, to draw it again; none of any other."""
     kind, _, told = value("area").partition(":")
-    if kind != "wkt":
+    shape = shapely.from_wkt(told) if kind == "wkt" else None
+    if shape is None or shape.geom_type != "Polygon":
         return []
-    with_end = shapely.get_coordinates(shapely.from_wkt(told)).tolist()
+    with_end = shapely.get_coordinates(shape.exterior).tolist()
     return [(lon, lat) for lon, lat in with_end[:-1]]
 
 
-# -- what a person gave --------------------------------------------------------------------------------------------------
+# -- what a person gave ---------------------------------------------------------------------------------------------
 
 
-def keep(settings: Settings, file: Any, kind: Literal["picture", "area"]) -> str:
-    """Keep an uploaded file under a name made from its bytes; returns that name.
-
-    Raises:
-        UsageError: It is too large, or of no kind that can be read.
-        AreaError: It is said to be an area and has none.
-    """
-    suffix = Path(file.name).suffix.lower()
-    allowed = PICTURES if kind == "picture" else tuple(one for one in AREA_SUFFIXES if one != ".shp")
-    if suffix not in allowed:
-        raise UsageError(f"{file.name}: files ending in {suffix or 'nothing'} cannot be read, only {' '.join(allowed)}")
-    content: bytes = file.getvalue()
-    if len(content) > MAX_UPLOAD_BYTES:
-        raise UsageError(f"{file.name} has {len(content) / 2**20:.0f} MB, the limit is {MAX_UPLOAD_BYTES // 2**20} MB")
-    name = hashlib.sha256(content).hexdigest()[:_ID_CHARS] + suffix
-    folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes(content)
-    try:
-        _check(path, kind)
-    except GroundcastError as error:
-        path.unlink()
-        told = str(error).replace(str(path), file.name)
-        raise (AreaError if kind == "area" else UsageError)(told) from error
-    return name
-
-
-def kept(settings: Settings, name: str) -> Path:
-    """The kept copy of a file.
+def area_of_file(service: Service, file: Any) -> str:
+    """An uploaded outline as the address names it: written out, or where it is long kept here under its hash.
 
     Raises:
-        UsageError: It is not here.
+        UploadError: It is too large, or neither GeoJSON nor KML.
+        AreaError: It holds no polygon, or one that cannot be understood.
     """
-    stem, _, suffix = name.partition(".")
-    path = _folder(settings) / name
-    if len(stem) != _ID_CHARS or not (stem + suffix).isalnum() or not path.is_file():
-        raise UsageError("the file that this address names is not on this server: give it again")
-    return path
+    shape = read_area(file.getvalue(), _folder(service.settings))
+    told = shapely.to_wkt(shape, rounding_precision=5)
+    if len(told) < MAX_CHARS - 100:
+        return f"wkt:{told}"
+    content = shapely.to_wkb(shape)
+    name = hashlib.sha256(content).hexdigest()[:32]
+    write_whole(_folder(service.settings) / f"{name}.wkb", content)
+    return f"file:{name}|{file.name[:60]}"
 
 
-def _check(path: Path, kind: Literal["picture", "area"]) -> None:
-    if kind == "area":
-        read_area_file(path)
-    elif path.suffix not in (".tif", ".tiff"):
-        from ingest.picture import read_picture
-
-        read_picture(path)
+def _kept_area(settings: Settings, name: str) -> BaseGeometry:
+    path = _folder(settings) / f"{name}.wkb"
+    if not re.fullmatch("[0-9a-f]{32}", name) or not path.is_file():
+        raise AreaError("the area that this address names is not on this server: upload it again")
+    return shapely.from_wkb(path.read_bytes())
 
 
 def _folder(settings: Settings) -> Path:
-    return settings.cache_dir / "given"
+    return settings.cache_dir / "areas"

@@ -17,7 +17,7 @@ from search_ui.views.keeping import exports
 from search_ui.views.moment_bar import moment_bar
 from search_ui.views.place import drawer
 from search_ui.views.prompts import prompts_of
-from search_ui.views.question import query_of, say_when, where
+from search_ui.views.question import query_of, say_when, shown_value, where
 from trainer.errors import GroundcastError
 
 _CLICKABLE = 30_000  # tiles; more outlines than that make a browser slow
@@ -91,7 +91,7 @@ def _map(service: Service, shown: Shown, query: Query | None, found: Found | Non
     """The map with its legend and its moment; returns a tile that was clicked on just now."""
     heat: Heat | None = None
     if query is not None and value("show") != "nothing":
-        drawn = heats(service, shown.name, query, [query.when], value("show"), said)
+        drawn = heats(service, shown.name, query, [query.when], shown_value(), said)
         heat = drawn[0] if drawn else None
     tile = value("tile")
     clickable = shown.tiles <= _CLICKABLE
@@ -111,7 +111,7 @@ def _map(service: Service, shown: Shown, query: Query | None, found: Found | Non
         alt=_said(query),
     )
     if heat is not None:
-        pieces.legend(heat.scale, faint=heat.faint)
+        pieces.legend(heat.scale, heat.clear)
     moment_bar(shown, "month", "hour")
     if not clickable:
         st.caption(f"More than {_CLICKABLE:,} tiles: click on a number, or give coordinates in the box.")
