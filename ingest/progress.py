@@ -61,6 +61,6 @@ def seconds_per_item(catalog: Catalog, job: str) -> float | None:
     )
     with catalog.session() as session:
         items, seconds = session.execute(
-            sa.select(sa.func.sum(measured.c.items), sa.func.sum(measured.c.seconds))
+            sa.select(sa.func.sum(measured.c["items"]), sa.func.sum(measured.c["seconds"]))
         ).one()
     return seconds / items if items else None
