@@ -35,7 +35,13 @@ def open_index(settings: Settings, collection: Collection) -> Index:
         from ingest.server_index import ServerIndex
 
         # the plain name is an alias there, which follows the catalog's
-        return ServerIndex(connect(settings), version_name(collection.name), collection.dim)
+        return ServerIndex(
+            connect(settings),
+            version_name(collection.name),
+            collection.dim,
+            datatype=settings.qdrant_datatype,
+            int8_above=settings.qdrant_int8_above,
+        )
     from ingest.edge_index import EdgeIndex
 
     return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim)

@@ -1,7 +1,8 @@
 """The index on a Qdrant server or cluster, through `qdrant-client`.
 
 ``QdrantClient(":memory:")`` is its test double. The server makes its search graph by itself, and refuses filters on
-fields without a payload index.
+fields without a payload index. Vectors are stored as float16; of a large collection it keeps int8 copies in memory,
+searches those, and scores the best again with the stored ones, which then lie on its disk.
 
 It does not know the archive. Areas and the order of hits are `ingest.index`'s.
 """
@@ -9,9 +10,10 @@ It does not know the archive. Areas and the order of hits are `ingest.index`'s.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 from qdrant_client import QdrantClient, models
@@ -40,7 +42,20 @@ from ingest.outline import Box, Ring, regions
 from trainer.errors import VectorIndexError
 
 TIMEOUT_S = 60
+CONNECT_S = 5
+CONNECT_AGAIN = 3  # with pauses of 0.5, 1, 2 s: a restart goes unnoticed; who must survive more, waits and comes again
+OVERSAMPLING = 2.0  # candidates found with int8 for each hit that is wanted
 _PAGE = 1_000
+
+Datatype = Literal["float32", "float16"]
+
+
+class _Transport(httpx.HTTPTransport):
+    """Tries again to connect, and gives up on that long before it gives up on an answer."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions["timeout"]["connect"] = CONNECT_S
+        return super().handle_request(request)
 
 
 def connect(url: str, api_key: str | None = None) -> QdrantClient:
@@ -51,7 +66,13 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
     """
     key = {} if api_key is None else {"api-key": api_key}  # as a header: `doctor` warns where it goes over plain http
     try:
-        client = QdrantClient(url=url, headers=key, timeout=TIMEOUT_S, check_compatibility=False)
+        client = QdrantClient(
+            url=url,
+            headers=key,
+            timeout=TIMEOUT_S,
+            check_compatibility=False,
+            transport=_Transport(retries=CONNECT_AGAIN),
+        )
         client.get_collections()
     except (ApiException, ValueError, OSError) as error:
         raise VectorIndexError(
@@ -67,12 +88,16 @@ class ServerIndex:
         client: From `connect`; it stays the caller's to close.
         name: Collection, made when missing.
         dim: Length of its vectors.
+        datatype: How a new collection stores them.
+        int8_above: Above so many vectors the search goes over int8 copies of them.
 
     Raises:
         VectorIndexError: The server does not answer, or has this collection with other vectors.
     """
 
-    def __init__(self, client: QdrantClient, name: str, dim: int) -> None:
+    def __init__(
+        self, client: QdrantClient, name: str, dim: int, *, datatype: Datatype = "float16", int8_above: int = 1_000_000
+    ) -> None:
         self.client = client
         self.name = name
         self.dim = dim
@@ -80,8 +105,9 @@ class ServerIndex:
         self._local = options.get("location") == ":memory:" or options.get("path") is not None  # no server
         with self._engine():
             if not client.collection_exists(name):
-                self._create()
-            self._check()
+                self._create(datatype)
+            self._int8_above = int8_above
+            self._int8 = self._check()
             self._index_payload()
 
     def __repr__(self) -> str:
@@ -97,6 +123,9 @@ class ServerIndex:
             ]
             with self._engine():
                 self.client.upsert(self.name, new, wait=True)
+        if points.ids and not self._int8 and not self._local:
+            with self._engine():
+                self._quantize_if_large()
 
     def query(self, vector: npt.ArrayLike, k: int, filter: Filter | None = None) -> list[Match]:
         """The k best items; see `ingest.index.Index.query`."""
@@ -107,7 +136,7 @@ class ServerIndex:
 
         def fetch(limit: int, exact: bool) -> list[Match]:
             # local mode is always exact, and warns about parameters that it does not use
-            params = None if self._local else models.SearchParams(hnsw_ef=HNSW_EF, exact=exact)
+            params = None if self._local else self._search_params(exact)
             with self._engine():
                 hits = self.client.query_points(
                     self.name,
@@ -198,12 +227,16 @@ class ServerIndex:
                 "check the server, then run `groundcast verify NAME --repair` if points are missing"
             ) from error
 
-    def _create(self) -> None:
+    def _create(self, datatype: Datatype) -> None:
         """Makes the collection. Payload indexes come before the first point, and a filter without one is refused."""
         try:
             self.client.create_collection(
                 self.name,
-                vectors_config={VECTOR: models.VectorParams(size=self.dim, distance=models.Distance.COSINE)},
+                vectors_config={
+                    VECTOR: models.VectorParams(
+                        size=self.dim, distance=models.Distance.COSINE, datatype=models.Datatype(datatype)
+                    )
+                },
                 strict_mode_config=models.StrictModeConfig(
                     enabled=True, unindexed_filtering_retrieve=False, unindexed_filtering_update=False
                 ),
@@ -222,8 +255,30 @@ class ServerIndex:
             if field not in there:
                 self.client.create_payload_index(self.name, field, field_schema=kind, wait=True)
 
-    def _check(self) -> None:
-        vectors = self.client.get_collection(self.name).config.params.vectors
+    def _quantize_if_large(self) -> None:
+        """Lets the server make int8 copies once there are many vectors; those it has in memory, the others on disk."""
+        if self.client.count(self.name, exact=False).count <= self._int8_above:
+            return
+        int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+        self.client.update_collection(
+            self.name,
+            vectors_config={VECTOR: models.VectorParamsDiff(on_disk=True)},
+            quantization_config=models.ScalarQuantization(scalar=int8),
+        )
+        self._int8 = True
+
+    def _search_params(self, exact: bool) -> models.SearchParams:
+        rescored = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+        return models.SearchParams(hnsw_ef=HNSW_EF, exact=exact, quantization=rescored if self._int8 else None)
+
+    def _check(self) -> bool:
+        """Whether the collection has int8 copies already.
+
+        Raises:
+            VectorIndexError: It has other vectors than were asked for.
+        """
+        config = self.client.get_collection(self.name).config
+        vectors = config.params.vectors
         params = vectors.get(VECTOR) if isinstance(vectors, dict) else None
         if params is None or (params.size, params.distance) != (self.dim, models.Distance.COSINE):
             found = "no such vectors" if params is None else f"{params.size} values, {params.distance.value}"
@@ -231,6 +286,7 @@ class ServerIndex:
                 f"index {self.name!r} on the Qdrant server has {found}; asked for were vectors {VECTOR!r} of "
                 f"{self.dim} values, Cosine: use the model it was made with, or another collection name"
             )
+        return config.quantization_config is not None
 
     def _pages(self, fields: list[str], condition: models.Filter | None) -> Iterator[list[dict[str, Any]]]:
         offset: Any = None

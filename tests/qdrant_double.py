@@ -73,6 +73,8 @@ class Collection:
         """What `update_collection` may change: quantization, strict mode, graph."""
         for key, value in body.items():
             old = self.config.get(key)
+            if key == "vectors":
+                value = {name: old[name] | value.get(name, {}) for name in old}  # noqa: PLW2901
             self.config[key] = {**old, **value} if isinstance(old, dict) and key != "quantization_config" else value
         with self.lock:
             self.close()

@@ -1,5 +1,7 @@
 """One contract for every index: Edge, qdrant-client in memory, a real server where there is one, the archive's scan."""
 
+import threading
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from ingest.archive import Archive
 from ingest.archive import points as archive_points
@@ -22,7 +25,7 @@ from ingest.index import Filter, Index, Points, point_id
 from ingest.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
 from ingest.scan_index import ScanIndex
 from ingest.server_index import ServerIndex, connect
-from tests.services import Qdrant, run_qdrant
+from tests.services import PASSWORD, Qdrant, run_qdrant
 from trainer.errors import ArchiveError, AreaError, UsageError, VectorIndexError
 
 DIM = 16
@@ -104,7 +107,8 @@ class Backends:
         else:
             client = QdrantClient(":memory:") if kind == "memory" else connect(self.server.url, self.server.api_key)
             self.clients.append(client)
-            index = ServerIndex(client, f"{name}-{uuid.uuid4().hex[:8]}" if kind == "server" else name, dim)
+            unique = f"{name}-{uuid.uuid4().hex[:8]}" if kind == "server" else name
+            index = ServerIndex(client, unique, dim, datatype="float32")  # the order at the sixth digit is asked for
         self.opened.append(index)
         return index
 
@@ -526,3 +530,72 @@ def test_outlines_are_few_and_short_and_hold_the_area() -> None:
     assert isinstance(ring, Ring)
     assert len(ring.corners) < 4 * MAX_VERTICES
     assert all(isinstance(region, Box) for region in regions(box(179, -10, -179, 10), 300))
+
+
+# -- a server alone --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(server: Qdrant) -> Iterator[QdrantClient]:
+    opened = connect(server.url, server.api_key)
+    yield opened
+    opened.close()
+
+
+def test_a_filter_on_a_field_without_an_index_is_an_error_of_the_server(client: QdrantClient) -> None:
+    with ServerIndex(client, f"strict-{uuid.uuid4().hex[:8]}", DIM) as index:
+        index.upsert(make_tiles([(1.0, 1.0)]))
+        unindexed = models.FieldCondition(key="origin", match=models.MatchValue(value="file-0.tif"))
+        with pytest.raises(UnexpectedResponse, match="[Ii]ndex required"):
+            client.query_points(
+                index.name, QUERY.tolist(), using="overhead", query_filter=models.Filter(must=[unindexed])
+            )
+        index.drop()
+
+
+@pytest.mark.parametrize("int8_above", [1_000_000, 1_500])
+def test_a_server_of_half_precision_and_of_int8_finds_what_is_best(client: QdrantClient, int8_above: int) -> None:
+    points = make_tiles(block(10.0, 10.0, 40, 50))
+    with ServerIndex(client, f"small-{uuid.uuid4().hex[:8]}", DIM, int8_above=int8_above) as index:
+        index.upsert(points)
+        config = client.get_collection(index.name).config
+        assert config.params.vectors["overhead"].datatype == models.Datatype.FLOAT16
+        assert (config.quantization_config is not None) == (int8_above == 1_500)
+        hits = index.query(QUERY, 9)
+        assert len(set(found(hits)) & set(truth(points, QUERY, 9))) >= 8
+        exact = {points.ids[i]: float(v @ QUERY) for i, v in enumerate(unit(points.vectors))}
+        length = float(np.linalg.norm(QUERY))
+        assert [hit.score for hit in hits] == pytest.approx([exact[hit.item_id] / length for hit in hits], abs=5e-4)
+        area = box(10.0, 10.0, 10.1, 10.1)
+        assert index.count(Filter(area=area, reach_m=REACH_M)) == sum(in_area(points, area)(i) for i in range(2000))
+        again = ServerIndex(client, index.name, DIM, int8_above=int8_above)
+        assert found(again.query(QUERY, 9)) == found(hits)
+        index.drop()
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    wide = vectors.astype(np.float64)
+    return wide / np.linalg.norm(wide, axis=1, keepdims=True)
+
+
+def test_a_server_that_restarts_in_the_middle_is_met_again(tmp_path: Path) -> None:
+    for server in run_qdrant(tmp_path):
+        if not server.command:
+            pytest.skip("a real server is not killed")
+        client = connect(server.url, server.api_key)
+        index = ServerIndex(client, "kept", DIM)
+        index.upsert(make_tiles([(1.0, 1.0)]))
+        server.kill()
+        back = threading.Timer(0.7, server.start)
+        back.start()
+        assert index.count() == 1
+        back.join()
+        index.upsert(make_tiles([(1.0, 1.0), (2.0, 2.0)]))
+        assert index.count() == 2
+        server.kill()
+        with pytest.raises(VectorIndexError, match=r"index 'kept' on the Qdrant server failed \(.*refused"):
+            index.count()
+        with pytest.raises(VectorIndexError, match="no Qdrant server answers at") as caught:
+            connect(server.url, server.api_key)
+        assert PASSWORD not in "".join(traceback.format_exception(caught.value)) + repr(index)
+        client.close()
