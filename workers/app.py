@@ -30,10 +30,12 @@ class Groundcast(Celery):  # type: ignore[misc]
         settings: Of the home.
         worker: A name that no other worker has, nor this one after a restart.
         stopping: Set when the worker is asked to end.
+        complaint: Why the last sweep failed.
     """
 
     settings: Settings
     worker: str
+    complaint = ""
 
     @cached_property
     def bench(self) -> "Bench":
@@ -102,7 +104,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": 1,
         "worker_pool": "prefork",
-        "worker_soft_shutdown_timeout": settings.chunk_s + 10,
+        "worker_soft_shutdown_timeout": 10.0,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, queues: Sequence[str]) -> int:
-    """Works until asked to end by SIGTERM, which waits for the chunk at hand; returns the exit code.
+    """Works until asked to end; returns the exit code.
+
+    SIGTERM waits for the chunk at hand, SIGQUIT ten seconds, after which the chunk goes back.
 
     Raises:
         SettingsError: There is no ``redis_url``.

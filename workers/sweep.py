@@ -50,7 +50,11 @@ def sweep(app: Groundcast) -> None:
             if send_wakeups(app, catalog):
                 _index(app, catalog, every_s)
     except CatalogError as error:
-        log.warning("no sweep this time: %s", error)
+        if str(error) != app.complaint:  # said once, not every few seconds
+            log.warning("no sweep until this is mended: %s", error)
+        app.complaint = str(error)
+    else:
+        app.complaint = ""
 
 
 def _index(app: Groundcast, catalog: Catalog, every_s: float) -> None:
