@@ -546,7 +546,7 @@ def test_a_filter_on_a_field_without_an_index_is_an_error_of_the_server(client: 
     with ServerIndex(client, f"strict-{uuid.uuid4().hex[:8]}", DIM) as index:
         index.upsert(make_tiles([(1.0, 1.0)]))
         unindexed = models.FieldCondition(key="origin", match=models.MatchValue(value="file-0.tif"))
-        with pytest.raises(UnexpectedResponse, match="[Ii]ndex required"):
+        with pytest.raises(UnexpectedResponse, match=r"[Ii]ndex required"):
             client.query_points(
                 index.name, QUERY.tolist(), using="overhead", query_filter=models.Filter(must=[unindexed])
             )
