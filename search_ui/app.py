@@ -15,24 +15,62 @@ def main() -> None:
     st.set_page_config(page_title="groundcast", page_icon="🛰️", layout="wide", initial_sidebar_state="collapsed")
     st.html(pieces.STYLE)
     try:
-        running = service()
+        _Pages(service()).show()
     except GroundcastError as error:
         st.error(str(error))
-        return
-    pages = [
-        st.Page(lambda: _search(running), title="Search", icon=":material/search:", url_path="search", default=True),
-    ]
-    st.navigation(pages, position="top").run()
+        st.caption("The server goes on. `groundcast doctor` says what is not sound here.")
 
 
-def _search(running: Service) -> None:
-    from search_ui.views.search import search_page
+class _Pages:
+    """The pages of the app, over one service."""
 
-    shown = [one for one in running.collections() if one.tiles]
-    if not shown:
-        st.info("empty")
-        return
-    search_page(running, shown)
+    def __init__(self, running: Service) -> None:
+        self._service = running
+        self._adding = st.Page(self._collections, title="Collections", icon=":material/layers:", url_path="collections")
+        self._all = [
+            st.Page(self._search, title="Search", icon=":material/search:", url_path="search", default=True),
+            self._adding,
+            st.Page(self._models, title="Models", icon=":material/compare:", url_path="models"),
+            st.Page(self._help, title="Help", icon=":material/help:", url_path="help"),
+        ]
+
+    def show(self) -> None:
+        """The one that the address names."""
+        st.navigation(self._all, position="top").run()
+
+    def _search(self) -> None:
+        from search_ui.views.first_start import first_start
+        from search_ui.views.search import search_page
+
+        shown = [one for one in self._service.collections() if one.tiles]
+        if shown and not self._making():
+            search_page(self._service, shown)
+        else:
+            first_start(self._service, lambda: st.switch_page(self._adding))
+
+    def _making(self) -> bool:
+        """Whether the demonstration is being made: its island is searched when all of it is there."""
+        from search_ui.views.first_start import DEMO
+        from search_ui.views.work import background
+
+        task = background(self._service).task(DEMO)
+        others = [one for one in self._service.collections() if one.tiles and one.name != DEMO]
+        return task is not None and task.running and not others
+
+    def _collections(self) -> None:
+        from search_ui.views.holdings import collections_page
+
+        collections_page(self._service)
+
+    def _models(self) -> None:
+        from search_ui.views.models import models_page
+
+        models_page(self._service, [one for one in self._service.collections() if one.tiles])
+
+    def _help(self) -> None:
+        from search_ui.views.help_page import help_page
+
+        help_page()
 
 
 main()

@@ -1,6 +1,7 @@
 """What a person sees, page by page.
 
 Reading order: `address` (the state of a page, which is also its URL), `question` (the state as a query), `backdrop`
-and `overlay` (maps), `deck` (the map of the search page), `asking`, `moment_bar`, `answer`, `place`, `in_time`,
-`keeping` (parts of the search page), `search` (the page), `first_start`, `collections`, `jobs`, `models`, `help`.
+and `heat` (maps), `deck` (the map of the search page), `asking`, `moment_bar`, `answer`, `place`, `in_time`,
+`keeping` (parts of the search page), `search` (the page), `work` (what goes on), `first_start`,
+`adding`, `holdings`, `models`, `help_page`; `pieces` and `words` serve all of them.
 """

@@ -93,6 +93,15 @@ def painted(
     return _drawn(heatmap.Heat(Places(scores.lat, scores.lon, scores.size_m), values, scale, of))
 
 
+def covered(service: Service, collection: str) -> Heat:
+    """Where a collection has tiles."""
+    columns = service.engine.field(service.tiles(collection))
+    places = Places(columns.lat, columns.lon, columns.size_m)
+    of = (collection, service.version(collection), None, None, None)
+    ones = np.ones(len(places.lat), np.float32)
+    return _drawn(heatmap.Heat(places, ones, Scale(0.0, 1.0, "tiles"), of))
+
+
 @cache
 def _drawing() -> Drawing:
     return Drawing()

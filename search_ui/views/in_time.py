@@ -100,9 +100,7 @@ def _calendar(service: Service, shown: Shown, query: Query) -> None:
     around = Words(title, (calendar.statistic,), shown.attribution)
     picture = draw_calendar(calendar, around)
     st.image(picture, width="stretch", output_format="PNG")
-    st.caption(
-        f"Months down, hours across, local time of {calendar.year}; {calendar.statistic} in the area. The best is framed."
-    )
+    st.caption(f"Months down, hours across, local time of {calendar.year}; {calendar.statistic}. The best is framed.")
     st.button(
         f"Ask for {MONTHS[month - 1]}, {hour:02d}:00", on_click=change, key="take best",
         kwargs={"month": month, "hour": hour, "view": "map"}, icon=":material/schedule:",

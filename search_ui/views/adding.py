@@ -1,0 +1,285 @@
+"""Adding imagery: where it lies, which model looks at it, and before any work what it would take.
+
+It does not know how tiles are made; it asks the ingest for them and leaves the work to `search_ui.background`.
+"""
+
+import hashlib
+import itertools
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from ingest.area import parse_date
+from ingest.grid import Grid, gsd_warning
+from ingest.intake import GridIntake, Intake, SkipItemError
+from ingest.job import check_name
+from ingest.place_area import bbox_of
+from ingest.request import Request
+from ingest.sources.source import SourceOptions
+from search_ui.commands.asking import source_location
+from search_ui.service import Service
+from search_ui.views import words
+from search_ui.views.work import background, say_span
+from search_ui.writing import write_whole
+from trainer.embedder import Embedder
+from trainer.errors import GroundcastError, ItemError, UploadError, UsageError
+
+IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")
+MAX_MB = 500
+_TRIED = 8  # tiles that are read and embedded to measure the pace
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an ingest would be.
+
+    Attributes:
+        tiles: How many tiles.
+        seconds: How long it would take here, or None where no tile could be tried.
+        gsd_m: Ground sample distance of the imagery; None: unknown.
+        bounds: West, south, east and north; None: unknown.
+        sample: A tile, uint8 [h, w, 3], or None.
+        warnings: What a person should know before.
+    """
+
+    tiles: int
+    seconds: float | None
+    gsd_m: float | None
+    bounds: tuple[float, float, float, float] | None
+    sample: npt.NDArray[np.uint8] | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What the form says."""
+
+    source: str
+    collection: str
+    model: str
+    tile_m: float
+    place: str
+    acquired: str
+    credit: str
+
+    def request(self, service: Service) -> Request:
+        return Request(
+            kind="tiles",
+            collection=check_name(self.collection),
+            source=self.source,
+            grid=Grid(size_m=self.tile_m, stride_m=self.tile_m),
+            area=service.place(self.place).area if self.place else None,
+            options=SourceOptions(
+                acquired_at=parse_date(self.acquired) if self.acquired else None, attribution=self.credit or None
+            ),
+        )
+
+    def arguments(self) -> list[str]:
+        """Of the command line; every value follows an equals sign, so that none can be taken for an option."""
+        told = [f"--collection={self.collection}", f"--tile-size-m={self.tile_m:g}", f"--model={self.model}"]
+        told += [f"--place={self.place}"] if self.place else []
+        told += [f"--acquired-at={self.acquired}"] if self.acquired else []
+        told += [f"--attribution={self.credit}"] if self.credit else []
+        return ["ingest", *told, "--", self.source]
+
+
+def add_imagery(service: Service) -> None:
+    """The form, the estimate, and the start."""
+    models = [model.name for model in service.catalog.models()]
+    if not models:
+        _first_model(service)
+        return
+    source = _source(service)
+    left, middle, right = st.columns(3)
+    name = left.text_input("Name of the collection", key="add name", placeholder="town-2024")
+    model = middle.selectbox("Model", models, key="add model", help="The model that looks at the tiles.")
+    tile_m = right.number_input("Side of a tile, metres", 5.0, 5_000.0, 480.0, 10.0, key="add tile", help=words.TILE)
+    left, middle, right = st.columns(3)
+    place = left.text_input(
+        "Only this place", key="add place", placeholder="optional: town, country or 27.63, 85.52, 5 km",
+        help="Needed for a tile server, which does not say where it has imagery.",
+    )  # fmt: skip
+    acquired = middle.text_input(
+        "Taken on", key="add date", placeholder="optional: 2024-06-30", help="Where the files do not say it. UTC."
+    )
+    credit = right.text_input("Credit", key="add credit", placeholder="optional: who is to be named")
+    form = _Form(source, name.strip(), model, tile_m, place.strip(), acquired.strip(), credit.strip())
+    if not (form.source and form.collection):
+        st.caption("Say where the imagery lies and how to call the collection; then see what it would take.")
+        return
+    if st.button("See what it would take", icon=":material/timer:", key="estimate"):
+        st.session_state["estimated"] = None
+        with st.spinner("Opening the imagery, trying some tiles …"):
+            try:
+                st.session_state["estimated"] = (form, estimate(service, form))
+            except GroundcastError as error:
+                st.error(str(error))
+    known = st.session_state.get("estimated")
+    if known is not None and known[0] == form:
+        _show(known[1])
+        if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
+            _start(service, form)
+
+
+def estimate(service: Service, form: _Form) -> Estimate:
+    """Open the imagery, count its tiles, read and embed a few of them.
+
+    Raises:
+        GroundcastError: It cannot be opened, or nothing of it lies in the area.
+    """
+    request = form.request(service)
+    embedder = Embedder.load(service.settings.models_dir / form.model, precision="float32")
+    with closing(request.open(input_px=embedder.input_px, cache_dir=service.settings.cache_dir / "tiles")) as intake:
+        ids = list(intake.ids())
+        if not ids:
+            raise UsageError(f"{form.source}: no tile of {form.tile_m:g} m lies in the imagery and the area")
+        step = max(1, len(ids) // _TRIED)
+        pace, sample, warnings = _try(intake, embedder, list(itertools.islice(ids, 0, None, step))[:_TRIED])
+        warnings += [f"{problem.subject}: {problem.message}" for problem in intake.problems[:5]]
+        gsd = bounds = None
+        if isinstance(intake, GridIntake):
+            gsd, bounds = intake.source.gsd_m, bbox_of(intake.source.coverage())
+            if told := gsd_warning(
+                source_gsd_m=gsd, tile_size_m=form.tile_m, input_px=embedder.input_px,
+                trained_gsd_m=embedder.meta.gsd_m, trained_tile_size_m=embedder.meta.tile_size_m,
+            ):  # fmt: skip
+                warnings.append(told)
+    return Estimate(len(ids), None if pace is None else pace * len(ids), gsd, bounds, sample, tuple(warnings))
+
+
+def _try(
+    intake: Intake, embedder: Embedder, ids: list[str]
+) -> tuple[float | None, npt.NDArray[np.uint8] | None, list[str]]:
+    """Seconds a tile, one of the tiles, and what went wrong."""
+    inputs, sample, warnings = [], None, []
+    started = time.perf_counter()
+    for item in ids:
+        try:
+            image = intake.read(item).image
+        except SkipItemError:
+            continue
+        except ItemError as error:
+            warnings.append(f"tile {item} cannot be read: {error}")
+            continue
+        sample = image if sample is None else sample
+        inputs.append(embedder.prepare(image))
+    if not inputs:
+        return None, None, [*warnings, "none of the tiles that were tried holds imagery"]
+    read_s = (time.perf_counter() - started) / len(ids)
+    embedder.embed_prepared(np.stack(inputs[:1]))  # the first pass makes things ready
+    started = time.perf_counter()
+    embedder.embed_prepared(np.stack(inputs))
+    return max(read_s, (time.perf_counter() - started) / len(inputs)), sample, warnings
+
+
+def _show(found: Estimate) -> None:
+    left, right = st.columns([3, 1])
+    with left:
+        tiles, took, gsd = st.columns(3)
+        tiles.metric("Tiles", f"{found.tiles:,}", help=words.TILE)
+        took.metric(
+            "Time on this machine", "unknown" if found.seconds is None else f"about {say_span(found.seconds)}",
+            help="From the pace of a few tiles that were read and embedded just now.",
+        )  # fmt: skip
+        gsd.metric("A pixel shows", "unknown" if found.gsd_m is None else f"{found.gsd_m:.2g} m", help=words.GSD)
+        if found.bounds is not None:
+            west, south, east, north = found.bounds
+            st.caption(
+                f"The imagery reaches from {south:.4f}° to {north:.4f}° N and from {west:.4f}° to {east:.4f}° E."
+            )
+        for warning in found.warnings:
+            st.warning(warning)
+    if found.sample is not None:
+        right.image(found.sample, caption="One of its tiles", width=180)
+
+
+def _start(service: Service, form: _Form) -> None:
+    try:
+        service.require_writable()
+        background(service).start(f"ingest-{form.collection}", f"Imagery into {form.collection}", form.arguments())
+    except GroundcastError as error:
+        st.error(str(error))
+        return
+    st.session_state["estimated"] = None
+    st.rerun()
+
+
+def _source(service: Service) -> str:
+    """The address of the imagery: a path or URL, or an upload that was kept."""
+    how = st.segmented_control(
+        "Where is it?", ["Path or URL", "Upload"], default="Path or URL", key="how", required=True
+    )
+    if how == "Path or URL":
+        text = st.text_input(
+            "Path on the server's machine, or URL", key="add source",
+            placeholder="/data/orthophoto.tif · https://…/{z}/{x}/{y}.png · https://…/item.json",
+        )  # fmt: skip
+        return source_location(text.strip()) if text.strip() else ""
+    file = st.file_uploader("GeoTIFF, MBTiles or PMTiles", IMAGERY, key="add file", max_upload_size=MAX_MB)
+    if file is None:
+        return ""
+    try:
+        return str(kept_imagery(service, file.name, file.getbuffer()))
+    except GroundcastError as error:
+        st.error(str(error))
+        return ""
+
+
+def kept_imagery(service: Service, name: str, content: memoryview) -> Path:
+    """Keep uploaded imagery in the home folder, named by its bytes.
+
+    Raises:
+        UploadError: It is of another kind than its name says, or too large.
+        ReadOnlyError: Nothing may be kept here.
+    """
+    service.require_writable()
+    suffix = Path(name).suffix.lower()
+    if suffix.removeprefix(".") not in IMAGERY:
+        raise UploadError(f"{name}: only {', '.join(IMAGERY)} can be uploaded")
+    if len(content) > MAX_MB * 2**20:
+        raise UploadError(f"{name} has {len(content) >> 20} MB, the limit is {MAX_MB} MB: put it on the server's disk")
+    if not bytes(content[:16]).startswith(_STARTS[suffix]):
+        raise UploadError(f"{name} is no {suffix} file: its first bytes say something else")
+    folder = service.settings.home / "uploads" / "imagery"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
+    if not path.exists():
+        write_whole(path, bytes(content))
+    return path
+
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_STARTS = {
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".mbtiles": (b"SQLite format 3\0",),
+    ".pmtiles": (b"PMTiles",),
+    ".jp2": (b"\0\0\0\x0cjP  ",),
+}
+
+
+def _first_model(service: Service) -> None:
+    """Imagery needs a model that looks at it."""
+    st.info("There is no model here yet that could look at imagery.")
+    st.markdown(
+        "The small model that comes with groundcast knows the demo planet; on other imagery it finds what looks alike. "
+        "For real imagery add CLIP or Sat2Cap: `groundcast model add --help` says how."
+    )
+    task = background(service).task("model")
+    if task is not None and task.running:
+        from search_ui.views.work import watch
+
+        watch(service, "model")
+    elif st.button("Add the small model", key="add bundled", disabled=service.read_only):
+        try:
+            service.require_writable()
+            background(service).start("model", "The small model", ["model", "add", "demo", "--bundled"])
+        except GroundcastError as error:
+            st.error(str(error))
+        else:
+            st.rerun()

@@ -1,0 +1,73 @@
+"""Work that goes on while the page is looked at: what runs, how far it is, and how long it will take.
+
+It does not know how the work is done: `search_ui.background` runs it, the ledger counts it.
+"""
+
+import time
+
+import streamlit as st
+
+from ingest.catalog import Job
+from ingest.progress import progress
+from search_ui.background import Background, Task
+from search_ui.service import Service
+
+_EVERY_S = 2.0
+
+
+@st.cache_resource(show_spinner=False)
+def _background(home: str, _service: Service) -> Background:  # noqa: ARG001 - one a home
+    return Background(_service.settings)
+
+
+def background(service: Service) -> Background:
+    """The work of this home; the same for every visitor."""
+    return _background(str(service.settings.home), service)
+
+
+def say_span(seconds: float) -> str:
+    """A time to wait: `40 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+@st.fragment(run_every=_EVERY_S)
+def watch(service: Service, name: str) -> None:
+    """A task with its bars; when it ends the whole page is shown anew."""
+    task = background(service).task(name)
+    if task is None:
+        return
+    if not task.running:
+        st.session_state[f"ended {name}"] = True
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(f"**{task.title}** · for {say_span(time.time() - task.started_at)}")
+        running = [job for job in service.catalog.jobs() if job.state == "running"]
+        for job in running:
+            job_bar(service, job)
+        st.caption(task.last_line()[:200] or "starting …")
+
+
+def job_bar(service: Service, job: Job) -> None:
+    """How far a job is, in tiles, and how long the rest takes."""
+    now = progress(service.catalog, job.id)
+    dealt = job.items - now.left
+    rate = "" if now.rate_per_s is None else f", {now.rate_per_s:.1f} a second"
+    left = "" if now.left_s is None else f", about {say_span(now.left_s)} left"
+    unit = "photos" if job.spec.get("kind") == "gallery" else "tiles"
+    text = f"{job.collection}: read, embedded and kept {dealt:,} of {job.items:,} {unit}{rate}{left}"
+    st.progress(dealt / job.items if job.items else 1.0, text=text)
+
+
+def ended(task: Task | None) -> None:
+    """What came of a task that has ended."""
+    if task is None or task.running:
+        return
+    if task.failed:
+        st.error(f"{task.title} did not work. {task.last_line()}")
+        with st.expander("What it printed"):
+            st.code(task.log.read_text("utf-8", "replace")[-8_000:], language=None)
+    else:
+        st.success(f"{task.title}: done. {task.last_line()}")
