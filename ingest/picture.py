@@ -30,7 +30,7 @@ _WARNINGS = threading.Lock()
 """The interpreter's warning filters belong to all threads: only one of ours changes them at a time."""
 
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -83,7 +83,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """
     with open_picture(path) as image, _decoding(f"'{path}'"):
         image.load()
-        turn = _UPRIGHT.get(orientation(image))
+        turn = UPRIGHT.get(orientation(image))
         rgb = to_rgb(image)
     return np.array(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
 

@@ -30,6 +30,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "collections": "holdings",
     "collection": "collection",
     "sandbox": "sandbox",
+    "ui": "ui",
     "train": "train",
     "evaluate": "evaluate",
     "jobs": "jobs",

@@ -119,8 +119,21 @@ class Engine:
         spent: dict[str, float] = self._spent.__dict__.setdefault("seconds", {})
         return spent
 
-    def search(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Answer:
+    def search(
+        self,
+        collection_name: str,
+        query: Query,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        among: frozenset[str] | None = None,
+    ) -> Answer:
         """The tiles of a collection most like the query at its moment, in an order that heeds the feedback.
+
+        Args:
+            collection_name: Of tiles.
+            query: The question.
+            feedback: Thumbs.
+            among: Ids of the only tiles that may be hits; of a collection above `exact_tiles`, of what is proposed.
 
         Raises:
             CatalogError: No such collection, tile or model.
@@ -130,7 +143,7 @@ class Engine:
         collection = self._tiles(collection_name)
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
-        scored = self._scored(collection, query, asked, when)
+        scored = self._scored(collection, query, asked, when, among)
         calibration = self._calibration(collection)
         with self._timed("rank"):
             chosen, relevance = self._best(calibration, query, scored)
@@ -310,20 +323,30 @@ class Engine:
             raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
         return found
 
-    def _scored(self, collection: Collection, query: Query, asked: _Asked, when: When) -> "_Scored":
+    def _scored(
+        self, collection: Collection, query: Query, asked: _Asked, when: When, among: frozenset[str] | None
+    ) -> "_Scored":
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
             columns, rows = self._rows(collection, query)
+            if among is not None:
+                own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
+                rows = own if rows is None else np.intersect1d(rows, own)
             with self._timed("score"):
                 cosine = columns.cosines(asked.steered, when=when, rows=rows)
                 return _Scored(columns, rows, cosine, asked, when, "exact")
         sample = self._sample(collection)
-        with self._timed("index_open"):
-            index = open_for_search(self.settings, self.catalog, collection)
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
-        with index, self._timed("score"):
-            pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
-        return _Scored(pool, None, pool.cosine, asked, when, "candidates of the index, ranked exactly")
+        with self._opening[collection.name]:  # the embedded index is one holder's at a time
+            with self._timed("index_open"):
+                index = open_for_search(self.settings, self.catalog, collection)
+            with index, self._timed("score"):
+                pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
+        method = "candidates of the index, ranked exactly"
+        if among is None:
+            return _Scored(pool, None, pool.cosine, asked, when, method)
+        rows = np.flatnonzero([tile_id in among for tile_id in pool.tile_id]).astype(np.int64)
+        return _Scored(pool, rows, pool.cosine[rows], asked, when, method)
 
     def _best(self, calibration: Calibration, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""

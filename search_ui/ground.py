@@ -95,16 +95,24 @@ class Ground:
             note=_remark(note, photos, query, selection.unknown, len(best)),
         )
 
+    def album(self, gallery: str) -> Collection:
+        """The gallery of a name.
+
+        Raises:
+            MissingError: There is none.
+        """
+        album = Aliases(self.engine.catalog).find(gallery_name(gallery.removeprefix(GALLERY)))
+        if album is None or album.kind != "gallery":
+            raise MissingError(f"no gallery {gallery!r} here: bring photos in with `groundcast photos`")
+        return album
+
     def photo_path(self, gallery: str, photo_id: str) -> Path:
         """The file of a photo, by its gallery's name and its id.
 
         Raises:
             MissingError: There is no such gallery or photo.
         """
-        name = gallery_name(gallery.removeprefix(GALLERY))
-        album = Aliases(self.engine.catalog).find(name)
-        if album is None or album.kind != "gallery":
-            raise MissingError(f"no gallery {gallery!r} here: bring photos in with `groundcast photos`")
+        album = self.album(gallery)
         _, photos, _ = self._gallery(album)
         try:
             return Path(photos.record(photos.ids.index(photo_id))["path"])

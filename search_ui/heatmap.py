@@ -74,12 +74,14 @@ class Heat:
         values: float32 [n]; NaN is transparent.
         scale: What colours mean.
         of: Says which tiles these are; equal for equal tiles.
+        note: What a person should read beside it.
     """
 
     places: Places
     values: Floats32
     scale: Scale
     of: Hashable
+    note: str | None = None
 
     def indexes(self) -> npt.NDArray[np.uint8]:
         """Colours of the tiles, 1 to 255, 0 where transparent; and one 0 more, for pixels without a tile, [n + 1]."""
@@ -166,7 +168,7 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
     if least:
         best = scores.relevance if minus is None else np.maximum(scores.relevance, minus.relevance)
         values = np.where(best >= least, values, np.float32(np.nan))
-    return Heat(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of)
+    return Heat(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
 
 
 def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, minus: Scores | None) -> Scale:

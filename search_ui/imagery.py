@@ -4,6 +4,7 @@ All are cut when they are asked for, from the source that the collection was mad
 the disk. It does not know scores, questions or HTTP.
 """
 
+import hashlib
 import io
 import threading
 from collections import defaultdict
@@ -110,6 +111,10 @@ class Imagery:
             self._cache.set(key, known)
         return known
 
+    def fingerprint(self, collection: Collection) -> str:
+        """A text that changes when the imagery's files do, or with the job that reads them."""
+        return self._intake(collection)[1]
+
     def _intake(self, collection: Collection) -> tuple[Intake, str]:
         """The open imagery of a collection, as its last job read it, and its fingerprint."""
         jobs = self._catalog.jobs(collection.name)
@@ -120,7 +125,8 @@ class Imagery:
             if known is None or known[0] != jobs[-1].id:
                 request = Request.from_json(jobs[-1].spec)
                 intake = request.open(input_px=MAX_PX, cache_dir=self._settings.cache_dir / "tiles")
-                known = jobs[-1].id, intake, intake.fingerprint()
+                told = f"{jobs[-1].id} {intake.fingerprint()}"
+                known = jobs[-1].id, intake, hashlib.sha256(told.encode()).hexdigest()[:16]
                 self._open[collection.name] = known  # the one before may still be read: it closes when it is let go of
             return known[1], known[2]
 

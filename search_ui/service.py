@@ -5,6 +5,7 @@ lately. Every method may be called from several threads; each raises the errors 
 else. It draws no page and knows no HTTP.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,21 +13,24 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import shapely
 
+from ingest.aliases import Aliases
 from ingest.catalog import Catalog, Collection
 from ingest.geo import Footprint
 from ingest.job import GALLERY
 from ingest.place_area import PlaceArea, area_of
+from ingest.saved_searches import SavedSearch, SavedSearches
 from ingest.settings import Settings, load_settings
 from search_ui.engine import Engine
 from search_ui.feedback import NOTHING_SAID, Feedback
-from search_ui.footprints import Places
+from search_ui.footprints import Places, Squares
 from search_ui.ground import Ground, row_at
 from search_ui.ground_view import GroundQuery, GroundView
 from search_ui.heatmap import Bitmap, Drawing, Heat, Layer, heat_of, scale_of
 from search_ui.imagery import Imagery
 from search_ui.maps import UNITS
-from search_ui.mercator import canvas_over
+from search_ui.mercator import EQUATOR_M, MAX_ZOOM, TILE_PX, canvas_over
 from search_ui.moments import MONTH_DAY
 from search_ui.place_calendar import TOP, PlaceCalendar, calendar_of
 from search_ui.query import Answer, Hit, Query, rfc3339
@@ -34,10 +38,12 @@ from search_ui.recent import Recent
 from search_ui.scales import amount_scale
 from search_ui.scores import Frames, Scores
 from search_ui.series import Reel, calendar_moments, check_year, this_year
+from search_ui.uploads import Uploads
 from trainer.encoding import When
-from trainer.errors import MissingError, ReadOnlyError
+from trainer.errors import MissingError, ReadOnlyError, UsageError
 
 _ANSWERS, _SCORES = 500, 64  # kept
+MOST_OUTLINES = 50_000
 _SCORES_BYTES = 128 * 2**20
 
 
@@ -73,9 +79,21 @@ class Shown:
     gallery: str | None
     created_at: datetime
 
+    @property
+    def max_zoom(self) -> int:
+        """The zoom of Web Mercator from which on the imagery shows nothing more."""
+        lat = 0.0 if self.bounds is None else (self.bounds[1] + self.bounds[3]) / 2
+        finest = self.gsd_m or self.tile_m / TILE_PX
+        pixel_m = EQUATOR_M * math.cos(math.radians(lat)) / TILE_PX
+        return max(1, min(MAX_ZOOM, math.ceil(math.log2(pixel_m / finest))))
+
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
-        return vars(self) | {"created_at": rfc3339(self.created_at), "bounds": self.bounds and list(self.bounds)}
+        return (
+            vars(self)
+            | {"max_zoom": self.max_zoom}
+            | {"created_at": rfc3339(self.created_at), "bounds": self.bounds and list(self.bounds)}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +120,12 @@ class TileFacts:
     attribution: str | None
     near: str | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Say it in JSON types."""
+        where = {"lat": self.footprint.lat, "lon": self.footprint.lon, "size_m": self.footprint.size_m}
+        told = {name: value for name, value in vars(self).items() if name not in ("footprint", "acquired_at", "origin")}
+        return told | where | {"bbox": list(self.footprint.bbox), "acquired_at": rfc3339(self.acquired_at)}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -118,6 +142,23 @@ class Found:
     nearest: Hit | None
 
 
+@dataclass(frozen=True)
+class Replay:
+    """A saved search asked again.
+
+    Attributes:
+        saved: As it was before.
+        found: The answer now.
+        new_tiles: How many tiles have come since the last time.
+        new_hits: The best of these.
+    """
+
+    saved: SavedSearch
+    found: Found
+    new_tiles: int
+    new_hits: list[Hit]
+
+
 class Service:
     """What the app knows.
 
@@ -130,11 +171,15 @@ class Service:
         self.settings = settings
         self.read_only = read_only
         self.catalog = Catalog(settings.catalog_at)
+        self.aliases = Aliases(self.catalog)
+        self.saved_searches = SavedSearches(self.catalog)
         self.engine = Engine(settings, self.catalog)
         self.ground = Ground(self.engine)
         self.imagery = Imagery(settings, self.catalog)
+        self.uploads = Uploads(settings.home / "uploads")
         self._drawing = Drawing()
         self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
+        self._facts: Recent[TileFacts] = Recent(_ANSWERS)
         self._found: Recent[Found] = Recent(_ANSWERS)
         self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
 
@@ -147,12 +192,33 @@ class Service:
 
     def collections(self) -> list[Shown]:
         """The collections of tiles, by name."""
-        every = self.catalog.collections()
-        return [self._shown(found, every) for found in every if found.kind == "tiles"]
+        galleries = list(self.named_galleries())
+        return [self._shown(name, found, galleries) for name, found in self._tile_collections().items()]
+
+    def shown(self, collection: str) -> Shown:
+        """A collection of tiles as the app shows it.
+
+        Raises:
+            MissingError: There is none of that name.
+        """
+        return self._shown(collection, self.tiles(collection), list(self.named_galleries()))
+
+    def named_galleries(self) -> dict[str, Collection]:
+        """The galleries of ground photos by the names that people ask with."""
+        every = self.aliases.in_service().items()
+        return {name.removeprefix(GALLERY): found for name, found in every if found.kind == "gallery"}
+
+    def gallery_version(self, gallery: str) -> str:
+        """A text that changes when photos come.
+
+        Raises:
+            MissingError: There is no gallery of that name.
+        """
+        return self.engine.version(self.ground.album(gallery))
 
     def galleries(self) -> list[Collection]:
-        """The galleries of ground photos, by name; see `gallery_title`."""
-        return [found for found in self.catalog.collections() if found.kind == "gallery"]
+        """The galleries of ground photos, by name."""
+        return list(self.named_galleries().values())
 
     def tiles(self, collection: str) -> Collection:
         """A collection of tiles.
@@ -160,11 +226,15 @@ class Service:
         Raises:
             MissingError: There is none of that name.
         """
-        found = self.catalog.find_collection(collection)
+        found = self.aliases.find(collection)
         if found is None or found.kind != "tiles":
-            have = ", ".join(one.name for one in self.catalog.collections() if one.kind == "tiles") or "none yet"
+            have = ", ".join(self._tile_collections()) or "none yet"
             raise MissingError(f"no collection {collection!r} here (have: {have}): make it with `groundcast ingest`")
         return found
+
+    def _tile_collections(self) -> dict[str, Collection]:
+        """What stands behind each name now."""
+        return {name: found for name, found in self.aliases.in_service().items() if found.kind == "tiles"}
 
     def version(self, collection: str) -> str:
         """A text that changes when tiles come or the model changes: what was computed before is stale then."""
@@ -219,9 +289,11 @@ class Service:
         """All tiles of a layer as one bitmap, with its bounds and its scale."""
         return self._drawing.whole(self.heat(collection, layer, feedback), px)
 
-    def heat_tile(self, collection: str, layer: Layer, z: int, x: int, y: int) -> bytes:
+    def heat_tile(
+        self, collection: str, layer: Layer, z: int, x: int, y: int, *, feedback: Feedback = NOTHING_SAID
+    ) -> bytes:
         """An XYZ tile of a layer, PNG."""
-        return self._drawing.tile(self.heat(collection, layer), z, x, y)
+        return self._drawing.tile(self.heat(collection, layer, feedback), z, x, y)
 
     def usual_range(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> tuple[float, float]:
         """The usual lowest and highest cosine of a question over year and day: one scale for all its moments."""
@@ -250,6 +322,56 @@ class Service:
         check_year(year)
         return calendar_of(self.reel(collection, query, calendar_moments(year or this_year())), top=top)
 
+    # -- saved searches ----------------------------------------------------------------------------------------------
+
+    def save(self, name: str, collection: str, question: dict[str, Any]) -> SavedSearch:
+        """Save a question under a name; from now on is what comes later.
+
+        Args:
+            name: As a person calls it.
+            collection: A collection of tiles.
+            question: Says all of it, in JSON types; the HTTP routes read the names of their own parameters.
+
+        Raises:
+            ReadOnlyError: Nothing may be saved here.
+            MissingError: No such collection.
+            UsageError: The name is empty or too long, or there are too many.
+        """
+        self.require_writable()
+        parts = self.engine.archive(self.tiles(collection)).parts()
+        return self.saved_searches.save(name, collection, question, [path.stem for path in parts])
+
+    def replay(self, search_id: str, query: Query) -> Replay:
+        """Ask a saved question again; says what came since the last time, and remembers this time.
+
+        Args:
+            search_id: Of the saved search.
+            query: Its question.
+
+        Raises:
+            MissingError: No such saved search, or its collection is gone.
+        """
+        saved = self.saved_searches.get(search_id)
+        found = self.search(saved.collection, query)
+        archive = self.engine.archive(self.tiles(saved.collection))
+        parts = {path.stem: path for path in archive.parts()}
+        new = [path for key, path in parts.items() if key not in saved.parts]
+        ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
+        hits = self.engine.search(saved.collection, query, among=ids).hits if ids else []
+        if new and not self.read_only:
+            self.saved_searches.asked(search_id, parts)
+        return Replay(saved, found, len(ids), list(hits))
+
+    def forget(self, search_id: str) -> None:
+        """Delete a saved search.
+
+        Raises:
+            ReadOnlyError: Nothing may be deleted here.
+            MissingError: There is none of that id.
+        """
+        self.require_writable()
+        self.saved_searches.delete(search_id)
+
     # -- one place ---------------------------------------------------------------------------------------------------
 
     def place(self, text: str) -> PlaceArea:
@@ -262,6 +384,10 @@ class Service:
         Raises:
             MissingError: There is no such tile.
         """
+        key = (collection, self.version(collection), tile_id)
+        return self._facts.get(key, lambda: self._tile(collection, tile_id))
+
+    def _tile(self, collection: str, tile_id: str) -> TileFacts:
         found = self.tiles(collection)
         record = self.engine.archive(found).find(tile_id)
         if record is None:
@@ -278,6 +404,21 @@ class Service:
             attribution=found.spec.get("attribution"),
             near=None if near is None else str(near),
         )
+
+    def outlines(self, collection: str) -> list[tuple[str, list[list[float]]]]:
+        """Id and outline of every tile, longitudes and latitudes; one that crosses ±180° has two.
+
+        Raises:
+            UsageError: There are more than `MOST_OUTLINES`.
+        """
+        columns = self.engine.field(self.tiles(collection))
+        if columns.n > MOST_OUTLINES:
+            raise UsageError(f"{collection!r} has {columns.n:,} tiles: at most {MOST_OUTLINES:,} outlines are drawn")
+        shapes = Squares.of(Places(columns.lat, columns.lon, columns.size_m)).polygons()
+        parts, of = shapely.get_parts(shapes, return_index=True)
+        ids = columns.ids()
+        rings = (np.round(shapely.get_coordinates(part), 7).tolist() for part in parts)
+        return [(ids[row], ring) for row, ring in zip(of.tolist(), rings, strict=True)]
 
     def tile_at(self, collection: str, *, lat: float, lon: float) -> str:
         """Id of the tile that holds a place, degrees.
@@ -303,14 +444,17 @@ class Service:
         """A ground photo, WebP of at most `px` along its longer side."""
         return self.imagery.photo(self.ground.photo_path(gallery, photo_id), px)
 
+    def imagery_version(self, collection: str) -> str:
+        """A text that changes when the imagery of a collection does."""
+        return self.imagery.fingerprint(self.tiles(collection))
+
     def map_tile(self, collection: str, z: int, x: int, y: int) -> bytes:
         """A Web-Mercator tile of the imagery, WebP, transparent where there is none."""
         return self.imagery.tile(self.tiles(collection), z, x, y)
 
-    def _shown(self, found: Collection, every: Sequence[Collection]) -> Shown:
+    def _shown(self, name: str, found: Collection, galleries: Sequence[str]) -> Shown:
         names = {model.model_id: model.name for model in self.catalog.models()}
-        fitting = {one.name.removeprefix(GALLERY) for one in every if one.kind == "gallery"}
-        gallery = found.name if found.name in fitting else next(iter(fitting)) if len(fitting) == 1 else None
+        gallery = name if name in galleries else galleries[0] if len(galleries) == 1 else None
         bounds = knows_time = None
         if found.model_id in names:
             columns = self.engine.field(found)
@@ -318,7 +462,7 @@ class Service:
             if columns.n:
                 bounds = canvas_over(Places(columns.lat, columns.lon, columns.size_m), longest_px=256).bounds
         return Shown(
-            name=found.name,
+            name=name,
             model=names.get(found.model_id),
             model_id=found.model_id,
             knows_time=knows_time,

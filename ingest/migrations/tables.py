@@ -110,3 +110,16 @@ class AliasRow(Base):
     collection: Mapped[str] = mapped_column(sa.ForeignKey("collections.name"))
     previous: Mapped[str | None] = mapped_column(sa.ForeignKey("collections.name"))
     changed_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class SavedSearchRow(Base):
+    """A question under a name, and the parts of the archive that it has been asked of; see `ingest.saved_searches`."""
+
+    __tablename__ = "saved_searches"
+    id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    collection: Mapped[str] = mapped_column(sa.String(100))
+    question: Mapped[dict[str, Any]]
+    parts: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    asked_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))

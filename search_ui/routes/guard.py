@@ -1,0 +1,94 @@
+"""Who may ask: the host that is asked for, the page that asks, and whether somebody is logged in.
+
+    Host     bound to this machine alone, the app answers to its own names only; a page elsewhere that has its name
+             point here (DNS rebinding) gets nothing
+    Origin   what changes something is taken from the app's own pages, or from programs, which send no origin
+    login    where Streamlit's login is set up (``[auth]`` in its secrets), the routes want its cookie, as the pages do
+
+It does not know what is asked.
+"""
+
+import json
+import logging
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+OWN = ("/tiles/", "/scores/", "/chips/", "/photos/", "/footprints/", "/basemap/", "/api/", "/metrics")
+"""What the routes answer; `/healthz` is open to all, the rest is Streamlit's and guarded by it."""
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """ASGI middleware; see the top.
+
+    Args:
+        app: What is guarded.
+        hosts: Names that the app answers to, without port; empty: any.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = ()) -> None:
+        self.app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may be asked, refuse the rest."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        asked = HTTPConnection(scope)
+        host = (urlsplit(f"//{asked.headers.get('host', '')}").hostname or "").lower()
+        if self._hosts and host not in self._hosts:
+            told = f"this app does not go by the name {host[:100]!r}: start it with --allow-host to let it"
+            await self._refuse(scope, receive, send, 421, told)
+        elif scope["type"] == "http" and scope["path"].startswith(OWN) and not _same_origin(asked):
+            await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
+        elif scope["type"] == "http" and scope["path"].startswith(OWN) and login_wanted() and not logged_in(asked):
+            await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
+        else:
+            await self.app(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": message[:120]})
+            return
+        answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
+        await answer(scope, receive, send)
+
+
+def login_wanted() -> bool:
+    """Whether Streamlit's login is set up."""
+    from streamlit.runtime.secrets import secrets_singleton
+
+    return bool(secrets_singleton.load_if_toml_exists() and secrets_singleton.get("auth"))
+
+
+def logged_in(asked: HTTPConnection) -> bool:
+    """Whether a request brings the cookie of somebody who is logged in, signed by Streamlit and for this origin."""
+    from streamlit.auth_util import get_origin_from_redirect_uri
+    from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+    from streamlit.web.server.starlette.starlette_websocket import (
+        _get_signed_cookie_with_chunks,  # there is no public way to read it
+    )
+
+    try:
+        cookie = _get_signed_cookie_with_chunks(dict(asked.cookies), USER_COOKIE_NAME)
+        told = json.loads(cookie) if cookie else {}
+    except ValueError:
+        log.warning("a login cookie could not be read")
+        return False
+    return told.get("is_logged_in") is True and told.get("origin") == get_origin_from_redirect_uri()
+
+
+def _same_origin(asked: HTTPConnection) -> bool:
+    """Whether what changes something comes from a page of the app itself, or from no page."""
+    if asked.scope["method"] in _HARMLESS:
+        return True
+    origin = asked.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == asked.headers.get("host", "").lower()

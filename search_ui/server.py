@@ -1,0 +1,167 @@
+"""The app's server: Streamlit's pages and the HTTP routes in one process, on one port.
+
+It builds the service and hands it to both. Started by `groundcast ui`; `app_of` is also an ASGI application for any
+other server.
+"""
+
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ingest.settings import Settings
+from search_ui import service as running
+from search_ui.export import program_version
+from search_ui.routes import answers, basemap, layers, pictures, saved
+from search_ui.routes.document import openapi
+from search_ui.routes.endpoint import Lanes, routes_of
+from search_ui.routes.guard import LOCAL, Guard
+from search_ui.routes.health import Metrics
+from search_ui.routes.problems import respond
+from search_ui.service import Service
+from trainer.errors import GroundcastError, UsageError
+
+if TYPE_CHECKING:
+    from streamlit.starlette import App
+
+log = logging.getLogger(__name__)
+
+PORT = 8501
+HOST = "127.0.0.1"
+SCRIPT = Path(__file__).with_name("app.py")
+ENDPOINTS = (
+    *pictures.ENDPOINTS,
+    *layers.ENDPOINTS,
+    *basemap.ENDPOINTS,
+    *answers.ENDPOINTS,
+    *saved.ENDPOINTS,
+)
+MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own
+_TRIES = 50  # ports after the usual one
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """Every route but Streamlit's own."""
+    metrics = Metrics()
+    document = json.dumps(openapi(ENDPOINTS))
+
+    async def api(_: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    def health(_: Request) -> Response:
+        try:
+            collections = len(service.catalog.collections())
+        except GroundcastError as error:
+            return respond(error)
+        told = {"status": "ok", "version": program_version(), "collections": collections}
+        return JSONResponse(told | {"read_only": service.read_only}, headers={"Cache-Control": "no-store"})
+
+    def counters(_: Request) -> Response:
+        for shown in service.collections():
+            metrics.tiles(shown.name, shown.tiles)
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return [
+        *routes_of(ENDPOINTS, service, metrics, Lanes()),
+        Route("/api/openapi.json", api),
+        Route("/healthz", health),
+        Route("/metrics", counters),
+    ]
+
+
+def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
+    """The app as ASGI.
+
+    Args:
+        service: What it shows.
+        hosts: Names that it answers to; empty: any.
+    """
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
+    @asynccontextmanager
+    async def lifespan(_: App) -> AsyncIterator[dict[str, Any]]:
+        yield {}
+        running.stop()
+
+    return App(SCRIPT, routes=routes(service), middleware=[Middleware(Guard, hosts=hosts)], lifespan=lifespan)
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str = HOST,
+    port: int | None = None,
+    browser: bool = True,
+    read_only: bool = False,
+    allowed: Collection[str] = (),
+) -> None:
+    """Serve the app until it is stopped.
+
+    Args:
+        settings: Where things are.
+        host: The address to bind to.
+        port: The port; None: the usual one, or the next that is free.
+        browser: Open it in a browser.
+        read_only: Nothing may be ingested, uploaded or saved.
+        allowed: Names besides its own that the app answers to; of no effect unless it is bound to this machine alone.
+
+    Raises:
+        UsageError: The port is taken.
+        CatalogError: The home cannot be opened.
+    """
+    chosen = free_port(host, port)
+    service = running.start(settings, read_only=read_only)
+    hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
+    try:
+        app_of(service, hosts=hosts).run(config=_config(settings, host, chosen, browser))
+    finally:
+        running.stop()
+
+
+def free_port(host: str, port: int | None) -> int:
+    """The port, or of the usual ones the first that is free.
+
+    Raises:
+        UsageError: It is taken, or nobody may bind to that address.
+    """
+    for number in (port,) if port is not None else range(PORT, PORT + _TRIES):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((host, number))
+                return int(tried.getsockname()[1])
+            except OSError as error:
+                why = error.strerror or str(error)
+    raise UsageError(f"port {port or f'{PORT} to {PORT + _TRIES - 1}'} of {host}: {why}; choose another with --port")
+
+
+def _config(settings: Settings, host: str, port: int, browser: bool) -> dict[str, Any]:
+    """Streamlit's options; everything else is as its own files say."""
+    from streamlit import config
+
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": not (browser and _has_screen()),
+        "server.maxUploadSize": MAX_UPLOAD_MIB,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "secrets.files": [*config.get_config_files("secrets.toml"), str(settings.home / "secrets.toml")],
+    }
+
+
+def _has_screen() -> bool:
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
