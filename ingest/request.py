@@ -49,6 +49,7 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values that say all of it."""
+        options = _OPTIONS.dump_python(self.options, mode="json")
         return {
             "kind": self.kind,
             "collection": self.collection,
@@ -56,7 +57,7 @@ class Request:
             "grid": None if self.grid is None else {"size_m": self.grid.size_m, "stride_m": self.grid.stride_m},
             "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
             "min_valid": self.min_valid,
-            "options": _OPTIONS.dump_python(self.options, mode="json"),
+            "options": {k: v for k, v in options.items() if k != "allowed_hosts" or v is not None},
         }
 
     @classmethod

@@ -4,10 +4,12 @@ It looks at names and at what lies there, never at pixels; each source says itse
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ingest.sandbox.source import SCHEME, SandboxSource
+from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
@@ -15,7 +17,7 @@ from ingest.sources.source import Source, SourceOptions
 from ingest.sources.stac import stac_entries
 from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_tile_folder
 from ingest.sources.web import mask_url
-from trainer.errors import SourceError
+from trainer.errors import ItemError, SourceError
 
 KINDS = (
     "a GeoTIFF, VRT, JPEG 2000 or MBTiles file; a folder of them; a folder z/x/y of map tiles; a .pmtiles file; "
@@ -38,6 +40,8 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
     options = options or SourceOptions()
     if uri.startswith(SCHEME):
         return SandboxSource(uri, options)
+    if options.allowed_hosts is not None:
+        _check_stranger(uri, options.allowed_hosts)
     if uri.startswith("stac+"):
         return _stac(uri, options)
     if _TEMPLATE.search(uri):
@@ -52,6 +56,20 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
     if not path.exists():
         raise SourceError(f"{uri}: there is no such file or folder. Can be read: {KINDS}")
     return _file(path, options)
+
+
+def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
+    """What came through the app: tiles of allowed hosts. GDAL's own reading over HTTP follows any redirect."""
+    web = uri.startswith(("http://", "https://"))
+    if not web or not (_TEMPLATE.search(uri) or urlsplit(uri).path.lower().endswith(".pmtiles")):
+        raise SourceError(
+            f"{mask_url(uri)}: through the app, imagery is read from a URL with {{z}}/{{x}}/{{y}} or a .pmtiles URL; "
+            "everything else is brought in with `groundcast ingest`"
+        )
+    try:
+        check_url(uri, allowed)
+    except ItemError as error:
+        raise SourceError(f"{mask_url(uri)}: {error}") from error
 
 
 def _stac(uri: str, options: SourceOptions) -> RasterSource:

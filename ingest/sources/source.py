@@ -82,6 +82,8 @@ class SourceOptions:
         timeout_s: Seconds without an answer after which a request has failed.
         retries: How often a request that failed is repeated.
         cache_dir: Folder for tiles read over HTTP; None: no cache.
+        allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
+            `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
     """
 
     bands: tuple[int, int, int] | None = None
@@ -97,6 +99,7 @@ class SourceOptions:
     timeout_s: float = 20.0
     retries: int = 4
     cache_dir: Path | None = None
+    allowed_hosts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):

@@ -15,6 +15,7 @@ from requests_cache import CacheMixin
 from requests_ratelimiter import LimiterMixin
 from urllib3.util import Retry
 
+from ingest.sources.allowed_hosts import GuardedAdapter, check_url
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 
@@ -46,15 +47,19 @@ class Web:
         else:
             options.cache_dir.mkdir(parents=True, exist_ok=True)
             self._session = _CachedSession(
-                cache_name=str(options.cache_dir / "http.sqlite"), backend="sqlite", expire_after=_CACHE_DAYS * 86400,
-                allowable_codes=(200, 404), stale_if_error=True, match_headers=["Range"],
-                per_second=options.rate_per_s, limit_statuses=(),
+                cache_name=str(options.cache_dir / _cache_name(options)), backend="sqlite",
+                expire_after=_CACHE_DAYS * 86400, allowable_codes=(200, 404), stale_if_error=True,
+                match_headers=["Range"], per_second=options.rate_per_s, limit_statuses=(),
             )  # fmt: skip
         retry = Retry(
             total=options.retries, backoff_factor=0.3, status_forcelist=_AGAIN, allowed_methods=("GET", "HEAD"),
             respect_retry_after_header=True, raise_on_status=False,
         )  # fmt: skip
         adapter = HTTPAdapter(max_retries=retry, pool_maxsize=16)
+        if options.allowed_hosts is not None:
+            adapter = GuardedAdapter(options.allowed_hosts, max_retries=retry, pool_maxsize=16)
+            self._session.trust_env = False
+        self._allowed = options.allowed_hosts
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers["User-Agent"] = user_agent()
@@ -63,8 +68,11 @@ class Web:
         """The body of an answer, or `length` bytes of it from `first`; None where there is none (404, 204, 410).
 
         Raises:
-            ItemError: With reason ``http``: no answer, or a refusal, after all retries.
+            ItemError: With reason ``http``: no answer, or a refusal, after all retries; with reason ``not_allowed``:
+                the options allow certain hosts alone, and it or what it redirects to is none of them.
         """
+        if self._allowed is not None:
+            check_url(url, self._allowed)
         headers = {} if first is None or length is None else {"Range": f"bytes={first}-{first + length - 1}"}
         try:
             answer = self._session.get(url, headers=headers, timeout=self._timeout)
@@ -93,6 +101,11 @@ class Web:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _cache_name(options: SourceOptions) -> str:
+    """What was read without the guard is not shown to those behind it."""
+    return "http.sqlite" if options.allowed_hosts is None else "http-allowed.sqlite"
 
 
 def user_agent() -> str:
