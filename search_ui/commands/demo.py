@@ -1,5 +1,6 @@
 """`groundcast demo`: everything offline, on one island of the sandbox planet."""
 
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,15 @@ K = 3
 
 
 @click.command(short_help="Everything offline, on one island of a planet whose truth is known.")
+@click.option("--no-browser", is_flag=True, help="Do not open the app afterwards.")
 @json_option
 @pass_door
-def command(door: Door, as_json: bool) -> None:
+def command(door: Door, no_browser: bool, as_json: bool) -> None:
     """Ingest one island of the sandbox planet with the bundled model, ask it, and draw the answers as a map.
 
     Makes the model, the collection and the gallery `demo` in the home folder. The second time only the questions are
     asked. Each answer stands beside what is true there: the probability that a person at the place sees it then.
+    Then, in a terminal, the app opens with it; a script, a pipe and --json end here.
     """
     from tqdm import tqdm
 
@@ -59,6 +62,12 @@ def command(door: Door, as_json: bool) -> None:
         _show(reply)
     click.echo(f"\nmaps of all answers: {picture}")
     click.echo(f'{seconds:.0f} s in all. Ask yourself:  groundcast search "a crowded beach" --collection {NAME}')
+    if no_browser or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo("or look at it in a browser:  groundcast ui")
+        return
+    from search_ui.server import serve
+
+    serve(door.settings)
 
 
 def _model(door: Door, name: str) -> "Embedder":
