@@ -5,11 +5,12 @@ It does not know how they are cut.
 
 from urllib.parse import quote
 
+import streamlit as st
+
 from search_ui.components.area_drawer import Ground
 from search_ui.service import Shown
 from search_ui.views.heat import Bounds
 
-STYLE_URL = "/basemap/style.json"
 _LEAST_DEG = 0.002
 
 
@@ -20,6 +21,12 @@ def ground_of(shown: Shown) -> Ground:
         bounds=bounds_of(shown),
         attribution=shown.attribution or "",
     )
+
+
+def style_of(shown: Shown) -> str:
+    """The basemap: the collection's own imagery, on a plain sea in the page's colours."""
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}"
 
 
 def bounds_of(shown: Shown) -> Bounds:

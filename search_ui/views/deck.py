@@ -67,7 +67,7 @@ def show(drawn: Drawn, *, focus: tuple[float, float, float] | None, key: str, al
         initial_view_state=pdk.ViewState(latitude=lat, longitude=lon, zoom=zoom, pitch=0, bearing=0),
         map_style=drawn.style,
         map_provider=None,
-        tooltip={"text": "{label}"},
+        tooltip={"text": "{tile_id}"},
     )
     event = st.pydeck_chart(deck, height=HEIGHT_PX, on_select="rerun", selection_mode="single-object", key=key, alt=alt)
     return _clicked(event, _nonce(drawn))
@@ -92,8 +92,9 @@ def _clicked(event: Any, nonce: str) -> str | None:
     """The tile of a selection, if it was made on the layers as they are now."""
     objects = event.get("selection", {}).get("objects", {}) if event else {}
     for layer, chosen in objects.items():
-        if layer.partition("/")[2] == nonce and chosen and chosen[0].get("id"):
-            return str(chosen[0]["id"])
+        if layer.partition("/")[2] == nonce and chosen:
+            tile = chosen[0].get("id") or chosen[0].get("tile_id")  # of a hit, of any tile
+            return None if tile is None else str(tile)
     return None
 
 
@@ -157,7 +158,7 @@ def _numbers(hits: Sequence[Hit], nonce: str) -> list[pdk.Layer]:
             "at": [hit.lon, hit.lat],
             "rank": str(hit.rank),
             "colour": _COLOURS[hit.grade],
-            "label": f"{hit.rank} · {hit.grade} · relevance {hit.relevance:.2f}",
+            "tile_id": f"{hit.rank} · {hit.grade} · relevance {hit.relevance:.2f}",
         }
         for hit in reversed(hits)  # the best on top
     ]

@@ -9,7 +9,7 @@ from search_ui.views import address, pieces, words
 from search_ui.views.address import VIEWS, change, value
 from search_ui.views.answer import answer_list
 from search_ui.views.asking import asked_chips, box, examples, place_hint, show_notice
-from search_ui.views.backdrop import STYLE_URL, bounds_of, tiles_url
+from search_ui.views.backdrop import bounds_of, style_of, tiles_url
 from search_ui.views.deck import Drawn, show
 from search_ui.views.heat import Heat, heats
 from search_ui.views.in_time import show_in_time
@@ -18,6 +18,7 @@ from search_ui.views.moment_bar import moment_bar
 from search_ui.views.place import drawer
 from search_ui.views.prompts import prompts_of
 from search_ui.views.question import query_of, say_when, shown_value, where
+from search_ui.views.saved import saved_searches, whats_new
 from trainer.errors import GroundcastError
 
 _CLICKABLE = 30_000  # tiles; more outlines than that make a browser slow
@@ -37,6 +38,7 @@ def search_page(service: Service, shown: list[Shown]) -> None:
 
 def _page(service: Service, shown: Shown) -> None:
     show_notice()
+    whats_new(service)
     asked_chips(service)
     query = query_of(service)
     said = Feedback(tuple(value("up")), tuple(value("down")))
@@ -85,6 +87,7 @@ def _views(service: Service, shown: Shown, query: Query | None, found: Found | N
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
         if query is not None and found is not None:
             exports(service, shown, query, found)
+        saved_searches(service, shown)
 
 
 def _map(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> str | None:
@@ -97,7 +100,7 @@ def _map(service: Service, shown: Shown, query: Query | None, found: Found | Non
     clickable = shown.tiles <= _CLICKABLE
     opened = show(
         Drawn(
-            style=STYLE_URL,
+            style=style_of(shown),
             bounds=st.session_state.get("around") or bounds_of(shown),
             tiles=tiles_url(shown.name, service.version(shown.name)) if clickable else None,
             picture=None if heat is None else (heat.url, heat.bounds),
