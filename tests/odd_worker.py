@@ -1,0 +1,56 @@
+"""`groundcast worker` as tests start it: forked from a process that has imported everything, or with something wrong.
+
+What is wrong about it:
+
+    kill     ids of tiles at which the process is killed, as a decoder's fault would
+    slow_s   seconds that each tile takes to be read
+    head     the migration that this worker believes to be the newest
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["search_ui.cli", "ingest.job", "workers.serve", "workers.bench", "workers.tasks"])
+
+
+def work(home: str, log: str, odd: dict[str, Any]) -> None:
+    """What the process runs; what it says goes to its log."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.environ |= {"GROUNDCAST_PRECISION": "float32", "OMP_NUM_THREADS": "1"}
+    _make_odd(odd)
+    from search_ui.cli import main
+
+    main(["--home", home, "-v", "worker"])
+
+
+def start(home: Path, log: Path, odd: dict[str, Any]) -> multiprocessing.context.ForkServerProcess:
+    """Starts one."""
+    process = FORKS.Process(target=work, args=(str(home), str(log), odd))
+    process.start()
+    return process
+
+
+def _make_odd(odd: dict[str, Any]) -> None:
+    from ingest import catalog
+    from ingest.intake import GridIntake
+    from workers import bench
+
+    read = GridIntake.read
+
+    def read_oddly(self, item_id):
+        if item_id in odd.get("kill", ()):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(odd.get("slow_s", 0))
+        return read(self, item_id)
+
+    GridIntake.read = read_oddly
+    if "head" in odd:
+        catalog.HEAD = bench.HEAD = odd["head"]
+        catalog.Database.migrate = lambda _self, _head: None
