@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +36,7 @@ from search_ui.export import Provenance
 from search_ui.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.query import Answer, Hit, Query
 from search_ui.ranking import SCORE_DIGITS, Rows, best_rows, distinct
+from search_ui.recent import Recent
 from search_ui.relevance import BANK, Calibration, grade
 from search_ui.scores import Frames, Scores
 from search_ui.vectors import Floats, Vectors
@@ -43,6 +45,7 @@ from trainer.encoding import When
 from trainer.errors import MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMES = 50_000  # of places near hits, kept
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
 
@@ -106,6 +109,8 @@ class Engine:
     _samples: dict[str, Sample] = field(default_factory=dict)
     _fields: dict[str, tuple[tuple[object, ...], Field]] = field(default_factory=dict)
     _calibrations: dict[str, tuple[Field | Sample, Calibration]] = field(default_factory=dict)
+    _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
+    _counts: Recent[int] = field(default_factory=lambda: Recent(64))
     _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
     _spent: threading.local = field(default_factory=threading.local)
 
@@ -276,7 +281,9 @@ class Engine:
         return calibration
 
     def _small(self, collection: Collection) -> bool:
-        return self.catalog.items_done(collection.name, ("archived", "done")) <= self.settings.exact_tiles
+        key = (collection.name, self._parts(collection))
+        tiles = self._counts.get(key, lambda: self.catalog.items_done(collection.name, ("archived", "done")))
+        return tiles <= self.settings.exact_tiles
 
     def _sample(self, collection: Collection) -> Sample:
         if collection.name not in self._samples:
@@ -372,7 +379,7 @@ class Engine:
         self, asked: str, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats
     ) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
-        near = self.gazetteer.nearest_place(columns.lat[at], columns.lon[at])
+        near = self._near(columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
         hits = []
         for i, row in enumerate(at.tolist()):
@@ -391,11 +398,21 @@ class Engine:
                     collection=asked,
                     model_id=collection.model_id,
                     grade=grade(float(relevance[i])),
-                    near=None if near[i] is None else str(near[i]),
+                    near=near[i],
                     size_m=size_m,
                 )
             )
         return hits
+
+    def _near(self, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64]) -> list[str | None]:
+        """The nearest named place of each; a question asked at another moment finds many of the same tiles."""
+
+        def name(place: tuple[float, float]) -> str:
+            found = self.gazetteer.nearest_place([place[0]], [place[1]])[0]
+            return "" if found is None else str(found)
+
+        places = zip(lats.tolist(), lons.tolist(), strict=True)
+        return [self._names.get(place, partial(name, place)) or None for place in places]
 
     def archive(self, collection: Collection) -> Archive:
         """The parts of a collection."""

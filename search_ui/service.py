@@ -7,6 +7,7 @@ else. It draws no page and knows no HTTP.
 
 import math
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,6 +44,7 @@ from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UsageError
 
 _ANSWERS, _SCORES = 500, 64  # kept
+_SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
 MOST_OUTLINES = 50_000
 _SCORES_BYTES = 128 * 2**20
 
@@ -177,6 +179,7 @@ class Service:
         self.ground = Ground(self.engine)
         self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
+        self._known: Recent[Collection] = Recent(64)
         self._drawing = Drawing()
         self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
         self._facts: Recent[TileFacts] = Recent(_ANSWERS)
@@ -226,6 +229,10 @@ class Service:
         Raises:
             MissingError: There is none of that name.
         """
+        key = (collection, int(time.monotonic() / _SECONDS))
+        return self._known.get(key, lambda: self._find(collection))
+
+    def _find(self, collection: str) -> Collection:
         found = self.aliases.find(collection)
         if found is None or found.kind != "tiles":
             have = ", ".join(self._tile_collections()) or "none yet"

@@ -16,9 +16,12 @@ from ingest.catalog import Catalog, Collection
 from ingest.picture import read_picture
 from ingest.settings import Settings
 from search_ui.query import ENSEMBLE, Part, Query
+from search_ui.recent import Recent
 from search_ui.text_cache import cached_texts
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, UsageError
+
+TEXTS, TEXTS_BYTES = 5_000, 32 * 2**20  # kept in memory: to look on the disk takes as long as to score a collection
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,6 +38,7 @@ class Vectors:
     settings: Settings
     catalog: Catalog
     _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _texts: Recent[Floats] = field(default_factory=lambda: Recent(TEXTS, max_bytes=TEXTS_BYTES))
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def embedder(self, collection: Collection) -> Embedder:
@@ -55,8 +59,11 @@ class Vectors:
     def texts(self, collection: Collection, texts: Sequence[str]) -> Floats:
         """Texts as the collection's model embeds them, float32 [n, d]; from the cache of texts where they are there."""
         embedder = self.embedder(collection)
-        folder = self.settings.cache_dir / "texts"
-        return cached_texts(folder, embedder.model_id, texts, embedder.embed_texts)
+        key = (embedder.model_id, tuple(texts))
+        return self._texts.get(key, lambda: self._embedded(embedder, texts), size=lambda made: made.nbytes)
+
+    def _embedded(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
+        return cached_texts(self.settings.cache_dir / "texts", embedder.model_id, texts, embedder.embed_texts)
 
     def query(self, collection: Collection, query: Query) -> Floats:
         """The sum of the weighted unit vectors of the parts, float32 [d], unit length.
