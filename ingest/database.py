@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -75,7 +75,15 @@ class Database:
                     f"{self.shown}: written by a newer groundcast (schema {version}, this one knows {head})"
                 )
             if version != head:
-                _upgrade(self.engine, head)
+                _alembic("upgrade", self.engine, head)
+
+    def set_schema(self, schema: str) -> None:
+        """Brings tables without rows to a certain migration, down or up."""
+        with self.translated(), self._migrating():
+            version = self.version()
+            if version is not None and version > schema:
+                _alembic("downgrade", self.engine, "base")
+            _alembic("upgrade", self.engine, schema)
 
     def version(self) -> str | None:
         """The migration that the tables are at; None where there are none."""
@@ -145,7 +153,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _upgrade(engine: sa.Engine, head: str) -> None:
+def _alembic(command_: Literal["upgrade", "downgrade"], engine: sa.Engine, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -153,7 +161,7 @@ def _upgrade(engine: sa.Engine, head: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, head)
+        getattr(command, command_)(config, revision)
 
 
 def _to_json(value: Any) -> str:

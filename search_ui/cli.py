@@ -36,6 +36,8 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "jobs": "jobs",
     "worker": "worker",
     "verify": "verify",
+    "backup": "backup",
+    "restore": "restore",
     "doctor": "doctor",
 }
 

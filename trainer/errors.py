@@ -15,6 +15,7 @@
     │   └── MissingError               there is nothing of that name
     ├── ModelMismatchError             a collection, index or query of another model
     ├── ArchiveError                   a Parquet part that is broken, or cannot be written
+    ├── BackupError                    a backup that is damaged or in the way, or cannot be written
     └── VectorIndexError               the vector index cannot be opened, or refuses the request
         └── IndexLockedError           another process holds the embedded index
 
@@ -93,6 +94,10 @@ class ModelMismatchError(GroundcastError):
 
 class ArchiveError(GroundcastError):
     """A Parquet part is broken or cannot be written."""
+
+
+class BackupError(GroundcastError):
+    """A backup is damaged, not whole, or in the way, or cannot be written."""
 
 
 class VectorIndexError(GroundcastError):
