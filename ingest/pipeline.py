@@ -387,7 +387,8 @@ class _Writer:
         seconds = time.perf_counter() - started
         self.report.write_s += seconds
         done, failed = len(gathered.records), len(gathered.failures)
-        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds)
+        fields = {"job": self.report.job, "chunk": key, "seconds": round(seconds, 3), "done": done, "failed": failed}
+        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds, extra=fields)
 
     def _archive(self, gathered: _Gathering) -> bool:
         """Writes the part, if the chunk is still this process's: another may have done it while this one slept."""

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(180, gt=0, description="Seconds after which a worker's unrenewed lease of a chunk is over.")
     chunk_s: float = Field(60, gt=0, description="Seconds of work that a worker takes at once, at most.")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's metrics; none without it.")
+    log: Literal["text", "json"] = Field("text", description="Log lines for people, or each step as JSON.")
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Hosts whose imagery may be read for a source that was given through the app."
     )

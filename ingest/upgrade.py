@@ -12,10 +12,10 @@ import logging
 import shutil
 from datetime import UTC, datetime
 
-from ingest.aliases import MARK, Aliases, Version, name_of
+from ingest.aliases import MARK, Aliases, Version
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
-from ingest.indexing import open_index
+from ingest.indexing import open_for_search, open_index
 from ingest.job import only_writer
 from ingest.request import Request
 from ingest.settings import Settings
@@ -94,11 +94,8 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
 
 def show_to_others(settings: Settings, catalog: Catalog, name: str) -> None:
     """Lets the alias on a Qdrant server follow the catalog's, for those who read the server without us."""
-    if settings.qdrant_url is None:
-        return
-    collection = Aliases(catalog).collection(name)
-    with open_index(settings, collection) as index:
-        index.serve_as(name_of(collection.name))
+    if settings.qdrant_url is not None:
+        open_for_search(settings, catalog, Aliases(catalog).collection(name)).close()
 
 
 def drop(settings: Settings, catalog: Catalog, version: Version) -> None:

@@ -16,6 +16,7 @@ import click
 
 from search_ui.door import Door
 from trainer.errors import GroundcastError
+from workers.log_lines import Style, configure
 
 COMMANDS = {  # in the order of a first use: name and module in search_ui.commands
     "demo": "demo",
@@ -70,13 +71,8 @@ def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
     """Search the map by what you would see on the ground."""
     # rasterio hides this one inside reproject() with catch_warnings, which reader threads undo for one another
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
-    logging.basicConfig(
-        level=logging.WARNING if verbose else logging.ERROR,  # of libraries; ours tell more
-        format="%(levelname)s %(name)s: %(message)s" if verbose else "groundcast: warning: %(message)s",
-    )
-    for package in ("trainer", "ingest", "workers", "search_ui"):
-        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)
     context.obj = Door(home)
+    configure(_log_style(context.obj), verbose=verbose)
     context.call_on_close(context.obj.close)
 
 
@@ -103,6 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             logging.getLogger(__name__).exception("failed")
         code = _say(f"{type(error).__name__}: {error} (run with --verbose to see where)")
     sys.exit(code)
+
+
+def _log_style(door: Door) -> Style:
+    """Of the settings; if those are wrong the command itself will say so."""
+    try:
+        return door.settings.log
+    except GroundcastError:
+        return "text"
 
 
 def _say(message: str, code: int = 1) -> int:

@@ -18,6 +18,7 @@ DOORS = {  # a heavy dependency and the only places that may import it
         "ingest/catalog_copy.py",
         "ingest/database_clock.py",
         "ingest/aliases.py",
+        "ingest/backlog.py",
         "ingest/leases.py",
         "ingest/progress.py",
         "ingest/wakeups.py",

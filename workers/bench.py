@@ -19,6 +19,7 @@ from ingest.progress import seconds_per_item
 from ingest.request import Request
 from ingest.settings import Settings
 from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
+from workers.metrics import record
 
 if TYPE_CHECKING:
     from trainer.embedder import Embedder
@@ -119,8 +120,11 @@ class Bench:
             pace=Pace(self.settings.read_threads, self.settings.batch_size),
         )
         known = self._known(at_hand.archive) if self.catalog.may_overlap(job.id) else set()
-        work_off(job, work, self._chunks(job, first), report, known=known)
-        report.wall_s = time.perf_counter() - started
+        try:
+            work_off(job, work, self._chunks(job, first), report, known=known)
+        finally:
+            report.wall_s = time.perf_counter() - started
+            record(report, at_hand.collection.name)
         if job.note is not None:
             self.catalog.set_note(job.id, None)
         return report

@@ -13,8 +13,10 @@ from celery import signals
 
 from ingest.settings import Settings
 from trainer.errors import CatalogError
+from workers import metrics
 from workers.app import make_app
 from workers.sweep import Sweep
+from workers.watch import Sight, watch
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,15 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
     SIGTERM waits for the chunk at hand, SIGQUIT ten seconds, after which the chunk goes back.
 
     Raises:
-        SettingsError: There is no ``redis_url``.
+        SettingsError: There is no ``redis_url``, or the port of the metrics is taken.
     """
     app = make_app(settings)
     app.steps["consumer"].add(Sweep)
+    if settings.metrics_port is not None:
+        sight = Sight()
+        port = metrics.serve(settings.metrics_port, lambda: sight.standing)
+        log.info("metrics at http://localhost:%d/metrics", port)
+        app.steps["consumer"].add(watch(sight))
     stopping = app.stopping  # made here, so that the child shares it
 
     def begin(**_: Any) -> None:
@@ -52,5 +59,8 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
         without_gossip=True,
         quiet=True,
     )
-    worker.start()
+    try:
+        worker.start()
+    finally:
+        metrics.remove_files()
     return int(worker.exitcode or 0)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from search_ui.commands.queueing import follow, queue_options
 from search_ui.commands.running import PRECISION, outcome_json, outcome_lines, watch
 from search_ui.door import Door, json_option, pass_door, print_json
 
 if TYPE_CHECKING:
     from ingest.aliases import Version
-    from ingest.job import Outcome
+    from ingest.request import Request
     from search_ui.comparison import Comparison
     from trainer.embedder import Embedder
 
@@ -39,6 +40,7 @@ def command() -> None:
     help="Parquet with tile_id, probability and, without TEXT, concept: what is to be seen; may be repeated.",
 )
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
+@queue_options
 @json_option
 @pass_door
 def upgrade(
@@ -51,6 +53,8 @@ def upgrade(
     prompts: Path | None,
     labels: tuple[str, ...],
     precision: str | None,
+    queue: bool,
+    priority: str,
     as_json: bool,
 ) -> None:
     """Embed collection NAME with another model beside the present version, compare the two, and change over.
@@ -58,6 +62,7 @@ def upgrade(
     Everything that was ever ingested into NAME is ingested again, from the sources that the ledger names, into a new
     version. Searches are answered by the present version until the new one takes over, which is one step; the one
     before is kept for `groundcast collection rollback`. The same command again goes on where the last run stopped.
+    With --queue workers embed, and this command waits for them.
     """
     from ingest.aliases import name_of
     from ingest.upgrade import change_over, requests, shadow
@@ -68,18 +73,18 @@ def upgrade(
     before = next(version for version in door.aliases.versions(name) if version.role == "in service")
     embedder = _embedder(door, model, precision)
     after = shadow(door.catalog, name, embedder)
-    outcomes = []
-    for request in requests(door.catalog, present, after.collection):
-        outcomes.append(watch(door, request, embedder))
-        if not as_json:
-            _say(outcome_lines(outcomes[-1], "photos" if request.kind == "gallery" else "tiles"))
+    asked_for = requests(door.catalog, present, after.collection)
+    if queue:
+        done = _by_workers(door, asked_for, embedder, priority)
+    else:
+        done = [_here(door, request, embedder, silent=as_json) for request in asked_for]
     comparison = _compare(door, before, after, asked, known)
     if not as_json:
         _say(comparison.lines())
     if not keep:
         change_over(door.settings, door.catalog, name, after, incomplete=incomplete)
     if as_json:
-        print_json(_upgraded(door, name, outcomes, comparison))
+        print_json(_upgraded(door, name, done, comparison))
     elif keep:
         click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
     else:
@@ -180,13 +185,47 @@ def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
     return labels
 
 
-def _upgraded(door: Door, name: str, outcomes: "list[Outcome]", comparison: "Comparison") -> dict[str, Any]:
+def _here(door: Door, request: "Request", embedder: "Embedder", *, silent: bool) -> dict[str, Any]:
+    outcome = watch(door, request, embedder)
+    if not silent:
+        _say(outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"))
+    return outcome_json(outcome)
+
+
+def _by_workers(door: Door, asked_for: "list[Request]", embedder: "Embedder", priority: str) -> list[dict[str, Any]]:
+    """Leaves the requests to workers and waits until they are done.
+
+    Raises:
+        CatalogError: One was paused or cancelled meanwhile.
+    """
+    from ingest.job import Outcome, leave_to_workers
+    from trainer.errors import CatalogError
+    from workers.app import make_app
+    from workers.sending import PRIORITIES, send_wakeups
+
+    app = make_app(door.settings)
+    jobs = [
+        leave_to_workers(door.settings, door.catalog, request, embedder, priority=PRIORITIES[priority])
+        for request in asked_for
+    ]
+    send_wakeups(app, door.catalog)
+    done = [follow(door, job.id) for job in jobs]
+    stopped = [job for job in done if job.state != "done"]
+    if stopped:
+        raise CatalogError(
+            f"job {stopped[0].id} is {stopped[0].state}: `groundcast jobs resume {stopped[0].id}`, then the same "
+            "command again"
+        )
+    return [outcome_json(Outcome(job, None)) for job in done]
+
+
+def _upgraded(door: Door, name: str, done: list[dict[str, Any]], comparison: "Comparison") -> dict[str, Any]:
     serving = next(version for version in door.aliases.versions(name) if version.role == "in service")
     return {
         "name": name,
         "in_service": serving.name,
         "model_id": serving.collection.model_id,
-        "jobs": [outcome_json(outcome) for outcome in outcomes],
+        "jobs": done,
         "comparison": comparison.to_json(),
     }
 

@@ -77,10 +77,11 @@ def retry(
     door: Door, job_id: str, reason: str | None, precision: str | None, queue: bool, priority: str, as_json: bool
 ) -> None:
     """Do the failed items of a job again, here or with --queue elsewhere."""
+    from ingest.aliases import version_name
     from ingest.request import Request
 
     job = door.catalog.job(job_id)
-    request = Request.from_json(job.spec)
+    request = Request.from_json(job.spec | {"collection": version_name(job.collection)})  # not what the name stands for
     again = {"retry_job": job, "retry_reason": reason}
     if queue:
         queue_request(door, request, model=None, priority=priority, as_json=as_json, **again)  # type: ignore[arg-type]
