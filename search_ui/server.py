@@ -29,6 +29,8 @@ from search_ui.routes.health import Metrics
 from search_ui.routes.problems import respond
 from search_ui.service import Service
 from trainer.errors import GroundcastError, UsageError
+from workers.metrics import StandingCollector
+from workers.standing import standing
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -52,6 +54,7 @@ _TRIES = 50  # ports after the usual one
 def routes(service: Service) -> list[BaseRoute]:
     """Every route but Streamlit's own."""
     metrics = Metrics()
+    metrics.registry.register(StandingCollector(lambda: standing(service.settings, service.catalog)))
     document = json.dumps(openapi(ENDPOINTS))
 
     async def api(_: Request) -> Response:
