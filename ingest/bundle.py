@@ -68,12 +68,10 @@ class BundleWriter:
         return self._zip is not None
 
     def _begin_folder(self, target: FilePath) -> None:
-        with suppress(FileNotFoundError):
-            names = {path.name for path in target.iterdir()}
-            if MANIFEST in names:
-                raise BackupError(f"{target} is a backup already: name another folder, or remove it first")
-            if names and INCOMPLETE not in names:
-                raise BackupError(f"{target} is not empty and no backup: name another folder")
+        if storage.exists(target / MANIFEST):
+            raise BackupError(f"{target} is a backup already: name another folder, or remove it first")
+        if not storage.is_empty(target) and not storage.exists(target / INCOMPLETE):
+            raise BackupError(f"{target} is not empty and no backup: name another folder")
         storage.write(target / INCOMPLETE, lambda file: _put(file, b"This backup is not whole.\n"))
 
     def add(self, name: str, content: Iterable[bytes]) -> None:

@@ -82,6 +82,15 @@ def listed(folder: FilePath, suffix: str) -> dict[str, Stamp]:
     return {name: stamps[name] for name in sorted(stamps) if name.endswith(suffix)}
 
 
+def is_empty(folder: FilePath) -> bool:
+    """Whether nothing is in a folder, or there is none."""
+    if isinstance(folder, Path):
+        return not folder.exists() or not any(folder.iterdir())
+    with _as_os_error():
+        folder.fs.invalidate_cache(folder.path)
+        return not folder.fs.exists(folder.path) or not folder.fs.ls(folder.path, detail=False)
+
+
 def exists(path: FilePath) -> bool:
     """Whether there is such a file."""
     with _as_os_error():

@@ -6,16 +6,13 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from search_ui.door import Door, json_option, pass_door, print_json
-
-if TYPE_CHECKING:
-    from ingest.settings import Settings
+from search_ui.reachable import Check, check_archive, check_index, check_redis, existing
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
 LIBRARIES = (
@@ -31,21 +28,14 @@ LIBRARIES = (
 LOW_DISK = 2 * 1024**3
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at; `mend` says what to do where it is not `ok`."""
-
-    name: str
-    ok: bool
-    found: str
-    mend: str | None = None
-
-
 @click.command(short_help="Is this installation sound?")
 @json_option
 @pass_door
 def command(door: Door, as_json: bool) -> None:
-    """Check packages, versions, home folder, catalog, models and index. Exit code 1 where something is wrong."""
+    """Check packages, versions, home folder, models, and whether catalog, archive, Redis and index can be reached.
+
+    Exit code 1 where something is wrong.
+    """
     checks = list(_checks(door))
     if as_json:
         print_json({"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]})
@@ -107,19 +97,37 @@ def _check_home(door: Door) -> Iterator[Check]:
         yield Check("settings", False, str(error), "mend the setting")
         return
     yield Check("settings", True, f"home {settings.home}")
-    try:
-        collections, models = door.catalog.collections(), door.catalog.models()
-    except (GroundcastError, OSError) as error:
-        yield Check("catalog", False, str(error), "mend or remove that file; `groundcast verify` compares what is left")
-        return
-    yield Check("catalog", True, f"{len(models)} models, {len(collections)} collections")
-    for model in models:
-        yield _check_model(settings.models_dir / model.name, model.name, model.model_id)
-    free = shutil.disk_usage(settings.home).free
+    yield from _check_catalog(door)
+    free = shutil.disk_usage(existing(settings.home)).free
     yield Check(
         "disk", free > LOW_DISK, f"{free / 1024**3:.1f} GiB free", "free space: parts and index are written here"
     )
-    yield _check_index(settings)
+    yield check_archive(settings)
+    if settings.redis_url is not None:
+        yield check_redis(settings.redis_url.get_secret_value())
+    yield check_index(settings)
+
+
+def _check_catalog(door: Door) -> Iterator[Check]:
+    from trainer.errors import GroundcastError
+
+    try:
+        catalog = door.catalog
+        collections, models = catalog.collections(), catalog.models()
+        runs = f"{catalog.database.server_version()}, schema {catalog.schema()}"
+    except (GroundcastError, OSError) as error:
+        served = door.settings.database_url is not None
+        mend = (
+            "start the server, or mend database_url"
+            if served
+            else "mend or remove that file; `groundcast verify` compares what is left"
+        )
+        yield Check("catalog", False, str(error), mend)
+        return
+    at = catalog.database.shown if door.settings.database_url is not None else "in the home"
+    yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections")
+    for model in models:
+        yield _check_model(door.settings.models_dir / model.name, model.name, model.model_id)
 
 
 def _check_model(folder: Path, name: str, model_id: str) -> Check:
@@ -133,19 +141,3 @@ def _check_model(folder: Path, name: str, model_id: str) -> Check:
     return Check(
         f"model {name}", found == model_id, found, f"its folder holds another model than {model_id}: add it again"
     )
-
-
-def _check_index(settings: "Settings") -> Check:
-    if settings.qdrant_url is None:
-        return Check("index", True, "embedded (Qdrant Edge)")
-    from ingest.indexing import connect
-
-    try:
-        client = connect(settings)
-        info = client.info()
-        client.close()
-    except Exception as error:  # noqa: BLE001 - whatever the client throws, the answer is the same
-        return Check(
-            "index", False, f"{settings.qdrant_url}: {error}", "start the Qdrant server, or unset GROUNDCAST_QDRANT_URL"
-        )
-    return Check("index", True, f"Qdrant {info.version} at {settings.qdrant_url}")
