@@ -1,0 +1,301 @@
+"""The app's pages without a browser: what a person would read there after asking, clicking and moving sliders."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Demo, make_raster
+from streamlit.testing.v1 import AppTest
+
+from ingest.catalog import Failure
+from ingest.settings import load_settings
+from search_ui import service as running
+from search_ui.background import Background
+from search_ui.query import Part, Query
+from search_ui.service import Service
+
+APP = str(Path(running.__file__).with_name("app.py"))
+BEACH = "people swimming at a sandy beach"
+pytestmark = pytest.mark.filterwarnings("default")  # Streamlit's own and its libraries' are not ours to mend
+
+
+@pytest.fixture(scope="module")
+def home(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demonstration's home."""
+    copy = tmp_path_factory.mktemp("app") / "home"
+    shutil.copytree(demo.home, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def service(home: Path, places_folder: Path) -> Iterator[Service]:
+    """The process's service over that home."""
+    yield running.start(load_settings(home))
+    running.stop()
+
+
+def _app(**address: str | list[str]) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    return _ran(app.run())
+
+
+def _ran(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def _address(app: AppTest) -> dict[str, list[str]]:
+    """What the address says; of one value AppTest makes a text, of several a list."""
+    return {name: [words] if isinstance(words, str) else list(words) for name, words in app.query_params.items()}
+
+
+def _told(app: AppTest) -> str:
+    """Everything that is said on the page."""
+    kinds = (app.markdown, app.caption, app.warning, app.error, app.info, app.success, app.title, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def _labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_without_a_question_the_page_offers_examples_of_this_collection(service: Service) -> None:
+    app = _app()
+    examples = [button for button in app.button if str(button.key).startswith("example ")]
+    assert len(examples) == 6
+    _ran(examples[0].click().run())
+    assert app.text_input(key="q").value == examples[0].label
+    assert "places** of 3,054 tiles · exact" in _told(app)
+
+
+def test_every_state_is_in_the_address_and_a_link_brings_it_back(service: Service) -> None:
+    app = _app()
+    app.text_input(key="q").set_value(BEACH).run()
+    app.select_slider(key="month").set_value(7).run()
+    app.select_slider(key="hour").set_value(14).run()
+    app.slider(key="min").set_value(0.2).run()
+    app.multiselect(key="plus").set_value(["a crowd"]).run()
+    _ran(app.segmented_control(key="view").set_value("difference").run())
+    address = _address(app)
+    assert address["q"] == [BEACH]
+    assert (address["month"], address["hour"], address["view"]) == (["7"], ["14"], ["difference"])
+    other = _app(**address)
+    assert other.text_input(key="q").value == BEACH
+    assert other.select_slider(key="month").value == 7
+    assert other.segmented_control(key="view").value == "difference"
+    assert other.multiselect(key="plus").value == ["a crowd"]
+    assert _told(other) == _told(app)
+
+
+def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does(service: Service) -> None:
+    app = _app(q=BEACH, month="13", hour="noon", min="7", view="nonsense", opacity="-3", collection="gone")
+    assert app.select_slider(key="month").value == -1
+    assert app.slider(key="min").value == 0
+    assert "no collection “gone” here any more" in _told(app)
+    assert "tiles · exact" in _told(app)
+
+
+def test_a_moment_says_what_the_sun_does_there(service: Service) -> None:
+    app = _app(q=BEACH, month="7", hour="14")
+    assert "Jul, 14:00 there: daylight" in _told(app)
+    _ran(app.select_slider(key="hour").set_value(23).run())
+    assert "Jul, 23:00 there: night" in _told(app)
+
+
+@pytest.mark.parametrize("view", ["two moments", "difference", "film", "calendar", "best moment"])
+def test_every_view_in_time_is_drawn_and_says_what_it_shows(service: Service, view: str) -> None:
+    app = _app(q=BEACH, month="7", hour="14", view=view)
+    said = {
+        "two moments": "Both maps have one scale",
+        "difference": "The value at the first moment less that at the second",
+        "film": "One scale for all 12 moments",
+        "calendar": "The best is framed",
+        "best moment": "For each tile the month, and the hour",
+    }
+    assert said[view] in _told(app)
+
+
+def test_coordinates_in_the_box_open_the_tile_that_holds_them(service: Service) -> None:
+    app = _app()
+    _ran(app.text_input(key="q").set_value("43.05, -164.95").run())
+    assert _address(app)["tile"][0].startswith("g480-")
+    assert app.text_input(key="q").value == ""
+    assert "What one would see on the ground" in _told(app)
+
+
+def test_coordinates_outside_the_imagery_say_where_the_nearest_tile_is(service: Service) -> None:
+    app = _app()
+    _ran(app.text_input(key="q").set_value("10.0, 20.0").run())
+    assert "no tile of collection 'demo' holds 10.00000, 20.00000: the nearest" in _told(app)
+    assert "tile" not in app.query_params
+
+
+def test_a_name_of_a_place_is_offered_and_not_taken_unasked(service: Service) -> None:
+    app = _app(q="a beach near Oslo")
+    assert "“Oslo” is also a place: Oslo" in _told(app)
+    assert "3,054 tiles" in _told(app)  # all were asked
+    _ran(app.button(key="only there").click().run())
+    assert "Nothing here" in _told(app)
+    assert "no tile in that area; the nearest tile is" in _told(app).replace("No tile", "no tile")
+
+
+def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:
+    app = _app(q="an astronaut on the moon", min="0.95")
+    assert "Nothing here" in _told(app)
+    nearest = app.button(key="nearest")
+    assert "nearest candidate" in nearest.label
+    _ran(nearest.click().run())
+    assert "What one would see on the ground" in _told(app)
+
+
+def test_words_have_weights_that_a_slider_changes(service: Service) -> None:
+    app = _app(q=BEACH, minus=["harbour", "forest^0.4"])
+    assert any(label.startswith("− forest ×0.4") for label in _labels(app))
+    slider = next(slider for slider in app.slider if slider.label == "− harbour")
+    _ran(slider.set_value(1.5).run())
+    assert _address(app)["minus"] == ["harbour^1.5", "forest^0.4"]
+
+
+def test_thumbs_steer_and_are_taken_back_by_one_click(service: Service) -> None:
+    before = _app(q=BEACH)
+    hits = service.search("demo", _query()).answer.hits
+    app = _app(q=BEACH, up=[hits[0].tile_id], down=[hits[1].tile_id])
+    chip = next(button for button in app.button if "thumb" in button.label)
+    _ran(chip.click().run())
+    assert "up" not in app.query_params
+    assert _told(app) == _told(before)
+
+
+def test_an_image_that_is_not_here_any_more_is_told(service: Service) -> None:
+    app = _app(image="photo:" + "0" * 32)
+    assert "upload it again" in _told(app)
+
+
+def test_words_of_a_question_are_never_markup(service: Service) -> None:
+    app = _app(q="<script>alert(1)</script> beach", plus=["<img src=x onerror=alert(1)>"], view="calendar")
+    told = [element.proto.body for element in app.get("html")]
+    assert not [text for text in told if "<script>" in text or "<img src=x" in text]
+
+
+def test_a_saved_search_is_asked_again_and_tells_what_is_new(service: Service) -> None:
+    app = _app(q=BEACH, month="7", opacity="40")
+    app.text_input(key="save name").set_value("summer <beach>").run()
+    _ran(app.button(key="save").click().run())
+    saved = service.saved_searches.all()[0]
+    assert (saved.name, saved.question["q"]) == ("summer <beach>", BEACH)
+    other = _app()
+    _ran(other.button(key=f"again {saved.id}").click().run())
+    assert "no new imagery since" in _told(other)
+    assert _address(other)["q"] == [BEACH]
+    assert _address(other)["opacity"] == ["40"]
+    _ran(other.button(key=f"forget {saved.id}").click().run())
+    assert service.saved_searches.all() == []
+
+
+def test_a_tile_that_is_open_shows_its_source_and_nine_photos_for_the_moment(service: Service) -> None:
+    tile = service.search("demo", _query()).answer.hits[0].tile_id
+    app = _app(q=BEACH, tile=tile, month="7", hour="12")
+    pictures = [element.proto.body for element in app.get("html") if "gc-photos" in element.proto.body]
+    grid = next(body for body in pictures if "<figure>" in body)
+    assert grid.count("<figure>") == 9
+    assert "CC0-1.0" in grid
+    _ran(app.toggle(key="beside").set_value(True).run())
+    grids = [element.proto.body for element in app.get("html") if "<figure>" in element.proto.body]
+    assert len(grids) == 2
+
+
+def test_failures_are_counted_by_reason_with_their_tiles_and_can_be_tried_again(service: Service) -> None:
+    tile = service.search("demo", _query()).answer.hits[0].tile_id
+    job = service.catalog.jobs("demo")[0]
+    chunk = next(service.catalog.chunks(job=job.id))
+    known = {"done": chunk.done, "skipped": chunk.skipped}
+    failure = Failure(chunk.item_ids[0], "truncated", "tile <b>x</b>: the file ends early", chunk.key)
+    service.catalog.finish_chunk(chunk.key, state="done", failures=[failure], **known)
+    app = _collections()
+    assert "**truncated**: 1" in _told(app)
+    assert any("Try these 1 again" in label for label in _labels(app))
+    pictures = [element.proto.body for element in app.get("html") if "<figure>" in element.proto.body]
+    assert chunk.item_ids[0] in pictures[0]
+    assert "<b>x</b>" not in pictures[0]
+    assert tile  # the collection is still searched
+    service.catalog.finish_chunk(chunk.key, state="done", failures=[], **known)
+
+
+def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) -> None:
+    raster = make_raster(tmp_path / "town.tif", width=400, height=400)
+    app = _collections()
+    app.text_input(key="add source").set_value(str(raster)).run()
+    app.text_input(key="add name").set_value("town").run()
+    app.number_input(key="add tile").set_value(50.0).run()
+    _ran(app.button(key="estimate").click().run())
+    tiles, took, pixel = app.metric[0], app.metric[1], app.metric[2]
+    assert 10 <= int(tiles.value) <= 25
+    assert took.value.startswith("about ")
+    assert pixel.value == "0.5 m"
+    app.text_input(key="add source").set_value(str(tmp_path / "missing.tif")).run()
+    _ran(app.button(key="estimate").click().run())
+    assert "there is no such file or folder" in _told(app)
+
+
+def test_a_command_runs_beside_the_page_and_says_how_it_ended(service: Service) -> None:
+    work = Background(service.settings)
+    work.start("list", "The list", ["collections"])
+    work.start("wrong", "The wrong", ["no-such-command"])
+    deadline = time.monotonic() + 60
+    while any(task.running for task in work.tasks().values()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    done, wrong = work.task("list"), work.task("wrong")
+    assert done is not None and not done.failed and "demo" in done.log.read_text("utf-8")
+    assert wrong is not None and wrong.failed and "no-such-command" in wrong.log.read_text("utf-8")
+
+
+def test_an_empty_home_offers_the_demo_planet_and_own_imagery(tmp_path: Path, places_folder: Path) -> None:
+    running.start(load_settings(tmp_path / "empty"))
+    try:
+        app = _app()
+        assert "There is no imagery here yet" in _told(app)
+        assert {"Make the demo planet", "Add imagery"} <= set(_labels(app))
+        running.start(load_settings(tmp_path / "empty"), read_only=True)
+        app = _app()
+        assert app.button(key="make demo").disabled
+        assert "read-only" in _told(app)
+    finally:
+        running.stop()
+
+
+def test_a_dead_index_is_told_with_what_to_do(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places_folder: Path
+) -> None:
+    """An index is needed above `exact_tiles` only; its files are garbage here."""
+    home = tmp_path / "home"
+    shutil.copytree(demo.home, home)
+    for file in (home / "index").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"garbage")
+    monkeypatch.setenv("GROUNDCAST_EXACT_TILES", "0")
+    running.start(load_settings(home))
+    try:
+        app = _app(q=BEACH)
+        assert "groundcast verify" in _told(app)
+    finally:
+        running.stop()
+
+
+def _query() -> Query:
+    return Query(parts=(Part("text", BEACH),), k=12)
+
+
+def _collections() -> AppTest:
+    """The page of collections and jobs."""
+
+    def script() -> None:
+        from search_ui.service import service
+        from search_ui.views.holdings import collections_page
+
+        collections_page(service())
+
+    return _ran(AppTest.from_function(script, default_timeout=60).run())

@@ -1,0 +1,239 @@
+"""The app in a real browser: Debian's Chromium, driven by Playwright, on one server for all tests."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from conftest import Demo, start_groundcast
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
+PATIENCE_MS = 60_000
+BEACH = "people swimming at a sandy beach"
+LINK = "/?q=people+swimming+at+a+sandy+beach&month=7&hour=14"
+
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def url(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server over a copy of the demonstration's home."""
+    home = tmp_path_factory.mktemp("browser") / "home"
+    shutil.copytree(demo.home, home)
+    with Serving(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Page]:
+    """One window for most tests, so that the app's files are loaded once."""
+    page = _without_map(browser)
+    yield page
+    page.context.close()
+
+
+def _without_map(browser: Browser) -> Page:
+    """A window in which the large map is not drawn: without a graphics card it takes longer than all the rest."""
+    page = browser.new_context(viewport={"width": 1024, "height": 768}).new_page()
+    page.route("**/DeckGlJsonChart*.js", lambda route: route.abort())
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    return page
+
+
+class Serving:
+    """`groundcast ui` over a home, on a free port, until the end of the block."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.home = home
+
+    def __enter__(self) -> str:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = start_groundcast(self.home, "ui", "--no-browser", "--port", self.port, **quiet)
+        address = f"http://127.0.0.1:{self.port}"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
+                return address
+            except OSError:
+                time.sleep(0.2)
+        self.__exit__()
+        raise AssertionError("the server did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def _asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def _wait_for_address(page: Page, name: str) -> None:
+    page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=name)
+
+
+def test_an_empty_home_offers_two_ways_to_begin(browser: Browser, tmp_path: Path) -> None:
+    with Serving(tmp_path / "home") as address:
+        page = _without_map(browser)
+        page.goto(address)
+        expect(page.get_by_role("button", name="Make the demo planet")).to_be_visible(timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Add imagery").click()
+        expect(page.get_by_text("There is no model here yet")).to_be_visible(timeout=PATIENCE_MS)
+        page.context.close()
+
+
+def test_a_search_lists_hits_that_the_arrow_keys_walk_through_and_enter_opens(window: Page, url: str) -> None:
+    window.goto(url + LINK)
+    box = window.get_by_role("textbox", name="What would one see there?")
+    box.fill("a beach with many people")
+    box.press("Enter")
+    hits = window.get_by_role("option")
+    expect(hits).to_have_count(12)
+    expect(hits.first).to_contain_text("relevance")
+    hits.first.focus()
+    hits.first.press("ArrowDown")
+    expect(hits.nth(1)).to_be_focused()
+    hits.nth(1).press("Enter")
+    _wait_for_address(window, "tile")
+    photos = window.locator(".gc-photos img")
+    expect(photos).to_have_count(9)
+    assert all(photo.get_attribute("alt") for photo in photos.all())
+    expect(window.locator(".gc-facts")).to_contain_text("groundcast sandbox planet, seed 0")
+    window.wait_for_function("[...document.querySelectorAll('.gc-photos img')].slice(0, 3).every(i => i.naturalWidth)")
+
+
+def test_a_second_moment_is_shown_beside_the_first(window: Page) -> None:
+    window.locator("label").filter(has_text="Beside it a second moment").click()
+    expect(window.locator(".gc-photos")).to_have_count(2)
+    expect(window.locator(".gc-photos img")).to_have_count(18)
+
+
+def test_a_click_on_the_map_opens_the_tile_there(browser: Browser, url: str) -> None:
+    window = browser.new_context(viewport={"width": 900, "height": 700}).new_page()
+    window.goto(url + LINK)
+    expect(window.get_by_role("option")).to_have_count(12)
+    chart = window.get_by_test_id("stDeckGlJsonChart")
+    expect(chart.locator("canvas").first).to_be_visible()
+    room = chart.bounding_box()
+    assert room is not None
+    for attempt in range(20):  # until the tiles' outlines have come
+        window.mouse.click(room["x"] + room["width"] * (0.45 + 0.004 * attempt), room["y"] + room["height"] / 2)
+        window.wait_for_timeout(1_000)
+        if "tile" in _asked(window):
+            break
+    assert _asked(window)["tile"][0].startswith("g480-")
+    expect(window.locator(".gc-photos img")).to_have_count(9)
+    expect(window.locator(".gc-chip img")).to_have_attribute("alt", re.compile("Overhead picture of tile g480-"))
+    window.context.close()
+
+
+def test_the_hour_is_moved_by_key_and_everything_follows(window: Page, url: str) -> None:
+    window.goto(url + LINK)
+    first = window.get_by_role("option").first
+    expect(first).to_be_visible()
+    before = first.inner_text()
+    expect(window.get_by_text("Jul, 14:00 there: daylight")).to_be_visible()
+    hour = window.get_by_role("slider").nth(1)
+    hour.focus()
+    hour.press("End")
+    expect(window.get_by_text("Jul, 23:00 there: night")).to_be_visible()
+    window.wait_for_function("new URLSearchParams(location.search).get('hour') == '23'")
+    expect(first).not_to_have_text(before)
+
+
+def test_two_moments_stand_side_by_side_in_different_colours(window: Page) -> None:
+    window.get_by_text("Compare", exact=True).click()
+    pictures = window.locator(".pair .over img")
+    expect(pictures).to_have_count(2)
+    one, other = (picture.get_attribute("src") for picture in pictures.all())
+    assert one and other and one.startswith("data:image/png") and one != other
+    expect(window.get_by_text("Both maps have one scale")).to_be_visible()
+
+
+def test_an_area_is_drawn_and_the_address_shows_others_the_same(window: Page, browser: Browser, url: str) -> None:
+    window.goto(url + LINK)
+    expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
+    window.get_by_role("button", name="Area").click()
+    window.get_by_role("button", name="Draw on the map").click()
+    field = window.locator(".drawer .slippy")
+    expect(field).to_be_visible()
+    window.get_by_role("button", name="Box").click()
+    room = field.bounding_box()
+    assert room is not None
+    window.mouse.move(room["x"] + room["width"] * 0.4, room["y"] + room["height"] * 0.3)
+    window.mouse.down()
+    window.mouse.move(room["x"] + room["width"] * 0.55, room["y"] + room["height"] * 0.6, steps=3)
+    window.mouse.up()
+    window.get_by_role("button", name="Search here").click()
+    _wait_for_address(window, "area")
+    expect(window.get_by_text("of 3,054 tiles")).to_have_count(0)
+    count = window.get_by_text("tiles · exact").inner_text()
+    hits = window.get_by_role("option").all_inner_texts()
+    other = _without_map(browser)
+    other.goto(window.url)
+    expect(other.get_by_role("option").first).to_be_visible()
+    assert other.get_by_text("tiles · exact").inner_text() == count
+    assert other.get_by_role("option").all_inner_texts() == hits
+    other.context.close()
+
+
+def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page, url: str) -> None:
+    window.goto(url + LINK)
+    expect(window.get_by_role("option")).to_have_count(12)
+    window.get_by_role("button", name="Export").click()
+    with window.expect_download() as download:
+        window.get_by_role("button", name="GeoJSON").click()
+    document = json.loads(Path(download.value.path()).read_text("utf-8"))
+    assert len(document["features"]) == 12
+    assert document["provenance"]["query"]["text"] == BEACH
+    assert document["provenance"]["attribution"] == "groundcast sandbox planet, seed 0"
+
+
+def test_a_file_that_is_no_picture_is_refused_and_the_page_goes_on(window: Page, url: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n no picture")
+    window.goto(url + LINK)
+    expect(window.get_by_role("option")).to_have_count(12)
+    window.get_by_role("button", name="Picture").click()
+    window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(broken)
+    expect(window.get_by_text("This picture cannot be used")).to_be_visible()
+    expect(window.get_by_role("option")).to_have_count(12)
+
+
+def test_two_people_ask_at_once_and_each_gets_their_own_answer(browser: Browser, url: str) -> None:
+    questions = ("farmers harvesting wheat", "a container port with cranes")
+    pages = [_without_map(browser) for _ in questions]
+    for page, question in zip(pages, questions, strict=True):
+        page.goto(f"{url}/?q={question.replace(' ', '+')}", wait_until="commit")
+    for page, question in zip(pages, questions, strict=True):
+        expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(question)
+    lists = [page.get_by_role("option").all_inner_texts() for page in pages]
+    assert lists[0] != lists[1]
+    for page in pages:
+        page.context.close()
