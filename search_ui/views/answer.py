@@ -48,7 +48,7 @@ def cards(shown: Shown, hits: Sequence[Hit]) -> list[Card]:
             id=hit.tile_id,
             rank=hit.rank,
             title=title_of(hit.near, hit.lat, hit.lon),
-            place=f"{say_place(hit.lat, hit.lon)} · {say_taken(hit)}",
+            place=_place_line(hit),
             grade=hit.grade,
             relevance=f"{hit.relevance:.2f}",
             cosine=f"{hit.cosine:.3f}",
@@ -70,6 +70,13 @@ def title_of(near: str | None, lat: float, lon: float) -> str:
 def say_place(lat: float, lon: float) -> str:
     """Degrees with letters."""
     return f"{abs(lat):.4f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.4f}° {'E' if lon >= 0 else 'W'}"
+
+
+def _place_line(hit: Hit) -> str:
+    """What the title does not say."""
+    where = say_place(hit.lat, hit.lon)
+    said = hit.near if title_of(hit.near, hit.lat, hit.lon) == where else where
+    return " · ".join(filter(None, (say_taken(hit), said)))
 
 
 def say_taken(hit: Hit) -> str:

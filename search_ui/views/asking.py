@@ -90,7 +90,8 @@ def asked_chips(service: Service) -> None:
     if value("like"):
         chips.append((f"like tile {value('like')}", {"like": ""}))
     if value("up") or value("down"):
-        chips.append((f"👍 {len(value('up'))} 👎 {len(value('down'))}", {"up": [], "down": []}))
+        thumbs = f"{len(value('up'))} thumbs up, {len(value('down'))} down"
+        chips.append((f"steered by {thumbs}", {"up": [], "down": []}))
     if value("area"):
         chips.append((f"only {_said(service)}", {"area": ""}))
     if value("from") or value("to"):

@@ -9,6 +9,7 @@ from search_ui.components.map_pair import Frame, show_maps
 from search_ui.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
+from search_ui.views.asking import notice, show_notice
 from search_ui.views.backdrop import chip_url, ground_of
 from search_ui.views.heat import covered
 from search_ui.views.work import background, ended, job_bar, watch
@@ -21,6 +22,7 @@ _CHIP_PX = 192
 def collections_page(service: Service) -> None:
     """Show the page."""
     st.title("Collections and jobs")
+    show_notice()
     tasks = background(service).tasks()
     for name, task in tasks.items():
         if task.running:
@@ -125,7 +127,7 @@ def _again(service: Service, job: Job, arguments: list[str]) -> None:
         service.require_writable()
         background(service).start(f"retry-{job.id}", f"{job.collection} again", arguments)
     except GroundcastError as error:
-        st.session_state["notice"] = str(error)
+        notice(str(error))
 
 
 def _galleries(service: Service) -> None:

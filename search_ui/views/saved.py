@@ -103,7 +103,7 @@ def _again(service: Service, saved: SavedSearch) -> None:
         notice(f"“{saved.name}” was asked of collection {saved.collection!r}, which is not here any more.")
         return
     change(**{name: field.default for name, field in FIELDS.items()})
-    change(**known, collection=saved.collection)
+    change(**(known | {"collection": saved.collection}))
     st.session_state[_REPLAYED] = saved.id
 
 

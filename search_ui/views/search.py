@@ -23,6 +23,7 @@ from trainer.errors import GroundcastError
 
 _CLICKABLE = 30_000  # tiles; more outlines than that make a browser slow
 _NEAR_ZOOM = 13.0
+_VIEW_NAMES = {view: view.capitalize() for view in VIEWS} | {"two moments": "Compare", "best moment": "Best time"}
 
 
 def search_page(service: Service, shown: list[Shown]) -> None:
@@ -42,8 +43,7 @@ def _page(service: Service, shown: Shown) -> None:
     asked_chips(service)
     query = query_of(service)
     said = Feedback(tuple(value("up")), tuple(value("down")))
-    if query is None or not (value("q") or value("tile")):
-        examples(prompts_of(service, shown))
+    prompts = st.container()
     place_hint(service)
     found = None if query is None else service.search(shown.name, query, said)
     wide = bool(value("tile")) and st.session_state.get("beside")
@@ -69,13 +69,16 @@ def _page(service: Service, shown: Shown) -> None:
                 st.rerun()
         else:
             _welcome(shown)
+    if query is None:
+        with prompts:  # last, because what they are is found out when they are first shown
+            examples(prompts_of(service, shown))
 
 
 def _views(service: Service, shown: Shown, query: Query | None, found: Found | None) -> None:
     """Which view of the answer is shown, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.segmented_control(
-            "View", VIEWS, key="view", format_func=str.capitalize, required=True, disabled=query is None,
+            "View", VIEWS, key="view", format_func=_VIEW_NAMES.__getitem__, required=True, disabled=query is None,
             label_visibility="collapsed", width="content",
         )  # fmt: skip
         with st.popover("Show", icon=":material/layers:", width="content"):
