@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +126,8 @@ def serve(
     service = running.start(settings, read_only=read_only)
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
-        app_of(service, hosts=hosts).run(config=_config(settings, host, chosen, browser))
+        with suppress(KeyboardInterrupt):  # the usual way to end it
+            app_of(service, hosts=hosts).run(config=_config(settings, host, chosen, browser))
     finally:
         running.stop()
 

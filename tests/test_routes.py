@@ -1,0 +1,390 @@
+"""The service on the demonstration's island, and the routes that answer with it."""
+
+import io
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from demo_copy import copy_of
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+
+from ingest.archive import Archive
+from ingest.settings import load_settings
+from search_ui import server
+from search_ui import service as running
+from search_ui.feedback import Feedback
+from search_ui.heatmap import Layer
+from search_ui.query import Part, Query
+from search_ui.routes.endpoint import MAX_BODY_BYTES
+from search_ui.routes.guard import LOCAL, Guard
+from search_ui.routes.problems import STATUS, status_of
+from trainer import errors
+
+BEACH = "people swimming at a sandy beach"
+WHEAT = "farmers harvesting wheat"  # what `groundcast demo` asks is embedded already
+SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
+QUERY = Query(parts=(Part("text", BEACH),), when=SUMMER)
+
+
+@pytest.fixture(scope="module")
+def service(demo, tmp_path_factory):
+    home = copy_of(demo.home, tmp_path_factory.mktemp("app") / "home")
+    yield running.start(load_settings(home))
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def client(service):
+    return TestClient(Starlette(routes=server.routes(service)))
+
+
+def search(client, **asked):
+    return client.get("/api/search", params={"collection": "demo", "q": BEACH, "when": "2025-07-12T14"} | asked)
+
+
+# -- the service ---------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_service_a_process(service) -> None:
+    assert running.service() is service
+
+
+def test_a_collection_says_what_the_app_must_know_of_it(service) -> None:
+    (shown,) = service.collections()
+    west, south, east, north = shown.bounds
+    scores = service.scores("demo", QUERY)
+    assert west < scores.lon.min() and scores.lon.max() < east
+    assert south < scores.lat.min() and scores.lat.max() < north
+    assert (shown.name, shown.gallery, shown.knows_time, shown.tiles) == ("demo", "demo", True, len(scores.tile_id))
+    assert "sandbox" in shown.attribution
+
+
+def test_one_round_of_thumbs_brings_back_what_was_liked_and_moves_away_from_the_rest(service) -> None:
+    nine = [hit.tile_id for hit in service.search("demo", QUERY).answer.hits]
+    found = service.search("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3])))
+    order = {tile: rank for rank, tile in enumerate(service.scores("demo", QUERY).tile_id)}
+    cosine = service.scores("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3]))).cosine
+    assert min(cosine[order[tile]] for tile in nine[-2:]) > max(cosine[order[tile]] for tile in nine[:3])
+    assert "2 up and 3 down" in found.answer.note
+    plain = {hit.tile_id: hit.relevance for hit in service.search("demo", replace(QUERY, k=200)).answer.hits}
+    for hit in found.answer.hits:
+        if hit.tile_id in plain:  # the relevance stays that of the question
+            assert hit.relevance == pytest.approx(plain[hit.tile_id], abs=1e-4)
+
+
+def test_nothing_here_is_said_and_the_nearest_candidate_named(service) -> None:
+    nothing = service.search("demo", replace(QUERY, min_relevance=0.99))
+    assert nothing.nothing and not nothing.answer.hits and "nothing here" in nothing.answer.note
+    assert nothing.nearest.tile_id == service.search("demo", QUERY).answer.hits[0].tile_id
+    assert not service.search("demo", QUERY).nothing
+
+
+def test_a_heat_map_follows_the_moment_on_one_scale(service) -> None:
+    summer, winter = (service.heat("demo", Layer(query=replace(QUERY, when=when))) for when in (SUMMER, WINTER))
+    assert summer.scale == replace(winter.scale, below=summer.scale.below, above=summer.scale.above)
+    assert np.nanmean(summer.values) > 1.3 * np.nanmean(winter.values)
+    low, high = service.usual_range("demo", QUERY)
+    assert (low, high) == service.usual_range("demo", replace(QUERY, when=WINTER))
+
+
+def test_new_tiles_are_seen_by_the_next_question_and_by_a_saved_search(service) -> None:
+    saved = service.save("Bathers", "demo", {"q": BEACH, "when": "2025-07-12T14"})
+    before = service.replay(saved.id, QUERY)
+    assert (before.new_tiles, before.new_hits) == (0, [])
+    best = before.found.answer.hits[0]
+    archive = Archive(service.settings.archive_dir("demo"), "tiles")
+    record, vector = archive.find(best.tile_id)
+    new = record | {"tile_id": "new-tile", "lon": best.lon + 0.5}
+    path = archive.write("zzz-new", [{k: v for k, v in new.items() if k != "norm"}], vector[None], {"collection": "demo", "model_id": best.model_id, "source": "sandbox:", "attribution": None, "skipped": {}, "failures": []})  # fmt: skip # noqa: E501
+    try:
+        version = service.version("demo")
+        after = service.replay(saved.id, QUERY)
+        assert after.new_tiles == 1 and [hit.tile_id for hit in after.new_hits] == ["new-tile"]
+        assert "new-tile" in [hit.tile_id for hit in after.found.answer.hits]
+        assert service.replay(saved.id, QUERY).new_tiles == 0  # it has been seen
+    finally:
+        path.unlink()
+        service.forget(saved.id)
+    assert service.version("demo") != version
+
+
+def test_a_read_only_service_changes_nothing(service) -> None:
+    service.read_only = True
+    try:
+        client = TestClient(Starlette(routes=server.routes(service)))
+        asked = {"collection": "demo", "q": BEACH, "name": "Bathers"}
+        assert client.post("/api/searches", json=asked).status_code == 403
+        assert client.delete("/api/searches/any").status_code == 403
+        assert client.post("/api/uploads", content=b"x").status_code == 403
+        assert client.get("/api/collections").json()["read_only"] is True
+        assert search(client).status_code == 200
+    finally:
+        service.read_only = False
+    assert not (service.settings.home / "uploads").exists()
+
+
+# -- the routes ----------------------------------------------------------------------------------------------------
+
+
+def test_a_search_answers_like_the_command_line_with_whom_to_credit(client, service) -> None:
+    answer = search(client).json()
+    expected = service.engine.search("demo", QUERY).as_dict()
+    assert {name: answer[name] for name in expected} == json.loads(json.dumps(expected))
+    assert (answer["nothing"], answer["nearest"]) == (False, None)
+    assert "sandbox" in answer["attribution"]
+
+
+def test_every_answer_about_a_collection_names_whom_to_credit(client) -> None:
+    tile = search(client).json()["hits"][0]["tile_id"]
+    for path in (
+        "/api/search?collection=demo&q=city+lights+at+night",
+        f"/api/tile?collection=demo&tile={tile}",
+        f"/api/ground?collection=demo&tile={tile}",
+        "/api/map?collection=demo&q=city+lights+at+night",
+        "/tiles/demo.json",
+        "/tiles/demo/12/172/1504.webp",
+        f"/chips/demo/{tile}.webp?px=32",
+        "/scores/demo/image.png?q=city+lights+at+night&px=64",
+        "/scores/demo/12/172/1504.png?q=city+lights+at+night",
+        "/scores/demo/legend.json?q=city+lights+at+night",
+        "/basemap/style.json",
+    ):
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        assert "sandbox planet" in answer.headers["x-attribution"], path
+
+
+def test_an_unchanged_answer_is_not_sent_again_and_a_changed_one_is(client, service) -> None:
+    first = search(client)
+    again = search_with(client, first.headers["etag"])
+    assert (again.status_code, again.content) == (304, b"")
+    (part, *_) = service.settings.archive_dir("demo").glob("*.parquet")
+    shutil.copy2(part, part.with_name("zzz-again.parquet"))
+    try:
+        assert search_with(client, first.headers["etag"]).status_code == 200
+    finally:
+        part.with_name("zzz-again.parquet").unlink()
+
+
+def search_with(client, tag):
+    asked = {"collection": "demo", "q": BEACH, "when": "2025-07-12T14"}
+    return client.get("/api/search", params=asked, headers={"If-None-Match": tag})
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/api/search?collection=nowhere&q=city+lights+at+night", 404, "have: demo"),
+        ("/api/search?collection=gallery.demo&q=city+lights+at+night", 404, "no collection"),
+        ("/api/search?q=city+lights+at+night", 422, "collection: Field required"),
+        ("/api/search?collection=demo&q=city+lights+at+night&whenn=T12", 422, "whenn"),
+        ("/api/search?collection=demo&q=city+lights+at+night&k=1001", 422, "k"),
+        ("/api/search?collection=demo&q=" + "x" * 2001, 422, "q"),
+        ("/api/search?collection=demo&q=%20", 400, "empty"),
+        ("/api/search?collection=demo", 400, "nothing to search for"),
+        ("/api/search?collection=demo&q=city+lights+at+night&when=noon", 400, "cannot be read"),
+        ("/api/search?collection=demo&q=city+lights+at+night&bbox=1,2,3", 400, "W,S,E,N"),
+        ("/api/search?collection=demo&q=city+lights+at+night&bbox=0,0,1,1&near=0,0,1", 400, "one of them"),
+        ("/api/search?collection=demo&q=city+lights+at+night&liked=x&disliked=x", 400, "both right and wrong"),
+        ("/api/search?collection=demo&q=city+lights+at+night&liked=nothing", 404, "no tile 'nothing'"),
+        ("/api/search?collection=demo&image=../../catalog", 404, "upload it again"),
+        ("/api/tile?collection=demo", 400, "one of"),
+        ("/api/tile?collection=demo&at=0,0", 400, "the nearest"),
+        ("/api/ground?collection=demo&tile=x&season=monsoon", 422, "season"),
+        ("/tiles/demo/30/0/0.webp", 422, "z"),
+        ("/tiles/demo/3/9/0.webp", 400, "x and y"),
+        ("/tiles/nowhere/3/1/1.webp", 404, "no collection"),
+        ("/chips/demo/nothing.webp", 404, "tile id"),
+        ("/photos/demo/..%2f..%2fcatalog.sqlite.webp", 404, "no photo"),
+        ("/photos/nowhere/x.webp", 404, "no gallery"),
+        ("/scores/demo/image.png?q=city+lights+at+night&low=1&high=0", 400, "empty"),
+        ("/scores/demo/image.png?q=city+lights+at+night&px=9999", 422, "px"),
+        ("/scores/demo/image.png?q=city+lights+at+night&scale=jet", 422, "scale"),
+        ("/scores/demo/image.png?q=city+lights+at+night&bbox=0,0,1,1", 400, "no tile"),
+        ("/api/searches/nothing", 404, "no saved search"),
+        ("/api/places?name=Xyzzyville", 400, "no place"),
+    ],
+)
+def test_what_cannot_be_answered_says_what_and_why(client, path, status, told) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert told in answer.json()["error"]["message"]
+
+
+def test_every_error_has_a_status_and_a_defect_tells_nothing_of_the_inside(client, service, monkeypatch) -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert {status_of(kind("x", "y") if kind is errors.ItemError else kind("x")) for kind in kinds} <= set(
+        STATUS.values()
+    )
+    monkeypatch.setattr(service, "search", lambda *_: 1 / 0)
+    answer = search(client)
+    assert answer.status_code == 500 and "division" not in answer.text
+
+
+def test_text_of_a_question_or_a_name_is_data_and_never_a_page(client) -> None:
+    script = "<script>alert(1)</script>"
+    asked = {"collection": "demo", "q": script, "name": script}
+    answer = client.post("/api/searches", json=asked)
+    for got in (answer, client.get("/api/searches"), client.get(f"/api/search?collection={script}&q=a")):
+        assert got.headers["content-type"] == "application/json"
+        assert got.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in got.headers["content-security-policy"]
+    client.delete(f"/api/searches/{answer.json()['id']}")
+
+
+def test_a_picture_that_was_uploaded_can_be_searched_with(client) -> None:
+    tile = search(client).json()["hits"][0]["tile_id"]
+    png = io.BytesIO()
+    Image.open(io.BytesIO(client.get(f"/chips/demo/{tile}.webp?px=192").content)).save(png, "PNG")
+    kept = client.post("/api/uploads", content=png.getvalue()).json()["id"]
+    hits = client.get("/api/search", params={"collection": "demo", "image": kept}).json()["hits"]
+    assert hits[0]["tile_id"] == tile
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"<svg/>", "no picture"), (b"x" * (MAX_BODY_BYTES + 1), "32 MiB")])
+def test_a_bad_upload_is_refused_with_a_reason(client, content, told) -> None:
+    answer = client.post("/api/uploads", content=content)
+    assert answer.status_code == 422 and told in answer.json()["error"]["message"]
+
+
+def test_a_saved_search_is_listed_asked_again_and_deleted(client) -> None:
+    asked = {"collection": "demo", "q": BEACH, "when": "2025-07", "negative": [WHEAT], "k": 3, "name": "Bathers"}
+    saved = client.post("/api/searches", json=asked).json()
+    assert saved["question"] == {"q": BEACH, "when": "2025-07", "negative": [WHEAT], "k": 3}
+    assert saved in client.get("/api/searches").json()["searches"]
+    replay = client.get(f"/api/searches/{saved['id']}").json()
+    plain = search(client, when="2025-07", negative=WHEAT, k=3).json()
+    assert replay["hits"] == plain["hits"] and replay["new_since"] == {"tiles": 0, "hits": []}
+    assert client.delete(f"/api/searches/{saved['id']}").status_code == 200
+    assert client.post("/api/searches", json=asked | {"k": 0}).status_code == 422
+    assert client.post("/api/searches", content=b"[").status_code == 400
+
+
+def test_the_ground_view_names_no_file_of_this_machine(client) -> None:
+    tile = search(client).json()["hits"][0]["tile_id"]
+    answer = client.get("/api/ground", params={"collection": "demo", "tile": tile, "when": "T23", "k": 2})
+    assert len(answer.json()["hits"]) == 2 and "demo-photos" not in answer.text
+    photo = client.get(f"/photos/demo/{answer.json()['hits'][0]['photo_id']}.webp?px=64")
+    assert max(Image.open(io.BytesIO(photo.content)).size) == 64
+
+
+@pytest.mark.parametrize(("form", "starts"), [("tif", b"II"), ("png", b"\x89PNG"), ("parquet", b"PAR1")])
+def test_a_map_comes_as_a_file(client, form, starts) -> None:
+    answer = client.get(f"/api/map?collection=demo&q=city+lights+at+night&format={form}")
+    assert answer.content.startswith(starts) and f"map.{form}" in answer.headers["content-disposition"]
+
+
+def test_a_calendar_and_a_place_are_answered(client) -> None:
+    calendar = client.get("/api/calendar", params={"collection": "demo", "q": BEACH, "year": 2025}).json()
+    assert len(calendar["cosine"]) == 12 and len(calendar["cosine"][0]) == 24
+    assert calendar["best"]["cosine"] == max(map(max, calendar["cosine"])) and "sandbox" in calendar["attribution"]
+    assert "Nepal" in client.get("/api/places?name=Banepa").json()["says"]
+
+
+def test_the_basemap_style_points_at_the_routes_and_nowhere_else(client) -> None:
+    style = client.get("/basemap/style.json").json()
+    (source,) = style["sources"].values()
+    assert source["tiles"][0].startswith("http://testserver/tiles/demo/{z}/{x}/{y}.webp")
+    assert style["layers"][0]["type"] == "background"
+    assert "openstreetmap" not in json.dumps(style)
+    assert "openstreetmap" in client.get("/basemap/style.json?online=osm").text
+    west, south, east, north = source["bounds"]
+    z = 12
+    x, y = int((west + east + 360) / 720 * 2**z), int((180 - np.degrees(np.arcsinh(np.tan(np.radians((south + north) / 2))))) / 360 * 2**z)  # fmt: skip # noqa: E501
+    address = source["tiles"][0].replace("{z}", str(z)).replace("{x}", str(x)).replace("{y}", str(y))
+    assert np.asarray(Image.open(io.BytesIO(client.get(address).content)).convert("RGBA"))[..., 3].any()
+
+
+def test_outlines_of_all_tiles_come_in_one_document(client) -> None:
+    rows = client.get("/footprints/demo.json").json()
+    assert len(rows) == client.get("/api/collections").json()["collections"][0]["tiles"]
+    assert rows[0]["ring"][0] == rows[0]["ring"][-1] and len(rows[0]["ring"]) == 5
+
+
+def test_the_document_tells_every_route_and_every_parameter(client) -> None:
+    document = client.get("/api/openapi.json").json()
+    for endpoint in server.ENDPOINTS:
+        path = endpoint.path.replace(":int", "").replace(":path", "")
+        operation = document["paths"][path][endpoint.method.lower()]
+        if endpoint.method == "GET":
+            told = {one["name"]: one for one in operation["parameters"]}
+            assert set(told) == set(endpoint.parameters.model_fields)
+            assert all(told[name]["in"] == "path" for name in told if f"{{{name}}}" in path)
+    k = next(one for one in document["paths"]["/api/search"]["get"]["parameters"] if one["name"] == "k")
+    assert k["schema"] == {"default": 9, "maximum": 1000, "minimum": 1, "type": "integer"}
+
+
+def test_health_and_counters(client) -> None:
+    search(client)
+    assert client.get("/healthz").json()["status"] == "ok"
+    text = client.get("/metrics").text
+    assert 'groundcast_requests_total{route="/api/search",status="200"}' in text
+    assert "process_resident_memory_bytes" in text and BEACH not in text
+
+
+# -- who may ask ---------------------------------------------------------------------------------------------------
+
+
+def guarded(service, hosts=LOCAL):
+    return TestClient(
+        Starlette(routes=server.routes(service), middleware=[Middleware(Guard, hosts=hosts)]),
+        base_url="http://localhost:8501",
+    )
+
+
+def test_the_app_answers_to_its_own_names_alone(service) -> None:
+    client = guarded(service)
+    for host, status in (
+        ("localhost:8501", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8501", 200),
+        ("evil.example", 421),
+        ("", 421),
+    ):
+        assert client.get("/healthz", headers={"host": host}).status_code == status, host
+    assert guarded(service, ()).get("/healthz", headers={"host": "any.example"}).status_code == 200
+
+
+def test_a_page_of_another_site_changes_nothing(service) -> None:
+    client = guarded(service)
+    asked = {"collection": "demo", "q": BEACH, "name": "Bathers"}
+    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost:8501", 200)):
+        answer = client.post("/api/searches", json=asked, headers={"origin": origin})
+        assert answer.status_code == status, origin
+    client.delete(f"/api/searches/{answer.json()['id']}")
+
+
+def test_where_a_login_is_set_up_the_routes_want_it_too(service, tmp_path, monkeypatch) -> None:
+    from streamlit import config
+    from streamlit.runtime.secrets import Secrets
+    from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+
+    secret = "a secret of at least thirty-two letters"
+    file = tmp_path / "secrets.toml"
+    file.write_text(f'[auth]\nredirect_uri = "http://localhost:8501/oauth2callback"\ncookie_secret = "{secret}"\n')
+    config.set_option("secrets.files", [str(file)])
+    secrets = Secrets()
+    for module in ("streamlit.runtime.secrets", "streamlit.auth_util", "streamlit.web.server.server_util"):
+        monkeypatch.setattr(f"{module}.secrets_singleton", secrets)
+    client = guarded(service)
+    assert client.get("/healthz").status_code == 200
+    assert search(client).status_code == 401
+
+    def cookie(key=secret, **told):
+        value = json.dumps({"origin": "http://localhost:8501", "is_logged_in": True, "email": "a@b.c"} | told)
+        return {"_streamlit_user": create_signed_value(key, "_streamlit_user", value).decode()}
+
+    for cookies, status in (
+        (cookie(), 200),
+        (cookie(is_logged_in=False), 401),
+        (cookie(origin="http://evil.example"), 401),
+        (cookie(key="another secret of thirty-two letters"), 401),
+    ):
+        client.cookies = cookies
+        assert search(client).status_code == status
