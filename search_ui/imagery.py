@@ -14,7 +14,9 @@ import cv2
 import diskcache
 import numpy as np
 import numpy.typing as npt
+import shapely
 from PIL import Image
+from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog import Catalog, Collection
 from ingest.intake import ChipIntake, GridIntake, Intake
@@ -22,13 +24,15 @@ from ingest.picture import read_picture
 from ingest.request import Request
 from ingest.settings import Settings
 from ingest.sources.source import Chip
-from search_ui.mercator import MercatorCanvas, square_over, tile_canvas
+from search_ui.mercator import TILE_PX, MercatorCanvas, square_over, tile_canvas
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
 
 MIN_PX, MAX_PX = 16, 1024
 CACHE_BYTES = 2**30
 MAX_READ_PX = 768
 """Side of what is read for one Web-Mercator tile; beyond it, near the poles of very large tiles, pixels are coarser."""
+DIRECT_ZOOM = 4  # a tile of less is more than 2,500 km wide, too far round the globe for a square on the ground
+MAX_GATHERED = 64
 MAX_CHIPS = 64  # of a folder of chips, in one Web-Mercator tile; of more, the first so many are drawn
 _QUALITY = 85
 
@@ -107,9 +111,26 @@ class Imagery:
         key = ("tile", collection.name, fingerprint, z, x, y)
         known: bytes | None = self._cache.get(key)
         if known is None:
-            known = _webp(_cut(intake, canvas))
+            pixels = _cut(intake, canvas) if z >= DIRECT_ZOOM else self._gathered(collection, intake, z, x, y)
+            known = _webp(pixels)
             self._cache.set(key, known)
         return known
+
+    def _gathered(self, collection: Collection, intake: Intake, z: int, x: int, y: int) -> Rgba:
+        """A tile that shows more than a square on the ground can: made of those of `DIRECT_ZOOM`, uint8 [256, 256, 4].
+
+        Nothing is shown where imagery lies on more than `MAX_GATHERED` of them: nobody could wait for it.
+        """
+        times = 1 << (DIRECT_ZOOM - z)
+        whole, side = Image.new("RGBA", (TILE_PX, TILE_PX)), TILE_PX // times
+        below = [(x * times + i, y * times + j, i, j) for i in range(times) for j in range(times)]
+        coverage = _coverage(intake)
+        touched = [one for one in below if coverage.intersects(_box(tile_canvas(DIRECT_ZOOM, one[0], one[1])))]
+        for column, row, i, j in touched if len(touched) <= MAX_GATHERED else ():
+            with Image.open(io.BytesIO(self.tile(collection, DIRECT_ZOOM, column, row))) as tile:
+                small = tile.convert("RGBA").resize((side, side), Image.Resampling.BOX)
+            whole.paste(small, (i * side, j * side))
+        return np.array(whole)
 
     def fingerprint(self, collection: Collection) -> str:
         """A text that changes when the imagery's files do, or with the job that reads them."""
@@ -150,17 +171,26 @@ def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
     """The pixels of a canvas, uint8 [h, w, 4]."""
     whole = np.zeros((canvas.height, canvas.width, 4), np.uint8)
     square, x, y = square_over(canvas)
+    here = _box(canvas)
     if isinstance(intake, ChipIntake):
-        outline = square.polygon
-        items = [item for item in intake.source.items() if item.footprint.polygon.intersects(outline)]
+        items = [item for item in intake.source.items() if item.footprint.polygon.intersects(here)]
         for item in items[:MAX_CHIPS]:
             px = max(MIN_PX, min(MAX_READ_PX, round(item.size_m / canvas.pixel_m)))
             dx, dy = _centre_of(item.footprint.lat, item.footprint.lon, canvas, x, y)
             _lay(whole, intake.source.read_item(item.id, px), item.size_m, x - dx, y - dy)
-    elif isinstance(intake, GridIntake) and intake.source.coverage().intersects(square.polygon):
+    elif isinstance(intake, GridIntake) and intake.source.coverage().intersects(here):
         px = min(MAX_READ_PX, int(np.ceil(square.size_m / canvas.pixel_m)))
         _lay(whole, intake.source.read(square, px), square.size_m, x, y)
     return whole
+
+
+def _coverage(intake: Intake) -> BaseGeometry:
+    """Where imagery is, WGS84 degrees."""
+    return intake.source.coverage() if isinstance(intake, GridIntake | ChipIntake) else shapely.Point()
+
+
+def _box(canvas: MercatorCanvas) -> BaseGeometry:
+    return shapely.box(*canvas.bounds)
 
 
 def _centre_of(

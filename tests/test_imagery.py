@@ -105,6 +105,19 @@ def test_there_is_nothing_where_there_is_no_imagery(town) -> None:
     assert corner.any() and not corner.all()
 
 
+def test_imagery_is_there_from_far_away_too(town) -> None:
+    imagery, catalog = town
+    lon, lat = place(*MARK)
+    for z in range(13):
+        x, y = tile_of(lon, lat, z)
+        image = opened(imagery.tile(catalog.collection("town"), z, x, y))
+        assert image.shape == (256, 256, 4)
+        column, row = (int(v) for v in tile_canvas(z, x, y).to_pixels(lat=lat, lon=lon))
+        shown = np.argwhere(image[..., 3] > 0)
+        assert np.abs(shown - [row, column]).max(initial=0) <= 12  # of a town that is at most 12 pixels wide there
+    assert len(shown)
+
+
 def test_a_chip_shows_its_tile_with_north_up(town) -> None:
     imagery, catalog = town
     lon, lat = place(*MARK)
