@@ -79,6 +79,7 @@ FIELDS: dict[str, Field] = {
     "year": Field(0, _whole(0, 9999)),
     "view": Field("map", _one_of(*VIEWS)),
     "show": Field("relevance", _one_of("relevance", "cosine", "nothing")),
+    "base": Field("imagery", _one_of("imagery", "OpenStreetMap")),
     "opacity": Field(70, _whole(0, 100)),
     "tile": Field(""),
     "gallery": Field(""),
@@ -104,6 +105,7 @@ def load() -> None:
     if address and address != st.session_state.get(_WRITTEN, {}):  # without one, another page has been shown
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
+        st.session_state.pop("focus", None)
     for name, field in FIELDS.items():
         if name not in st.session_state:
             st.session_state[name] = kept.get(name, field.default)

@@ -10,7 +10,6 @@ from datetime import date
 import streamlit as st
 
 from ingest.coordinates import parse_coordinates
-from ingest.place_area import bbox_of
 from search_ui.commands.question import weighted
 from search_ui.query import NOT_WEIGHT
 from search_ui.service import Service, Shown
@@ -151,7 +150,7 @@ def _ask(prompt: str) -> None:
 
 
 def _another_collection() -> None:
-    change(tile="", like="", up=[], down=[], gallery="")
+    change(tile="", like="", up=[], down=[], gallery="", focus=None)
 
 
 def _go_to_coordinates(service: Service) -> None:
@@ -162,6 +161,7 @@ def _go_to_coordinates(service: Service) -> None:
         if at is None:
             return
         change(tile=service.tile_at(value("collection"), lat=at[0], lon=at[1]), q="", view="map")
+        st.session_state.pop("focus", None)
     except GroundcastError as error:
         change(q="")
         notice(str(error))
@@ -234,7 +234,7 @@ def _area(service: Service, shown: Shown) -> None:
     )  # fmt: skip
     if file is not None:
         try:
-            change(area=area_of_file(service, file))
+            change(area=area_of_file(service, file), focus=None)
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {error}")
         st.session_state["area number"] = number + 1
@@ -246,10 +246,8 @@ def _area_by_name(service: Service) -> None:
     if not name:
         return
     try:
-        found = service.place(name)
-        change(area=f"place:{name}")
-        west, south, east, north = bbox_of(found.area)
-        change(focus=None, around=(west, south, east, north))
+        service.place(name)
+        change(area=f"place:{name}", focus=None)
     except AreaError as error:
         notice(str(error))
     st.session_state["area name"] = ""
@@ -261,7 +259,7 @@ def _draw(shown: Shown) -> None:
 
     ring = draw_area(ground_of(shown), key="drawn area", ring=ring_of_area())
     if ring:
-        change(area=area_of_ring(ring))
+        change(area=area_of_ring(ring), focus=None)
         st.rerun()
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from search_ui.components.area_drawer import Ground
 from search_ui.service import Shown
+from search_ui.views.address import value
 from search_ui.views.heat import Bounds
 
 _LEAST_DEG = 0.002
@@ -24,9 +25,11 @@ def ground_of(shown: Shown) -> Ground:
 
 
 def style_of(shown: Shown) -> str:
-    """The basemap: the collection's own imagery, on a plain sea in the page's colours."""
+    """The basemap: the collection's own imagery, on a plain sea in the page's colours, or on an online map."""
     theme = "dark" if st.context.theme.type == "dark" else "light"
-    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}"
+    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}" + (
+        "&online=osm" if value("base") == "OpenStreetMap" else ""
+    )
 
 
 def bounds_of(shown: Shown) -> Bounds:

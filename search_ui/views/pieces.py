@@ -16,7 +16,7 @@ STYLE = """
 .stMainBlockContainer { padding: 3.4rem 1.6rem 1rem; max-width: none; }
 .stMain [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 .gc-legend { display: flex; gap: 0.8rem; align-items: center; font-size: 0.78rem; flex-wrap: wrap; }
-.gc-legend .ramp { position: relative; flex: 1; min-width: 180px; max-width: 420px; height: 0.85rem;
+.gc-legend .ramp { position: relative; flex: 1; min-width: 280px; max-width: 420px; height: 0.85rem;
   border-radius: 3px; margin-bottom: 1.15rem; }
 .gc-legend .ramp span { position: absolute; top: 1rem; transform: translateX(-50%); white-space: nowrap; }
 .gc-legend .ramp span:first-child { transform: none; }

@@ -1,6 +1,8 @@
 """The search page: the question above, the map and its moment on the left, the answer or one place on the right."""
 
+import shapely
 import streamlit as st
+from shapely.geometry.base import BaseGeometry
 
 from search_ui.feedback import Feedback
 from search_ui.query import Query
@@ -11,7 +13,7 @@ from search_ui.views.answer import answer_list
 from search_ui.views.asking import asked_chips, box, examples, place_hint, show_notice
 from search_ui.views.backdrop import bounds_of, style_of, tiles_url
 from search_ui.views.deck import Drawn, show
-from search_ui.views.heat import Heat, heats
+from search_ui.views.heat import Bounds, Heat, heats
 from search_ui.views.in_time import show_in_time
 from search_ui.views.keeping import exports
 from search_ui.views.moment_bar import moment_bar
@@ -57,7 +59,8 @@ def _page(service: Service, shown: Shown) -> None:
             if opened and opened != value("tile"):
                 change(tile=opened)
                 st.rerun()
-        pieces.credit(shown.attribution and f"Imagery: {shown.attribution}", f"model {shown.model or shown.model_id}")
+        imagery = shown.attribution and f"Imagery: {shown.attribution}"
+        pieces.credit(imagery, "Names of places: GeoNames, CC BY 4.0", f"Model: {shown.model or shown.model_id}")
     with right:
         if value("tile"):
             drawer(service, shown, query, said)
@@ -76,7 +79,7 @@ def _page(service: Service, shown: Shown) -> None:
 
 def _views(service: Service, shown: Shown, query: Query | None, found: Found | None) -> None:
     """Which view of the answer is shown, and what can be done with it."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xsmall"):
         st.segmented_control(
             "View", VIEWS, key="view", format_func=_VIEW_NAMES.__getitem__, required=True, disabled=query is None,
             label_visibility="collapsed", width="content",
@@ -87,6 +90,11 @@ def _views(service: Service, shown: Shown, query: Query | None, found: Found | N
                 help=f"{words.RELEVANCE} {words.COSINE}",
             )  # fmt: skip
             st.slider("Opacity of the colours, %", 0, 100, step=5, key="opacity")
+            st.radio(
+                "Under the imagery", ["imagery", "OpenStreetMap"], key="base",
+                format_func={"imagery": "nothing", "OpenStreetMap": "OpenStreetMap, from the internet"}.__getitem__,
+                help="Nothing is loaded from the internet unless you choose so here.",
+            )  # fmt: skip
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
         if query is not None and found is not None:
             exports(service, shown, query, found)
@@ -99,20 +107,20 @@ def _map(service: Service, shown: Shown, query: Query | None, found: Found | Non
     if query is not None and value("show") != "nothing":
         drawn = heats(service, shown.name, query, [query.when], shown_value(), said)
         heat = drawn[0] if drawn else None
-    tile = value("tile")
+    tile, area = value("tile"), where(service).area
     clickable = shown.tiles <= _CLICKABLE
     opened = show(
         Drawn(
             style=style_of(shown),
-            bounds=st.session_state.get("around") or bounds_of(shown),
+            bounds=_seen(shown, area),
             tiles=tiles_url(shown.name, service.version(shown.name)) if clickable else None,
             picture=None if heat is None else (heat.url, heat.bounds),
             opacity=value("opacity") / 100,
             hits=() if found is None else found.answer.hits,
             chosen=(tile, service.tile(shown.name, tile).footprint) if tile else None,
-            area=where(service).area,
+            area=area,
         ),
-        focus=st.session_state.get("focus"),
+        focus=_focus(service, shown),
         key=f"map {shown.name}",
         alt=_said(query),
     )
@@ -122,6 +130,22 @@ def _map(service: Service, shown: Shown, query: Query | None, found: Found | Non
     if not clickable:
         st.caption(f"More than {_CLICKABLE:,} tiles: click on a number, or give coordinates in the box.")
     return opened
+
+
+def _seen(shown: Shown, area: BaseGeometry | None) -> Bounds:
+    """What the map shows at first: the collection, or of it the area that is searched."""
+    whole = bounds_of(shown)
+    both = None if area is None else shapely.intersection(area, shapely.box(*whole))
+    return whole if both is None or both.is_empty else tuple(shapely.bounds(both).tolist())
+
+
+def _focus(service: Service, shown: Shown) -> tuple[float, float, float] | None:
+    """Where the map was moved to: to the hit that was chosen, or to the tile that a link names."""
+    if "focus" not in st.session_state:
+        place = service.tile(shown.name, value("tile")).footprint if value("tile") else None
+        change(focus=None if place is None else (place.lat, place.lon, _NEAR_ZOOM))
+    chosen: tuple[float, float, float] | None = st.session_state["focus"]
+    return chosen
 
 
 def _said(query: Query | None) -> str:

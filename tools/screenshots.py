@@ -1,0 +1,153 @@
+"""The pictures of the app in README and docs, taken in a real browser over a home in which `groundcast demo` was run.
+
+    python tools/screenshots.py --home HOME [--out docs/screens]
+
+Needs Debian's chromium and playwright. Nothing but the sandbox planet is shown.
+"""
+
+import argparse
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
+SIZE = {"width": 1440, "height": 900}
+WIDTH_PX, QUALITY = 1200, 82
+PATIENCE_MS = 120_000
+BEACH = "q=people+swimming+at+a+sandy+beach"
+SUMMER = f"/?{BEACH}&month=7&hour=14"
+
+
+def main() -> None:
+    """Take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, required=True, help="Home in which `groundcast demo` was run.")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        home = Path(shutil.copytree(asked.home, Path(folder) / "home"))
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        with _serving(Path(folder) / "empty") as url:
+            _take(browser, asked.out / "first-start.webp", url, lambda page: _wait(page, "Make the demo planet"))
+        with _serving(home) as url:
+            for name, (address, act, dark) in SCREENS.items():
+                _take(browser, asked.out / f"{name}.webp", url + address, act, dark=dark)
+        browser.close()
+
+
+def _search(page: Page) -> None:
+    page.get_by_role("option").first.wait_for()
+
+
+def _place(page: Page) -> None:
+    _search(page)
+    page.get_by_role("option").first.click()
+    page.wait_for_function("document.querySelectorAll('.gc-photos img').length == 9")
+    page.locator("label").filter(has_text="Beside it a second moment").click()
+    page.wait_for_function("document.querySelectorAll('.gc-photos img').length == 18")
+    page.wait_for_function("[...document.querySelectorAll('.gc-photos img')].slice(0, 6).every(i => i.naturalWidth)")
+
+
+def _maps(page: Page) -> None:
+    page.wait_for_function("[...document.querySelectorAll('.slippy .over img')].every(i => i.naturalWidth)")
+    page.wait_for_function("document.querySelectorAll('.slippy .layer img').length > 4")
+
+
+def _calendar(page: Page) -> None:
+    _wait(page, "Best in")
+
+
+def _collections(page: Page) -> None:
+    page.get_by_text("Add imagery").first.wait_for()
+    _maps(page)
+
+
+def _area(page: Page) -> None:
+    _search(page)
+    page.get_by_role("button", name="Area").click()
+    page.get_by_role("button", name="Draw on the map").click()
+    page.wait_for_function("document.querySelectorAll('.drawer .layer img').length > 4")
+    page.get_by_role("button", name="Polygon").click()
+    room = page.locator(".drawer .slippy").bounding_box()
+    assert room is not None  # noqa: S101 - it was waited for
+    for x, y in ((0.42, 0.12), (0.56, 0.16), (0.6, 0.38), (0.5, 0.45), (0.41, 0.3)):
+        page.mouse.click(room["x"] + room["width"] * x, room["y"] + room["height"] * y)
+        page.wait_for_timeout(400)  # two clicks at once would end the shape
+    page.keyboard.press("Enter")
+
+
+def _wait(page: Page, text: str) -> None:
+    page.get_by_text(text).first.wait_for()
+
+
+SCREENS: dict[str, tuple[str, Callable[[Page], None], bool]] = {
+    "search": (SUMMER, _search, False),
+    "place": (f"{SUMMER}&month2=1&hour2=23", _place, False),
+    "compare": (f"{SUMMER}&view=two+moments&month2=1&hour2=14", _maps, False),
+    "difference": (f"{SUMMER}&view=difference&month2=1&hour2=14", _maps, False),
+    "calendar": (f"{SUMMER}&view=calendar", _calendar, False),
+    "area": (SUMMER, _area, False),
+    "collections": ("/collections", _collections, False),
+    "dark": ("/?q=city+lights+at+night&month=7&hour=23", _search, True),
+}
+
+
+def _take(browser: Browser, path: Path, url: str, act: Callable[[Page], None], *, dark: bool = False) -> None:
+    context = browser.new_context(viewport=SIZE, color_scheme="dark" if dark else "light")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(url)
+    act(page)
+    _settle(page)
+    picture = Image.open(io.BytesIO(page.screenshot(timeout=PATIENCE_MS))).convert("RGB")
+    picture = picture.resize((WIDTH_PX, round(picture.height * WIDTH_PX / picture.width)), Image.Resampling.LANCZOS)
+    picture.save(path, "WEBP", quality=QUALITY, method=6)
+    sys.stdout.write(f"{path} {path.stat().st_size // 1024} kB\n")
+    context.close()
+
+
+def _settle(page: Page) -> None:
+    """Until nothing is loaded any more: tiles come for a while after the page is done."""
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelector('.stApp')?.getAttribute('data-test-script-state') == 'notRunning'")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(4_000)
+
+
+@contextmanager
+def _serving(home: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "search_ui.cli", "--home", str(home), "ui", "--no-browser", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)  # noqa: S603
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/healthz", timeout=5).close()  # noqa: S310 - our own server
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+if __name__ == "__main__":
+    main()
