@@ -29,6 +29,7 @@ from search_ui.cli import main
 from search_ui.routes.health import Metrics
 from tests.conftest import ROOT, TINY_CLIP, make_raster, start_groundcast
 from tests.services import PASSWORD, free_port, start_qdrant, start_redis
+from tests.test_deploy import command, wait_until_well
 from trainer.errors import SettingsError
 from trainer.zoo import add_open_clip
 from workers.metrics import FOLDER, StandingCollector, serve
@@ -77,8 +78,9 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
     }
     (home / "settings.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in values.items()), "utf-8")
     with (folder / "log").open("w") as log, closing(connect(load_settings(home))) as client:
-        worker = start_groundcast(home, "worker", stdout=log, stderr=log)
+        worker = start_groundcast(home, *command("worker"), stdout=log, stderr=log)
         try:
+            wait_until_well("worker-cpu", port)
             upgrade = ["upgrade", "town", "--model", "new", "--prompts", prompts, "--queue", "--json"]
             upgraded = run(home, "collection", *upgrade)
             aliases, counts = [named(client)], [client.count("town").count]
