@@ -4,6 +4,7 @@ What is wrong about it:
 
     kill     ids of tiles at which the process is killed, as a decoder's fault would
     slow_s   seconds that each tile takes to be read
+    side_px  side of the picture that comes out of it
     head     the migration that this worker believes to be the newest
 """
 
@@ -11,11 +12,16 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["search_ui.cli", "ingest.job", "workers.serve", "workers.bench", "workers.tasks"])
+FORKS.set_forkserver_preload(
+    ["search_ui.cli", "ingest.job", "workers.serve", "workers.bench", "workers.tasks", "open_clip", "alembic.command"]
+)
 
 
 def work(home: str, log: str, odd: dict[str, Any]) -> None:
@@ -48,7 +54,9 @@ def _make_odd(odd: dict[str, Any]) -> None:
         if item_id in odd.get("kill", ()):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(odd.get("slow_s", 0))
-        return read(self, item_id)
+        reading = read(self, item_id)
+        side_px = odd.get("side_px")
+        return reading if side_px is None else replace(reading, image=np.zeros((side_px, side_px, 3), np.uint8))
 
     GridIntake.read = read_oddly
     if "head" in odd:

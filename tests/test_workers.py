@@ -1,22 +1,26 @@
 """Real workers over a real Redis, and everything that can happen to them: no tile is lost, none is done twice."""
 
 import json
+import subprocess
 import time
+from collections import Counter
 from itertools import count
 
 import numpy as np
 import pytest
 import redis
 
+from ingest.leases import KILLED
+from ingest.progress import progress
 from tests.conftest import make_raster
-from tests.crew import Crew
+from tests.crew import Crew, wait_until
 from tests.services import PASSWORD, start_redis
 from workers.app import EMBED
 from workers.sending import send, send_wakeups
 
 pytestmark = pytest.mark.timeout(150)
 
-FAST = {"lease_s": 3, "chunk_s": 2, "chunk_size": 8}
+FAST = {"lease_s": 4, "chunk_s": 2, "chunk_size": 16, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +83,9 @@ def check(crew, job, whole):
 def test_a_worker_as_people_start_it_makes_the_same_archive_and_its_child_alone_loads_the_model(place, town, whole):
     worker = place.start_program()
     job = check(place, place.queue(town, next(names)), whole)
-    for item in list(whole)[:: len(whole) // 50]:
-        _, expected = place.archive("inline").find(item)
-        _, vector = place.archive(job.collection).find(item)
-        np.testing.assert_allclose(vector, expected, atol=1e-3)
+    expected, found = vectors(place, "inline"), vectors(place, job.collection)
+    for item, vector in expected.items():
+        np.testing.assert_allclose(found[item], vector, atol=1e-3)
     assert not worker.has_loaded("libtorch")
     assert worker.has_loaded("libtorch", worker.child)
     assert worker.end() == 0
@@ -149,17 +152,90 @@ def test_a_paused_job_rests_until_it_is_resumed(crew, job, whole):
     check(crew, job, whole)
 
 
-def test_urgent_work_goes_before_what_was_begun(crew, job, whole, tmp_path):
-    small = crew.queue(make_raster(tmp_path / "small.tif", width=100, height=100), next(names), priority=0)
-    crew.done(small)
-    assert crew.catalog.job_state(job.id) == "running"
-    check(crew, job, whole)
+def test_urgent_work_goes_first(place, town, whole, tmp_path):
+    for worker in place.at_work():
+        worker.kill(with_child=True)
+    bulk = place.queue(town, next(names), priority=9)
+    urgent = place.queue(make_raster(tmp_path / "small.tif", width=100, height=100), next(names), priority=0)
+    place.start()
+    place.begun(bulk, 0)
+    assert place.catalog.job_state(urgent.id) == "done"
+    check(place, bulk, whole)
 
 
-def test_a_worker_that_is_asked_to_end_gives_nothing_back_undone(crew, job, whole):
-    assert crew.at_work()[0].end() == 0
+def test_workers_that_are_asked_to_end_finish_the_chunk_at_hand_and_give_the_rest_back(crew, job, whole):
+    assert [worker.end() for worker in crew.at_work()] == [0, 0]
+    assert progress(crew.catalog, job.id).workers == []
     assert all(chunk.attempts == 0 for chunk in crew.catalog.chunks(job=job.id, states=["pending"]))
+    crew.start()
     check(crew, job, whole)
+
+
+def test_a_tile_that_kills_the_process_fails_alone(crew, tmp_path):
+    raster = make_raster(tmp_path / "poisoned.tif", width=80, height=80)
+    tiles = crew.tiles(crew.inline(raster, next(names)).collection)
+    poison = sorted(tiles)[len(tiles) // 2]
+    for worker in crew.at_work():
+        worker.kill(with_child=True)
+    poisoned = crew.start(kill=[poison])
+    job = crew.done(crew.queue(raster, next(names), chunk_size=4))
+    (failure,) = crew.catalog.failures(job.id)
+    assert (failure.subject, failure.reason) == (poison, KILLED)
+    assert crew.tiles(job.collection) == tiles - Counter([poison])
+    assert crew.verified(job.collection).problems == []
+    poisoned.kill(with_child=True)
+
+
+def test_pictures_do_not_pile_up_while_a_source_is_slow(crew, town, whole):
+    for worker in crew.at_work():
+        worker.kill(with_child=True)
+    slow = crew.start(slow_s=0.005, side_px=1500)  # 3 GB go through
+    job = crew.queue(town, next(names))
+    crew.begun(job)
+    before = slow.memory_mib()
+    wait_until(lambda: crew.catalog.job(job.id).done > 0.8 * len(whole))
+    assert slow.memory_mib() < before + 100
+    crew.done(job)
+    slow.kill(with_child=True)
+
+
+def test_a_full_disk_delays_and_loses_nothing(crew, town, whole):
+    name = next(names)
+    folder = crew.settings.home / "archive" / name
+    folder.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here: it takes root")
+    try:
+        (folder / "filler").write_bytes(bytes(40 * 2**20))
+        job = crew.queue(town, name)
+        wait_until(lambda: "the disk is full" in (crew.catalog.job(job.id).note or ""))
+        assert all(chunk.attempts == 0 for chunk in crew.catalog.chunks(job=job.id))
+        (folder / "filler").unlink()
+        assert check(crew, job, whole).note is None
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_two_workers_bring_real_imagery_as_one_process_does(crew, real_data):
+    source = real_data / "overhead" / "zanzibar_xyz"
+    one = crew.inline(source, next(names), size_m=30.0)
+    two = crew.done(crew.queue(source, next(names), size_m=30.0))
+    expected, found = vectors(crew, one.collection), vectors(crew, two.collection)
+    assert found.keys() == expected.keys()
+    assert len(found) > 100
+    for item, vector in expected.items():
+        np.testing.assert_allclose(found[item], vector, atol=1e-3)
+    assert crew.verified(two.collection).problems == []
+
+
+def vectors(crew, collection):
+    """Vectors of a collection by tile."""
+    parts = [crew.archive(collection).read(path.stem) for path in crew.archive(collection).parts()]
+    return {
+        item: vector
+        for part in parts
+        for item, vector in zip(part.table["tile_id"].to_pylist(), part.vectors(), strict=True)
+    }
 
 
 def test_no_password_is_in_what_workers_say_nor_anything_but_ids_in_their_messages(crew, broker):

@@ -5,7 +5,7 @@ The model is loaded when the first item is to be embedded. It does not know Cele
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,37 @@ class _Open:
         self.index.close()
 
 
+class _Shift:
+    """How many chunks fit into the time of one task, by the rate at which it goes."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._started = time.monotonic()
+        self._taken, self._dealt, self._chunk_items = 0, 0, 1
+
+    def took(self, chunks: Sequence[Chunk]) -> None:
+        """Counts what was taken."""
+        self._taken += sum(len(chunk.item_ids) for chunk in chunks)
+        self._chunk_items = max(1, len(chunks[-1].item_ids))
+
+    def dealt_with(self, items: int) -> None:
+        """Counts what was done, left out or failed."""
+        self._dealt += items
+
+    def goes_on(self) -> bool:
+        """Whether another chunk would be done in time."""
+        left = self._taken - self._dealt + self._chunk_items
+        return time.monotonic() - self._started + left * self._each_s() <= self._longest_s
+
+    def at_once(self) -> int:
+        """Chunks to take at once: more where they are short, so that the ledger is not asked without pause."""
+        each_s = self._each_s() * self._chunk_items
+        return max(1, min(_MOST, int(_AHEAD_S / each_s))) if each_s else 1
+
+    def _each_s(self) -> float:
+        return (time.monotonic() - self._started) / self._dealt if self._dealt else 0.0
+
+
 class Bench:
     """One worker's place of work.
 
@@ -81,6 +112,7 @@ class Bench:
             return None
         try:
             self._check_schema()
+            self._opened(job)  # a lease does not run while a model is being loaded
             with self.leases.renewing():
                 first = self.leases.take(job.id, first=key, most_items=self._most_items(job))
                 on_taken()
@@ -106,6 +138,7 @@ class Bench:
     def _work_off(self, job: Job, first: Chunk) -> Report:
         at_hand = self._opened(job)
         report = Report(job.id)
+        shift = _Shift(self.settings.chunk_s)
         started = time.perf_counter()
         from ingest.job import encoder
 
@@ -118,10 +151,11 @@ class Bench:
             index=at_hand.index,
             leases=self.leases,
             pace=Pace(self.settings.read_threads, self.settings.batch_size),
+            progress=shift.dealt_with,
         )
         known = self._known(at_hand.archive) if self.catalog.may_overlap(job.id) else set()
         try:
-            work_off(job, work, self._chunks(job, first), report, known=known)
+            work_off(job, work, self._chunks(job, first, shift), report, known=known)
         finally:
             report.wall_s = time.perf_counter() - started
             record(report, at_hand.collection.name)
@@ -129,20 +163,15 @@ class Bench:
             self.catalog.set_note(job.id, None)
         return report
 
-    def _chunks(self, job: Job, first: Chunk) -> Iterator[Chunk]:
+    def _chunks(self, job: Job, first: Chunk, shift: "_Shift") -> Iterator[Chunk]:
         """The first chunk, and others as long as there is time for another; one that crashed before is done alone."""
-        started, count = time.monotonic(), 1
+        shift.took([first])
         yield first
-        while not first.attempts and not self._stopping():
-            elapsed = time.monotonic() - started
-            each_s = elapsed / count
-            if elapsed + each_s > self.settings.chunk_s:
-                return
-            at_once = max(1, min(_MOST, int(_AHEAD_S / max(each_s, 1e-3)))) if count > 1 else 1
-            taken = self.leases.take(job.id, count=at_once, most_items=self._most_items(job))
+        while not first.attempts and not self._stopping() and shift.goes_on():
+            taken = self.leases.take(job.id, count=shift.at_once(), most_items=self._most_items(job))
             if not taken:
                 return
-            count += len(taken)
+            shift.took(taken)
             yield from taken
 
     def _most_items(self, job: Job) -> int | None:
@@ -159,6 +188,8 @@ class Bench:
         collection = self.catalog.collection(job.collection)
         embedder = self._model(job, collection)
         embedder.expect(job.items)
+        if collection.kind == "tiles":
+            log.info("%s is ready at %s", embedder.model_id, embedder.precision)  # loaded by that
         request = Request.from_json(job.spec)
         self._open = _Open(
             job,
