@@ -7,6 +7,7 @@ import streamlit as st
 
 from search_ui.service import Service, service
 from search_ui.views import pieces
+from search_ui.views.login import may_see
 from trainer.errors import GroundcastError
 
 
@@ -14,6 +15,8 @@ def main() -> None:
     """Show the page that was chosen."""
     st.set_page_config(page_title="groundcast", page_icon="🛰️", layout="wide", initial_sidebar_state="collapsed")
     st.html(pieces.STYLE)
+    if not may_see():
+        return
     try:
         _Pages(service()).show()
     except GroundcastError as error:

@@ -9,8 +9,10 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Collection
+import tomllib
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,11 +125,13 @@ def serve(
         CatalogError: The home cannot be opened.
     """
     chosen = free_port(host, port)
+    secrets = secrets_files(settings)
+    _check_login(secrets)
     service = running.start(settings, read_only=read_only)
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            app_of(service, hosts=hosts).run(config=_config(settings, host, chosen, browser))
+            app_of(service, hosts=hosts).run(config=_config(secrets, host, chosen, browser))
     finally:
         running.stop()
 
@@ -150,10 +154,30 @@ def free_port(host: str, port: int | None) -> int:
     raise UsageError(f"port {port or f'{PORT} to {PORT + _TRIES - 1}'} of {host}: {why}; choose another with --port")
 
 
-def _config(settings: Settings, host: str, port: int, browser: bool) -> dict[str, Any]:
-    """Streamlit's options; everything else is as its own files say."""
+def secrets_files(settings: Settings) -> list[str]:
+    """Where Streamlit looks for secrets: its own files, and `secrets.toml` of the home folder, which counts most."""
     from streamlit import config
 
+    return [*config.get_config_files("secrets.toml"), str(settings.home / "secrets.toml")]
+
+
+def _check_login(files: Sequence[str]) -> None:
+    """Refuse to start where a login is asked for and cannot be: nobody could come in.
+
+    Raises:
+        UsageError: The package for it is missing, or a file cannot be read.
+    """
+    for path in map(Path, files):
+        try:
+            wanted = path.is_file() and "auth" in tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from error
+        if wanted and find_spec("authlib") is None:
+            raise UsageError(f"{path} asks for a login ([auth]), which needs Authlib: pip install 'groundcast[login]'")
+
+
+def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict[str, Any]:
+    """Streamlit's options; everything else is as its own files say."""
     return {
         "server.address": host,
         "server.port": port,
@@ -163,7 +187,7 @@ def _config(settings: Settings, host: str, port: int, browser: bool) -> dict[str
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        "secrets.files": [*config.get_config_files("secrets.toml"), str(settings.home / "secrets.toml")],
+        "secrets.files": list(secrets),
     }
 
 

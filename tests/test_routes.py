@@ -3,8 +3,11 @@
 import io
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -326,6 +329,26 @@ def test_health_and_counters(client) -> None:
     text = client.get("/metrics").text
     assert 'groundcast_requests_total{route="/api/search",status="200"}' in text
     assert "process_resident_memory_bytes" in text and BEACH not in text
+
+
+def test_a_long_piece_of_work_of_one_does_not_keep_others_from_searching(service, monkeypatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def calendar(*_, **__):
+        begun.set()
+        assert go.wait(60)
+        raise errors.UsageError("it took its time")
+
+    monkeypatch.setattr(service, "calendar", calendar)
+    with TestClient(Starlette(routes=server.routes(service))) as client, ThreadPoolExecutor(12) as users:
+        ask = partial(client.get, "/api/calendar", params={"collection": "demo", "q": BEACH})
+        heavy = [users.submit(ask) for _ in range(10)]
+        assert begun.wait(60)
+        try:
+            assert [search(client).status_code for _ in range(3)] == [200] * 3
+        finally:
+            go.set()
+        assert [one.result().status_code for one in heavy] == [400] * 10
 
 
 # -- who may ask ---------------------------------------------------------------------------------------------------

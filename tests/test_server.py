@@ -14,9 +14,11 @@ from conftest import start_groundcast
 from demo_copy import copy_of
 from rasterio.warp import transform_bounds
 from rasterio.windows import from_bounds
+from streamlit.testing.v1 import AppTest
 
+from ingest.settings import load_settings
 from search_ui.mercator import EQUATOR_M
-from search_ui.server import free_port
+from search_ui.server import SCRIPT, free_port, serve
 from trainer.errors import UsageError
 
 XYZ = """<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:{port}{path}</ServerUrl></Service><DataWindow>
@@ -96,3 +98,20 @@ def test_a_port_that_is_taken_is_told_and_the_usual_one_gives_way() -> None:
         with pytest.raises(UsageError, match="choose another with --port"):
             free_port("127.0.0.1", taken.getsockname()[1])
     assert 8501 <= free_port("127.0.0.1", None) < 8551
+
+
+def test_a_login_that_cannot_be_is_told_before_the_server_starts(tmp_path, monkeypatch) -> None:
+    (tmp_path / "secrets.toml").write_text("[auth]\ncookie_secret = 'x'\n")
+    monkeypatch.setattr("search_ui.server.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"needs Authlib: pip install 'groundcast\[login\]'"):
+        serve(load_settings(tmp_path), browser=False)
+    (tmp_path / "secrets.toml").write_text("[auth\n")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        serve(load_settings(tmp_path), browser=False)
+
+
+def test_where_a_login_is_set_up_a_page_shows_nothing_but_the_login(monkeypatch) -> None:
+    monkeypatch.setattr("search_ui.views.login.login_wanted", lambda: True)
+    page = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    assert [button.label for button in page.button] == ["Log in"]
+    assert not page.text_input and not page.exception
