@@ -51,6 +51,8 @@ def main() -> None:
 
 def _search(page: Page) -> None:
     page.get_by_role("option").first.wait_for()
+    page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first.wait_for()
+    page.wait_for_timeout(12_000)  # a map without a graphics card
 
 
 def _place(page: Page) -> None:
@@ -63,8 +65,8 @@ def _place(page: Page) -> None:
 
 
 def _maps(page: Page) -> None:
-    page.wait_for_function("[...document.querySelectorAll('.slippy .over img')].every(i => i.naturalWidth)")
-    page.wait_for_function("document.querySelectorAll('.slippy .layer img').length > 4")
+    page.locator(".slippy .over img").first.wait_for()
+    page.locator(".slippy .layer img").nth(3).wait_for()
 
 
 def _calendar(page: Page) -> None:
@@ -80,7 +82,7 @@ def _area(page: Page) -> None:
     _search(page)
     page.get_by_role("button", name="Area").click()
     page.get_by_role("button", name="Draw on the map").click()
-    page.wait_for_function("document.querySelectorAll('.drawer .layer img').length > 4")
+    page.locator(".drawer .layer img").nth(3).wait_for()
     page.get_by_role("button", name="Polygon").click()
     room = page.locator(".drawer .slippy").bounding_box()
     assert room is not None  # noqa: S101 - it was waited for

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--attribution", help="Whom to credit for the imagery.")
 @click.option("--rate", type=float, default=10.0, show_default=True, help="Requests a second to a tile server.")
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model, see above [settings, else auto].")
+@click.option("--through-app", is_flag=True, hidden=True)  # a URL that a visitor of the app gave: listed hosts alone
 @queue_options
 @json_option
 @pass_door
@@ -57,6 +58,7 @@ def command(
     queue: bool,
     priority: str,
     as_json: bool,
+    through_app: bool,
     **reading: Any,
 ) -> None:
     """Bring the imagery at SOURCE into a collection.
@@ -80,7 +82,7 @@ def command(
         grid=Grid(size_m=tile_size_m, stride_m=tile_size_m if stride_m is None else stride_m),
         area=asked_area(bbox, near, area),
         min_valid=min_valid,
-        options=_source_options(**reading),
+        options=_source_options(allowed_hosts=door.settings.allowed_hosts if through_app else None, **reading),
     )
     if queue:
         queue_request(door, request, model=model, priority=priority, as_json=as_json)

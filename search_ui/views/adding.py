@@ -30,7 +30,7 @@ from trainer.embedder import Embedder
 from trainer.errors import GroundcastError, ItemError, UploadError, UsageError
 
 IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")
-MAX_MB = 500
+MAX_MB = 200
 _TRIED = 8  # tiles that are read and embedded to measure the pace
 
 
@@ -75,9 +75,16 @@ class _Form:
             grid=Grid(size_m=self.tile_m, stride_m=self.tile_m),
             area=service.place(self.place).area if self.place else None,
             options=SourceOptions(
-                acquired_at=parse_date(self.acquired) if self.acquired else None, attribution=self.credit or None
+                acquired_at=parse_date(self.acquired) if self.acquired else None,
+                attribution=self.credit or None,
+                allowed_hosts=service.settings.allowed_hosts if self.is_url else None,
             ),
         )
+
+    @property
+    def is_url(self) -> bool:
+        """Whether another machine is to be read, which the settings must allow."""
+        return "://" in self.source
 
     def arguments(self) -> list[str]:
         """Of the command line; every value follows an equals sign, so that none can be taken for an option."""
@@ -85,6 +92,7 @@ class _Form:
         told += [f"--place={self.place}"] if self.place else []
         told += [f"--acquired-at={self.acquired}"] if self.acquired else []
         told += [f"--attribution={self.credit}"] if self.credit else []
+        told += ["--through-app"] if self.is_url else []
         return ["ingest", *told, "--", self.source]
 
 

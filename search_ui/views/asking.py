@@ -182,6 +182,7 @@ def _picture(service: Service) -> None:
     )
     if file is not None:
         try:
+            service.require_writable()
             change(image=f"{kind}:{service.uploads.keep(file.getvalue())}")
         except GroundcastError as error:
             notice(f"This picture cannot be used. {error}")

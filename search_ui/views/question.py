@@ -182,11 +182,13 @@ def area_of_file(service: Service, file: Any) -> str:
     Raises:
         UploadError: It is too large, or neither GeoJSON nor KML.
         AreaError: It holds no polygon, or one that cannot be understood.
+        ReadOnlyError: It is long, and nothing may be kept here.
     """
     shape = read_area(file.getvalue(), _folder(service.settings))
     told = shapely.to_wkt(shape, rounding_precision=5)
     if len(told) < MAX_CHARS - 100:
         return f"wkt:{told}"
+    service.require_writable()
     content = shapely.to_wkb(shape)
     name = hashlib.sha256(content).hexdigest()[:32]
     write_whole(_folder(service.settings) / f"{name}.wkb", content)
