@@ -16,7 +16,7 @@ It does not know how vectors are made or searched.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,10 +29,11 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest import storage
+from ingest.ahead import ahead
 from ingest.geo import Footprint
 from ingest.index import Points
 from ingest.storage import FilePath, Stamp
-from trainer.errors import ArchiveError, GroundcastError
+from trainer.errors import ArchiveError, GroundcastError, StorageError
 
 FORMAT = 1
 SUFFIX = ".parquet"
@@ -120,12 +121,12 @@ class Archive:
         """Names of all complete parts, in order, each with a stamp that changes when it is replaced.
 
         Raises:
-            ArchiveError: The folder cannot be read.
+            StorageError: The folder cannot be read.
         """
         try:
             return storage.listed(self.folder, SUFFIX)
         except OSError as error:
-            raise ArchiveError(
+            raise StorageError(
                 f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
             ) from error
 
@@ -133,14 +134,18 @@ class Archive:
         """Whether a chunk's part is there.
 
         Raises:
-            ArchiveError: The folder cannot be read.
+            StorageError: The folder cannot be read.
         """
         try:
             return storage.exists(self.path(key))
         except OSError as error:
-            raise ArchiveError(
+            raise StorageError(
                 f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
             ) from error
+
+    def keys(self) -> set[str]:
+        """Keys of all complete parts, by one look at the folder."""
+        return {name.removesuffix(SUFFIX) for name in self.stamps()}
 
     def remove(self, key: str) -> None:
         """Removes a chunk's part, if it is there."""
@@ -215,8 +220,16 @@ class Archive:
         Raises:
             ArchiveError: A part is broken.
         """
-        for path in self.parts():
-            yield from self.column(path, self.id_column).to_pylist()
+        for column in ahead(lambda path: self.column(path, self.id_column), self.parts()):
+            yield from column.to_pylist()
+
+    def read_all(self) -> Iterator[Part]:
+        """All parts, by name, a few of them ahead.
+
+        Raises:
+            ArchiveError: A part is broken.
+        """
+        yield from ahead(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
 
     def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
         """One column of one part.
@@ -281,12 +294,25 @@ def opened_part(path: FilePath) -> Iterator[Any]:
 
     Raises:
         ArchiveError: It is missing, cut short or not a part.
+        StorageError: It cannot be fetched, and may be sound.
     """
     try:
-        with storage.readable(path) as readable, pq.ParquetFile(readable) as file:
+        with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
             yield file
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
+
+
+@contextmanager
+def _fetched(path: FilePath) -> Iterator[Any]:
+    with ExitStack() as stack:
+        try:
+            fetched = stack.enter_context(storage.readable(path))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
+        yield fetched
 
 
 def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:

@@ -16,15 +16,14 @@ It does not know databases or file systems, nor how the index is filled.
 
 import gzip
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 from ingest import storage
+from ingest.ahead import ahead
 from ingest.archive import SUFFIX, Archive
 from ingest.bundle import BundleReader, BundleWriter, pieces, safe_name
 from ingest.catalog import Catalog
@@ -35,9 +34,6 @@ from trainer.errors import BackupError
 
 CATALOG = "catalog.jsonl.gz"
 _THREADS = 8  # files copied at a time: each waits for a disk or a network
-_AHEAD = 32
-
-In = TypeVar("In")
 
 Progress = Callable[[int], object]
 """Called with the number of bytes of each file that is done."""
@@ -98,7 +94,7 @@ def back_up(settings: Settings, catalog: Catalog, writer: BundleWriter, progress
         files = [(CATALOG, cast(FilePath, lines)), *_model_files(settings, done), *_uploads(settings)]
         for each in held:
             files += _part_files(each, done)
-        for size in _each(lambda file: _copied(writer, *file), files, 1 if writer.one_at_a_time else _THREADS):
+        for size in ahead(lambda file: _copied(writer, *file), files, threads=1 if writer.one_at_a_time else _THREADS):
             done.files, done.size_bytes = done.files + 1, done.size_bytes + size
             progress(size)
     about = {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "schema": schema}
@@ -128,7 +124,7 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
         )
     done = _about(reader)
     files = [name for name in reader.files if name != CATALOG]
-    for size in _each(lambda name: _put_back(settings, reader, name), files, _THREADS):
+    for size in ahead(lambda name: _put_back(settings, reader, name), files, threads=_THREADS):
         done.files, done.size_bytes = done.files + 1, done.size_bytes + size
         progress(size)
     with tempfile.TemporaryDirectory(prefix="groundcast-restore-") as folder:
@@ -147,7 +143,7 @@ def check(reader: BundleReader, progress: Progress) -> Backup:
         BackupError: One is damaged or missing.
     """
     done = _about(reader)
-    for size in _each(lambda name: sum(map(len, reader.read(name))), list(reader.files), _THREADS):
+    for size in ahead(lambda name: sum(map(len, reader.read(name))), reader.files, threads=_THREADS):
         done.files, done.size_bytes = done.files + 1, done.size_bytes + size
         progress(size)
     return done
@@ -236,18 +232,3 @@ def _put_back(settings: Settings, reader: BundleReader, name: str) -> int:
 
 def _fill(file: BinaryIO, content: Iterable[bytes]) -> None:
     file.writelines(content)
-
-
-def _each(copy: Callable[[In], int], files: Sequence[In], threads: int) -> Iterator[int]:
-    """What `copy` gives for each file, several at a time, not more than `_AHEAD` begun."""
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for file in files:
-                waiting.append(pool.submit(copy, file))
-                if len(waiting) == _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)

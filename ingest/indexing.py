@@ -41,6 +41,7 @@ def open_index(settings: Settings, collection: Collection) -> Index:
             collection.dim,
             datatype=settings.qdrant_datatype,
             int8_above=settings.qdrant_int8_above,
+            closes_client=True,
         )
     from ingest.edge_index import EdgeIndex
 
@@ -95,8 +96,9 @@ def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
 
 def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
     """Records parts that were renamed into place before their process died: the part tells the rest."""
+    there = archive.keys()
     for chunk in catalog.chunks(collection=collection.name, states=["pending"]):
-        if archive.has(chunk.key):
+        if chunk.key in there:
             adopt_chunk(catalog, archive, chunk.key)
 
 
@@ -112,8 +114,7 @@ def adopt_chunk(catalog: Catalog, archive: Archive, key: str) -> int:
 def fill(archive: Archive, index: Index, missing: set[str]) -> int:
     """Indexes those parts that hold any of the missing items; returns how many parts."""
     count = 0
-    for path in archive.parts() if missing else ():
-        part = archive.read(path.stem)
+    for part in archive.read_all() if missing else ():
         if not missing.isdisjoint(part.table[archive.id_column].to_pylist()):
             index.upsert(points(part, archive.kind))
             count += 1

@@ -88,8 +88,9 @@ class _Fresh:
 
 def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_size: int) -> None:
     """Gives back to the ledger what a job once had: chunks whose part was lost, and those of a superseded job."""
+    there = archive.keys()
     for chunk in catalog.chunks(job=job.id, states=["done", "archived"]):
-        if chunk.done and not archive.has(chunk.key):
+        if chunk.done and chunk.key not in there:
             catalog.set_chunk_state(chunk.key, "pending")
     if job.state == "superseded":
         fresh = _Fresh(intake, set(archive.ids()))

@@ -85,30 +85,43 @@ class ServerIndex:
     """One collection on a server; see `ingest.index.Index`.
 
     Args:
-        client: From `connect`; it stays the caller's to close.
+        client: From `connect`.
         name: Collection, made when missing.
         dim: Length of its vectors.
         datatype: How a new collection stores them.
         int8_above: Above so many vectors the search goes over int8 copies of them.
+        closes_client: `close` closes the client too; otherwise it stays the caller's.
 
     Raises:
         VectorIndexError: The server does not answer, or has this collection with other vectors.
     """
 
     def __init__(
-        self, client: QdrantClient, name: str, dim: int, *, datatype: Datatype = "float16", int8_above: int = 1_000_000
+        self,
+        client: QdrantClient,
+        name: str,
+        dim: int,
+        *,
+        datatype: Datatype = "float16",
+        int8_above: int = 1_000_000,
+        closes_client: bool = False,
     ) -> None:
+        self._closes_client = closes_client
         self.client = client
         self.name = name
         self.dim = dim
         options = client.init_options
         self._local = options.get("location") == ":memory:" or options.get("path") is not None  # no server
-        with self._engine():
-            if not client.collection_exists(name):
-                self._create(datatype)
-            self._int8_above = int8_above
-            self._int8 = self._check()
-            self._index_payload()
+        self._int8_above = int8_above
+        try:
+            with self._engine():
+                if not client.collection_exists(name):
+                    self._create(datatype)
+                self._int8 = self._check()
+                self._index_payload()
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"ServerIndex({self.name!r}, dim={self.dim})"
@@ -205,7 +218,9 @@ class ServerIndex:
         """Nothing to call: the server builds its graph in the background."""
 
     def close(self) -> None:
-        """Nothing to release: the client belongs to the caller."""
+        """Closes the client, where it is this index's own."""
+        if self._closes_client:
+            self.client.close()
 
     def __enter__(self) -> Self:
         return self

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from ingest.ahead import ahead
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Chunk, Collection
 from ingest.edge_index import discard
 from ingest.index import Index
 from ingest.indexing import catch_up, fill, open_index
 from ingest.settings import Settings
-from trainer.errors import ArchiveError, IndexLockedError, VectorIndexError
+from ingest.storage import FilePath
+from trainer.errors import ArchiveError, IndexLockedError, StorageError, VectorIndexError
 
 SHOWN = 5
 
@@ -60,6 +62,7 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
 
     Raises:
         IndexLockedError: Another process holds the index; only its end can be waited for.
+        StorageError: The archive cannot be reached; nothing is mended then.
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
     findings = Findings(collection.name)
@@ -74,18 +77,20 @@ def _check_parts(
 ) -> set[str]:
     """Ledger against archive; returns the ids of all readable parts."""
     counts: Counter[str] = Counter()
-    for path in archive.parts():
-        try:
-            counts.update(archive.read(path.stem).table[archive.id_column].to_pylist())
-        except ArchiveError:
+    rows: dict[str, int] = {}
+    for path, ids in ahead(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
+        if ids is None:
             findings.problems.append(f"part {path.name} cannot be read")
             if repair:
                 aside = archive.set_aside(path)
                 findings.repaired.append(f"part {path.name} set aside as {aside.name}")
+        else:
+            counts.update(ids)
+            rows[path.stem] = len(ids)
     known = set()
     for chunk in catalog.chunks(collection=collection.name):
         known.add(chunk.key)
-        _check_chunk(catalog, archive, chunk, findings, repair=repair)
+        _check_chunk(catalog, chunk, rows.get(chunk.key, 0), findings, repair=repair)
     if findings.unfinished:
         findings.problems.append(f"{findings.unfinished} chunks are not done yet: run the same ingest command again")
     for path in archive.parts():
@@ -97,17 +102,24 @@ def _check_parts(
     return set(counts)
 
 
-def _check_chunk(catalog: Catalog, archive: Archive, chunk: Chunk, findings: Findings, *, repair: bool) -> None:
+def _ids(archive: Archive, path: FilePath) -> list[str] | None:
+    """Ids of a part that can be read to its end."""
+    try:
+        ids: list[str] = archive.read(path.stem).table[archive.id_column].to_pylist()
+    except StorageError:
+        raise
+    except ArchiveError:
+        return None
+    return ids
+
+
+def _check_chunk(catalog: Catalog, chunk: Chunk, rows: int, findings: Findings, *, repair: bool) -> None:
     if chunk.state == "pending":
         findings.unfinished += 1
         return
     findings.recorded += chunk.done
     if not chunk.done:
         return
-    try:
-        rows = archive.read(chunk.key).table.num_rows
-    except ArchiveError:
-        rows = 0
     if rows != chunk.done:
         findings.problems.append(f"chunk {chunk.key}: the ledger says {chunk.done} items, its part has {rows}")
         if repair:

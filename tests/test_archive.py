@@ -18,7 +18,7 @@ from ingest import storage
 from ingest.archive import Archive, points
 from tests.conftest import ROOT
 from tests.services import PASSWORD
-from trainer.errors import ArchiveError, SettingsError
+from trainer.errors import ArchiveError, SettingsError, StorageError
 
 
 def record(number, lat=10.0, lon=20.0):
@@ -249,11 +249,13 @@ def test_an_object_store_that_is_away_is_an_error_that_says_what_to_do(s3):
         away.parts()
     with pytest.raises(ArchiveError, match="cannot be written") as caught:
         away.write("j-000000", [record(0)], vectors(1), META)
+    with pytest.raises(StorageError, match="cannot be fetched"):  # not a broken part, which a repair would set aside
+        away.read("j-000000")
     assert PASSWORD not in "".join(traceback.format_exception(caught.value)) + repr(away.folder)
 
 
 def test_an_archive_url_of_an_unknown_protocol_says_so():
-    with pytest.raises(SettingsError, match="archive_url = 'nosuch://bucket/a'.*nosuch"):
+    with pytest.raises(SettingsError, match=r"archive_url = 'nosuch://bucket/a'.*nosuch"):
         storage.open_folder("nosuch://bucket/a", {})
 
 

@@ -195,13 +195,42 @@ def test_doctor_says_what_is_away_and_what_to_do(served: Served, tmp_path: Path)
         assert setting in away[name]["mend"]
 
 
-def test_a_service_that_is_away_is_one_line_and_exit_code_1(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GROUNDCAST_DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:1/db")
-    ran = served.run("collections")
+AWAY = {
+    "DATABASE_URL": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db",
+    "ARCHIVE_OPTIONS": json.dumps({"key": "k", "secret": PASSWORD, "endpoint_url": "http://127.0.0.1:1"}),
+    "QDRANT_URL": "http://127.0.0.1:1",
+}
+
+
+@pytest.mark.parametrize("setting", AWAY)
+def test_a_service_that_is_away_is_told_in_one_line_and_a_repair_spoils_nothing(
+    served: Served, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv(f"GROUNDCAST_{setting}", AWAY[setting])
+        with capture_logs(served.printed):
+            ran = served.run("verify", "town", "--repair")
+            served.run("-v", "ingest", served.raster, "--collection", "town", "--tile-size-m", "10")
     assert ran.code == 1
-    assert len(ran.err.strip().splitlines()) == 1
-    assert "127.0.0.1:1" in ran.err
-    assert "is the server started" in ran.err
+    assert "127.0.0.1:1" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+    if setting != "QDRANT_URL":  # without it there is nothing to do here, parts are written all the same
+        assert "Traceback" in served.printed[-1]  # so that tracebacks are among what is looked through for secrets
+    assert served.run("verify", "town", "--json").json()["problems"] == []
+
+
+def test_an_ingest_that_the_index_server_stopped_goes_on_when_it_is_back(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    east = make_raster(tmp_path / "east.tif", width=80, height=60, east=100)
+    command = ("ingest", east, "--collection", "east", "--tile-size-m", "10")
+    with monkeypatch.context() as patch:
+        patch.setenv("GROUNDCAST_QDRANT_URL", AWAY["QDRANT_URL"])
+        ran = served.run(*command)
+    assert ran.code == 1
+    assert "no Qdrant server answers at http://127.0.0.1:1" in ran.err
+    assert served.run(*command).code == 0
+    assert served.run("verify", "east", "--json").json()["problems"] == []
 
 
 # -- backup ----------------------------------------------------------------------------------------------------------
@@ -213,7 +242,7 @@ def backup(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backup") / "b"
     ran = served.run("backup", folder, "--json")
     assert ran.code == 0, ran.err
-    assert ran.json()["collections"] == ["town"]
+    assert "town" in ran.json()["collections"]
     return folder
 
 
@@ -231,11 +260,11 @@ def agrees(home: Path) -> bool:
 def test_a_backup_of_the_served_mode_comes_back_on_a_laptop(served: Served, backup: Path, tmp_path: Path) -> None:
     ran = run(tmp_path / "home", "restore", backup, "--json")
     assert ran.code == 0, ran.err
-    assert ran.json()["indexed"] == {"town": TILES}
+    assert ran.json()["indexed"]["town"] == TILES
     assert agrees(tmp_path / "home")
     assert hits_of(tmp_path / "home") == pytest.approx(hits_of(served.home))
     jobs = run(tmp_path / "home", "jobs", "list", "--json").json()
-    assert [(job["state"], job["done"]) for job in jobs] == [("done", TILES)]
+    assert ("done", TILES) in [(job["state"], job["done"]) for job in jobs]
 
 
 def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_there(
@@ -357,7 +386,7 @@ def test_a_backup_while_parts_come_and_go_holds_what_its_catalog_knows(
 
     monkeypatch.setattr(module, "_part_files", meanwhile)
     assert run(home, "backup", tmp_path / "b").code == 0
-    assert len(run(home, "collections", "--json").json()) == 2
+    assert "later" in [found["name"] for found in run(home, "collections", "--json").json()]
     assert run(tmp_path / "other", "restore", tmp_path / "b").code == 0
     assert agrees(tmp_path / "other")
 

@@ -15,6 +15,7 @@
     │   └── MissingError               there is nothing of that name
     ├── ModelMismatchError             a collection, index or query of another model
     ├── ArchiveError                   a Parquet part that is broken, or cannot be written
+    │   └── StorageError               it cannot be reached, which says nothing of its parts
     ├── BackupError                    a backup that is damaged or in the way, or cannot be written
     └── VectorIndexError               the vector index cannot be opened, or refuses the request
         └── IndexLockedError           another process holds the embedded index
@@ -94,6 +95,10 @@ class ModelMismatchError(GroundcastError):
 
 class ArchiveError(GroundcastError):
     """A Parquet part is broken or cannot be written."""
+
+
+class StorageError(ArchiveError):
+    """The archive's store cannot be reached, which says nothing of the parts in it."""
 
 
 class BackupError(GroundcastError):
