@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ from search_ui.query import Answer, Hit, Query
 from search_ui.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.recent import Recent
 from search_ui.relevance import BANK, Calibration, grade
+from search_ui.scored import Asked, Scored
 from search_ui.scores import Frames, Scores
 from search_ui.vectors import Floats, Vectors
 from trainer.embedder import Embedder
@@ -47,47 +48,6 @@ from trainer.errors import MissingError, UsageError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
-
-
-class _Columns(Protocol):
-    """Tiles as columns: a `Field`, or the `Pool` of what an index proposes."""
-
-    @property
-    def lat(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def lon(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def size_m(self) -> Floats: ...
-    @property
-    def acquired_us(self) -> Rows: ...
-
-    def ids(self, rows: Rows) -> list[str]: ...
-
-    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats: ...
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A question as vectors: as it was put, and as feedback steers it; the same one where nothing was said."""
-
-    vector: Floats
-    steered: Floats
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Tiles that were scored: rows of `columns`, or all of them, with m cosines."""
-
-    columns: _Columns
-    rows: Rows | None
-    cosine: Floats
-    asked: "_Asked"
-    when: When
-    method: str
-
-    def at(self, some: Rows) -> Rows:
-        """Rows of the columns behind rows of the scores."""
-        return some if self.rows is None else self.rows[some]
 
 
 @dataclass
@@ -297,7 +257,7 @@ class Engine:
         with self._timed("filter"):
             return columns, columns.rows(self._filter(collection, query))
 
-    def _asked(self, collection: Collection, query: Query, when: When, feedback: Feedback) -> _Asked:
+    def _asked(self, collection: Collection, query: Query, when: When, feedback: Feedback) -> Asked:
         """The question as vectors.
 
         Raises:
@@ -305,10 +265,10 @@ class Engine:
         """
         vector = self.query_vector(collection, query)
         if not feedback:
-            return _Asked(vector, vector)
+            return Asked(vector, vector)
         with self._timed("feedback"):
             liked, disliked = (self._seen(collection, ids, when) for ids in (feedback.liked, feedback.disliked))
-            return _Asked(vector, steered(vector, liked, disliked))
+            return Asked(vector, steered(vector, liked, disliked))
 
     def _seen(self, collection: Collection, ids: Sequence[str], when: When) -> Floats:
         """S of tiles at a moment, float32 [m, d]."""
@@ -331,8 +291,8 @@ class Engine:
         return found
 
     def _scored(
-        self, collection: Collection, query: Query, asked: _Asked, when: When, among: frozenset[str] | None
-    ) -> "_Scored":
+        self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
+    ) -> Scored:
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
             columns, rows = self._rows(collection, query)
@@ -341,7 +301,7 @@ class Engine:
                 rows = own if rows is None else np.intersect1d(rows, own)
             with self._timed("score"):
                 cosine = columns.cosines(asked.steered, when=when, rows=rows)
-                return _Scored(columns, rows, cosine, asked, when, "exact")
+                return Scored(columns, rows, cosine, asked, when, "exact")
         sample = self._sample(collection)
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
         with self._opening[collection.name]:  # the embedded index is one holder's at a time
@@ -351,11 +311,11 @@ class Engine:
                 pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
         method = "candidates of the index, ranked exactly"
         if among is None:
-            return _Scored(pool, None, pool.cosine, asked, when, method)
+            return Scored(pool, None, pool.cosine, asked, when, method)
         rows = np.flatnonzero([tile_id in among for tile_id in pool.tile_id]).astype(np.int64)
-        return _Scored(pool, rows, pool.cosine[rows], asked, when, method)
+        return Scored(pool, rows, pool.cosine[rows], asked, when, method)
 
-    def _best(self, calibration: Calibration, query: Query, scored: "_Scored") -> tuple[Rows, Floats]:
+    def _best(self, calibration: Calibration, query: Query, scored: Scored) -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
         columns, cosine = scored.columns, scored.cosine
         usable = np.count_nonzero(np.isfinite(cosine))
@@ -375,9 +335,7 @@ class Engine:
                 return best[fit], relevance[fit]
             count *= 4
 
-    def _hits(
-        self, asked: str, collection: Collection, scored: "_Scored", chosen: Rows, relevance: Floats
-    ) -> list[Hit]:
+    def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, relevance: Floats) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
         near = self._near(columns.lat[at], columns.lon[at])
         ids = columns.ids(at)

@@ -5,11 +5,10 @@ lately. Every method may be called from several threads; each raises the errors 
 else. It draws no page and knows no HTTP.
 """
 
-import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,134 +30,25 @@ from search_ui.ground_view import GroundQuery, GroundView
 from search_ui.heatmap import Bitmap, Drawing, Heat, Layer, heat_of, scale_of
 from search_ui.imagery import Imagery
 from search_ui.maps import UNITS
-from search_ui.mercator import EQUATOR_M, MAX_ZOOM, TILE_PX, canvas_over
+from search_ui.mercator import canvas_over
 from search_ui.moments import MONTH_DAY
 from search_ui.place_calendar import TOP, PlaceCalendar, calendar_of
-from search_ui.query import Answer, Hit, Query, rfc3339
+from search_ui.query import Query
 from search_ui.recent import Recent
 from search_ui.scales import amount_scale
 from search_ui.scores import Frames, Scores
 from search_ui.series import Reel, calendar_moments, check_year, this_year
+from search_ui.shown import Found, Replay, Shown, TileFacts
 from search_ui.uploads import Uploads
 from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UsageError
+
+__all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start", "stop"]
 
 _ANSWERS, _SCORES = 500, 64  # kept
 _SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
 MOST_OUTLINES = 50_000
 _SCORES_BYTES = 128 * 2**20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A collection of tiles as the app shows it.
-
-    Attributes:
-        name: Its name.
-        model: Name of its model; None where the model is not here any more.
-        model_id: Of the model that made its vectors.
-        knows_time: Whether a moment plays a part in its answers; None where the model is not here.
-        tiles: How many can be searched.
-        tile_m: Side of its largest tile, metres.
-        gsd_m: Typical ground sample distance of its imagery, metres; None if unknown.
-        bounds: West, south, east and north of the tiles, degrees; east lies beyond 180 across ±180°; None if empty.
-        source: URI of its imagery.
-        attribution: Whom to credit for it.
-        gallery: The gallery of ground photos that fits it; None: there is none, or there are several.
-        created_at: When it was made.
-    """
-
-    name: str
-    model: str | None
-    model_id: str
-    knows_time: bool | None
-    tiles: int
-    tile_m: float
-    gsd_m: float | None
-    bounds: tuple[float, float, float, float] | None
-    source: str
-    attribution: str | None
-    gallery: str | None
-    created_at: datetime
-
-    @property
-    def max_zoom(self) -> int:
-        """The zoom of Web Mercator from which on the imagery shows nothing more."""
-        lat = 0.0 if self.bounds is None else (self.bounds[1] + self.bounds[3]) / 2
-        finest = self.gsd_m or self.tile_m / TILE_PX
-        pixel_m = EQUATOR_M * math.cos(math.radians(lat)) / TILE_PX
-        return max(1, min(MAX_ZOOM, math.ceil(math.log2(pixel_m / finest))))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say it in JSON types."""
-        return (
-            vars(self)
-            | {"max_zoom": self.max_zoom}
-            | {"created_at": rfc3339(self.created_at), "bounds": self.bounds and list(self.bounds)}
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TileFacts:
-    """One tile; None says that a value is not known.
-
-    Attributes:
-        tile_id: Its id.
-        footprint: The square on the ground.
-        acquired_at: When its imagery was taken, aware UTC.
-        gsd_m: Native ground sample distance, metres.
-        origin: The file that gave most of its pixels.
-        source: URI of the imagery.
-        attribution: Whom to credit for it.
-        near: The nearest named place, how far and which way.
-    """
-
-    tile_id: str
-    footprint: Footprint
-    acquired_at: datetime | None
-    gsd_m: float | None
-    origin: str | None
-    source: str
-    attribution: str | None
-    near: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say it in JSON types."""
-        where = {"lat": self.footprint.lat, "lon": self.footprint.lon, "size_m": self.footprint.size_m}
-        told = {name: value for name, value in vars(self).items() if name not in ("footprint", "acquired_at", "origin")}
-        return told | where | {"bbox": list(self.footprint.bbox), "acquired_at": rfc3339(self.acquired_at)}
-
-
-@dataclass(frozen=True)
-class Found:
-    """An answer, and whether it says that there is nothing.
-
-    Attributes:
-        answer: The hits; its `note` is to be shown beside them.
-        nothing: No tile looks like the question: to be shown as such, hits or not.
-        nearest: Then, the best candidate all the same; None where no tile was asked.
-    """
-
-    answer: Answer
-    nothing: bool
-    nearest: Hit | None
-
-
-@dataclass(frozen=True)
-class Replay:
-    """A saved search asked again.
-
-    Attributes:
-        saved: As it was before.
-        found: The answer now.
-        new_tiles: How many tiles have come since the last time.
-        new_hits: The best of these.
-    """
-
-    saved: SavedSearch
-    found: Found
-    new_tiles: int
-    new_hits: list[Hit]
 
 
 class Service:
