@@ -241,6 +241,27 @@ def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) 
     assert "there is no such file or folder" in _told(app)
 
 
+def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(service: Service) -> None:
+    app = _collections()
+    app.text_input(key="add source").set_value("https://tiles.example.org/{z}/{x}/{y}.png").run()
+    app.text_input(key="add name").set_value("far").run()
+    app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run()
+    _ran(app.button(key="estimate").click().run())
+    assert "'tiles.example.org' is not among the hosts" in _told(app)
+
+
+def test_two_collections_are_asked_side_by_side(service: Service) -> None:
+    def script() -> None:
+        from search_ui.service import service
+        from search_ui.views.models import models_page
+
+        models_page(service(), 2 * service().collections())
+
+    app = _ran(AppTest.from_function(script, default_timeout=60).run())
+    legends = [element for element in app.get("html") if "gc-legend" in element.proto.body]
+    assert len(legends) == 2
+
+
 def test_a_command_runs_beside_the_page_and_says_how_it_ended(service: Service) -> None:
     work = Background(service.settings)
     work.start("list", "The list", ["collections"])

@@ -214,7 +214,9 @@ def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page, url: str)
     assert document["provenance"]["attribution"] == "groundcast sandbox planet, seed 0"
 
 
-def test_a_file_that_is_no_picture_is_refused_and_the_page_goes_on(window: Page, url: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_refused_and_one_that_is_steers_the_search(
+    window: Page, url: str, demo: Demo, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n no picture")
     window.goto(url + LINK)
@@ -223,6 +225,11 @@ def test_a_file_that_is_no_picture_is_refused_and_the_page_goes_on(window: Page,
     window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(broken)
     expect(window.get_by_text("This picture cannot be used")).to_be_visible()
     expect(window.get_by_role("option")).to_have_count(12)
+    before = window.get_by_role("option").all_inner_texts()
+    window.get_by_role("button", name="Picture").click()
+    window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(next(demo.home.glob("demo-photos/*.jpg")))
+    expect(window.get_by_role("button", name="like the ground photo")).to_be_visible()
+    assert window.get_by_role("option").all_inner_texts() != before
 
 
 def test_two_people_ask_at_once_and_each_gets_their_own_answer(browser: Browser, url: str) -> None:

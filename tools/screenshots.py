@@ -1,6 +1,6 @@
 """The pictures of the app in README and docs, taken in a real browser over a home in which `groundcast demo` was run.
 
-    python tools/screenshots.py --home HOME [--out docs/screens]
+    python tools/screenshots.py --home HOME [--out docs/screens] [--only NAME …]
 
 Needs Debian's chromium and playwright. Nothing but the sandbox planet is shown.
 """
@@ -36,15 +36,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, required=True, help="Home in which `groundcast demo` was run.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens")
+    parser.add_argument("--only", nargs="*", default=["first-start", *SCREENS], help="Names of pictures.")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(shutil.copytree(asked.home, Path(folder) / "home"))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        with _serving(Path(folder) / "empty") as url:
-            _take(browser, asked.out / "first-start.webp", url, lambda page: _wait(page, "Make the demo planet"))
+        if "first-start" in asked.only:
+            with _serving(Path(folder) / "empty") as url:
+                _take(browser, asked.out / "first-start.webp", url, lambda page: _wait(page, "Make the demo planet"))
         with _serving(home) as url:
             for name, (address, act, dark) in SCREENS.items():
+                if name not in asked.only:
+                    continue
                 _take(browser, asked.out / f"{name}.webp", url + address, act, dark=dark)
         browser.close()
 
@@ -126,8 +130,7 @@ def _settle(page: Page) -> None:
     """Until nothing is loaded any more: tiles come for a while after the page is done."""
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelector('.stApp')?.getAttribute('data-test-script-state') == 'notRunning'")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(4_000)
+    page.wait_for_timeout(6_000)
 
 
 @contextmanager
