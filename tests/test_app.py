@@ -175,6 +175,12 @@ def test_an_image_that_is_not_here_any_more_is_told(service: Service) -> None:
     assert "upload it again" in _told(app)
 
 
+def test_a_link_to_a_tile_that_is_gone_says_so_and_shows_the_answer(service: Service) -> None:
+    app = _app(q=BEACH, tile="g480-gone")
+    assert "has no tile 'g480-gone'" in _told(app)
+    assert "3,054 tiles · exact" in _told(app)
+
+
 def test_words_of_a_question_are_never_markup(service: Service) -> None:
     app = _app(q="<script>alert(1)</script> beach", plus=["<img src=x onerror=alert(1)>"], view="calendar")
     told = [element.proto.body for element in app.get("html")]

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from search_ui.components.hit_list import Card, hit_list
-from search_ui.moments import say_moment
 from search_ui.query import Hit
 from search_ui.service import Found, Shown
 from search_ui.views import words
 from search_ui.views.address import change, value
 from search_ui.views.backdrop import chip_url
-from search_ui.views.question import say_when
+from search_ui.views.question import say_when, when_of
 
 _AWAY = re.compile(r"([\d,.]+) km ")
 _FAR_KM = 100.0
@@ -95,16 +94,9 @@ def _nothing(found: Found) -> None:
             on_click=change, kwargs={"tile": near.tile_id}, key="nearest",
         )  # fmt: skip
     if found.answer.query.get("when") is not None:
-        told = say_when_asked()
-        st.caption(f"Asked for {told}. It may be there at another time: look at the calendar, or ask for any time.")
-
-
-def say_when_asked() -> str:
-    """The moment asked about."""
-    from search_ui.views.question import when_of
-
-    when = when_of("month", "hour")
-    return say_when(when) if when is not None else say_moment(when)
+        st.caption(
+            f"Asked for {say_when(when_of('month', 'hour'))}. It may be there at another time: look at the calendar, or ask for any time."
+        )
 
 
 def _vote(tile: str, vote: int) -> None:

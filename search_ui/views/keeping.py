@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from search_ui.export import write_answer
+from search_ui.feedback import Feedback
 from search_ui.maps import About, say_question, write_difference, write_scores
 from search_ui.query import Query
 from search_ui.service import Found, Service, Shown
@@ -30,7 +31,7 @@ _MAPS = {
 }
 
 
-def exports(service: Service, shown: Shown, query: Query, found: Found) -> None:
+def exports(service: Service, shown: Shown, query: Query, found: Found, said: Feedback) -> None:
     """Buttons that write a file when they are pressed."""
     with st.popover("Export", icon=":material/download:", width="content"):
         st.markdown(
@@ -51,7 +52,7 @@ def exports(service: Service, shown: Shown, query: Query, found: Found) -> None:
         with st.container(horizontal=True):
             for suffix, (name, mime) in _MAPS.items():
                 st.download_button(
-                    name, partial(_map, service, shown, query, suffix), f"{shown.name}-map.{suffix}",
+                    name, partial(_map, service, shown, query, said, suffix), f"{shown.name}-map.{suffix}",
                     mime, key=f"map {suffix}", on_click="ignore",
                 )  # fmt: skip
         st.caption("To share what you see, copy the address of this page: it holds the whole question.")
@@ -62,13 +63,13 @@ def _hits(service: Service, shown: Shown, found: Found, suffix: str) -> bytes:
     return _written(suffix, lambda path: write_answer(found.answer, path, provenance))
 
 
-def _map(service: Service, shown: Shown, query: Query, suffix: str) -> bytes:
+def _map(service: Service, shown: Shown, query: Query, said: Feedback, suffix: str) -> bytes:
     asked = {name: told for name, told in query.as_dict().items() if name not in ("k", "distinct")}
     about = About(say_question(query), {"query": asked} | service.engine.provenance(shown.name).facts())
     show = shown_value()
-    scores = service.scores(shown.name, query)
+    scores = service.scores(shown.name, query, said)
     if value("view") == "difference":
-        minus = service.scores(shown.name, at(query, when_of("month2", "hour2")))
+        minus = service.scores(shown.name, at(query, when_of("month2", "hour2")), said)
         return _written(suffix, lambda path: write_difference(path, scores, minus, about, value=show))
     return _written(suffix, lambda path: write_scores(path, scores, about, value=show, published=False))
 

@@ -10,7 +10,7 @@ from search_ui.service import Found, Service, Shown
 from search_ui.views import address, pieces, words
 from search_ui.views.address import VIEWS, change, value
 from search_ui.views.answer import answer_list
-from search_ui.views.asking import asked_chips, box, examples, place_hint, show_notice
+from search_ui.views.asking import asked_chips, box, examples, notice, place_hint, show_notice
 from search_ui.views.backdrop import bounds_of, style_of, tiles_url
 from search_ui.views.deck import Drawn, show
 from search_ui.views.heat import Bounds, Heat, heats
@@ -40,6 +40,7 @@ def search_page(service: Service, shown: list[Shown]) -> None:
 
 
 def _page(service: Service, shown: Shown) -> None:
+    _drop_lost_tile(service, shown)
     show_notice()
     whats_new(service)
     asked_chips(service)
@@ -51,7 +52,7 @@ def _page(service: Service, shown: Shown) -> None:
     wide = bool(value("tile")) and st.session_state.get("beside")
     left, right = st.columns([1, 1.1] if wide else [1.45, 1], gap="medium")
     with left:
-        _views(service, shown, query, found)
+        _views(service, shown, query, found, said)
         if query is not None and value("view") not in ("map", None):
             show_in_time(service, shown, query)
         else:
@@ -77,7 +78,17 @@ def _page(service: Service, shown: Shown) -> None:
             examples(prompts_of(service, shown))
 
 
-def _views(service: Service, shown: Shown, query: Query | None, found: Found | None) -> None:
+def _drop_lost_tile(service: Service, shown: Shown) -> None:
+    """A link may name a tile that is not here: say so once, and go on without it."""
+    try:
+        if value("tile"):
+            service.tile(shown.name, value("tile"))
+    except GroundcastError as error:
+        notice(str(error))
+        change(tile="")
+
+
+def _views(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> None:
     """Which view of the answer is shown, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xsmall"):
         st.segmented_control(
@@ -97,7 +108,7 @@ def _views(service: Service, shown: Shown, query: Query | None, found: Found | N
             )  # fmt: skip
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
         if query is not None and found is not None:
-            exports(service, shown, query, found)
+            exports(service, shown, query, found, said)
         saved_searches(service, shown)
 
 
