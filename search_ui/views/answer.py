@@ -94,9 +94,8 @@ def _nothing(found: Found) -> None:
             on_click=change, kwargs={"tile": near.tile_id}, key="nearest",
         )  # fmt: skip
     if found.answer.query.get("when") is not None:
-        st.caption(
-            f"Asked for {say_when(when_of('month', 'hour'))}. It may be there at another time: look at the calendar, or ask for any time."
-        )
+        asked = say_when(when_of("month", "hour"))
+        st.caption(f"Asked for {asked}. It may be there at another time: look at the calendar, or ask for any time.")
 
 
 def _vote(tile: str, vote: int) -> None:

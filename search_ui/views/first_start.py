@@ -21,7 +21,7 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
     st.title("Search the map by what you would see there")
     st.markdown(
         "groundcast looks at overhead imagery, tile by tile, and predicts what somebody standing there would see, "
-        "in any month and at any hour. There is no imagery here yet. How would you like to begin?"
+        "in any month and at any hour."
     )
     task = background(service).task(DEMO)
     ended(task)
@@ -29,6 +29,7 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
         watch(service, DEMO)
         st.caption("You may close this page; the work goes on. The search opens when the island is ready.")
         return
+    st.markdown("There is no imagery here yet. How would you like to begin?")
     left, right = st.columns(2)
     with left, st.container(border=True):
         st.subheader(":material/public: The demo planet")

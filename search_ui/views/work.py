@@ -13,6 +13,7 @@ from search_ui.background import Background, Task
 from search_ui.service import Service
 
 _EVERY_S = 2.0
+_BAR = "%|"  # a bar for terminals; the page has its own
 
 
 @st.cache_resource(show_spinner=False)
@@ -47,7 +48,8 @@ def watch(service: Service, name: str) -> None:
         running = [job for job in service.catalog.jobs() if job.state == "running"]
         for job in running:
             job_bar(service, job)
-        st.caption(task.last_line()[:200] or "starting …")
+        line = task.last_line()
+        st.caption("at work …" if running and _BAR in line else line[:200] or "starting …")
 
 
 def job_bar(service: Service, job: Job) -> None:
