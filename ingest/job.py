@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 GALLERY = "gallery."
+CPU_BATCH = 32  # images; readers and model take turns, and more would make the turns long
 
 StartProgress = Callable[[Intake, int], Callable[[int], object]]
 """Called with the open items and how many are left; returns what to call with each further number done."""
@@ -105,7 +106,7 @@ def carry_out(
                 encoder=encoder(embedder, collection.kind),
                 index=holder,
                 leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
-                pace=Pace(settings.read_threads, settings.batch_size),
+                pace=pace(settings, embedder),
                 progress=start_progress(intake, left),
             )
             with closing(holder):
@@ -182,6 +183,12 @@ def encoder(embedder: Embedder, kind: str) -> Encoder:
     if kind == "gallery":
         return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos, on_cpu=on_cpu)
     return Encoder(embedder.prepare, embedder.embed_prepared, on_cpu=on_cpu)
+
+
+def pace(settings: Settings, embedder: Embedder) -> Pace:
+    """How the machine is used: as the settings say, and without them as suits the device."""
+    batch = CPU_BATCH if embedder.device.type == "cpu" else embedder.batch
+    return Pace(settings.read_threads, settings.batch_size or batch)
 
 
 def _inline_worker(settings: Settings, collection: str) -> str:

@@ -178,8 +178,9 @@ def run(job: Job, work: Work) -> Report:
     # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.
     known = set(work.archive.ids()) if catalog.may_overlap(job.id) else set()
     try:
-        for chunks in _rounds(leases, job.id):
-            work_off(job, work, chunks, report, known=known)
+        with leases.renewing():
+            for chunks in _rounds(leases, job.id):
+                work_off(job, work, chunks, report, known=known)
     finally:
         report.wall_s = time.perf_counter() - started
     _catch_up(work)
@@ -195,16 +196,16 @@ def work_off(job: Job, work: Work, chunks: Iterable[Chunk], report: Report, *, k
     Args:
         job: Theirs.
         work: What they are done with.
-        chunks: Taken through ``work.leases``; the next is asked for when its first item is about to be read.
+        chunks: Taken through ``work.leases``, which the caller renews and gives back; the next is asked for when its
+            first item is about to be read.
         report: Of the run.
         known: Items that are in the archive already.
 
     Raises:
-        ArchiveError: A part cannot be written; what was not finished is given back.
+        ArchiveError: A part cannot be written; everything before it stands.
     """
     work.archive.require_space()
     with (
-        work.leases.renewing(),
         _Writer(work, report) as writer,
         closing(_gather(work, chunks, known or set(), report)) as complete,
     ):
@@ -230,7 +231,7 @@ def _catch_up(work: Work) -> None:
 
 def _adopted(chunk: Chunk, work: Work, report: Report) -> bool:
     """Whether a chunk's part is there already, from a process that died before it could say so."""
-    if not work.archive.path(chunk.key).exists():
+    if not work.archive.has(chunk.key):
         return False
     report.done += adopt_chunk(work.catalog, work.archive, chunk.key)
     work.progress(len(chunk.item_ids))
@@ -425,4 +426,4 @@ class _Writer:
         log.warning("chunk %s has passed to another worker, which does it", key)
         self.report.lost += 1
         if not self.work.catalog.has_chunk(key):
-            self.work.archive.path(key).unlink(missing_ok=True)
+            self.work.archive.remove(key)

@@ -59,7 +59,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(description="Folder that holds all state: catalog, models, archive, index.")
     read_threads: int = Field(2, ge=1, le=256, description="Threads that read imagery ahead of the model.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Images in one pass through the model.")
+    batch_size: int | None = Field(
+        None, ge=1, le=4096, description="Images in one pass through the model; without it 32 on a CPU, 512 on a GPU."
+    )
     chunk_size: int = Field(256, ge=1, le=10_000, description="Items in one chunk, that is, in one archive part.")
     precision: Precision = Field("auto", description="Arithmetic of the model; see `groundcast ingest --help`.")
     device: str | None = Field(None, description="Device of the model, such as cpu or cuda:0; chosen when missing.")

@@ -121,6 +121,31 @@ def test_a_long_batch_gives_what_its_parts_give(clip: Path) -> None:
     np.testing.assert_allclose(whole[-5:], embedder.embed_tiles(many[-5:]), atol=1e-5)
 
 
+@pytest.mark.parametrize("says", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
+def test_too_many_images_for_the_memory_are_halved_until_they_fit_and_stay_so(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, says: RuntimeError
+) -> None:
+    embedder = Embedder.load(clip)
+    expected = embedder.embed_tiles(images(40))
+    tower = embedder._tower(embedder.meta.overhead).tower
+    forward, sizes = tower.forward, []
+
+    def small(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        if len(x) > 10:
+            raise says
+        return forward(x)
+
+    monkeypatch.setattr(tower, "forward", small)
+    np.testing.assert_allclose(embedder.embed_tiles(images(40)), expected, atol=1e-5)
+    assert sizes == [40, 32, 16, 8, 8, 8, 8, 8]
+    embedder.embed_tiles(images(16))
+    assert sizes[-2:] == [8, 8]
+    monkeypatch.setattr(tower, "forward", lambda _: (_ for _ in ()).throw(RuntimeError("another")))
+    with pytest.raises(RuntimeError, match="another"):
+        embedder.embed_tiles(images(3))
+
+
 def test_nothing_in_gives_nothing_out(clip: Path) -> None:
     embedder = Embedder.load(clip)
     assert embedder.embed_tiles([]).shape == embedder.embed_texts([]).shape == (0, 32)

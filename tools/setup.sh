@@ -33,6 +33,7 @@ python=$(find_python)
 command -v c++ >/dev/null 2>&1 || need_debian g++  # torch.compile builds with it
 need_debian redis-server  # tests/services.py starts its own, on a free port; the same with PostgreSQL
 need_debian postgresql
+need_debian faketime  # a worker whose clock is wrong
 need_debian chromium  # the app's tests drive it; its libraries come with it
 need_debian libexpat1  # GDAL inside rasterio's and pyogrio's wheels links it
 "$python" -m venv "$venv"

@@ -14,7 +14,7 @@ from ingest.catalog import HEAD, Catalog, Chunk, Collection, Job
 from ingest.indexing import IndexHolder, catch_up, open_index
 from ingest.intake import Intake
 from ingest.leases import Leases
-from ingest.pipeline import Pace, Report, Work, work_off
+from ingest.pipeline import Report, Work, work_off
 from ingest.progress import seconds_per_item
 from ingest.request import Request
 from ingest.settings import Settings
@@ -140,7 +140,7 @@ class Bench:
         report = Report(job.id)
         shift = _Shift(self.settings.chunk_s)
         started = time.perf_counter()
-        from ingest.job import encoder
+        from ingest.job import encoder, pace
 
         work = Work(
             collection=at_hand.collection,
@@ -150,7 +150,7 @@ class Bench:
             encoder=encoder(at_hand.embedder, at_hand.collection.kind),
             index=at_hand.index,
             leases=self.leases,
-            pace=Pace(self.settings.read_threads, self.settings.batch_size),
+            pace=pace(self.settings, at_hand.embedder),
             progress=shift.dealt_with,
         )
         known = self._known(at_hand.archive) if self.catalog.may_overlap(job.id) else set()
