@@ -85,21 +85,21 @@ class Comparison:
         }
 
     def lines(self) -> list[str]:
-        """As a table: the means, then the prompts that agree least."""
+        """As a table: the means, then the prompts with labels, then those that agree least."""
         named = {"prompt": "", "overlap": f"overlap@{K}"} | {
             f"{what}_{side}": f"{what} {version}"
             for what in ("relevance", "precision")
             for side, version in (("before", self.before), ("after", self.after))
             if self.mean(f"{what}_{side}") is not None
         }
-        least = sorted(self.rows, key=lambda row: (row.overlap, row.prompt))[:SHOWN]
+        first = sorted(self.rows, key=lambda row: (row.precision_before is None, row.overlap, row.prompt))[:SHOWN]
         table = [
             list(named.values()),
             [f"all {len(self.rows)} prompts", *(_said(self.mean(c)) for c in list(named)[1:])],
         ]
-        table += [[row.prompt, *(_said(getattr(row, column)) for column in list(named)[1:])] for row in least]
-        more = len(self.rows) - len(least)
-        return [*_aligned(table), *([f"… and {more} prompts that agree more: see --json"] if more else [])]
+        table += [[row.prompt, *(_said(getattr(row, column)) for column in list(named)[1:])] for row in first]
+        more = len(self.rows) - len(first)
+        return [*_aligned(table), *([f"… and {more} prompts more: see --json"] if more else [])]
 
 
 def compare(engine: Engine, before: Version, after: Version, prompts: Sequence[str], labels: Labels) -> Comparison:

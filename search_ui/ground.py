@@ -153,8 +153,8 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     """
     if tiles.kind != "tiles":
         raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles, --gallery the photos")
-    served = Aliases(catalog).in_service().items()
-    galleries = {name.removeprefix(GALLERY): found for name, found in served if found.kind == "gallery"}
+    in_service = Aliases(catalog).in_service().items()
+    galleries = {name.removeprefix(GALLERY): found for name, found in in_service if found.kind == "gallery"}
     have = ", ".join(galleries) or "none yet"
     if not galleries:
         raise CatalogError("no gallery here: bring photos in with `groundcast photos PATH --gallery NAME`")
@@ -170,10 +170,11 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     else:
         raise UsageError(f"several galleries here ({have}): choose one with --gallery")
     if found.model_id != tiles.model_id:
+        served, model = name_of(found.name), _model_name(catalog, tiles)
         raise ModelMismatchError(
-            f"gallery {name_of(found.name).removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
-            f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos in again "
-            f"with `groundcast photos {found.spec['source']} --gallery NEW --model {_model_name(catalog, tiles)}`"
+            f"gallery {served.removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
+            f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos to that model "
+            f"with `groundcast collection upgrade {served} --model {model}`"
         )
     return found
 

@@ -89,6 +89,9 @@ def upgrade(
         click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
     else:
         click.echo(f"{name} stands for {after.name} now; `groundcast collection rollback {name}` goes back")
+        for gallery, photos in door.aliases.in_service().items():
+            if present.kind == "tiles" and photos.kind == "gallery" and photos.model_id == present.model_id:
+                click.echo(f"its photos next: `groundcast collection upgrade {gallery} --model {model}`")
 
 
 @command.command("rollback")
