@@ -173,8 +173,8 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
         served, model = name_of(found.name), _model_name(catalog, tiles)
         raise ModelMismatchError(
             f"gallery {served.removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
-            f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos to that model "
-            f"with `groundcast collection upgrade {served} --model {model}`"
+            f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos to that "
+            f"model with `groundcast collection upgrade {served} --model {model}`"
         )
     return found
 
