@@ -58,7 +58,7 @@ def _collection(service: Service, one: Shown) -> None:
                     ("Made", f"{one.created_at:%Y-%m-%d %H:%M} UTC"),
                 ]
             )
-            for job in reversed(service.catalog.jobs(one.name)):
+            for job in reversed(service.catalog.jobs(service.aliases.stored(one.name))):
                 _job(service, one, job)
         with right:
             if one.tiles and one.bounds is not None:
@@ -131,11 +131,11 @@ def _again(service: Service, job: Job, arguments: list[str]) -> None:
 
 
 def _galleries(service: Service) -> None:
-    found = service.galleries()
+    found = service.named_galleries()
     st.subheader("Galleries of ground photos", help=words.PHOTOS)
-    for gallery in found:
+    for name, gallery in found.items():
         photos = service.catalog.items_done(gallery.name, ("archived", "done"))
-        st.markdown(f"**{gallery.name.removeprefix('gallery.')}** · {photos:,} photos")
+        st.markdown(f"**{name}** · {photos:,} photos")
     if not found:
         st.caption("None yet: `groundcast photos FOLDER --gallery NAME` brings photos in.")
 

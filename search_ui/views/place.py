@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ingest.job import GALLERY
 from search_ui.contact_sheet import say_credit, say_taken, say_where
 from search_ui.feedback import NOTHING_SAID, Feedback
 from search_ui.ground_view import GroundQuery, GroundView, PhotoHit
@@ -86,7 +85,7 @@ def _facts(tile: TileFacts) -> None:
 
 def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     """The nine photos, and nine for a second moment beside them."""
-    galleries = [one.name.removeprefix(GALLERY) for one in service.galleries() if one.model_id == shown.model_id]
+    galleries = [name for name, one in service.named_galleries().items() if one.model_id == shown.model_id]
     if not galleries:
         st.info(
             "No ground photos of this model are here yet. Bring a folder of photos in with "
