@@ -2,6 +2,7 @@
 # make test    sets up if needed, then the whole test run
 # make check   sets up if needed, then style, types and the import contract
 # make demo    sets up if needed, then the sandbox planet: ingested, asked, drawn as a map
+# make soak    sets up if needed, then 20,000 tiles by workers that are killed again and again (minutes)
 # make bench   sets up if needed, then every benchmark (long)
 
 VENV := .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup test check demo bench clean
+.PHONY: setup test check demo bench soak clean
 
 setup: $(READY)
 
@@ -31,6 +32,9 @@ demo: $(READY)
 
 bench: $(READY)
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+soak: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.soak
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

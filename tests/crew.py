@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ingest.archive import Archive
 from ingest.catalog import Catalog, Job
 from ingest.grid import Grid
 from ingest.indexing import catch_up, open_index
+from ingest.intake import MIN_VALID
 from ingest.job import carry_out, leave_to_workers
 from ingest.request import Request
 from ingest.settings import Settings, load_settings
@@ -110,11 +111,13 @@ class Crew:
 
     Args:
         home: Folder; its ``settings.toml`` is written here.
-        settings: Values of the settings file.
+        values: Values of the settings file.
+        odd: What is odd about every worker, for `tests.odd_worker`.
     """
 
     home: Path
     values: dict[str, Any]
+    odd: dict[str, Any] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -132,7 +135,7 @@ class Crew:
     def start(self, home: Path | None = None, **odd: Any) -> Worker:
         """Starts a worker at once; `odd` is for `tests.odd_worker`."""
         log = self._log()
-        return self._on(Worker(odd_worker.start(home or self.home, log, odd), log))
+        return self._on(Worker(odd_worker.start(home or self.home, log, self.odd | odd), log))
 
     def start_program(self, *wrapper: str) -> Worker:
         """Starts a worker as people do, which takes seconds."""
@@ -160,10 +163,19 @@ class Crew:
             worker.kill(with_child=True)
         self.catalog.close()
 
-    def queue(self, source: Path, collection: str, *, size_m: float = 10.0, priority: int = 5, **values: Any) -> Job:
-        """Leaves imagery to the workers."""
+    def queue(
+        self,
+        source: Path,
+        collection: str,
+        *,
+        size_m: float = 10.0,
+        min_valid: float = MIN_VALID,
+        priority: int = 5,
+        **values: Any,
+    ) -> Job:
+        """Leaves imagery to the workers; `values` are settings."""
         settings = self.settings.model_copy(update=values)
-        request = self.request(source, collection, size_m)
+        request = replace(self.request(source, collection, size_m), min_valid=min_valid)
         job = leave_to_workers(settings, self.catalog, request, self.embedder, priority=priority)
         send_wakeups(self.app, self.catalog)
         return job

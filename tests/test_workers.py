@@ -15,6 +15,7 @@ from ingest.progress import progress
 from tests.conftest import make_raster
 from tests.crew import Crew, wait_until
 from tests.services import PASSWORD, start_redis
+from tests.soaking import soak
 from workers.app import EMBED
 from workers.sending import send, send_wakeups
 
@@ -226,6 +227,17 @@ def test_two_workers_bring_real_imagery_as_one_process_does(crew, real_data):
     for item, vector in expected.items():
         np.testing.assert_allclose(found[item], vector, atol=1e-3)
     assert crew.verified(two.collection).problems == []
+
+
+def test_random_kills_lose_nothing_and_double_nothing(place, broker, tmp_path):
+    for worker in place.at_work():
+        worker.kill(with_child=True)
+    raster = make_raster(tmp_path / "town.tif", width=500, height=480)
+    account = soak(place, broker, raster, next(names), workers=3, every_s=0.7, kill_s=8)
+    assert account.sound(), account
+    assert account.failed == {}
+    assert account.once == account.planned >= 600
+    assert account.kills.total() >= 3
 
 
 def vectors(crew, collection):
