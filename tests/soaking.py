@@ -25,7 +25,8 @@ class Account:
         once: Tiles that are in the archive once.
         double: Tiles that are there more than once.
         failed: Tiles that failed, by reason.
-        lost: Tiles that are neither there nor failed.
+        skipped: Tiles that were left out as they should, by reason.
+        lost: Tiles that are nowhere.
         archived: Items that `verify` found in the archive.
         recorded: Items that the ledger calls done.
         indexed: Items in the index.
@@ -38,6 +39,7 @@ class Account:
     once: int
     double: int
     failed: dict[str, int]
+    skipped: dict[str, int]
     lost: int
     archived: int
     recorded: int
@@ -77,7 +79,10 @@ def soak(
     chance = random.Random(seed)
     job = crew.queue(source, collection, min_valid=0.0)
     planned = {item for chunk in crew.catalog.chunks(job=job.id) for item in chunk.item_ids}
-    started, kills = time.monotonic(), Counter[str]()
+    kills = Counter[str]()
+    crew.start()
+    crew.begun(job, 0.0)
+    started = time.monotonic()
     while crew.catalog.job_state(job.id) != "done":
         while len(crew.at_work()) < workers:
             crew.start()
@@ -87,13 +92,15 @@ def soak(
     seconds = time.monotonic() - started
     tiles = crew.tiles(collection)
     failures = [failure for failure in crew.catalog.failures(job.id) if failure.subject not in tiles]
+    skipped = crew.catalog.job(job.id).skipped
     findings = crew.verified(collection)
     return Account(
         planned=len(planned),
         once=sum(1 for count in tiles.values() if count == 1),
         double=sum(1 for count in tiles.values() if count > 1),
         failed=dict(Counter(failure.reason for failure in failures)),
-        lost=len(planned - tiles.keys() - {failure.subject for failure in failures}),
+        skipped=skipped,
+        lost=len(planned - tiles.keys() - {failure.subject for failure in failures}) - sum(skipped.values()),
         archived=findings.archived,
         recorded=findings.recorded,
         indexed=findings.indexed,

@@ -56,11 +56,13 @@ def show(account: Account) -> None:
     """Prints the closing table."""
     killed = ", ".join(f"{what} {count}" for what, count in sorted(account.kills.items())) or "nothing"
     failed = ", ".join(f"{reason} {count}" for reason, count in sorted(account.failed.items())) or "0"
+    skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(account.skipped.items())) or "0"
     rows = [
         ("tiles asked for", account.planned),
         ("done once", account.once),
         ("done more than once", account.double),
         ("failed, with a reason", failed),
+        ("left out, with a reason", skipped),
         ("lost", account.lost),
         ("archive = ledger = index", f"{account.archived} = {account.recorded} = {account.indexed}"),
         ("other problems", "; ".join(account.problems) or "none"),
