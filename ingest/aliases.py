@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.catalog import Catalog, Collection
 from ingest.migrations.tables import AliasRow, ChunkRow, CollectionRow, FailureRow, JobRow
-from trainer.errors import CatalogError
+from trainer.errors import CatalogError, MissingError
 
 MARK = "@"  # in no name that a person may give
 
@@ -57,7 +57,7 @@ def number_of(stored: str) -> int:
     """
     _, mark, number = stored.partition(MARK)
     if mark and not (number.isdecimal() and int(number) > 0):
-        raise CatalogError(f"{stored!r} is no version: a version is written like {name_of(stored)}{MARK}2")
+        raise MissingError(f"{stored!r} is no version: a version is written like {name_of(stored)}{MARK}2")
     return int(number) if mark else 1
 
 
@@ -96,7 +96,7 @@ class Aliases:
         found = self.find(name)
         if found is None:
             have = [version.name for version in self.versions(name_of(name))] if MARK in name else self.in_service()
-            raise CatalogError(
+            raise MissingError(
                 f"no collection {name!r} here (have: {', '.join(have) or 'none yet'}): make it with `groundcast ingest`"
             )
         return found

@@ -27,7 +27,7 @@ from ingest.job import GALLERY, gallery_name
 from search_ui.gallery import Gallery, read_gallery
 from search_ui.ground_view import GroundQuery, GroundView, PhotoHit, say_distance
 from search_ui.ranking import SCORE_DIGITS, best_rows
-from trainer.errors import ArchiveError, CatalogError, MissingError, ModelMismatchError, UsageError
+from trainer.errors import ArchiveError, MissingError, ModelMismatchError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.engine import Engine
@@ -59,7 +59,7 @@ class Ground:
             gallery: Its name; None: that of the collection's name, else the only one.
 
         Raises:
-            CatalogError: No such collection, gallery or tile.
+            MissingError: No such collection, gallery or tile.
             ModelMismatchError: The gallery is of another model.
             UsageError: There are several galleries to choose from, or the place is in no tile.
         """
@@ -147,7 +147,7 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     """The gallery of a name; without one that of the collection's name, else the only one.
 
     Raises:
-        CatalogError: There is none.
+        MissingError: There is none.
         UsageError: There are several to choose from, or `tiles` is itself a gallery.
         ModelMismatchError: It is of another model than the tiles.
     """
@@ -157,11 +157,11 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     galleries = {name.removeprefix(GALLERY): found for name, found in in_service if found.kind == "gallery"}
     have = ", ".join(galleries) or "none yet"
     if not galleries:
-        raise CatalogError("no gallery here: bring photos in with `groundcast photos PATH --gallery NAME`")
+        raise MissingError("no gallery here: bring photos in with `groundcast photos PATH --gallery NAME`")
     if name is not None:
         wanted = gallery_name(name.removeprefix(GALLERY)).removeprefix(GALLERY)
         if wanted not in galleries:
-            raise CatalogError(f"no gallery {wanted!r} here (have: {have}): make it with `groundcast photos`")
+            raise MissingError(f"no gallery {wanted!r} here (have: {have}): make it with `groundcast photos`")
         found = galleries[wanted]
     elif name_of(tiles.name) in galleries:
         found = galleries[name_of(tiles.name)]
@@ -186,11 +186,11 @@ def _model_name(catalog: Catalog, tiles: Collection) -> str:
 def _row(tiles: Collection, columns: Field, query: GroundQuery) -> int:
     """The row of the tile asked about."""
     if not columns.n:
-        raise CatalogError(f"collection {tiles.name!r} is empty: run `groundcast ingest`")
+        raise MissingError(f"collection {tiles.name!r} is empty: run `groundcast ingest`")
     if query.tile_id is not None:
         row = columns.row(query.tile_id)
         if row is None:
-            raise CatalogError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
+            raise MissingError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
         return row
     assert query.place is not None  # noqa: S101 - one of the two, see GroundQuery
     return row_at(tiles, columns, *query.place)

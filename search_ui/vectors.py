@@ -19,7 +19,7 @@ from search_ui.query import ENSEMBLE, Part, Query
 from search_ui.recent import Recent
 from search_ui.text_cache import cached_texts
 from trainer.embedder import Embedder
-from trainer.errors import CatalogError, UsageError
+from trainer.errors import MissingError, UsageError
 
 TEXTS, TEXTS_BYTES = 5_000, 32 * 2**20  # kept in memory: to look on the disk takes as long as to score a collection
 
@@ -92,7 +92,7 @@ class Vectors:
                 archive = Archive(self.settings.archive_dir(collection.name), collection.kind)
                 found = archive.find(str(part.value))
                 if found is None:
-                    raise CatalogError(
+                    raise MissingError(
                         f"collection {collection.name!r} has no tile {part.value!r}: take an id from a hit"
                     )
                 return found[1]

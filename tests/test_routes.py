@@ -220,6 +220,23 @@ def test_what_cannot_be_answered_says_what_and_why(client, path, status, told) -
     assert told in answer.json()["error"]["message"]
 
 
+GARBAGE = ["", "-1", "nan", "1e999", "\x00", "\u202e", "💥", "../..", "[]", "0000-00-00", "180,0,-180,1", "demo@x"]
+
+
+@pytest.mark.parametrize("start", ["/api/search", "/scores/{collection}/image", "/api/ground", "/api/tile"])
+def test_no_garbage_brings_the_server_out_of_step(client, start) -> None:
+    endpoint = next(one for one in server.ENDPOINTS if one.path.startswith(start))
+    sound = {"collection": "demo", "q": BEACH, "px": 64} if "q" in endpoint.parameters.model_fields else {}
+    for name in endpoint.parameters.model_fields:
+        for value in GARBAGE:
+            path = endpoint.path.replace("{collection}", "demo")
+            given = {one: told for one, told in sound.items() if one in endpoint.parameters.model_fields} | {
+                name: value
+            }
+            answer = client.get(path, params=given)
+            assert answer.status_code < 500, (name, value, answer.text)
+
+
 def test_every_error_has_a_status_and_a_defect_tells_nothing_of_the_inside(client, service, monkeypatch) -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert {status_of(kind("x", "y") if kind is errors.ItemError else kind("x")) for kind in kinds} <= set(

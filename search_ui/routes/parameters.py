@@ -36,7 +36,7 @@ MOMENT = "2025-07-14T18, 2025-07 or T18: wall-clock time at the place"
 class Parameters(BaseModel):
     """An unknown parameter is an error: a filter that is not understood would change the answer in silence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Nothing(Parameters):
