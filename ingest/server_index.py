@@ -71,7 +71,7 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
             headers=key,
             timeout=TIMEOUT_S,
             check_compatibility=False,
-            transport=_Transport(retries=CONNECT_AGAIN),
+            transport=_Transport(retries=CONNECT_AGAIN, verify=url.startswith("https:")),  # else none is loaded
         )
         client.get_collections()
     except (ApiException, ValueError, OSError) as error:

@@ -257,21 +257,27 @@ def agrees(home: Path) -> bool:
     return (found["recorded"], found["archived"], found["indexed"], found["problems"]) == (TILES, TILES, TILES, [])
 
 
-def test_a_backup_of_the_served_mode_comes_back_on_a_laptop(served: Served, backup: Path, tmp_path: Path) -> None:
-    ran = run(tmp_path / "home", "restore", backup, "--json")
+@pytest.fixture(scope="module")
+def laptop(backup: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home on a laptop, restored from that backup; who changes it copies it."""
+    home = tmp_path_factory.mktemp("laptop") / "home"
+    ran = run(home, "restore", backup, "--json")
     assert ran.code == 0, ran.err
     assert ran.json()["indexed"]["town"] == TILES
-    assert agrees(tmp_path / "home")
-    assert hits_of(tmp_path / "home") == pytest.approx(hits_of(served.home))
-    jobs = run(tmp_path / "home", "jobs", "list", "--json").json()
+    return home
+
+
+def test_a_backup_of_the_served_mode_comes_back_on_a_laptop(served: Served, laptop: Path) -> None:
+    assert agrees(laptop)
+    assert hits_of(laptop) == pytest.approx(hits_of(served.home))
+    jobs = run(laptop, "jobs", "list", "--json").json()
     assert ("done", TILES) in [(job["state"], job["done"]) for job in jobs]
 
 
 def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_there(
-    served: Served, backup: Path, tmp_path: Path, services: Callable[..., dict[str, object]]
+    served: Served, laptop: Path, tmp_path: Path, services: Callable[..., dict[str, object]]
 ) -> None:
-    laptop, other, url = tmp_path / "laptop", tmp_path / "other", f"s3://{served_bucket(served)}/backups/one"
-    assert run(laptop, "restore", backup).code == 0
+    other, url = tmp_path / "other", f"s3://{served_bucket(served)}/backups/one"
     assert run(laptop, "backup", tmp_path / "laptop.zip").code == 0
     drop_index(served)
     write_settings(other, **services())
@@ -279,8 +285,6 @@ def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_the
     assert agrees(other)
     east = make_raster(tmp_path / "east.tif", width=80, height=60, east=100)
     assert run(other, "ingest", east, "--collection", "more", "--tile-size-m", "10").code == 0
-    failing = make_raster(tmp_path / "grey.tif", width=80, height=60, fill=0, nodata=0)
-    assert run(other, "ingest", failing, "--collection", "none", "--tile-size-m", "10").code == 1
     ran = run(other, "backup", url)
     served.printed += [ran.out, ran.err]
     assert ran.code == 0, ran.err
@@ -367,21 +371,22 @@ def test_a_damaged_backup_is_found_out_and_leaves_the_catalog_empty(backup: Path
     assert "is missing from the backup" in run(tmp_path / "home", "restore", broken).err
 
 
-def test_a_backup_while_parts_come_and_go_holds_what_its_catalog_knows(
-    served: Served, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_backup_while_parts_come_holds_what_its_catalog_knows(
+    laptop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ingest ends between the moment of the catalog and the copying of the parts."""
     home = tmp_path / "home"
-    assert run(home, "restore", backup).code == 0
+    shutil.copytree(laptop, home)
     import ingest.backup as module
 
     true_files = module._part_files
 
     def meanwhile(held: object, done: object) -> object:
         monkeypatch.setattr(module, "_part_files", true_files)
-        for collection in ("town", "later"):
-            east = make_raster(tmp_path / "east.tif", width=80, height=60, east=100)
-            run(home, "ingest", east, "--collection", collection, "--tile-size-m", "10")
+        east = make_raster(tmp_path / "east.tif", width=80, height=60, east=100)
+        assert run(home, "ingest", east, "--collection", "later", "--tile-size-m", "10").code == 0
+        later = load_settings(home).archive_dir("later")
+        shutil.copy(next(later.iterdir()), load_settings(home).archive_dir("town") / "unknown-000000.parquet")
         return true_files(held, done)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_part_files", meanwhile)
@@ -391,8 +396,8 @@ def test_a_backup_while_parts_come_and_go_holds_what_its_catalog_knows(
     assert agrees(tmp_path / "other")
 
 
-def test_a_backup_says_what_was_missing_and_exits_with_1(backup: Path, tmp_path: Path) -> None:
-    assert run(tmp_path / "home", "restore", backup).code == 0
+def test_a_backup_says_what_was_missing_and_exits_with_1(laptop: Path, tmp_path: Path) -> None:
+    shutil.copytree(laptop, tmp_path / "home")
     next((tmp_path / "home" / "archive" / "town").iterdir()).unlink()
     ran = run(tmp_path / "home", "backup", tmp_path / "b")
     assert ran.code == 1
