@@ -15,10 +15,13 @@ from ingest.server_index import ServerIndex
 from trainer.errors import CatalogError
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def catalog(request, tmp_path):
-    at = tmp_path / "catalog.sqlite"
-    opened = Catalog(at if request.param == "sqlite" else SecretStr(request.getfixturevalue("postgres").url))
+    on_server = getattr(request, "param", "sqlite") == "postgresql"
+    opened = Catalog(SecretStr(request.getfixturevalue("postgres").url) if on_server else tmp_path / "catalog.sqlite")
     yield opened
     opened.close()
 
@@ -56,6 +59,7 @@ def test_a_name_that_stands_for_nothing_is_an_error_that_says_what_there_is(alia
         aliases.collection(name)
 
 
+@on_both
 def test_a_rollback_is_taken_back_by_another(aliases):
     with pytest.raises(CatalogError, match="no version before"):
         aliases.roll_back("town")
@@ -72,6 +76,7 @@ def test_who_believes_what_is_no_longer_true_changes_nothing(aliases):
     assert [v.role for v in aliases.versions("town")] == ["previous", "in service"]
 
 
+@on_both
 def test_of_two_who_change_a_name_at_once_one_is_told(aliases):
     together, told = threading.Barrier(2), []
 
@@ -90,6 +95,7 @@ def test_of_two_who_change_a_name_at_once_one_is_told(aliases):
     assert len(told) == 1 and "by now" in told[0]
 
 
+@on_both
 def test_nothing_is_left_of_a_version_that_was_forgotten(catalog, aliases):
     catalog.add_job(
         "j", collection="town", source="s", spec={}, chunks=[("j-0", ["a"])], failures=[Failure("bad.tif", "empty", "")]

@@ -34,7 +34,7 @@ def town_home(tmp_path_factory) -> Path:
     """A home with two models, `old` and `new`, and the collection `town` of the old one, asked for in two requests."""
     folder = tmp_path_factory.mktemp("town")
     home, raster = folder / "home", make_raster(folder / "town.tif", width=400, height=300)
-    ingest = ["ingest", str(raster), "--collection", "town", "--tile-size-m", "10", "--model", "old"]
+    ingest = ["ingest", str(raster), "--collection", "town", "--tile-size-m", "20", "--model", "old"]
     for seed, name in enumerate(("old", "new")):
         add_open_clip(folder / name, TINY_CLIP, random_seed=seed)
         run(home, "model", "add", name, "--checkpoint", str(folder / name))
@@ -138,10 +138,10 @@ def test_versions_are_listed_asked_for_and_ingested_into_by_name(town, tmp_path)
     assert (asked["collection"], asked["model_id"]) == ("town@1", old)
     raster = tmp_path / "more.tif"
     make_raster(raster, width=100, height=100, east=300)
-    job = town("ingest", raster, "--collection", "town", "--tile-size-m", "10", "--json")
+    job = town("ingest", raster, "--collection", "town", "--tile-size-m", "20", "--json")
     failed(job, 1, "has source")  # the same collection, so the same source
     source = row["source"].removeprefix("file://")
-    again = town("ingest", source, "--collection", "town", "--tile-size-m", "10")
+    again = town("ingest", source, "--collection", "town", "--tile-size-m", "20")
     assert again.code == 0 and "nothing to do" in again.out, "the upgrade asked the same already"
     failed(town("ingest", source, "--collection", "town@3", "--model", "new"), 1, "no collection 'town@3'")
     assert town("verify", "town@1", "--json").json()["agree"] and town("verify", "town@2", "--json").json()["agree"]
