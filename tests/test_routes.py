@@ -226,14 +226,12 @@ GARBAGE = ["", "-1", "nan", "1e999", "\x00", "\u202e", "💥", "../..", "[]", "0
 @pytest.mark.parametrize("start", ["/api/search", "/scores/{collection}/image", "/api/ground", "/api/tile"])
 def test_no_garbage_brings_the_server_out_of_step(client, start) -> None:
     endpoint = next(one for one in server.ENDPOINTS if one.path.startswith(start))
-    sound = {"collection": "demo", "q": BEACH, "px": 64} if "q" in endpoint.parameters.model_fields else {}
-    for name in endpoint.parameters.model_fields:
-        for value in GARBAGE:
-            path = endpoint.path.replace("{collection}", "demo")
-            given = {one: told for one, told in sound.items() if one in endpoint.parameters.model_fields} | {
-                name: value
-            }
-            answer = client.get(path, params=given)
+    fields = endpoint.parameters.model_fields
+    sound = {name: told for name, told in {"collection": "demo", "q": BEACH, "px": 64}.items() if name in fields}
+    path = endpoint.path.replace("{collection}", "demo")
+    for name in set(fields) - {"also", "negative"}:
+        for value in GARBAGE[:1] if name == "q" else GARBAGE:  # other texts would be embedded, which takes long
+            answer = client.get(path, params=sound | {name: value})
             assert answer.status_code < 500, (name, value, answer.text)
 
 
