@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -70,8 +70,12 @@ def listed(folder: FilePath, suffix: str) -> dict[str, Stamp]:
         OSError: The folder cannot be read.
     """
     if isinstance(folder, Path):
-        found = {path.name: path.stat() for path in folder.glob(f"*{suffix}")}
-        return {name: (found[name].st_size, found[name].st_mtime_ns) for name in sorted(found)}
+        found = {}
+        for path in sorted(folder.glob(f"*{suffix}")):
+            with suppress(FileNotFoundError):  # it went while this went on
+                stat = path.stat()
+                found[path.name] = stat.st_size, stat.st_mtime_ns
+        return found
     with _as_os_error():
         folder.fs.invalidate_cache(folder.path)
         try:
