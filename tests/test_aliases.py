@@ -14,7 +14,6 @@ from ingest.indexing import catch_up
 from ingest.server_index import ServerIndex
 from trainer.errors import CatalogError
 
-
 on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)
 
 
