@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from conftest import Demo, start_groundcast
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
@@ -47,17 +47,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[Page]:
     """One window for most tests, so that the app's files are loaded once."""
-    page = _without_map(browser)
-    yield page
-    page.context.close()
-
-
-def _without_map(browser: Browser) -> Page:
-    """A window in which the large map is not drawn: without a graphics card it takes longer than all the rest."""
-    page = browser.new_context(viewport={"width": 1024, "height": 768}).new_page()
-    page.route("**/DeckGlJsonChart*.js", lambda route: route.abort())
-    page.set_default_timeout(PATIENCE_MS)
+    context = browser.new_context(viewport={"width": 1024, "height": 768})
+    context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
+    yield _without_map(context)
+    context.close()
+
+
+def _without_map(context: BrowserContext) -> Page:
+    """A window in which the large map is not drawn: without a graphics card it takes longer than all the rest."""
+    page = context.new_page()
+    page.route("**/DeckGlJsonChart*.js", lambda route: route.abort())
     return page
 
 
@@ -93,18 +93,25 @@ def _asked(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
+def _hits(page: Page) -> list[str]:
+    """What the cards say, once the page is no longer being changed."""
+    page.locator(".stApp[data-test-script-state='notRunning']").wait_for()
+    expect(page.get_by_role("option").first).to_be_visible()
+    return page.get_by_role("option").all_inner_texts()
+
+
 def _wait_for_address(page: Page, name: str) -> None:
     page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=name)
 
 
-def test_an_empty_home_offers_two_ways_to_begin(browser: Browser, tmp_path: Path) -> None:
+def test_an_empty_home_offers_two_ways_to_begin(window: Page, tmp_path: Path) -> None:
     with Serving(tmp_path / "home") as address:
-        page = _without_map(browser)
+        page = _without_map(window.context)
         page.goto(address)
         expect(page.get_by_role("button", name="Make the demo planet")).to_be_visible(timeout=PATIENCE_MS)
         page.get_by_role("button", name="Add imagery").click()
         expect(page.get_by_text("There is no model here yet")).to_be_visible(timeout=PATIENCE_MS)
-        page.context.close()
+        page.close()
 
 
 def test_a_search_lists_hits_that_the_arrow_keys_walk_through_and_enter_opens(window: Page, url: str) -> None:
@@ -133,8 +140,8 @@ def test_a_second_moment_is_shown_beside_the_first(window: Page) -> None:
     expect(window.locator(".gc-photos img")).to_have_count(18)
 
 
-def test_a_click_on_the_map_opens_the_tile_there(browser: Browser, url: str) -> None:
-    window = browser.new_context(viewport={"width": 900, "height": 700}).new_page()
+def test_a_click_on_the_map_opens_the_tile_there(window: Page, url: str) -> None:
+    window = window.context.new_page()
     window.goto(url + LINK)
     expect(window.get_by_role("option")).to_have_count(12)
     chart = window.get_by_test_id("stDeckGlJsonChart")
@@ -149,7 +156,10 @@ def test_a_click_on_the_map_opens_the_tile_there(browser: Browser, url: str) -> 
     assert _asked(window)["tile"][0].startswith("g480-")
     expect(window.locator(".gc-photos img")).to_have_count(9)
     expect(window.locator(".gc-chip img")).to_have_attribute("alt", re.compile("Overhead picture of tile g480-"))
-    window.context.close()
+    window.get_by_role("button", name="Back").click()
+    expect(window.get_by_role("option")).to_have_count(12)
+    window.wait_for_function("!new URLSearchParams(location.search).has('tile')")
+    window.close()
 
 
 def test_the_hour_is_moved_by_key_and_everything_follows(window: Page, url: str) -> None:
@@ -175,7 +185,7 @@ def test_two_moments_stand_side_by_side_in_different_colours(window: Page) -> No
     expect(window.get_by_text("Both maps have one scale")).to_be_visible()
 
 
-def test_an_area_is_drawn_and_the_address_shows_others_the_same(window: Page, browser: Browser, url: str) -> None:
+def test_an_area_is_drawn_and_the_address_shows_others_the_same(window: Page, url: str) -> None:
     window.goto(url + LINK)
     expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
     window.get_by_role("button", name="Area").click()
@@ -193,13 +203,13 @@ def test_an_area_is_drawn_and_the_address_shows_others_the_same(window: Page, br
     _wait_for_address(window, "area")
     expect(window.get_by_text("of 3,054 tiles")).to_have_count(0)
     count = window.get_by_text("tiles · exact").inner_text()
-    hits = window.get_by_role("option").all_inner_texts()
-    other = _without_map(browser)
+    hits = _hits(window)
+    other = _without_map(window.context)
     other.goto(window.url)
     expect(other.get_by_role("option").first).to_be_visible()
     assert other.get_by_text("tiles · exact").inner_text() == count
-    assert other.get_by_role("option").all_inner_texts() == hits
-    other.context.close()
+    assert _hits(other) == hits
+    other.close()
 
 
 def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page, url: str) -> None:
@@ -225,22 +235,19 @@ def test_a_file_that_is_no_picture_is_refused_and_one_that_is_steers_the_search(
     window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(broken)
     expect(window.get_by_text("This picture cannot be used")).to_be_visible()
     expect(window.get_by_role("option")).to_have_count(12)
-    before = window.get_by_role("option").all_inner_texts()
-    window.get_by_role("button", name="Picture").click()
+    before = _hits(window)
     window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(next(demo.home.glob("demo-photos/*.jpg")))
     expect(window.get_by_role("button", name="like the ground photo")).to_be_visible()
-    assert window.get_by_role("option").all_inner_texts() != before
+    assert _hits(window) != before
 
 
-def test_two_people_ask_at_once_and_each_gets_their_own_answer(browser: Browser, url: str) -> None:
+def test_two_people_ask_at_once_and_each_gets_their_own_answer(window: Page, url: str) -> None:
     questions = ("farmers harvesting wheat", "a container port with cranes")
-    pages = [_without_map(browser) for _ in questions]
+    pages = [window, _without_map(window.context)]
     for page, question in zip(pages, questions, strict=True):
         page.goto(f"{url}/?q={question.replace(' ', '+')}", wait_until="commit")
     for page, question in zip(pages, questions, strict=True):
         expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(question)
-    lists = [page.get_by_role("option").all_inner_texts() for page in pages]
+    lists = [_hits(page) for page in pages]
     assert lists[0] != lists[1]
-    for page in pages:
-        page.context.close()
