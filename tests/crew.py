@@ -113,11 +113,13 @@ class Crew:
         home: Folder; its ``settings.toml`` is written here.
         values: Values of the settings file.
         odd: What is odd about every worker, for `tests.odd_worker`.
+        arch: Architecture of the model, whose weights are random.
     """
 
     home: Path
     values: dict[str, Any]
     odd: dict[str, Any] = field(default_factory=dict)
+    arch: str = TINY_CLIP
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -128,7 +130,7 @@ class Crew:
         self.catalog = Catalog(self.settings.catalog_at)
         folder = self.settings.models_dir / "m"
         if not folder.exists():
-            self.catalog.add_model("m", add_open_clip(folder, TINY_CLIP, random_seed=0).model_id)
+            self.catalog.add_model("m", add_open_clip(folder, self.arch, random_seed=0).model_id)
         self.embedder = Embedder.load(folder, precision="float32")
         self.app: Groundcast = make_app(self.settings)
 
