@@ -18,6 +18,7 @@ export default function ({ data, parentElement }) {
       return map;
     });
     root.maps.forEach((map) => {
+      map.fit(data.bounds);  // once more: each got its width when the last of them came
       map.moved = () => root.maps.forEach((other) => other !== map && other.look(map));
     });
   }

@@ -85,7 +85,7 @@ def say_taken(hit: Hit) -> str:
 
 def _nothing(found: Found) -> None:
     """Say that nothing there looks like the question, with the nearest candidate."""
-    note = found.answer.note or "nothing here looks like it"
+    note = (found.answer.note or "nothing here looks like it").removeprefix("nothing here: ")
     st.warning(f"**Nothing here.** {note[0].upper()}{note[1:]}.", icon=":material/search_off:")
     near = found.nearest
     if near is not None and not found.answer.hits:

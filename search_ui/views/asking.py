@@ -258,7 +258,7 @@ def _area_by_name(service: Service) -> None:
 def _draw(shown: Shown) -> None:
     from search_ui.components.area_drawer import draw_area
 
-    ring = draw_area(ground_of(shown), key="drawn area", ring=ring_of_area())
+    ring = draw_area(ground_of(shown), key=f"drawn area {shown.name}", ring=ring_of_area())
     if ring:
         change(area=area_of_ring(ring), focus=None)
         st.rerun()

@@ -137,7 +137,7 @@ def _frame(heat: Heat, when: When) -> Frame:
 
 def _maps(shown: Shown, heat: Heat, frames: list[list[Frame]], *, key: str) -> None:
     opacity = value("opacity") / 100
-    show_maps(ground_of(shown), heat.bounds, frames, key=key, opacity=opacity, height=_HEIGHT)
+    show_maps(ground_of(shown), heat.bounds, frames, key=f"{key} {shown.name}", opacity=opacity, height=_HEIGHT)
     pieces.legend(heat.scale, heat.clear)
 
 

@@ -48,7 +48,7 @@ def _side(service: Service, one: Shown, query: Query, side: str) -> None:
     drawn = heats(service, one.name, query, [None], "relevance")
     if drawn:
         frame = Frame(drawn[0].url, one.model or one.model_id, f"Map of relevance by model {one.model}")
-        show_maps(ground_of(one), drawn[0].bounds, [[frame]], key=f"side {side}", height=320)
+        show_maps(ground_of(one), drawn[0].bounds, [[frame]], key=f"side {side} {one.name}", height=320)
         pieces.legend(drawn[0].scale, drawn[0].clear)
     if found.nothing:
         st.warning("Nothing here looks like it; these are the nearest.")
