@@ -40,6 +40,7 @@ Rows = npt.NDArray[np.int64]
 
 BLOCK = 4_096  # rows at a time: of 64 factors each, 1 MB, which a second-level cache holds
 LOCK = "field.lock"
+KEPT_IDS = 100_000  # rows up to which the list of all ids is kept, 9 MB
 KEPT_BYTES = 64 * 2**20
 """Memory for the dot products of the last queries; those of the very last one are always kept."""
 
@@ -67,11 +68,16 @@ class Field:
         self._columns, self._encoder, self._threads = columns, encoder, threads
         self._whereabouts = Whereabouts(self.lat, self.lon, self.size_m)
         self._kept: OrderedDict[bytes, Floats] = OrderedDict()
+        self._ids: list[str] | None = None
         self._lock = threading.Lock()
 
     def ids(self, rows: Rows | None = None) -> list[str]:
-        """Ids of those rows, or of all n."""
-        return self._columns.ids(rows)
+        """Ids of those rows, or of all n: a list that is not to be changed."""
+        if rows is not None or self.n > KEPT_IDS:
+            return self._columns.ids(rows)
+        if self._ids is None:  # every map of the collection names them all
+            self._ids = self._columns.ids(None)
+        return self._ids
 
     def row(self, item_id: str) -> int | None:
         """Row of an id, or None where there is no such item."""

@@ -110,6 +110,7 @@ class Drawing:
     """Draws layers; remembers which tile each pixel shows. May be used from several threads."""
 
     def __init__(self) -> None:
+        self._canvases: Recent[MercatorCanvas] = Recent(_OWNERS)
         self._owners: Recent[Owners] = Recent(_OWNERS, max_bytes=_OWNERS_BYTES)
 
     def whole(self, heat: Heat, px: int) -> Bitmap:
@@ -122,7 +123,7 @@ class Drawing:
             raise UsageError(f"px = {px}: the bitmap has {MIN_PX} to {MAX_PX} pixels along its longer side")
         if not len(heat.values):
             raise UsageError("nothing to draw: no tile lies in that area and was acquired in that time")
-        canvas = canvas_over(heat.places, longest_px=px)
+        canvas = self._canvases.get((heat.of, px), lambda: canvas_over(heat.places, longest_px=px))
         return Bitmap(self._draw(heat, canvas), canvas.bounds, heat.scale)
 
     def tile(self, heat: Heat, z: int, x: int, y: int) -> bytes:
