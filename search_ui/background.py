@@ -49,14 +49,21 @@ class Task:
 
     def last_line(self) -> str:
         """The last thing that it printed."""
+        lines = self._lines()
+        return lines[-1] if lines else ""
+
+    def job_line(self) -> str:
+        """What it last said of its job: how many were done, left out, failed; nothing where there was none."""
+        return next((line for line in reversed(self._lines()) if line.startswith("job ")), "")
+
+    def _lines(self) -> list[str]:
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
                 text = file.read().decode("utf-8", "replace")
         except OSError:
-            return ""
-        lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
-        return lines[-1] if lines else ""
+            return []
+        return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
 
 
 @dataclass

@@ -72,4 +72,4 @@ def ended(task: Task | None) -> None:
         with st.expander("What it printed"):
             st.code(task.log.read_text("utf-8", "replace")[-8_000:], language=None)
     else:
-        st.success(f"{task.title}: done. {task.last_line()}")
+        st.success(f"{task.title}: done. {task.job_line()}")
