@@ -96,7 +96,7 @@ class Nearby:
 
     Attributes:
         name: As GeoNames has it.
-        country: Two letters, ISO 3166.
+        country: Two letters, ISO 3166; empty where there is none.
         distance_m: Geodesic, from the middle of the place.
         bearing: Where the point lies, seen from the place: ``N``, ``NE`` …
     """
@@ -108,7 +108,8 @@ class Nearby:
 
     def __str__(self) -> str:
         """Such as ``2.3 km NE of Banepā, NP``."""
-        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {self.name}, {self.country}"
+        country = f", {self.country}" if self.country else ""
+        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {self.name}{country}"
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
@@ -353,6 +354,16 @@ class Gazetteer:
             if apart.size and (2 * math.asin(min(1.0, math.sqrt(apart.min()) / 2)) <= reach or reach >= math.pi):
                 return int(numbers[first + int(apart.argmin())])
             reach *= 3
+
+
+def nearest_of(places: Sequence[Sequence[Any]], *, lat: float, lon: float) -> Nearby:
+    """Of a source's own places (name, latitude, longitude) the one nearest to a point in degrees."""
+    names, lats, lons = zip(*places, strict=True)
+    many = np.full(len(lats), lon), np.full(len(lats), lat)
+    azimuths, _, metres = _GEOD.inv(np.array(lons, float), np.array(lats, float), *many)
+    closest = int(np.argmin(metres))
+    name, metre = str(names[closest]), float(metres[closest])
+    return Nearby(name=name, country="", distance_m=metre, bearing=_wind(azimuths[closest]))
 
 
 def _check_name(text: str) -> None:

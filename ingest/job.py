@@ -28,6 +28,7 @@ from ingest.plan import plan, retry
 from ingest.request import READING_OPTIONS, Request
 from ingest.settings import Settings
 from ingest.sources.raster import RasterSource
+from ingest.sources.source import NamesPlaces
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError
 
@@ -257,7 +258,7 @@ def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embed
             existing.spec["stretch"],
             spec.get("stretch"),
         )
-    changed = {key: spec[key] for key in ("attribution",) if spec.get(key) is not None}
+    changed = {key: spec[key] for key in ("attribution", "places") if spec.get(key) is not None}
     if "largest_tile_m" in spec:
         changed["largest_tile_m"] = max(spec["largest_tile_m"], existing.spec["largest_tile_m"])
     catalog.update_collection(existing.name, existing.spec | changed)
@@ -294,6 +295,8 @@ def _spec(request: Request, intake: Intake) -> dict[str, Any]:
             spec |= {"source": intake.source.uri, "attribution": intake.source.attribution} | found
             if isinstance(intake.source, RasterSource):
                 spec["stretch"] = intake.source.stretch
+            if isinstance(intake.source, NamesPlaces):
+                spec["places"] = [list(place) for place in intake.source.places()]
         case ChipIntake():
             spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
     return spec

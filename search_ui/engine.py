@@ -26,7 +26,7 @@ from ingest.aliases import Aliases
 from ingest.archive import Archive
 from ingest.catalog import Catalog, Collection
 from ingest.field import NO_DATE, Field, FieldEncoder, open_field
-from ingest.gazetteer import Gazetteer
+from ingest.gazetteer import Gazetteer, Nearby, nearest_of
 from ingest.geo import Footprint, distance_m
 from ingest.index import Filter
 from ingest.indexing import open_for_search
@@ -337,7 +337,7 @@ class Engine:
 
     def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, relevance: Floats) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
-        near = self._near(columns.lat[at], columns.lon[at])
+        near = self._near(collection, columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
         hits = []
         for i, row in enumerate(at.tolist()):
@@ -362,15 +362,22 @@ class Engine:
             )
         return hits
 
-    def _near(self, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64]) -> list[str | None]:
+    def nearest_place(self, collection: Collection, *, lat: float, lon: float) -> Nearby | None:
+        """The named place nearest to a point: of the collection's own places, where its source names some."""
+        own = collection.spec.get("places")
+        return nearest_of(own, lat=lat, lon=lon) if own else self.gazetteer.nearest_place([lat], [lon])[0]
+
+    def _near(
+        self, collection: Collection, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64]
+    ) -> list[str | None]:
         """The nearest named place of each; a question asked at another moment finds many of the same tiles."""
 
-        def name(place: tuple[float, float]) -> str:
-            found = self.gazetteer.nearest_place([place[0]], [place[1]])[0]
+        def name(lat: float, lon: float) -> str:
+            found = self.nearest_place(collection, lat=lat, lon=lon)
             return "" if found is None else str(found)
 
         places = zip(lats.tolist(), lons.tolist(), strict=True)
-        return [self._names.get(place, partial(name, place)) or None for place in places]
+        return [self._names.get((collection.name, *place), partial(name, *place)) or None for place in places]
 
     def archive(self, collection: Collection) -> Archive:
         """The parts of a collection."""

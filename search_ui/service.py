@@ -290,7 +290,7 @@ class Service:
         if record is None:
             raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: take an id from a hit")
         told = record[0]
-        near = self.engine.gazetteer.nearest_place([told["lat"]], [told["lon"]])[0]
+        near = self.engine.nearest_place(found, lat=told["lat"], lon=told["lon"])
         return TileFacts(
             tile_id=tile_id,
             footprint=Footprint(told["lat"], told["lon"], told["size_m"]),

@@ -8,6 +8,7 @@ import shapely
 from ingest.grid import Grid
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.islands import HALF_M
+from ingest.sandbox.names import towns
 from ingest.sandbox.noise import blur, hashed, periodic
 from ingest.sandbox.scene import BACKDROPS
 from ingest.sandbox.sites import PLANS
@@ -175,3 +176,11 @@ def test_noise_repeats_without_a_seam_and_blur_keeps_the_mean() -> None:
     assert np.abs(pattern[0] - pattern[-1]).mean() < 1.5 * inside
     flat = blur(np.full((20, 20), 3.0, np.float32), 2)
     assert flat == pytest.approx(np.full((20, 20), 3.0))
+
+
+def test_towns_have_names_of_their_own_and_lie_on_land():
+    world = World()
+    island = world.island("avalune")
+    found = towns(world, island)
+    assert len({name for name, _, _ in found}) == len(found) == len(world.land(island).settled.settlements)
+    assert world.is_land(lat=[lat for _, lat, _ in found], lon=[lon for _, _, lon in found]).all()

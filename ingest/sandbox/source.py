@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo import Footprint
 from ingest.sandbox import overhead
+from ingest.sandbox.names import towns
 from ingest.sandbox.world import World
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
 from trainer.errors import SourceError, UsageError
@@ -74,6 +75,10 @@ class SandboxSource:
             gsd_m=GSD_M,
             origin=f"{SCHEME}{island.name}" if valid.any() else "",
         )
+
+    def places(self) -> list[tuple[str, float, float]]:
+        """Name, latitude and longitude of the towns on its islands; see `ingest.sources.source.NamesPlaces`."""
+        return [place for island in self._islands for place in towns(self._world, island)]
 
     def close(self) -> None:
         """Nothing is open."""

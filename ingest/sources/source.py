@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -228,3 +228,11 @@ class Canvas:
         np.copyto(self._image, pixels, where=new[..., None])
         self._valid = self._valid | covered
         return int(np.count_nonzero(new))
+
+
+@runtime_checkable
+class NamesPlaces(Protocol):
+    """A source that knows the names of places better than the gazetteer of the Earth."""
+
+    def places(self) -> list[tuple[str, float, float]]:
+        """Name, latitude and longitude in degrees."""
