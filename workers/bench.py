@@ -18,6 +18,7 @@ from ingest.pipeline import Report, Work, work_off
 from ingest.progress import seconds_per_item
 from ingest.request import Request
 from ingest.settings import Settings
+from ingest.wakeups import close_finished
 from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
 from workers.metrics import record
 
@@ -161,6 +162,7 @@ class Bench:
             record(report, at_hand.collection.name)
         if job.note is not None:
             self.catalog.set_note(job.id, None)
+        close_finished(self.catalog)
         return report
 
     def _chunks(self, job: Job, first: Chunk, shift: "_Shift") -> Iterator[Chunk]:
