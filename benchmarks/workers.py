@@ -25,6 +25,7 @@ from tests.services import Redis, run_qdrant, start_redis
 from workers.bench import Bench
 
 TASK_S = 60.0
+PATIENCE_S = 3600.0
 
 
 def span_s(crew: Crew, job: Job) -> float:
@@ -45,16 +46,16 @@ def crew_in(folder: Path, broker: Redis, arch: str, **values: Any) -> Crew:
     return Crew(folder, {"redis_url": broker.url, "chunk_size": 16, **values}, arch=arch)
 
 
-def speed(asked: argparse.Namespace, crew: Crew, source: Path) -> list[dict[str, Any]]:
+def speed(asked: argparse.Namespace, crew: Crew, source: Path, small: Path) -> list[dict[str, Any]]:
     """Rounds of one inline run and of the workers in turn."""
     while len(crew.at_work()) < asked.workers:
         crew.start()
-    crew.done(crew.queue(source, "warm"))  # every worker has its model
+    crew.done(crew.queue(small, "warm"), PATIENCE_S)  # every worker has its model
     rows = []
     for number in range(asked.rounds):
         alone = crew.inline(source, f"inline{number}")
         alone_s = span_s(crew, alone)
-        together = crew.done(crew.queue(source, f"workers{number}"))
+        together = crew.done(crew.queue(source, f"workers{number}"), PATIENCE_S)
         together_s = span_s(crew, together)
         rates = {"inline_tiles_per_s": alone.done / alone_s, "workers_tiles_per_s": together.done / together_s}
         rows.append({"round": number, "tiles": alone.done, "workers": asked.workers, **rates})
@@ -113,7 +114,7 @@ def main() -> None:
         source = make_raster(folder / "town.tif", width=side_px, height=side_px)
         crew = crew_in(folder / "home", broker, asked.arch)
         try:
-            rows = speed(asked, crew, source)
+            rows = speed(asked, crew, source, make_raster(folder / "small.tif", width=120, height=120))
         finally:
             crew.close()
         cost = task_cost(folder, broker, make_raster(folder / "many.tif", width=800, height=800))

@@ -193,9 +193,9 @@ class Crew:
         grid = Grid(size_m=size_m, stride_m=size_m)
         return Request(kind="tiles", collection=collection, source=str(source), grid=grid)
 
-    def done(self, job: Job) -> Job:
+    def done(self, job: Job, patience_s: float = PATIENCE_S) -> Job:
         """The job, once workers have done it."""
-        wait_until(lambda: self.catalog.job_state(job.id) == "done")
+        wait_until(lambda: self.catalog.job_state(job.id) == "done", patience_s)
         return self.catalog.job(job.id)
 
     def begun(self, job: Job, share: float = 0.15) -> None:
