@@ -135,6 +135,7 @@ def test_a_search_lists_hits_that_the_arrow_keys_walk_through_and_enter_opens(wi
 
 
 def test_a_second_moment_is_shown_beside_the_first(window: Page) -> None:
+    """Goes on where the test before has left the window: loading the app anew is what takes long."""
     window.locator("label").filter(has_text="Beside it a second moment").click()
     expect(window.locator(".gc-photos")).to_have_count(2)
     expect(window.locator(".gc-photos img")).to_have_count(18)
@@ -177,6 +178,7 @@ def test_the_hour_is_moved_by_key_and_everything_follows(window: Page, url: str)
 
 
 def test_two_moments_stand_side_by_side_in_different_colours(window: Page) -> None:
+    """Goes on where the test before has left the window."""
     window.get_by_text("Compare", exact=True).click()
     pictures = window.locator(".pair .over img")
     expect(pictures).to_have_count(2)
