@@ -4,55 +4,26 @@ It does not know how tiles are made; it asks the ingest for them and leaves the 
 """
 
 import hashlib
-import itertools
-import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
 from ingest.area import parse_date
-from ingest.grid import Grid, gsd_warning
-from ingest.intake import GridIntake, Intake, SkipItemError
+from ingest.grid import Grid
 from ingest.job import check_name
-from ingest.place_area import bbox_of
 from ingest.request import Request
 from ingest.sources.source import SourceOptions
 from search_ui.commands.asking import source_location
 from search_ui.service import Service
 from search_ui.views import words
+from search_ui.views.estimate import Estimate, estimate
 from search_ui.views.work import background, say_span
 from search_ui.writing import write_whole
-from trainer.embedder import Embedder
-from trainer.errors import GroundcastError, ItemError, UploadError, UsageError
+from trainer.errors import GroundcastError, UploadError
 
 IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")
 MAX_MB = 200
-_TRIED = 8  # tiles that are read and embedded to measure the pace
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What an ingest would be.
-
-    Attributes:
-        tiles: How many tiles.
-        seconds: How long it would take here, or None where no tile could be tried.
-        gsd_m: Ground sample distance of the imagery; None: unknown.
-        bounds: West, south, east and north; None: unknown.
-        sample: A tile, uint8 [h, w, 3], or None.
-        warnings: What a person should know before.
-    """
-
-    tiles: int
-    seconds: float | None
-    gsd_m: float | None
-    bounds: tuple[float, float, float, float] | None
-    sample: npt.NDArray[np.uint8] | None
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +95,7 @@ def add_imagery(service: Service) -> None:
         st.session_state["estimated"] = None
         with st.spinner("Opening the imagery, trying some tiles …"):
             try:
-                st.session_state["estimated"] = (form, estimate(service, form))
+                st.session_state["estimated"] = (form, estimate(service, form.request(service), form.model))
             except GroundcastError as error:
                 st.error(str(error))
     known = st.session_state.get("estimated")
@@ -132,57 +103,6 @@ def add_imagery(service: Service) -> None:
         _show(known[1])
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
             _start(service, form)
-
-
-def estimate(service: Service, form: _Form) -> Estimate:
-    """Open the imagery, count its tiles, read and embed a few of them.
-
-    Raises:
-        GroundcastError: It cannot be opened, or nothing of it lies in the area.
-    """
-    request = form.request(service)
-    embedder = Embedder.load(service.settings.models_dir / form.model, precision="float32")
-    with closing(request.open(input_px=embedder.input_px, cache_dir=service.settings.cache_dir / "tiles")) as intake:
-        ids = list(intake.ids())
-        if not ids:
-            raise UsageError(f"{form.source}: no tile of {form.tile_m:g} m lies in the imagery and the area")
-        step = max(1, len(ids) // _TRIED)
-        pace, sample, warnings = _try(intake, embedder, list(itertools.islice(ids, 0, None, step))[:_TRIED])
-        warnings += [f"{problem.subject}: {problem.message}" for problem in intake.problems[:5]]
-        gsd = bounds = None
-        if isinstance(intake, GridIntake):
-            gsd, bounds = intake.source.gsd_m, bbox_of(intake.source.coverage())
-            if told := gsd_warning(
-                source_gsd_m=gsd, tile_size_m=form.tile_m, input_px=embedder.input_px,
-                trained_gsd_m=embedder.meta.gsd_m, trained_tile_size_m=embedder.meta.tile_size_m,
-            ):  # fmt: skip
-                warnings.append(told)
-    return Estimate(len(ids), None if pace is None else pace * len(ids), gsd, bounds, sample, tuple(warnings))
-
-
-def _try(
-    intake: Intake, embedder: Embedder, ids: list[str]
-) -> tuple[float | None, npt.NDArray[np.uint8] | None, list[str]]:
-    """Seconds a tile, one of the tiles, and what went wrong."""
-    inputs, sample, warnings = [], None, []
-    started = time.perf_counter()
-    for item in ids:
-        try:
-            image = intake.read(item).image
-        except SkipItemError:
-            continue
-        except ItemError as error:
-            warnings.append(f"tile {item} cannot be read: {error}")
-            continue
-        sample = image if sample is None else sample
-        inputs.append(embedder.prepare(image))
-    if not inputs:
-        return None, None, [*warnings, "none of the tiles that were tried holds imagery"]
-    read_s = (time.perf_counter() - started) / len(ids)
-    embedder.embed_prepared(np.stack(inputs[:1]))  # the first pass makes things ready
-    started = time.perf_counter()
-    embedder.embed_prepared(np.stack(inputs))
-    return max(read_s, (time.perf_counter() - started) / len(inputs)), sample, warnings
 
 
 def _show(found: Estimate) -> None:
