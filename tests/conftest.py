@@ -24,7 +24,7 @@ TINY_CLIP = str(Path(__file__).with_name("tiny_clip.json"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process of a test run makes the demonstration first, another the longest test; who waits for it comes last."""
+    """One process of a run makes the demonstration first, another the longest test; who waits for it comes last."""
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
     first = ["test_demo", "test_crash"]
     items.sort(key=lambda item: (item.path.stem not in first, item.path.stem in waiting, item.path.stem))
