@@ -63,18 +63,29 @@ def speed(asked: argparse.Namespace, crew: Crew, source: Path, small: Path) -> l
 
 
 def task_cost(folder: Path, broker: Redis, source: Path) -> dict[str, Any]:
-    """Seconds that a task costs beside its work."""
+    """Seconds that a task costs beside its work: the same chunks each in a task of its own, and all in one."""
+    crew = crew_in(folder / "tasks", broker, TINY_CLIP, chunk_s=600.0)
+    crew.start()
+    crew.done(crew.queue(source, "warm"), PATIENCE_S)
     taken = {}
-    for name, chunk_s in (("short", 0.001), ("long", 600.0)):
-        crew = crew_in(folder / name, broker, TINY_CLIP, chunk_s=chunk_s)
-        crew.start()
-        crew.done(crew.queue(source, "warm"))
-        job = crew.done(crew.queue(source, "timed"))
-        taken[name] = span_s(crew, job)
-        crew.close()
-    tasks = job.chunks - 1
-    return {"tasks": tasks, "short_tasks_s": taken["short"], "one_task_s": taken["long"],
-            "s_per_task": max(0.0, taken["short"] - taken["long"]) / tasks}  # fmt: skip
+    for name in ("each", "all"):
+        job = crew.queue(source, name, priority=5)
+        if name == "each":
+            _one_task_each(crew, job)
+        taken[name] = span_s(crew, crew.done(job, PATIENCE_S))
+    crew.close()
+    cost = max(0.0, taken["each"] - taken["all"]) / (job.chunks - 1)
+    return {"tasks": job.chunks, "each_alone_s": taken["each"], "all_in_one_s": taken["all"], "s_per_task": cost}
+
+
+def _one_task_each(crew: Crew, job: Job) -> None:
+    """Chunks that were begun in vain before are done alone."""
+    import sqlalchemy as sa
+
+    from ingest.migrations.tables import ChunkRow
+
+    with crew.catalog.session() as session:
+        session.execute(sa.update(ChunkRow).where(ChunkRow.job == job.id).values(attempts=1))
 
 
 def waiting(asked: argparse.Namespace, folder: Path, broker: Redis, source: Path) -> dict[str, Any]:
@@ -114,7 +125,7 @@ def main() -> None:
         source = make_raster(folder / "town.tif", width=side_px, height=side_px)
         crew = crew_in(folder / "home", broker, asked.arch)
         try:
-            rows = speed(asked, crew, source, make_raster(folder / "small.tif", width=120, height=120))
+            rows = speed(asked, crew, source, make_raster(folder / "small.tif", width=100, height=100))
         finally:
             crew.close()
         cost = task_cost(folder, broker, make_raster(folder / "many.tif", width=800, height=800))
