@@ -6,7 +6,8 @@ Who holds the index picks up parts that others wrote; who finds it held goes on 
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from ingest.aliases import Aliases, name_of, version_name
 from ingest.archive import Archive, points
@@ -176,3 +177,17 @@ class IndexHolder:
         if self._index is not None:
             self._index.close()
             self._index = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Gives the index back; what stopped the work is told, not what its end then broke in the index."""
+        try:
+            self.close()
+        except VectorIndexError as broken:
+            if error is None:
+                raise
+            log.warning("the index was not closed well, it is mended from the archive: %s", broken)

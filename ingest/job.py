@@ -110,7 +110,7 @@ def carry_out(
                 pace=pace(settings, embedder),
                 progress=start_progress(intake, left),
             )
-            with closing(holder):
+            with holder:
                 report = run(job, work)
         elif job.state != "done":
             catalog.set_job_state(job.id, "done")
