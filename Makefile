@@ -1,5 +1,6 @@
 # make setup   the virtual environment .venv with everything in it
 # make test    sets up if needed, then the whole test run
+# make test-long  the tests that have a long form, at full length: twenty kills of an ingest
 # make check   sets up if needed, then style, types and the import contract
 # make demo    sets up if needed, then the sandbox planet: ingested, asked, drawn as a map
 # make soak    sets up if needed, then 20,000 tiles by workers that are killed again and again (minutes)
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup test check demo bench soak clean
+.PHONY: setup test test-long check demo bench soak clean
 
 setup: $(READY)
 
@@ -19,7 +20,10 @@ $(READY): pyproject.toml constraints.txt tools/setup.sh
 	touch $(READY)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # a process a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+
+test-long: $(READY)
+	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_crash.py
 
 check: $(READY)
 	$(BIN)/ruff check .

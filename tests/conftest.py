@@ -20,6 +20,7 @@ from filelock import FileLock
 pytest_plugins = ["tests.services"]
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = "GROUNDCAST_TEST_LONG" in os.environ  # what takes long is done at full length
 TINY_CLIP = str(Path(__file__).with_name("tiny_clip.json"))
 
 

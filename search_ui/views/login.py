@@ -10,7 +10,7 @@ from search_ui.routes.guard import login_wanted
 
 def may_see() -> bool:
     """Whether the pages may be shown: nobody needs to log in here, or somebody has. Else the login is shown."""
-    if not login_wanted() or st.user.is_logged_in:
+    if not login_wanted() or getattr(st.user, "is_logged_in", False):
         return True
     st.title("groundcast")
     st.write("Search the map by what you would see on the ground. This one wants to know who you are.")
