@@ -339,7 +339,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(model, tmp_path, r
     try:
         assert finish(start_groundcast(disk, "model", "add", "m", "--checkpoint", model)).code == 0
         ballast = disk / "ballast"
-        command = ["ingest", raster, "--collection", "c", "--tile-size-m", "8"]
+        command = ["ingest", raster, "--collection", "c", "--tile-size-m", "10"]
         environment = {"GROUNDCAST_CHUNK_SIZE": "20"}
         os.environ |= environment
         process = start_groundcast(disk, "-v", *command)

@@ -16,7 +16,7 @@ from ingest.settings import load_settings
 from ingest.verify import verify
 from tests.conftest import LONG, TINY_CLIP, make_raster
 
-KILLS = 20 if LONG else 8
+KILLS = 20 if LONG else 5
 IMPORTED = [
     *("search_ui.cli", "search_ui.commands.ingest", "ingest.job", "ingest.verify", "trainer.embedder"),
     *("ingest.edge_index", "ingest.sources.opening", "open_clip", "transformers", "alembic.command", "pyarrow.parquet"),

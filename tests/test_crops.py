@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.crops import cases, measure
-from tests.conftest import TINY_CLIP
+from tests.conftest import LONG, TINY_CLIP
 from trainer.zoo import add_open_clip
 
 
@@ -12,7 +12,9 @@ def model(tmp_path_factory):
     return folder
 
 
-def test_crops_cut_from_five_real_sources_come_back_first_with_the_right_place(real_data, model, tmp_path):
-    rows = [measure(case, model, tmp_path, crops=20) for case in cases(real_data)]
-    assert sum(row["crops"] for row in rows) == 100
-    assert sum(row["rank_1"] for row in rows) >= 95, rows
+def test_crops_cut_from_real_sources_come_back_first_with_the_right_place(real_data, model, tmp_path):
+    chosen = list(cases(real_data))[: 5 if LONG else 3]
+    rows = [measure(case, model, tmp_path, crops=20) for case in chosen]
+    crops = sum(row["crops"] for row in rows)
+    assert crops == 20 * len(chosen)
+    assert sum(row["rank_1"] for row in rows) >= 0.95 * crops, rows
