@@ -24,7 +24,17 @@ from trainer.checkpoint import read_tensors
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
 from trainer.measures.clusters import silhouette_curve
-from trainer.measures.embedding import ALONE, MOMENT, Moments, Progress, Role, embed_pictures, expectations, silent
+from trainer.measures.embedding import (
+    ALONE,
+    MOMENT,
+    Embed,
+    Moments,
+    Progress,
+    Role,
+    embed_pictures,
+    expectations,
+    silent,
+)
 from trainer.measures.maps import MapScores, Prompt, Truth, zero_shot
 from trainer.measures.time_swap import moments_apart, time_swap
 from trainer.metrics import Estimate, Floats, Ints, Vectors
@@ -45,6 +55,7 @@ class Options:
         device: As for `Embedder.load`.
         precision: As for `Embedder.load`.
         progress: Called as the work goes on.
+        embed: What makes vectors of pictures.
     """
 
     gallery: int = GALLERY
@@ -53,6 +64,7 @@ class Options:
     device: str | None = None
     precision: str = "auto"
     progress: Progress = silent
+    embed: Embed = embed_pictures
 
 
 @dataclass(frozen=True)
@@ -128,17 +140,26 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """The gallery: which samples, where and when."""
+class Gallery:
+    """Which samples of the shards are asked for, and where and when they are.
+
+    Attributes:
+        rows: Of the shards, [n].
+        lat: Degrees north, [n].
+        lon: Degrees east, [n].
+        when: Wall-clock time, [n]; NaT where it is not known.
+        place: Label of the place, [n].
+    """
 
     rows: Ints
     lat: Floats
     lon: Floats
-    when: Moments  # NaT where it is not known
+    when: Moments
     place: Ints
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "_Pairs":
-        return _Pairs(*(getattr(self, f.name)[chosen] for f in fields(self)))
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Gallery":
+        """Some of them."""
+        return Gallery(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -166,7 +187,7 @@ def evaluate(
     """
     options = options or Options()
     embedders = _load(models, options)
-    pairs = _gallery(shards, options)
+    pairs = draw_gallery(shards, options)
     done = Evaluation(shards.where, len(pairs.rows), 0, 0, dict(shards.problems))
     teachers: dict[str, _Teacher] = {}
     for name, embedder in embedders.items():
@@ -209,8 +230,8 @@ def _load(models: Mapping[str, Path], options: Options) -> dict[str, Embedder]:
     }
 
 
-def _gallery(shards: Shards, options: Options) -> _Pairs:
-    """Draw the gallery."""
+def draw_gallery(shards: Shards, options: Options) -> Gallery:
+    """Draw the gallery; all samples where they are not more."""
     rows = np.arange(len(shards))
     if len(rows) > options.gallery:
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, options.gallery, replace=False))
@@ -218,18 +239,18 @@ def _gallery(shards: Shards, options: Options) -> _Pairs:
     unknown = place == MISSING  # then photos of one spot are of one place
     spots = np.unique(np.round([shards.lat[rows], shards.lon[rows]], 5), axis=1, return_inverse=True)[1].ravel()
     labels = np.where(unknown, -1 - spots, np.unique(place, return_inverse=True)[1].ravel())
-    return _Pairs(rows, shards.lat[rows], shards.lon[rows], shards.when[rows], labels)
+    return Gallery(rows, shards.lat[rows], shards.lon[rows], shards.when[rows], labels)
 
 
-def _embed(name: str, embedder: Embedder, shards: Shards, pairs: _Pairs, what: str, options: Options) -> Vectors:
+def _embed(name: str, embedder: Embedder, shards: Shards, pairs: Gallery, what: str, options: Options) -> Vectors:
     """Vectors of the gallery's `tiles`, its `photos`, or its `tiles as photos`."""
     part: Part = "groundlevel" if what == "photos" else "overhead"
     role: Role = "tile" if what == "tiles" else "photo"
     about = f"{name}: {what}"
-    return embed_pictures(embedder, shards, pairs.rows, part=part, role=role, what=about, progress=options.progress)
+    return options.embed(embedder, shards, pairs.rows, part=part, role=role, what=about, progress=options.progress)
 
 
-def _teach(name: str, embedder: Embedder, shards: Shards, pairs: _Pairs, options: Options) -> _Teacher:
+def _teach(name: str, embedder: Embedder, shards: Shards, pairs: Gallery, options: Options) -> _Teacher:
     photos = _embed(name, embedder, shards, pairs, "photos", options)
     return _Teacher(photos, _embed(name, embedder, shards, pairs, "tiles as photos", options))
 
@@ -252,7 +273,7 @@ def _is_plain_clip(embedder: Embedder) -> bool:
     return same and not embedder.has_encoder
 
 
-def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: _Pairs, options: Options) -> Row:
+def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: Gallery, options: Options) -> Row:
     """Retrieval in both directions, and the silhouette."""
     directions = []
     for queries, gallery in ((s, photos), (photos, s)):
@@ -263,7 +284,7 @@ def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: _Pairs, opt
     return Row(model, given, directions[0], directions[1], curve)
 
 
-def _swap(model: str, s: Vectors, photos: Vectors, pairs: _Pairs, options: Options) -> Swap:
+def _swap(model: str, s: Vectors, photos: Vectors, pairs: Gallery, options: Options) -> Swap:
     """Of two photos of one place at another hour or season: the right one from tile, place and time."""
     a, b, by_hour, by_season = moments_apart(pairs.place, pairs.when, seed=options.seed)
     right = time_swap(s, photos, a, b).mean(axis=1)
@@ -290,7 +311,7 @@ def _maps(name: str, embedder: Embedder, maps: Maps, options: Options, *, teache
 
     def vectors(role: Role) -> Vectors:
         what = f"{name}: tiles of the maps" + (", as photos" if role == "photo" else "")
-        found = embed_pictures(
+        found = options.embed(
             embedder, maps.tiles, rows, part="overhead", role=role, what=what, progress=options.progress
         )
         if not np.isfinite(found[:, 0]).all():

@@ -64,11 +64,11 @@ def command(
     from trainer.measures.report import report, to_json
     from trainer.shards import Shards
 
-    models = _models(door, checkpoint, also)
+    models = checkpoints(door, checkpoint, also)
     splits = _splits(shards)
     maps = _maps(truth or _there(shards / "truth.parquet"), tiles or _there(shards / "tiles"), prompts)
     done: list[Evaluation] = []
-    with _bars() as progress:
+    with bars() as progress:
         options = Options(
             gallery=gallery,
             draws=draws,
@@ -90,8 +90,8 @@ def command(
         click.echo(text)
 
 
-def _models(door: Door, checkpoint: Path, also: tuple[str, ...]) -> dict[str, Path]:
-    """Name → checkpoint folder."""
+def checkpoints(door: Door, checkpoint: Path, also: tuple[str, ...]) -> dict[str, Path]:
+    """Name → checkpoint folder, of a folder of one or of several, or of a model's name, and of NAME=DIR."""
     from trainer.checkpoint import META
     from trainer.errors import UsageError
 
@@ -191,7 +191,7 @@ def _write(folder: Path, done: "list[Evaluation]", document: dict[str, Any], tex
 
 
 @contextmanager
-def _bars() -> "Iterator[Any]":
+def bars() -> "Iterator[Any]":
     """A progress bar for each thing that is done in turn."""
     from tqdm import tqdm
 

@@ -8,7 +8,7 @@ import io
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,24 @@ _BATCH, _AHEAD, _READERS = 256, 4, 2  # pictures read at once, such batches on t
 
 def silent(what: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
+
+
+class Embed(Protocol):
+    """What makes vectors of pictures: `embed_pictures`, or what keeps those that it made before."""
+
+    def __call__(
+        self,
+        embedder: Embedder,
+        shards: Shards,
+        rows: Ints,
+        *,
+        part: Part,
+        role: Role,
+        what: str = "",
+        progress: Progress = silent,
+    ) -> Vectors:
+        """See `embed_pictures`."""
+        ...
 
 
 def embed_pictures(
