@@ -98,7 +98,7 @@ def write_checkpoint(
     meta = _share_ground(meta, tensors)
     meta = replace(meta, model_id=_model_id(meta, plain))
     _check(folder, meta)
-    with _new_folder(folder) as part:
+    with new_folder(folder) as part:
         save_file(plain, part / WEIGHTS, metadata={"format": "pt"})
         document = {"format": FORMAT, "format_version": VERSION, **asdict(meta)}
         (part / META).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -125,7 +125,7 @@ _WEIGHT_FILES = (
 def copy_checkpoint(source: Path, folder: Path) -> Meta:
     """Check a checkpoint folder to the last byte and copy it to a folder that does not exist yet."""
     meta = verify(source)
-    with _new_folder(folder) as part:
+    with new_folder(folder) as part:
         shutil.copytree(source, part, dirs_exist_ok=True)
     return meta
 
@@ -243,7 +243,7 @@ def _model_id(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path) -> Iterator[Path]:
     """A folder under a temporary name, which takes its own name when the block ends well and is removed when not."""
     if folder.exists():
         raise UsageError(f"{folder} exists: choose another name, or remove it first")

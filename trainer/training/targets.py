@@ -103,7 +103,7 @@ def photo_targets(
         return vectors
 
     folder = cache / f"photos-{teacher.model_id}-{shards.fingerprint}"
-    vectors = _stored(folder, len(shards), teacher.dim, embed, crew or Crew(), progress)
+    vectors = stored_vectors(folder, len(shards), teacher.dim, embed, crew or Crew(), progress)
     broken = np.isnan(vectors[:, 0])
     every = np.arange(len(shards))
     return Targets(torch.from_numpy(vectors).to(device), every, (~broken).astype(np.int64), every)
@@ -139,7 +139,7 @@ def caption_targets(
     def embed(rows: range) -> Floats:
         return _unit(text.embed(texts[rows.start : rows.stop]))
 
-    vectors = _stored(folder, len(texts), text.dim, embed, crew or Crew(), progress)
+    vectors = stored_vectors(folder, len(texts), text.dim, embed, crew or Crew(), progress)
     first = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
     return Targets(torch.from_numpy(vectors).to(device), first, count, np.array(choice, np.int64))
 
@@ -185,10 +185,19 @@ class TextTower:
         return vectors
 
 
-def _stored(
+def stored_vectors(
     folder: Path, n: int, dim: int, embed: Callable[[range], Floats], crew: Crew, progress: Progress | None
 ) -> npt.NDArray[Any]:
-    """All n vectors, float16 [n, dim]; makes the parts that are missing, each process its share."""
+    """All n vectors of a folder, float16 [n, dim]; makes the parts that are missing, each process its share.
+
+    Args:
+        folder: Whose name holds hashes of all that decides the vectors.
+        n: How many.
+        dim: Their width.
+        embed: Rows → float32 [rows, dim].
+        crew: The processes that share the work.
+        progress: Called after each part.
+    """
     parts = [(folder / f"{k:05d}.npy", rows) for k, rows in enumerate(_parts(n))]
     missing = [(path, rows) for path, rows in parts if not path.exists()]
     mine = missing[crew.rank :: crew.size]

@@ -1,0 +1,84 @@
+"""CLIPCap's design: a projector turns a vector into a prefix of a causal language model, which goes on in words.
+
+The vector is S, unnormalised. The projector is CLIPCap's MLP: d → width·prefix/2 → tanh → width·prefix, cut into
+`prefix` embeddings (Mokady et al., ClipCap: CLIP Prefix for Image Captioning, 2021). The language model is any GPT-2.
+Nothing here knows files, tokenizers or training.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import GPT2Config, GPT2LMHeadModel
+
+SHAPE = ("n_embd", "n_layer", "n_head", "n_positions", "vocab_size")  # what decides the tensors of a GPT-2
+IGNORE = -100
+
+
+class CaptionNetwork(nn.Module):
+    """A projector and a language model.
+
+    Args:
+        dim: Width of the vectors, d.
+        prefix_length: Embeddings before the first word.
+        lm: Values of `SHAPE`, and dropouts if they differ from GPT-2's.
+    """
+
+    def __init__(self, dim: int, prefix_length: int, lm: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.prefix_length = prefix_length
+        self.lm = GPT2LMHeadModel(GPT2Config(**lm, bos_token_id=None, eos_token_id=None))
+        width = self.lm.config.n_embd
+        self.projector = nn.Sequential(
+            nn.Linear(dim, width * prefix_length // 2),
+            nn.Tanh(),
+            nn.Linear(width * prefix_length // 2, width * prefix_length),
+        )
+
+    def prefix(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Turn S, float [n, d], unnormalised, into embeddings, float [n, prefix_length, width]."""
+        projected: torch.Tensor = self.projector(vectors)
+        return projected.view(len(vectors), self.prefix_length, -1)
+
+    def forward(self, vectors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits of each token given those before it, float [n, t, vocabulary].
+
+        Args:
+            vectors: S, float [n, d].
+            tokens: int64 [n, t]; what stands behind the end may be anything.
+        """
+        words = self.lm.transformer.wte(tokens)  # [n, t, width]
+        hidden = self.lm(inputs_embeds=torch.cat([self.prefix(vectors), words], dim=1), use_cache=False).logits
+        logits: torch.Tensor = hidden[:, self.prefix_length - 1 : -1]
+        return logits
+
+    def loss(self, vectors: torch.Tensor, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy of a token, over the first `lengths` tokens of each row; arguments as for `forward`."""
+        inside = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]  # [n, t]
+        targets = tokens.masked_fill(~inside, IGNORE)
+        return F.cross_entropy(self(vectors, tokens).flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
+
+    @torch.inference_mode()
+    def tokens(self, vectors: torch.Tensor, *, beams: int, most: int, stop: int) -> list[list[int]]:
+        """The likeliest words by beam search, without the token that ends them.
+
+        Args:
+            vectors: S, float [n, d].
+            beams: Sentences followed side by side; 1: the likeliest word each time.
+            most: Tokens at most.
+            stop: The token that ends a sentence.
+        """
+        prefix = self.prefix(vectors)
+        lm: Any = self.lm  # its mixin is typed for another base
+        said = lm.generate(
+            inputs_embeds=prefix,
+            attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=prefix.device),
+            num_beams=beams,
+            do_sample=False,
+            max_new_tokens=most,
+            eos_token_id=stop,
+            pad_token_id=stop,
+        )
+        return [row[: row.index(stop)] if stop in row else row for row in said.tolist()]

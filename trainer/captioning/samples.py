@@ -1,0 +1,112 @@
+"""What a captioner learns from: the vectors of shards' tiles, the moments at which they are seen, and captions.
+
+O is computed once per sample and stored beside the shards, as a run's targets are. Of each sample S is known in several
+ways: with place and moment, with the date or the hour alone, and as O. The caption to learn says season and part of the
+day as far as that way tells them (`trainer.daytime`), so that a captioner names them when it is asked about a moment,
+and at no other time more than photographers do. Nothing here knows networks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.daytime import dated
+from trainer.embedder import Embedder
+from trainer.encoding import When
+from trainer.errors import SourceError
+from trainer.measures.embedding import embed_pictures
+from trainer.shards import Shards
+from trainer.training.targets import Crew, stored_vectors
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+WAYS = ("moment", "date", "hour", "tile")
+MIN_WORDS = 3  # shorter ones are tags
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n samples with a vector and at least one caption.
+
+    Attributes:
+        overhead: O, float32 [n, d].
+        dynamic: E in each of `WAYS` that the model can be asked, float32 [w, n, d].
+        captions: To learn, for each way and sample: texts of the same number in every way.
+    """
+
+    overhead: Floats
+    dynamic: Floats
+    captions: Sequence[Sequence[Sequence[str]]]
+
+    def __len__(self) -> int:
+        return len(self.overhead)
+
+    def vectors(self, ways: Ints, rows: Ints) -> Floats:
+        """S of rows, each in a way of its own, float32 [b, d]."""
+        s: Floats = self.overhead[rows] + self.dynamic[ways, rows]
+        return s
+
+
+def read_samples(shards: Shards, embedder: Embedder, cache: Path, *, progress: Progress | None = None) -> Samples:
+    """The samples of shards that have captions; vectors are read from the cache where they are there.
+
+    Raises:
+        SourceError: No sample has a caption of three words and a picture that can be read.
+    """
+    overhead = overhead_vectors(shards, embedder, cache, progress=progress).astype(np.float32)
+    texts = [_worth(shards.captions(i)) for i in range(len(shards))]
+    rows = np.array([i for i, said in enumerate(texts) if said and np.isfinite(overhead[i]).all()], np.int64)
+    if not len(rows):
+        raise SourceError(
+            f"shards {shards.where}: no sample has `captions` of {MIN_WORDS} words or more in its metadata and a tile "
+            "that can be read: a captioner needs both"
+        )
+    whens = [_moment(shards, i) for i in rows.tolist()]
+    lat, lon = shards.lat[rows], shards.lon[rows]
+    ways = WAYS if embedder.has_encoder else WAYS[-1:]
+    dynamic = np.zeros((len(ways), len(rows), embedder.dim), np.float32)
+    captions = []
+    for number, way in enumerate(ways):
+        known = [seen(when, way) for when in whens]
+        if way != "tile":
+            e = embedder.place_time(lat=lat, lon=lon, when=cast("Sequence[When]", known))
+            dynamic[number] = np.where([[when is not None] for when in known], e, 0)
+        places = zip(rows.tolist(), known, lat.tolist(), lon.tolist(), strict=True)
+        captions.append([[dated(text, when, lat=at, lon=on) for text in texts[i]] for i, when, at, on in places])
+    return Samples(overhead[rows], dynamic, captions)
+
+
+def overhead_vectors(
+    shards: Shards, embedder: Embedder, cache: Path, *, progress: Progress | None = None
+) -> npt.NDArray[np.float16]:
+    """O of each sample's tile, unnormalised, float16 [n, d]; a row of NaN where it cannot be read."""
+
+    def embed(rows: range) -> Floats:
+        return embed_pictures(embedder, shards, np.arange(rows.start, rows.stop), part="overhead", role="tile")
+
+    folder = cache / f"overhead-{embedder.model_id}-{shards.fingerprint}"
+    return stored_vectors(folder, len(shards), embedder.dim, embed, Crew(), progress)
+
+
+def seen(when: datetime | None, way: str) -> When:
+    """What of a moment a way tells."""
+    if when is None or way == "tile":
+        return None
+    parts: dict[str, date | time] = {"moment": when, "date": when.date(), "hour": when.time()}
+    return parts[way]
+
+
+def _moment(shards: Shards, i: int) -> datetime | None:
+    when = shards.when[i]
+    return None if np.isnat(when) else cast(datetime, when.astype("datetime64[s]").item())
+
+
+def _worth(captions: Sequence[str]) -> list[str]:
+    return [" ".join(text.split()) for text in captions if len(text.split()) >= MIN_WORDS]

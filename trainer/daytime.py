@@ -1,0 +1,93 @@
+"""What people call a moment at a place: the season and the part of the day, said in a caption and found in one.
+
+A part of the day follows the sun, so that it says what one sees: night where it is more than 6° below the horizon, else
+morning until noon, afternoon until 17 h, evening after. A season is that of the months (December to February: winter),
+the other way round in the south; between the tropics there is none. The clock is taken for that of the longitude's
+time zone. Nothing here knows captioners or models.
+"""
+
+import math
+import re
+from datetime import date, datetime, time
+
+from trainer.encoding import When
+
+PARTS = ("night", "morning", "afternoon", "evening")
+SEASONS = ("winter", "spring", "summer", "autumn")
+TROPIC_DEG = 23.44
+_TWILIGHT_DEG = -6.0
+_SAID_PARTS = {
+    "night": r"at night|by night|night sky|late at night|in the dark|(?:winter|spring|summer|autumn) night",
+    "morning": r"morning|sunrise|dawn|first light",
+    "noon": r"noon|midday|middle of the day",
+    "afternoon": r"afternoon",
+    "evening": r"evening|dusk|sunset|sun goes down",
+}
+_SAID_SEASONS = {"winter": r"winter", "spring": r"spring", "summer": r"summer", "autumn": r"autumn"}
+
+
+def part_of_day(when: When, *, lat: float, lon: float) -> str | None:
+    """One of `PARTS`; None where the moment has no hour. Without a date the sun is that of an equinox.
+
+    Args:
+        when: Wall-clock time at the place.
+        lat: Degrees north.
+        lon: Degrees east.
+    """
+    if not isinstance(when, datetime | time):
+        return None
+    hour = when.hour + when.minute / 60
+    if sun_altitude_deg(when, lat=lat, lon=lon) < _TWILIGHT_DEG:
+        return "night"
+    return "morning" if hour < 12 else "afternoon" if hour < 17 else "evening"
+
+
+def season(when: When, *, lat: float) -> str | None:
+    """One of `SEASONS`; None where the moment has no date, and between the tropics.
+
+    Args:
+        when: Wall-clock time at the place.
+        lat: Degrees north.
+    """
+    if not isinstance(when, date) or abs(lat) < TROPIC_DEG:
+        return None
+    return SEASONS[(when.month % 12 // 3 + (2 if lat < 0 else 0)) % 4]
+
+
+def sun_altitude_deg(when: datetime | time, *, lat: float, lon: float) -> float:
+    """How high the sun stands, to about a degree; a `time` is taken on the day of an equinox."""
+    day = when.timetuple().tm_yday if isinstance(when, datetime) else 81
+    turn = 2 * math.pi * (day - 81) / 365.2425
+    equation_h = (9.87 * math.sin(2 * turn) - 7.53 * math.cos(turn) - 1.5 * math.sin(turn)) / 60
+    solar_h = when.hour + when.minute / 60 + lon / 15 - round(lon / 15) + equation_h
+    declination, phi = math.radians(23.44) * math.sin(turn), math.radians(lat)
+    up = math.cos(phi) * math.cos(declination) * math.cos(math.radians(15 * (solar_h - 12)))
+    return math.degrees(math.asin(max(-1.0, min(1.0, up + math.sin(phi) * math.sin(declination)))))
+
+
+def say(named_season: str | None, part: str | None) -> str:
+    """The end of a sentence: `on a summer morning`, `in winter`, `at night`; empty where nothing is known."""
+    if named_season and part:
+        return f"on a{'n' * (named_season[0] == 'a')} {named_season} {part}"
+    if named_season:
+        return f"in {named_season}"
+    if part:
+        return "at night" if part == "night" else f"in the {part}"
+    return ""
+
+
+def dated(caption: str, when: When, *, lat: float, lon: float) -> str:
+    """A caption that says season and part of the day as far as they are known and it does not say them yet."""
+    named = None if said_seasons(caption) else season(when, lat=lat)
+    part = None if said_parts(caption) else part_of_day(when, lat=lat, lon=lon)
+    return f"{caption} {say(named, part)}".rstrip()
+
+
+def said_parts(caption: str) -> frozenset[str]:
+    """The parts of the day that a caption names: of `PARTS`, and `noon`."""
+    return frozenset(part for part, words in _SAID_PARTS.items() if re.search(rf"\b(?:{words})\b", caption.lower()))
+
+
+def said_seasons(caption: str) -> frozenset[str]:
+    """The seasons that a caption names."""
+    return frozenset(name for name, words in _SAID_SEASONS.items() if re.search(rf"\b(?:{words})\b", caption.lower()))
