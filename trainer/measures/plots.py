@@ -3,6 +3,8 @@
 Nothing here measures anything.
 """
 
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,30 +24,32 @@ _GREY = "#777777"
 _STYLES = {"tile": "--", "tile + place": ":", "tile + place + time": "-"}
 
 
-def plot(done: Evaluation, folder: Path) -> list[Path]:
+def plot(done: Evaluation, folder: Path, *, only: Collection[str] | None = None) -> list[Path]:
     """Write the pictures that the evaluation has numbers for.
 
     Args:
         done: What was measured.
         folder: Made if it is missing.
+        only: Names of the pictures to write, of `recall`, `silhouette`, `time_swap`, `maps_MODEL`; None: all.
 
     Returns:
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures: dict[str, Figure | None] = {
-        "recall.png": _recall(done),
-        "silhouette.png": _silhouette(done),
-        "time_swap.png": _time_swap(done),
+    pictures: dict[str, Callable[[], Figure | None]] = {
+        "recall": lambda: _recall(done),
+        "silhouette": lambda: _silhouette(done),
+        "time_swap": lambda: _time_swap(done),
     }
     for scores in done.maps:
         if not scores.model.startswith(TEACHER):
-            pictures[f"maps_{_plain(scores.model)}.png"] = _maps(scores)
+            pictures[f"maps_{_plain(scores.model)}"] = partial(_maps, scores)
     written = []
-    for name, figure in pictures.items():
+    for name, draw in pictures.items():
+        figure = draw() if only is None or name in only else None
         if figure is not None:
-            figure.savefig(folder / name, dpi=150)
-            written.append(folder / name)
+            written.append(folder / f"{name}.png")
+            figure.savefig(written[-1], dpi=150)
     return written
 
 
