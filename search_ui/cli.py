@@ -25,6 +25,8 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "photos": "photos",
     "search": "search",
     "ground": "ground",
+    "caption": "caption",
+    "captioner": "captioner",
     "map": "map",
     "calendar": "place_calendar",
     "places": "places",

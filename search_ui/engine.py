@@ -198,6 +198,10 @@ class Engine:
         told = f"{collection.model_id} {self._parts(collection)}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    def texts(self, collection: Collection, texts: Sequence[str]) -> Floats:
+        """Texts as the collection's model embeds them, float32 [n, d]; kept."""
+        return self._vectors.texts(collection, texts)
+
     def moment(self, collection: Collection, when: When) -> tuple[When, str | None]:
         """The moment as the model can use it, and what a person should know if it cannot."""
         encoding = self.embedder(collection).meta.encoding

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 from ingest.settings import Settings
 from search_ui import service as running
 from search_ui.export import program_version
-from search_ui.routes import answers, basemap, layers, pictures, saved
+from search_ui.routes import answers, basemap, captions, layers, pictures, saved
 from search_ui.routes.document import openapi
 from search_ui.routes.endpoint import Lanes, routes_of
 from search_ui.routes.guard import LOCAL, Guard
@@ -47,6 +47,7 @@ ENDPOINTS = (
     *layers.ENDPOINTS,
     *basemap.ENDPOINTS,
     *answers.ENDPOINTS,
+    *captions.ENDPOINTS,
     *saved.ENDPOINTS,
 )
 MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own

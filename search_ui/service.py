@@ -22,6 +22,7 @@ from ingest.job import GALLERY
 from ingest.place_area import PlaceArea, area_of
 from ingest.saved_searches import SavedSearch, SavedSearches
 from ingest.settings import Settings, load_settings
+from search_ui.captions import CaptionQuery, Captions, CaptionView
 from search_ui.engine import Engine
 from search_ui.feedback import NOTHING_SAID, Feedback
 from search_ui.footprints import Places, Squares
@@ -67,6 +68,7 @@ class Service:
         self.saved_searches = SavedSearches(self.catalog)
         self.engine = Engine(settings, self.catalog)
         self.ground = Ground(self.engine)
+        self.captions = Captions(self.engine)
         self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
         self._known: Recent[Collection] = Recent(64)
@@ -74,6 +76,7 @@ class Service:
         self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
         self._facts: Recent[TileFacts] = Recent(_ANSWERS)
         self._found: Recent[Found] = Recent(_ANSWERS)
+        self._said: Recent[CaptionView] = Recent(_ANSWERS)
         self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
 
     def close(self) -> None:
@@ -330,6 +333,15 @@ class Service:
     def look(self, collection: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
         """The ground photos most like what one would see in a tile; see `search_ui.ground.Ground.look`."""
         return self.ground.look(collection, query, gallery)
+
+    def caption(self, collection: str, query: CaptionQuery) -> CaptionView:
+        """What one would see in a tile, in words; see `search_ui.captions.Captions.say`."""
+        key = (collection, self.version(collection), query)
+        return self._said.get(key, lambda: self.captions.say(collection, query))
+
+    def has_captioner(self, collection: str) -> bool:
+        """Whether a collection's model speaks freely; where not, a caption takes a bank of phrases, embedded once."""
+        return self.captions.has_captioner(self.tiles(collection))
 
     # -- pictures ----------------------------------------------------------------------------------------------------
 

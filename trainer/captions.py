@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 BEAMS = 5
 BUNDLED = "captions"
+BESIDE = "captioner"  # in the folder of the model that it belongs to, so that both are copied together
 _BATCH = 64
 
 
@@ -113,3 +114,17 @@ def bundled_captioner_folder() -> Path:
 def bundled_captioner() -> Captioner:
     """The captioner of the bundled model; errors as for `load_captioner`."""
     return load_captioner(bundled_captioner_folder())
+
+
+def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
+    """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
+
+    Args:
+        checkpoint: The model's folder.
+        model_id: Its id.
+    """
+    beside = checkpoint / BESIDE
+    if beside.is_dir():
+        return beside
+    bundled = bundle_folder() / BUNDLED
+    return bundled if bundled.is_dir() and read_captioner_meta(bundled).model_id == model_id else None

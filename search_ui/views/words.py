@@ -35,3 +35,7 @@ PHOTOS = (
     "moment. They need not have been taken there: each says how far away it was."
 )
 """Beside the nine photos."""
+CAPTION = (
+    "What the model expects to be seen here, in words. The cosine says how like that the words are. A caption is the "
+    "model's guess: it may be wrong, and says nothing of a particular day."
+)

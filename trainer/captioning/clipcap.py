@@ -52,8 +52,8 @@ def add_clipcap(
             "same CLIP, such as ViT-B-32"
         )
     tokenizer = read_words(words)
-    full_stop = tokenizer.encode(".").ids
-    if len(full_stop) != 1 or tokenizer.get_vocab_size() > len(tensors["lm.transformer.wte.weight"]):
+    full_stop = tokenizer.token_to_id(".")
+    if full_stop is None or tokenizer.get_vocab_size() > len(tensors["lm.transformer.wte.weight"]):
         raise CheckpointError(f"the tokenizer in {words} is not the one of {weights}: take GPT-2's own")
     meta = CaptionerMeta(
         model_id=model_id,
@@ -66,7 +66,7 @@ def add_clipcap(
             "n_positions": len(tensors["lm.transformer.wpe.weight"]),
             "vocab_size": len(tensors["lm.transformer.wte.weight"]),
         },
-        stop=full_stop[0],
+        stop=full_stop,
         most_tokens=_MOST_TOKENS,
         origin={"clipcap": weights.name},
     )
