@@ -12,7 +12,7 @@ so a run that was stopped goes on.
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -141,13 +141,13 @@ def _settle(folder: Path, amounts: Amounts) -> None:
 
 def _pieces(folder: Path, amounts: Amounts) -> Iterator[_Piece]:
     for split in (*SPLITS, "tiles"):
-        count = len(_tiles(amounts)) if split == "tiles" else getattr(amounts, split)
+        count = len(tiles_of(amounts)) if split == "tiles" else getattr(amounts, split)
         for number in range(-(-count // A_SHARD)):
             yield _Piece(str(folder / split), split, number, amounts)
 
 
 def _size(piece: _Piece) -> int:
-    count = len(_tiles(piece.amounts)) if piece.split == "tiles" else getattr(piece.amounts, piece.split)
+    count = len(tiles_of(piece.amounts)) if piece.split == "tiles" else getattr(piece.amounts, piece.split)
     return int(min(A_SHARD, count - piece.number * A_SHARD))
 
 
@@ -168,7 +168,7 @@ def _draw(piece: _Piece) -> int:
     try:
         with ShardWriter(Path(piece.folder), _prefix(piece), samples_per_shard=A_SHARD) as shard:
             if piece.split == "tiles":
-                _write_tiles(shard, _tiles(piece.amounts)[rows], piece.amounts.size_px)
+                write_tiles(shard, tiles_of(piece.amounts)[rows], piece.amounts.size_px)
             else:
                 _write_pairs(shard, _album(piece.split, piece.amounts).take(rows), piece)
     except OSError as error:
@@ -182,11 +182,11 @@ def _album(split: str, amounts: Amounts) -> Photographs:
 
 
 @lru_cache(maxsize=1)
-def _tiles(amounts: Amounts) -> list[Tile]:
+def tiles_of(amounts: Amounts) -> list[Tile]:
     """The grid's tiles in the blocks of the strict test, their centres on land."""
     strict, _ = held_out(planet(), amounts.seed)
     tiles = list(Grid(size_m=TILE_SIZE_M, stride_m=TILE_SIZE_M).tiles(planet().outline))
-    lat, lon = _centres(tiles)
+    lat, lon = centres(tiles)
     inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & planet().is_land(lat=lat, lon=lon)
     found = np.flatnonzero(inside)
     if amounts.tiles:
@@ -194,7 +194,8 @@ def _tiles(amounts: Amounts) -> list[Tile]:
     return [tiles[i] for i in found]
 
 
-def _centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Latitudes and longitudes of tiles, degrees."""
     lat = np.array([tile.footprint.lat for tile in tiles])
     return lat, np.array([tile.footprint.lon for tile in tiles])
 
@@ -222,7 +223,8 @@ def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None
         )
 
 
-def _write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
+def write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
+    """Draw tiles into a shard, without photos."""
     for tile in tiles:
         image, _ = overhead.draw(planet(), tile.footprint, size_px)
         place = {"latitude": tile.footprint.lat, "longitude": tile.footprint.lon}
@@ -235,20 +237,34 @@ def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_truth(path: Path, amounts: Amounts) -> None:
-    tiles = _tiles(amounts)
-    lat, lon = _centres(tiles)
+def write_probabilities(
+    path: Path,
+    tiles: list[Tile],
+    names: tuple[str, ...],
+    known: Iterable[tuple[datetime | None, npt.NDArray[np.float32]]],
+) -> None:
+    """Write what is known of tiles as a truth file (`trainer.measures.maps`), whole or not at all.
+
+    Args:
+        path: The file.
+        tiles: n of them.
+        names: c concepts, or classes of land cover.
+        known: Moments, None: whenever it is likeliest; and what holds then, [n, c] each.
+
+    Raises:
+        ArchiveError: The disk refuses.
+    """
+    lat, lon = centres(tiles)
     ids, n = [tile.id for tile in tiles], len(tiles)
     batches = []
-    for when in (None, *MOMENTS):
-        probability = truth(planet(), lat=lat, lon=lon, when=when)  # [n, 45]
+    for when, probability in known:
         columns = {
-            "tile_id": pa.array(ids * len(NAMES)),
-            "lat": pa.array(np.tile(lat, len(NAMES))),
-            "lon": pa.array(np.tile(lon, len(NAMES))),
-            "concept": pa.array(np.repeat(NAMES, n)),
+            "tile_id": pa.array(ids * len(names)),
+            "lat": pa.array(np.tile(lat, len(names))),
+            "lon": pa.array(np.tile(lon, len(names))),
+            "concept": pa.array(np.repeat(names, n)),
             "probability": pa.array(probability.T.ravel(), pa.float32()),
-            "when": pa.array([when] * (n * len(NAMES)), pa.timestamp("s")),
+            "when": pa.array([when] * (n * len(names)), pa.timestamp("s")),
         }
         batches.append(pa.table(columns))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -258,3 +274,10 @@ def _write_truth(path: Path, amounts: Amounts) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _write_truth(path: Path, amounts: Amounts) -> None:
+    tiles = tiles_of(amounts)
+    lat, lon = centres(tiles)
+    known = ((when, truth(planet(), lat=lat, lon=lon, when=when)) for when in (None, *MOMENTS))
+    write_probabilities(path, tiles, NAMES, known)

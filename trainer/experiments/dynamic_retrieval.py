@@ -1,0 +1,119 @@
+"""Dynamic retrieval: the nine photos most like a place at 08:00 and at 23:00.
+
+A photo fits the hour if its camera's clock was within three hours of the one asked about. The place should stay: as
+before, a photo is right in subject if it shows something that the place's own photo shows.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from trainer import metrics
+from trainer.errors import UsageError
+from trainer.evaluate import TEACHER
+from trainer.experiments.drawing import Strip, decode, draw_strips
+from trainer.experiments.figure_3 import K, nearest
+from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.material import Material, Pairs
+from trainer.measures.report import number
+from trainer.metrics import Estimate, Floats, Ints, Vectors
+
+HOURS = 3.0
+_ASKED, _SHOWN = 2000, 3
+
+
+def run(material: Material, folder: Path) -> Finding:
+    """See the module."""
+    pairs, moments = material.pairs, material.questions.hours
+    if not material.embedder.has_encoder:
+        raise UsageError(f"model {material.name} knows no time: this experiment needs one that does")
+    first = np.unique(pairs.gallery.place, return_index=True)[1]  # one pair a place
+    draw = np.random.default_rng(material.options.seed)
+    asked = np.sort(draw.permutation(first)[:_ASKED])
+    hour = hours_of(pairs)
+    rows, numbers, shown = [], {}, {}
+    for when in moments:
+        fits = _round(hour - (when.hour + when.minute / 60)) <= HOURS
+        ways = {
+            (TEACHER, "tile"): pairs.clip[asked],
+            (material.name, "tile"): pairs.tiles[asked],
+            (material.name, "tile + place + time"): _at(material, asked, when),
+        }
+        for (model, given), s in ways.items():
+            nine = nearest(s, pairs.photos, K)
+            share = _estimate(material, fits[nine].mean(axis=1))
+            rows.append((f"{when:%H:%M}", model, given, number(share)))
+            numbers[f"{when:%H:%M}, {model}, {given}"] = share.value
+            shown[when] = nine  # of the last way, that with time
+        rows.append((f"{when:%H:%M}", "by chance", "", f"{fits.mean():.3f}"))
+        numbers[f"{when:%H:%M}, by chance"] = float(fits.mean())
+    timed = [numbers[f"{when:%H:%M}, {material.name}, tile + place + time"] for when in moments]
+    told = ", ".join(f"{when:%H:%M} {share:.3f}" for when, share in zip(moments, timed, strict=True))
+    return Finding(
+        title="The nine photos at " + " and ".join(f"{when:%H:%M}" for when in moments),
+        paper="Supplement: dynamic retrieval",
+        outcome=(f"Photos that fit the hour asked about: {told}."),
+        says=(
+            f"For {len(asked):,} places the {K} photos of {len(pairs):,} with the highest cosine to S = O + E at each "
+            f"moment. A photo fits if its clock was within {HOURS:g} hours. In brackets: bootstrap interval of 95 %.",
+            f"Pairs: {material.questions.about or pairs.shards.where}",
+        ),
+        tables=(
+            Table(
+                "hours",
+                f"Share of the {K} photos that fit the hour",
+                ("asked", "model", "given", "fits"),
+                tuple(rows),
+                texts=3,
+            ),
+        ),
+        pictures=(_picture(material, folder / "hours.png", asked, shown),),
+        beside=(Beside("top nine at 23:00 and 08:00", "pictures only", f"fit the hour: {told}"),),
+        numbers=numbers,
+    )
+
+
+def hours_of(pairs: Pairs) -> Floats:
+    """Hour of each photo by its camera's clock, [n]; NaN where it is not known."""
+    when = pairs.gallery.when
+    found: Floats = (when - when.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    return found
+
+
+def _at(material: Material, rows: Ints, when: datetime) -> Vectors:
+    pairs = material.pairs
+    e = material.embedder.place_time(lat=pairs.gallery.lat[rows], lon=pairs.gallery.lon[rows], when=when)
+    found: Vectors = pairs.tiles[rows] + e
+    return found
+
+
+def _round(apart: Floats) -> Floats:
+    """Hours round the clock; unknown is far away."""
+    far = np.where(np.isnan(apart), 12.0, abs(apart) % 24)
+    return np.asarray(np.minimum(far, 24 - far))
+
+
+def _estimate(material: Material, values: Floats) -> Estimate:
+    options = material.options
+    return Estimate.of(metrics.bootstrap(metrics.mean(values), len(values), draws=options.draws, seed=options.seed))
+
+
+def _picture(material: Material, path: Path, asked: Ints, shown: dict[datetime, Ints]) -> Picture:
+    """Places drawn by the seed."""
+    pairs = material.pairs
+    strips = []
+    for i in np.random.default_rng(material.options.seed + 1).permutation(len(asked))[:_SHOWN].tolist():
+        row = int(asked[i])
+        for when, nine in shown.items():
+            named = ", ".join(sorted(pairs.subjects[row])).replace("_", " ")
+            images = [pairs.picture(row, "overhead"), *(pairs.picture(int(j), "groundlevel") for j in nine[i])]
+            strips.append(
+                Strip(
+                    f"{named} · {when:%d %B, %H:%M}" if named else f"{when:%d %B, %H:%M}",
+                    [decode(one) for one in images],
+                )
+            )
+    return draw_strips(
+        path, strips, "Tile, and the nine photos most like it at each hour. Places are drawn by the seed."
+    )

@@ -1,0 +1,111 @@
+"""Fig. 1: maps of a country for three texts beside its land cover, and how well their orders agree.
+
+Of a text that names a class of land cover, the score should rise with the share of that class. Both are compared tile
+by tile, and in squares of 2.4 km, the scale of a map of a country. Many tiles have none of a class and so are equal in
+the land cover, which no map of scores is: the *ceiling* is the rank correlation of the land cover with itself once its
+ties are broken at random.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from trainer import metrics
+from trainer.errors import UsageError
+from trainer.evaluate import TEACHER
+from trainer.experiments.drawing import Map, draw_maps
+from trainer.experiments.finding import Beside, Finding, Table
+from trainer.experiments.material import Material
+from trainer.experiments.published import MAP_SECONDS
+from trainer.experiments.questions import Question
+from trainer.experiments.tiles import Tiles, column, means
+from trainer.measures.report import number
+from trainer.metrics import Estimate, Floats
+
+SQUARE_M = 2400.0
+TARGET = 0.6
+
+
+def run(material: Material, folder: Path) -> Finding:
+    """See the module."""
+    tiles, asked = material.tiles(), material.questions.country
+    if not asked:
+        raise UsageError(f"data {material.data}: its questions have no `country`, the texts of this experiment")
+    texts = tiles.texts([question.text for question in asked])
+    ours, clip = tiles.scores(texts), tiles.scores(texts, clip=True)
+    cover = [cover_of(material, tiles, question) for question in asked]
+    rows, numbers, maps = [], {}, []
+    for i, question in enumerate(asked):
+        for model, scores in ((material.name, ours[:, i]), (TEACHER, clip[:, i])):
+            squares, single, ceiling = _agreement(material, tiles, scores, cover[i])
+            rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
+            numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}
+        named = "land cover" if question.cover else "truth"
+        shown = ((named, cover[i]), (material.name, ours[:, i]), (TEACHER, clip[:, i]))
+        maps.append([Map(f"{name}: {question.text}", values) for name, values in shown])
+    clips = [numbers[f"{question.text}, {TEACHER}"]["squares"] for question in asked]
+    values = [numbers[f"{question.text}, {material.name}"]["squares"] for question in asked]
+    reached = sum(value >= TARGET for value in values)
+    caption = "Land cover, our map and CLIP's, each with colours of its own from its 2nd to its 98th hundredth"
+    return Finding(
+        title="Maps of a country against its land cover",
+        paper="Fig. 1",
+        outcome=(
+            f"In squares, {reached} of {len(values)} texts reach a rank correlation of {TARGET:g}; their mean is "
+            f"{np.mean(values):.3f}, CLIP's {np.mean(clips):.3f}."
+        ),
+        says=(
+            f"{len(tiles):,} tiles are scored for each text without a moment, S = O, and compared with the share of "
+            f"the land cover that the text names, tile by tile and in squares of {SQUARE_M / 1000:g} km. In brackets: "
+            "bootstrap interval of 95 %, over neighbourhoods of 4.8 km. Ceiling, of squares and of "
+            "tiles: what the land cover itself would reach, its ties broken at random.",
+            f"Tiles: {material.questions.about or tiles.shards.where}",
+        ),
+        tables=(
+            Table(
+                "country",
+                "Rank correlation with the land cover",
+                ("text", "land cover", "model", f"squares of {SQUARE_M / 1000:g} km", "tiles", "ceiling"),
+                tuple(rows),
+                texts=3,
+            ),
+        ),
+        pictures=(draw_maps(folder / "country.png", tiles, maps, caption),),
+        beside=(
+            Beside(
+                "agreement with land cover", "seen in pictures only", f"mean rank correlation {np.mean(values):.3f}"
+            ),
+            Beside("zero-shot scoring of a map", f"{MAP_SECONDS:g} s", "see `python -m benchmarks.field`"),
+        ),
+        numbers=numbers,
+    )
+
+
+def _named(question: Question) -> str:
+    return " + ".join(question.cover) or question.concept.replace("_", " ")
+
+
+def cover_of(material: Material, tiles: Tiles, question: Question) -> Floats:
+    """What the map should follow: the share of classes of land cover, else the probability of the concept."""
+    known = material.land_cover
+    if known is None or not question.cover:
+        return tiles.probability(question.concept)
+    shares = [column(known, tiles.shards.keys, name) for name in question.cover]
+    return np.asarray(np.minimum(np.sum(shares, axis=0), 1.0))
+
+
+def _agreement(material: Material, tiles: Tiles, scores: Floats, cover: Floats) -> tuple[Estimate, Estimate, str]:
+    """Rank correlation in squares and of tiles, and the ceilings of both."""
+    square = tiles.squares(SQUARE_M)
+    found, ceilings = [], []
+    wide = tiles.squares(2 * SQUARE_M)
+    noise = np.random.default_rng(material.options.seed).random(len(tiles)) * 1e-9
+    for a, b, group, luck in (
+        (means(scores, square), means(cover, square), np.round(means(wide, square)), means(noise, square)),
+        (scores, cover, wide, noise),
+    ):
+        groups = np.unique(group, return_inverse=True)[1].ravel()
+        counts = metrics.group_counts(int(groups.max()) + 1, draws=material.options.draws, seed=material.options.seed)
+        found.append(Estimate.of(metrics.linear_bootstrap([metrics.spearman(a, b)], [groups], counts)))
+        ceilings.append(metrics.spearman(b + luck, b).value)
+    return found[0], found[1], " / ".join(f"{c:.2f}" for c in ceilings)
