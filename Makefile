@@ -1,6 +1,6 @@
 # make setup   the virtual environment .venv with everything in it
 # make test    sets up if needed, then the whole test run
-# make test-long  the tests that have a long form, at full length: twenty kills, crops of five sources
+# make test-long  the tests that have a long form, at full length: twenty kills, crops of five sources, …
 # make check   sets up if needed, then style, types and the import contract
 # make demo    sets up if needed, then the sandbox planet: ingested, asked, drawn as a map
 # make soak    sets up if needed, then 20,000 tiles by workers that are killed again and again (minutes)
@@ -23,7 +23,7 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_crash.py tests/test_crops.py
+	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_area.py tests/test_browser.py tests/test_crash.py tests/test_crops.py
 
 check: $(READY)
 	$(BIN)/ruff check .

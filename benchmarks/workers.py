@@ -6,7 +6,7 @@ against one task of many, tiny model), as a share of 60 s. Waiting: the share of
 stands still because the chunk before is still being written and upserted to a Qdrant server over HTTP; it is the tests'
 double, which is slower than a real one, unless GROUNDCAST_TEST_QDRANT_URL names one.
 
-    python -m benchmarks.workers [--arch ViT-B-32] [--tiles 300] [--rounds 2] [--workers 2] [--json]
+    python -m benchmarks.workers [--arch ViT-B-32] [--tiles 600] [--rounds 2] [--workers 2] [--json]
 """
 
 import argparse
@@ -109,7 +109,7 @@ def main() -> None:
     """Prints tables and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", default="ViT-B-32")
-    parser.add_argument("--tiles", type=int, default=300)
+    parser.add_argument("--tiles", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true")

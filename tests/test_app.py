@@ -1,12 +1,12 @@
 """The app's pages without a browser: what a person would read there after asking, clicking and moving sliders."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Demo, make_raster
+from home_copy import whole_copy_of
 from streamlit.testing.v1 import AppTest
 
 from ingest.catalog import Failure
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # Streamlit's own and its li
 def home(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the demonstration's home."""
     copy = tmp_path_factory.mktemp("app") / "home"
-    shutil.copytree(demo.home, copy)
+    whole_copy_of(demo.home, copy)
     return copy
 
 
@@ -299,7 +299,7 @@ def test_a_dead_index_is_told_with_what_to_do(
 ) -> None:
     """An index is needed above `exact_tiles` only; its files are garbage here."""
     home = tmp_path / "home"
-    shutil.copytree(demo.home, home)
+    whole_copy_of(demo.home, home)
     for file in (home / "index").rglob("*"):
         if file.is_file():
             file.write_bytes(b"garbage")

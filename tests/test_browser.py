@@ -2,17 +2,22 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import time
 import urllib.request
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import geopandas as gpd
+import pandas as pd
 import pytest
-from conftest import Demo, start_groundcast
+import rasterio
+from conftest import LONG, Demo, start_groundcast
+from home_copy import whole_copy_of
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -31,7 +36,7 @@ pytestmark = [
 def url(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server over a copy of the demonstration's home."""
     home = tmp_path_factory.mktemp("browser") / "home"
-    shutil.copytree(demo.home, home)
+    whole_copy_of(demo.home, home)
     with Serving(home) as address:
         yield address
 
@@ -218,13 +223,37 @@ def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page) -> None:
     """Goes on where the test before has left the window: in the area that was drawn."""
     hits = _hits(window)
     window.get_by_role("button", name="Export").click()
-    with window.expect_download() as download:
-        window.get_by_role("button", name="GeoJSON").click()
-    document = json.loads(Path(download.value.path()).read_text("utf-8"))
+    document = json.loads(_downloaded(window, "GeoJSON").read_text("utf-8"))
     assert len(document["features"]) == len(hits)
     assert document["provenance"]["query"]["area"]["type"] == "Polygon"
     assert document["provenance"]["query"]["text"] == BEACH
     assert document["provenance"]["attribution"] == "groundcast sandbox planet, seed 0"
+    assert len(pd.read_csv(_downloaded(window, "CSV"), comment="#")) == len(hits)
+    assert len(ET.parse(_downloaded(window, "KML")).findall(".//{*}Placemark")) == len(hits)
+    assert len(gpd.read_parquet(_downloaded(window, "GeoParquet"))) == len(hits)
+
+
+def test_the_map_is_exported_in_every_format(window: Page) -> None:
+    """Goes on where the test before has left the window: the exports are open."""
+    with rasterio.open(_downloaded(window, "GeoTIFF")) as raster:
+        assert raster.descriptions[:2] == ("cosine", "relevance")
+        assert raster.crs is not None
+    with Image.open(_downloaded(window, "PNG")) as picture:
+        assert min(picture.size) > 300
+    assert len(gpd.read_parquet(_downloaded(window, "GeoParquet", -1))) == _tiles(window)
+
+
+def _tiles(page: Page) -> int:
+    """How many tiles the answer says it looked at."""
+    said = re.search(r"of ([\d,]+) tiles", page.get_by_text("tiles · exact").inner_text())
+    assert said is not None
+    return int(said[1].replace(",", ""))
+
+
+def _downloaded(page: Page, button: str, number: int = 0) -> Path:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).nth(number).click()
+    return Path(download.value.path())
 
 
 def test_a_file_that_is_no_picture_is_refused_and_one_that_is_steers_the_search(
@@ -253,3 +282,56 @@ def test_two_people_ask_at_once_and_each_gets_their_own_answer(window: Page, url
         expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(question)
     lists = [_hits(page) for page in pages]
     assert lists[0] != lists[1]
+
+
+@pytest.mark.skipif(not LONG, reason="takes long: make test-long")
+def test_thumbs_change_the_answer_and_a_film_plays(window: Page, url: str) -> None:
+    window.goto(url + LINK)
+    before = _hits(window)
+    window.get_by_role("button", name=re.compile("unlike this|less like", re.IGNORECASE)).first.click()
+    _wait_for_address(window, "down")
+    assert _hits(window) != before
+    window.get_by_text("Film", exact=True).click()
+    said = window.locator(".pair .said")
+    expect(said).to_contain_text("Jan")
+    window.get_by_role("button", name="Play").click()
+    expect(said).to_contain_text("Mar")
+    window.get_by_role("button", name="Pause").click()
+
+
+@pytest.mark.skipif(not LONG, reason="takes long: make test-long")
+def test_an_area_is_read_from_a_kml_file_and_a_scribble_is_refused(window: Page, url: str, tmp_path: Path) -> None:
+    window.goto(url + LINK)
+    expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
+    west, south, east, north = -165.1, 43.0, -165.0, 43.1
+    ring = f"{west},{south} {east},{south} {east},{north} {west},{north} {west},{south}"
+    body = f"<outerBoundaryIs><LinearRing><coordinates>{ring}</coordinates></LinearRing></outerBoundaryIs>"
+    placemark = f"<Placemark><Polygon>{body}</Polygon></Placemark>"
+    kml = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{placemark}</Document></kml>'
+    (tmp_path / "area.kml").write_text(kml)
+    (tmp_path / "bad.kml").write_text("<kml>")
+    for name in ("bad.kml", "area.kml"):
+        window.get_by_role("button", name="Area").click()
+        window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / name)
+        if name == "bad.kml":
+            expect(window.get_by_text("This file cannot be used as an area")).to_be_visible()
+            window.keyboard.press("Escape")
+    _wait_for_address(window, "area")
+    assert 0 < _tiles(window) < 3054
+
+
+def test_a_dead_index_is_told_with_what_to_do(
+    window: Page, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index is needed above `exact_tiles` only; its files are garbage here."""
+    home = whole_copy_of(demo.home, tmp_path / "home")
+    for file in (home / "index").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"garbage")
+    monkeypatch.setenv("GROUNDCAST_EXACT_TILES", "0")
+    with Serving(home) as address:
+        page = _without_map(window.context)
+        page.goto(address + LINK)
+        expect(page.get_by_text("groundcast verify")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(BEACH)
+        page.close()

@@ -6,7 +6,6 @@ import pickle
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import geopandas
@@ -19,6 +18,7 @@ from PIL import Image
 from ingest.edge_index import EdgeIndex
 from search_ui.cli import COMMANDS
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster, start_groundcast
+from tests.home_copy import whole_copy_of
 from tests.make_data import write_raster
 from trainer.zoo import add_open_clip
 
@@ -48,7 +48,7 @@ def town_home(tmp_path_factory, model: Path, raster: Path) -> Path:
 @pytest.fixture
 def town(groundcast: Groundcast, town_home: Path, tmp_path: Path) -> Groundcast:
     """The command line with a copy of that home."""
-    shutil.copytree(town_home, tmp_path / "home")
+    whole_copy_of(town_home, tmp_path / "home")
     return groundcast
 
 
@@ -553,8 +553,8 @@ def test_doctor_says_which_model_is_broken(town, tmp_path):
     assert "BAD  model m" in ran.out
 
 
-def test_help_of_every_command_is_there():
+def test_help_of_every_command_is_there(groundcast):
     for command in COMMANDS:
-        ran = subprocess.run([sys.executable, "-m", "search_ui.cli", command, "--help"], capture_output=True, text=True)
-        assert ran.returncode == 0
-        assert "Usage:" in ran.stdout
+        ran = groundcast(command, "--help")
+        assert ran.code == 0
+        assert "Usage:" in ran.out

@@ -27,6 +27,7 @@ from search_ui.gallery import PhotoFilter, licence_key, parse_hours, parse_month
 from search_ui.ground import Ground
 from search_ui.ground_view import GroundQuery, GroundView, say_distance
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster
+from tests.home_copy import whole_copy_of
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, UsageError
@@ -352,7 +353,7 @@ def test_without_a_gallery_it_says_how_to_make_one(world, groundcast, tmp_path) 
 
 
 def test_a_gallery_of_another_model_is_refused_and_a_choice_is_asked_for(world, groundcast, tmp_path) -> None:
-    shutil.copytree(world / "home", tmp_path / "home")
+    whole_copy_of(world / "home", tmp_path / "home")
     manifest = str(world / "photos" / "manifest.csv")
     ingest(tmp_path / "home", "plain", Request(kind="gallery", collection="gallery.other", source=manifest))
     tile = a_tile(world / "home")[0]
@@ -413,7 +414,7 @@ def test_the_sheet_shows_the_photos_and_carries_its_provenance(ask, world, tmp_p
 
 
 def test_a_photo_whose_file_is_gone_is_a_field_that_says_so(world, groundcast, tmp_path) -> None:
-    shutil.copytree(world / "home", tmp_path / "home")
+    whole_copy_of(world / "home", tmp_path / "home")
     shutil.copytree(world / "photos", tmp_path / "photos")
     content = (tmp_path / "photos" / "here.jpg").read_bytes()
     with (tmp_path / "photos" / "manifest.csv").open("a") as file:
@@ -472,7 +473,7 @@ def test_the_command_line_tells_where_whose_and_when(ask, world) -> None:
 
 
 def test_new_photos_are_seen_by_the_next_question(world, tmp_path) -> None:
-    shutil.copytree(world / "home", tmp_path / "home")
+    whole_copy_of(world / "home", tmp_path / "home")
     shutil.copytree(world / "photos", tmp_path / "photos")
     manifest = tmp_path / "photos" / "manifest.csv"
     request = Request(kind="gallery", collection="gallery.town", source=str(manifest))

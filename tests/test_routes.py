@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from demo_copy import copy_of
+from home_copy import copy_of
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware

@@ -19,6 +19,7 @@ from ingest.bundle import INCOMPLETE, MANIFEST
 from ingest.settings import load_settings
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP, Ran, make_raster
+from tests.home_copy import whole_copy_of
 from tests.services import PASSWORD, S3, Postgres, run_qdrant, start_redis
 
 TILES = 12
@@ -376,7 +377,7 @@ def test_a_backup_while_parts_come_holds_what_its_catalog_knows(
 ) -> None:
     """An ingest ends between the moment of the catalog and the copying of the parts."""
     home = tmp_path / "home"
-    shutil.copytree(laptop, home)
+    whole_copy_of(laptop, home)
     import ingest.backup as module
 
     true_files = module._part_files
@@ -397,7 +398,7 @@ def test_a_backup_while_parts_come_holds_what_its_catalog_knows(
 
 
 def test_a_backup_says_what_was_missing_and_exits_with_1(laptop: Path, tmp_path: Path) -> None:
-    shutil.copytree(laptop, tmp_path / "home")
+    whole_copy_of(laptop, tmp_path / "home")
     next((tmp_path / "home" / "archive" / "town").iterdir()).unlink()
     ran = run(tmp_path / "home", "backup", tmp_path / "b")
     assert ran.code == 1

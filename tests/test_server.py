@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import start_groundcast
-from demo_copy import copy_of
+from home_copy import copy_of
 from rasterio.warp import transform_bounds
 from rasterio.windows import from_bounds
 from streamlit.testing.v1 import AppTest

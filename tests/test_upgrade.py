@@ -1,6 +1,5 @@
 """Another model for a collection that is being searched: the way there, what is compared, and the way back."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from search_ui.comparison import read_labels
 from search_ui.engine import Engine
 from search_ui.query import Part, Query
 from tests.conftest import TINY_CLIP, Groundcast, make_raster
+from tests.home_copy import whole_copy_of
 from tests.test_cli import failed
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError
@@ -52,7 +52,7 @@ def run(home: Path, *command: str) -> None:
 @pytest.fixture
 def town(groundcast: Groundcast, town_home: Path, tmp_path: Path) -> Groundcast:
     """The command line with a copy of that home."""
-    shutil.copytree(town_home, tmp_path / "home")
+    whole_copy_of(town_home, tmp_path / "home")
     return groundcast
 
 
