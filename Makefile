@@ -9,6 +9,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LONGER := $(foreach name,area browser crash crops served_workers,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
 .PHONY: setup test test-long check demo bench soak clean
@@ -23,7 +24,7 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_area.py tests/test_browser.py tests/test_crash.py tests/test_crops.py
+	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(LONGER)
 
 check: $(READY)
 	$(BIN)/ruff check .

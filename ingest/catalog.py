@@ -30,6 +30,9 @@ JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
 
 
+RETRY_MARK = "-r"  # in the key of a chunk whose items another chunk of the job has held before
+
+
 @dataclass(frozen=True)
 class Model:
     """A model by name; its folder is ``models/<name>`` in the home folder."""
@@ -465,7 +468,7 @@ def _job(session: Session, row: JobRow) -> Job:
     per_chunk = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.state == "done", 1), else_=0)), 0),
-        sa.func.coalesce(sa.func.sum(ChunkRow.items), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.key.contains(RETRY_MARK), 0), else_=ChunkRow.items)), 0),
         sa.func.coalesce(sa.func.sum(ChunkRow.done), 0),
     ).where(ChunkRow.job == row.id)
     chunks, chunks_done, items, done = session.execute(per_chunk).one()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ingest.archive import Archive
-from ingest.catalog import Catalog, Collection, Failure, Job
+from ingest.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
 from ingest.indexing import adopt
 from ingest.intake import Intake
 from ingest.request import READING_OPTIONS
@@ -120,9 +120,9 @@ def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) ->
         files = sum(failure.chunk is None for failure in failures)
         hint = f"; {files} files failed: mend them and run the ingest command again" if files else ""
         raise CatalogError(f"job {job.id} has no failed items{f' for {reason!r}' if reason else ''} to do again{hint}")
-    attempt = sum(1 for chunk in catalog.chunks(job=job.id) if "-r" in chunk.key)
+    attempt = sum(1 for chunk in catalog.chunks(job=job.id) if RETRY_MARK in chunk.key)
     if items:
-        catalog.add_chunks(job.id, _chunked(f"{job.id}-r{attempt:04d}", items, chunk_size))
+        catalog.add_chunks(job.id, _chunked(f"{job.id}{RETRY_MARK}{attempt:04d}", items, chunk_size))
     return len(items)
 
 

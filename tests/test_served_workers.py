@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from tests.conftest import TINY_CLIP, make_raster
+from tests.conftest import LONG, TINY_CLIP, make_raster
 from tests.crew import Crew, wait_until
 from tests.services import start_qdrant, start_redis
 from trainer.zoo import add_open_clip
@@ -86,6 +86,7 @@ def test_without_the_index_server_embedding_goes_on_and_the_index_follows(crew, 
     crew.begun(job)
     qdrant.kill()
     wait_until(lambda: crew.catalog.job(job.id).state == "done")
+    time.sleep(30 if LONG else 0)
     waiting = list(crew.catalog.chunks(job=job.id, states=["archived"]))
     assert waiting
     qdrant.start()

@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 import pytest
 import redis
+from PIL import Image
 
 from ingest.leases import KILLED
 from ingest.progress import progress
@@ -185,6 +186,34 @@ def test_a_tile_that_kills_the_process_fails_alone(crew, tmp_path):
     assert crew.tiles(job.collection) == tiles - Counter([poison])
     assert crew.verified(job.collection).problems == []
     poisoned.kill(with_child=True)
+
+
+def test_the_command_line_leaves_work_follows_it_and_has_what_failed_done_again(crew, groundcast, tmp_path):
+    chips = tmp_path / "chips"
+    chips.mkdir()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    rows = ["path,lat,lon,size_m"]
+    for number in range(6):
+        picture.save(chips / f"{number}.png")
+        rows.append(f"{number}.png,27.6{number},85.5,60")
+    (chips / "manifest.csv").write_text("\n".join(rows))
+    whole = (chips / "3.png").read_bytes()
+    (chips / "3.png").write_bytes(whole[: len(whole) // 2])
+
+    def command(*arguments):
+        return groundcast("--home", crew.home, *arguments)
+
+    name = next(names)
+    asked = command("ingest", chips, "--collection", name, "--queue", "--priority", "high", "--json").json()
+    assert asked["woken"] > 0
+    followed = command("jobs", "show", asked["job"]["id"], "--follow", "--json").json()
+    assert (followed["state"], followed["done"], len(followed["failed"])) == ("done", 5, 1)
+    (chips / "3.png").write_bytes(whole)
+    retried = command("jobs", "retry", asked["job"]["id"], "--queue").out
+    assert "1 of 6 left to workers" in retried
+    again = command("jobs", "show", retried.split()[1].strip(":"), "--follow")
+    assert "100% " in again.err and "6/6" in again.err
+    assert crew.verified(name).archived == 6
 
 
 def test_pictures_do_not_pile_up_while_a_source_is_slow(crew, town, whole):

@@ -42,6 +42,7 @@ def queue_request(
 ) -> None:
     """Plans a request, wakes workers for it, and says how to follow it."""
     from ingest.job import leave_to_workers
+    from ingest.progress import progress
     from workers.app import make_app
     from workers.sending import PRIORITIES, send_wakeups
 
@@ -60,7 +61,8 @@ def queue_request(
     if as_json:
         print_json({"job": job_json(job), "woken": woken})
         return
-    click.echo(f"job {job.id}: {job.items - job.done} of {job.items} left to workers; see it with")
+    left = progress(door.catalog, job.id).left
+    click.echo(f"job {job.id}: {left} of {job.items} left to workers; see it with")
     click.echo(f"  groundcast jobs show {job.id} --follow")
     if not woken:
         click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
