@@ -2,7 +2,7 @@
 
     FOLDER/test_strict, tiles, truth.parquet      as `groundcast sandbox shards` writes them
     FOLDER/land_cover.parquet                     what covers the ground of those tiles
-    FOLDER/city, city/truth.parquet               the largest settlement, a tile every 240 m
+    FOLDER/city, city/truth.parquet               the settlement with most streets around, a tile every 240 m
     FOLDER/questions.json                         `QUESTIONS`
 
 All of it lies in blocks of 1° that the bundled model's training never saw. What is there is not drawn again.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ingest.grid import Grid, Tile
 from ingest.sandbox.concepts import CONCEPTS, NAMES
@@ -41,6 +42,7 @@ from trainer.shards import ShardWriter
 
 STRIDE_M, CITY_M = 240.0, 7200.0
 
+_TEXTS = tuple(Question(concept.prompt, concept.name) for concept in CONCEPTS)
 QUESTIONS = Questions(
     about="the sandbox planet, blocks of 1° that training never saw (strict split)",
     country=(
@@ -48,22 +50,13 @@ QUESTIONS = Questions(
         Question("a busy street downtown", "shopping_crowd", ("suburb", "town", "city", "industry")),
         Question("people at the beach", "beach_bathers", ("beach",)),
     ),
-    city=(
-        Question("a quiet residential street", "quiet_suburb"),
-        Question("a crowd in a shopping street", "shopping_crowd"),
-        Question("trucks at a warehouse", "warehouse_trucks"),
-        Question("a train at the station", "train_station"),
-        Question("children on a playground", "playground"),
-        Question("a church on a square", "church_square"),
-        Question("city lights at night", "night_lights"),
-        Question("hikers in a forest", "forest_hike"),
-    ),
+    city=_TEXTS[25:] + _TEXTS[:25],  # what is in settlements first
     seasons=(
         Question("a landscape covered with snow", "snow_cover"),
         Question("people swimming at a sandy beach", "beach_bathers"),
         Question("a combine harvesting wheat", "wheat_harvest"),
     ),
-    texts=tuple(Question(concept.prompt, concept.name) for concept in CONCEPTS),
+    texts=_TEXTS,
 )
 
 
@@ -124,20 +117,40 @@ def _write_city(folder: Path, wanted: Amounts) -> None:
 
 
 def _city(wanted: Amounts) -> list[Tile]:
-    """Tiles around the middle of the largest settlement in the blocks of the strict test, on land and in the blocks."""
-    world, best = planet(), (0.0, 0.0, 0.0)  # radius, latitude, longitude
+    """Tiles of the window with the most streets in the blocks of the strict test, on land and in the blocks."""
+    world = planet()
     strict, _ = held_out(world, wanted.seed)
+    windows = []
     for island in world.islands:
         for town in world.land(island).settled.settlements:
-            lon, lat = (np.atleast_1d(v) for v in island.to_lonlat(town.x, town.y))
-            if int(blocks(lat=lat, lon=lon)[0]) in strict:
-                best = max(best, (town.radius_m, float(lat[0]), float(lon[0])))
-    _, lat_0, lon_0 = best
+            lon, lat = island.to_lonlat(town.x, town.y)
+            windows.append(_window(float(lon), float(lat)))
+    grid = Grid(size_m=TILE_SIZE_M, stride_m=TILE_SIZE_M)
+    best = max(windows, key=lambda window: _streets(_unseen(grid, window, strict)))
+    if not wanted.tiles:  # where few tiles are wanted, these few will do
+        grid = Grid(size_m=TILE_SIZE_M, stride_m=STRIDE_M)
+    return _unseen(grid, best, strict)
+
+
+def _window(lon: float, lat: float) -> BaseGeometry:
+    """The square of a city around a place."""
     north = CITY_M / 2 / 111_320
-    east = north / np.cos(np.radians(lat_0))
-    stride = TILE_SIZE_M if wanted.tiles else STRIDE_M  # few tiles are wanted
-    window = shapely.box(lon_0 - east, lat_0 - north, lon_0 + east, lat_0 + north)
-    tiles = list(Grid(size_m=TILE_SIZE_M, stride_m=stride).tiles(window))
+    east = north / np.cos(np.radians(lat))
+    return shapely.box(lon - east, lat - north, lon + east, lat + north)
+
+
+def _unseen(grid: Grid, window: BaseGeometry, strict: set[int]) -> list[Tile]:
+    """Tiles of a window on land and in the blocks of the strict test."""
+    tiles = list(grid.tiles(window))
     lat, lon = centres(tiles)
-    inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & world.is_land(lat=lat, lon=lon)
+    inside = np.isin(blocks(lat=lat, lon=lon), list(strict)) & planet().is_land(lat=lat, lon=lon)
     return [tiles[i] for i in np.flatnonzero(inside)]
+
+
+def _streets(tiles: list[Tile]) -> float:
+    """How much of them is built up."""
+    if not tiles:
+        return 0.0
+    lat, lon = centres(tiles)
+    cover = planet().backdrops(lat=lat, lon=lon)
+    return float(cover[:, [BACKDROPS.index(name) for name in ("suburb", "town", "city")]].sum())

@@ -63,16 +63,18 @@ def command(
     groundcast experiment table-1 --checkpoint runs/strong/model --data shards -o report
     """
     from trainer.errors import UsageError
-    from trainer.evaluate import Options
     from trainer.experiments.catalogue import EXPERIMENTS, experiment
-    from trainer.experiments.kept import KeptVectors
 
     if names == ("list",):
         _list(as_json)
         return
+    chosen = EXPERIMENTS if "all" in names else tuple(experiment(name) for name in names)
     if output is None:
         raise UsageError("experiment: say where to with -o DIR")
-    chosen = EXPERIMENTS if "all" in names else tuple(experiment(name) for name in names)
+
+    from trainer.evaluate import Options
+    from trainer.experiments.kept import KeptVectors
+
     precision = precision or door.settings.precision
     with bars() as progress:
         options = Options(gallery, draws, seed, door.settings.device, precision, progress)

@@ -74,17 +74,18 @@ def decode(encoded: bytes, px: int = _PX) -> Image8 | None:
         return None
 
 
-def draw_strips(path: Path, strips: Sequence[Strip], caption: str, *, title: str = "") -> Picture:
-    """Write rows of pictures, each below its title; those that are right have a green frame."""
+def draw_strips(path: Path, strips: Sequence[Strip], caption: str, *, columns: int = 1) -> Picture:
+    """Write rows of pictures, each below its title, in columns; those that are right have a green frame."""
     longest = max(len(strip.images) for strip in strips)
     cell = _PX + 2 * _FRAME + _GAP
-    figure = _figure(longest * cell / 100 + 0.1, len(strips) * (cell / 100 + 0.3) + (0.4 if title else 0.1))
+    rows = -(-len(strips) // columns)
+    figure = _figure(columns * (longest * cell / 100 + 0.15), rows * (cell / 100 + 0.3) + 0.1)
     for i, strip in enumerate(strips):
-        axis = figure.add_subplot(len(strips), 1, i + 1)
+        axis = figure.add_subplot(rows, columns, i + 1)
         axis.imshow(_row(strip, longest), interpolation="nearest")
         axis.set_title(strip.title, fontsize=8.5, loc="left", pad=3)
         axis.axis("off")
-    return _save(figure, path, caption, title)
+    return save(figure, path, caption)
 
 
 def draw_maps(
@@ -110,7 +111,7 @@ def draw_maps(
             _draw_map(figure, axis, canvas, one)
     if note:
         figure.supxlabel(note, fontsize=8, color=_GREY)
-    return _save(figure, path, caption)
+    return save(figure, path, caption)
 
 
 def layout(tiles: Tiles, rows: Ints | None = None, step_m: float | None = None) -> Ints:
@@ -166,21 +167,15 @@ def panels(count: int, *, width: float, height: float, rows: int = 1) -> "tuple[
 
 def save(figure: "Figure", path: Path, caption: str) -> Picture:
     """Write a figure."""
-    return _save(figure, path, caption)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return Picture(path.name, caption)
 
 
 def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: "Figure", path: Path, caption: str, title: str = "") -> Picture:
-    if title:
-        figure.suptitle(title, fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    return Picture(path.name, caption)
 
 
 def _row(strip: Strip, longest: int) -> Image8:

@@ -32,11 +32,15 @@ def run(material: Material, folder: Path) -> Finding:
     if not asked:
         raise UsageError(f"data {material.data}: its questions have no `country`, the texts of this experiment")
     texts = tiles.texts([question.text for question in asked])
-    ours, clip = tiles.scores(texts), tiles.scores(texts, clip=True)
+    summer = material.questions.season_moments[-1]
+    ours, clip, timed = tiles.scores(texts), tiles.scores(texts, clip=True), tiles.scores(texts, summer)
     cover = [cover_of(material, tiles, question) for question in asked]
     rows, numbers, maps = [], {}, []
     for i, question in enumerate(asked):
-        for model, scores in ((material.name, ours[:, i]), (TEACHER, clip[:, i])):
+        asking = [(material.name, ours[:, i]), (TEACHER, clip[:, i])]
+        if material.embedder.has_encoder:
+            asking.insert(1, (f"{material.name}, {summer:%d %B, %H:%M}", timed[:, i]))
+        for model, scores in asking:
             squares, single, ceiling = _agreement(material, tiles, scores, cover[i])
             rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
             numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}

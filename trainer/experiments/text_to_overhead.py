@@ -22,7 +22,7 @@ from trainer.measures.report import number
 from trainer.metrics import Estimate, Floats, Ints
 
 K, OF = 4, 1000
-_SHOWN = 8
+_SHOWN = 10
 
 
 def run(material: Material, folder: Path) -> Finding:
@@ -85,16 +85,10 @@ def _estimate(material: Material, values: Floats) -> Estimate:
 def _picture(
     tiles: Tiles, rows: Ints, asked: list[Question], best: Ints, places: npt.NDArray[np.bool_], path: Path
 ) -> Picture:
-    """The four best tiles of texts evenly over the list, two texts a row."""
-    chosen = np.unique(np.linspace(0, len(asked) - 1, _SHOWN).astype(int)).tolist()
+    """The four best tiles of texts evenly over the list."""
     strips = []
-    for left, right in zip(chosen[::2], [*chosen[1::2], None][: len(chosen[::2])], strict=True):
-        images, framed, titles = [], [], []
-        for i in (left, right):
-            if i is None:
-                continue
-            titles.append(asked[i].text)
-            images += [decode(tiles.shards.picture(int(rows[j]), "overhead")) for j in best[:, i]] + [None]
-            framed += [bool(places[j, i]) for j in best[:, i]] + [False]
-        strips.append(Strip("   |   ".join(titles), images[:-1], framed))
-    return draw_strips(path, strips, "The four best tiles for each text, two texts a row. Green: right.")
+    for i in np.unique(np.linspace(0, len(asked) - 1, _SHOWN).astype(int)).tolist():
+        images = [decode(tiles.shards.picture(int(rows[j]), "overhead")) for j in best[:, i]]
+        strips.append(Strip(asked[i].text, images, [bool(places[j, i]) for j in best[:, i]]))
+    caption = "The four best tiles for each text. Green: right. Texts are taken evenly from the list, not chosen."
+    return draw_strips(path, strips, caption, columns=2)
