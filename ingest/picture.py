@@ -81,7 +81,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    with open_picture(path) as image, _decoding(f"'{path}'"):
+    with open_picture(path) as image, decoding(f"'{path}'"):
         image.load()
         turn = UPRIGHT.get(orientation(image))
         rgb = to_rgb(image)
@@ -94,12 +94,13 @@ def read_rgba(source: Path | bytes, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    with open_picture(source, name) as image, _decoding(name):
+    with open_picture(source, name) as image, decoding(name):
         return np.asarray(image.convert("RGBA"))
 
 
 @contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def decoding(name: str) -> Iterator[None]:
+    """Tells what goes wrong while pixels are decoded as an `ItemError`: truncated, corrupt, unreadable or too_large."""
     try:
         yield
     except MemoryError as error:

@@ -36,7 +36,7 @@ _HULL_MARGIN_M = 10_000.0
 _RADIUS = re.compile(r"^(.+?)[\s,]\s?(\d{1,5}(?:\.\d{1,6})?)\s?(km|m|mi|miles?)$", re.IGNORECASE)
 _METRES = {"km": 1_000.0, "m": 1.0, "mi": 1_609.344, "mile": 1_609.344, "miles": 1_609.344}
 _OTHERS = 4
-_GUESTS = {"Asia/Bangkok": ("VN", shapely.box(102, 17, 110, 24))}
+GUESTS = {"Asia/Bangkok": ("VN", shapely.box(102, 17, 110, 24))}
 """Part of a zone that belongs to another country: northern Vietnam has kept Bangkok's time since 1970."""
 
 
@@ -107,16 +107,32 @@ def country_outline(code: str) -> BaseGeometry | None:
     Args:
         code: Two letters, ISO 3166.
     """
+    parts = country_parts(code)
+    return split_antimeridian(shapely.union_all(parts)) if parts else None
+
+
+def country_parts(code: str) -> list[BaseGeometry]:
+    """The polygons of a country's time zones; they may touch one another, and longitudes may run past ±180°."""
     import tzfpy
 
     parts: list[BaseGeometry] = []
     for zone in _zones_of(code):
-        guest, where = _GUESTS.get(zone, (None, None))
+        guest, where = GUESTS.get(zone, (None, None))
         for part in _parts(shapely.from_geojson(tzfpy.get_tz_polygon_geojson(zone))):
             is_guest = where is not None and where.contains(part.representative_point())
             if is_guest == (guest == code):
                 parts.append(part)
-    return split_antimeridian(shapely.union_all(parts)) if parts else None
+    return parts
+
+
+def country_codes() -> tuple[str, ...]:
+    """Two letters of every country that has a time zone of its own."""
+    return tuple(sorted({*countries_of_zones().values(), *(guest for guest, _ in GUESTS.values())}))
+
+
+def countries_of_zones() -> dict[str, str]:
+    """Two letters of the country by time zone; of one in `GUESTS`, the country that it is named for."""
+    return {zone: code for code in _zones() for zone in _zones_of(code) if GUESTS.get(zone, ("",))[0] != code}
 
 
 def bbox_of(area: BaseGeometry) -> tuple[float, float, float, float]:
@@ -194,14 +210,15 @@ def _zones_of(code: str) -> list[str]:
     import tzfpy
 
     known = set(tzfpy.timezonenames())
-    guest_of = [zone for zone, (guest, _) in _GUESTS.items() if guest == code]
+    guest_of = [zone for zone, (guest, _) in GUESTS.items() if guest == code]
     own = [zone for zone in _zones().get(code, ()) if code == "AQ" or not zone.startswith("Antarctica/")]
     return [zone for zone in own + guest_of if zone in known]
 
 
 def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
     """Valid polygons in a collection; simplifying has made a few of them cross themselves."""
-    solid = [shapely.make_valid(part) for part in shapely.get_parts(shapely.get_parts(shape))]
+    pieces = shapely.get_parts(shapely.get_parts(shape))
+    solid = [piece if shapely.is_valid(piece) else shapely.make_valid(piece) for piece in pieces]
     return [part for piece in solid for part in shapely.get_parts(piece) if part.area > 0]
 
 

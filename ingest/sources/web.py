@@ -21,6 +21,7 @@ from trainer.errors import ItemError
 
 _SECRET = re.compile(r"key|token|secret|sig|pass|auth|credential|access|subscription", re.IGNORECASE)
 _CACHE_DAYS = 30
+_GONE = (204, 404, 410)
 _AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -71,21 +72,52 @@ class Web:
             ItemError: With reason ``http``: no answer, or a refusal, after all retries; with reason ``not_allowed``:
                 the options allow certain hosts alone, and it or what it redirects to is none of them.
         """
+        headers = {} if first is None or length is None else {"Range": f"bytes={first}-{first + length - 1}"}
+        with self._answer(url, headers) as answer:
+            if answer.status_code in _GONE:
+                return None
+            if headers and answer.status_code == 200:
+                raise ItemError(
+                    "http", f"{mask_url(url)}: the server does not answer range requests; download the file"
+                )
+            return answer.content
+
+    def download(self, url: str, *, at_most: int) -> tuple[bytes, str] | None:
+        """The body of an answer and the URL that it came from after redirects; None where there is none.
+
+        Args:
+            url: Of a file, which should not be cached.
+            at_most: Bytes; a longer body is not read to its end.
+
+        Raises:
+            ItemError: As `get`, or with reason ``too_large``.
+        """
+        with self._answer(url, {}, stream=True) as answer:
+            if answer.status_code in _GONE:
+                return None
+            body = bytearray()
+            try:
+                for piece in answer.iter_content(1 << 16):
+                    body += piece
+                    if len(body) > at_most:
+                        raise ItemError("too_large", f"{mask_url(url)} has more than {at_most / 1e6:.0f} MB")
+            except requests.RequestException as error:
+                raise ItemError("http", f"{mask_url(url)}: the answer broke off ({type(error).__name__})") from error
+            return bytes(body), answer.url
+
+    def _answer(self, url: str, headers: dict[str, str], *, stream: bool = False) -> requests.Response:
+        """An answer that is good, or says that nothing is there."""
         if self._allowed is not None:
             check_url(url, self._allowed)
-        headers = {} if first is None or length is None else {"Range": f"bytes={first}-{first + length - 1}"}
         try:
-            answer = self._session.get(url, headers=headers, timeout=self._timeout)
+            answer = self._session.get(url, headers=headers, timeout=self._timeout, stream=stream)
         except requests.RequestException as error:
             raise ItemError("http", f"{mask_url(url)}: no answer ({type(error).__name__})") from error
-        if answer.status_code in (204, 404, 410):
-            return None
-        if answer.status_code not in (200, 206):
+        if answer.status_code not in (200, 206, *_GONE):
+            answer.close()
             hint = "; is an access key needed?" if answer.status_code in (401, 403) else ""
             raise ItemError("http", f"{mask_url(url)}: the server answered {answer.status_code} {answer.reason}{hint}")
-        if headers and answer.status_code == 200:
-            raise ItemError("http", f"{mask_url(url)}: the server does not answer range requests; download the file")
-        return answer.content
+        return answer
 
     def close(self) -> None:
         """Close connections and the cache."""

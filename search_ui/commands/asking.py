@@ -1,6 +1,7 @@
 """Options that several commands share, and what they mean: an area, dates, a source."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,8 +12,12 @@ from search_ui.door import Door
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from ingest.sources.source import SourceOptions
+
 F = TypeVar("F", bound=Callable[..., Any])
 AREA_FILE = click.Path(path_type=Path, dir_okay=False)
+READING = ("acquired_at", "date_in_name", "bands", "nodata", "scale", "zoom", "tms", "asset", "attribution", "rate")
+"""Parameters of `reading_options`."""
 
 
 _PLACE = f"{__name__}.place"  # where the context keeps --place, so that commands need no parameter for it
@@ -115,3 +120,68 @@ def numbers(option: str, text: str | None, count: int) -> tuple[float, ...] | No
     if len(values) != count:
         raise UsageError(f"{option} {text!r}: give {count} numbers with commas between")
     return values
+
+
+def reading_options(function: F) -> F:
+    """How imagery is read, where its files do not say it: the arguments of `source_options`, see `READING`."""
+    for option in (
+        click.option("--rate", type=float, default=10.0, show_default=True, help="Requests a second to one server."),
+        click.option("--attribution", help="Whom to credit for the imagery."),
+        click.option("--asset", metavar="NAME", help="Asset of STAC items to read [visual, else the only raster]."),
+        click.option("--tms", is_flag=True, help="Rows of the tile pyramid count from the south."),
+        click.option("--zoom", type=int, help="Zoom level of a tile pyramid [by the size of a tile]."),
+        click.option(
+            "--scale", metavar="LO,HI", help="Values to show black and white, for imagery of more than 8 bits."
+        ),
+        click.option(
+            "--nodata", type=float, help="Value of no data where files do not say, such as 255 for white holes."
+        ),
+        click.option("--bands", metavar="R,G,B", help="Bands to use as red, green and blue, counted from 1."),
+        click.option("--date-in-name", metavar="FORMAT", help="How file names hold the date, such as %Y%m%d."),
+        click.option("--acquired-at", metavar="DATE", help="When the imagery was taken, UTC, whatever the files say."),
+    ):
+        function = option(function)
+    return function
+
+
+def source_options(
+    *,
+    acquired_at: str | None,
+    date_in_name: str | None,
+    bands: str | None,
+    scale: str | None,
+    rate: float,
+    **same_name: Any,
+) -> "SourceOptions":
+    """What `reading_options` were given, and arguments of `SourceOptions` by their own names.
+
+    Raises:
+        UsageError: One cannot be understood.
+    """
+    from ingest.sources.source import SourceOptions
+
+    chosen = numbers("--bands", bands, 3)
+    stretch = numbers("--scale", scale, 2)
+    return SourceOptions(
+        acquired_at=None if acquired_at is None else _moment(acquired_at),
+        date_in_name=date_in_name,
+        bands=None if chosen is None else _whole(chosen),
+        scale="auto" if stretch is None else (stretch[0], stretch[1]),
+        rate_per_s=rate,
+        **same_name,
+    )
+
+
+def _moment(text: str) -> datetime:
+    from ingest.area import parse_date
+
+    return parse_date(text)
+
+
+def _whole(numbers_: tuple[float, ...]) -> tuple[int, int, int]:
+    from trainer.errors import UsageError
+
+    if any(number != int(number) for number in numbers_):
+        raise UsageError(f"--bands {numbers_}: a band is a whole number")
+    red, green, blue = (int(number) for number in numbers_)
+    return red, green, blue

@@ -1,0 +1,117 @@
+"""The whole: metadata in, shards of pairs out. The same command again goes on where the last run stopped.
+
+    metadata ─► candidates ─► plan ─► shards: photo, likeness, overhead image ─► statistics, data card
+
+The shards that are held out come first, so that photos for training can be compared with them. It knows no formats.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.countries import Countries
+from ingest.pairs.candidates import gather, gathered
+from ingest.pairs.card import write_card
+from ingest.pairs.likeness import HeldOut
+from ingest.pairs.photograph import Darkroom
+from ingest.pairs.plan import Plan, make_plan
+from ingest.pairs.plots import write_plots
+from ingest.pairs.recipe import Recipe
+from ingest.pairs.shard import Bench, make_shard
+from ingest.pairs.tally import tally
+from ingest.pairs.workplace import Workplace, write_json
+from ingest.sources.chips import ChipSource
+from ingest.sources.opening import open_source
+from ingest.sources.source import SourceOptions
+from ingest.sources.web import Web
+from trainer.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainer.embedder import Embedder
+
+Progress = Callable[[int], object]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Means:
+    """How the work is done, which does not change what comes out.
+
+    Attributes:
+        options: How imagery and pictures are read: rate, retries, cache, bands.
+        threads: At work at once, for photos and for imagery.
+        countries: Of the world.
+        embedder: That of the recipe's model; None without one.
+        reading: Called with the number of rows of metadata read since the last call.
+        planned: Called with the number of candidates, and of those that are done already; returns what is called with
+            the number done since the last call.
+    """
+
+    options: SourceOptions
+    threads: int
+    countries: Countries
+    embedder: "Embedder | None"
+    reading: Progress
+    planned: Callable[[int, int], Progress]
+
+
+def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
+    """Make everything that is not there yet.
+
+    Args:
+        recipe: What is asked for.
+        folder: Where it goes.
+        means: How.
+
+    Returns:
+        The statistics, as in ``statistics.json``.
+
+    Raises:
+        UsageError: The folder was begun with another recipe or is in use, or the imagery is chips without places.
+        SourceError: Metadata or imagery cannot be opened, or nobody answers.
+        ArchiveError: The disk refuses.
+    """
+    place = Workplace(folder)
+    with _opened(recipe, place, means) as bench, place.open(recipe):
+        gather(recipe, place, means.countries, means.reading)
+        plan = make_plan(recipe, place)
+        _make_shards(plan, bench, means)
+        found = tally(gathered(place), plan, place.records, recipe.splits)
+        document = {"recipe": recipe.document(), "attribution": bench.source.attribution} | found.document()
+        write_json(folder / "statistics.json", document)
+        write_plots(found, means.countries, folder / "statistics.png")
+        write_card(document, folder / "README.md")
+    return document
+
+
+def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
+    place = bench.place
+    place.records.mkdir(exist_ok=True)
+    sizes = dict(zip(plan.tasks, plan.sizes, strict=True))
+    missing = [task for task in plan.tasks if not place.record(task).exists()]
+    progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in missing))
+    training = [task for task in missing if task.startswith("train-")]
+    for task in missing:
+        if training and task == training[0] and bench.embedder is not None:
+            bench = replace(bench, held_out=HeldOut(sorted(place.vectors.glob("*.npy"))))
+        make_shard(task, bench, progress)
+        log.info("%s is done, %d candidates", task, sizes[task])
+
+
+@contextmanager
+def _opened(recipe: Recipe, place: Workplace, means: Means) -> Iterator[Bench]:
+    """The bench, with its imagery and connections open."""
+    source = open_source(recipe.overhead, means.options)
+    if isinstance(source, ChipSource):
+        source.close()
+        raise UsageError(
+            f"{recipe.overhead} holds chips, which cannot be cut at a photo's place: give the imagery itself"
+        )
+    prepare = None if means.embedder is None else means.embedder.prepare_photo
+    with source, Web(replace(means.options, cache_dir=None)) as web:
+        darkroom = Darkroom(web, recipe.photo_px, recipe.quality, prepare)
+        yield Bench(recipe, place, source, darkroom, means.embedder, None, means.threads)

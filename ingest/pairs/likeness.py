@@ -1,0 +1,76 @@
+"""Which photos show the same picture: the same bytes, or embeddings that are nearly the same.
+
+A photo is compared with those of its shard that are kept, which are its photographer's among others, and one for
+training with all that were held out too. So a copy by somebody else, in another shard of the same split, is not found.
+It does not know where photos come from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from trainer.embedder import Embedder
+
+_BLOCK = 20_000
+
+Floats = npt.NDArray[np.float32]
+
+
+class HeldOut:
+    """Embeddings of the photos that training must not see, on disk.
+
+    Args:
+        files: NumPy files of float16 [n, d], unit vectors.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._parts = [np.load(file, mmap_mode="r") for file in files]
+
+    def nearest(self, vectors: Floats) -> Floats:
+        """Largest cosine [n] of each unit vector [n, d] with any of them; −1 where there are none."""
+        best = np.full(len(vectors), -1, np.float32)
+        for part in self._parts:
+            for start in range(0, len(part), _BLOCK):
+                some = np.asarray(part[start : start + _BLOCK], np.float32)
+                best = np.maximum(best, (vectors @ some.T).max(axis=1))
+        return best
+
+
+class Kept:
+    """The photos of one shard that are kept so far.
+
+    Args:
+        embedder: Of the model that compares; None: bytes are compared.
+        above: Cosine from which two photos are one.
+        held_out: Whom none of them may be like; None: nobody.
+    """
+
+    def __init__(self, embedder: "Embedder | None", above: float, held_out: HeldOut | None) -> None:
+        self._embedder, self._above, self._held_out = embedder, above, held_out
+        self._digests: set[bytes] = set()
+        self.vectors: list[Floats] = []
+
+    def refused(self, digests: Sequence[bytes], pixels: Sequence[npt.NDArray[np.uint8] | None]) -> list[str]:
+        """Why each of some photos is not kept, empty for those that are: same_picture, near_identical, held_out."""
+        reasons = []
+        for digest in digests:
+            reasons.append("same_picture" if digest in self._digests else "")
+            self._digests.add(digest)
+        fresh = [row for row, reason in enumerate(reasons) if not reason]
+        if self._embedder is None or not fresh:
+            return reasons
+        vectors = self._embedder.embed_prepared_photos([p for row in fresh if (p := pixels[row]) is not None])
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        outside = self._held_out.nearest(vectors) if self._held_out else np.full(len(fresh), -1)
+        for row, vector, elsewhere in zip(fresh, vectors, outside.tolist(), strict=True):
+            if self.vectors and float((np.stack(self.vectors) @ vector).max()) > self._above:
+                reasons[row] = "near_identical"
+            elif elsewhere > self._above:
+                reasons[row] = "held_out"
+            else:
+                self.vectors.append(vector)
+        return reasons

@@ -1,0 +1,133 @@
+"""Rows of photo metadata, some ten thousand at a time, in the same columns whatever they come from.
+
+    id, address      name of the photo, and where its picture is: a URL or a file
+    lat, lon         degrees WGS84, as text
+    taken, uploaded  the camera's wall clock; seconds since 1970 or a date, UTC
+    accuracy         of the place, Flickr's 1 … 16
+    owner, owner_name, licence, page, title, description, tags
+
+All columns are text as it was written; what is not known is null. A row that is no row, or no photo, is counted by
+reason. What a value is worth is for `ingest.pairs.sieve` to say.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from trainer.errors import SourceError
+
+COLUMNS = (
+    "id", "address", "lat", "lon", "taken", "uploaded", "accuracy", "owner", "owner_name", "licence", "page",
+    "title", "description", "tags",
+)  # fmt: skip
+COMPRESSED = (".bz2", ".gz")
+BLOCK_BYTES = 16 << 20
+_NULLS = ["", "null", "NULL", "\\N"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows.
+
+    Attributes:
+        rows: pa.RecordBatch with some of `COLUMNS`, text or bytes, or anything that text can be made of.
+        left_out: Rows of the input that are none of these, by reason.
+        escaped: Title, description, tags and names are URL-escaped, with + for a blank.
+    """
+
+    rows: pa.RecordBatch
+    left_out: Counter[str] = field(default_factory=Counter)
+    escaped: bool = False
+
+    @property
+    def read(self) -> int:
+        """Rows of the input."""
+        return len(self.rows) + self.left_out.total()
+
+
+def inner_suffix(path: Path) -> str:
+    """The suffix of a file, in lower case, without that of its compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def first_lines(path: Path, size: int = 1 << 18) -> list[bytes]:
+    """The whole lines in the first bytes of a file, compressed or not.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    with readable(path), pa.input_stream(str(path), compression="detect") as stream:
+        start = stream.read(size)
+    lines: list[bytes] = start.splitlines()
+    return lines if len(start) < size else lines[:-1]
+
+
+def delimited(
+    path: Path, *, names: Sequence[str] | None, wanted: Mapping[str, str], delimiter: str, quoted: bool
+) -> Iterator[Block]:
+    """Blocks of a file of delimited text, compressed or not.
+
+    Args:
+        path: The file.
+        names: Of its columns; None: its first line has them.
+        wanted: Name of ours by name of the file's.
+        delimiter: One character.
+        quoted: Cells may stand in double quotes, and lines may break within them.
+
+    Raises:
+        SourceError: It cannot be read to its end.
+    """
+    broken: Counter[str] = Counter()
+
+    def count(_row: csv.InvalidRow) -> str:
+        broken["broken_row"] += 1
+        return "skip"
+
+    options: dict[str, Any] = {
+        "read_options": csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+        "parse_options": csv.ParseOptions(
+            delimiter=delimiter,
+            quote_char='"' if quoted else False,
+            newlines_in_values=quoted,
+            invalid_row_handler=count,
+        ),
+        "convert_options": csv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.binary()),
+            include_columns=list(wanted),
+            strings_can_be_null=True,
+            null_values=_NULLS,
+            check_utf8=False,
+        ),
+    }
+    with (
+        readable(path),
+        pa.input_stream(str(path), compression="detect") as stream,
+        csv.open_csv(stream, **options) as rows,
+    ):
+        for batch in rows:
+            seen = Counter(broken)
+            broken.subtract(seen)
+            yield Block(batch.rename_columns(list(wanted.values())), +seen)
+    if +broken:
+        yield Block(pa.RecordBatch.from_pylist([], pa.schema([("id", pa.binary())])), +broken)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Tells what goes wrong within as a `SourceError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError(f"'{path}' does not exist: give photo metadata or a folder of photos") from error
+    except (OSError, pa.ArrowException) as error:
+        hint = "a line is far too long" if "straddl" in str(error) else "is it whole? copy it again"
+        raise SourceError(f"'{path}' cannot be read: {error}; {hint}") from error

@@ -1,0 +1,112 @@
+"""The folder that a build fills: where everything lies, and files that are whole or not there.
+
+    pairs.json              what was asked for; another request needs another folder
+    train, val, test_…      the shards
+    records                 one Parquet file a shard: each candidate, and what became of it
+    statistics.json, .png   counts by reason and by split, and their picture
+    README.md               the data card
+    .work                   candidates, the plan of the shards, embeddings of held-out photos
+
+It does not know what is in the files.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from ingest.pairs.recipe import Recipe, differences
+from trainer.errors import ArchiveError, UsageError
+
+
+class Workplace:
+    """Paths, and a lock for as long as the folder is written to.
+
+    Args:
+        folder: Made by `open`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = folder / "pairs.json"
+        self.records = folder / "records"
+        self.candidates = folder / ".work" / "candidates"
+        self.plan = folder / ".work" / "plan"
+        self.planned = folder / ".work" / "plan.json"
+        self.vectors = folder / ".work" / "vectors"
+
+    @contextmanager
+    def open(self, recipe: Recipe) -> Iterator[None]:
+        """Holds the folder, which is new or was begun with the same recipe.
+
+        Raises:
+            UsageError: It was begun with another recipe, or another process is at work in it.
+            ArchiveError: It cannot be written.
+        """
+        mine = json.loads(json.dumps(recipe.document()))
+        with writing(self.folder):
+            self.candidates.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.candidates.parent / "lock", timeout=0):
+                self._settle(mine)
+                yield
+        except Timeout as error:
+            raise UsageError(
+                f"another process is writing to {self.folder}: wait for it, or take another folder"
+            ) from error
+
+    def _settle(self, mine: dict[str, Any]) -> None:
+        if not self.settings.exists():
+            write_json(self.settings, mine)
+            return
+        different = differences(json.loads(self.settings.read_text("utf-8")), mine)
+        if different:
+            raise UsageError(
+                f"{self.folder} was begun with other settings ({'; '.join(different)}): take another folder"
+            )
+
+    def record(self, task: str) -> Path:
+        """The record of a task, which is there when its shard is whole."""
+        return self.records / f"{task}.parquet"
+
+    def forget(self, folder: Path) -> None:
+        """Removes a folder of ours with everything in it, and makes it anew."""
+        with writing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tells what goes wrong within as an `ArchiveError`."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Writes a JSON file, whole or not at all."""
+    part = _part(path)
+    with writing(path):
+        part.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        part.replace(path)
+
+
+def write_table(path: Path, table: pa.Table, *, row_group_size: int | None = None) -> None:
+    """Writes a Parquet file, whole or not at all."""
+    part = _part(path)
+    with writing(path):
+        pq.write_table(table, part, compression="zstd", row_group_size=row_group_size)
+        part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
