@@ -1,5 +1,6 @@
 """Captioners: their network and folder, the authors' weights, training, and the words for moments."""
 
+import io
 import json
 import pickle
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TINY_CLIP, Groundcast
+from PIL import Image
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -28,6 +31,7 @@ from trainer.errors import (
     WeightsUnavailableError,
 )
 from trainer.phrases import PhraseBank, read_phrases
+from trainer.shards import ShardWriter
 
 DIM = 12
 SCENES = ("a boat on the lake", "cows on a green meadow", "people on a busy street")
@@ -334,3 +338,39 @@ def test_a_learnt_tokenizer_gives_every_caption_back(words: Path) -> None:
     assert tokenizer.token_to_id(END) == 0
     for text in (*SCENES, "żółw & 東京"):
         assert tokenizer.decode(tokenizer.encode(text).ids).strip() == text
+
+
+# -- the command line ----------------------------------------------------------------------------------------------
+
+
+def test_a_captioner_is_trained_from_shards_and_lies_in_its_models_folder(groundcast: Groundcast, tmp_path) -> None:
+    random = np.random.default_rng(4)
+    with ShardWriter(tmp_path / "train", "pairs") as shards:
+        for number in range(6):
+            picture = io.BytesIO()
+            Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(picture, "JPEG")
+            about = {"latitude": 40.0, "longitude": 10.0, "date_taken": datetime(2020, 7, 1, 12) if number else None}
+            content = picture.getvalue() if number != 3 else b"no picture"
+            shards.write(f"s{number}", None, content, about | {"captions": [SCENES[number % 3], "tag"][: number + 1]})
+    groundcast("model", "add", "tiny", "--open-clip", TINY_CLIP, "--random-seed", "0")
+    asked = ("captioner", "train", tmp_path / "train", "--model", "tiny", "--steps", "3", "--batch", "4", "--json")
+    made = groundcast(*asked)
+    assert made.code == 0, made.err
+    document = made.json()
+    folder = tmp_path / "home" / "models" / "tiny"
+    assert Path(document["folder"]) == folder / "captioner"
+    assert document["captioner"]["data_card"] == {"shards": "train", "samples": 5}  # one tile cannot be read
+    assert captioner_of(folder, document["captioner"]["model_id"]) == folder / "captioner"
+    assert str(tmp_path) not in (folder / "captioner" / "meta.json").read_text()
+    again = groundcast(*asked)
+    assert again.code == 2 and "exists" in again.err
+    neither = groundcast("captioner", "train", tmp_path / "train")
+    assert neither.code == 2 and "one of --model and --checkpoint" in neither.err
+
+
+def test_clipcaps_weights_are_taken_for_a_model_of_the_same_width_alone(
+    groundcast: Groundcast, clipcap, words: Path
+) -> None:
+    groundcast("model", "add", "tiny", "--open-clip", TINY_CLIP, "--random-seed", "0")
+    refused = groundcast("captioner", "clipcap", clipcap[0], "--model", "tiny", "--words", words)
+    assert refused.code == 1 and f"captions vectors of {DIM} numbers" in refused.err

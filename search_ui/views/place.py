@@ -1,14 +1,12 @@
-"""One place: its picture from above, what is known of it, and the ground photos most like it at a moment, or at two.
+"""One place: its picture from above, what is known of it, its caption, and the ground photos most like it at a moment, or at two.
 
 It does not know how it was found.
 """
 
-import re
 from dataclasses import replace
 
 import streamlit as st
 
-from search_ui.captions import CaptionQuery, usual_moments
 from search_ui.contact_sheet import say_credit, say_taken, say_where
 from search_ui.feedback import NOTHING_SAID, Feedback
 from search_ui.ground_view import GroundQuery, GroundView, PhotoHit
@@ -19,6 +17,7 @@ from search_ui.views import pieces, words
 from search_ui.views.address import change, value
 from search_ui.views.answer import say_place, title_of
 from search_ui.views.backdrop import chip_url, photo_url
+from search_ui.views.in_words import in_words
 from search_ui.views.moment_bar import moment_bar
 from search_ui.views.question import say_when, when_of
 from trainer.encoding import When
@@ -48,41 +47,8 @@ def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback =
             "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
             help="Search for tiles whose predicted ground scene is like this one's.",
         )  # fmt: skip
-    _words(service, shown, tile)
+    in_words(service, shown, tile.tile_id)
     _ground(service, shown, tile)
-
-
-def _words(service: Service, shown: Shown, tile: TileFacts) -> None:
-    """What one would see, in words; where a bank of phrases must be embedded first, only if it is asked for."""
-    at = when_of("month", "hour")
-    try:
-        if not service.has_captioner(shown.name) and not st.toggle(
-            "Say it in words", key="words", help="The first time the phrases are embedded, which may take a minute."
-        ):
-            return
-        view = service.caption(shown.name, CaptionQuery(tile_id=tile.tile_id, whens=(at,)))
-    except GroundcastError as error:
-        st.warning(str(error))
-        return
-    (said,) = view.captions
-    st.markdown(f"**In words** · {say_when(said.when)} · cosine {said.cosine:.3f}", help=words.CAPTION)
-    st.markdown(f"> {_plain(said.text)}")
-    if view.note:
-        st.caption(view.note)
-    if shown.knows_time and st.toggle("In words through the year", key="wordy", help=words.CAPTION):
-        _through_the_year(service, shown, tile)
-
-
-def _through_the_year(service: Service, shown: Shown, tile: TileFacts) -> None:
-    """Captions of four hours in four months."""
-    view = service.caption(shown.name, CaptionQuery(tile_id=tile.tile_id, whens=usual_moments()))
-    rows = [(say_when(said.when), said.text) for said in view.captions]
-    pieces.facts(rows)
-
-
-def _plain(text: str) -> str:
-    """Words without what Markdown would take for its own."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)
 
 
 def _alt(tile: TileFacts) -> str:

@@ -23,13 +23,15 @@ class CaptionNetwork(nn.Module):
     Args:
         dim: Width of the vectors, d.
         prefix_length: Embeddings before the first word.
-        lm: Values of `SHAPE`, and dropouts if they differ from GPT-2's.
+        lm: Values of `SHAPE`.
+        dropout: Share of numbers that training leaves out, everywhere in the language model.
     """
 
-    def __init__(self, dim: int, prefix_length: int, lm: Mapping[str, Any]) -> None:
+    def __init__(self, dim: int, prefix_length: int, lm: Mapping[str, int], *, dropout: float = 0.0) -> None:
         super().__init__()
         self.prefix_length = prefix_length
-        self.lm = GPT2LMHeadModel(GPT2Config(**lm, bos_token_id=None, eos_token_id=None))
+        dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
+        self.lm = GPT2LMHeadModel(GPT2Config(**lm, **dropouts, bos_token_id=None, eos_token_id=None))
         width = self.lm.config.n_embd
         self.projector = nn.Sequential(
             nn.Linear(dim, width * prefix_length // 2),
@@ -50,8 +52,9 @@ class CaptionNetwork(nn.Module):
             tokens: int64 [n, t]; what stands behind the end may be anything.
         """
         words = self.lm.transformer.wte(tokens)  # [n, t, width]
-        hidden = self.lm(inputs_embeds=torch.cat([self.prefix(vectors), words], dim=1), use_cache=False).logits
-        logits: torch.Tensor = hidden[:, self.prefix_length - 1 : -1]
+        whole = torch.cat([self.prefix(vectors), words], dim=1)
+        hidden = self.lm.transformer(inputs_embeds=whole, use_cache=False).last_hidden_state
+        logits: torch.Tensor = self.lm.lm_head(hidden[:, self.prefix_length - 1 : -1])
         return logits
 
     def loss(self, vectors: torch.Tensor, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

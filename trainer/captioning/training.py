@@ -49,6 +49,7 @@ class Recipe:
         layers: Of the same.
         heads: Of the same.
         words: Tokens of the same, at most.
+        dropout: Share of numbers left out in the language model.
         noise: Standard deviation of noise on S, as a share of the vectors' own in each number.
         weight_decay: On matrices.
         seed: Of order, chance and weights.
@@ -56,15 +57,16 @@ class Recipe:
     """
 
     steps: int = 3000
-    batch: int = 128
-    lr: float = 1e-3
+    batch: int = 64
+    lr: float = 2e-3
     prefix_length: int = 10
     lm: str = ""
     frozen: bool = False
-    width: int = 192
-    layers: int = 4
-    heads: int = 6
-    words: int = 2048
+    width: int = 128
+    layers: int = 3
+    heads: int = 4
+    words: int = 1536
+    dropout: float = 0.0
     noise: float = 0.1
     weight_decay: float = 0.05
     seed: int = 0
@@ -106,7 +108,7 @@ def train_captioner(
         raise UsageError(f"{out} exists: choose another name, or remove it first")
     torch.manual_seed(recipe.seed)
     words, shape, weights = _language_model(recipe, samples)
-    network = CaptionNetwork(samples.overhead.shape[1], recipe.prefix_length, shape)
+    network = CaptionNetwork(samples.overhead.shape[1], recipe.prefix_length, shape, dropout=recipe.dropout)
     if weights:
         network.lm.load_state_dict(weights)
     _start_projector(network, samples)

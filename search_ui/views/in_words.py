@@ -1,0 +1,38 @@
+"""What one would see at a place, in words: at the moment of the question, and through the year."""
+
+import re
+
+import streamlit as st
+
+from search_ui.captions import CaptionQuery, usual_moments
+from search_ui.service import Service, Shown
+from search_ui.views import pieces, words
+from search_ui.views.question import say_when, when_of
+from trainer.errors import GroundcastError
+
+
+def in_words(service: Service, shown: Shown, tile_id: str) -> None:
+    """A caption of the tile; where a bank of phrases must be embedded first, only if it is asked for."""
+    try:
+        if not service.has_captioner(shown.name) and not st.toggle(
+            "Say it in words", key="words", help="The first time the phrases are embedded, which may take a minute."
+        ):
+            return
+        view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
+    except GroundcastError as error:
+        st.warning(str(error))
+        return
+    (said,) = view.captions
+    head = f"**What one would see, in words** · {say_when(said.when)} · cosine {said.cosine:.3f}"
+    st.markdown(head, help=f"{words.CAPTION} {words.COSINE}")
+    st.markdown(f"> {_plain(said.text)}")
+    if view.note:
+        st.caption(view.note)
+    if shown.knows_time and st.toggle("In words through the year", key="wordy", help=words.CAPTION):
+        query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
+        pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+
+
+def _plain(text: str) -> str:
+    """Words without what Markdown would take for its own."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)
