@@ -1,4 +1,4 @@
-"""One place: its picture from above, what is known of it, its caption, and the ground photos most like it at a moment, or at two.
+"""One place: its picture from above, what is known of it, what one would see there in words and as ground photos.
 
 It does not know how it was found.
 """

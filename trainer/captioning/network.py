@@ -30,8 +30,9 @@ class CaptionNetwork(nn.Module):
     def __init__(self, dim: int, prefix_length: int, lm: Mapping[str, int], *, dropout: float = 0.0) -> None:
         super().__init__()
         self.prefix_length = prefix_length
-        dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
-        self.lm = GPT2LMHeadModel(GPT2Config(**lm, **dropouts, bos_token_id=None, eos_token_id=None))
+        settings: dict[str, Any] = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
+        settings |= {**lm, "bos_token_id": None, "eos_token_id": None}
+        self.lm = GPT2LMHeadModel(GPT2Config(**settings))
         width = self.lm.config.n_embd
         self.projector = nn.Sequential(
             nn.Linear(dim, width * prefix_length // 2),
