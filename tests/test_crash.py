@@ -62,9 +62,9 @@ class Runs:
 
 
 @pytest.mark.timeout(400)
-def test_kills_of_an_ingest_of_two_thousand_tiles_lose_nothing(groundcast, tmp_path):
+def test_kills_of_an_ingest_of_many_tiles_lose_nothing(groundcast, tmp_path):
     home = tmp_path / "home"
-    raster = make_raster(tmp_path / "town.tif", width=1000, height=800)
+    raster = make_raster(tmp_path / "town.tif", width=1000, height=800 if LONG else 400)
     assert groundcast("model", "add", "m", "--open-clip", TINY_CLIP, "--random-seed", "0").code == 0
     runs = Runs(home, raster)
     runs.whole("unbroken")
@@ -84,7 +84,7 @@ def test_kills_of_an_ingest_of_two_thousand_tiles_lose_nothing(groundcast, tmp_p
     settings = load_settings(home)
     catalog = Catalog(settings.catalog_path)
     expected = tiles_of(settings, "unbroken")
-    assert len(expected) >= 2000
+    assert len(expected) >= (2000 if LONG else 1000)
     for name in collections:
         findings = verify(settings, catalog, catalog.collection(name))
         assert findings.problems == []

@@ -1,13 +1,8 @@
 """The demonstration, with the model that the package brings, in an empty home."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
-
-from tests.conftest import start_groundcast
-from tests.test_cli import finish
 
 
 @pytest.fixture
@@ -32,17 +27,17 @@ def test_the_demo_draws_a_map_that_is_not_one_colour(shown):
         assert len(picture.convert("RGB").resize((200, 200)).getcolors(40_000)) > 200
 
 
-def test_the_demo_leaves_a_home_that_can_be_searched(shown):
+def test_the_demo_leaves_a_home_that_can_be_searched(shown, groundcast):
     home = shown[1]
-    ran = finish(start_groundcast(home, "search", "a lighthouse", "--collection", "demo", "--json"))
-    assert len(json.loads(ran.out)["hits"]) == 9
-    listed = finish(start_groundcast(home, "collections", "--json"))
-    assert {c["name"] for c in json.loads(listed.out)} == {"demo", "gallery.demo"}
+    ran = groundcast("--home", home, "search", "a lighthouse", "--collection", "demo", "--json")
+    assert len(ran.json()["hits"]) == 9
+    listed = groundcast("--home", home, "collections", "--json").json()
+    assert {c["name"] for c in listed} == {"demo", "gallery.demo"}
 
 
-def test_the_demo_a_second_time_asks_only(shown):
+def test_the_demo_a_second_time_asks_only(shown, groundcast):
     before = shown[1].stat().st_mtime_ns, sorted((shown[1] / "archive").rglob("*.parquet"))
-    again = finish(start_groundcast(shown[1], "demo"))
+    again = groundcast("--home", shown[1], "demo", "--no-browser")
     assert again.code == 0, again.err
     assert "nothing to do" in again.out and "in truth" in again.out
     assert sorted((shown[1] / "archive").rglob("*.parquet")) == before[1]
