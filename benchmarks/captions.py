@@ -3,9 +3,10 @@
     python -m benchmarks.captions SHARDS [--checkpoint DIR] [--captioner DIR] [--samples 3000] [--work DIR] [--json]
 
 SHARDS is a split with captions that the captioner never saw (`groundcast sandbox shards`: test_strict). Each tile is
-captioned by the captioner and by the phrase bank: with place and time, without (S = O), and from the teacher's own
-embedding of the tile, that is, CLIP that has learnt nothing of tiles. The captioner takes lengths seriously, so the
-teacher's vectors are brought to the mean length of S for it.
+captioned by the captioner and by the phrase bank: with place and time (a phrase then names that moment, or guesses it
+from S as it guesses the scene), without (S = O), and from the teacher's own embedding of the tile, that is, a CLIP that
+has learnt nothing of tiles. The captioner takes lengths seriously, so the teacher's vectors are brought to the mean
+length of O for it.
 
 likeness: the mean cosine of the caption with the photo's captions, as all-MiniLM-L6-v2 embeds them. Season and part of
 the day are right where every one that the caption names is what a person would call the moment: by the calendar and the
@@ -19,6 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +40,7 @@ from trainer.phrases import PhraseBank
 from trainer.shards import Shards
 
 Floats = np.ndarray[Any, Any]
+GUESSED = "phrases, moment guessed"
 WITH, WITHOUT, TEACHER = "with place and time", "without", "the teacher on the tile"
 
 
@@ -60,18 +63,18 @@ def main() -> None:
     found = {(row["by"], row["input"]): row for row in rows}
     ratios = {
         f"{by}: {name}": round(found[by, high]["likeness"] - found[by, low]["likeness"], 4)
-        for by in dict.fromkeys(row["by"] for row in rows)
+        for by in dict.fromkeys(row["by"] for row in rows if row["by"] != GUESSED)
         for name, high, low in (("above the teacher", WITH, TEACHER), ("with time above without", WITH, WITHOUT))
     }
     if asked.json:
         setting = {"shards": asked.shards.name, "photos": rows[0]["photos"]}
         print(json.dumps({"benchmark": "captions", "setting": setting, "rows": rows, "ratios": ratios}))
         return
-    print(f"{'by':10} {'input':24} likeness [95 %]        season right (said)  part of the day right (said)")
+    print(f"{'by':22} {'input':24} likeness [95 %]        season right (said)  part of the day right (said)")
     for row in rows:
         low, high = row["interval"]
         print(
-            f"{row['by']:10} {row['input']:24} {row['likeness']:.4f} [{low:.4f} {high:.4f}]  "
+            f"{row['by']:22} {row['input']:24} {row['likeness']:.4f} [{low:.4f} {high:.4f}]  "
             f"{row['season_right']:.3f} ({row['season_said']:.3f})        "
             f"{row['part_right']:.3f} ({row['part_said']:.3f})"
         )
@@ -88,26 +91,38 @@ def measure(folder: Path, checkpoint: Path, own: Path | None, count: int, work: 
     texts = [said for said in texts if said]
     inputs = _inputs(shards, embedder, rows, work)
     captioner_folder = own or captioner_of(checkpoint, embedder.model_id)
-    ways: dict[str, Callable[[Floats, bool], list[str]]] = {}
+    ways: list[tuple[str, str, Callable[[Floats], list[str]]]] = []
     if captioner_folder is not None:
         captioner = load_captioner(captioner_folder, model_id=embedder.model_id)
-        ways["captioner"] = lambda vectors, _: captioner.captions(vectors)
+        ways += [("captioner", name, captioner.captions) for name in inputs]
     bank = PhraseBank(embedder.embed_texts)
-    ways["phrases"] = lambda vectors, timed: [c.text for c in bank.captions(vectors, season=timed, part=timed)]
-    likeness = Likeness()
-    told = []
-    for by, say in ways.items():
-        for name, vectors in inputs.items():
-            known = _kept(work, [by, name, *_fingerprint(captioner_folder if by == "captioner" else None)], vectors)
-            if not known.exists():
-                known.write_text(json.dumps(say(vectors, name == WITH)), "utf-8")
-            said = json.loads(known.read_text("utf-8"))
-            told.append({"by": by, "input": name, "photos": len(rows)} | _judge(said, texts, shards, rows, likeness))
+    ways.append(("phrases", WITH, lambda vectors: _at_moments(bank, vectors, shards, rows)))
+    for by, name, timed in (("phrases", WITHOUT, False), ("phrases", TEACHER, False), (GUESSED, WITH, True)):
+        say = partial(bank.captions, season=timed, part=timed)
+        ways.append((by, name, lambda vectors, say=say: [caption.text for caption in say(vectors)]))
+    likeness, told = Likeness(), []
+    for by, name, say in ways:
+        of = _fingerprint(captioner_folder) if by == "captioner" else ["".join(bank.scenes)]
+        known = _kept(work, [by, name, *of], inputs[name])
+        if not known.exists():
+            known.write_text(json.dumps(say(inputs[name])), "utf-8")
+        said = json.loads(known.read_text("utf-8"))
+        told.append({"by": by, "input": name, "photos": len(rows)} | _judge(said, texts, shards, rows, likeness))
     return told
 
 
+def _at_moments(bank: PhraseBank, vectors: Floats, shards: Shards, rows: Floats) -> list[str]:
+    """The nearest phrase that names the moment, as the app says it."""
+    said = []
+    for vector, i in zip(vectors, rows.tolist(), strict=True):
+        when, lat, lon = shards.when[i].astype("datetime64[s]").item(), float(shards.lat[i]), float(shards.lon[i])
+        named = {"season": daytime.season(when, lat=lat), "part": daytime.part_of_day(when, lat=lat, lon=lon)}
+        said.append(bank.captions_at(vector[None], **named)[0].text)
+    return said
+
+
 def _inputs(shards: Shards, embedder: Embedder, rows: Floats, work: Path) -> dict[str, Floats]:
-    """S of each tile with place and time, without, and the teacher's embedding at the same mean length."""
+    """S of each tile with place and time, without, and the teacher's embedding at the mean length of O."""
     o = overhead_vectors(shards, embedder, work)[rows].astype(np.float32)
     path = _kept(work, [embedder.model_id, "teacher"], rows)
     if not path.with_suffix(".npy").exists():

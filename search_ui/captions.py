@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from search_ui.ranking import SCORE_DIGITS
 from search_ui.series import this_year
 from search_ui.vectors import Floats, unit
 from trainer.captions import BEAMS, Captioner, captioner_of, load_captioner
+from trainer.daytime import part_of_day, season
 from trainer.encoding import When
 from trainer.errors import AreaError, MissingError, UsageError
 from trainer.phrases import PhraseBank, read_phrases
@@ -153,6 +154,7 @@ class Captions:
         tiles = Aliases(self.engine.catalog).collection(collection_name)
         columns = self.engine.field(tiles)
         row = _row(tiles, columns, query)
+        lat, lon = float(columns.lat[row]), float(columns.lon[row])
         asked = [self.engine.moment(tiles, when) for when in query.whens]
         whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
         vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
@@ -160,7 +162,7 @@ class Captions:
         if captioner is None:
             if not query.phrases:
                 notes.add("this model has no captioner: these are the nearest phrases of a bank")
-            texts, cosines = self._phrases(tiles, vectors, whens)
+            texts, cosines = self._phrases(tiles, vectors, whens, lat=lat, lon=lon)
         else:
             texts = _once(captioner, vectors)
             said = self.engine.texts(tiles, texts)
@@ -168,8 +170,8 @@ class Captions:
         pairs = zip(whens, texts, cosines, strict=True)
         return CaptionView(
             tile_id=columns.ids(np.array([row]))[0],
-            lat=float(columns.lat[row]),
-            lon=float(columns.lon[row]),
+            lat=lat,
+            lon=lon,
             collection=collection_name,
             model_id=tiles.model_id,
             method="phrases" if captioner is None else "captioner",
@@ -192,17 +194,19 @@ class Captions:
                 self._captioners[tiles.model_id] = found
             return self._captioners[tiles.model_id]
 
-    def _phrases(self, tiles: Collection, vectors: Floats, whens: Sequence[When]) -> tuple[list[str], list[float]]:
-        """The nearest phrase at each moment, which names season and hour as far as the moment has them."""
+    def _phrases(
+        self, tiles: Collection, vectors: Floats, whens: Sequence[When], *, lat: float, lon: float
+    ) -> tuple[list[str], list[float]]:
+        """The nearest phrase at each moment, of those that name its season and part of the day."""
         with self._loading:
             if tiles.model_id not in self._banks:
                 scenes = None if self.bank is None else read_phrases(self.bank)
                 self._banks[tiles.model_id] = PhraseBank(lambda texts: self.engine.texts(tiles, texts), scenes)
             bank = self._banks[tiles.model_id]
-        found = [
-            bank.captions(s[np.newaxis], season=isinstance(when, date), part=isinstance(when, datetime | time))[0]
-            for s, when in zip(vectors, whens, strict=True)
-        ]
+        found = []
+        for s, when in zip(vectors, whens, strict=True):
+            named = {"season": season(when, lat=lat), "part": part_of_day(when, lat=lat, lon=lon)}
+            found += bank.captions_at(s[np.newaxis], **named)
         return [one.text for one in found], [one.cosine for one in found]
 
 

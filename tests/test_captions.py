@@ -322,6 +322,14 @@ def test_a_phrase_is_the_nearest_of_all_and_says_its_cosine() -> None:
     assert bank.captions(s, part=False)[0].text == "cows on a green meadow in winter"
 
 
+def test_a_phrase_of_a_known_moment_names_that_moment_whatever_is_nearer() -> None:
+    bank = PhraseBank(embed, SCENES)
+    s = embed(["cows on a meadow on a winter night"])
+    assert bank.captions_at(s, season="summer", part="morning")[0].text == "cows on a green meadow on a summer morning"
+    assert bank.captions_at(s, season=None, part="evening")[0].text == "cows on a green meadow in the evening"
+    assert bank.captions_at(s, season=None, part=None) == bank.captions(s, season=False, part=False)
+
+
 def test_the_phrases_that_come_along_are_read_and_a_file_without_any_is_refused(tmp_path: Path) -> None:
     phrases = read_phrases()
     assert len(phrases) == len(set(phrases)) > 50

@@ -51,32 +51,51 @@ class PhraseBank:
         ]
         vectors = np.asarray(embed(self.texts), np.float32)
         unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-        self._vectors = unit.reshape(len(self.scenes), len(_SEASONS), len(_PARTS), -1)
+        self._vectors = unit  # [phrases, d]
 
     def captions(
         self, vectors: npt.NDArray[np.floating], *, season: bool = True, part: bool = True
     ) -> list[PhraseCaption]:
-        """The nearest phrase of each vector.
+        """The nearest phrase of each vector, its season and part of the day guessed as its scene is.
 
         Args:
             vectors: S, [n, d], of any length but 0.
-            season: Whether a phrase names a season: where the moment has a date.
-            part: Whether it names a part of the day: where the moment has an hour.
+            season: Whether a phrase names a season: where the vectors know a date.
+            part: Whether it names a part of the day: where they know an hour.
 
         Raises:
             UsageError: The vectors are of another width, or one has no direction.
         """
-        s, which = slice(1, None) if season else slice(1), slice(1, None) if part else slice(1)
-        chosen = self._vectors[:, s, which]  # [scenes, seasons, parts, d]
-        if vectors.ndim != 2 or vectors.shape[1] != chosen.shape[-1]:
-            raise UsageError(f"vectors must be [n, {chosen.shape[-1]}]; these are {list(vectors.shape)}")
+        seasons, parts = slice(1, None) if season else slice(1), slice(1, None) if part else slice(1)
+        return self._nearest(vectors, np.arange(len(self.texts)).reshape(self._shape)[:, seasons, parts].ravel())
+
+    def captions_at(
+        self, vectors: npt.NDArray[np.floating], *, season: str | None, part: str | None
+    ) -> list[PhraseCaption]:
+        """The nearest of the phrases that name a known moment, or none; arguments and errors as for `captions`.
+
+        Args:
+            vectors: S at that moment.
+            season: One of `SEASONS`, or None.
+            part: One of `PARTS`, or None.
+        """
+        rows = np.arange(len(self.texts)).reshape(self._shape)[:, _SEASONS.index(season), _PARTS.index(part)]
+        return self._nearest(vectors, rows)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return len(self.scenes), len(_SEASONS), len(_PARTS)
+
+    def _nearest(self, vectors: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> list[PhraseCaption]:
+        """Of those phrases."""
+        if vectors.ndim != 2 or vectors.shape[1] != self._vectors.shape[1]:
+            raise UsageError(f"vectors must be [n, {self._vectors.shape[1]}]; these are {list(vectors.shape)}")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UsageError("a vector has no direction: run `groundcast verify`")
-        cosine = (vectors / norms) @ chosen.reshape(-1, chosen.shape[-1]).T  # [n, scenes · seasons · parts]
-        texts = np.array(self.texts, object).reshape(self._vectors.shape[:3])[:, s, which].ravel()
+        cosine = (vectors / norms) @ self._vectors[rows].T  # [n, rows]
         best = cosine.argmax(axis=1)
-        return [PhraseCaption(str(texts[i]), float(row[i])) for i, row in zip(best, cosine, strict=True)]
+        return [PhraseCaption(self.texts[rows[i]], float(row[i])) for i, row in zip(best, cosine, strict=True)]
 
 
 def read_phrases(path: Path = _FILE) -> list[str]:
