@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Demo, make_raster
 from home_copy import whole_copy_of
+from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from ingest.catalog import Failure
@@ -229,6 +230,31 @@ def test_failures_are_counted_by_reason_with_their_tiles_and_can_be_tried_again(
     assert "<b>x</b>" not in pictures[0]
     assert tile  # the collection is still searched
     service.catalog.finish_chunk(chunk.key, state="done", failures=[], **known)
+
+
+def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raster = make_raster(tmp_path / "town.tif", width=400, height=400)
+    app = _collections()
+    assert not app.toggle
+    monkeypatch.setattr(service, "settings", service.settings.model_copy(update={"redis_url": SecretStr("redis://x")}))
+    chunks = [("left-000000", ["a", "b"])]
+    service.catalog.add_job("left", collection="demo", source=str(raster), spec={}, chunks=chunks, failures=[])
+    service.catalog.enqueue("left")
+    app = _collections()
+    assert app.toggle(key="add queue").value
+    bars = [bar.text for bar in app.get("progress")]
+    assert any("0 of 2 tiles" in bar and "nobody at work yet" in bar for bar in bars), bars
+    started = []
+    monkeypatch.setattr(Background, "start", lambda _, name, title, arguments: started.append(arguments))
+    app.text_input(key="add source").set_value(str(raster)).run()
+    app.text_input(key="add name").set_value("town").run()
+    app.number_input(key="add tile").set_value(50.0).run()
+    app.button(key="estimate").click().run()
+    app.button(key="start ingest").click().run()
+    assert "--queue" in started[0]
+    service.catalog.set_job_state("left", "superseded")
 
 
 def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class _Form:
     place: str
     acquired: str
     credit: str
+    queue: bool
 
     def request(self, service: Service) -> Request:
         return Request(
@@ -64,6 +65,7 @@ class _Form:
         told += [f"--acquired-at={self.acquired}"] if self.acquired else []
         told += [f"--attribution={self.credit}"] if self.credit else []
         told += ["--through-app"] if self.is_url else []
+        told += ["--queue"] if self.queue else []
         return ["ingest", *told, "--", self.source]
 
 
@@ -87,7 +89,10 @@ def add_imagery(service: Service) -> None:
         "Taken on", key="add date", placeholder="optional: 2024-06-30", help="Where the files do not say it. UTC."
     )
     credit = right.text_input("Credit", key="add credit", placeholder="optional: who is to be named")
-    form = _Form(source, name.strip(), model, tile_m, place.strip(), acquired.strip(), credit.strip())
+    queue = service.settings.redis_url is not None and st.toggle(
+        "Leave the work to the workers", True, key="add queue", help=words.WORKERS
+    )
+    form = _Form(source, name.strip(), model, tile_m, place.strip(), acquired.strip(), credit.strip(), queue)
     if not (form.source and form.collection):
         st.caption("Say where the imagery lies and how to call the collection; then see what it would take.")
         return
@@ -101,6 +106,8 @@ def add_imagery(service: Service) -> None:
     known = st.session_state.get("estimated")
     if known is not None and known[0] == form:
         _show(known[1])
+        if service.settings.redis_url is None:
+            st.caption(words.NO_WORKERS)
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
             _start(service, form)
 

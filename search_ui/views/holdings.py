@@ -12,7 +12,7 @@ from search_ui.views.adding import add_imagery
 from search_ui.views.asking import notice, show_notice
 from search_ui.views.backdrop import chip_url, ground_of
 from search_ui.views.heat import covered
-from search_ui.views.work import background, ended, job_bar, watch
+from search_ui.views.work import background, ended, job_bar, watch, watch_workers
 from trainer.errors import GroundcastError
 
 _PICTURES = 12  # of failed tiles at once
@@ -29,6 +29,7 @@ def collections_page(service: Service) -> None:
             watch(service, name)
         else:
             ended(task)
+    watch_workers(service)
     shown = service.collections()
     with st.expander("Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key="adding"):
         if service.read_only:
@@ -79,7 +80,7 @@ def _coverage(service: Service, one: Shown) -> None:
 def _job(service: Service, one: Shown, job: Job) -> None:
     """A job with its bar, what was left out, and what failed."""
     failed, skipped = sum(job.failed.values()), sum(job.skipped.values())
-    state = {"done": "done", "running": "not finished", "cancelled": "cancelled", "superseded": "replaced"}
+    state = {"done": "done", "running": "not finished", "superseded": "replaced"}
     title = f"{state.get(job.state, job.state)}: {job.done:,} of {job.items:,} tiles"
     title += f", {skipped:,} left out" if skipped else ""
     title += f", {failed:,} failed" if failed else ""
@@ -91,8 +92,8 @@ def _job(service: Service, one: Shown, job: Job) -> None:
             st.markdown(f"Left out on purpose: **{_plain(reason)}** {count:,}")
         if failed:
             _failures(service, one, job)
-        if job.state != "done" and not service.read_only:
-            arguments = ["jobs", "retry", job.id]
+        if job.state != "done" and not (job.queued and job.state == "running") and not service.read_only:
+            arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
             st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
 
 
@@ -106,7 +107,7 @@ def _failures(service: Service, one: Shown, job: Job) -> None:
         if tiles:
             pieces.photos([_picture(one, failure) for failure in tiles])
             if not service.read_only:
-                arguments = ["jobs", "retry", job.id, f"--reason={reason}"]
+                arguments = ["jobs", "retry", job.id, f"--reason={reason}", *(["--queue"] if job.queued else [])]
                 st.button(
                     f"Try these {count:,} again", key=f"retry {job.id} {reason}", icon=":material/refresh:",
                     on_click=_again, args=(service, job, arguments),

@@ -39,3 +39,10 @@ CAPTION = (
     "What the model expects to be seen here, in words. The cosine says how like that the words are. A caption is the "
     "model's guess: it may be wrong, and says nothing of a particular day."
 )
+WORKERS = (
+    "Workers are other processes, also on other machines, that read and embed tiles: `groundcast worker` starts one. "
+    "What is left to them goes on when this page and this server are closed."
+)
+NO_WORKERS = (
+    "This server does the work itself. Where the settings name a Redis, it can be left to workers on other machines."
+)

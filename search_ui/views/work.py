@@ -11,6 +11,7 @@ from ingest.catalog import Job
 from ingest.progress import progress
 from search_ui.background import Background, Task
 from search_ui.service import Service
+from search_ui.views import words
 
 _EVERY_S = 2.0
 _BAR = "%|"  # a bar for terminals; the page has its own
@@ -52,6 +53,22 @@ def watch(service: Service, name: str) -> None:
         st.caption("at work …" if running and _BAR in line else line[:200] or "starting …")
 
 
+@st.fragment(run_every=_EVERY_S)
+def watch_workers(service: Service) -> None:
+    """The jobs that were left to workers and are not done; when one ends the whole page is shown anew."""
+    running = [job for job in service.catalog.jobs() if job.queued and job.state in ("running", "paused")]
+    ids = sorted(job.id for job in running)
+    if st.session_state.setdefault("left to workers", ids) != ids:
+        st.session_state["left to workers"] = ids
+        st.rerun()
+    if not running:
+        return
+    with st.container(border=True):
+        st.markdown("**Left to the workers**", help=words.WORKERS)
+        for job in running:
+            job_bar(service, job)
+
+
 def job_bar(service: Service, job: Job) -> None:
     """How far a job is, in tiles, and how long the rest takes."""
     now = progress(service.catalog, job.id)
@@ -60,6 +77,10 @@ def job_bar(service: Service, job: Job) -> None:
     left = "" if now.left_s is None else f", about {say_span(now.left_s)} left"
     unit = "photos" if job.spec.get("kind") == "gallery" else "tiles"
     text = f"{job.collection}: read, embedded and kept {dealt:,} of {job.items:,} {unit}{rate}{left}"
+    if job.state == "paused":
+        text += "; paused, `groundcast jobs resume` goes on"
+    elif job.queued:
+        text += f"; {len(now.workers)} at work" if now.workers else "; nobody at work yet: start `groundcast worker`"
     st.progress(dealt / job.items if job.items else 1.0, text=text)
 
 
