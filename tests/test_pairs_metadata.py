@@ -24,7 +24,7 @@ from ingest.pairs.plan import make_plan
 from ingest.pairs.readers import read_blocks
 from ingest.pairs.recipe import Recipe
 from ingest.pairs.sieve import Sieve
-from ingest.pairs.splits import assign
+from ingest.pairs.splits import BLOCKS, assign, zones
 from ingest.pairs.words import captions
 from ingest.pairs.workplace import Workplace
 from ingest.sandbox.photographs import blocks
@@ -260,9 +260,25 @@ def crowd() -> dict[str, np.ndarray]:
     return {"key": key, "photo": np.arange(20_000, dtype=np.uint64), "lat": where[:, 0], "lon": where[:, 1]}
 
 
+def zone_of(recipe: Recipe, crowd: dict[str, np.ndarray]) -> np.ndarray:
+    """What each block belongs to."""
+    return zones(recipe, np.bincount(blocks(lat=crowd["lat"], lon=crowd["lon"]), minlength=BLOCKS))
+
+
+def test_held_out_blocks_have_about_the_share_that_was_asked_for_and_small_data_gets_them_too():
+    counts = np.zeros(BLOCKS, np.int64)
+    counts[np.random.default_rng(0).integers(0, BLOCKS, 3000)] = 100
+    found = zones(replace(RECIPE, test_share=0.05, val_share=0.02), counts)
+    assert [round(counts[found == zone].sum() / counts.sum(), 2) for zone in (1, 2)] == [0.02, 0.05]
+    few = np.zeros(BLOCKS, np.int64)
+    few[[5, 700, 9000]] = 10, 300, 20
+    assert np.flatnonzero(zones(RECIPE, few)).tolist() == [5, 9000]
+    assert not zones(replace(RECIPE, split="random"), few).any()
+
+
 def test_the_strict_split_shares_neither_blocks_nor_people_nor_ground(crowd):
     recipe = replace(RECIPE, split="both", test_share=0.1, val_share=0.1)
-    split, left_out = assign(recipe, **crowd)
+    split, left_out = assign(recipe, zone_of(recipe, crowd), **crowd)
     assert set(np.unique(split)) == {"", "train", "val", "test_random", "test_strict"}
     assert left_out.total() == (split == "").sum() and set(left_out) == {"other_split", "block_edge"}
     block = blocks(lat=crowd["lat"], lon=crowd["lon"])
@@ -277,9 +293,11 @@ def test_the_strict_split_shares_neither_blocks_nor_people_nor_ground(crowd):
 
 def test_the_random_split_leaves_nothing_out_and_a_seed_decides(crowd):
     recipe = replace(RECIPE, split="random", test_share=0.1, val_share=0.1)
-    split, left_out = assign(recipe, **crowd)
+    none = zone_of(recipe, crowd)
+    split, left_out = assign(recipe, none, **crowd)
     assert not left_out and 1600 < (split == "val").sum() < 2400 and 1600 < (split == "test_random").sum() < 2400
-    assert (split == assign(recipe, **crowd)[0]).all() and (split != assign(replace(recipe, seed=1), **crowd)[0]).any()
+    assert (split == assign(recipe, none, **crowd)[0]).all()
+    assert (split != assign(replace(recipe, seed=1), none, **crowd)[0]).any()
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused():

@@ -3,7 +3,7 @@
     .work/candidates/000-00000.parquet   rows of the first input file, in the order of `key`
     .work/candidates/000.json            when the file is read to its end: how many rows, and what was left out
 
-A part holds some 64 MB, so that memory does not grow with the input. A file that was not read to its end is read anew.
+A part holds some 32 MB, so that memory does not grow with the input. A file that was not read to its end is read anew.
 """
 
 import json
@@ -21,7 +21,7 @@ from ingest.pairs.recipe import Recipe
 from ingest.pairs.sieve import Sieve
 from ingest.pairs.workplace import Workplace, write_json, write_table
 
-_PART_BYTES = 64_000_000
+_PART_BYTES = 32_000_000
 _GROUP_ROWS = 10_000  # of a part that are read at once: those of few photographers
 
 log = logging.getLogger(__name__)

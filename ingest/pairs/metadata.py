@@ -27,7 +27,7 @@ COLUMNS = (
     "title", "description", "tags",
 )  # fmt: skip
 COMPRESSED = (".bz2", ".gz")
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 2 << 20
 _NULLS = ["", "null", "NULL", "\\N"]
 
 

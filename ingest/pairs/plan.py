@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from ingest.pairs.bursts import in_burst, repeated
 from ingest.pairs.candidates import gathered
 from ingest.pairs.columns import hashes
 from ingest.pairs.recipe import Recipe
-from ingest.pairs.splits import assign
+from ingest.pairs.splits import BLOCKS, Zones, assign, zones
 from ingest.pairs.workplace import Workplace, write_json, write_table
+from ingest.sandbox.photographs import blocks
 
 _RANGE_ROWS = 100_000
 
@@ -62,16 +65,26 @@ def _plan(recipe: Recipe, place: Workplace) -> None:
     left_out: Counter[str] = Counter()
     shards = {split: _Shards(place, split, recipe.per_shard) for split in recipe.splits}
     total = sum(found["candidates"] for found in gathered(place))
+    zone_of = zones(recipe, _blocks(place))
     ranges = -(-total // _RANGE_ROWS)
     bounds = [(2**64 * i) // max(1, ranges) for i in range(ranges + 1)]
     for low, high in pairwise(bounds):
         table = _range(place, low, high)
-        rows, split = _chosen(recipe, table, left_out)
+        rows, split = _chosen(recipe, zone_of, table, left_out)
         for name, shard in shards.items():
             shard.add(table.take(pa.array(rows[split == name])))
     for shard in shards.values():
         shard.finish()
     write_json(place.planned, {"shards": {name: s.sizes for name, s in shards.items()}, "left_out": +left_out})
+
+
+def _blocks(place: Workplace) -> npt.NDArray[np.int64]:
+    """How many candidates lie in each block of 1°, [BLOCKS]."""
+    counts = np.zeros(BLOCKS, np.int64)
+    for part in sorted(place.candidates.glob("*.parquet")):
+        table = pq.read_table(part, columns=["lat", "lon"])
+        counts += np.bincount(blocks(lat=np.asarray(table["lat"]), lon=np.asarray(table["lon"])), minlength=BLOCKS)
+    return counts
 
 
 def _range(place: Workplace, low: int, high: int) -> pa.Table:
@@ -85,7 +98,7 @@ def _range(place: Workplace, low: int, high: int) -> pa.Table:
     return table.take(pa.array(order)).combine_chunks()
 
 
-def _chosen(recipe: Recipe, table: pa.Table, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
+def _chosen(recipe: Recipe, zone_of: Zones, table: pa.Table, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a range that are in a shard, and the split of each."""
     key, lat, lon, taken = (np.asarray(table[name].combine_chunks()) for name in ("key", "lat", "lon", "taken"))
     photo = hashes(table["id"].combine_chunks())
@@ -96,7 +109,7 @@ def _chosen(recipe: Recipe, table: pa.Table, left_out: Counter[str]) -> tuple[np
         key[rows], taken[rows], lat=lat[rows], lon=lon[rows], within_m=recipe.burst_m, within_s=recipe.burst_s
     )
     rows = rows[~burst]
-    split, no_split = assign(recipe, key=key[rows], photo=photo[rows], lat=lat[rows], lon=lon[rows])
+    split, no_split = assign(recipe, zone_of, key=key[rows], photo=photo[rows], lat=lat[rows], lon=lon[rows])
     left_out.update({"same_photo": int(again.sum()), "burst": int(burst.sum())} | no_split)
     return rows, split
 

@@ -37,9 +37,13 @@ def write_plots(found: Tally, countries: Countries, file: Path) -> None:
     top.suptitle(f"{total:,} pairs: " + ", ".join(f"{split} {count:,}" for split, count in found.pairs.items()))
     _draw_map(top.subplots(), found, countries)
     hours, months, most = bottom.subplots(1, 3, width_ratios=(1, 0.6, 1.2))
-    dated = f"{total - found.undated:,} of them dated"
-    _bars(hours, [str(h) for h in range(24)], found.hours.tolist(), f"hour of the camera's clock ({dated})")
-    hours.set_xticks(range(0, 24, 3))
+    dated = f"{total - found.undated:,} dated"
+    _bars(
+        hours,
+        [str(h) if h % 3 == 0 else "" for h in range(24)],
+        found.hours.tolist(),
+        f"hour of the camera's clock ({dated})",
+    )
     _bars(months, list(_MONTHS), found.months.tolist(), "month")
     listed = found.countries.most_common(_COUNTRIES)
     names = [code or "sea" for code, _ in listed]
@@ -58,15 +62,15 @@ def _draw_map(axis: "Axes", found: Tally, countries: Countries) -> None:
     order = np.argsort(counts)
     largest = max(10, int(counts.max(initial=1)))
     dots = axis.scatter(
-        west[order] - 179.5, south[order] - 89.5, c=counts[order], s=9, marker="s", cmap="viridis_r",
-        norm=LogNorm(1, largest), linewidths=0,
+        west[order] - 179.5, south[order] - 89.5, c=counts[order], s=9 if len(counts) > 500 else 30, marker="s",
+        cmap="viridis_r", norm=LogNorm(1, largest), linewidths=0,
     )  # fmt: skip
     axis.set(xlim=(-180, 180), ylim=(-65, 85), title="pairs by degree; grey: countries with their coastal waters")
     axis.figure.colorbar(dots, ax=axis, shrink=0.8, label="pairs")
 
 
 def _bars(axis: "Axes", names: list[str], counts: list[int], title: str) -> None:
-    axis.bar(names, counts, color=_COLOUR)
-    axis.set(title=title)
-    axis.margins(x=0.01)
+    axis.bar(range(len(names)), counts, color=_COLOUR)
+    axis.set(title=title, xlim=(-0.6, max(len(names), 6) - 0.4))
+    axis.set_xticks(range(len(names)), names)
     axis.spines[["top", "right"]].set_visible(False)

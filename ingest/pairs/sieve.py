@@ -110,7 +110,7 @@ class Sieve:
         lat, lon = numbers(_texts(some, "lat")[0]), numbers(_texts(some, "lon")[0])
         good = (np.abs(lat) <= 90) & (np.abs(lon) <= 180) & ((lat != 0) | (lon != 0))  # NaN is neither
         left_out["bad_place"] += int(np.count_nonzero(~good))
-        return some.filter(pa.array(good)), lat[good], lon[good]
+        return some.filter(pa.array(good)), lat[good], np.where(lon[good] == 180, -180.0, lon[good])
 
     def _dated(self, rows: pa.RecordBatch, counted: Counter[str]) -> tuple[Moments, Mask]:
         """When each photo was taken, NaT where that is not known or not plausible, and where it is."""

@@ -5,8 +5,8 @@ strict   whole blocks belong to `val` and `test_strict`, and so do photographers
          so near the edge of such a block that its overhead image may share ground with one beyond (`block_edge`)
 random   photos of `test_random` (and, without strict, of `val`) are drawn beside those of training
 
-A photo's split follows from the seed, its id, its place and its photographer's other photos, nothing else. A photo
-that names nobody is its own photographer's. It does not know pictures.
+A photo's split follows from the seed, its id, its place, its photographer's other photos and how many lie where.
+A photo that names nobody is its own photographer's. It does not know pictures.
 """
 
 from collections import Counter
@@ -18,18 +18,48 @@ from ingest.pairs.columns import Floats, Hashes, mixed, shares
 from ingest.pairs.recipe import Recipe
 from ingest.sandbox.photographs import blocks
 
+BLOCKS = 181 * 360  # blocks of 1°, numbered as `ingest.sandbox.photographs.blocks` does; the poles have rows too
 _TRAIN, _VAL, _TEST = 0, 1, 2
 _DEGREE_M = 110_574.0
+Zones = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
 
+def zones(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Zones:
+    """What each block of 1° belongs to, int8 [BLOCKS].
+
+    Blocks are taken in an order that follows from the seed, as long as they overshoot the wanted share by no more than
+    half; where there are three or more, each held-out split gets at least one.
+
+    Args:
+        recipe: What is asked for.
+        counts: Candidates in each block, [BLOCKS].
+    """
+    found = np.zeros(BLOCKS, np.int8)
+    if recipe.split == "random":
+        return found
+    used = np.flatnonzero(counts)
+    order = used[np.argsort(mixed(used.astype(np.uint64), recipe.seed, 2))]
+    for zone, share in ((_TEST, recipe.test_share), (_VAL, recipe.val_share)):
+        room = share * counts.sum()
+        for block in order.tolist():
+            if found[block] == _TRAIN and 0 < counts[block] <= 1.5 * room:
+                found[block] = zone
+                room -= counts[block]
+        free = order[found[order] == _TRAIN]
+        if share and zone not in found and len(free) > (2 if zone == _TEST else 1):
+            found[free[np.argmin(counts[free])]] = zone
+    return found
+
+
 def assign(
-    recipe: Recipe, *, key: Hashes, photo: Hashes, lat: Floats, lon: Floats
+    recipe: Recipe, zone_of: Zones, *, key: Hashes, photo: Hashes, lat: Floats, lon: Floats
 ) -> tuple[npt.NDArray[np.str_], Counter[str]]:
     """The split [n] of each photo, empty where it is left out, and how many are, by reason.
 
     Args:
         recipe: What is asked for.
+        zone_of: What each block belongs to, as `zones` has it.
         key: Of the photographer; all photos of one are here.
         photo: Of the photo.
         lat: Degrees.
@@ -37,9 +67,8 @@ def assign(
     """
     split = np.full(len(key), "train", dtype="U11")
     left_out: Counter[str] = Counter()
-    zone = np.zeros(len(key), np.int64)
     if recipe.split != "random":
-        zone = _zones(recipe, lat, lon)
+        zone = zone_of[blocks(lat=lat, lon=lon)]
         home = _homes(key, zone)
         split[zone == _VAL], split[zone == _TEST] = "val", "test_strict"
         away = zone != home
@@ -55,14 +84,7 @@ def assign(
     return split, +left_out
 
 
-def _zones(recipe: Recipe, lat: Floats, lon: Floats) -> npt.NDArray[np.int64]:
-    """Whether the block of each photo belongs to training, validation or the test."""
-    block = blocks(lat=lat, lon=lon).astype(np.uint64)
-    drawn = shares(mixed(block, recipe.seed, 2))
-    return np.select([drawn < recipe.test_share, drawn < recipe.test_share + recipe.val_share], [_TEST, _VAL], _TRAIN)
-
-
-def _homes(key: Hashes, zone: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _homes(key: Hashes, zone: Zones) -> npt.NDArray[np.int64]:
     """The zone [n] in which most photos of each one's photographer lie; of equals the first, training."""
     _, person = np.unique(key, return_inverse=True)
     counts = np.zeros((int(person.max(initial=-1)) + 1, 3), np.int64)
