@@ -223,7 +223,7 @@ def test_a_model_that_knows_the_truth_gets_full_marks(data: Path, tmp_path: Path
     assert text_to_overhead.run(known, tmp_path).numbers["ours"]["right of 4"] > 0.9
     seasons = dynamic_maps.run(known, tmp_path).numbers["snow"]
     assert seasons["right direction"] == 1
-    assert seasons["rank correlation"] > 0.99
+    assert seasons["rank correlation"] > 0.85  # two levels in truth, many in scores: no more can be had
 
 
 def test_a_model_of_noise_gets_what_chance_gives(data: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ PAGE = "report.html"
 @click.option("--gallery", type=click.IntRange(20), default=10_000, show_default=True, help="Pairs to tell apart.")
 @click.option("--draws", type=click.IntRange(2), default=1000, show_default=True, help="Bootstrap draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the gallery, the draws and the examples.")
-@click.option("--precision", type=PRECISION, help="Of the towers [GROUNDCAST_PRECISION or auto].")
+@click.option("--precision", type=PRECISION, default="float32", show_default=True, help="Of the towers.")
 @json_option
 @pass_door
 def command(
@@ -50,7 +50,7 @@ def command(
     gallery: int,
     draws: int,
     seed: int,
-    precision: str | None,
+    precision: str,
     as_json: bool,
 ) -> None:
     """Repeat tables and figures of the Sat2Cap paper; `list` says which there are, `all` adds the report as HTML.
@@ -75,7 +75,6 @@ def command(
     from trainer.evaluate import Options
     from trainer.experiments.kept import KeptVectors
 
-    precision = precision or door.settings.precision
     with bars() as progress:
         options = Options(gallery, draws, seed, door.settings.device, precision, progress)
         data = data or _sandbox(door, gallery)

@@ -1,21 +1,24 @@
 """Dynamic retrieval: the nine photos most like a place at 08:00 and at 23:00.
 
-A photo fits the hour if its camera's clock was within three hours of the one asked about. The place should stay: as
-before, a photo is right in subject if it shows something that the place's own photo shows.
+A photo fits the hour if its camera's clock was within three hours of the one asked about, and fits the light if the sun
+was up for it as it is at the place then, or down for both (6° below the horizon).
 """
 
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer import metrics
+from trainer.daytime import part_of_day
 from trainer.errors import UsageError
 from trainer.evaluate import TEACHER
 from trainer.experiments.drawing import Strip, decode, draw_strips
 from trainer.experiments.figure_3 import K, nearest
 from trainer.experiments.finding import Beside, Finding, Picture, Table
 from trainer.experiments.material import Material, Pairs
+from trainer.measures.embedding import Moments
 from trainer.measures.report import number
 from trainer.metrics import Estimate, Floats, Ints, Vectors
 
@@ -31,9 +34,11 @@ def run(material: Material, folder: Path) -> Finding:
     first = np.unique(pairs.gallery.place, return_index=True)[1]  # one pair a place
     draw = np.random.default_rng(material.options.seed)
     asked = np.sort(draw.permutation(first)[:_ASKED])
-    hour = hours_of(pairs)
+    hour, dark = hours_of(pairs), _dark(pairs.gallery.lat, pairs.gallery.lon, pairs.gallery.when)
     rows, numbers, shown = [], {}, {}
     for when in moments:
+        here = np.full(len(asked), np.datetime64(when, "s"))
+        now = _dark(pairs.gallery.lat[asked], pairs.gallery.lon[asked], here)
         fits = _round(hour - (when.hour + when.minute / 60)) <= HOURS
         ways = {
             (TEACHER, "tile"): pairs.clip[asked],
@@ -43,33 +48,39 @@ def run(material: Material, folder: Path) -> Finding:
         for (model, given), s in ways.items():
             nine = nearest(s, pairs.photos, K)
             share = _estimate(material, fits[nine].mean(axis=1))
-            rows.append((f"{when:%H:%M}", model, given, number(share)))
-            numbers[f"{when:%H:%M}, {model}, {given}"] = share.value
+            light = _estimate(material, (dark[nine] == now[:, None]).mean(axis=1))
+            rows.append((f"{when:%H:%M}", model, given, number(share), number(light)))
+            numbers[f"{when:%H:%M}, {model}, {given}"] = {"hour": share.value, "light": light.value}
             shown[when] = nine  # of the last way, that with time
-        rows.append((f"{when:%H:%M}", "by chance", "", f"{fits.mean():.3f}"))
-        numbers[f"{when:%H:%M}, by chance"] = float(fits.mean())
+        chance = {"hour": float(fits.mean()), "light": float((dark[None] == now[:, None]).mean())}
+        rows.append((f"{when:%H:%M}", "by chance", "", *(f"{share:.3f}" for share in chance.values())))
+        numbers[f"{when:%H:%M}, by chance"] = chance
     timed = [numbers[f"{when:%H:%M}, {material.name}, tile + place + time"] for when in moments]
-    told = ", ".join(f"{when:%H:%M} {share:.3f}" for when, share in zip(moments, timed, strict=True))
+    told = "; ".join(
+        f"{when:%H:%M}: hour {share['hour']:.3f}, light {share['light']:.3f}"
+        for when, share in zip(moments, timed, strict=True)
+    )
     return Finding(
         title="The nine photos at " + " and ".join(f"{when:%H:%M}" for when in moments),
         paper="Supplement: dynamic retrieval",
-        outcome=(f"Photos that fit the hour asked about: {told}."),
+        outcome=(f"Photos that fit what was asked – {told}."),
         says=(
             f"For {len(asked):,} places the {K} photos of {len(pairs):,} with the highest cosine to S = O + E at each "
-            f"moment. A photo fits if its clock was within {HOURS:g} hours. In brackets: bootstrap interval of 95 %.",
+            f"moment. A photo fits if its clock was within {HOURS:g} hours; it fits the light "
+            "if it was night for both or for neither. In brackets: bootstrap interval of 95 %.",
             f"Pairs: {material.questions.about or pairs.shards.where}",
         ),
         tables=(
             Table(
                 "hours",
-                f"Share of the {K} photos that fit the hour",
-                ("asked", "model", "given", "fits"),
+                f"Share of the {K} photos that fit the hour, and the light",
+                ("asked", "model", "given", "hour", "light"),
                 tuple(rows),
                 texts=3,
             ),
         ),
         pictures=(_picture(material, folder / "hours.png", asked, shown),),
-        beside=(Beside("top nine at 23:00 and 08:00", "pictures only", f"fit the hour: {told}"),),
+        beside=(Beside("top nine at 23:00 and 08:00", "pictures only", told),),
         numbers=numbers,
     )
 
@@ -79,6 +90,15 @@ def hours_of(pairs: Pairs) -> Floats:
     when = pairs.gallery.when
     found: Floats = (when - when.astype("datetime64[D]")) / np.timedelta64(1, "h")
     return found
+
+
+def _dark(lat: Floats, lon: Floats, when: Moments) -> npt.NDArray[np.bool_]:
+    """Whether it is night at places and moments, [n]; unknown counts as day."""
+    parts = (
+        None if moment is None else part_of_day(moment, lat=float(a), lon=float(b))
+        for a, b, moment in zip(lat, lon, when.astype("datetime64[s]").tolist(), strict=True)
+    )
+    return np.array([part == "night" for part in parts])
 
 
 def _at(material: Material, rows: Ints, when: datetime) -> Vectors:

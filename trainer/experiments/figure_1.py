@@ -45,12 +45,13 @@ def run(material: Material, folder: Path) -> Finding:
             rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
             numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}
         named = "land cover" if question.cover else "truth"
-        shown = ((named, cover[i]), (material.name, ours[:, i]), (TEACHER, clip[:, i]))
-        maps.append([Map(f"{name}: {question.text}", values) for name, values in shown])
+        shown = ((material.name, ours[:, i]), (TEACHER, clip[:, i]))
+        true = Map(f"{named}: {_named(question)}", cover[i], 0.0, 1.0)
+        maps.append([true, *(Map(f"{name}: {question.text}", values) for name, values in shown)])
     clips = [numbers[f"{question.text}, {TEACHER}"]["squares"] for question in asked]
     values = [numbers[f"{question.text}, {material.name}"]["squares"] for question in asked]
     reached = sum(value >= TARGET for value in values)
-    caption = "Land cover, our map and CLIP's, each with colours of its own from its 2nd to its 98th hundredth"
+    caption = "Land cover, our map and CLIP's; scores with colours of their own from their 2nd to their 98th hundredth"
     return Finding(
         title="Maps of a country against its land cover",
         paper="Fig. 1",

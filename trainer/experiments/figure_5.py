@@ -1,7 +1,7 @@
 """Fig. 5: maps of a city, CLIP's against ours, for things that one meets in its streets.
 
 Tiles lie closer together than they are wide, for a finer map. A tile is a place of a thing from a probability of ½,
-whenever it is likeliest there. Things with fewer than five such tiles in the city are left out, and named.
+whenever it is likeliest there. Things with fewer than five such tiles in the city are left out.
 """
 
 from pathlib import Path
@@ -38,12 +38,16 @@ def run(material: Material, folder: Path) -> Finding:
         cells = [f"{value:.3f}" for pair in zip(*found.values(), strict=True) for value in pair]
         rows.append((question.text, str(places[question]), *cells))
         numbers[question.text] = {name: dict(zip(("auroc", "rho"), m, strict=True)) for name, m in found.items()}
-        shown = (("truth", p), (material.name, ours[:, i]), (TEACHER, clip[:, i]))
-        maps.append([Map(f"{name}: {question.text}", values) for name, values in shown])
+        shown = ((material.name, ours[:, i]), (TEACHER, clip[:, i]))
+        true = Map(f"truth: {question.text}", p, 0.0, 1.0)
+        maps.append([true, *(Map(f"{name}: {question.text}", values) for name, values in shown)])
     mean = [float(np.mean([numbers[q.text][name]["auroc"] for q in asked])) for name in (material.name, TEACHER)]
-    left_out = ", ".join(question.text for question in questions if question not in asked)
+    evenly = np.unique(np.linspace(0, len(maps) - 1, _SHOWN).astype(int))
     head = ("text", "places", "AUROC, ours", "CLIP", "rank corr., ours", "CLIP")
-    caption = "Truth, our map and CLIP's, each with colours of its own from its 2nd to its 98th hundredth"
+    caption = (
+        "Truth, our map and CLIP's; scores with colours of their own from their 2nd to their 98th hundredth. Texts are "
+        "taken evenly from the list, not chosen."
+    )
     return Finding(
         title="A city: CLIP against ours",
         paper="Fig. 5",
@@ -51,13 +55,14 @@ def run(material: Material, folder: Path) -> Finding:
         says=(
             f"{len(tiles):,} tiles, {tiles.step_m:.0f} m apart, are scored without a moment, S = O; CLIP sees them as "
             "if they were photos. Truth is the probability to see the thing there whenever it is likeliest.",
-            *([f"Too few places in this city: {left_out}."] if left_out else []),
+            f"Of {len(questions)} texts {len(asked)} have {FEWEST} places or more in this city; the "
+            "others are left out.",
             f"City: {material.questions.about or tiles.shards.where}",
         ),
         tables=(Table("city", "Maps of the city against truth", head, tuple(rows)),),
         pictures=(
             _from_above(tiles, folder / "above.png"),
-            draw_maps(folder / "city.png", tiles, maps[:_SHOWN], caption),
+            draw_maps(folder / "city.png", tiles, [maps[i] for i in evenly], caption),
         ),
         beside=(Beside("maps of a city", "seen in pictures only", f"mean AUROC {mean[0]:.3f}, CLIP {mean[1]:.3f}"),),
         numbers=numbers,

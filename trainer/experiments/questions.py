@@ -68,6 +68,8 @@ def read_questions(path: Path) -> Questions:
     """
     try:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if not isinstance(document, dict):
+            raise UsageError(f"questions {path}: {_FORM}")
         known = {name: document.pop(name) for name in tuple(document) if name in Questions.__dataclass_fields__}
         if document:
             raise UsageError(f"questions {path}: {min(document)!r} is unknown; {_FORM}")
