@@ -20,18 +20,12 @@ Moments = npt.NDArray[np.datetime64]
 Hashes = npt.NDArray[np.uint64]
 
 
-def as_text(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    """A column of bytes, text or anything else as text, and which rows [n] were no UTF-8: there U+FFFD stands."""
-    wrong = np.zeros(len(column), bool)
-    if not pa.types.is_binary(column.type):
-        return column.cast(pa.string()), wrong
+def as_text(column: pa.Array) -> pa.Array:
+    """A column of bytes, text or anything else as text; bytes that are no UTF-8 become U+FFFD."""
     try:
-        return column.cast(pa.string()), wrong
+        return column.cast(pa.string())
     except pa.ArrowInvalid:
-        read = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
-    texts = pa.array(read, pa.string())
-    found = pc.binary_length(texts.cast(pa.binary())), pc.binary_length(column)
-    return texts, np.asarray(pc.fill_null(pc.not_equal(*found), False))
+        return pa.array([None if v is None else v.decode("utf-8", "replace") for v in column.to_pylist()], pa.string())
 
 
 def numbers(column: pa.Array) -> Floats:

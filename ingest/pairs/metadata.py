@@ -10,6 +10,8 @@ All columns are text as it was written; what is not known is null. A row that is
 reason. What a value is worth is for `ingest.pairs.sieve` to say.
 """
 
+import codecs
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -105,13 +107,12 @@ def delimited(
             include_columns=list(wanted),
             strings_can_be_null=True,
             null_values=_NULLS,
-            check_utf8=False,
         ),
     }
     with (
         readable(path),
         pa.input_stream(str(path), compression="detect") as stream,
-        csv.open_csv(stream, **options) as rows,
+        csv.open_csv(pa.PythonFile(_Utf8(stream), "r"), **options) as rows,
     ):
         for batch in rows:
             seen = Counter(broken)
@@ -119,6 +120,36 @@ def delimited(
             yield Block(batch.rename_columns(list(wanted.values())), +seen)
     if +broken:
         yield Block(pa.RecordBatch.from_pylist([], pa.schema([("id", pa.binary())])), +broken)
+
+
+class _Utf8(io.RawIOBase):
+    """A stream of bytes as UTF-8: others are replaced by U+FFFD. pyarrow stops at a broken row that is none.
+
+    Args:
+        stream: Of bytes.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._left = b""  # a replaced byte takes three, and nobody gets more than was asked for
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = BLOCK_BYTES) -> bytes:
+        """At most so many bytes, none at the end."""
+        while not self._left:
+            piece: bytes = self._stream.read(size)
+            if piece.isascii() and piece and not self._decoder.getstate()[0]:
+                return piece
+            self._left = self._decoder.decode(piece, final=not piece).encode()
+            if not piece:
+                break
+        read, self._left = self._left[:size], self._left[size:]
+        return read
 
 
 @contextmanager

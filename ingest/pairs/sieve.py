@@ -84,11 +84,11 @@ class Sieve:
         rows, lat, lon = self._placed(block.rows, left_out)
         notes: Counter[str] = Counter()
         taken, dated = self._dated(rows, notes if self._recipe.keep_undated else left_out)
-        accuracy = numbers(_texts(rows, "accuracy")[0])
+        accuracy = numbers(_texts(rows, "accuracy"))
         keep = np.ones(len(rows), bool) if self._recipe.keep_undated else dated
         keep = _without(keep, accuracy < self._recipe.min_accuracy, left_out, "accuracy")
         if self._recipe.licences:
-            keep = _without(keep, ~self._licensed(_texts(rows, "licence")[0]), left_out, "licence")
+            keep = _without(keep, ~self._licensed(_texts(rows, "licence")), left_out, "licence")
         at = np.flatnonzero(keep)
         country = self._countries.at(lat=lat[at], lon=lon[at])
         wanted = self._in_countries(country)
@@ -107,14 +107,14 @@ class Sieve:
         given = _valid(rows, "lat") | _valid(rows, "lon")
         keep = _without(found, ~given, left_out, "no_place")
         some = rows.filter(pa.array(keep))
-        lat, lon = numbers(_texts(some, "lat")[0]), numbers(_texts(some, "lon")[0])
+        lat, lon = numbers(_texts(some, "lat")), numbers(_texts(some, "lon"))
         good = (np.abs(lat) <= 90) & (np.abs(lon) <= 180) & ((lat != 0) | (lon != 0))  # NaN is neither
         left_out["bad_place"] += int(np.count_nonzero(~good))
         return some.filter(pa.array(good)), lat[good], np.where(lon[good] == 180, -180.0, lon[good])
 
     def _dated(self, rows: pa.RecordBatch, counted: Counter[str]) -> tuple[Moments, Mask]:
         """When each photo was taken, NaT where that is not known or not plausible, and where it is."""
-        taken = moments(_texts(rows, "taken")[0])
+        taken = moments(_texts(rows, "taken"))
         uploaded = _uploaded(rows)
         day = taken.astype("datetime64[D]")
         rounded = (taken == day) & (day == taken.astype("datetime64[M]"))
@@ -140,10 +140,9 @@ class Sieve:
         country: npt.NDArray[np.int16], notes: Counter[str],
     ) -> pa.Table:  # fmt: skip
         """The columns of `CANDIDATES`, without `escaped`."""
-        texts = {name: _texts(rows, name) for name in ("id", "address", *_TEXTS)}
-        wrong = np.logical_or.reduce([bad for _, bad in texts.values()])
-        notes["not_utf8"] += int(np.count_nonzero(wrong))
-        columns = {name: text for name, (text, _) in texts.items()}
+        columns = {name: _texts(rows, name) for name in ("id", "address", *_TEXTS)}
+        wrong = [np.asarray(pc.match_substring(text, "\ufffd").fill_null(False)) for text in columns.values()]
+        notes["not_utf8"] += int(np.count_nonzero(np.logical_or.reduce(wrong)))
         owners = hashes(columns["owner"])
         nobody = mixed(taken.view(np.int64).astype(np.uint64), lat.view(np.uint64), lon.view(np.uint64))
         codes = pa.array(self._countries.codes)
@@ -167,17 +166,17 @@ def _valid(rows: pa.RecordBatch, name: str) -> Mask:
     return np.asarray(pc.is_valid(rows[name]))
 
 
-def _texts(rows: pa.RecordBatch, name: str) -> tuple[pa.Array, Mask]:
-    """A column as text, and where it was no UTF-8; nulls where there is no such column."""
+def _texts(rows: pa.RecordBatch, name: str) -> pa.Array:
+    """A column as text; nulls where there is no such column."""
     assert name in COLUMNS  # noqa: S101 - a slip of the pen
     if name not in rows.schema.names:
-        return pa.nulls(len(rows), pa.string()), np.zeros(len(rows), bool)
+        return pa.nulls(len(rows), pa.string())
     return as_text(rows[name])
 
 
 def _uploaded(rows: pa.RecordBatch) -> Moments:
     """UTC, datetime64[s] [n]; seconds since 1970, or a date."""
-    text, _ = _texts(rows, "uploaded")
+    text = _texts(rows, "uploaded")
     seconds = numbers(text)
     known = np.isfinite(seconds) & (np.abs(seconds) < 2**40)
     stamps = np.where(known, seconds, 0).astype(np.int64).astype("datetime64[s]")
