@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 from PIL import Image
 from urllib3.util import Retry
 
@@ -48,9 +49,9 @@ def turned() -> bytes:
 
 
 def huge() -> bytes:
-    """A picture of 900 megapixels in a few kilobytes."""
+    """A picture of 108 megapixels in a few kilobytes."""
     buffer = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(buffer, "PNG")
+    Image.new("1", (12_000, 9_000)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -270,6 +271,16 @@ def test_what_cannot_be_asked_for_is_refused(groundcast, raster, bad_pictures, t
     failed(build(groundcast, bad_pictures, raster, folder, "--jitter-m", "900"), 2, "would stand outside its image")
     failed(build(groundcast, bad_pictures, tmp_path / "none.tif", folder), 1, "no such file")
     assert not folder.exists()
+    chips = tmp_path / "chips"
+    chips.mkdir()
+    (chips / "manifest.csv").write_text("path,lat,lon,size_m\na.jpg,1,1,480\n")
+    (chips / "a.jpg").write_bytes(jpeg(0))
+    failed(build(groundcast, bad_pictures, chips, folder), 2, "chips, which cannot be cut")
+    (folder / ".work" / "candidates").mkdir(parents=True)
+    with FileLock(folder / ".work" / "lock"):
+        failed(build(groundcast, bad_pictures, raster, folder), 2, "another process is writing")
+    (tmp_path / "far.csv").write_text("path,lat,lon,taken_local\na.jpg,91,0,2019-07-14T18:05\nb.jpg,0,0,\n")
+    failed(build(groundcast, tmp_path / "far.csv", raster, folder), 1, "none of 2 rows became a pair: bad_place 2")
 
 
 def test_the_photo_may_stand_off_the_middle_and_where_is_told(groundcast, flickr, tmp_path):

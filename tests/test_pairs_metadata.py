@@ -209,7 +209,8 @@ def test_a_file_that_is_cut_short_or_no_manifest_is_refused(tmp_path):
 
 
 def test_a_folder_of_photos_is_read_from_their_exif(real_data):
-    found, left_out, _ = read(real_data / "photos" / "exif_samples")
+    found, left_out, notes = read(real_data / "photos" / "exif_samples")
+    assert notes
     assert set(found["country"].to_pylist()) >= {"IT"}
     assert len(found) + left_out.total() == 12
     assert all(Path(path).is_file() for path in found["address"].to_pylist())
@@ -332,10 +333,13 @@ def test_the_plan_holds_every_candidate_once_whatever_the_parts(tmp_path, monkey
         monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 16 << 20 if name == "whole" else 1 << 16)
         place = Workplace(tmp_path / name)
         with place.open(recipe):
+            place.plan.mkdir()
+            for left in (place.candidates / "000-00009.parquet", place.plan / "train-000099.parquet"):
+                left.write_bytes(b"of a run that was killed")
             gather(recipe, place, countries(), int)
             plans.append(make_plan(recipe, place))
             assert [found["rows"] for found in gathered(place)] == [1200, 1100]
-    assert plans[0] == plans[1]
+    assert plans[0] == plans[1] and not (tmp_path / "cut" / ".work" / "plan" / "train-000099.parquet").exists()
     ids = [
         i
         for task in plans[0].tasks

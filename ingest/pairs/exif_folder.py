@@ -26,10 +26,11 @@ def folder_blocks(path: Path) -> Iterator[Block]:
     """
     found = open_photos(path)
     left_out = Counter(problem.reason for problem in found.problems)
+    notes = Counter(note.reason for note in found.notes)
     for start in range(0, max(1, len(found.photos)), _ROWS):
         rows = [_row(photo) for photo in found.photos[start : start + _ROWS]]
-        yield Block(pa.RecordBatch.from_pylist(rows, _SCHEMA), left_out)
-        left_out = Counter()
+        yield Block(pa.RecordBatch.from_pylist(rows, _SCHEMA), left_out, notes)
+        left_out, notes = Counter(), Counter()
 
 
 def _row(photo: Photo) -> dict[str, str | None]:

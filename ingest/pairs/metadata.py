@@ -40,11 +40,13 @@ class Block:
     Attributes:
         rows: pa.RecordBatch with some of `COLUMNS`, text or bytes, or anything that text can be made of.
         left_out: Rows of the input that are none of these, by reason.
+        notes: Rows that are here without a value that their file claims to have, by reason.
         escaped: Title, description, tags and names are URL-escaped, with + for a blank.
     """
 
     rows: pa.RecordBatch
     left_out: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
     escaped: bool = False
 
     @property

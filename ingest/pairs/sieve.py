@@ -82,7 +82,7 @@ class Sieve:
         """The rows of a block that may become pairs."""
         left_out = Counter(block.left_out)
         rows, lat, lon = self._placed(block.rows, left_out)
-        notes: Counter[str] = Counter()
+        notes = Counter(block.notes)
         taken, dated = self._dated(rows, notes if self._recipe.keep_undated else left_out)
         accuracy = numbers(_texts(rows, "accuracy"))
         keep = np.ones(len(rows), bool) if self._recipe.keep_undated else dated

@@ -174,6 +174,7 @@ def build(
     from ingest.countries import open_countries
     from ingest.pairs.build import Means, build_pairs
     from ingest.pairs.recipe import Recipe
+    from trainer.errors import SourceError
 
     reading = {name: chosen.pop(name) for name in READING}
     embedder = None if model is None else _embedder(door, model)
@@ -195,6 +196,10 @@ def build(
             planned=bars.planned,
         )
         found = build_pairs(recipe, output, means)
+    if not sum(found["pairs"].values()):
+        counts = {reason: count for step in found["left_out"].values() for reason, count in step.items()}
+        reasons = ", ".join(f"{reason} {count}" for reason, count in counts.items()) or "there are no rows"
+        raise SourceError(f"none of {found['rows']} rows became a pair: {reasons}")
     if as_json:
         print_json({"folder": str(output), **found})
     else:
@@ -285,8 +290,11 @@ def _lines(found: "Mapping[str, Any]", folder: Path) -> list[str]:
         for step, counts in found["left_out"].items()
         if counts
     ]
+    empty = [split for split, count in found["pairs"].items() if not count]
+    warning = f"no pair in {', '.join(empty)}: in another folder, ask for larger shares, --seed or --split random"
     return [
         f"{found['rows']} rows, {found['candidates']} candidates, {sum(found['pairs'].values())} pairs: {pairs}",
         *reasons,
+        *([warning] if empty else []),
         f"wrote {folder}: train on {folder / 'train'}; about the pairs: {folder / 'README.md'}",
     ]
