@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Image8 = npt.NDArray[np.uint8]
 RIGHT, PLAIN = (0, 158, 115), (255, 255, 255)  # frames: what is right, and all others
 _PX, _FRAME, _GAP = 96, 4, 4
-_GREY = "#777777"
-_MISSING = "#e4e4e4"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,6 @@ class Map:
         values: [n]; NaN is not shown.
         low: Lower end of the colours; None: the 2nd hundredth of the values.
         high: Upper end; None: the 98th hundredth.
-        marks: Rows of tiles to mark.
         colours: Of matplotlib.
     """
 
@@ -61,7 +58,6 @@ class Map:
     values: Floats
     low: float | None = None
     high: float | None = None
-    marks: Sequence[int] = ()
     colours: str = "viridis"
 
 
@@ -88,9 +84,7 @@ def draw_strips(path: Path, strips: Sequence[Strip], caption: str, *, columns: i
     return save(figure, path, caption)
 
 
-def draw_maps(
-    path: Path, tiles: Tiles, rows: Sequence[Sequence[Map]], caption: str, *, note: str = "", width: float = 3.4
-) -> Picture:
+def draw_maps(path: Path, tiles: Tiles, rows: Sequence[Sequence[Map]], caption: str, *, width: float = 3.4) -> Picture:
     """Write maps, as a grid; each has colours of its own, told by its bar.
 
     Args:
@@ -98,19 +92,16 @@ def draw_maps(
         tiles: Whose values they are.
         rows: Of maps.
         caption: What the picture shows.
-        note: Below it.
         width: Of a map, inches.
     """
     canvas = layout(tiles)
     height = width * canvas.shape[0] / canvas.shape[1] + 0.45
     columns = max(map(len, rows))
-    figure = _figure(columns * (width + 0.5), len(rows) * height + (0.3 if note else 0))
+    figure = _figure(columns * (width + 0.5), len(rows) * height)
     for i, row in enumerate(rows):
         for j, one in enumerate(row):
             axis = figure.add_subplot(len(rows), columns, i * columns + j + 1)
             _draw_map(figure, axis, canvas, one)
-    if note:
-        figure.supxlabel(note, fontsize=8, color=_GREY)
     return save(figure, path, caption)
 
 
@@ -212,8 +203,5 @@ def _draw_map(figure: "Figure", axis: "Axes", canvas: Ints, one: Map) -> None:
     shown = axis.imshow(values, cmap=one.colours, vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest")
     bar = figure.colorbar(shown, ax=axis, shrink=0.8, pad=0.02)
     bar.ax.tick_params(labelsize=6)
-    for row in one.marks:
-        y, x = np.argwhere(canvas == row)[0]
-        axis.plot(x, y, "o", markersize=9, markerfacecolor="none", markeredgecolor="#d55e00", markeredgewidth=1.6)
     axis.set_title(one.title, fontsize=8.5)
     axis.axis("off")

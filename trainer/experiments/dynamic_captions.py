@@ -30,11 +30,9 @@ def run(material: Material, folder: Path) -> Finding:
     sayer = material.sayers[0]
     said = {when: sayer.say(_at(material, rows, when), True) for when in moments}
     part, year, changes = _agreement(material, rows, said)
-    table = tuple(
-        (f"place {i + 1}", f"{when:%d %B, %H:%M}", said[when][i])
-        for i in range(min(_SHOWN, len(rows)))
-        for when in moments
-    )
+    places = range(min(_SHOWN, len(rows)))
+    table = tuple((f"{when:%d %B, %H:%M}", *(said[when][i] for i in places)) for when in moments)
+    head = ("moment", *(f"place {i + 1}" for i in places))
     return Finding(
         title="Captions of one place over the day and the year",
         paper="Supplement: dynamic captions",
@@ -47,7 +45,7 @@ def run(material: Material, folder: Path) -> Finding:
             f"{len(rows)} places at {len(moments)} moments each, by the {sayer.name}, S = O + E.",
             f"Places: {material.questions.about or material.pairs.shards.where}",
         ),
-        tables=(Table("dynamic_captions", "What is said", ("place", "moment", "caption"), table, texts=3),),
+        tables=(Table("dynamic_captions", "What is said", head, table, texts=len(head)),),
         pictures=(_picture(material, rows, folder / "places.png"),),
         beside=(Beside("dynamic captions", "examples", f"part of the day right {part[0]:.3f}, season {year[0]:.3f}"),),
         numbers={
@@ -79,18 +77,24 @@ def _agreement(
     for when, captions in said.items():
         for row, caption in zip(rows.tolist(), captions, strict=True):
             lat, lon = float(gallery.lat[row]), float(gallery.lon[row])
-            parts.append(_right(said_parts(caption) - {"noon"}, part_of_day(when, lat=lat, lon=lon)))
-            seasons.append(_right(said_seasons(caption), season(when, lat=lat)))
+            light, year = part_of_day(when, lat=lat, lon=lon), season(when, lat=lat)
+            if light is not None:
+                parts.append(_right(said_parts(caption) - {"noon"}, light))
+            if year is not None:  # between the tropics there is none
+                seasons.append(_right(said_seasons(caption), year))
     different = np.mean([len({captions[i] for captions in said.values()}) for i in range(len(rows))])
     return _share(parts), _share(seasons), float(different)
 
 
-def _right(named: frozenset[str], true: str | None) -> float:
-    """1 right, 0 wrong, NaN silent, or not defined there."""
-    return float("nan") if not named or true is None else float(true in named)
+def _right(named: frozenset[str], true: str) -> float:
+    """1 right, 0 wrong, NaN silent."""
+    return float(true in named) if named else float("nan")
 
 
 def _share(values: list[float]) -> tuple[float, float]:
+    """Of those that name one the share that is right, and how many name one."""
+    if not values:
+        return float("nan"), float("nan")
     known = np.isfinite(values)
     return float(np.mean(np.array(values)[known])) if known.any() else float("nan"), float(known.mean())
 
@@ -100,4 +104,5 @@ def _picture(material: Material, rows: Ints, path: Path) -> Picture:
     for i, row in enumerate(rows[:_SHOWN].tolist()):
         images = [decode(material.pairs.picture(row, "overhead")), decode(material.pairs.picture(row, "groundlevel"))]
         strips.append(Strip(f"place {i + 1}", images))
-    return draw_strips(path, strips, "The places of the table: tile, and a photo taken there")
+    caption = "The places of the table: tile, and a photo taken there"
+    return draw_strips(path, strips, caption, columns=_SHOWN)

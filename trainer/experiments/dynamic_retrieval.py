@@ -35,7 +35,9 @@ def run(material: Material, folder: Path) -> Finding:
     draw = np.random.default_rng(material.options.seed)
     asked = np.sort(draw.permutation(first)[:_ASKED])
     hour, dark = hours_of(pairs), _dark(pairs.gallery.lat, pairs.gallery.lon, pairs.gallery.when)
-    rows, numbers, shown = [], {}, {}
+    rows: list[tuple[str, ...]] = []
+    numbers: dict[str, dict[str, float]] = {}
+    shown: dict[datetime, Ints] = {}
     for when in moments:
         here = np.full(len(asked), np.datetime64(when, "s"))
         now = _dark(pairs.gallery.lat[asked], pairs.gallery.lon[asked], here)

@@ -35,7 +35,7 @@ def run(material: Material, folder: Path) -> Finding:
         title="Captions of tiles",
         paper="Fig. 6",
         outcome=(
-            f"Ours is more like what people wrote than CLIP's at {nearer} of these {len(rows)} places; `table-2` has "
+            f"Ours is more like what people wrote than CLIP's at {nearer} of these {len(rows)} places; table-2 has "
             "the measure."
         ),
         says=(

@@ -61,9 +61,9 @@ class Likeness:
 
 
 def bert_score(candidate: Vectors, reference: Vectors) -> float:
-    """F1 of the greedy matching of two texts' tokens, unit vectors [t, d] each."""
+    """F1 of the greedy matching of two texts' tokens, unit vectors [t, d] each; 0 where they point away."""
     cosine = candidate @ reference.T
-    precision, recall = float(cosine.max(axis=1).mean()), float(cosine.max(axis=0).mean())
+    precision, recall = (max(float(cosine.max(axis=axis).mean()), 0.0) for axis in (1, 0))
     return 2 * precision * recall / max(precision + recall, 1e-9)
 
 

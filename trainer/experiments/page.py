@@ -1,17 +1,20 @@
 """The whole report: one HTML file that holds everything, pictures too, and needs nothing else."""
 
 import base64
+import io
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
+from PIL import Image
 
 from trainer.errors import GroundcastError
 from trainer.experiments.running import Ran
 
 _TEMPLATE = "page.html"
+_QUALITY = 90
 
 
 def write_page(path: Path, ran: Sequence[Ran], *, about: Mapping[str, str], made: datetime) -> None:
@@ -30,6 +33,7 @@ def write_page(path: Path, ran: Sequence[Ran], *, about: Mapping[str, str], made
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["embedded"] = embedded
+    environment.filters["width"] = width
     text = environment.get_template(_TEMPLATE).render(ran=ran, about=about, made=made)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -42,5 +46,14 @@ def write_page(path: Path, ran: Sequence[Ran], *, about: Mapping[str, str], made
 
 
 def embedded(picture: Path) -> str:
-    """A PNG file as the address of an image that is inside the page."""
-    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+    """A picture's file as the address of an image inside the page, as WebP, which is a fraction of the PNG."""
+    sink = io.BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").save(sink, "WEBP", quality=_QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(sink.getvalue()).decode()}"
+
+
+def width(picture: Path) -> int:
+    """How wide a picture stands in the page, CSS pixels: it has half as many again, for screens that can show them."""
+    with Image.open(picture) as image:
+        return round(image.width / 1.5)

@@ -12,8 +12,6 @@ from trainer.measures.plots import plot
 from trainer.measures.report import DIRECTIONS, number, times_teacher
 from trainer.metrics import Estimate
 
-_SHOWN = ("R@1", "R@5", "R@10", "median")
-
 
 def run(material: Material, folder: Path) -> Finding:
     """See the module."""
@@ -29,7 +27,7 @@ def run(material: Material, folder: Path) -> Finding:
             "and each photo for its tile. In brackets: bootstrap interval of 95 %, over places.",
             f"Pairs: {material.questions.about or done.shards}",
         ),
-        tables=(_table(done), _as_published(done), *_swaps(done), ABLATION),
+        tables=(*_tables(done), _as_published(done), *_swaps(done), ABLATION),
         pictures=tuple(Picture(path.name, captions[path.name]) for path in plots),
         beside=tuple(_beside(done)),
         numbers={
@@ -59,13 +57,19 @@ def _best(done: Evaluation) -> Row:
     return max(done.rows, key=lambda row: float(row.overhead_to_ground["R@10"][0]))
 
 
-def _table(done: Evaluation) -> Table:
-    head = ("model", "given", *(f"{short} {m}" for short in ("O→G", "G→O") for m in _SHOWN))
-    rows = []
-    for row in done.rows:
-        values = [(m, getattr(row, d)[m]) for _, d in DIRECTIONS for m in _SHOWN]
-        rows.append((row.model, row.given, *(number(Estimate.of(v), 1 if m == "median" else 3) for m, v in values)))
-    return Table("retrieval", f"Retrieval, gallery {done.pairs:,}", head, tuple(rows), texts=2)
+def _tables(done: Evaluation) -> list[Table]:
+    """One a direction."""
+    found = []
+    for title, direction in DIRECTIONS:
+        names = list(getattr(done.rows[0], direction))
+        rows = []
+        for row in done.rows:
+            values = getattr(row, direction).items()
+            cells = (number(Estimate.of(v), 1 if m == "median" else 3) for m, v in values)
+            rows.append((row.model, row.given, *cells))
+        head = ("model", "given", *names)
+        found.append(Table(direction, f"{title}, gallery {done.pairs:,}", head, tuple(rows), texts=2))
+    return found
 
 
 def _as_published(done: Evaluation) -> Table:
