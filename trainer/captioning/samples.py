@@ -2,8 +2,8 @@
 
 O is computed once per sample and stored beside the shards, as a run's targets are. Of each sample S is known in several
 ways: with place and moment, with the date or the hour alone, and as O. The caption to learn says season and part of the
-day as far as that way tells them (`trainer.daytime`), so that a captioner names them when it is asked about a moment,
-and at no other time more than photographers do. Nothing here knows networks.
+day as far as that way tells them (`trainer.daytime`), and no more where there is a caption that does not, so that a
+captioner names them when it is asked about a moment. Nothing here knows networks.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from trainer.daytime import dated
+from trainer.daytime import dated, said_parts, said_seasons
 from trainer.embedder import Embedder
 from trainer.encoding import When
 from trainer.errors import SourceError
@@ -79,7 +79,7 @@ def read_samples(shards: Shards, embedder: Embedder, cache: Path, *, progress: P
             e = embedder.place_time(lat=lat, lon=lon, when=cast("Sequence[When]", known))
             dynamic[number] = np.where([[when is not None] for when in known], e, 0)
         places = zip(rows.tolist(), known, lat.tolist(), lon.tolist(), strict=True)
-        captions.append([[dated(text, when, lat=at, lon=on) for text in texts[i]] for i, when, at, on in places])
+        captions.append([[dated(t, when, lat=at, lon=on) for t in _told(texts[i], when)] for i, when, at, on in places])
     return Samples(overhead[rows], dynamic, captions)
 
 
@@ -106,6 +106,13 @@ def seen(when: datetime | None, way: str) -> When:
 def _moment(shards: Shards, i: int) -> datetime | None:
     when = shards.when[i]
     return None if np.isnat(when) else cast(datetime, when.astype("datetime64[s]").item())
+
+
+def _told(captions: Sequence[str], when: When) -> list[str]:
+    """As many captions, of those that tell nothing of the moment which is not known; all of them if each does."""
+    dated_, timed = isinstance(when, date), isinstance(when, datetime | time)
+    fitting = [t for t in captions if (dated_ or not said_seasons(t)) and (timed or not said_parts(t))] or captions
+    return [fitting[i % len(fitting)] for i in range(len(captions))]
 
 
 def _worth(captions: Sequence[str]) -> list[str]:

@@ -67,7 +67,7 @@ class Recipe:
     heads: int = 4
     words: int = 1536
     dropout: float = 0.0
-    noise: float = 0.1
+    noise: float = 0.2
     weight_decay: float = 0.05
     seed: int = 0
     store_every: int = 500
