@@ -23,10 +23,14 @@ from PIL import Image
 from urllib3.util import Retry
 
 from ingest.pairs.likeness import HeldOut, Kept
+from ingest.pairs.photograph import Darkroom
 from ingest.sandbox.source import planet
+from ingest.sources.source import SourceOptions
+from ingest.sources.web import Web
 from tests.conftest import TINY_CLIP, make_raster, start_groundcast
 from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
+from trainer.errors import ItemError
 from trainer.shards import Shards
 
 NO_TEST = ("--val-share", "0", "--test-share", "0")
@@ -74,10 +78,10 @@ class Pictures(BaseHTTPRequestHandler):
         body = bodies.get(name) if name in bodies else jpeg(int(name)) if name.isdigit() else None
         status = {"gone": 404, "away": 410, "refused": 403, "down": 500}.get(name, 200)
         body = (body or b"") if status == 200 else b""
-        if name == "unavailable":
+        if name == "unavailable.png":  # a picture all the same
             body = jpeg(99)
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + 500 * (name == "short")))
         self.end_headers()
         self.wfile.write(body)
 
@@ -181,7 +185,7 @@ def test_real_photos_and_real_imagery_make_pairs(groundcast, real_data, tmp_path
 
 @pytest.fixture(scope="module")
 def bad_pictures(tmp_path_factory) -> Path:
-    secrets = ["1", "gone", "away", "moved", "refused", "broken", "html", "huge", "empty", "2", "2", "turned"]
+    secrets = ["1", "gone", "away", "moved", "refused", "broken", "html", "huge", "empty", "2", "2", "turned", "short"]
     rows = [in_town(number, secret) for number, secret in enumerate(secrets)]
     rows += [in_town(50, "3", lat="27.9"), in_town(51, "4", lat="91")]
     file = tmp_path_factory.mktemp("bad") / "yfcc100m_dataset"
@@ -196,7 +200,7 @@ def test_pictures_that_cannot_be_used_are_counted_by_reason(groundcast, flickr, 
     told = ran.json()
     assert told["left_out"]["metadata"] == {"bad_place": 1}
     assert told["left_out"]["picture"] == {
-        "dead_link": 3, "http": 1, "truncated": 1, "not_an_image": 1, "too_large": 1, "empty": 1, "same_picture": 1,
+        "dead_link": 3, "http": 2, "truncated": 1, "not_an_image": 1, "too_large": 1, "empty": 1, "same_picture": 1,
         "no_imagery": 1,
     }  # fmt: skip
     assert told["pairs"]["train"] == 3
@@ -208,8 +212,9 @@ def test_pictures_that_cannot_be_used_are_counted_by_reason(groundcast, flickr, 
     assert sample["captions"] == ["Durbar Square", "café & pigeons"] and sample["tags"] == ["nepal", "durbar square"]
     assert sample["owner_name"] == "guck xzs" and sample["country"] == "NP"
     record = pq.read_table(folder / "records" / "train-000000.parquet").to_pylist()
-    (refused,) = [row for row in record if row["outcome"] == "http"]
-    assert "403" in refused["message"] and refused["id"] == "4" and len(record) == 13
+    refused, short = [row for row in record if row["outcome"] == "http"]
+    assert "403" in refused["message"] and refused["id"] == "4" and len(record) == 14
+    assert "broke off" in short["message"]
     # the same command again asks for nothing and changes nothing
     before, asked = digests(folder), Pictures.asked.total()
     options = (*NO_TEST, "--yfcc-base-url", flickr)
@@ -259,6 +264,17 @@ def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(ground
     ran = build(groundcast, photos, raster, tmp_path / "pairs", "--yfcc-base-url", nobody, "--per-shard", "2")
     failed(ran, 1, "gave no answer 5 times in a row", "127.0.0.1:9")
     assert not list((tmp_path / "pairs" / "records").iterdir()) and not digests(tmp_path / "pairs")
+
+
+def test_a_file_that_is_far_too_large_is_not_read_to_its_end(flickr, tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.pairs.photograph.MAX_BYTES", 1000)
+    (tmp_path / "a.jpg").write_bytes(jpeg(5))
+    with Web(SourceOptions()) as web:
+        darkroom = Darkroom(web, 64, 90)
+        for address in (f"{flickr}/1/2_5.jpg", str(tmp_path / "a.jpg")):
+            with pytest.raises(ItemError) as error:
+                darkroom(address)
+            assert error.value.reason == "too_large"
 
 
 # -- what is asked for -----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ingest.pairs.sieve import Sieve
 from ingest.pairs.workplace import Workplace, write_json, write_table
 
 _PART_BYTES = 32_000_000
-_GROUP_ROWS = 10_000  # of a part that are read at once: those of few photographers
+_GROUP_ROWS = 2000  # of a part that are read at once: those of few photographers
 
 log = logging.getLogger(__name__)
 

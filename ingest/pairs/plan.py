@@ -23,6 +23,7 @@ from ingest.pairs.bursts import in_burst, repeated
 from ingest.pairs.candidates import gathered
 from ingest.pairs.columns import hashes
 from ingest.pairs.recipe import Recipe
+from ingest.pairs.sieve import CANDIDATES
 from ingest.pairs.splits import BLOCKS, Zones, assign, zones
 from ingest.pairs.workplace import Workplace, write_json, write_table
 from ingest.sandbox.photographs import blocks
@@ -67,9 +68,10 @@ def _plan(recipe: Recipe, place: Workplace) -> None:
     total = sum(found["candidates"] for found in gathered(place))
     zone_of = zones(recipe, _blocks(place))
     ranges = -(-total // _RANGE_ROWS)
+    candidates = ds.dataset(sorted(place.candidates.glob("*.parquet")), CANDIDATES, format="parquet")
     bounds = [(2**64 * i) // max(1, ranges) for i in range(ranges + 1)]
     for low, high in pairwise(bounds):
-        table = _range(place, low, high)
+        table = _range(candidates, low, high)
         rows, split = _chosen(recipe, zone_of, table, left_out)
         for name, shard in shards.items():
             shard.add(table.take(pa.array(rows[split == name])))
@@ -87,12 +89,11 @@ def _blocks(place: Workplace) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _range(place: Workplace, low: int, high: int) -> pa.Table:
+def _range(candidates: ds.Dataset, low: int, high: int) -> pa.Table:
     """The candidates whose hash is from `low` to below `high`, by photographer, moment and photo."""
     key = pc.field("key")
     inside = (key >= pa.scalar(low, pa.uint64())) & (key <= pa.scalar(high - 1, pa.uint64()))
-    parts = sorted(place.candidates.glob("*.parquet"))
-    table = ds.dataset(parts, format="parquet").to_table(filter=inside)
+    table = candidates.to_table(filter=inside)
     columns = [np.asarray(table[name].combine_chunks()) for name in ("taken", "key")]
     order = np.lexsort((hashes(table["id"].combine_chunks()), *columns))
     return table.take(pa.array(order)).combine_chunks()
