@@ -28,7 +28,7 @@ from ingest.pairs.splits import BLOCKS, Zones, assign, zones
 from ingest.pairs.workplace import Workplace, write_json, write_table
 from ingest.sandbox.photographs import blocks
 
-_RANGE_ROWS = 100_000
+_RANGE_ROWS = 50_000
 
 
 @dataclass(frozen=True)
