@@ -66,7 +66,7 @@ class Pictures(BaseHTTPRequestHandler):
     slow_s = 0.0
 
     def do_GET(self) -> None:
-        name = self.path.rpartition("_")[2].removesuffix(".jpg")
+        name = self.path.partition("?")[0].rpartition("_")[2].removesuffix(".jpg")
         self.asked[name] += 1
         time.sleep(self.slow_s)
         if name == "moved":
@@ -320,6 +320,19 @@ def test_the_photo_may_stand_off_the_middle_and_where_is_told(groundcast, flickr
         assert abs(lat - shards.lat[i]) < 2e-6 and abs(lon - shards.lon[i]) < 2e-6
         offsets.append(abs(column - 24))
     assert 0 < max(offsets) <= 10 and len(set(offsets)) == len(offsets)
+
+
+def test_secrets_of_addresses_stand_in_no_file(groundcast, flickr, tmp_path):
+    (tmp_path / "photos.csv").write_text(
+        f"url,lat,lon,taken_local\n{flickr}/1/2_5.jpg?token=topsecret,1,2,2019-07-14T18:05\n"
+    )
+    folder = tmp_path / "pairs"
+    ran = build(groundcast, tmp_path / "photos.csv", f"{flickr}/{{z}}/{{x}}/{{y}}_7.jpg?key=topsecret", folder)
+    assert ran.code == 0, ran.err
+    (record,) = pq.read_table(folder / "records").to_pylist()
+    assert record["outcome"] == "pair" and "token=***" in record["address"]
+    for file in [path for path in folder.rglob("*") if path.is_file() and ".work" not in path.parts]:
+        assert b"topsecret" not in file.read_bytes(), file
 
 
 class Eye:

@@ -19,7 +19,7 @@ from ingest.pairs.likeness import HeldOut
 from ingest.pairs.photograph import Darkroom
 from ingest.pairs.plan import Plan, make_plan
 from ingest.pairs.plots import write_plots
-from ingest.pairs.recipe import Recipe
+from ingest.pairs.recipe import Recipe, shown
 from ingest.pairs.shard import Bench, make_shard
 from ingest.pairs.tally import tally
 from ingest.pairs.workplace import Workplace, write_json
@@ -109,7 +109,7 @@ def _opened(recipe: Recipe, place: Workplace, means: Means) -> Iterator[Bench]:
     if isinstance(source, ChipSource):
         source.close()
         raise UsageError(
-            f"{recipe.overhead} holds chips, which cannot be cut at a photo's place: give the imagery itself"
+            f"{shown(recipe.overhead)} holds chips, which cannot be cut at a photo's place: give the imagery itself"
         )
     prepare = None if means.embedder is None else means.embedder.prepare_photo
     with source, Web(replace(means.options, cache_dir=None)) as web:

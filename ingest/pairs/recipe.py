@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest.sources.web import mask_url
 from trainer.errors import UsageError
 
 Split = Literal["random", "strict", "both"]
@@ -99,10 +100,16 @@ class Recipe:
         return SPLITS[self.split]
 
     def document(self) -> dict[str, Any]:
-        """Everything as JSON, with size and time of change of the input's files."""
+        """Everything as JSON, without secrets, with size and time of change of the input's files."""
         values = asdict(self) | {"earliest": self.earliest.isoformat()}
+        values |= {"overhead": shown(self.overhead), "yfcc_base": shown(self.yfcc_base)}
         plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return plain | {"stamps": [_stamp(Path(path)) for path in self.photos]}
+
+
+def shown(address: str) -> str:
+    """A path as it is, a URL without its secrets."""
+    return mask_url(address) if "://" in address else address
 
 
 def differences(theirs: dict[str, Any], mine: dict[str, Any]) -> Sequence[str]:

@@ -20,7 +20,7 @@ from ingest.ahead import ahead
 from ingest.pairs.likeness import HeldOut, Kept
 from ingest.pairs.overhead import Overhead, cut
 from ingest.pairs.photograph import Darkroom, Photograph
-from ingest.pairs.recipe import Recipe
+from ingest.pairs.recipe import Recipe, shown
 from ingest.pairs.silence import Silence
 from ingest.pairs.words import captions, plain, tags
 from ingest.pairs.workplace import Workplace, write_table, writing
@@ -129,7 +129,7 @@ class _Outcomes:
         """Of the schema `RECORD`."""
         listed = [
             row
-            | {"split": split, "shard": task}
+            | {"id": shown(row["id"]), "address": shown(row["address"]), "split": split, "shard": task}
             | dict(zip(("outcome", "message", "sample"), self._found[n], strict=True))
             for n, row in enumerate(self._rows)
         ]
@@ -205,13 +205,13 @@ def _metadata(row: Row, overhead: Overhead) -> dict[str, Any]:
         "latitude": row["lat"],
         "longitude": row["lon"],
         "date_taken": row["taken"],
-        "photo_id": row["id"],
+        "photo_id": shown(row["id"]),
         "place": h3.latlng_to_cell(row["lat"], row["lon"], _PLACE_CELLS),
         "captions": captions(row["title"], row["description"], escaped=escaped),
         "tags": tags(row["tags"], escaped=escaped),
         "licence": row["licence"],
         "country": row["country"] or None,
         "accuracy": row["accuracy"],
-        **known,
+        **(known | {"page": known["page"] and shown(known["page"])}),
     }
     return {name: value for name, value in document.items() if value not in (None, [])} | {"overhead": overhead.about}

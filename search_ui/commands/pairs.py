@@ -155,6 +155,7 @@ def build(
     workers: int,
     as_json: bool,
     earliest: datetime,
+    yfcc_base: str,
     **chosen: Any,
 ) -> None:
     """Make training pairs from the photos at PHOTOS and the imagery at SOURCE, in FOLDER.
@@ -183,6 +184,7 @@ def build(
         photos=tuple(str(path.expanduser().resolve()) for path in photos),
         overhead=source_location(overhead),
         earliest=earliest,
+        yfcc_base=source_location(yfcc_base),
         model_id=None if embedder is None else embedder.model_id,
         **(chosen | codes),
     )
