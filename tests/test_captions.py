@@ -175,6 +175,7 @@ def test_a_caption_does_not_depend_on_the_others_of_its_batch(trained: Path) -> 
     vectors = unseen.vectors(np.zeros(100, int), np.arange(100))
     assert captioner.captions(vectors)[70:80] == captioner.captions(vectors[70:80])
     assert captioner.captions(vectors[:0]) == []
+    assert captioner.captions(vectors[:3], beams=1) == captioner.captions(vectors)[:3]  # what it learnt leaves no doubt
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_captioner(trained: Path, tmp_path: Path) -> None:

@@ -68,7 +68,13 @@ class Captioner:
         said: list[str] = []
         for start in range(0, len(vectors), _BATCH):
             batch = torch.from_numpy(np.asarray(vectors[start : start + _BATCH], np.float32))
-            tokens = self._network.tokens(batch, beams=beams, most=self.meta.most_tokens, stop=self.meta.stop)
+            tokens = self._network.tokens(
+                batch,
+                beams=beams,
+                most=self.meta.most_tokens,
+                stop=self.meta.stop,
+                length_penalty=self.meta.length_penalty,
+            )
             said += [" ".join(text.split()) for text in self._words.decode_batch(tokens)]
         return said
 

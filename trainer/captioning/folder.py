@@ -37,6 +37,7 @@ class CaptionerMeta:
         lm: Shape of the GPT-2, see `trainer.captioning.network.SHAPE`.
         stop: Token that ends a caption.
         most_tokens: Of a caption.
+        length_penalty: Power of its length by which the beam search divides a caption's log-probability.
         training: How it was trained.
         metrics: Name → number, as measured at the end of training.
         data_card: What it was trained on, in words.
@@ -48,7 +49,8 @@ class CaptionerMeta:
     prefix_length: int
     lm: dict[str, int]
     stop: int
-    most_tokens: int = 32
+    most_tokens: int = 40
+    length_penalty: float = 1.0
     training: dict[str, Any] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     data_card: dict[str, Any] = field(default_factory=dict)

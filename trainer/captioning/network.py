@@ -65,7 +65,9 @@ class CaptionNetwork(nn.Module):
         return F.cross_entropy(self(vectors, tokens).flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
 
     @torch.inference_mode()
-    def tokens(self, vectors: torch.Tensor, *, beams: int, most: int, stop: int) -> list[list[int]]:
+    def tokens(
+        self, vectors: torch.Tensor, *, beams: int, most: int, stop: int, length_penalty: float = 1.0
+    ) -> list[list[int]]:
         """The likeliest words by beam search, without the token that ends them.
 
         Args:
@@ -73,8 +75,10 @@ class CaptionNetwork(nn.Module):
             beams: Sentences followed side by side; 1: the likeliest word each time.
             most: Tokens at most.
             stop: The token that ends a sentence.
+            length_penalty: 1: the likeliest per token, as CLIPCap has it; 0: the likeliest, which is shorter.
         """
         prefix = self.prefix(vectors)
+        search = {"length_penalty": length_penalty} if beams > 1 else {}
         lm: Any = self.lm  # its mixin is typed for another base
         said = lm.generate(
             inputs_embeds=prefix,
@@ -84,5 +88,6 @@ class CaptionNetwork(nn.Module):
             max_new_tokens=most,
             eos_token_id=stop,
             pad_token_id=stop,
+            **search,
         )
         return [row[: row.index(stop)] if stop in row else row for row in said.tolist()]

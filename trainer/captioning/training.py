@@ -155,6 +155,7 @@ def train_captioner(
         lm=shape,
         stop=stop,
         most_tokens=_MOST_TOKENS,
+        length_penalty=0.0,  # else the longer of two ways to say it wins
         training=asdict(recipe) | {"lm": Path(recipe.lm).name},
         metrics={} if validation is None else {"loss": _validate(network, _Encoded(validation, words, stop))},
         data_card=data_card or {},
