@@ -222,6 +222,7 @@ def test_pictures_that_cannot_be_used_are_counted_by_reason(groundcast, flickr, 
     assert digests(folder) == before and Pictures.asked.total() == asked
     # another one needs another folder
     failed(build(groundcast, bad_pictures, raster, folder, *options), 2, "other settings", "gsd_m 2.0 not 10.0")
+    failed(build(groundcast, bad_pictures, raster, folder, *options, "--gsd-m", "2", "--bands", "3,2,1"), 2, "options")
     os.utime(bad_pictures, (1, 1))
     failed(build(groundcast, bad_pictures, raster, folder, *options, "--gsd-m", "2"), 2, "other settings", "stamps")
 

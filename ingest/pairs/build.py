@@ -25,7 +25,6 @@ from ingest.pairs.tally import tally
 from ingest.pairs.workplace import Workplace, write_json
 from ingest.sources.chips import ChipSource
 from ingest.sources.opening import open_source
-from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from trainer.errors import UsageError
 
@@ -42,7 +41,6 @@ class Means:
     """How the work is done, which does not change what comes out.
 
     Attributes:
-        options: How imagery and pictures are read: rate, retries, cache, bands.
         threads: At work at once, for photos and for imagery.
         countries: Of the world.
         embedder: That of the recipe's model; None without one.
@@ -51,7 +49,6 @@ class Means:
             the number done since the last call.
     """
 
-    options: SourceOptions
     threads: int
     countries: Countries
     embedder: "Embedder | None"
@@ -105,13 +102,13 @@ def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
 @contextmanager
 def _opened(recipe: Recipe, place: Workplace, means: Means) -> Iterator[Bench]:
     """The bench, with its imagery and connections open."""
-    source = open_source(recipe.overhead, means.options)
+    source = open_source(recipe.overhead, recipe.options)
     if isinstance(source, ChipSource):
         source.close()
         raise UsageError(
             f"{shown(recipe.overhead)} holds chips, which cannot be cut at a photo's place: give the imagery itself"
         )
     prepare = None if means.embedder is None else means.embedder.prepare_photo
-    with source, Web(replace(means.options, cache_dir=None)) as web:
+    with source, Web(replace(recipe.options, cache_dir=None)) as web:
         darkroom = Darkroom(web, recipe.photo_px, recipe.quality, prepare)
         yield Bench(recipe, place, source, darkroom, means.embedder, None, means.threads)

@@ -4,11 +4,12 @@ It knows no rows, pictures or files.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest.sources.source import SourceOptions
 from ingest.sources.web import mask_url
 from trainer.errors import UsageError
 
@@ -18,6 +19,7 @@ SPLITS: dict[Split, tuple[str, ...]] = {  # in the order in which they are made:
     "strict": ("test_strict", "val", "train"),
     "both": ("test_strict", "test_random", "val", "train"),
 }
+_MANNERS = ("rate_per_s", "timeout_s", "retries", "cache_dir", "allowed_hosts")  # of reading, not what is read
 YFCC_BASE_URL = "https://live.staticflickr.com"
 
 
@@ -28,6 +30,7 @@ class Recipe:
     Attributes:
         photos: Files or folders with the photos' metadata, absolute.
         overhead: The imagery, as `ingest.sources.opening.open_source` takes it.
+        options: How it is read; rate, timeout, retries and cache decide nothing.
         size_px: Side of the overhead image, pixels.
         gsd_m: Ground sample distance of it, metres.
         jitter_m: The photo stands up to so far east and north of the image's middle, drawn anew for each, metres.
@@ -54,6 +57,7 @@ class Recipe:
 
     photos: tuple[str, ...]
     overhead: str
+    options: SourceOptions = field(default_factory=SourceOptions)
     size_px: int = 800
     gsd_m: float = 0.6
     jitter_m: float = 0.0
@@ -101,7 +105,9 @@ class Recipe:
 
     def document(self) -> dict[str, Any]:
         """Everything as JSON, without secrets, with size and time of change of the input's files."""
-        values = asdict(self) | {"earliest": self.earliest.isoformat()}
+        reading = {name: value for name, value in asdict(self.options).items() if name not in _MANNERS}
+        reading["acquired_at"] = self.options.acquired_at and self.options.acquired_at.isoformat()
+        values = asdict(self) | {"earliest": self.earliest.isoformat(), "options": reading}
         values |= {"overhead": shown(self.overhead), "yfcc_base": shown(self.yfcc_base)}
         plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return plain | {"stamps": [_stamp(Path(path)) for path in self.photos]}

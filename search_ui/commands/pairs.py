@@ -183,6 +183,7 @@ def build(
     recipe = Recipe(
         photos=tuple(str(path.expanduser().resolve()) for path in photos),
         overhead=source_location(overhead),
+        options=source_options(cache_dir=door.settings.cache_dir / "tiles", **reading),
         earliest=earliest,
         yfcc_base=source_location(yfcc_base),
         model_id=None if embedder is None else embedder.model_id,
@@ -190,7 +191,6 @@ def build(
     )
     with _Bars() as bars:
         means = Means(
-            options=source_options(cache_dir=door.settings.cache_dir / "tiles", **reading),
             threads=workers,
             countries=open_countries(door.settings.places_dir),
             embedder=embedder,
