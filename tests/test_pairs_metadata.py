@@ -159,13 +159,14 @@ def test_photos_without_a_date_may_be_kept_without_it(tmp_path):
     assert not left_out and notes == {"bad_date": 2, "no_date": 1}
 
 
-def test_a_wrong_encoding_costs_a_letter_and_is_counted(tmp_path):
+def test_a_wrong_encoding_costs_a_letter_and_is_counted(tmp_path, monkeypatch):
     file = tmp_path / "photos.csv"
     file.write_bytes(
         "url;Latitude;LON;taken_local;title\nhttps://h/a.jpg;27.7;85.3;2019-07-14T18:05;São\n".encode("latin-1")
     )
     found, left_out, notes = read(file)
     assert found["title"].to_pylist() == ["S\ufffdo"] and not left_out and notes == {"not_utf8": 1}
+    monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 1 << 16)  # so that letters and rows lie across blocks
     file = tmp_path / "yfcc100m_dataset"
     file.write_bytes(b"\xff\xfe\n" + yfcc_row(owner_name="é" * 9000).encode() * 40 + b"br\xf6ken\t\xe3\n" + b"\xe3")
     found, left_out, notes = read(file)
@@ -193,6 +194,21 @@ def test_manifests_of_all_kinds_say_the_same(tmp_path):
     assert found["country"].to_pylist() == ["NP", "TZ", "UG"] and left_out == {"no_address": 1}
     for other in ("photos.csv", "photos.csv.gz"):
         assert read(tmp_path / other) == (found, left_out, Counter())
+
+
+def test_a_line_without_an_end_is_one_broken_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 1 << 16)
+    file = tmp_path / "yfcc100m_dataset"
+    file.write_text((yfcc_row() * 3 + "x" * 500_000 + "\n") * 2 + yfcc_row() * 500)
+    found, left_out, _ = read(file)
+    assert len(found) == 506 and left_out == {"broken_row": 2}
+
+
+def test_a_quote_that_is_not_closed_does_not_swallow_rows_in_silence(tmp_path):
+    row = "a.jpg,1,2,2019-07-14T18:05,"
+    (tmp_path / "photos.csv").write_text("path,lat,lon,taken,title\n" + row + '"open\n' + f"{row}x\n" * 20)
+    with pytest.raises(SourceError, match="double quote that is not closed"):
+        read(tmp_path / "photos.csv")
 
 
 def test_a_file_that_is_cut_short_or_no_manifest_is_refused(tmp_path):

@@ -88,7 +88,7 @@ def delimited(
         quoted: Cells may stand in double quotes, and lines may break within them.
 
     Raises:
-        SourceError: It cannot be read to its end.
+        SourceError: It cannot be read to its end, or a quote is open.
     """
     broken: Counter[str] = Counter()
 
@@ -114,44 +114,67 @@ def delimited(
     with (
         readable(path),
         pa.input_stream(str(path), compression="detect") as stream,
-        csv.open_csv(pa.PythonFile(_Utf8(stream), "r"), **options) as rows,
+        csv.open_csv(pa.PythonFile(lines := _Lines(stream), "r"), **options) as rows,
     ):
         for batch in rows:
             seen = Counter(broken)
             broken.subtract(seen)
             yield Block(batch.rename_columns(list(wanted.values())), +seen)
+    if quoted and lines.quotes % 2:
+        raise SourceError(f"'{path}' has a double quote that is not closed, which swallows rows: mend it, or double it")
     if +broken:
         yield Block(pa.RecordBatch.from_pylist([], pa.schema([("id", pa.binary())])), +broken)
 
 
-class _Utf8(io.RawIOBase):
-    """A stream of bytes as UTF-8: others are replaced by U+FFFD. pyarrow stops at a broken row that is none.
+class _Lines(io.RawIOBase):
+    """A stream of bytes as pyarrow can read it, which stops at a broken row that is no UTF-8 or longer than a block.
+
+    Bytes that are no UTF-8 are replaced by U+FFFD, and what is too long of a line is left out.
 
     Args:
         stream: Of bytes.
+
+    Attributes:
+        quotes: How many there were.
     """
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
+        self.quotes = 0
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._left = b""  # a replaced byte takes three, and nobody gets more than was asked for
+        self._line = 0  # bytes since the last line's end
+        self._held = bytearray()
+        self._ended = False
 
     def readable(self) -> bool:
         """It is."""
         return True
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
-        """At most so many bytes, none at the end."""
-        while not self._left:
-            piece: bytes = self._stream.read(size)
-            if piece.isascii() and piece and not self._decoder.getstate()[0]:
-                return piece
-            self._left = self._decoder.decode(piece, final=not piece).encode()
-            if not piece:
-                break
-        read, self._left = self._left[:size], self._left[size:]
+        """So many bytes, less at the end only: pyarrow takes whatever it gets for a block."""
+        while len(self._held) < size and not self._ended:
+            piece = self._stream.read(size)
+            self._ended = not piece
+            self._held += self._decoded(self._cut(piece, size // 2))
+        read = bytes(self._held[:size])
+        del self._held[:size]
         return read
+
+    def _cut(self, piece: bytes, limit: int) -> bytes:
+        """The piece without what is beyond the limit of the line that it begins with."""
+        end = piece.find(b"\n")
+        first = len(piece) if end < 0 else end
+        beyond = max(0, self._line + first - limit)
+        kept = max(0, first - beyond)
+        self._line = self._line + first if end < 0 else len(piece) - 1 - piece.rfind(b"\n")
+        return piece[:kept] + piece[first:] if beyond else piece
+
+    def _decoded(self, piece: bytes) -> bytes:
+        self.quotes += piece.count(b'"')
+        if piece.isascii() and piece and not self._decoder.getstate()[0]:
+            return piece
+        return self._decoder.decode(piece, final=self._ended).encode()
 
 
 @contextmanager

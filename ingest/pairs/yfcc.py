@@ -33,9 +33,9 @@ _UNUSED = {"line", "hash", "device", "machine_tags", "licence_name", "farm", "or
 
 def layout_of(lines: list[bytes]) -> tuple[str, ...] | None:
     """The columns of a file by its first lines; None: it is no such dump."""
-    counts = Counter(line.count(b"\t") + 1 for line in lines)
-    likeliest = max(counts, key=lambda count: counts[count], default=0)
-    return _LAYOUTS.get(likeliest)
+    counts = Counter(line.count(b"\t") + 1 for line in lines if not line.endswith(b"\t"))
+    likeliest = max(_LAYOUTS, key=lambda count: counts[count])
+    return _LAYOUTS[likeliest] if counts[likeliest] else None
 
 
 def yfcc_blocks(path: Path, columns: tuple[str, ...], base: str) -> Iterator[Block]:
