@@ -19,7 +19,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from trainer import daytime
 from trainer.captioning.clipcap import add_clipcap
 from trainer.captioning.folder import read_captioner_meta
-from trainer.captioning.samples import WAYS, Samples
+from trainer.captioning.samples import WAYS, Samples, _told, _worth
 from trainer.captioning.training import Recipe, train_captioner
 from trainer.captioning.words import END, learn_words, read_words
 from trainer.captions import captioner_of, load_captioner
@@ -260,6 +260,15 @@ def test_a_models_own_captioner_lies_in_its_folder(trained: Path, tmp_path: Path
     assert captioner_of(tmp_path, "0123456789abcdef") is None
     (tmp_path / "captioner").symlink_to(trained)
     assert captioner_of(tmp_path, "0123456789abcdef") == tmp_path / "captioner"
+
+
+def test_what_is_learnt_tells_no_more_of_the_moment_than_is_known_and_nothing_of_cameras() -> None:
+    said = ["a photo of a quiet street at night", "here: a street with houses", "houses, home", "a street in winter"]
+    worth = _worth(said)
+    assert worth == ["a quiet street at night", "a street with houses", "a street in winter"]
+    assert _told(worth, None) == ["a street with houses"] * 3
+    assert _told(worth, date(2020, 1, 1)) == ["a street with houses", "a street in winter", "a street with houses"]
+    assert _told(worth[:1], None) == worth[:1]
 
 
 # -- words for moments ---------------------------------------------------------------------------------------------

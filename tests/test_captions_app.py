@@ -87,7 +87,7 @@ def test_the_route_says_what_the_service_says_and_is_in_the_document(client: Tes
         ({"at": BEACH, "when": "yesterday"}, 400, "cannot be read"),
         ({"at": BEACH, "when": "T10", "moments": "true"}, 400, "give one of them"),
         ({"at": "10 N 10 E"}, 400, "the nearest"),
-        ({"at": BEACH, "bogus": "1"}, 400, "bogus"),
+        ({"at": BEACH, "bogus": "1"}, 422, "bogus"),
     ],
 )
 def test_a_route_asked_wrongly_says_what_is_wrong(client: TestClient, asked, status: int, said: str) -> None:

@@ -6,6 +6,7 @@ day as far as that way tells them (`trainer.daytime`), and no more where there i
 captioner names them when it is asked about a moment. Nothing here knows networks.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -29,6 +30,9 @@ Progress = Callable[[int, int], None]
 
 WAYS = ("moment", "date", "hour", "tile")
 MIN_WORDS = 3  # shorter ones are tags
+_LEAD = re.compile(
+    r"^(?:(?:an? |my |the )?(?:photo|picture|image|snapshot|view)(?: of |: )|(?:here|seen today): )", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -116,4 +120,6 @@ def _told(captions: Sequence[str], when: When) -> list[str]:
 
 
 def _worth(captions: Sequence[str]) -> list[str]:
-    return [" ".join(text.split()) for text in captions if len(text.split()) >= MIN_WORDS]
+    """Those that are more than tags, without what says that they are captions."""
+    plain = [_LEAD.sub("", " ".join(text.split())) for text in captions]
+    return [text for text in plain if len(text.split()) >= MIN_WORDS]
