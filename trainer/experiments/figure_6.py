@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainer.evaluate import TEACHER
 from trainer.experiments.drawing import decode, panels, save
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Finding, Picture, Table
 from trainer.experiments.likeness import Likeness, compare
 from trainer.experiments.material import Material
 from trainer.experiments.table_2 import chosen, given_vectors
@@ -49,7 +49,6 @@ def run(material: Material, folder: Path) -> Finding:
             ),
         ),
         pictures=(_picture(material, rows, written, ours, clip, folder / "captions_shown.png"),),
-        beside=(Beside("captions", "examples", "examples"),),
         numbers={"captions": [{"person": p, "ours": o, "clip": c} for _, p, o, c, *_ in table]},
     )
 
@@ -74,6 +73,6 @@ def _picture(
                 axis.imshow(image)
         tile.set_title(_moment(material, row), fontsize=8, loc="left")
         lines = (("a person", written[i]), ("ours", ours[i]), (TEACHER, clip[i]))
-        told = "\n".join(textwrap.fill(f"{who}: {text}", 34) for who, text in lines)
-        words.text(0, 1, told, fontsize=8, va="top", transform=words.transAxes, linespacing=1.4)
+        told = "\n\n".join(textwrap.fill(f"{who}: {text}", 34) for who, text in lines)
+        words.text(0, 1, told, fontsize=8, va="top", transform=words.transAxes, linespacing=1.25)
     return save(figure, path, "Tile, photo taken there, and what a person, our model and CLIP say. Drawn by the seed.")

@@ -39,12 +39,12 @@ class Likeness:
 
     @cached_property
     def _model(self) -> tuple[Any, Any]:
-        from transformers import AutoTokenizer, BertModel
+        from transformers import AutoTokenizer, BertConfig, BertModel
 
         folder = str(minilm.folder())
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model: Any = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
-        return tokenizer, model.eval()
+        model: Any = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)
+        model.load_state_dict({name.removeprefix("transformer."): t for name, t in minilm.tensors().items()})
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True), model.eval()
 
     @torch.inference_mode()
     def _embed(self, texts: Sequence[str]) -> None:
