@@ -8,6 +8,7 @@ from search_ui.captions import CaptionQuery, usual_moments
 from search_ui.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.question import say_when, when_of
+from trainer.encoding import When
 from trainer.errors import GroundcastError
 
 
@@ -31,6 +32,16 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
     if shown.knows_time and st.toggle("In words through the year", key="wordy", help=words.CAPTION):
         query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
         pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+
+
+def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> None:
+    """One caption, for a column of two moments; nothing where the model has no captioner."""
+    try:
+        if service.has_captioner(shown.name):
+            (said,) = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when,))).captions
+            st.markdown(f"> {_plain(said.text)}")
+    except GroundcastError as error:
+        st.warning(str(error))
 
 
 def _plain(text: str) -> str:

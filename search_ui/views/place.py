@@ -17,7 +17,7 @@ from search_ui.views import pieces, words
 from search_ui.views.address import change, value
 from search_ui.views.answer import say_place, title_of
 from search_ui.views.backdrop import chip_url, photo_url
-from search_ui.views.in_words import in_words
+from search_ui.views.in_words import at_the_moment, in_words
 from search_ui.views.moment_bar import moment_bar
 from search_ui.views.question import say_when, when_of
 from trainer.encoding import When
@@ -112,6 +112,7 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     for column, when in zip(st.columns(2), (first, second), strict=True):
         with column:
             st.markdown(f"**{say_when(when)}**")
+            at_the_moment(service, shown, tile.tile_id, when)
             _photos(service, shown, tile.tile_id, gallery, when)
 
 
