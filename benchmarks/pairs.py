@@ -122,7 +122,7 @@ def metadata(file: Path) -> dict[str, Any]:
     place = Workplace(file.with_suffix(f"{file.suffix}.pairs"))
     countries = open_countries(file.parent)
     before = peak_mb()
-    with place.open(recipe):
+    with place.alone():
         start = time.perf_counter()
         gather(recipe, place, countries, int)
         read = time.perf_counter()

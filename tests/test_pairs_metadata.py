@@ -348,7 +348,7 @@ def test_the_plan_holds_every_candidate_once_whatever_the_parts(tmp_path, monkey
         monkeypatch.setattr("ingest.pairs.plan._RANGE_ROWS", 100_000 if name == "whole" else 500)
         monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 16 << 20 if name == "whole" else 1 << 16)
         place = Workplace(tmp_path / name)
-        with place.open(recipe):
+        with place.alone():
             place.plan.mkdir()
             for left in (place.candidates / "000-00009.parquet", place.plan / "train-000099.parquet"):
                 left.write_bytes(b"of a run that was killed")

@@ -2,11 +2,13 @@
 
     metadata ─► candidates ─► plan ─► shards: photo, likeness, overhead image ─► statistics, data card
 
-The shards that are held out come first, so that photos for training can be compared with them. It knows no formats.
+The shards that are held out come first, so that photos for training can be compared with them. Processes with the same
+recipe and folder share the shards. It knows no formats.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from trainer.embedder import Embedder
 
 Progress = Callable[[int], object]
+_LOOK_S = 1.0  # between two looks at what other processes have made
 
 log = logging.getLogger(__name__)
 
@@ -68,35 +71,55 @@ def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
         The statistics, as in ``statistics.json``.
 
     Raises:
-        UsageError: The folder was begun with another recipe or is in use, or the imagery is chips without places.
+        UsageError: The folder was begun with another recipe, or the imagery is chips without places.
         SourceError: Metadata or imagery cannot be opened, or nobody answers.
         ArchiveError: The disk refuses.
     """
     place = Workplace(folder)
-    with _opened(recipe, place, means) as bench, place.open(recipe):
-        gather(recipe, place, means.countries, means.reading)
-        plan = make_plan(recipe, place)
+    with _opened(recipe, place, means) as bench:
+        with place.alone():
+            place.settle(recipe)
+            gather(recipe, place, means.countries, means.reading)
+            plan = make_plan(recipe, place)
         _make_shards(plan, bench, means)
-        found = tally(gathered(place), plan, place.records, recipe.splits)
-        document = {"recipe": recipe.document(), "attribution": bench.source.attribution} | found.document()
-        write_json(folder / "statistics.json", document)
-        write_plots(found, means.countries, folder / "statistics.png")
-        write_card(document, folder / "README.md")
+        with place.alone():
+            found = tally(gathered(place), plan, place.records, recipe.splits)
+            document = {"recipe": recipe.document(), "attribution": bench.source.attribution} | found.document()
+            write_json(folder / "statistics.json", document)
+            write_plots(found, means.countries, folder / "statistics.png")
+            write_card(document, folder / "README.md")
     return document
 
 
 def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
-    place = bench.place
-    place.records.mkdir(exist_ok=True)
-    sizes = dict(zip(plan.tasks, plan.sizes, strict=True))
-    missing = [task for task in plan.tasks if not place.record(task).exists()]
-    progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in missing))
-    training = [task for task in missing if task.startswith("train-")]
-    for task in missing:
-        if training and task == training[0] and bench.embedder is not None:
-            bench = replace(bench, held_out=HeldOut(sorted(place.vectors.glob("*.npy"))))
-        make_shard(task, bench, progress)
-        log.info("%s is done, %d candidates", task, sizes[task])
+    """Make the shards that no other process makes, and wait for those."""
+    place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
+    left = [task for task in plan.tasks if not place.record(task).exists()]
+    progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in left))
+    while left:
+        made = {task for task in _ready(left, bench) if _made(task, bench, progress)}
+        if not made:
+            time.sleep(_LOOK_S)
+        done = {task for task in left if place.record(task).exists()}
+        progress(sum(sizes[task] for task in done - made))
+        left = [task for task in left if task not in done]
+
+
+def _ready(left: Sequence[str], bench: Bench) -> Sequence[str]:
+    """The shards that can be made now: with a model, those for training once all others are there."""
+    held_out = [task for task in left if not task.startswith("train-")]
+    return held_out if held_out and bench.embedder is not None else left
+
+
+def _made(task: str, bench: Bench, progress: Progress) -> bool:
+    """Make a shard, unless another process does."""
+    with bench.place.claimed(task) as mine:
+        if mine:
+            compared = bench.embedder is not None and task.startswith("train-")
+            held_out = HeldOut(sorted(bench.place.vectors.glob("*.npy"))) if compared else None
+            make_shard(task, replace(bench, held_out=held_out), progress)
+            log.info("%s is done", task)
+    return mine
 
 
 @contextmanager

@@ -5,7 +5,7 @@
     records                 one Parquet file a shard: each candidate, and what became of it
     statistics.json, .png   counts by reason and by split, and their picture
     README.md               the data card
-    .work                   candidates, the plan of the shards, embeddings of held-out photos
+    .work                   candidates, the plan of the shards, embeddings of held-out photos, locks
 
 It does not know what is in the files.
 """
@@ -27,10 +27,10 @@ from trainer.errors import ArchiveError, UsageError
 
 
 class Workplace:
-    """Paths, and a lock for as long as the folder is written to.
+    """Paths, and locks by which several processes share the work.
 
     Args:
-        folder: Made by `open`.
+        folder: Made by `alone`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,26 +43,47 @@ class Workplace:
         self.vectors = folder / ".work" / "vectors"
 
     @contextmanager
-    def open(self, recipe: Recipe) -> Iterator[None]:
-        """Holds the folder, which is new or was begun with the same recipe.
+    def alone(self) -> Iterator[None]:
+        """Holds the whole folder; another process that holds it is waited for.
 
         Raises:
-            UsageError: It was begun with another recipe, or another process is at work in it.
             ArchiveError: It cannot be written.
         """
-        mine = json.loads(json.dumps(recipe.document()))
         with writing(self.folder):
             self.candidates.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.candidates.parent / "lock", timeout=0):
-                self._settle(mine)
-                yield
-        except Timeout as error:
-            raise UsageError(
-                f"another process is writing to {self.folder}: wait for it, or take another folder"
-            ) from error
+            self.records.mkdir(exist_ok=True)
+        with self._lock("folder", wait=True):
+            yield
 
-    def _settle(self, mine: dict[str, Any]) -> None:
+    @contextmanager
+    def claimed(self, task: str) -> Iterator[bool]:
+        """Holds a shard that is to be made; False where another process has it, or has made it."""
+        with self._lock(task, wait=False) as mine:
+            yield mine and not self.record(task).exists()
+
+    @contextmanager
+    def _lock(self, name: str, *, wait: bool) -> Iterator[bool]:
+        """A lock that ends with the process, however that ends; False where another has it."""
+        lock = FileLock(self.folder / ".work" / "locks" / f"{name}.lock", timeout=-1 if wait else 0)
+        with writing(self.folder):
+            Path(lock.lock_file).parent.mkdir(exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def settle(self, recipe: Recipe) -> None:
+        """Begins the folder, or finds that it was begun with the same recipe.
+
+        Raises:
+            UsageError: With another one.
+        """
+        mine = json.loads(json.dumps(recipe.document()))
         if not self.settings.exists():
             write_json(self.settings, mine)
             return

@@ -170,7 +170,7 @@ def build(
     --split both     both tests
 
     FOLDER gets the shards, which `groundcast train` takes as they are, statistics.json and .png, and a data card. The
-    same command again goes on where the last run stopped.
+    same command again goes on where the last run stopped; beside one that is at work it shares the work.
     """
     from ingest.countries import open_countries
     from ingest.pairs.build import Means, build_pairs
