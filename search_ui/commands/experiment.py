@@ -123,6 +123,8 @@ def _material(
     captioner: Path | None,
     options: "Options",
 ) -> "Material":
+    from dataclasses import replace
+
     from ingest.sandbox.laboratory import QUESTIONS
     from trainer.errors import UsageError
     from trainer.experiments.material import Material
@@ -135,7 +137,10 @@ def _material(
     name, first = next(iter(models.items()))
     if len(models) > 1 + len(beside):
         raise UsageError(f"--checkpoint {checkpoint} holds {len(models)} models: name one, and others with --beside")
-    questions = read_questions(data / FILE) if (data / FILE).exists() else QUESTIONS
+    own = (data / FILE).exists()
+    questions = (
+        read_questions(data / FILE) if own else replace(QUESTIONS, about="")
+    )  # where they come from is not known
     others = {other: path for other, path in models.items() if other != name}
     return Material(name, first, data=data, questions=questions, beside=others, captioner=captioner, options=options)
 
