@@ -355,10 +355,14 @@ def test_photos_that_look_the_same_are_one_and_training_sees_none_that_was_held_
     red, dark_red, green, blue = (
         np.ones((3, 4, 4)) * np.array(c)[:, None, None] for c in [(9, 0, 0), (8, 0.1, 0), (0, 9, 0), (0, 0, 9)]
     )
-    np.save(tmp_path / "test.npy", np.array([[0, 1, 0]], np.float16))
-    kept = Kept(Eye(), 0.97, HeldOut([tmp_path / "test.npy"]))
+    test = Kept(Eye(), 0.97, None)
+    assert test.refused([b"9" * 16], [green]) == [""]
+    test.keep_out(tmp_path / "held_out", "test-0")
+    kept = Kept(Eye(), 0.97, HeldOut(tmp_path / "held_out"))
     assert kept.refused([b"1", b"2", b"1"], [red, dark_red, red]) == ["", "near_identical", "same_picture"]
     assert kept.refused([b"3", b"4", b"5"], [green, blue, dark_red]) == ["held_out", "", "near_identical"]
+    without = Kept(None, 0.97, HeldOut(tmp_path / "held_out"))
+    assert without.refused([b"9" * 16, b"8" * 16], [None, None]) == ["held_out", ""]
 
 
 def test_a_model_compares_photos_in_a_build(groundcast, flickr, raster, tmp_path):

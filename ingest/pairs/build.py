@@ -97,7 +97,7 @@ def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
     left = [task for task in plan.tasks if not place.record(task).exists()]
     progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in left))
     while left:
-        made = {task for task in _ready(left, bench) if _made(task, bench, progress)}
+        made = {task for task in _ready(left) if _made(task, bench, progress)}
         if not made:
             time.sleep(_LOOK_S)
         done = {task for task in left if place.record(task).exists()}
@@ -105,18 +105,16 @@ def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
         left = [task for task in left if task not in done]
 
 
-def _ready(left: Sequence[str], bench: Bench) -> Sequence[str]:
-    """The shards that can be made now: with a model, those for training once all others are there."""
-    held_out = [task for task in left if not task.startswith("train-")]
-    return held_out if held_out and bench.embedder is not None else left
+def _ready(left: Sequence[str]) -> Sequence[str]:
+    """The shards that can be made now: those for training once all others are there."""
+    return [task for task in left if not task.startswith("train-")] or left
 
 
 def _made(task: str, bench: Bench, progress: Progress) -> bool:
     """Make a shard, unless another process does."""
     with bench.place.claimed(task) as mine:
         if mine:
-            compared = bench.embedder is not None and task.startswith("train-")
-            held_out = HeldOut(sorted(bench.place.vectors.glob("*.npy"))) if compared else None
+            held_out = HeldOut(bench.place.held_out) if task.startswith("train-") else None
             make_shard(task, replace(bench, held_out=held_out), progress)
             log.info("%s is done", task)
     return mine

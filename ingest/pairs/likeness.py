@@ -15,20 +15,28 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from trainer.embedder import Embedder
 
+DIGEST = 16  # bytes
 _BLOCK = 20_000
 
 Floats = npt.NDArray[np.float32]
 
 
 class HeldOut:
-    """Embeddings of the photos that training must not see, on disk.
+    """The photos that training must not see, on disk.
 
     Args:
-        files: NumPy files of float16 [n, d], unit vectors.
+        folder: For each shard `Kept.keep_out` wrote NAME.digests, of 16 bytes a photo, and, where a model compares,
+            NAME.npy, unit vectors, float16 [n, d].
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._parts = [np.load(file, mmap_mode="r") for file in files]
+    def __init__(self, folder: Path) -> None:
+        self._parts = [np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))]
+        held = (file.read_bytes() for file in sorted(folder.glob("*.digests")))
+        self._digests = {all_[i : i + DIGEST] for all_ in held for i in range(0, len(all_), DIGEST)}
+
+    def __contains__(self, digest: bytes) -> bool:
+        """Whether a file of these bytes was held out."""
+        return digest in self._digests
 
     def nearest(self, vectors: Floats) -> Floats:
         """Largest cosine [n] of each unit vector [n, d] with any of them; −1 where there are none."""
@@ -58,7 +66,8 @@ class Kept:
         """Why each of some photos is not kept, empty for those that are: same_picture, near_identical, held_out."""
         reasons = []
         for digest in digests:
-            reasons.append("same_picture" if digest in self._digests else "")
+            held_out = self._held_out is not None and digest in self._held_out
+            reasons.append("same_picture" if digest in self._digests else "held_out" if held_out else "")
             self._digests.add(digest)
         fresh = [row for row, reason in enumerate(reasons) if not reason]
         if self._embedder is None or not fresh:
@@ -74,3 +83,11 @@ class Kept:
             else:
                 self.vectors.append(vector)
         return reasons
+
+    def keep_out(self, folder: Path, name: str) -> None:
+        """Write the photos down as held out, under a name of their shard."""
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.digests").write_bytes(b"".join(sorted(self._digests)))
+        if self._embedder is not None:
+            vectors = np.array(self.vectors, np.float16).reshape(len(self.vectors), self._embedder.dim)
+            np.save(folder / f"{name}.npy", vectors)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ingest.pairs.likeness import DIGEST
 from ingest.picture import UPRIGHT, decoding, open_picture, orientation, to_rgb
 from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError
@@ -85,7 +86,7 @@ class Darkroom:
             upright = picture if turn is None else picture.transpose(turn)
         jpeg = content if as_it_is else encode(upright, self.quality)
         pixels = None if self.prepare is None else self.prepare(upright)
-        return Photograph(jpeg, hashlib.blake2b(content, digest_size=16).digest(), pixels)
+        return Photograph(jpeg, hashlib.blake2b(content, digest_size=DIGEST).digest(), pixels)
 
     def _fetched(self, address: str) -> bytes:
         answer = self.web.download(address, at_most=MAX_BYTES)

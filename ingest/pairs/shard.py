@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import h3
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -58,7 +57,7 @@ class Bench:
         source: The imagery.
         darkroom: Makes photographs.
         embedder: Compares them; None: bytes are compared.
-        held_out: Whom photos for training must not be like.
+        held_out: Whom the photos must not be like; None: nobody.
         threads: At work at once, for photos and for imagery.
         servers: Hears whether the photos' servers answer.
         imagery: Hears whether that of the imagery does.
@@ -90,7 +89,7 @@ def make_shard(task: str, bench: Bench, progress: Callable[[int], object]) -> No
     split = task.rpartition("-")[0]
     folder = bench.place.folder / split
     rows: list[Row] = pq.read_table(bench.place.plan / f"{task}.parquet").to_pylist()
-    kept = Kept(bench.embedder, bench.recipe.near_identical, bench.held_out if split == "train" else None)
+    kept = Kept(bench.embedder, bench.recipe.near_identical, bench.held_out)
     outcomes = _Outcomes(rows, progress)
     with writing(folder):
         folder.mkdir(exist_ok=True)
@@ -101,10 +100,8 @@ def make_shard(task: str, bench: Bench, progress: Callable[[int], object]) -> No
                 sample = f"{task}-{number:06d}"
                 shard.write(sample, photo.jpeg, overhead.jpeg, _metadata(rows[number], overhead))
                 outcomes.pair(number, sample)
-        if split != "train" and bench.embedder is not None:
-            vectors = np.array(kept.vectors, np.float16).reshape(len(kept.vectors), bench.embedder.dim)
-            bench.place.vectors.mkdir(exist_ok=True)
-            np.save(bench.place.vectors / f"{task}.npy", vectors)
+        if split != "train":
+            kept.keep_out(bench.place.held_out, task)
     write_table(bench.place.record(task), outcomes.table(split, task))
     bench.servers.recorded(bench.place.record(task))
     bench.imagery.recorded(bench.place.record(task))

@@ -5,7 +5,7 @@
     records                 one Parquet file a shard: each candidate, and what became of it
     statistics.json, .png   counts by reason and by split, and their picture
     README.md               the data card
-    .work                   candidates, the plan of the shards, embeddings of held-out photos, locks
+    .work                   candidates, the plan of the shards, what of held-out photos training must not see, locks
 
 It does not know what is in the files.
 """
@@ -40,7 +40,7 @@ class Workplace:
         self.candidates = folder / ".work" / "candidates"
         self.plan = folder / ".work" / "plan"
         self.planned = folder / ".work" / "plan.json"
-        self.vectors = folder / ".work" / "vectors"
+        self.held_out = folder / ".work" / "held_out"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
