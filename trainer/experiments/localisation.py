@@ -70,7 +70,8 @@ def run(material: Material, folder: Path) -> Finding:
     ways = {(material.name, "tile"): tiles.scores(texts), (TEACHER, "tile"): tiles.scores(texts, clip=True)}
     if material.embedder.has_encoder:
         ways[material.name, "tile + place + time"] = _at_best(material, tiles, asked)
-    ways[material.name, "tile, among the texts"] = among(ways[material.name, "tile"])
+    for name in (material.name, TEACHER):
+        ways[name, "tile, among the texts"] = among(ways[name, "tile"])
     away = {way: _distances(tiles, searches, scores) for way, scores in ways.items()}
     rows, numbers = [], {}
     for (model, given), metres in away.items():
