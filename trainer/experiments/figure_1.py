@@ -65,10 +65,10 @@ def run(material: Material, folder: Path) -> Finding:
         ),
         says=(
             f"{len(tiles):,} tiles are scored for each text without a moment, S = O, and compared with the share of "
-            "the land cover that the text names (where the data have no land cover: with the probability of its concept), "
-            f"tile by tile and in squares of {SQUARE_M / 1000:g} km. In brackets: "
-            "bootstrap interval of 95 %, over neighbourhoods of 4.8 km. Ceiling, of squares and of "
-            "tiles: what the land cover itself would reach, its ties broken at random.",
+            "the land cover that the text names (where the data have none: with the probability of its concept), tile "
+            f"by tile and in squares of {SQUARE_M / 1000:g} km. In brackets: bootstrap interval of 95 %, over "
+            "neighbourhoods of 4.8 km. Ceiling, of squares and of tiles: what the land cover itself would reach, its "
+            "ties broken at random.",
             f"Tiles: {material.questions.about or tiles.shards.where}",
         ),
         tables=(
