@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rebuilds the captioner that comes with groundcast, for the bundled model as it is in trainer/bundle/sandbox: the planet's
 # pictures, if they are not in FOLDER/shards yet (tools/rebuild_sandbox_model.sh draws the same), their vectors, the
-# captioner, its measures. Every step goes on where it stopped. About 20 minutes on one core, the pictures not counted.
+# captioner, its measures. Every step goes on where it stopped. About 15 minutes on one core, the pictures not counted.
 #
 #     sh tools/rebuild_sandbox_captioner.sh FOLDER
 set -eu

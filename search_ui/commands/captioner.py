@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--val", type=FOLDER, metavar="DIR", help="Shards to measure it on in the end.")
 @click.option("--lm", type=FOLDER, metavar="DIR", help="A GPT-2 to start from [a small one from nothing].")
 @click.option("--frozen", is_flag=True, help="Leave the GPT-2 of --lm as it is and train the projector alone.")
-@click.option("--steps", type=click.IntRange(1), default=3000, show_default=True, help="Optimiser steps.")
+@click.option("--steps", type=click.IntRange(1), default=2500, show_default=True, help="Optimiser steps.")
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Samples a step.")
 @click.option("--lr", type=click.FloatRange(1e-7, 1), default=2e-3, show_default=True, help="Peak learning rate.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of order, chance and weights.")

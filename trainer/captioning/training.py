@@ -56,7 +56,7 @@ class Recipe:
         store_every: Steps between stored states.
     """
 
-    steps: int = 3000
+    steps: int = 2500
     batch: int = 64
     lr: float = 2e-3
     prefix_length: int = 10
