@@ -17,11 +17,13 @@ from PIL import Image
 
 from tests.conftest import TINY_CLIP, Groundcast
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
+from trainer.embedder import Embedder
 from trainer.errors import UsageError
 from trainer.evaluate import Options
 from trainer.experiments import coarse_country, dynamic_maps, figure_1, localisation, text_to_overhead
 from trainer.experiments.catalogue import EXPERIMENTS, experiment
 from trainer.experiments.finding import Finding, Picture, Stored, Table, read, write
+from trainer.experiments.kept import KeptVectors
 from trainer.experiments.likeness import Likeness, bert_score, compare
 from trainer.experiments.material import Material
 from trainer.experiments.page import write_page
@@ -123,8 +125,8 @@ def model(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     shapes = {"fc1.weight": (64, 11), "fc1.bias": (64,), "fc2.weight": (meta.dim, 64), "fc2.bias": (meta.dim,)}
     tensors |= {f"encoder.{name}": 0.1 * torch.randn(shape) for name, shape in shapes.items()}
-    write_checkpoint(folder / "model", replace(meta, encoding="cyclic"), tensors)
-    return folder / "model"
+    write_checkpoint(folder / "mine", replace(meta, encoding="cyclic"), tensors)
+    return folder / "mine"
 
 
 class Oracle:
@@ -200,6 +202,39 @@ def test_what_the_data_cannot_answer_is_left_out_and_said(
     alone = groundcast("experiment", "figure-5", *asked)
     assert alone.code == 2
     assert "needs shards of tiles" in alone.err
+
+
+def test_another_model_stands_beside_in_the_tables_that_compare(
+    groundcast: Groundcast, data: Path, model: Path, tmp_path: Path
+) -> None:
+    asked = ("--checkpoint", model, "--data", data, "-o", tmp_path / "out", "--draws", 20)
+    ran = groundcast("experiment", "figure-4", *asked, "--beside", f"other={model}", "--json")
+    curves = ran.json()["experiments"][0]["numbers"]
+    assert {"CLIP, tile", "mine, tile + place + time", "other, tile + place + time"} <= set(curves)
+    assert curves["other, tile"] == curves["mine, tile"]
+    refused = groundcast("experiment", "figure-4", *asked, "--beside", "other")
+    assert refused.code == 2
+    assert "NAME=DIR" in refused.err
+
+
+def test_vectors_are_kept_and_made_again_where_the_file_is_broken(data: Path, model: Path, tmp_path: Path) -> None:
+    embedder = Embedder.load(model, precision="float32", device="cpu")
+    shards, rows, asked = Shards(data / "pairs"), np.arange(8), []
+    keep = KeptVectors(tmp_path, "float32")
+
+    def embed() -> Vectors:
+        return keep(embedder, shards, rows, part="overhead", role="tile", progress=lambda what, *_: asked.append(what))
+
+    first = embed()
+    made = len(asked)
+    assert np.array_equal(embed(), first)
+    assert len(asked) == made > 0
+    (kept,) = tmp_path.glob("*.npy")
+    kept.write_bytes(b"not an array")
+    assert np.array_equal(embed(), first)
+    assert len(asked) > made
+    rows = np.arange(3)
+    assert len(embed()) == 3
 
 
 def test_experiments_are_listed_and_a_wrong_name_is_refused(groundcast: Groundcast, tmp_path: Path) -> None:
