@@ -66,6 +66,8 @@ def _place(page: Page) -> None:
     page.locator("label").filter(has_text="Beside it a second moment").click()
     page.wait_for_function("document.querySelectorAll('.gc-photos img').length == 18")
     page.wait_for_function("[...document.querySelectorAll('.gc-photos img')].slice(0, 6).every(i => i.naturalWidth)")
+    page.get_by_text("Beside it a second moment").scroll_into_view_if_needed()
+    page.locator(".gc-photos").last.scroll_into_view_if_needed()
 
 
 def _maps(page: Page) -> None:

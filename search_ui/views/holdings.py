@@ -60,7 +60,8 @@ def _collection(service: Service, one: Shown) -> None:
                 ]
             )
             for job in reversed(service.catalog.jobs(service.aliases.stored(one.name))):
-                _job(service, one, job)
+                if job.items or job.failed:  # an ingest that found everything done has nothing to tell
+                    _job(service, one, job)
         with right:
             if one.tiles and one.bounds is not None:
                 _coverage(service, one)

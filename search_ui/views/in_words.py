@@ -24,14 +24,24 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
         st.warning(str(error))
         return
     (said,) = view.captions
-    head = f"**What one would see, in words** · {say_when(said.when)} · cosine {said.cosine:.3f}"
-    st.markdown(head, help=f"{words.CAPTION} {words.COSINE}")
-    st.markdown(f"> {_plain(said.text)}")
+    st.markdown(
+        f"> {_plain(said.text)}\n>\n> {say_when(said.when)} · cosine {said.cosine:.3f}",
+        help=f"{words.CAPTION} {words.COSINE}",
+    )
     if view.note:
         st.caption(view.note)
-    if shown.knows_time and st.toggle("In words through the year", key="wordy", help=words.CAPTION):
-        query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
-        pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+
+
+def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
+    """A caption for each of some moments, if asked for; nothing where the model has no captioner."""
+    try:
+        if not (shown.knows_time and service.has_captioner(shown.name)):
+            return
+        if st.toggle("In words through the year", key="wordy", help=words.CAPTION):
+            query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
+            pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+    except GroundcastError as error:
+        st.warning(str(error))
 
 
 def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> None:

@@ -17,7 +17,7 @@ from search_ui.views import pieces, words
 from search_ui.views.address import change, value
 from search_ui.views.answer import say_place, title_of
 from search_ui.views.backdrop import chip_url, photo_url
-from search_ui.views.in_words import at_the_moment, in_words
+from search_ui.views.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.moment_bar import moment_bar
 from search_ui.views.question import say_when, when_of
 from trainer.encoding import When
@@ -38,17 +38,18 @@ def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback =
     left, right = st.columns([1, 1.25])
     with left:
         pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
-    with right:
-        if query is not None:
-            _score(service, shown, query, tile.tile_id, said)
-        _facts(tile)
         then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
         st.button(
             "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
             help="Search for tiles whose predicted ground scene is like this one's.",
         )  # fmt: skip
-    in_words(service, shown, tile.tile_id)
+    with right:
+        if query is not None:
+            _score(service, shown, query, tile.tile_id, said)
+        in_words(service, shown, tile.tile_id)
+        _facts(tile)
     _ground(service, shown, tile)
+    through_the_year(service, shown, tile.tile_id)
 
 
 def _alt(tile: TileFacts) -> str:
@@ -75,7 +76,6 @@ def _facts(tile: TileFacts) -> None:
     pieces.facts(
         [
             ("Place", say_place(footprint.lat, footprint.lon)),
-            ("Near", tile.near),
             ("Imagery of", "unknown date" if tile.acquired_at is None else f"{tile.acquired_at:%Y-%m-%d %H:%M} UTC"),
             ("Tile", gsd or f"{footprint.size_m:g} m wide"),
             ("Source", tile.source),
