@@ -79,7 +79,7 @@ def samples(count: int = 60, seed: int = 0) -> Samples:
     return Samples(overhead, dynamic, [named, named, plain, plain])
 
 
-SMALL = Recipe(steps=240, batch=24, lr=5e-3, width=32, layers=2, heads=2, words=300, store_every=90)
+SMALL = Recipe(steps=150, batch=24, lr=8e-3, width=32, layers=2, heads=2, words=300, store_every=60)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_captioner(trained: Path
         pass
 
     def stop(step: int, numbers: dict[str, float]) -> None:
-        if step == 200:
+        if step == 100:
             raise StoppedError
 
     def train(report=None) -> None:
