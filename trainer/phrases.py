@@ -7,7 +7,9 @@ is as good as the model's texts and as its list; it never says what the list has
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +18,10 @@ from trainer.daytime import PARTS, SEASONS, say
 from trainer.errors import UsageError
 
 Floats = npt.NDArray[np.float32]
-EmbedTexts = Callable[[Sequence[str]], Floats]
+Slot: TypeAlias = tuple[str | None, str | None]  # a season and a part of the day
+EmbedTexts: TypeAlias = Callable[[Sequence[str]], Floats]
 
 _FILE = Path(__file__).with_name("presets") / "phrases.txt"
-_SEASONS = (None, *SEASONS)
-_PARTS = (None, *PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +33,19 @@ class PhraseCaption:
 
 
 class PhraseBank:
-    """Phrases and their vectors.
+    """Phrases and their vectors; those of a season and part of the day are embedded when they are first needed.
 
     Args:
         embed: Texts → float32 [n, d], of any length.
         scenes: What may be seen, without a time; None: those of `presets/phrases.txt`.
-
-    Attributes:
-        texts: Of every phrase, [scenes × 5 seasons × 5 parts of the day]; the first of each five names none.
     """
 
     def __init__(self, embed: EmbedTexts, scenes: Sequence[str] | None = None) -> None:
         self.scenes = tuple(read_phrases() if scenes is None else scenes)
         if not self.scenes:
             raise UsageError("a phrase bank needs at least one phrase")
-        self.texts = [
-            f"{scene} {say(season, part)}".rstrip() for scene in self.scenes for season in _SEASONS for part in _PARTS
-        ]
-        vectors = np.asarray(embed(self.texts), np.float32)
-        unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-        self._vectors = unit  # [phrases, d]
+        self._embed = embed
+        self._known: dict[Slot, Floats] = {}
 
     def captions(
         self, vectors: npt.NDArray[np.floating], *, season: bool = True, part: bool = True
@@ -66,8 +60,7 @@ class PhraseBank:
         Raises:
             UsageError: The vectors are of another width, or one has no direction.
         """
-        seasons, parts = slice(1, None) if season else slice(1), slice(1, None) if part else slice(1)
-        return self._nearest(vectors, np.arange(len(self.texts)).reshape(self._shape)[:, seasons, parts].ravel())
+        return self._nearest(vectors, list(product(SEASONS if season else (None,), PARTS if part else (None,))))
 
     def captions_at(
         self, vectors: npt.NDArray[np.floating], *, season: str | None, part: str | None
@@ -79,23 +72,30 @@ class PhraseBank:
             season: One of `SEASONS`, or None.
             part: One of `PARTS`, or None.
         """
-        rows = np.arange(len(self.texts)).reshape(self._shape)[:, _SEASONS.index(season), _PARTS.index(part)]
-        return self._nearest(vectors, rows)
+        return self._nearest(vectors, [(season, part)])
 
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return len(self.scenes), len(_SEASONS), len(_PARTS)
+    def texts(self, slot: Slot) -> list[str]:
+        """The phrases of a season and part of the day, in the order of the scenes."""
+        return [f"{scene} {say(*slot)}".rstrip() for scene in self.scenes]
 
-    def _nearest(self, vectors: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> list[PhraseCaption]:
-        """Of those phrases."""
-        if vectors.ndim != 2 or vectors.shape[1] != self._vectors.shape[1]:
-            raise UsageError(f"vectors must be [n, {self._vectors.shape[1]}]; these are {list(vectors.shape)}")
+    def _vectors(self, slot: Slot) -> Floats:
+        """Of those phrases, unit length, [scenes, d]."""
+        if slot not in self._known:
+            vectors = np.asarray(self._embed(self.texts(slot)), np.float32)
+            self._known[slot] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        return self._known[slot]
+
+    def _nearest(self, vectors: npt.NDArray[np.floating], slots: Sequence[Slot]) -> list[PhraseCaption]:
+        """Of the phrases of those slots."""
+        phrases = np.concatenate([self._vectors(slot) for slot in slots])  # [slots · scenes, d]
+        if vectors.ndim != 2 or vectors.shape[1] != phrases.shape[1]:
+            raise UsageError(f"vectors must be [n, {phrases.shape[1]}]; these are {list(vectors.shape)}")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UsageError("a vector has no direction: run `groundcast verify`")
-        cosine = (vectors / norms) @ self._vectors[rows].T  # [n, rows]
-        best = cosine.argmax(axis=1)
-        return [PhraseCaption(self.texts[rows[i]], float(row[i])) for i, row in zip(best, cosine, strict=True)]
+        texts = [text for slot in slots for text in self.texts(slot)]
+        cosine = (vectors / norms) @ phrases.T  # [n, slots · scenes]
+        return [PhraseCaption(texts[i], float(row[i])) for i, row in zip(cosine.argmax(axis=1), cosine, strict=True)]
 
 
 def read_phrases(path: Path = _FILE) -> list[str]:
