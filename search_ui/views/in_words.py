@@ -16,7 +16,7 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
     """A caption of the tile; where a bank of phrases must be embedded first, only if it is asked for."""
     try:
         if not service.has_captioner(shown.name) and not st.toggle(
-            "Say it in words", key="words", help="By the nearest of some phrases, which are embedded first: some seconds."
+            "Say it in words", key="words", help="By the nearest of some phrases; the first time takes seconds."
         ):
             return
         view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
