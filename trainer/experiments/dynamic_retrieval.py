@@ -24,6 +24,7 @@ from trainer.metrics import Estimate, Floats, Ints, Vectors
 
 HOURS = 3.0
 _ASKED, _SHOWN = 2000, 3
+_NO_INTERVAL = (float("nan"), float("nan"))
 
 
 def run(material: Material, folder: Path) -> Finding:
@@ -34,29 +35,15 @@ def run(material: Material, folder: Path) -> Finding:
     first = np.unique(pairs.gallery.place, return_index=True)[1]  # one pair a place
     draw = np.random.default_rng(material.options.seed)
     asked = np.sort(draw.permutation(first)[:_ASKED])
-    hour, dark = hours_of(pairs), _dark(pairs.gallery.lat, pairs.gallery.lon, pairs.gallery.when)
     rows: list[tuple[str, ...]] = []
     numbers: dict[str, dict[str, float]] = {}
     shown: dict[datetime, Ints] = {}
     for when in moments:
-        here = np.full(len(asked), np.datetime64(when, "s"))
-        now = _dark(pairs.gallery.lat[asked], pairs.gallery.lon[asked], here)
-        fits = _round(hour - (when.hour + when.minute / 60)) <= HOURS
-        ways = {
-            (TEACHER, "tile"): pairs.clip[asked],
-            (material.name, "tile"): pairs.tiles[asked],
-            (material.name, "tile + place + time"): _at(material, asked, when),
-        }
-        for (model, given), s in ways.items():
-            nine = nearest(s, pairs.photos, K)
-            share = _estimate(material, fits[nine].mean(axis=1))
-            light = _estimate(material, (dark[nine] == now[:, None]).mean(axis=1))
-            rows.append((f"{when:%H:%M}", model, given, number(share), number(light)))
-            numbers[f"{when:%H:%M}, {model}, {given}"] = {"hour": share.value, "light": light.value}
-            shown[when] = nine  # of the last way, that with time
-        chance = {"hour": float(fits.mean()), "light": float((dark[None] == now[:, None]).mean())}
-        rows.append((f"{when:%H:%M}", "by chance", "", *(f"{share:.3f}" for share in chance.values())))
-        numbers[f"{when:%H:%M}, by chance"] = chance
+        found, shown[when] = _measure(material, asked, when)
+        for (model, given), (share, light) in found.items():
+            rows.append((f"{when:%H:%M}", model, given, _say(share), _say(light)))
+            name = f"{when:%H:%M}, {model}, {given}".rstrip(", ")
+            numbers[name] = {"hour": share.value, "light": light.value}
     timed = [numbers[f"{when:%H:%M}, {material.name}, tile + place + time"] for when in moments]
     told = "; ".join(
         f"{when:%H:%M}: hour {share['hour']:.3f}, light {share['light']:.3f}"
@@ -65,7 +52,7 @@ def run(material: Material, folder: Path) -> Finding:
     return Finding(
         title="The nine photos at " + " and ".join(f"{when:%H:%M}" for when in moments),
         paper="Supplement: dynamic retrieval",
-        outcome=(f"Photos that fit what was asked – {told}."),
+        outcome=f"Photos that fit what was asked – {told}.",
         says=(
             f"For {len(asked):,} places the {K} photos of {len(pairs):,} with the highest cosine to S = O + E at each "
             f"moment. A photo fits if its clock was within {HOURS:g} hours; it fits the light "
@@ -85,6 +72,34 @@ def run(material: Material, folder: Path) -> Finding:
         beside=(Beside("top nine at 23:00 and 08:00", "pictures only", told),),
         numbers=numbers,
     )
+
+
+def _measure(
+    material: Material, asked: Ints, when: datetime
+) -> tuple[dict[tuple[str, str], tuple[Estimate, Estimate]], Ints]:
+    """Model and given → share of photos that fit the hour and the light; and the nine with time, [asked, 9]."""
+    pairs = material.pairs
+    lat, lon = pairs.gallery.lat, pairs.gallery.lon
+    dark = _dark(lat, lon, pairs.gallery.when)
+    now = _dark(lat[asked], lon[asked], np.full(len(asked), np.datetime64(when, "s")))
+    fits = _round(hours_of(pairs) - (when.hour + when.minute / 60)) <= HOURS
+    ways = {
+        (TEACHER, "tile"): pairs.clip[asked],
+        (material.name, "tile"): pairs.tiles[asked],
+        (material.name, "tile + place + time"): _at(material, asked, when),
+    }
+    found = {}
+    for way, s in ways.items():
+        nine = nearest(s, pairs.photos, K)
+        right = (dark[nine] == now[:, None]).mean(axis=1)
+        found[way] = (_estimate(material, fits[nine].mean(axis=1)), _estimate(material, right))
+    by_chance = (float(fits.mean()), float((dark[None] == now[:, None]).mean()))
+    found["by chance", ""] = (Estimate(by_chance[0], *_NO_INTERVAL), Estimate(by_chance[1], *_NO_INTERVAL))
+    return found, nine
+
+
+def _say(share: Estimate) -> str:
+    return number(share) if np.isfinite(share.low) else f"{share.value:.3f}"
 
 
 def hours_of(pairs: Pairs) -> Floats:

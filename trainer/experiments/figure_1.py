@@ -21,7 +21,7 @@ from trainer.experiments.published import MAP_SECONDS
 from trainer.experiments.questions import Question
 from trainer.experiments.tiles import Tiles, column, means
 from trainer.measures.report import number
-from trainer.metrics import Estimate, Floats
+from trainer.metrics import Estimate, Floats, Vectors
 
 SQUARE_M = 2400.0
 TARGET = 0.6
@@ -32,25 +32,17 @@ def run(material: Material, folder: Path) -> Finding:
     tiles, asked = material.tiles(), material.questions.country
     if not asked:
         raise UsageError(f"data {material.data}: its questions have no `country`, the texts of this experiment")
-    started = time.perf_counter()
     texts = tiles.texts([question.text for question in asked])
-    tiles.scores(texts)
+    started = time.perf_counter()
+    ours = tiles.scores(texts)
     seconds = time.perf_counter() - started
-    summer = material.questions.season_moments[-1]
-    ours, clip, timed = tiles.scores(texts), tiles.scores(texts, clip=True), tiles.scores(texts, summer)
+    clip = tiles.scores(texts, clip=True)
     cover = [cover_of(material, tiles, question) for question in asked]
-    rows, numbers, maps = [], {}, []
+    rows, numbers = _measure(material, tiles, texts, {material.name: ours, TEACHER: clip}, cover)
+    maps = []
     for i, question in enumerate(asked):
-        asking = [(material.name, ours[:, i]), (TEACHER, clip[:, i])]
-        if material.embedder.has_encoder:
-            asking.insert(1, (f"{material.name}, {summer:%d %B, %H:%M}", timed[:, i]))
-        for model, scores in asking:
-            squares, single, ceiling = _agreement(material, tiles, scores, cover[i])
-            rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
-            numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}
-        named = "land cover" if question.cover else "truth"
+        true = Map(f"{'land cover' if question.cover else 'truth'}: {_named(question)}", cover[i], 0.0, 1.0)
         shown = ((material.name, ours[:, i]), (TEACHER, clip[:, i]))
-        true = Map(f"{named}: {_named(question)}", cover[i], 0.0, 1.0)
         maps.append([true, *(Map(f"{name}: {question.text}", values) for name, values in shown)])
     clips = [numbers[f"{question.text}, {TEACHER}"]["squares"] for question in asked]
     values = [numbers[f"{question.text}, {material.name}"]["squares"] for question in asked]
@@ -93,6 +85,23 @@ def run(material: Material, folder: Path) -> Finding:
         ),
         numbers=numbers,
     )
+
+
+def _measure(
+    material: Material, tiles: Tiles, texts: Vectors, scores: dict[str, Floats], cover: list[Floats]
+) -> tuple[list[tuple[str, ...]], dict[str, dict[str, float]]]:
+    """Rows of the table and numbers, of every text and model; of a model that knows time also at a moment in summer."""
+    if material.embedder.has_encoder:
+        summer = material.questions.season_moments[-1]
+        scores = scores | {f"{material.name}, {summer:%d %B, %H:%M}": tiles.scores(texts, summer)}
+    rows: list[tuple[str, ...]] = []
+    numbers: dict[str, dict[str, float]] = {}
+    for i, question in enumerate(material.questions.country):
+        for model, columns in scores.items():
+            squares, single, ceiling = _agreement(material, tiles, columns[:, i], cover[i])
+            rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
+            numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}
+    return rows, numbers
 
 
 def _named(question: Question) -> str:

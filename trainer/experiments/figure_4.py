@@ -25,7 +25,7 @@ def run(material: Material, folder: Path) -> Finding:
     return Finding(
         title="Clusters: silhouette over k",
         paper="Fig. 4",
-        outcome=(f"Change for each ten times as many clusters: {told}."),
+        outcome=f"Change for each ten times as many clusters: {told}.",
         says=(
             f"Mean silhouette of k-means clusters of what each model makes of tiles, at most {SAMPLE:,} places, one "
             "tile a place. In brackets: bootstrap interval of 95 %.",

@@ -51,7 +51,7 @@ def run(material: Material, folder: Path) -> Finding:
     return Finding(
         title="A city: CLIP against ours",
         paper="Fig. 5",
-        outcome=(f"Mean AUROC {mean[0]:.3f}, CLIP {mean[1]:.3f}."),
+        outcome=f"Mean AUROC {mean[0]:.3f}, CLIP {mean[1]:.3f}.",
         says=(
             f"{len(tiles):,} tiles, {tiles.step_m:.0f} m apart, are scored without a moment, S = O; CLIP sees them as "
             "if they were photos. Truth is the probability to see the thing there whenever it is likeliest.",

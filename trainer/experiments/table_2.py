@@ -53,7 +53,7 @@ def run(material: Material, folder: Path) -> Finding:
     return Finding(
         title="Captions of tiles against captions of the photo taken there",
         paper="Table 2",
-        outcome=(f"By the {best}: {told}; {gain:+.3f} over CLIP (target of this project {TARGET:+.2f})."),
+        outcome=f"By the {best}: {told}; {gain:+.3f} over CLIP (target of this project {TARGET:+.2f}).",
         says=(
             f"{len(rows):,} tiles, each caption against those of the photo taken there, the mean of them; MiniLM: "
             "cosine of sentences, BERTScore: greedy matching of MiniLM's tokens. In brackets: bootstrap interval of "
