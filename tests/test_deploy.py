@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -199,7 +200,7 @@ def started_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
     here = f"redis-server - --port {port} --dir {shlex.quote(str(folder))}"
     environment = os.environ | {"REDIS_PASSWORD": PASSWORD}
     script = script.replace("redis-server -", here)
-    return subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_path, postgres):
@@ -207,7 +208,7 @@ def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_
     with ExitStack() as stack:
         redis = started_redis(tmp_path, redis_port)
         stack.callback(redis.wait, 20)
-        stack.callback(redis.terminate)
+        stack.callback(os.killpg, redis.pid, signal.SIGKILL)  # the shell would leave its server behind
         qdrant = start_qdrant(tmp_path / "qdrant")
         stack.callback(qdrant.stop)
         places = {"postgres:5432/groundcast": postgres.url.partition("@")[2]}
