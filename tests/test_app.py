@@ -16,6 +16,7 @@ from search_ui import service as running
 from search_ui.background import Background
 from search_ui.query import Part, Query
 from search_ui.service import Service
+from search_ui.views import address
 
 APP = str(Path(running.__file__).with_name("app.py"))
 BEACH = "people swimming at a sandy beach"
@@ -90,6 +91,31 @@ def test_every_state_is_in_the_address_and_a_link_brings_it_back(service: Servic
     assert other.segmented_control(key="view").value == "difference"
     assert other.multiselect(key="plus").value == ["a crowd"]
     assert _told(other) == _told(app)
+
+
+def test_what_is_done_before_the_browser_knows_the_new_address_loses_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = _app(q=BEACH)
+    before = _address(app)
+    tile = service.search("demo", _query()).answer.hits[0].tile_id
+    app.session_state["tile"] = tile
+    _ran(app.run())
+    assert _address(app)["tile"] == [tile]
+    for _ in range(2):  # two clicks that were made before
+        _arrives(app, before)
+        assert _address(app)["tile"] == [tile]
+    monkeypatch.setattr(address, "LATE_S", 0.0)
+    _arrives(app, before)  # somebody went back
+    assert "tile" not in _address(app)
+
+
+def _arrives(app: AppTest, address: dict[str, list[str]]) -> None:
+    """The page runs again, and the browser says that this is its address."""
+    app.query_params.clear()
+    for name, words in address.items():
+        app.query_params[name] = words
+    _ran(app.run())
 
 
 def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does(service: Service) -> None:

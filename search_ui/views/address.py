@@ -1,18 +1,22 @@
 """The state of the search page, which is also its address: a link shows to others what it showed to you.
 
 A field has a name in the address, a default that is left out of it, and the session's value, which a widget of the same
-key may hold. Widgets lose their value when another page is shown, so what was last is kept beside them.
+key may hold. Widgets lose their value when another page is shown, so what was last is kept beside them. What a person
+does before the browser has heard of a new address arrives with the one before, and is no link that was followed.
 
 It knows neither collections nor engines: `search_ui.views.question` makes a query of it.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-_KEPT, _WRITTEN = "kept_fields", "written_address"
+_KEPT, _WRITTEN, _ARRIVED, _BEFORE = "kept_fields", "written_address", "arrived_address", "addresses_before"
+LATE_S = 2.0  # so long an address that was just replaced may still arrive
+Address = dict[str, tuple[str, ...]]
 MAX_CHARS = 4_000  # of one value: browsers and proxies cut longer addresses
 
 
@@ -102,7 +106,9 @@ def load() -> None:
     """Bring the session to what the address says, if the address has come from outside since the last run."""
     address = {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}
     kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
-    if address and address != st.session_state.get(_WRITTEN, {}):  # without one, another page has been shown
+    st.session_state[_ARRIVED] = address
+    known = address == st.session_state.get(_WRITTEN, {}) or _late(address)
+    if address and not known:  # without one, another page has been shown
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
         st.session_state.pop("focus", None)
@@ -119,7 +125,16 @@ def store() -> None:
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     if address != {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}:
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
+    replaced = [old for old in (st.session_state.get(_ARRIVED), st.session_state.get(_WRITTEN)) if old != address]
+    if replaced:
+        st.session_state[_BEFORE] = (time.monotonic(), replaced)
     st.session_state[_WRITTEN] = address
+
+
+def _late(address: Address) -> bool:
+    """Whether an address was replaced only just now."""
+    at, replaced = st.session_state.get(_BEFORE, (0.0, []))
+    return address in replaced and time.monotonic() - at < LATE_S
 
 
 def _read(field: Field, words: tuple[str, ...]) -> Any:
