@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-_KEPT, _WRITTEN, _ARRIVED, _BEFORE = "kept_fields", "written_address", "arrived_address", "addresses_before"
+_KEPT, _WRITTEN, _READ, _BEFORE = "kept_fields", "written_address", "read_address", "addresses_before"
 LATE_S = 2.0  # so long an address that was just replaced may still arrive
 Address = dict[str, tuple[str, ...]]
 MAX_CHARS = 4_000  # of one value: browsers and proxies cut longer addresses
@@ -104,11 +104,11 @@ def change(**values: Any) -> None:
 
 def load() -> None:
     """Bring the session to what the address says, if the address has come from outside since the last run."""
-    address = {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}
+    address = _arrived()
     kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
-    st.session_state[_ARRIVED] = address
-    known = address == st.session_state.get(_WRITTEN, {}) or _late(address)
+    known = address in (st.session_state.get(_WRITTEN, {}), st.session_state.get(_READ)) or _late(address)
     if address and not known:  # without one, another page has been shown
+        st.session_state[_READ] = address
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
         st.session_state.pop("focus", None)
@@ -123,12 +123,16 @@ def store() -> None:
     st.session_state[_KEPT] = kept
     address = {name: _written(kept[name]) for name, field in FIELDS.items() if kept[name] != field.default}
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
-    if address != {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}:
+    arrived = _arrived()
+    if address != arrived:
+        st.session_state[_BEFORE] = (time.monotonic(), [arrived, st.session_state.get(_READ)])
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
-    replaced = [old for old in (st.session_state.get(_ARRIVED), st.session_state.get(_WRITTEN)) if old != address]
-    if replaced:
-        st.session_state[_BEFORE] = (time.monotonic(), replaced)
-    st.session_state[_WRITTEN] = address
+    st.session_state[_WRITTEN], st.session_state[_READ] = address, None
+
+
+def _arrived() -> Address:
+    """What the browser says of the fields."""
+    return {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}
 
 
 def _late(address: Address) -> bool:

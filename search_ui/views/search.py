@@ -68,8 +68,8 @@ def _page(service: Service, shown: Shown) -> None:
         elif found is not None:
             opened = answer_list(shown, found)
             if opened:
-                hit = next(hit for hit in found.answer.hits if hit.tile_id == opened)
-                change(tile=opened, focus=(hit.lat, hit.lon, _NEAR_ZOOM))
+                change(tile=opened)
+                st.session_state.pop("focus", None)  # to the tile, which may be of the list before this one
                 st.rerun()
         else:
             _welcome(shown)
