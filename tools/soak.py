@@ -3,7 +3,7 @@
 Redis and the workers are real; each of them is killed with SIGKILL. It ends with exit code 1 if a tile was lost, is
 double, or archive, ledger and index do not agree.
 
-    python -m tools.soak [--tiles 20000] [--workers 3] [--every-s 4] [--kill-s 300] [--slow-s 0.02] [--seed 0]
+    python -m tools.soak [--tiles 20000] [--workers 3] [--every-s 4] [--kill-s 300] [--slow-s 0.08] [--seed 0]
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--every-s", type=float, default=4.0, help="From kill to kill.")
     parser.add_argument("--kill-s", type=float, default=300.0, help="After so long the killing ends.")
-    parser.add_argument("--slow-s", type=float, default=0.02, help="What reading a tile takes, so that it lasts.")
+    parser.add_argument("--slow-s", type=float, default=0.08, help="What reading a tile takes, so that it lasts.")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
