@@ -125,7 +125,7 @@ def sha256(path: FilePath) -> str:
         return hashlib.sha256(content.getbuffer()).hexdigest()
 
 
-def write(path: FilePath, fill: Callable[[BinaryIO], None]) -> None:
+def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:
     """Writes a file whole or not at all; on return it is on the disk, or in the store.
 
     Args:
@@ -223,7 +223,7 @@ def at_hand(folder: FilePath, names: Iterable[str], *, beside: Path) -> Iterator
         yield Path(copies)
 
 
-def _write_local(path: Path, temporary: Path, fill: Callable[[BinaryIO], None]) -> None:
+def _write_local(path: Path, temporary: Path, fill: Callable[[BinaryIO], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:

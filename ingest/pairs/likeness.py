@@ -75,13 +75,17 @@ class Kept:
         vectors = self._embedder.embed_prepared_photos([p for row in fresh if (p := pixels[row]) is not None])
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         outside = self._held_out.nearest(vectors) if self._held_out else np.full(len(fresh), -1)
-        for row, vector, elsewhere in zip(fresh, vectors, outside.tolist(), strict=True):
-            if self.vectors and float((np.stack(self.vectors) @ vector).max()) > self._above:
+        before = np.stack(self.vectors) if self.vectors else vectors[:0]
+        known, among = (vectors @ before.T).max(axis=1, initial=-1), vectors @ vectors.T
+        kept: list[int] = []
+        for i, row in enumerate(fresh):
+            if max(known[i], among[i, kept].max(initial=-1)) > self._above:
                 reasons[row] = "near_identical"
-            elif elsewhere > self._above:
+            elif outside[i] > self._above:
                 reasons[row] = "held_out"
             else:
-                self.vectors.append(vector)
+                kept.append(i)
+        self.vectors += list(vectors[kept])
         return reasons
 
     def keep_out(self, folder: Path, name: str) -> None:

@@ -11,7 +11,6 @@ It does not know what is in the files.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from ingest import storage
 from ingest.pairs.recipe import Recipe, differences
 from trainer.errors import ArchiveError, UsageError
 
@@ -115,19 +115,12 @@ def writing(path: Path) -> Iterator[None]:
 
 def write_json(path: Path, document: Any) -> None:
     """Writes a JSON file, whole or not at all."""
-    part = _part(path)
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     with writing(path):
-        part.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        part.replace(path)
+        storage.write(path, lambda file: file.write(text.encode()))
 
 
 def write_table(path: Path, table: pa.Table, *, row_group_size: int | None = None) -> None:
     """Writes a Parquet file, whole or not at all."""
-    part = _part(path)
     with writing(path):
-        pq.write_table(table, part, compression="zstd", row_group_size=row_group_size)
-        part.replace(path)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+        storage.write(path, lambda file: pq.write_table(table, file, compression="zstd", row_group_size=row_group_size))

@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-_KEPT, _WRITTEN, _READ, _BEFORE = "kept_fields", "written_address", "read_address", "addresses_before"
+_KEPT, _KNOWN, _BEFORE = "kept_fields", "known_address", "address_before"
 LATE_S = 2.0  # so long an address that was just replaced may still arrive
 Address = dict[str, tuple[str, ...]]
 MAX_CHARS = 4_000  # of one value: browsers and proxies cut longer addresses
@@ -106,9 +106,9 @@ def load() -> None:
     """Bring the session to what the address says, if the address has come from outside since the last run."""
     address = _arrived()
     kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
-    known = address in (st.session_state.get(_WRITTEN, {}), st.session_state.get(_READ)) or _late(address)
+    known = address == st.session_state.get(_KNOWN) or _late(address)
     if address and not known:  # without one, another page has been shown
-        st.session_state[_READ] = address
+        st.session_state[_KNOWN] = address
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
         st.session_state.pop("focus", None)
@@ -125,9 +125,9 @@ def store() -> None:
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
     if address != arrived:
-        st.session_state[_BEFORE] = (time.monotonic(), [arrived, st.session_state.get(_READ)])
+        st.session_state[_BEFORE] = (time.monotonic(), arrived)
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
-    st.session_state[_WRITTEN], st.session_state[_READ] = address, None
+    st.session_state[_KNOWN] = address
 
 
 def _arrived() -> Address:
@@ -137,8 +137,8 @@ def _arrived() -> Address:
 
 def _late(address: Address) -> bool:
     """Whether an address was replaced only just now."""
-    at, replaced = st.session_state.get(_BEFORE, (0.0, []))
-    return address in replaced and time.monotonic() - at < LATE_S
+    at, replaced = st.session_state.get(_BEFORE, (0.0, None))
+    return bool(address == replaced) and time.monotonic() - at < LATE_S
 
 
 def _read(field: Field, words: tuple[str, ...]) -> Any:
