@@ -1,10 +1,12 @@
 """`groundcast pairs build`: from photo metadata to shards that are trained on, with all that goes wrong between."""
 
+import base64
 import csv
 import hashlib
 import io
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -18,18 +20,21 @@ from typing import ClassVar
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import redis
 from PIL import Image
 from urllib3.util import Retry
 
+from ingest.pairs.handover import handed_over
 from ingest.pairs.likeness import HeldOut, Kept
 from ingest.pairs.photograph import Darkroom
 from ingest.sandbox.source import planet
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from tests.conftest import TINY_CLIP, make_raster, start_groundcast
+from tests.crew import Crew, wait_until
 from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
-from trainer.errors import ItemError
+from trainer.errors import ItemError, SourceError
 from trainer.shards import Shards
 
 NO_TEST = ("--val-share", "0", "--test-share", "0")
@@ -263,6 +268,64 @@ def test_two_builds_share_the_work_and_what_a_killed_one_leaves_is_made_by_the_o
     assert (
         len(Pictures.asked) == 60 and max(Pictures.asked.values()) <= 2 and len(again) <= 5
     )  # the shard that was cut off
+
+
+def test_workers_make_the_very_same_shards_though_one_is_killed_and_are_told_no_more_than_a_key(
+    groundcast, flickr, raster, tmp_path, redis_server, monkeypatch
+):
+    photos = tmp_path / "yfcc100m_dataset"
+    photos.write_text("".join(in_town(number, number + 300) for number in range(60)))
+    options = ("--yfcc-base-url", flickr, "--gsd-m", "2", "--per-shard", "5", "--split", "random")
+    assert build(groundcast, photos, raster, tmp_path / "whole", *options).code == 0
+    whole, folder = digests(tmp_path / "whole"), tmp_path / "shared"
+    monkeypatch.setattr(Pictures, "slow_s", 0.1)
+    Pictures.asked.clear()
+    crew = Crew(tmp_path / "crew", {"redis_url": redis_server.url, "lease_s": 4, "chunk_s": 1})
+    command = ("pairs", "build", photos, "--overhead", raster, "-o", folder, *SMALL, *options, "--queue", "--json")
+    process = start_groundcast(crew.home, *command)
+    try:
+        with redis.Redis.from_url(redis_server.url) as broker:
+            (queue,) = wait_until(lambda: broker.keys("light*"))  # its name says the priority too
+            (message,) = broker.lrange(queue, 0, 0)
+        body = json.loads(base64.b64decode(json.loads(message)["body"]))
+        (key,), keywords, _ = body
+        assert re.fullmatch("[0-9a-f]{16}", key) and keywords == {}
+        assert handed_over(crew.catalog, key).folder == folder.resolve()
+        first, _ = crew.start(), crew.start()
+        wait_until(lambda: len(list((folder / "records").glob("*.parquet"))) >= 4)
+        first.kill(with_child=True)
+        said, complained = process.communicate(timeout=100)
+    finally:
+        process.kill()
+        crew.close()
+    assert process.returncode == 0, complained
+    assert digests(folder) == whole and sum(json.loads(said)["pairs"].values()) == 60
+    assert len(Pictures.asked) == 60 and max(Pictures.asked.values()) <= 2
+    assert handed_over(crew.catalog, key) is None
+
+
+def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
+    groundcast, flickr, raster, tmp_path, redis_server, monkeypatch
+):
+    photos = tmp_path / "yfcc100m_dataset"
+    photos.write_text("".join(in_town(number, number) for number in range(6)))
+    options = ("--yfcc-base-url", flickr, "--split", "random", "--queue")
+    failed(build(groundcast, photos, raster, tmp_path / "pairs", *options), 2, "no redis_url")
+    monkeypatch.setattr("search_ui.commands.pairs._PATIENCE_S", 0.0)
+    monkeypatch.setenv("GROUNDCAST_REDIS_URL", redis_server.url)
+    looks = iter(range(3))
+
+    def look(_: float) -> None:
+        if next(looks, None) is None:
+            raise SourceError("that is enough")
+
+    monkeypatch.setattr("ingest.pairs.build.time.sleep", look)
+    ran = build(groundcast, photos, raster, tmp_path / "pairs", *options)
+    assert ran.code != 0 and "shards wait, and nobody is at work on it: start `groundcast worker`" in ran.err
+    redis_server.kill()
+    looks = iter(range(3))
+    ran = build(groundcast, photos, raster, tmp_path / "pairs", *options)
+    assert ran.code != 0 and "shards wait, and Redis does not answer" in ran.err
 
 
 def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(groundcast, raster, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workers.bench import Bench
 
 QUEUES = ("embed", "light")
-EMBED, INDEX = "groundcast.embed", "groundcast.index"
+EMBED, INDEX, PAIRS = "groundcast.embed", "groundcast.index", "groundcast.pairs"
 
 
 class Groundcast(Celery):  # type: ignore[misc]
@@ -90,7 +90,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_keepalive": True,
             "queue_order_strategy": "priority",
         },
-        "task_routes": {EMBED: {"queue": "embed"}, INDEX: {"queue": "light"}},
+        "task_routes": {EMBED: {"queue": "embed"}, INDEX: {"queue": "light"}, PAIRS: {"queue": "light"}},
         "task_default_queue": "light",
         "task_serializer": "json",
         "accept_content": ["json"],

@@ -6,7 +6,7 @@ The model is loaded when the first item is to be embedded. It does not know Cele
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.archive import Archive
@@ -136,6 +136,32 @@ class Bench:
         finally:
             index.close()
 
+    def pairs(self, key: str) -> bool:
+        """Makes shards of a build of training pairs for as long as `chunk_s`, one at least.
+
+        Returns:
+            Whether there is more of it that nobody has in hand.
+
+        Raises:
+            GroundcastError: It could not be done; the shard at hand is nobody's again.
+        """
+        from ingest.pairs.build import help_with
+        from ingest.pairs.handover import handed_over
+
+        self._check_schema()
+        build = handed_over(self.catalog, key)
+        if build is None:
+            return False
+        model_id = build.recipe.model_id
+        until = time.monotonic() + self.settings.chunk_s
+        return help_with(
+            replace(build.recipe, options=replace(build.recipe.options, cache_dir=self.settings.cache_dir / "tiles")),
+            build.folder,
+            threads=build.threads,
+            embedder=None if model_id is None else self._loaded(model_id, f"build {key}"),
+            goes_on=lambda: not self._stopping() and time.monotonic() < until,
+        )
+
     def _work_off(self, job: Job, first: Chunk) -> Report:
         at_hand = self._opened(job)
         report = Report(job.id)
@@ -209,15 +235,23 @@ class Bench:
         Raises:
             ModelMismatchError: This worker has another under its name, or the collection has passed to another.
         """
-        from trainer.embedder import Embedder
-
         if job.model_id not in (None, collection.model_id):
             raise ModelMismatchError(
                 f"job {job.id} was planned for model {job.model_id}, collection {collection.name!r} is of "
                 f"{collection.model_id}: cancel it and ingest again"
             )
-        if self._embedder is None or self._embedder.model_id != collection.model_id:
-            folder = self.settings.models_dir / self.catalog.model(model_id=collection.model_id).name
+        return self._loaded(collection.model_id, f"job {job.id}")
+
+    def _loaded(self, model_id: str, needed_by: str) -> "Embedder":
+        """The model of an id, which stays open.
+
+        Raises:
+            ModelMismatchError: This worker has another under its name.
+        """
+        from trainer.embedder import Embedder
+
+        if self._embedder is None or self._embedder.model_id != model_id:
+            folder = self.settings.models_dir / self.catalog.model(model_id=model_id).name
             self.settings.cache_dir.mkdir(parents=True, exist_ok=True)
             loaded = Embedder.load(
                 folder,
@@ -225,10 +259,10 @@ class Bench:
                 device=self.settings.device,
                 measurements=self.settings.cache_dir / "precision.json",
             )
-            if loaded.model_id != collection.model_id:
+            if loaded.model_id != model_id:
                 raise ModelMismatchError(
-                    f"{folder} on {self.worker} holds model {loaded.model_id}, job {job.id} needs "
-                    f"{collection.model_id}: copy that model's folder there"
+                    f"{folder} on {self.worker} holds model {loaded.model_id}, {needed_by} needs "
+                    f"{model_id}: copy that model's folder there"
                 )
             self._embedder = loaded
         return self._embedder

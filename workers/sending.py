@@ -8,11 +8,12 @@ from redis.exceptions import RedisError
 
 from ingest.catalog import Catalog
 from ingest.wakeups import next_wakeups, not_sent
-from workers.app import EMBED, QUEUES, Groundcast, sweep_every_s
+from workers.app import EMBED, PAIRS, QUEUES, Groundcast, sweep_every_s
 
 log = logging.getLogger(__name__)
 
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
+_MOST_CALLS = 64  # to a build of pairs at once; who has done a shard calls for the next
 PRIORITIES = {"high": 0, "normal": 5, "low": 9}
 
 
@@ -33,10 +34,29 @@ def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
     return True
 
 
-def send(app: Celery, task: str, argument: str, *, priority: int = 5) -> bool:
-    """Sends one message; False where the broker does not take it now."""
+def call_for_pairs(app: Groundcast, key: str, free: int, *, with_model: bool) -> bool:
+    """Wakes workers for a build of pairs, unless messages wait already; False where the broker does not answer.
+
+    Args:
+        app: The application.
+        key: Of the build, as `ingest.pairs.handover` wrote it.
+        free: Shards that can be made and that nobody has in hand.
+        with_model: They need a model, so they are for the queue ``embed``.
+    """
+    queue = QUEUES[0 if with_model else 1]
     try:
-        app.send_task(task, (argument,), priority=priority)
+        if depths(app)[queue]:
+            return True
+    except BROKER_ERRORS as error:
+        log.warning("no worker was woken, Redis does not answer: %s", error)
+        return False
+    return all(send(app, PAIRS, key, queue=queue) for _ in range(min(free, _MOST_CALLS)))
+
+
+def send(app: Celery, task: str, argument: str, *, priority: int = 5, queue: str | None = None) -> bool:
+    """Sends one message, to the queue of its task or to another; False where the broker does not take it now."""
+    try:
+        app.send_task(task, (argument,), priority=priority, queue=queue)
     except BROKER_ERRORS as error:
         log.warning("%s %s was not sent, Redis did not take it: %s", task, argument, error)
         return False

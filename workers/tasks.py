@@ -9,8 +9,8 @@ from typing import Any
 from celery import shared_task
 
 from trainer.errors import GroundcastError
-from workers.app import EMBED, INDEX
-from workers.sending import send_wakeups
+from workers.app import EMBED, INDEX, PAIRS
+from workers.sending import send, send_wakeups
 
 log = logging.getLogger(__name__)
 
@@ -32,3 +32,13 @@ def index(self: Any, collection: str) -> None:
         self.app.bench.index(collection)
     except GroundcastError as error:
         log.warning("the index of %s stays behind: %s", collection, error)
+
+
+@shared_task(name=PAIRS, bind=True)  # type: ignore[untyped-decorator]
+def pairs(self: Any, key: str) -> None:
+    """Makes shards of a build of pairs for about `chunk_s`, and sends for itself again if there are more."""
+    try:
+        if self.app.bench.pairs(key):
+            send(self.app, PAIRS, key, queue=self.request.delivery_info["routing_key"])
+    except GroundcastError as error:
+        log.warning("build %s is left: %s", key, error)

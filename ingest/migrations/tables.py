@@ -123,3 +123,14 @@ class SavedSearchRow(Base):
     parts: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     asked_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class PairBuildRow(Base):
+    """A build of training pairs whose shards workers make; see `ingest.pairs.shared`."""
+
+    __tablename__ = "pair_builds"
+    key: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    folder: Mapped[str]
+    recipe: Mapped[dict[str, Any]]
+    threads: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))

@@ -28,7 +28,7 @@ from ingest.pairs.workplace import Workplace, write_json
 from ingest.sources.chips import ChipSource
 from ingest.sources.opening import open_source
 from ingest.sources.web import Web
-from trainer.errors import UsageError
+from trainer.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from trainer.embedder import Embedder
@@ -50,6 +50,8 @@ class Means:
         reading: Called with the number of rows of metadata read since the last call.
         planned: Called with the number of candidates, and of those that are done already; returns what is called with
             the number done since the last call.
+        call: Makes no shard here: called again and again with the number of shards that can be made now, it sees to it
+            that others make them (`help_with`). None: they are made here.
     """
 
     threads: int
@@ -57,6 +59,7 @@ class Means:
     embedder: "Embedder | None"
     reading: Progress
     planned: Callable[[int, int], Progress]
+    call: Callable[[int], object] | None = None
 
 
 def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
         ArchiveError: The disk refuses.
     """
     place = Workplace(folder)
-    with _opened(recipe, place, means) as bench:
+    with _opened(recipe, place, threads=means.threads, embedder=means.embedder) as bench:
         with place.alone():
             place.settle(recipe)
             gather(recipe, place, means.countries, means.reading)
@@ -91,13 +94,56 @@ def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
     return document
 
 
+def help_with(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    threads: int,
+    embedder: "Embedder | None",
+    goes_on: Callable[[], bool],
+) -> bool:
+    """Make shards of a build that another process has planned and will finish: one, and others as long as it goes on.
+
+    Args:
+        recipe: What that process was asked for.
+        folder: Where it goes.
+        threads: As in `Means`.
+        embedder: As in `Means`.
+        goes_on: Whether another shard may be begun.
+
+    Returns:
+        Whether there are shards left that could be made now and that nobody has in hand.
+
+    Raises:
+        UsageError: The folder was begun with another recipe; or it has no plan.
+        SourceError: Photos, imagery or metadata cannot be seen from here, or nobody answers.
+        ArchiveError: The disk refuses.
+    """
+    place = Workplace(folder)
+    if "://" not in recipe.yfcc_base and not Path(recipe.yfcc_base).is_dir():
+        raise SourceError(f"{recipe.yfcc_base} cannot be seen here, so its photos would seem to be missing")
+    if not place.planned.exists():
+        raise UsageError(f"{folder} has no plan of pairs here: workers must see the folder of `groundcast pairs build`")
+    place.settle(recipe)
+    plan = make_plan(recipe, place)
+    with _opened(recipe, place, threads=threads, embedder=embedder) as bench:
+        for task in _ready([task for task in plan.tasks if not place.record(task).exists()]):
+            if _made(task, bench, lambda _: None) and not goes_on():
+                break
+    return any(place.free(task) for task in _ready([task for task in plan.tasks if not place.record(task).exists()]))
+
+
 def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
     """Make the shards that no other process makes, and wait for those."""
     place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
     left = [task for task in plan.tasks if not place.record(task).exists()]
     progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in left))
     while left:
-        made = {task for task in _ready(left) if _made(task, bench, progress)}
+        if means.call is None:
+            made = {task for task in _ready(left) if _made(task, bench, progress)}
+        else:
+            made = set()
+            means.call(sum(place.free(task) for task in _ready(left)))
         if not made:
             time.sleep(_LOOK_S)
         done = {task for task in left if place.record(task).exists()}
@@ -121,7 +167,7 @@ def _made(task: str, bench: Bench, progress: Progress) -> bool:
 
 
 @contextmanager
-def _opened(recipe: Recipe, place: Workplace, means: Means) -> Iterator[Bench]:
+def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedder | None") -> Iterator[Bench]:
     """The bench, with its imagery and connections open."""
     source = open_source(recipe.overhead, recipe.options)
     if isinstance(source, ChipSource):
@@ -129,7 +175,7 @@ def _opened(recipe: Recipe, place: Workplace, means: Means) -> Iterator[Bench]:
         raise UsageError(
             f"{shown(recipe.overhead)} holds chips, which cannot be cut at a photo's place: give the imagery itself"
         )
-    prepare = None if means.embedder is None else means.embedder.prepare_photo
+    prepare = None if embedder is None else embedder.prepare_photo
     with source, Web(replace(recipe.options, cache_dir=None)) as web:
         darkroom = Darkroom(web, recipe.photo_px, recipe.quality, prepare)
-        yield Bench(recipe, place, source, darkroom, means.embedder, None, means.threads)
+        yield Bench(recipe, place, source, darkroom, embedder, None, threads)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import mask_url
-from trainer.errors import UsageError
+from trainer.errors import SourceError, UsageError
 
 Split = Literal["random", "strict", "both"]
 SPLITS: dict[Split, tuple[str, ...]] = {  # in the order in which they are made: training last
@@ -104,7 +104,11 @@ class Recipe:
         return SPLITS[self.split]
 
     def document(self) -> dict[str, Any]:
-        """Everything as JSON, without secrets, with size and time of change of the input's files."""
+        """Everything as JSON, without secrets, with size and time of change of the input's files.
+
+        Raises:
+            SourceError: One of them is not there.
+        """
         reading = {name: value for name, value in asdict(self.options).items() if name not in _MANNERS}
         reading["acquired_at"] = self.options.acquired_at and self.options.acquired_at.isoformat()
         values = asdict(self) | {"earliest": self.earliest.isoformat(), "options": reading}
@@ -125,5 +129,8 @@ def differences(theirs: dict[str, Any], mine: dict[str, Any]) -> Sequence[str]:
 
 def _stamp(path: Path) -> str:
     """Size and time of change; those of a folder's files are read when it is."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be seen here: {error.strerror}") from error
     return "folder" if path.is_dir() else f"{status.st_size} {status.st_mtime_ns}"

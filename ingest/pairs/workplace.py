@@ -61,6 +61,11 @@ class Workplace:
         with self._lock(task, wait=False) as mine:
             yield mine and not self.record(task).exists()
 
+    def free(self, task: str) -> bool:
+        """Whether a shard is to be made and no process is making it now."""
+        with self.claimed(task) as mine:
+            return mine
+
     @contextmanager
     def _lock(self, name: str, *, wait: bool) -> Iterator[bool]:
         """A lock that ends with the process, however that ends; False where another has it."""

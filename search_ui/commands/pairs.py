@@ -1,6 +1,8 @@
 """`groundcast pairs`: photo metadata and imagery into shards to train on."""
 
 import sys
+import time
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +13,15 @@ from search_ui.commands.asking import READING, reading_options, source_location,
 from search_ui.door import Door, json_option, pass_door, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from tqdm import tqdm
 
+    from ingest.pairs.recipe import Recipe
     from trainer.embedder import Embedder
 
 SHARE = click.FloatRange(0, 0.5)
+_PATIENCE_S = 30.0  # before it is said that nobody makes shards
 
 
 @click.group(short_help="Photos and imagery into shards to train on.")
@@ -142,6 +146,7 @@ def command() -> None:
     show_default=True,
     help="Threads that fetch photos and read imagery.",
 )
+@click.option("--queue", is_flag=True, help="Have `groundcast worker` make the shards; this command waits for them.")
 @reading_options
 @json_option
 @pass_door
@@ -153,6 +158,7 @@ def build(
     output: Path,
     model: str | None,
     workers: int,
+    queue: bool,
     as_json: bool,
     earliest: datetime,
     yfcc_base: str,
@@ -170,7 +176,8 @@ def build(
     --split both     both tests
 
     FOLDER gets the shards, which `groundcast train` takes as they are, statistics.json and .png, and a data card. The
-    same command again goes on where the last run stopped; beside one that is at work it shares the work.
+    same command again goes on where the last run stopped; beside one that is at work it shares the work. With --queue
+    workers share it, which see photos, imagery and FOLDER under the same paths.
     """
     from ingest.countries import open_countries
     from ingest.pairs.build import Means, build_pairs
@@ -189,13 +196,14 @@ def build(
         model_id=None if embedder is None else embedder.model_id,
         **(chosen | codes),
     )
-    with _Bars() as bars:
+    with _called(door, recipe, output, workers) if queue else nullcontext() as call, _Bars() as bars:
         means = Means(
             threads=workers,
             countries=open_countries(door.settings.places_dir),
             embedder=embedder,
             reading=bars.reading,
             planned=bars.planned,
+            call=call,
         )
         found = build_pairs(recipe, output, means)
     if not sum(found["pairs"].values()):
@@ -207,6 +215,33 @@ def build(
     else:
         for line in _lines(found, output):
             click.echo(line)
+
+
+@contextmanager
+def _called(door: Door, recipe: "Recipe", folder: Path, threads: int) -> "Iterator[Callable[[int], Any]]":
+    """The build is left to workers; what is given calls for them, and says when nobody comes."""
+    from ingest.pairs.handover import hand_over, take_back
+    from workers.app import make_app
+    from workers.sending import call_for_pairs
+
+    app = make_app(door.settings)
+    key = hand_over(door.catalog, recipe, folder, threads=threads)
+    least, since, told = None, time.monotonic(), False
+
+    def call(free: int) -> None:
+        nonlocal least, since, told
+        answered = call_for_pairs(app, key, free, with_model=recipe.model_id is not None)
+        if least is None or free != least:
+            least, since, told = free, time.monotonic(), False
+        elif free and not told and time.monotonic() - since > _PATIENCE_S:
+            why = "nobody is at work on it: start `groundcast worker`" if answered else "Redis does not answer"
+            click.echo(f"{free} shards wait, and {why}", err=True)
+            told = True
+
+    try:
+        yield call
+    finally:
+        take_back(door.catalog, key)
 
 
 def _embedder(door: Door, model: str) -> "Embedder":
