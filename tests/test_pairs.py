@@ -24,9 +24,10 @@ import redis
 from PIL import Image
 from urllib3.util import Retry
 
-from ingest.pairs.handover import handed_over
+from ingest.pairs.handover import hand_over, handed_over, take_back
 from ingest.pairs.likeness import HeldOut, Kept
 from ingest.pairs.photograph import Darkroom
+from ingest.pairs.recipe import Recipe
 from ingest.sandbox.source import planet
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
@@ -36,6 +37,8 @@ from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
 from trainer.errors import ItemError, SourceError
 from trainer.shards import Shards
+from workers.calling import Caller
+from workers.sending import depths
 
 NO_TEST = ("--val-share", "0", "--test-share", "0")
 SMALL = ("--size-px", "48", "--gsd-m", "10", "--photo-px", "64", "--rate", "10000", "--workers", "4")
@@ -311,7 +314,7 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
     photos.write_text("".join(in_town(number, number) for number in range(6)))
     options = ("--yfcc-base-url", flickr, "--split", "random", "--queue")
     failed(build(groundcast, photos, raster, tmp_path / "pairs", *options), 2, "no redis_url")
-    monkeypatch.setattr("search_ui.commands.pairs._PATIENCE_S", 0.0)
+    monkeypatch.setattr("workers.calling._PATIENCE_S", 0.0)
     monkeypatch.setenv("GROUNDCAST_REDIS_URL", redis_server.url)
     looks = iter(range(3))
 
@@ -321,11 +324,35 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
 
     monkeypatch.setattr("ingest.pairs.build.time.sleep", look)
     ran = build(groundcast, photos, raster, tmp_path / "pairs", *options)
-    assert ran.code != 0 and "shards wait, and nobody is at work on it: start `groundcast worker`" in ran.err
+    assert ran.code != 0 and "shards wait, and nobody is at work on them: start `groundcast worker`" in ran.err
     redis_server.kill()
     looks = iter(range(3))
     ran = build(groundcast, photos, raster, tmp_path / "pairs", *options)
     assert ran.code != 0 and "shards wait, and Redis does not answer" in ran.err
+
+
+def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(
+    groundcast, raster, tmp_path, redis_server, monkeypatch
+):
+    photos = tmp_path / "photos.csv"
+    photos.write_text("path,lat,lon,taken_local\na.jpg,27.63,85.52,2019-07-14T18:05\n")
+    recipe = Recipe(photos=(str(photos),), overhead=str(raster), size_px=48, gsd_m=2, split="random")
+    crew = Crew(tmp_path / "crew", {"redis_url": redis_server.url})
+    (tmp_path / "pairs" / ".work").mkdir(parents=True)
+    (tmp_path / "pairs" / ".work" / "plan.json").write_text("{}")
+    key = hand_over(crew.catalog, recipe, tmp_path / "pairs", threads=1)
+    told: list[str] = []
+    call = Caller(crew.app, crew.catalog, key, with_model=False, tell=told.append)
+    photos.rename(tmp_path / "elsewhere.csv")
+    try:
+        crew.start()
+        wait_until(lambda: call(1) or told)
+        assert len(told) == 1 and re.search("a worker cannot go on: .*photos.csv cannot be seen here", told[0])
+        assert not (tmp_path / "pairs" / "records").exists()
+        take_back(crew.catalog, key)
+        wait_until(lambda: not sum(depths(crew.app).values()))
+    finally:
+        crew.close()
 
 
 def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(groundcast, raster, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from trainer.errors import CatalogError, GroundcastError, IndexLockedError, Mode
 from workers.metrics import record
 
 if TYPE_CHECKING:
+    from ingest.pairs.handover import Handover
     from trainer.embedder import Embedder
 
 log = logging.getLogger(__name__)
@@ -143,22 +144,28 @@ class Bench:
             Whether there is more of it that nobody has in hand.
 
         Raises:
-            GroundcastError: It could not be done; the shard at hand is nobody's again.
+            GroundcastError: It could not be done; the shard at hand is nobody's again, and the build's note says why.
         """
-        from ingest.pairs.build import help_with
-        from ingest.pairs.handover import handed_over
+        from ingest.pairs.handover import handed_over, note
 
         self._check_schema()
         build = handed_over(self.catalog, key)
-        if build is None:
-            return False
+        try:
+            return build is not None and self._help(build)
+        except GroundcastError as error:
+            note(self.catalog, key, f"{self.worker}: {error}")
+            raise
+
+    def _help(self, build: "Handover") -> bool:
+        from ingest.pairs.build import help_with
+
         model_id = build.recipe.model_id
         until = time.monotonic() + self.settings.chunk_s
         return help_with(
             replace(build.recipe, options=replace(build.recipe.options, cache_dir=self.settings.cache_dir / "tiles")),
             build.folder,
             threads=build.threads,
-            embedder=None if model_id is None else self._loaded(model_id, f"build {key}"),
+            embedder=None if model_id is None else self._loaded(model_id, f"build {build.key}"),
             goes_on=lambda: not self._stopping() and time.monotonic() < until,
         )
 

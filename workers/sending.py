@@ -8,12 +8,11 @@ from redis.exceptions import RedisError
 
 from ingest.catalog import Catalog
 from ingest.wakeups import next_wakeups, not_sent
-from workers.app import EMBED, PAIRS, QUEUES, Groundcast, sweep_every_s
+from workers.app import EMBED, QUEUES, Groundcast, sweep_every_s
 
 log = logging.getLogger(__name__)
 
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
-_MOST_CALLS = 64  # to a build of pairs at once; who has done a shard calls for the next
 PRIORITIES = {"high": 0, "normal": 5, "low": 9}
 
 
@@ -32,25 +31,6 @@ def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
             not_sent(catalog, wakeups[number:])
             return False
     return True
-
-
-def call_for_pairs(app: Groundcast, key: str, free: int, *, with_model: bool) -> bool:
-    """Wakes workers for a build of pairs, unless messages wait already; False where the broker does not answer.
-
-    Args:
-        app: The application.
-        key: Of the build, as `ingest.pairs.handover` wrote it.
-        free: Shards that can be made and that nobody has in hand.
-        with_model: They need a model, so they are for the queue ``embed``.
-    """
-    queue = QUEUES[0 if with_model else 1]
-    try:
-        if depths(app)[queue]:
-            return True
-    except BROKER_ERRORS as error:
-        log.warning("no worker was woken, Redis does not answer: %s", error)
-        return False
-    return all(send(app, PAIRS, key, queue=queue) for _ in range(min(free, _MOST_CALLS)))
 
 
 def send(app: Celery, task: str, argument: str, *, priority: int = 5, queue: str | None = None) -> bool:

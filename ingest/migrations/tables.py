@@ -133,4 +133,5 @@ class PairBuildRow(Base):
     folder: Mapped[str]
     recipe: Mapped[dict[str, Any]]
     threads: Mapped[int]
+    note: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], object]
 _LOOK_S = 1.0  # between two looks at what other processes have made
+_ENOUGH = 64  # free shards: more need not be counted
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +52,8 @@ class Means:
         reading: Called with the number of rows of metadata read since the last call.
         planned: Called with the number of candidates, and of those that are done already; returns what is called with
             the number done since the last call.
-        call: Makes no shard here: called again and again with the number of shards that can be made now, it sees to it
-            that others make them (`help_with`). None: they are made here.
+        call: Where given, no shard is made here: called every second with the number of shards that can be made now and
+            that nobody has in hand (64 at most), it sees to it that others make them, by `help_with`.
     """
 
     threads: int
@@ -127,32 +129,34 @@ def help_with(
     place.settle(recipe)
     plan = make_plan(recipe, place)
     with _opened(recipe, place, threads=threads, embedder=embedder) as bench:
-        for task in _ready([task for task in plan.tasks if not place.record(task).exists()]):
+        for task in _ready(plan, place):
             if _made(task, bench, lambda _: None) and not goes_on():
                 break
-    return any(place.free(task) for task in _ready([task for task in plan.tasks if not place.record(task).exists()]))
+    return any(place.free(task) for task in _ready(plan, place))
 
 
 def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
     """Make the shards that no other process makes, and wait for those."""
     place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
-    left = [task for task in plan.tasks if not place.record(task).exists()]
-    progress = means.planned(sum(plan.sizes), sum(plan.sizes) - sum(sizes[task] for task in left))
-    while left:
+    counted = place.recorded()
+    progress = means.planned(sum(plan.sizes), sum(sizes[task] for task in counted))
+    while ready := _ready(plan, place):
+        made = set()
         if means.call is None:
-            made = {task for task in _ready(left) if _made(task, bench, progress)}
+            made = {task for task in ready if _made(task, bench, progress)}
         else:
-            made = set()
-            means.call(sum(place.free(task) for task in _ready(left)))
+            means.call(sum(1 for _ in islice((task for task in ready if place.free(task)), _ENOUGH)))
         if not made:
             time.sleep(_LOOK_S)
-        done = {task for task in left if place.record(task).exists()}
-        progress(sum(sizes[task] for task in done - made))
-        left = [task for task in left if task not in done]
+        done = place.recorded()
+        progress(sum(sizes[task] for task in done - counted - made))
+        counted = done
 
 
-def _ready(left: Sequence[str]) -> Sequence[str]:
-    """The shards that can be made now: those for training once all others are there."""
+def _ready(plan: Plan, place: Workplace) -> Sequence[str]:
+    """The shards that can be made now and are not there: those for training once all others are."""
+    done = place.recorded()
+    left = [task for task in plan.tasks if task not in done]
     return [task for task in left if not task.startswith("train-")] or left
 
 

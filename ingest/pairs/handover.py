@@ -28,12 +28,14 @@ class Handover:
         recipe: What is asked for.
         folder: Where it goes, absolute.
         threads: Of each worker, for photos and for imagery.
+        note: Why the last worker that could not go on could not.
     """
 
     key: str
     recipe: Recipe
     folder: Path
     threads: int
+    note: str | None
 
 
 def hand_over(catalog: Catalog, recipe: Recipe, folder: Path, *, threads: int) -> str:
@@ -50,9 +52,17 @@ def handed_over(catalog: Catalog, key: str) -> Handover | None:
     """What was written under a key; None if nothing was, or it was taken back."""
     with catalog.session() as session:
         row = session.get(PairBuildRow, key)
-        return (
-            None if row is None else Handover(key, _RECIPE.validate_python(row.recipe), Path(row.folder), row.threads)
-        )
+        if row is None:
+            return None
+        return Handover(key, _RECIPE.validate_python(row.recipe), Path(row.folder), row.threads, row.note)
+
+
+def note(catalog: Catalog, key: str, why: str) -> None:
+    """Write down why a worker cannot go on with a build."""
+    with catalog.session() as session:
+        row = session.get(PairBuildRow, key)
+        if row is not None:
+            row.note = why
 
 
 def take_back(catalog: Catalog, key: str) -> None:

@@ -102,6 +102,10 @@ class Workplace:
         """The record of a task, which is there when its shard is whole."""
         return self.records / f"{task}.parquet"
 
+    def recorded(self) -> set[str]:
+        """The tasks whose shards are whole."""
+        return {path.stem for path in self.records.glob("*.parquet")}
+
     def forget(self, folder: Path) -> None:
         """Removes a folder of ours with everything in it, and makes it anew."""
         with writing(folder):

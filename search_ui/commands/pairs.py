@@ -1,7 +1,6 @@
 """`groundcast pairs`: photo metadata and imagery into shards to train on."""
 
 import sys
-import time
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from trainer.embedder import Embedder
 
 SHARE = click.FloatRange(0, 0.5)
-_PATIENCE_S = 30.0  # before it is said that nobody makes shards
 
 
 @click.group(short_help="Photos and imagery into shards to train on.")
@@ -219,27 +217,16 @@ def build(
 
 @contextmanager
 def _called(door: Door, recipe: "Recipe", folder: Path, threads: int) -> "Iterator[Callable[[int], Any]]":
-    """The build is left to workers; what is given calls for them, and says when nobody comes."""
+    """The build is left to workers; what is given calls them."""
     from ingest.pairs.handover import hand_over, take_back
     from workers.app import make_app
-    from workers.sending import call_for_pairs
+    from workers.calling import Caller
 
     app = make_app(door.settings)
     key = hand_over(door.catalog, recipe, folder, threads=threads)
-    least, since, told = None, time.monotonic(), False
-
-    def call(free: int) -> None:
-        nonlocal least, since, told
-        answered = call_for_pairs(app, key, free, with_model=recipe.model_id is not None)
-        if least is None or free != least:
-            least, since, told = free, time.monotonic(), False
-        elif free and not told and time.monotonic() - since > _PATIENCE_S:
-            why = "nobody is at work on it: start `groundcast worker`" if answered else "Redis does not answer"
-            click.echo(f"{free} shards wait, and {why}", err=True)
-            told = True
-
+    with_model = recipe.model_id is not None
     try:
-        yield call
+        yield Caller(app, door.catalog, key, with_model=with_model, tell=lambda text: click.echo(text, err=True))
     finally:
         take_back(door.catalog, key)
 

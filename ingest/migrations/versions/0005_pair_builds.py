@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("folder", sa.String, nullable=False),
         sa.Column("recipe", sa.JSON, nullable=False),
         sa.Column("threads", sa.Integer, nullable=False),
+        sa.Column("note", sa.String),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
 
