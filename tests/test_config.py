@@ -9,7 +9,7 @@ from trainer.config import PRESETS, TrainConfig, changed, config_from, load_conf
 from trainer.errors import SettingsError
 
 
-@pytest.mark.parametrize("name", ["paper", "strong", "sandbox", "sandbox-paper", "tiny", "teacher"])
+@pytest.mark.parametrize("name", ["paper", "strong", "sandbox", "sandbox-fine", "sandbox-paper", "tiny", "teacher"])
 def test_every_preset_loads_by_its_name(name: str) -> None:
     assert load_config(name).steps > 0
 
@@ -19,6 +19,7 @@ def test_there_are_no_other_presets() -> None:
         "paper",
         "strong",
         "sandbox",
+        "sandbox-fine",
         "sandbox-paper",
         "tiny",
         "teacher",
@@ -70,7 +71,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 
 def test_neither_file_nor_preset_says_which_presets_there_are() -> None:
-    with pytest.raises(SettingsError, match="paper, sandbox, sandbox-paper, strong, teacher, tiny"):
+    with pytest.raises(SettingsError, match="paper, sandbox, sandbox-fine, sandbox-paper, strong, teacher, tiny"):
         load_config("nothing")
 
 

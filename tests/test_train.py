@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from trainer.train import MODEL, STATES, Outcome, _groups, _rate, train
 from trainer.training.pairs import Pairs
 from trainer.training.pictures import Pictures
 from trainer.training.runlog import draw_curves, read_rows
+from trainer.training.settling import last_layer
 from trainer.training.states import load_last
 from trainer.training.student import start
 from trainer.training.targets import TextTower, photo_targets
@@ -226,6 +228,50 @@ def test_the_best_network_becomes_the_checkpoint_and_a_run_that_gets_no_better_s
 def test_without_a_validation_split_the_last_network_is_the_checkpoint(data: Path, tmp_path: Path) -> None:
     outcome = train(replace(settings(data, tmp_path / "run"), val="", patience=1))
     assert (outcome.step, outcome.measures) == (6, {})
+
+
+def distances(data: Path, checkpoint: Path) -> tuple[np.ndarray, float, float]:
+    """S of the training pairs, and the mean squared distance of S and of O from the photos' unit vectors."""
+    shards, model = Shards(data / "train"), Embedder.load(checkpoint, precision="float32")
+    samples = [shards.sample(i) for i in range(len(shards))]
+    tiles, photos = (
+        [Image.open(io.BytesIO(b)) for b in column]
+        for column in zip(*((s.overhead, s.groundlevel) for s in samples), strict=True)
+    )
+    o, g = model.embed_tiles(tiles), model.embed_photos(photos)
+    g /= np.linalg.norm(g, axis=1, keepdims=True)
+    s = o + model.place_time(lat=shards.lat, lon=shards.lon, when=shards.when)
+    return s, float(((s - g) ** 2).sum(axis=1).mean()), float(((o - g) ** 2).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("kind", ["transformer", "convolutions"])
+def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path, tmp_path: Path, kind: str) -> None:
+    changes: dict[str, object] = {"val": "", "augment": "none"}
+    if kind == "convolutions":
+        tiny = json.loads(Path(TINY).read_text())
+        vision = {"image_size": 32, "timm_model_name": "regnetx_002", "timm_pool": "avg", "timm_proj": "linear"}
+        (tmp_path / "regnet.json").write_text(json.dumps({**tiny, "vision_cfg": vision}))
+        changes |= {"arch": tmp_path / "regnet.json", "init": "random"}
+    out = tmp_path / "run"
+    trained = train(settings(data, out, **changes)).folder
+    assert trained is not None
+    trained.rename(tmp_path / "trained")
+    s, far, far_alone = distances(data, tmp_path / "trained")
+    # the same command goes on from the last state, in which nothing is left to do but to settle
+    settled = train(settings(data, out, settle=True, settle_keep=0.0, **changes))
+    assert (settled.why, settled.steps, settled.folder) == ("done", 6, trained)
+    _, near, near_alone = distances(data, trained)
+    assert near < 0.5 * far and near_alone < 0.5 * far_alone and near < near_alone
+    shutil.rmtree(trained)
+    train(settings(data, out, settle=True, settle_keep=1e4, **changes))
+    kept = distances(data, trained)[0]
+    cosines = (kept * s).sum(axis=1) / np.linalg.norm(kept, axis=1) / np.linalg.norm(s, axis=1)
+    assert cosines.min() > 0.999  # nearly all of what was trained stays
+
+
+def test_a_tower_that_ends_in_no_linear_layer_cannot_settle() -> None:
+    with pytest.raises(SettingsError, match="settle = true: a Identity like this ends in no linear layer"):
+        last_layer(torch.nn.Identity())
 
 
 def test_a_teacher_learns_captions_and_is_a_checkpoint_like_any_other(data: Path, tmp_path: Path) -> None:

@@ -74,6 +74,9 @@ class TrainConfig:
         restart_steps: Period of `restarts`.
         final_lr: Share of `lr` that `cosine` ends with.
         grad_clip: Largest norm of the gradient; 0: any.
+        settle: After the last step fit the linear last layers by least squares (`trainer.training.settling`), so that S
+            lies where the mean of the photos lies, which is what a text asks for.
+        settle_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
 
         seed: Of order, augmentation, masks, and of weights that are drawn.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU.
@@ -136,6 +139,8 @@ class TrainConfig:
     restart_steps: int = 3000
     final_lr: float = 0.0
     grad_clip: float = 1.0
+    settle: bool = False
+    settle_keep: float = 0.3
 
     seed: int = 0
     precision: str = "auto"
@@ -187,7 +192,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("steps", "batch", "accumulate", "hidden", "restart_steps"), (1, _MANY)),
     **dict.fromkeys(("log_every", "checkpoint_every", "eval_pairs"), (1, _MANY)),
     **dict.fromkeys(("image_px", "workers", "queue", "warmup", "seed", "eval_every", "patience"), (0, _MANY)),
-    **dict.fromkeys(("align_weight", "encoder_lr", "weight_decay", "grad_clip", "max_minutes"), (0, _MANY)),
+    **dict.fromkeys(
+        ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "settle_keep", "max_minutes"), (0, _MANY)
+    ),
     **dict.fromkeys(("lr", "eps", "tile_size_m", "gsd_m"), (1e-12, _MANY)),
     "temperature": (0.01, 1.0),
     "crop_scale": (0.01, 1.0),
@@ -196,6 +203,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # what may differ between the two halves of one run: it changes where and how fast, never what is computed
 FREE = frozenset(
     ("device", "workers", "cache", "cache_images", "compile", "grad_checkpointing", "log_every", "checkpoint_every")
+    + ("settle", "settle_keep")  # nor what is done after the last step
 ) | {"max_minutes", "out", "train", "val", "teacher"}
 
 

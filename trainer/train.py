@@ -35,6 +35,7 @@ from trainer.training.pairs import Batch
 from trainer.training.preparation import Preparation
 from trainer.training.processes import agreed, gathered, make_fabric, mean_over
 from trainer.training.runlog import RunLog
+from trainer.training.settling import settle
 from trainer.training.student import MAX_LOG_SCALE, Student, start
 from trainer.training.validation import DECIDES, measure
 
@@ -157,7 +158,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     clock = Clock(memory.seconds)
     losses: list[torch.Tensor] = []  # that the device has not been asked for yet
     shown: dict[str, float] = dict(memory.measures)
-    why = ""
+    why = "done" if memory.step >= config.steps else ""  # it was broken off just before the checkpoint
     with RunLog(out, memory.step, writes=rank == 0) as log:
         while not why:
             # One step: as many passes as asked for, gradients exchanged between processes in the last one only.
@@ -227,13 +228,17 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     if why == "time":
         return Outcome(memory.step, memory.step, why, measures=memory.measures)
 
-    # The checkpoint: the best network that was measured, else the last.
+    # The checkpoint: the best network that was measured, else the last; settled, if asked for.
     fabric.barrier()
     kept = states.load_best(out / STATES) if gallery is not None else None
     seen = memory.step
     if kept is not None:
         student.load_state_dict(kept["network"])
         memory.measures, seen = kept["measures"], kept["step"]
+    if config.settle:
+        settle(student, pairs, expects, keep=config.settle_keep)  # each process for itself: it is one pass
+        if gallery is not None:
+            memory.measures = measure(fabric, student, gallery, expects)
     if rank == 0:
         card["left_out"] = dict(pairs.problems)  # pictures that are decoded as they come may have turned out broken
         data = {"train": card, "val": val_card, "teacher": identity["teacher"]}

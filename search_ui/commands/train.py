@@ -27,7 +27,8 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> None:
     paper           the authors' recipe
     strong          ours, for a GPU
     sandbox         ours, for the sandbox planet's small model
-    sandbox-paper   the authors', for the same
+    sandbox-fine    goes on from it, with more pixels and for longer: the model that comes with groundcast
+    sandbox-paper   the authors', for the small model
     teacher         the sandbox's photos and captions: the model that the others learn from
     tiny            seconds on a CPU, to see the whole way
 

@@ -25,7 +25,7 @@ from trainer.training.targets import Targets
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-_ORDER, _CHANCE, _QUEUE, _GALLERY = range(4)  # streams of chance under one seed
+_ORDER, _CHANCE, _QUEUE, _GALLERY, _MASKS = range(5)  # streams of chance under one seed
 EARTH_M_PER_DEGREE = 111_320.0
 
 
@@ -119,7 +119,7 @@ class Pairs:
         plan = (self._joined(number)[own] for number in count(first))
         for number, (rows, pixels) in zip(count(first), self._pictures.batches(plan), strict=False):
             chance = np.random.default_rng([config.seed, _CHANCE, number])
-            known = _known(config, chance)[:, own]
+            known = _known(config, chance, config.batch)[:, own]
             choice = chance.random(config.batch)[own]
             view = draw_view(config.augment, config.batch, chance, crop_scale=config.crop_scale)
             yield self._batch(rows, pixels, known, choice, None if view is None else view.rows(own))
@@ -131,16 +131,19 @@ class Pairs:
         for part in np.array_split(rows, max(1, len(rows) // 4096)):
             yield self._met(part, chance.random(len(part)))
 
-    def in_order(self, size: int, rank: int, world: int) -> Iterator[Batch]:
-        """Yield this process's share of all pairs as they are: nothing masked, nothing augmented, first captions.
+    def in_order(self, size: int, rank: int, world: int, *, masked: bool = False) -> Iterator[Batch]:
+        """Yield this process's share of all pairs as they are: nothing augmented, first captions.
+
+        Nothing is masked either, unless `masked`: then as in training.
 
         Shares are of equal length; joined in the order of the ranks they are all pairs, and then some of the first
         again.
         """
-        share = -(-len(self) // world)
+        share, chance = -(-len(self) // world), np.random.default_rng([self._config.seed, _MASKS])
         rows = np.resize(self._rows, share * world)[rank * share : (rank + 1) * share]
         for taken, pixels in self._pictures.batches(rows[i : i + size] for i in range(0, share, size)):
-            yield self._batch(taken, pixels, np.ones((3, len(taken)), bool), None, None)
+            known = _known(self._config, chance, len(taken)) if masked else np.ones((3, len(taken)), bool)
+            yield self._batch(taken, pixels, known, None, None)
 
     def _joined(self, number: int) -> Rows:
         """Rows of the joined batch of a number: each pair once an epoch, the rest that fills no batch left out."""
@@ -175,12 +178,12 @@ class Pairs:
         return torch.from_numpy(array).to(self._device, non_blocking=True)
 
 
-def _known(config: TrainConfig, chance: np.random.Generator) -> Bools:
-    """Which of place, date and hour each sample of a joined batch may know, bool [3, batch]."""
+def _known(config: TrainConfig, chance: np.random.Generator, n: int) -> Bools:
+    """Which of place, date and hour each of n samples may know, bool [3, n]."""
     coin = chance.random() < config.coin
     shares = np.array([config.mask_place, config.mask_date, config.mask_hour])
-    hidden = chance.random((3, config.batch)) < shares[:, None]
-    return ~(hidden | (chance.random(config.batch) < config.mask_all) | coin)
+    hidden = chance.random((3, n)) < shares[:, None]
+    return ~(hidden | (chance.random(n) < config.mask_all) | coin)
 
 
 def _ids(shards: Shards, samples: Rows, config: TrainConfig) -> Rows:

@@ -1,0 +1,92 @@
+"""Settling: after the last step the linear last layers of tower and encoder are fitted once more, by least squares.
+
+A contrastive loss tells pairs apart, and for that it moves S to where few other photos lie, not to where the photos
+lie that one would see: their mean. A text asks for just that, so S is brought there:
+
+    S' = O·A + E·B,  A and B such that the mean of |S' − (G + keep · S)|² over the pairs is least
+
+Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). A and B are
+folded into the layers, so the network stays what it was, S = O + E with a linear last layer. Nothing here knows files.
+"""
+
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from trainer.errors import SettingsError
+from trainer.preprocess import Preprocess
+from trainer.training.augment import augmented
+from trainer.training.pairs import Pairs
+from trainer.training.student import Student
+
+Doubles: TypeAlias = torch.Tensor
+
+_BATCH = 128
+_RIDGE = 1e-5  # of the mean of the diagonal: O has fewer dimensions than numbers
+
+
+@torch.no_grad()
+def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float) -> None:
+    """Fit the last layers of a network, in place; what it draws and counts is left as it is.
+
+    Args:
+        student: The network, in float32.
+        pairs: What it was trained on.
+        expects: What the tower expects of pictures.
+        keep: How much of the contrastive S stays, in units of S; 0: none.
+
+    Raises:
+        SettingsError: The tower ends in no linear layer.
+    """
+    tower, encoder = student.sat2cap.overhead, student.sat2cap.encoder
+    last = last_layer(tower)
+    training = student.training
+    student.eval()
+    d = last.shape[1]
+    squares = torch.zeros(2 * d, 2 * d, dtype=torch.float64)
+    products = torch.zeros(2 * d, d, dtype=torch.float64)
+    for known, masked in zip(pairs.in_order(_BATCH, 0, 1), pairs.in_order(_BATCH, 0, 1, masked=True), strict=True):
+        pixels = augmented(known.pixels, None, expects).contiguous(memory_format=torch.channels_last)
+        o = tower(pixels).double().cpu()  # [b, d]
+        for batch in (known, masked, None):
+            e = torch.zeros_like(o)
+            if batch is not None:
+                if encoder is None or batch.encoded is None or batch.usable is None:
+                    continue
+                e = (encoder(batch.encoded) * batch.usable[:, None]).double().cpu()
+            seen = torch.cat([o, e], dim=1)  # [b, 2 d]
+            squares += seen.T @ seen
+            products += seen.T @ (known.targets.double().cpu() + keep * (o + e))
+    squares += _RIDGE * squares.diagonal().mean() * torch.eye(2 * d, dtype=torch.float64)
+    a, b = torch.linalg.solve(squares, products).split(d)  # [d, d] each
+    last.copy_(last.double() @ a.to(last.device))
+    bias = last_bias(tower)
+    if bias is not None:
+        bias.copy_(bias.double() @ a.to(bias.device))
+    if encoder is not None:
+        weight, shift = encoder.fc2.weight, encoder.fc2.bias
+        weight.copy_(b.T.to(weight.device) @ weight.double())
+        shift.copy_(shift.double() @ b.to(shift.device))
+    student.train(training)
+
+
+def last_layer(tower: nn.Module) -> torch.Tensor:
+    """The linear layer that a vision tower of open_clip's ends in, as a view [features, d] that can be written to.
+
+    Raises:
+        SettingsError: It ends in none.
+    """
+    head = getattr(getattr(tower, "head", None), "proj", None)  # of a timm tower
+    if isinstance(head, nn.Linear):
+        return head.weight.data.T
+    proj = getattr(tower, "proj", None)  # of a vision transformer
+    if isinstance(proj, nn.Parameter) and proj.ndim == 2:  # noqa: PLR2004 -- a matrix
+        return proj.data
+    raise SettingsError(f"settle = true: a {type(tower).__name__} like this ends in no linear layer, use false")
+
+
+def last_bias(tower: nn.Module) -> torch.Tensor | None:
+    """The bias of that layer, [d], or None."""
+    bias = getattr(getattr(getattr(tower, "head", None), "proj", None), "bias", None)
+    return None if bias is None else bias.data
