@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESENT, ABSENT = 0.5, 0.05
-TILE_M, SIZE_PX = 480.0, 96
+TILE_M = 480.0
 SIDES_KM = (0.1, 2.0, 4.0, 8.0, 16.0, 80.0)  # one tile … the island
 MOMENTS = (None, *(datetime(2025, *at) for at in (
     (1, 21, 12), (2, 14, 8), (4, 12, 15), (5, 23, 19), (7, 12, 11), (8, 29, 17), (10, 7, 9), (11, 14, 22),
@@ -115,6 +115,7 @@ def _embed(job: tuple[Path, Path, Array, Array]) -> tuple[Array, Array]:
 
     from ingest.geo import Footprint
     from ingest.sandbox import overhead
+    from ingest.sandbox.pairs import SIZE_PX
     from ingest.sandbox.source import planet
     from trainer.embedder import Embedder
 

@@ -22,7 +22,7 @@ from tests.conftest import TINY_CLIP, make_raster
 from tests.test_cli import failed
 from trainer.shards import Shards
 
-AMOUNTS = Amounts(train=40, val=6, test_random=6, test_strict=6, tiles=60, size_px=32)
+AMOUNTS = Amounts(train=40, val=6, test_random=6, test_strict=6, tiles=60, size_px=48, photo_px=32)
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +91,9 @@ def test_pairs_hold_both_pictures_captions_and_the_moment(drawn):
     shards = Shards(drawn / "train")
     assert len(shards) == AMOUNTS.train
     pair = shards.sample(0)
-    for picture in (pair.overhead, pair.groundlevel):
+    for picture, side in ((pair.overhead, 48), (pair.groundlevel, 32)):
         with Image.open(io.BytesIO(picture)) as image:
-            assert image.size == (32, 32)
+            assert image.size == (side, side)
     assert len(pair.captions) == 4
     assert pair.owner is not None and pair.place is not None
     dated = [shards.sample(i).when for i in range(len(shards))]
@@ -111,18 +111,15 @@ def test_every_tile_of_the_truth_has_its_picture(drawn):
 
 def test_a_second_run_draws_nothing(tmp_path):
     again = tmp_path / "again"
-    write_shards(
-        again, Amounts(train=12, val=1, test_random=1, test_strict=1, tiles=20, size_px=32), processes=1, progress=int
-    )
+    small = Amounts(train=12, val=1, test_random=1, test_strict=1, tiles=20, size_px=48, photo_px=32)
+    write_shards(again, small, processes=1, progress=int)
     before = digests(again)
-    write_shards(
-        again, Amounts(train=12, val=1, test_random=1, test_strict=1, tiles=20, size_px=32), processes=1, progress=int
-    )
+    write_shards(again, small, processes=1, progress=int)
     assert digests(again) == before
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path):
-    small = Amounts(train=10, val=1, test_random=1, test_strict=1, tiles=20, size_px=32)
+    small = Amounts(train=10, val=1, test_random=1, test_strict=1, tiles=20, size_px=48, photo_px=32)
     write_shards(tmp_path / "a", small, processes=1, progress=int)
     whole = digests(tmp_path / "a")
     (tmp_path / "a" / "train" / "train-0000-000000.tar").unlink()

@@ -37,7 +37,7 @@ from trainer.errors import ArchiveError, UsageError
 from trainer.shards import ShardWriter
 
 TILE_SIZE_M = 480.0
-SIZE_PX = 96
+SIZE_PX, PHOTO_PX = 160, 96  # of a tile, 3 m a pixel; of a photo
 CAPTIONS = 4
 A_SHARD = 500
 _QUALITY = 92
@@ -62,7 +62,8 @@ class Amounts:
         test_strict: Pairs of blocks of their own.
         tiles: At most so many tiles of those blocks, spread evenly; 0: all of them.
         seed: Of the photographs and of the blocks held out.
-        size_px: Side of both pictures, pixels.
+        size_px: Side of a tile, pixels.
+        photo_px: Side of a photo, pixels.
     """
 
     train: int = 40_000
@@ -72,6 +73,7 @@ class Amounts:
     tiles: int = 0
     seed: int = 0
     size_px: int = SIZE_PX
+    photo_px: int = PHOTO_PX
 
 
 @dataclass(frozen=True)
@@ -201,14 +203,14 @@ def centres(tiles: list[Tile]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.
 
 
 def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None:
-    world, size_px = planet(), piece.amounts.size_px
+    world, amounts = planet(), piece.amounts
     for i, scene in enumerate(scenes(world, photos)):
         lat, lon = scene.lat, scene.lon
-        tile, _ = overhead.draw(world, Footprint(lat, lon, TILE_SIZE_M), size_px)
+        tile, _ = overhead.draw(world, Footprint(lat, lon, TILE_SIZE_M), amounts.size_px)
         number = piece.number * A_SHARD + i
         shard.write(
             f"{piece.split}-{number:06d}",
-            _jpeg(ground.draw(scene, size_px)),
+            _jpeg(ground.draw(scene, amounts.photo_px)),
             _jpeg(tile),
             {
                 "latitude": round(lat, 6),

@@ -44,7 +44,8 @@ def concepts(as_json: bool) -> None:
 @click.option("--test", type=click.IntRange(1), default=10_000, show_default=True, help="Pairs of each test split.")
 @click.option("--tiles", type=click.IntRange(1), help="At most so many tiles with truth [all of the test's blocks].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Other photographs, other blocks held out.")
-@click.option("--size-px", type=click.IntRange(32, 800), default=96, show_default=True, help="Side of the pictures.")
+@click.option("--size-px", type=click.IntRange(32, 800), default=160, show_default=True, help="Side of a tile.")
+@click.option("--photo-px", type=click.IntRange(32, 800), default=96, show_default=True, help="Side of a photo.")
 @click.option("--processes", type=click.IntRange(1), help="Side by side [as many as there are cores].")
 @json_option
 def shards(
@@ -55,6 +56,7 @@ def shards(
     tiles: int | None,
     seed: int,
     size_px: int,
+    photo_px: int,
     processes: int | None,
     as_json: bool,
 ) -> None:
@@ -72,7 +74,7 @@ def shards(
 
     from ingest.sandbox.pairs import Amounts, total, write_shards
 
-    amounts = Amounts(train, val, test, test, tiles or 0, seed, size_px)
+    amounts = Amounts(train, val, test, test, tiles or 0, seed, size_px, photo_px)
     with tqdm(total=total(amounts), unit=" samples", desc=folder.name) as bar:
         write_shards(folder, amounts, processes=processes or os.cpu_count() or 1, progress=bar.update)
     if as_json:
