@@ -200,11 +200,10 @@ _RANGES: dict[str, tuple[float, float]] = {
     "crop_scale": (0.01, 1.0),
     "patch_dropout": (0.0, 0.95),
 }
-# what may differ between the two halves of one run: it changes where and how fast, never what is computed
+# what may differ between the two halves of one run: where and how fast, and what is done after the last step
 FREE = frozenset(
     ("device", "workers", "cache", "cache_images", "compile", "grad_checkpointing", "log_every", "checkpoint_every")
-    + ("settle", "settle_keep")  # nor what is done after the last step
-) | {"max_minutes", "out", "train", "val", "teacher"}
+) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep"}
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -5,11 +5,10 @@ lie that one would see: their mean. A text asks for just that, so S is brought t
 
     S' = O·A + E·B,  A and B such that the mean of |S' − (G + keep · S)|² over the pairs is least
 
-Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). A and B are
-folded into the layers, so the network stays what it was, S = O + E with a linear last layer. Nothing here knows files.
+Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). A and B
+are folded into the layers, so the network stays what it was, S = O + E with a linear last layer. Nothing here knows
+files.
 """
-
-from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -19,8 +18,6 @@ from trainer.preprocess import Preprocess
 from trainer.training.augment import augmented
 from trainer.training.pairs import Pairs
 from trainer.training.student import Student
-
-Doubles: TypeAlias = torch.Tensor
 
 _BATCH = 128
 _RIDGE = 1e-5  # of the mean of the diagonal: O has fewer dimensions than numbers
@@ -81,7 +78,7 @@ def last_layer(tower: nn.Module) -> torch.Tensor:
     if isinstance(head, nn.Linear):
         return head.weight.data.T
     proj = getattr(tower, "proj", None)  # of a vision transformer
-    if isinstance(proj, nn.Parameter) and proj.ndim == 2:  # noqa: PLR2004 -- a matrix
+    if isinstance(proj, nn.Parameter) and proj.ndim == 2:
         return proj.data
     raise SettingsError(f"settle = true: a {type(tower).__name__} like this ends in no linear layer, use false")
 
