@@ -72,8 +72,11 @@ def test_one_round_of_thumbs_brings_back_what_was_liked_and_moves_away_from_the_
     nine = [hit.tile_id for hit in service.search("demo", QUERY).answer.hits]
     found = service.search("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3])))
     order = {tile: rank for rank, tile in enumerate(service.scores("demo", QUERY).tile_id)}
-    cosine = service.scores("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3]))).cosine
-    assert min(cosine[order[tile]] for tile in nine[-2:]) > max(cosine[order[tile]] for tile in nine[:3])
+    liked, disliked = ([order[tile] for tile in tiles] for tiles in (nine[-2:], nine[:3]))
+    before = service.scores("demo", QUERY).cosine
+    after = service.scores("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3]))).cosine
+    assert before[liked].max() < before[disliked].min() and after[liked].mean() > after[disliked].mean()
+    assert (after - before)[liked].min() > (after - before)[disliked].max()
     assert "2 up and 3 down" in found.answer.note
     plain = {hit.tile_id: hit.relevance for hit in service.search("demo", replace(QUERY, k=200)).answer.hits}
     for hit in found.answer.hits:
