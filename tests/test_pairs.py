@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -322,7 +323,7 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
         if next(looks, None) is None:
             raise SourceError("that is enough")
 
-    monkeypatch.setattr("ingest.pairs.build.time.sleep", look)
+    monkeypatch.setattr("ingest.pairs.build.time", SimpleNamespace(sleep=look))
     ran = build(groundcast, photos, raster, tmp_path / "pairs", *options)
     assert ran.code != 0 and "shards wait, and nobody is at work on them: start `groundcast worker`" in ran.err
     redis_server.kill()
