@@ -332,9 +332,7 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
     assert ran.code != 0 and "shards wait, and Redis does not answer" in ran.err
 
 
-def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(
-    groundcast, raster, tmp_path, redis_server, monkeypatch
-):
+def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, tmp_path, redis_server):
     photos = tmp_path / "photos.csv"
     photos.write_text("path,lat,lon,taken_local\na.jpg,27.63,85.52,2019-07-14T18:05\n")
     recipe = Recipe(photos=(str(photos),), overhead=str(raster), size_px=48, gsd_m=2, split="random")

@@ -126,7 +126,7 @@ class SavedSearchRow(Base):
 
 
 class PairBuildRow(Base):
-    """A build of training pairs whose shards workers make; see `ingest.pairs.shared`."""
+    """A build of training pairs whose shards workers make; see `ingest.pairs.handover`."""
 
     __tablename__ = "pair_builds"
     key: Mapped[str] = mapped_column(sa.String(16), primary_key=True)

@@ -8,7 +8,7 @@ recipe and folder share the shards. It knows no formats.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -129,18 +129,18 @@ def help_with(
     place.settle(recipe)
     plan = make_plan(recipe, place)
     with _opened(recipe, place, threads=threads, embedder=embedder) as bench:
-        for task in _ready(plan, place):
+        for task in _ready(plan, place.recorded()):
             if _made(task, bench, lambda _: None) and not goes_on():
                 break
-    return any(place.free(task) for task in _ready(plan, place))
+    return any(place.free(task) for task in _ready(plan, place.recorded()))
 
 
 def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
     """Make the shards that no other process makes, and wait for those."""
     place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
-    counted = place.recorded()
-    progress = means.planned(sum(plan.sizes), sum(sizes[task] for task in counted))
-    while ready := _ready(plan, place):
+    done = place.recorded()
+    progress = means.planned(sum(plan.sizes), sum(sizes[task] for task in done))
+    while ready := _ready(plan, done):
         made = set()
         if means.call is None:
             made = {task for task in ready if _made(task, bench, progress)}
@@ -148,14 +148,12 @@ def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
             means.call(sum(1 for _ in islice((task for task in ready if place.free(task)), _ENOUGH)))
         if not made:
             time.sleep(_LOOK_S)
-        done = place.recorded()
-        progress(sum(sizes[task] for task in done - counted - made))
-        counted = done
+        before, done = done, place.recorded()
+        progress(sum(sizes[task] for task in done - before - made))
 
 
-def _ready(plan: Plan, place: Workplace) -> Sequence[str]:
-    """The shards that can be made now and are not there: those for training once all others are."""
-    done = place.recorded()
+def _ready(plan: Plan, done: Set[str]) -> Sequence[str]:
+    """The shards that can be made now and are not done: those for training once all others are."""
     left = [task for task in plan.tasks if task not in done]
     return [task for task in left if not task.startswith("train-")] or left
 
