@@ -230,18 +230,23 @@ def test_without_a_validation_split_the_last_network_is_the_checkpoint(data: Pat
     assert (outcome.step, outcome.measures) == (6, {})
 
 
-def distances(data: Path, checkpoint: Path) -> tuple[np.ndarray, float, float]:
-    """S of the training pairs, and the mean squared distance of S and of O from the photos' unit vectors."""
+def predicted(data: Path, checkpoint: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """O and E of the training pairs, and the photos' unit vectors."""
     shards, model = Shards(data / "train"), Embedder.load(checkpoint, precision="float32")
     samples = [shards.sample(i) for i in range(len(shards))]
     tiles, photos = (
         [Image.open(io.BytesIO(b)) for b in column]
         for column in zip(*((s.overhead, s.groundlevel) for s in samples), strict=True)
     )
-    o, g = model.embed_tiles(tiles), model.embed_photos(photos)
-    g /= np.linalg.norm(g, axis=1, keepdims=True)
-    s = o + model.place_time(lat=shards.lat, lon=shards.lon, when=shards.when)
-    return s, float(((s - g) ** 2).sum(axis=1).mean()), float(((o - g) ** 2).sum(axis=1).mean())
+    g = model.embed_photos(photos)
+    e = model.place_time(lat=shards.lat, lon=shards.lon, when=shards.when)
+    return model.embed_tiles(tiles), e, g / np.linalg.norm(g, axis=1, keepdims=True)
+
+
+def distances(data: Path, checkpoint: Path) -> tuple[np.ndarray, float, float]:
+    """S of the training pairs, and the mean squared distance of S and of O from the photos' unit vectors."""
+    o, e, g = predicted(data, checkpoint)
+    return o + e, float(((o + e - g) ** 2).sum(axis=1).mean()), float(((o - g) ** 2).sum(axis=1).mean())
 
 
 @pytest.mark.parametrize("kind", ["transformer", "convolutions"])
@@ -258,15 +263,21 @@ def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path,
     trained.rename(tmp_path / "trained")
     s, far, far_alone = distances(data, tmp_path / "trained")
     # the same command goes on from the last state, in which nothing is left to do but to settle
-    settled = train(settings(data, out, settle=True, settle_keep=0.0, **changes))
+    settled = train(settings(data, out, settle=True, settle_keep=0.0, settle_time=1.0, **changes))
     assert (settled.why, settled.steps, settled.folder) == ("done", 6, trained)
     _, near, near_alone = distances(data, trained)
     assert near < 0.5 * far and near_alone < 0.5 * far_alone and near < near_alone
     shutil.rmtree(trained)
-    train(settings(data, out, settle=True, settle_keep=1e4, **changes))
+    train(settings(data, out, settle=True, settle_keep=1e4, settle_time=1.0, **changes))
     kept = distances(data, trained)[0]
     cosines = (kept * s).sum(axis=1) / np.linalg.norm(kept, axis=1) / np.linalg.norm(s, axis=1)
     assert cosines.min() > 0.999  # nearly all of what was trained stays
+    alone, moment, _ = predicted(data, trained)
+    shutil.rmtree(trained)
+    train(settings(data, out, settle=True, settle_keep=1e4, settle_time=2.0, **changes))
+    same, larger, _ = predicted(data, trained)
+    np.testing.assert_allclose(same, alone, rtol=1e-4)
+    np.testing.assert_allclose(larger, 2 * moment, rtol=1e-3, atol=1e-3 * np.abs(moment).max())
 
 
 def test_a_tower_that_ends_in_no_linear_layer_cannot_settle() -> None:

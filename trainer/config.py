@@ -77,6 +77,7 @@ class TrainConfig:
         settle: After the last step fit the linear last layers by least squares (`trainer.training.settling`), so that S
             lies where the mean of the photos lies, which is what a text asks for.
         settle_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
+        settle_time: How much larger than least squares make it E becomes: they make small what they are unsure of.
 
         seed: Of order, augmentation, masks, and of weights that are drawn.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU.
@@ -140,7 +141,8 @@ class TrainConfig:
     final_lr: float = 0.0
     grad_clip: float = 1.0
     settle: bool = False
-    settle_keep: float = 0.3
+    settle_keep: float = 0.5
+    settle_time: float = 1.5
 
     seed: int = 0
     precision: str = "auto"
@@ -193,7 +195,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("log_every", "checkpoint_every", "eval_pairs"), (1, _MANY)),
     **dict.fromkeys(("image_px", "workers", "queue", "warmup", "seed", "eval_every", "patience"), (0, _MANY)),
     **dict.fromkeys(
-        ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "settle_keep", "max_minutes"), (0, _MANY)
+        ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "settle_keep", "settle_time", "max_minutes"),
+        (0, _MANY),
     ),
     **dict.fromkeys(("lr", "eps", "tile_size_m", "gsd_m"), (1e-12, _MANY)),
     "temperature": (0.01, 1.0),
@@ -203,7 +206,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # what may differ between the two halves of one run: where and how fast, and what is done after the last step
 FREE = frozenset(
     ("device", "workers", "cache", "cache_images", "compile", "grad_checkpointing", "log_every", "checkpoint_every")
-) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep"}
+) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep", "settle_time"}
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

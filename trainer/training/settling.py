@@ -5,9 +5,9 @@ lie that one would see: their mean. A text asks for just that, so S is brought t
 
     S' = O·A + E·B,  A and B such that the mean of |S' − (G + keep · S)|² over the pairs is least
 
-Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). A and B
-are folded into the layers, so the network stays what it was, S = O + E with a linear last layer. Nothing here knows
-files.
+Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). Least
+squares make small what they are unsure of, of the moment more than of the tile, so B is then made larger again. A and B
+are folded into the layers: the network stays what it was, S = O + E with a linear last layer. Nothing here knows files.
 """
 
 import torch
@@ -24,7 +24,7 @@ _RIDGE = 1e-5  # of the mean of the diagonal: O has fewer dimensions than number
 
 
 @torch.no_grad()
-def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float) -> None:
+def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, time: float) -> None:
     """Fit the last layers of a network, in place; what it draws and counts is left as it is.
 
     Args:
@@ -32,6 +32,7 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float) 
         pairs: What it was trained on.
         expects: What the tower expects of pictures.
         keep: How much of the contrastive S stays, in units of S; 0: none.
+        time: By how much B is made larger; 1: it stays as least squares have it.
 
     Raises:
         SettingsError: The tower ends in no linear layer.
@@ -57,6 +58,7 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float) 
             products += seen.T @ (known.targets.double().cpu() + keep * (o + e))
     squares += _RIDGE * squares.diagonal().mean() * torch.eye(2 * d, dtype=torch.float64)
     a, b = torch.linalg.solve(squares, products).split(d)  # [d, d] each
+    b *= time
     last.copy_(last.double() @ a.to(last.device))
     bias = last_bias(tower)
     if bias is not None:
