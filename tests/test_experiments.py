@@ -40,7 +40,10 @@ WINTER, SUMMER = datetime(2023, 1, 11, 12), datetime(2023, 7, 12, 12)
 CONCEPTS = ("well", "wheat", "snow")
 QUESTIONS = {
     "about": "a made-up country",
-    "country": [{"text": "a field of wheat", "concept": "wheat", "cover": ["field"]}],
+    "country": [
+        {"text": "a field of wheat", "concept": "wheat", "cover": ["field"]},
+        {"text": "a well", "concept": "well", "cover": ["field"]},
+    ],
     "city": [{"text": "a field of wheat", "concept": "wheat"}, {"text": "a well", "concept": "well"}],
     "seasons": [{"text": "snow", "concept": "snow"}],
     "texts": [
@@ -255,6 +258,9 @@ def test_a_model_that_knows_the_truth_gets_full_marks(data: Path, tmp_path: Path
     country = figure_1.run(known, tmp_path).numbers
     assert country["a field of wheat, ours"]["squares"] > 0.99
     assert abs(country["a field of wheat, CLIP"]["tiles"]) < 0.2
+    assert country["a field of wheat, truth"]["squares"] > 0.99
+    wells = country["a well, truth"]["tiles"]  # they stand in fields and elsewhere: no model that is right goes beyond
+    assert abs(wells) < 0.2 and country["a well, ours"]["tiles"] == pytest.approx(wells, abs=0.1)
     assert text_to_overhead.run(known, tmp_path).numbers["ours"]["right of 4"] > 0.9
     seasons = dynamic_maps.run(known, tmp_path).numbers["snow"]
     assert seasons["right direction"] == 1
