@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from ingest.geo import Footprint
 from ingest.grid import Grid, Tile
@@ -168,7 +169,9 @@ def _draw(piece: _Piece) -> int:
     for left in Path(piece.folder).glob(f".{_prefix(piece)}-*.part"):  # of a run that was stopped
         left.unlink()
     try:
-        with ShardWriter(Path(piece.folder), _prefix(piece), samples_per_shard=A_SHARD) as shard:
+        # one thread a process: more would stand in each other's way, and round sums of products in another order
+        one_thread = threadpool_limits(1, user_api="blas")
+        with one_thread, ShardWriter(Path(piece.folder), _prefix(piece), samples_per_shard=A_SHARD) as shard:
             if piece.split == "tiles":
                 write_tiles(shard, tiles_of(piece.amounts)[rows], piece.amounts.size_px)
             else:
