@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.pairs import A_SHARD, Amounts, total, write_shards
@@ -179,3 +180,17 @@ def test_truth_of_imagery_elsewhere_and_of_unknown_concepts_is_refused(groundcas
 def test_settings_are_told_beside_the_shards(drawn):
     assert json.loads((drawn / "sandbox.json").read_text())["train"] == AMOUNTS.train
     assert AMOUNTS.train <= A_SHARD
+
+
+def test_shards_are_drawn_with_one_thread_of_blas_for_more_would_round_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def tiles_drawn(*_: object) -> None:
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+
+    monkeypatch.setattr("ingest.sandbox.pairs.write_tiles", tiles_drawn)
+    with threadpool_limits(2, user_api="blas"):
+        write_shards(tmp_path / "s", Amounts(0, 0, 0, 0, tiles=3), processes=1, progress=lambda _: None)
+    assert set(seen) == {1}
