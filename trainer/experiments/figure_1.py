@@ -75,7 +75,15 @@ def run(material: Material, folder: Path) -> Finding:
             Table(
                 "country",
                 "Rank correlation with the land cover",
-                ("text", "land cover", "model", f"squares of {SQUARE_M / 1000:g} km", "tiles", "ceiling"),
+                (
+                    "text",
+                    "land cover",
+                    "model",
+                    f"squares of {SQUARE_M / 1000:g} km",
+                    "tiles",
+                    "squares with any",
+                    "ceiling",
+                ),
                 tuple(rows),
                 texts=3,
             ),
@@ -109,9 +117,10 @@ def _measure(
         if question.cover and question.concept:
             values[TRUTH] = tiles.probability(question.concept)
         for model, value in values.items():
-            squares, single, ceiling = _agreement(material, tiles, value, cover[i])
-            rows.append((question.text, _named(question), model, number(squares), number(single), ceiling))
-            numbers[f"{question.text}, {model}"] = {"squares": squares.value, "tiles": single.value}
+            found, ceiling = _agreement(material, tiles, value, cover[i])
+            rows.append((question.text, _named(question), model, *map(number, found), ceiling))
+            named = zip(("squares", "tiles", "squares that have any"), found, strict=True)
+            numbers[f"{question.text}, {model}"] = {name: estimate.value for name, estimate in named}
     return rows, numbers
 
 
@@ -128,18 +137,17 @@ def cover_of(material: Material, tiles: Tiles, question: Question) -> Floats:
     return np.asarray(np.minimum(np.sum(shares, axis=0), 1.0))
 
 
-def _agreement(material: Material, tiles: Tiles, scores: Floats, cover: Floats) -> tuple[Estimate, Estimate, str]:
-    """Rank correlation in squares and of tiles, and the ceilings of both."""
-    square = tiles.squares(SQUARE_M)
-    found, ceilings = [], []
-    wide = tiles.squares(2 * SQUARE_M)
+def _agreement(material: Material, tiles: Tiles, scores: Floats, cover: Floats) -> tuple[list[Estimate], str]:
+    """Rank correlation in squares, of tiles, and in squares that have any of it; the ceilings of the first two."""
+    square, wide = tiles.squares(SQUARE_M), tiles.squares(2 * SQUARE_M)
     noise = np.random.default_rng(material.options.seed).random(len(tiles)) * 1e-9
-    for a, b, group, luck in (
-        (means(scores, square), means(cover, square), np.round(means(wide, square)), means(noise, square)),
-        (scores, cover, wide, noise),
-    ):
+    shares = means(cover, square)
+    squares = np.stack([means(scores, square), shares, np.round(means(wide, square)), means(noise, square)])
+    some = squares[:, shares > 0] if shares.any() else squares
+    found, ceilings = [], []
+    for a, b, group, luck in (squares, (scores, cover, wide, noise), some):
         groups = np.unique(group, return_inverse=True)[1].ravel()
         counts = metrics.group_counts(int(groups.max()) + 1, draws=material.options.draws, seed=material.options.seed)
         found.append(Estimate.of(metrics.linear_bootstrap([metrics.spearman(a, b)], [groups], counts)))
         ceilings.append(metrics.spearman(b + luck, b).value)
-    return found[0], found[1], " / ".join(f"{c:.2f}" for c in ceilings)
+    return found, " / ".join(f"{c:.2f}" for c in ceilings[:2])
