@@ -38,8 +38,8 @@ ABLATION = Table(
         ("E, no dropout", "tile + place + time", "0.068", "0.072"),
         ("E, dropout, the paper's loss and encoding", "tile", "0.015", "0.019"),
         ("E, dropout, the paper's loss and encoding", "tile + place + time", "0.056", "0.050"),
-        ("E, dropout (bundled)", "tile", "0.022", "0.023"),
-        ("E, dropout (bundled)", "tile + place + time", "0.061", "0.064"),
+        ("E, dropout (preset sandbox)", "tile", "0.022", "0.023"),
+        ("E, dropout (preset sandbox)", "tile + place + time", "0.061", "0.064"),
     ),
     texts=2,
 )
