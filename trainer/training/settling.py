@@ -38,7 +38,7 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
         SettingsError: The tower ends in no linear layer.
     """
     tower, encoder = student.sat2cap.overhead, student.sat2cap.encoder
-    last = last_layer(tower)
+    last, bias = last_layer(tower)
     training = student.training
     student.eval()
     d = last.shape[1]
@@ -60,7 +60,6 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
     a, b = torch.linalg.solve(squares, products).split(d)  # [d, d] each
     b *= time
     last.copy_(last.double() @ a.to(last.device))
-    bias = last_bias(tower)
     if bias is not None:
         bias.copy_(bias.double() @ a.to(bias.device))
     if encoder is not None:
@@ -70,22 +69,16 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
     student.train(training)
 
 
-def last_layer(tower: nn.Module) -> torch.Tensor:
-    """The linear layer that a vision tower of open_clip's ends in, as a view [features, d] that can be written to.
+def last_layer(tower: nn.Module) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The linear layer that a vision tower of open_clip's ends in: weights [features, d] and bias [d], to be changed.
 
     Raises:
         SettingsError: It ends in none.
     """
     head = getattr(getattr(tower, "head", None), "proj", None)  # of a timm tower
     if isinstance(head, nn.Linear):
-        return head.weight.data.T
+        return head.weight.data.T, None if head.bias is None else head.bias.data
     proj = getattr(tower, "proj", None)  # of a vision transformer
     if isinstance(proj, nn.Parameter) and proj.ndim == 2:
-        return proj.data
+        return proj.data, None
     raise SettingsError(f"settle = true: a {type(tower).__name__} like this ends in no linear layer, use false")
-
-
-def last_bias(tower: nn.Module) -> torch.Tensor | None:
-    """The bias of that layer, [d], or None."""
-    bias = getattr(getattr(getattr(tower, "head", None), "proj", None), "bias", None)
-    return None if bias is None else bias.data
