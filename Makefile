@@ -36,7 +36,8 @@ demo: $(READY)
 	$(BIN)/groundcast demo
 
 bench: $(READY)
-	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	failed=; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
+	if [ -n "$$failed" ]; then echo "these ended with an error:$$failed"; exit 1; fi
 
 soak: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.soak

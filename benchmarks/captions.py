@@ -1,12 +1,12 @@
 """Do captions say what is there and when? Against the captions of the photo taken at the place, on unseen blocks.
 
-    python -m benchmarks.captions SHARDS [--checkpoint DIR] [--captioner DIR] [--samples 3000] [--work DIR] [--json]
+    python -m benchmarks.captions [SHARDS] [--checkpoint DIR] [--captioner DIR] [--samples 3000] [--work DIR] [--json]
 
-SHARDS is a split with captions that the captioner never saw (`groundcast sandbox shards`: test_strict). Each tile is
-captioned by the captioner and by the phrase bank: with place and time (a phrase then names that moment, or guesses it
-from S as it guesses the scene), without (S = O), and from the teacher's own embedding of the tile, that is, a CLIP that
-has learnt nothing of tiles. The captioner takes lengths seriously, so the teacher's vectors are brought to the mean
-length of O for it.
+SHARDS is a split with captions that the captioner never saw (`groundcast sandbox shards`: test_strict); without it
+such pairs are drawn in a temporary folder. Each tile is captioned by the captioner and by the phrase bank: with place
+and time (a phrase then names that moment, or guesses it from S as it guesses the scene), without (S = O), and from
+the teacher's own embedding of the tile, that is, a CLIP that has learnt nothing of tiles. The captioner takes lengths
+seriously, so the teacher's vectors are brought to the mean length of O for it.
 
 likeness: the mean cosine of the caption with the photo's captions, as all-MiniLM-L6-v2 embeds them. Season and part of
 the day are right where every one that the caption names is what a person would call the moment: by the calendar and the
@@ -17,6 +17,7 @@ Vectors and captions are kept in --work: the same command goes on where it stopp
 import argparse
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -28,6 +29,7 @@ import numpy as np
 
 from ingest.sandbox.moment import season as planets_season
 from ingest.sandbox.moment import sun_altitude_deg
+from ingest.sandbox.pairs import Amounts, write_shards
 from ingest.sandbox.source import planet
 from trainer import daytime, metrics
 from trainer.bundled import add_bundled
@@ -47,19 +49,20 @@ WITH, WITHOUT, TEACHER = "with place and time", "without", "the teacher on the t
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path, help="a split with captions")
+    parser.add_argument("shards", type=Path, nargs="?", help="a split with captions [drawn for it]")
     parser.add_argument("--checkpoint", type=Path, help="the model [the bundled one]")
     parser.add_argument("--captioner", type=Path, help="its captioner [the model's own]")
     parser.add_argument("--samples", type=int, default=3000, help="photos, drawn evenly")
     parser.add_argument("--work", type=Path, help="where vectors and captions are kept [.cache beside the shards]")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
-    work = asked.work or asked.shards / ".cache"
     with tempfile.TemporaryDirectory() as scratch:
+        shards = asked.shards or drawn(Path(scratch), asked.samples)
+        work = asked.work or shards / ".cache"
         checkpoint = asked.checkpoint or Path(scratch) / "model"
         if asked.checkpoint is None:
             add_bundled(checkpoint)
-        rows = measure(asked.shards, checkpoint, asked.captioner, asked.samples, work)
+        rows = measure(shards, checkpoint, asked.captioner, asked.samples, work)
     found = {(row["by"], row["input"]): row for row in rows}
     ratios = {
         f"{by}: {name}": round(found[by, high]["likeness"] - found[by, low]["likeness"], 4)
@@ -67,7 +70,7 @@ def main() -> None:
         for name, high, low in (("above the teacher", WITH, TEACHER), ("with time above without", WITH, WITHOUT))
     }
     if asked.json:
-        setting = {"shards": asked.shards.name, "photos": rows[0]["photos"]}
+        setting = {"shards": shards.name, "photos": rows[0]["photos"]}
         print(json.dumps({"benchmark": "captions", "setting": setting, "rows": rows, "ratios": ratios}))
         return
     print(f"{'by':22} {'input':24} likeness [95 %]        season right (said)  part of the day right (said)")
@@ -79,6 +82,13 @@ def main() -> None:
             f"{row['part_right']:.3f} ({row['part_said']:.3f})"
         )
     print(ratios)
+
+
+def drawn(folder: Path, samples: int) -> Path:
+    """So many pairs of blocks of the sandbox planet that training never saw."""
+    amounts = Amounts(train=0, val=0, test_random=0, test_strict=samples, tiles=1)
+    write_shards(folder / "shards", amounts, processes=os.cpu_count() or 1, progress=lambda _: None)
+    return folder / "shards" / "test_strict"
 
 
 def measure(folder: Path, checkpoint: Path, own: Path | None, count: int, work: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ true where the truth of some tile of the area is at least 0.5, false where no ti
 case is left out of the ROC. An area's answer is that of its tile with the highest cosine. The regression is fitted to
 the truth of that tile, and tested on concepts and on islands that it was not fitted on.
 
-    python -m benchmarks.relevance [--model FOLDER] [--tiles FILE.npz] [--plot FILE.png] [--json]
+    python -m benchmarks.relevance [--model FOLDER] [--areas 3] [--tiles FILE.npz] [--plot FILE.png] [--json]
 
 `--tiles` keeps the embedded tiles between runs: drawing and embedding them takes five minutes on two cores, the rest
 three. The line `PLACE, NEUTRAL, BIAS` that it prints belongs into `search_ui/relevance.py`.
@@ -398,7 +398,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="checkpoint folder; without it, the bundled model")
     parser.add_argument("--tiles", type=Path, help="file in which the embedded tiles are kept")
-    parser.add_argument("--areas", type=int, default=6, help="of each side on each island")
+    parser.add_argument("--areas", type=int, default=3, help="of each side on each island")
     parser.add_argument("--speed", type=int, default=200_000, help="tiles of the speed test; 0: none")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--seed", type=int, default=0)

@@ -4,12 +4,12 @@ A cosine means nothing to a person: its level comes from the model, the text and
 unit are made of it:
 
     place     cos(O, q) against all tiles of the collection, in standard deviations of the same text;
-    neutral   cos(S, q) minus the mean cosine of a bank of neutral prompts *with the same tile*, from the usual level of
-              that difference, divided by how far the neutral prompts themselves reach (`Usual.reach`).
+    neutral   cos(S, q) minus the mean cosine of a bank of neutral prompts *with the same tile*, minus the usual level
+              of that difference, all divided by how far the neutral prompts themselves reach (`Usual.reach`).
 
 and of the two, by logistic regression on the sandbox planet, whose truth is known, a probability. Shift or scale all
 cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with random weights,
-the answer is "nothing here". The mean over the bank is the cosine with one vector, so the bank costs one more product,
+little is `strong`. The mean over the bank is the cosine with one vector, so the bank costs one more product,
 and that only for the tiles it can still lift. How good it is, and its limits: docs/relevance.md.
 
 It does not know texts, models or collections by name. It was measured with texts; what is asked by a picture gets a

@@ -3,14 +3,16 @@
 # that goes on from it, the measures, and last the packed weights in trainer/bundle/sandbox. Every step goes on where it
 # stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the teacher 23, `sandbox` 18
 # and `sandbox-fine` a little over an hour, if the processor has bfloat16 (AVX512-BF16, AMX); else give it
-# precision=float32 and twice the time. `ablation` as a second argument adds `sandbox-paper` and the other rows.
+# precision=float32 and twice the time. `ablation` as a second argument adds `sandbox-paper` and the other rows. Then the
+# captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/relevance.py (benchmarks/relevance.py) must be
+# made anew: they belong to one model.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [ablation]
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
-folder=$1
-mkdir -p "$folder"
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
 cd "$folder"
 export PYTHONPATH="$here"
 groundcast() { "$python" -m search_ui.cli --home "$folder/home" "$@"; }

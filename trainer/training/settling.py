@@ -5,9 +5,10 @@ lie that one would see: their mean. A text asks for just that, so S is brought t
 
     S' = O·A + E·B,  A and B such that the mean of |S' − (G + keep · S)|² over the pairs is least
 
-Each pair counts three times: with all that is known, masked as in training, and with the tile alone (E = 0). Least
-squares make small what they are unsure of, of the moment more than of the tile, so B is then made larger again. A and B
-are folded into the layers: the network stays what it was, S = O + E with a linear last layer. Nothing here knows files.
+G is the photo's unit vector. Each pair counts three times: with all that is known, masked as in training, and with
+the tile alone (E = 0). Least squares make small what they are unsure of, of the moment more than of the tile, so B is
+then made larger again. A and B are folded into the layers: the network stays what it was, S = O + E with a linear
+last layer. Nothing here knows files.
 """
 
 import torch
@@ -31,7 +32,7 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
         student: The network, in float32.
         pairs: What it was trained on.
         expects: What the tower expects of pictures.
-        keep: How much of the contrastive S stays, in units of S; 0: none.
+        keep: How much of the contrastive S stays; 0: none.
         time: By how much B is made larger; 1: it stays as least squares have it.
 
     Raises:
