@@ -27,9 +27,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from ingest.sandbox.laboratory import amounts
 from ingest.sandbox.moment import season as planets_season
 from ingest.sandbox.moment import sun_altitude_deg
-from ingest.sandbox.pairs import Amounts, write_shards
+from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
 from trainer import daytime, metrics
 from trainer.bundled import add_bundled
@@ -86,8 +87,7 @@ def main() -> None:
 
 def drawn(folder: Path, samples: int) -> Path:
     """So many pairs of blocks of the sandbox planet that training never saw."""
-    amounts = Amounts(train=0, val=0, test_random=0, test_strict=samples, tiles=1)
-    write_shards(folder / "shards", amounts, processes=os.cpu_count() or 1, progress=lambda _: None)
+    write_shards(folder / "shards", amounts(samples, tiles=1), processes=os.cpu_count() or 1, progress=lambda _: None)
     return folder / "shards" / "test_strict"
 
 

@@ -259,7 +259,7 @@ def test_a_model_that_knows_the_truth_gets_full_marks(data: Path, tmp_path: Path
     assert country["a field of wheat, ours"]["squares"] > 0.99
     assert abs(country["a field of wheat, CLIP"]["tiles"]) < 0.2
     assert country["a field of wheat, truth"]["squares"] > 0.99
-    assert country["a field of wheat, ours"]["squares that have any"] > 0.97
+    assert country["a field of wheat, ours"]["squares with any"] > 0.97
     wells = country["a well, truth"]["tiles"]  # they stand in fields and elsewhere: no model that is right goes beyond
     assert abs(wells) < 0.2 and country["a well, ours"]["tiles"] == pytest.approx(wells, abs=0.1)
     assert text_to_overhead.run(known, tmp_path).numbers["ours"]["right of 4"] > 0.9

@@ -236,8 +236,8 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
         student.load_state_dict(kept["network"])
         memory.measures, seen = kept["measures"], kept["step"]
     if config.settle:
-        weights = {"keep": config.settle_keep, "time": config.settle_time}
-        settle(student, pairs, expects, **weights)  # each process for itself: it is one pass
+        # each process for itself: it is one pass
+        settle(student, pairs, expects, keep=config.settle_keep, time=config.settle_time)
         if gallery is not None:
             memory.measures = measure(fabric, student, gallery, expects)
     if rank == 0:

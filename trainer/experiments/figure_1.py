@@ -52,9 +52,8 @@ def run(material: Material, folder: Path) -> Finding:
     clips = [numbers[f"{question.text}, {TEACHER}"]["squares"] for question in asked]
     values = [numbers[f"{question.text}, {material.name}"]["squares"] for question in asked]
     reached = sum(value >= TARGET for value in values)
-    true = [numbers.get(f"{question.text}, {TRUTH}", {}).get("squares") for question in asked]
-    known = ", ".join(f"{value:.3f}" for value in true if value is not None)
-    itself = f" What is truly to be seen reaches {known}." if known else ""
+    known = [numbers[key]["squares"] for question in asked if (key := f"{question.text}, {TRUTH}") in numbers]
+    itself = f" What is truly to be seen reaches {', '.join(map('{:.3f}'.format, known))}." if known else ""
     caption = "Land cover, our map and CLIP's; scores with colours of their own from their 2nd to their 98th hundredth"
     return Finding(
         title="Maps of a country against its land cover",
@@ -119,7 +118,7 @@ def _measure(
         for model, value in values.items():
             found, ceiling = _agreement(material, tiles, value, cover[i])
             rows.append((question.text, _named(question), model, *map(number, found), ceiling))
-            named = zip(("squares", "tiles", "squares that have any"), found, strict=True)
+            named = zip(("squares", "tiles", "squares with any"), found, strict=True)
             numbers[f"{question.text}, {model}"] = {name: estimate.value for name, estimate in named}
     return rows, numbers
 
