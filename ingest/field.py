@@ -142,28 +142,28 @@ class Field:
     def _scores(self, queries: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
         """Cosines, [T, b, n] or [T, b, m]."""
         unit = self._unit(queries)
-        moments = self._moments(whens, unit)
-        dots = self._dots(unit, rows) if len(unit) == 1 else Dots(unit)
-        out = np.empty((len(whens), len(unit), self.n if rows is None else len(rows)), np.float32)
+        moments, known = self._moments(whens, unit), self._known(unit, rows)
+        shape = (len(unit), self.n if rows is None else len(rows))
+        out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)
+        new = np.empty(shape, np.float32) if known is None and rows is None and len(unit) == 1 else None
 
         def work(start: int, stop: int) -> None:
             chosen = slice(start, stop) if rows is None else rows[start:stop]
-            tiles = self._tiles(self._block_of(dots, chosen, start, stop), chosen)
+            if known is not None:
+                block = known[:, chosen]
+            else:
+                block = np.empty((len(unit), stop - start), np.float32) if new is None else new[:, start:stop]
+                dots.of(self._columns.vectors, chosen, block)
+            tiles = self._tiles(block, chosen)
             if moments is None:
                 out[:, :, start:stop] = tiles.plain()
             else:
                 moments.cosines(tiles, out[:, :, start:stop])
 
-        each_block(out.shape[2], BLOCK, work, threads=self._threads)
+        each_block(shape[1], BLOCK, work, threads=self._threads)
+        if new is not None:
+            self._keep(unit, new)
         return out
-
-    def _block_of(self, dots: Floats | Dots, chosen: slice | Rows, start: int, stop: int) -> Floats:
-        """O·q of a block, [b, stop − start], as it was computed before or now."""
-        if isinstance(dots, np.ndarray):
-            return dots[:, start:stop]
-        block = np.empty((dots.queries, stop - start), np.float32)
-        dots.of(self._columns.vectors, chosen, block)
-        return block
 
     def _moments(self, whens: Sequence[When], queries: Floats) -> Moments | None:
         if all(when is None for when in whens):
@@ -186,36 +186,24 @@ class Field:
         unit: Floats = (exact / norms).astype(np.float32)
         return unit
 
-    def _dots(self, query: Floats, rows: Rows | None) -> Floats:
-        """O·q of one query, [1, n] or [1, m]; not to be changed. Those of the last queries with all rows are kept."""
-        key = query.tobytes()
+    def _known(self, unit: Floats, rows: Rows | None) -> Floats | None:
+        """O·q of all n with one query, [1, n], as computed before, not to be changed; None: compute what is needed."""
+        if len(unit) != 1:
+            return None
         with self._lock:
-            known = self._kept.get(key)
+            known = self._kept.get(unit.tobytes())
             if known is not None:
-                self._kept.move_to_end(key)
-        if known is None and rows is not None and len(rows) <= self.n / 2:
-            return self._products(query, rows)
-        if known is None:
-            known = self._keep(key, self._products(query, None))
-        return known if rows is None else known[:, rows]
+                self._kept.move_to_end(unit.tobytes())
+        if known is None and rows is not None and len(rows) > self.n / 2:  # then all of them, for the next question
+            self._scores(unit, [None], None)
+            return self._known(unit, None)
+        return known
 
-    def _keep(self, key: bytes, dots: Floats) -> Floats:
+    def _keep(self, unit: Floats, dots: Floats) -> None:
         with self._lock:
-            self._kept[key] = dots
+            self._kept[unit.tobytes()] = dots
             while len(self._kept) > max(1, KEPT_BYTES // max(1, dots.nbytes)):
                 self._kept.popitem(last=False)
-        return dots
-
-    def _products(self, query: Floats, rows: Rows | None) -> Floats:
-        dots = Dots(query)
-        out = np.empty((1, self.n if rows is None else len(rows)), np.float32)
-
-        def work(start: int, stop: int) -> None:
-            chosen = slice(start, stop) if rows is None else rows[start:stop]
-            dots.of(self._columns.vectors, chosen, out[:, start:stop])
-
-        each_block(out.shape[1], BLOCK, work, threads=self._threads)
-        return out
 
     def _tiles(self, dots: Floats, chosen: slice | Rows) -> Tiles:
         columns = self._columns
