@@ -141,8 +141,8 @@ class TrainConfig:
     final_lr: float = 0.0
     grad_clip: float = 1.0
     settle: bool = False
-    settle_keep: float = 0.5
-    settle_time: float = 1.5
+    settle_keep: float = 0.3
+    settle_time: float = 3.0
 
     seed: int = 0
     precision: str = "auto"

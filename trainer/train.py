@@ -27,6 +27,7 @@ from trainer.checkpoint import Meta, read_meta
 from trainer.config import TrainConfig, changed, to_toml
 from trainer.errors import GroundcastError, SettingsError, UsageError
 from trainer.loss import Queue, both_ways, queue_loss
+from trainer.neutral_prompts import BANK
 from trainer.preprocess import Preprocess
 from trainer.training import states
 from trainer.training.augment import augmented
@@ -237,7 +238,8 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
         memory.measures, seen = kept["measures"], kept["step"]
     if config.settle:
         # each process for itself: it is one pass
-        settle(student, pairs, expects, keep=config.settle_keep, time=config.settle_time)
+        texts = beginning.text_tower(fabric.device).embed(BANK)
+        settle(student, pairs, expects, keep=config.settle_keep, time=config.settle_time, texts=texts)
         if gallery is not None:
             memory.measures = measure(fabric, student, gallery, expects)
     if rank == 0:

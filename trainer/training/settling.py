@@ -3,15 +3,20 @@
 A contrastive loss tells pairs apart, and for that it moves S to where few other photos lie, not to where the photos
 lie that one would see: their mean. A text asks for just that, so S is brought there:
 
-    S' = O·A + E·B,  A and B such that the mean of |S' − (G + keep · S)|² over the pairs is least
+    S' = O·(A + keep) + E·(time · B + keep)·(1 − t tᵀ),  A and B such that the mean of |O·A + E·B − G|² is least
 
 G is the photo's unit vector. Each pair counts three times: with all that is known, masked as in training, and with
-the tile alone (E = 0). Least squares make small what they are unsure of, of the moment more than of the tile, so B is
-then made larger again. A and B are folded into the layers: the network stays what it was, S = O + E with a linear
-last layer. Nothing here knows files.
+the tile alone (E = 0). `keep` leaves in S what was trained. Least squares make small what they are unsure of, of the
+moment more than of the tile: `time` makes it larger again. t is the direction of the mean of many texts that ask for
+nothing: no photo tells where E should lie along it, and it would make every text likelier at some moments.
+A and B are folded into the layers: the network stays what it was, S = O + E with a linear last layer. Nothing here
+knows files.
 """
 
+import numpy as np
+import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from trainer.errors import SettingsError
@@ -25,7 +30,9 @@ _RIDGE = 1e-5  # of the mean of the diagonal: O has fewer dimensions than number
 
 
 @torch.no_grad()
-def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, time: float) -> None:
+def settle(
+    student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, time: float, texts: npt.NDArray[np.float32]
+) -> None:
     """Fit the last layers of a network, in place; what it draws and counts is left as it is.
 
     Args:
@@ -34,6 +41,7 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
         expects: What the tower expects of pictures.
         keep: How much of the contrastive S stays; 0: none.
         time: By how much B is made larger; 1: it stays as least squares have it.
+        texts: Embeddings of texts that ask for nothing in particular, [n, d].
 
     Raises:
         SettingsError: The tower ends in no linear layer.
@@ -56,10 +64,12 @@ def settle(student: Student, pairs: Pairs, expects: Preprocess, *, keep: float, 
                 e = (encoder(batch.encoded) * batch.usable[:, None]).double().cpu()
             seen = torch.cat([o, e], dim=1)  # [b, 2 d]
             squares += seen.T @ seen
-            products += seen.T @ (known.targets.double().cpu() + keep * (o + e))
+            products += seen.T @ known.targets.double().cpu()
     squares += _RIDGE * squares.diagonal().mean() * torch.eye(2 * d, dtype=torch.float64)
     a, b = torch.linalg.solve(squares, products).split(d)  # [d, d] each
-    b *= time
+    kept = keep * torch.eye(d, dtype=torch.float64)
+    t = F.normalize(F.normalize(torch.from_numpy(texts).double()).mean(dim=0), dim=0)
+    a, b = a + kept, (time * b + kept) @ (torch.eye(d, dtype=torch.float64) - torch.outer(t, t))
     last.copy_(last.double() @ a.to(last.device))
     if bias is not None:
         bias.copy_(bias.double() @ a.to(bias.device))
