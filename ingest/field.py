@@ -127,21 +127,20 @@ class Field:
             VectorIndexError: The query is zero, not finite, or of another width.
             UsageError: `when` is given and the model knows no time.
         """
-        cosines: Floats = self._scores(np.asarray(query)[None], [when], rows)[0, 0]
+        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows)[0, 0]
         return cosines
 
     def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
         """Cosines with one query at T moments, in one pass: float32 [T, n] or [T, m]; see `cosines`."""
-        return self._scores(np.asarray(query)[None], whens, rows)[:, 0]
+        return self._scores(self._unit(np.asarray(query)[None]), whens, rows)[:, 0]
 
     def products(self, queries: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """Cosines with b queries at one moment, float32 [b, n] or [b, m]; see `cosines`."""
-        cosines: Floats = self._scores(np.asarray(queries), [when], rows)[0]
+        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows)[0]
         return cosines
 
-    def _scores(self, queries: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
-        """Cosines, [T, b, n] or [T, b, m]."""
-        unit = self._unit(queries)
+    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
+        """Cosines with unit queries, [T, b, n] or [T, b, m]."""
         moments, known = self._moments(whens, unit), self._known(unit, rows)
         shape = (len(unit), self.n if rows is None else len(rows))
         out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)

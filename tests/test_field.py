@@ -15,6 +15,7 @@ import pytest
 import shapely
 
 from ingest.archive import Archive
+from ingest.dot_products import Dots
 from ingest.field import NO_DATE, Field, FieldEncoder, open_field
 from ingest.geo import Footprint, box, disc
 from ingest.index import Filter, touching
@@ -169,6 +170,27 @@ def test_some_rows_score_as_they_do_among_all(tmp_path, archive):
         np.testing.assert_allclose(again, everything, atol=1e-6)
         assert field.frames(query, MOMENTS, rows=rows).shape == (5, len(rows))
         assert field.products(query[None], rows=rows).shape == (1, len(rows))
+
+
+def test_the_vectors_are_read_once_for_a_query_about_most_rows(tmp_path, archive, monkeypatch):
+    field = opened(tmp_path, archive, encoder())
+    read: list[int] = []
+    of = Dots.of
+
+    def counted(dots, stored, rows, out):
+        read.append(out.shape[1])
+        of(dots, stored, rows, out)
+
+    monkeypatch.setattr(Dots, "of", counted)
+    for query in vectors(20, seed=9):
+        read.clear()
+        for when in (None, NOON):
+            field.cosines(query, when=when, rows=np.arange(10, 250))
+        field.frames(query, MOMENTS)
+        assert sum(read) == field.n
+    few = np.arange(9)
+    field.cosines(vectors(1, seed=8)[0], rows=few)
+    assert sum(read) == field.n + len(few)
 
 
 def test_the_length_of_a_query_plays_no_part(tmp_path, archive):
