@@ -1,7 +1,8 @@
 """Where does the time of a command go? `--help` and searches against importing the libraries, a search stage by stage.
 
-Whole processes, alternating, medians. The collection is of the sandbox planet, by the bundled model, as in the
-demonstration; so the text tower's own library is transformers' BERT beneath open_clip. Known words are not embedded.
+Whole processes, alternating, medians; Python may keep its compiled files, as it does unless one forbids it. The
+collection is of the sandbox planet, by the bundled model, as in the demonstration; so the text tower's own library is
+transformers' BERT beneath open_clip. Known words are not embedded.
 
     python -m benchmarks.startup [--rounds 7] [--json]
 """
@@ -31,9 +32,14 @@ COMMANDS = {
 }
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """What a process is started with."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"GROUNDCAST_HOME": str(home)}
+
+
 def seconds(command: list[str], home: Path) -> float:
     """Wall time of one process."""
-    environment = os.environ | {"GROUNDCAST_HOME": str(home)}
+    environment = environment_of(home)
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     return time.perf_counter() - started
@@ -51,7 +57,7 @@ def search(text: str) -> list[str]:
 
 def search_stages(home: Path) -> str:
     """What one search with new words says of itself."""
-    environment = os.environ | {"GROUNDCAST_HOME": str(home)}
+    environment = environment_of(home)
     asked = search("a road in the rain")
     return subprocess.run(asked, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stderr.strip()
 

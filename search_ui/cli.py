@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 the work failed or was stopped, 2 wrong usage.
 """
 
+import atexit
+import gc
 import importlib
 import logging
 import os
@@ -82,6 +84,7 @@ def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
+    atexit.register(_leave)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
@@ -103,6 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             logging.getLogger(__name__).exception("failed")
         code = _say(f"{type(error).__name__}: {error} (run with --verbose to see where)")
     sys.exit(code)
+
+
+def _leave() -> None:
+    """Keep Python from looking through all objects of torch for cycles before it ends, which takes a second."""
+    gc.disable()
+    if "triton" not in sys.modules:  # whose library would complain of every object that was not freed
+        gc.freeze()
 
 
 def _log_style(door: Door) -> Style:
