@@ -1,5 +1,6 @@
 """`groundcast search`: places that look like a text, an image, a photo or a tile, at a moment."""
 
+import gc
 import time
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,8 @@ def command(
     The cosine compares tiles for one query; the relevance, 0 to 1, says how likely one would see it there.
     """
     door.aliases.collection(collection)  # a wrong name is told before the wait for the model
+    gc.disable()  # importing is a fifth quicker, and a search is over before there is a cycle to collect
+    click.get_current_context().call_on_close(gc.enable)
     started = time.perf_counter()
     from ingest.area import parse_dates
     from search_ui.engine import Engine
