@@ -57,8 +57,7 @@ def search(text: str) -> list[str]:
 
 def search_stages(home: Path) -> str:
     """What one search with new words says of itself."""
-    environment = environment_of(home)
-    asked = search("a road in the rain")
+    asked, environment = search("a road in the rain"), environment_of(home)
     return subprocess.run(asked, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stderr.strip()
 
 

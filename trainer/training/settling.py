@@ -67,9 +67,9 @@ def settle(
             products += seen.T @ known.targets.double().cpu()
     squares += _RIDGE * squares.diagonal().mean() * torch.eye(2 * d, dtype=torch.float64)
     a, b = torch.linalg.solve(squares, products).split(d)  # [d, d] each
-    kept = keep * torch.eye(d, dtype=torch.float64)
+    same = torch.eye(d, dtype=torch.float64)
     t = F.normalize(F.normalize(torch.from_numpy(texts).double()).mean(dim=0), dim=0)
-    a, b = a + kept, (time * b + kept) @ (torch.eye(d, dtype=torch.float64) - torch.outer(t, t))
+    a, b = a + keep * same, (time * b + keep * same) @ (same - torch.outer(t, t))
     last.copy_(last.double() @ a.to(last.device))
     if bias is not None:
         bias.copy_(bias.double() @ a.to(bias.device))
