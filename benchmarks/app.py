@@ -37,15 +37,15 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.settings import load_settings
-from search_ui.engine import Engine
-from search_ui.heatmap import Drawing, Heat, Layer, heat_of, scale_of
-from search_ui.moments import MONTH_DAY
-from search_ui.query import Part, Query
-from search_ui.scores import Scores
+from search_ui.maps.heatmap import Drawing, Heat, Layer, heat_of, scale_of
+from search_ui.search.engine import Engine
+from search_ui.search.moments import MONTH_DAY
+from search_ui.search.query import Part, Query
+from search_ui.search.scores import Scores
 
 COPIES, APART_DEG = 5, 1.0
 MANY = "many"

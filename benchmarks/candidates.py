@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.field import SIZE_M, SOUTH, STEP_LAT, STEP_LON, WEST, encoder, texts, vectors
-from ingest.edge_index import EdgeIndex
-from ingest.geo import box
-from ingest.index import Filter, Points
-from search_ui.candidates import Sample, candidates
+from ingest.geo.geometry import box
+from ingest.index.edge import EdgeIndex
+from ingest.index.protocol import Filter, Points
+from search_ui.search.candidates import Sample, candidates
 from trainer.encoding import encode
 
 K = 9
@@ -53,12 +53,12 @@ def main() -> None:
 
 def sandbox(home: Path) -> list[dict[str, Any]]:
     """The demonstration's collection, by the engine itself."""
-    from ingest.catalog import Catalog
+    from ingest.catalog.catalog import Catalog
     from ingest.sandbox.concepts import NAMES
     from ingest.settings import load_settings
     from search_ui.cli import main as groundcast
-    from search_ui.engine import Engine
-    from search_ui.query import Part, Query
+    from search_ui.search.engine import Engine
+    from search_ui.search.query import Part, Query
 
     if not (home / "archive" / "demo").is_dir():
         try:

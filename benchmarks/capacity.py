@@ -25,8 +25,8 @@ import numpy as np
 
 from benchmarks.field import encoder
 from benchmarks.pipeline import make_cog
-from ingest.grid import Grid, Tile
-from ingest.intake import SkipItemError
+from ingest.geo.grid import Grid, Tile
+from ingest.jobs.items import SkipItemError
 
 TILES = (1_000_000, 50_000_000, 650_000_000)  # the last: all land on Earth in tiles of 480 m, 149 million km²
 CHUNK = 256
@@ -132,8 +132,8 @@ def _gb(value: float) -> str:
 
 def measure(folder: Path, n: int, dim: int) -> Costs:
     """Lets n made-up tiles through the program's own writers, and looks at their files."""
-    from ingest.archive import Archive, points
-    from ingest.edge_index import EdgeIndex
+    from ingest.archive.parts import Archive, points
+    from ingest.index.edge import EdgeIndex
 
     archive_b, field_b, ledger_b = sizes(folder, n, dim)
     archive = Archive(folder / "archive", "tiles")
@@ -151,9 +151,9 @@ def measure(folder: Path, n: int, dim: int) -> Costs:
 
 def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
     """Bytes a tile of archive, field and ledger."""
-    from ingest.archive import Archive
-    from ingest.catalog import Catalog, Collection
-    from ingest.field import open_field
+    from ingest.archive.parts import Archive
+    from ingest.catalog.catalog import Catalog, Collection
+    from ingest.field.scorer import open_field
 
     archive, random = Archive(folder / "archive", "tiles"), np.random.default_rng(0)
     with closing(Catalog(folder / "catalog.sqlite")) as catalog:
@@ -174,7 +174,7 @@ def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
 
 def _records(n: int) -> Iterator[list[dict[str, Any]]]:
     """Tiles of 480 m in rows from south to north, named as the grid names them, a chunk at a time."""
-    from ingest.geo import box
+    from ingest.geo.geometry import box
 
     side = 1.2 * n**0.5 * 0.00488
     tiles = Grid(size_m=480, stride_m=480).tiles(box(west=85.5, south=27.6, east=85.5 + side, north=27.6 + side))
@@ -202,7 +202,7 @@ def _chunks(tiles: Iterable[Tile]) -> Iterator[list[Tile]]:
 
 def _read_per_s(folder: Path) -> float:
     """Tiles that one thread cuts a second from a JPEG COG for a model of 224 pixels, at the COG's own resolution."""
-    from ingest.request import Request
+    from ingest.jobs.request import Request
 
     cog = make_cog(folder / "imagery.tif", 6144)
     grid = Grid(size_m=36.0, stride_m=36.0)  # 240 pixels of 0.15 m

@@ -10,8 +10,8 @@ seriously, so the teacher's vectors are brought to the mean length of O for it.
 
 likeness: the mean cosine of the caption with the photo's captions, as all-MiniLM-L6-v2 embeds them. Season and part of
 the day are right where every one that the caption names is what a person would call the moment: by the calendar and the
-sun (`trainer.daytime`) or, on the sandbox planet, by the planet's own words for it (snow is winter, twilight evening).
-Vectors and captions are kept in --work: the same command goes on where it stopped.
+sun (`trainer.captioning.daytime`) or, on the sandbox planet, by the planet's own words for it (snow is winter, twilight
+evening). Vectors and captions are kept in --work: the same command goes on where it stopped.
 """
 
 import argparse
@@ -32,15 +32,16 @@ from ingest.sandbox.moment import season as planets_season
 from ingest.sandbox.moment import sun_altitude_deg
 from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
-from trainer import daytime, metrics
 from trainer.bundled import add_bundled
+from trainer.captioning import daytime
+from trainer.captioning.captions import captioner_of, load_captioner
+from trainer.captioning.phrases import PhraseBank
 from trainer.captioning.samples import overhead_vectors
-from trainer.captions import captioner_of, load_captioner
 from trainer.embedder import Embedder
 from trainer.experiments.likeness import Likeness
+from trainer.measures import metrics
 from trainer.measures.embedding import embed_pictures
-from trainer.phrases import PhraseBank
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 
 Floats = np.ndarray[Any, Any]
 GUESSED = "phrases, moment guessed"

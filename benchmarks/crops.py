@@ -24,15 +24,15 @@ import rasterio.windows
 from PIL import Image
 from rasterio.warp import transform_bounds
 
-from ingest.catalog import Catalog
-from ingest.grid import Grid
-from ingest.job import carry_out
-from ingest.request import Request
+from ingest.catalog.catalog import Catalog
+from ingest.geo.grid import Grid
+from ingest.jobs.request import Request
+from ingest.jobs.run import carry_out
 from ingest.settings import Settings
-from search_ui.engine import Engine
-from search_ui.query import Part, Query
+from search_ui.search.engine import Engine
+from search_ui.search.query import Part, Query
 from trainer.embedder import Embedder
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SEED = 0

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.field import MOMENTS, SOUTH, STEP_LAT, STEP_LON, WEST, encoder, make, opened, texts
-from ingest.field import Field
-from ingest.geo import box
-from ingest.index import Filter
-from search_ui.ranking import best_rows
+from ingest.field.scorer import Field
+from ingest.geo.geometry import box
+from ingest.index.protocol import Filter
+from search_ui.search.ranking import best_rows
 from trainer.encoding import encode
 
 K = 9

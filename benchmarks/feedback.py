@@ -28,14 +28,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from ingest.catalog import Catalog
+from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from ingest.settings import load_settings
-from search_ui.engine import Engine
-from search_ui.feedback import BETA, GAMMA, Feedback, steered
-from search_ui.query import Part, Query
+from search_ui.search.engine import Engine
+from search_ui.search.feedback import BETA, GAMMA, Feedback, steered
+from search_ui.search.query import Part, Query
 
 K = 9
 MOMENTS = (datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12))

@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ingest.archive import Archive
-from ingest.blocks import each_block
-from ingest.field import BLOCK, Field, FieldEncoder, open_field
-from ingest.field_columns import NO_DATE, Columns, Items, Layout, State, write_run, write_state
-from ingest.field_parts import by_place
-from ingest.geo import box
-from ingest.index import Filter
+from ingest.archive.parts import Archive
+from ingest.field.blocks import each_block
+from ingest.field.columns import NO_DATE, Columns, Items, Layout, State, write_run, write_state
+from ingest.field.parts import by_place
+from ingest.field.scorer import BLOCK, Field, FieldEncoder, open_field
+from ingest.geo.geometry import box
+from ingest.index.protocol import Filter
 from trainer.encoding import DIMENSIONS, encode
 
 SIZE_M, STEP_LAT, STEP_LON = 480.0, 0.00433, 0.00488

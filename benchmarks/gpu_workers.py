@@ -23,16 +23,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog, Collection
-from ingest.grid import Grid
-from ingest.indexing import IndexHolder
-from ingest.intake import GridIntake, Intake, Reading
-from ingest.leases import Leases
-from ingest.pipeline import Work, run
-from ingest.plan import plan
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.leases import Leases
+from ingest.geo.grid import Grid
+from ingest.index.upkeep import IndexHolder
+from ingest.jobs.items import GridIntake, Intake, Reading
+from ingest.jobs.pipeline import Work, run
+from ingest.jobs.plan import plan
+from ingest.opening import open_source
 from ingest.settings import Settings
-from ingest.sources.opening import open_source
 from ingest.sources.source import Problem, SourceOptions
 
 SIDE_PX = 224
@@ -93,9 +93,9 @@ def _in_child(work: Any, *arguments: Any) -> Any:
 
 def measure(answer: Connection, asked: argparse.Namespace, folder: Path) -> None:
     """In the child: the bare model, then both kinds of imagery; sends the rows."""
-    from ingest.job import encoder, pace
+    from ingest.jobs.run import encoder, pace
     from trainer.embedder import Embedder
-    from trainer.zoo import add_open_clip
+    from trainer.weights.zoo import add_open_clip
 
     model = add_open_clip(folder / "model", asked.arch, random_seed=0)
     embedder = Embedder.load(folder / "model", device=asked.device, precision=asked.precision)

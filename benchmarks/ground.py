@@ -24,15 +24,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sandbox import ground, overhead
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.photographs import photographs, scenes
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
-from trainer import metrics
 from trainer.bundled import add_bundled
 from trainer.embedder import Embedder
+from trainer.measures import metrics
 
 K, NEIGHBOURS = 9, 10
 TILE_SIZE_M = 480.0

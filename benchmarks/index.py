@@ -24,10 +24,10 @@ import faiss
 import numpy as np
 from qdrant_client import QdrantClient
 
-from ingest.edge_index import EdgeIndex
-from ingest.geo import Footprint, box
-from ingest.index import HNSW_EF, Filter, Index, Points
-from ingest.server_index import ServerIndex
+from ingest.geo.geometry import Footprint, box
+from ingest.index.edge import EdgeIndex
+from ingest.index.protocol import HNSW_EF, Filter, Index, Points
+from ingest.index.server import ServerIndex
 
 K = 10
 SIZE_M = 480.0

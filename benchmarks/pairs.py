@@ -27,13 +27,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.countries import open_countries
-from ingest.pairs.candidates import gather, gathered
-from ingest.pairs.licences import licence_code
-from ingest.pairs.plan import make_plan
+from ingest.pairs.metadata.licences import licence_code
 from ingest.pairs.recipe import Recipe
+from ingest.pairs.selection.candidates import gather, gathered
+from ingest.pairs.selection.plan import make_plan
 from ingest.pairs.workplace import Workplace
-from ingest.place_area import countries_of_zones
+from ingest.places.areas import countries_of_zones
+from ingest.places.countries import open_countries
 
 WORDS = [
     "street",

@@ -22,15 +22,15 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from ingest.catalog import Catalog
-from ingest.edge_index import EdgeIndex
-from ingest.grid import Grid
-from ingest.job import carry_out
-from ingest.pipeline import Report
-from ingest.request import Request
+from ingest.catalog.catalog import Catalog
+from ingest.geo.grid import Grid
+from ingest.index.edge import EdgeIndex
+from ingest.jobs.pipeline import Report
+from ingest.jobs.request import Request
+from ingest.jobs.run import carry_out
 from ingest.settings import Settings
 from trainer.embedder import Embedder
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 TINY = Path(__file__).resolve().parents[1] / "tests" / "tiny_clip.json"
 PIXEL_M = 0.15

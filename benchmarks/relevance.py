@@ -9,7 +9,7 @@ the truth of that tile, and tested on concepts and on islands that it was not fi
     python -m benchmarks.relevance [--model FOLDER] [--areas 3] [--tiles FILE.npz] [--plot FILE.png] [--json]
 
 `--tiles` keeps the embedded tiles between runs: drawing and embedding them takes five minutes on two cores, the rest
-three. The line `PLACE, NEUTRAL, BIAS` that it prints belongs into `search_ui/relevance.py`.
+three. The line `PLACE, NEUTRAL, BIAS` that it prints belongs into `search_ui/search/relevance.py`.
 """
 
 import argparse
@@ -93,7 +93,7 @@ class Cases:
 
 def embed_tiles(model: Path, random: Path, processes: int) -> Tiles:
     """Draw and embed the planet."""
-    from ingest.grid import Grid
+    from ingest.geo.grid import Grid
     from ingest.sandbox.source import planet
 
     world, grid = planet(), Grid(TILE_M, TILE_M)
@@ -113,7 +113,7 @@ def embed_tiles(model: Path, random: Path, processes: int) -> Tiles:
 def _embed(job: tuple[Path, Path, Array, Array]) -> tuple[Array, Array]:
     import torch
 
-    from ingest.geo import Footprint
+    from ingest.geo.geometry import Footprint
     from ingest.sandbox import overhead
     from ingest.sandbox.pairs import SIZE_PX
     from ingest.sandbox.source import planet
@@ -129,8 +129,8 @@ def _embed(job: tuple[Path, Path, Array, Array]) -> tuple[Array, Array]:
 
 def make_field(folder: Path, tiles: Tiles, vectors: Array, rows: Array, embedder: Any) -> Any:
     """The field of some of the tiles, through an archive as an ingest would write it. Row i is not tile i: see ids."""
-    from ingest.archive import Archive
-    from ingest.field import FieldEncoder, open_field
+    from ingest.archive.parts import Archive
+    from ingest.field.scorer import FieldEncoder, open_field
 
     archive = Archive(folder / "archive", "tiles")
     for number, part in enumerate(np.array_split(rows, -(-len(rows) // 4096))):
@@ -174,7 +174,7 @@ def areas(tiles: Tiles, each: int, seed: int) -> list[tuple[int, float, Array]]:
 def ask(field: Any, name: int, squares: list[tuple[int, float, Array]], truths: list[Array], texts: Array, bank: Array,
         moments: tuple[datetime | None, ...]) -> Iterator[Cases]:  # fmt: skip
     """Every prompt in every area that the field covers, at every moment."""
-    from search_ui.relevance import Calibration
+    from search_ui.search.relevance import Calibration
 
     _, concept, kind = prompts()
     calibration = Calibration.of(field, bank)
@@ -210,7 +210,7 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> C
     """The cases of the whole planet as one collection, and of each island as a collection of its own."""
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import truth
-    from search_ui.relevance import BANK
+    from search_ui.search.relevance import BANK
     from trainer.embedder import Embedder
 
     embedder = Embedder.load(model, precision="float32")
@@ -337,7 +337,7 @@ def roc(score: Array, cases: Cases, weight: Array) -> Array:
 
 def grades(chance: Array, cases: Cases) -> dict[str, dict[str, float]]:
     """Of whole collections: how often each grade is said of the best tile, for prompts with and without an answer."""
-    from search_ui.relevance import grade
+    from search_ui.search.relevance import grade
 
     whole = (cases.side_km == max(SIDES_KM)) & (cases.kind != 1)
     kinds = {
@@ -355,8 +355,8 @@ def grades(chance: Array, cases: Cases) -> dict[str, dict[str, float]]:
 
 def speed(folder: Path, n: int, dim: int = 512) -> dict[str, float]:
     """Milliseconds of the cosines of n made-up tiles at a moment, of their relevance, and of the calibration."""
-    from ingest.field import FieldEncoder
-    from search_ui.relevance import Calibration
+    from ingest.field.scorer import FieldEncoder
+    from search_ui.search.relevance import Calibration
     from trainer.embedder import EncoderWeights
 
     random = np.random.default_rng(0)
@@ -424,9 +424,9 @@ def main() -> None:
 
 def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All of it, as the document that `--json` prints."""
-    from search_ui.relevance import chance
+    from search_ui.search.relevance import chance
     from trainer.bundled import add_bundled
-    from trainer.zoo import add_open_clip
+    from trainer.weights.zoo import add_open_clip
 
     model, noise = asked.model or folder / "model", folder / "random"
     if asked.model is None:

@@ -23,7 +23,7 @@ SIZE_PX, TILE_SIZE_M = 96, 480.0
 
 def measure(count: int, seed: int) -> dict[str, float]:
     """In a process of its own: seconds for `count` pictures of each kind, the planet's making apart."""
-    from ingest.geo import Footprint
+    from ingest.geo.geometry import Footprint
     from ingest.sandbox import ground, overhead
     from ingest.sandbox.photographs import photographs, scenes
     from ingest.sandbox.world import World

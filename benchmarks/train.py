@@ -35,18 +35,18 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.checkpoint import read_tensors
-from trainer.config import TrainConfig, load_config
-from trainer.loss import Queue
-from trainer.shards import Shards, ShardWriter
+from trainer.shards.tars import Shards, ShardWriter
 from trainer.towers import load_tower
 from trainer.train import _groups, _loss
 from trainer.training.augment import normalised
+from trainer.training.config import TrainConfig, load_config
+from trainer.training.loss import Queue
 from trainer.training.pairs import Pairs
 from trainer.training.pictures import Pictures
 from trainer.training.processes import make_fabric
 from trainer.training.student import start
 from trainer.training.targets import Targets
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 PEAK_TFLOPS = {  # dense bfloat16, from the makers' data sheets
     "H200": 989.0,

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ingest.catalog import Job
+from ingest.catalog.catalog import Job
 from tests.conftest import TINY_CLIP, make_raster
 from tests.crew import Crew
 from tests.services import Redis, run_qdrant, start_redis
@@ -32,7 +32,7 @@ def span_s(crew: Crew, job: Job) -> float:
     """Seconds from the beginning of a job's first chunk to the end of its last, by the ledger."""
     import sqlalchemy as sa
 
-    from ingest.migrations.tables import ChunkRow
+    from ingest.catalog.migrations.tables import ChunkRow
 
     with crew.catalog.session() as session:
         began, ended = sa.func.min(ChunkRow.finished_at - ChunkRow.seconds), sa.func.max(ChunkRow.finished_at)
@@ -82,7 +82,7 @@ def _one_task_each(crew: Crew, job: Job) -> None:
     """Chunks that were begun in vain before are done alone."""
     import sqlalchemy as sa
 
-    from ingest.migrations.tables import ChunkRow
+    from ingest.catalog.migrations.tables import ChunkRow
 
     with crew.catalog.session() as session:
         session.execute(sa.update(ChunkRow).where(ChunkRow.job == job.id).values(attempts=1))

@@ -19,7 +19,7 @@ from pydantic_settings import SettingsError as SourceError
 from trainer.errors import SettingsError
 
 if TYPE_CHECKING:
-    from ingest.storage import FilePath
+    from ingest.archive.files import FilePath
 
 PREFIX = "GROUNDCAST_"
 FILE_NAME = "settings.toml"
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         """
         if self.archive_url is None:
             return self.home / "archive"
-        from ingest.storage import open_folder
+        from ingest.archive.files import open_folder
 
         return open_folder(self.archive_url, self.archive_options.get_secret_value() if self.archive_options else {})
 

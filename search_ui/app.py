@@ -5,7 +5,7 @@ It only chooses the page; what a page shows stands in `search_ui.views`.
 
 import streamlit as st
 
-from search_ui.service import Service, service
+from search_ui.service.service import Service, service
 from search_ui.views import pieces
 from search_ui.views.login import may_see
 from trainer.errors import GroundcastError
@@ -42,8 +42,8 @@ class _Pages:
         st.navigation(self._all, position="top").run()
 
     def _search(self) -> None:
-        from search_ui.views.first_start import first_start
-        from search_ui.views.search import search_page
+        from search_ui.views.pages.first_start import first_start
+        from search_ui.views.pages.search import search_page
 
         shown = [one for one in self._service.collections() if one.tiles]
         if shown and not self._making():
@@ -53,7 +53,7 @@ class _Pages:
 
     def _making(self) -> bool:
         """Whether the demonstration is being made: its island is searched when all of it is there."""
-        from search_ui.views.first_start import DEMO
+        from search_ui.views.pages.first_start import DEMO
         from search_ui.views.work import background
 
         task = background(self._service).task(DEMO)
@@ -61,17 +61,17 @@ class _Pages:
         return task is not None and task.running and not others
 
     def _collections(self) -> None:
-        from search_ui.views.holdings import collections_page
+        from search_ui.views.pages.holdings import collections_page
 
         collections_page(self._service)
 
     def _models(self) -> None:
-        from search_ui.views.models import models_page
+        from search_ui.views.pages.models import models_page
 
         models_page(self._service, [one for one in self._service.collections() if one.tiles])
 
     def _help(self) -> None:
-        from search_ui.views.help_page import help_page
+        from search_ui.views.pages.help_page import help_page
 
         help_page()
 

@@ -16,35 +16,35 @@ from typing import NoReturn
 
 import click
 
-from search_ui.door import Door
+from search_ui.commands.context import Door
 from trainer.errors import GroundcastError
 from workers.log_lines import Style, configure
 
 COMMANDS = {  # in the order of a first use: name and module in search_ui.commands
     "demo": "demo",
-    "model": "model",
-    "ingest": "ingest",
-    "photos": "photos",
-    "search": "search",
-    "ground": "ground",
-    "caption": "caption",
-    "captioner": "captioner",
-    "map": "map",
-    "calendar": "place_calendar",
-    "places": "places",
-    "collections": "holdings",
-    "collection": "collection",
-    "sandbox": "sandbox",
+    "model": "models.model",
+    "ingest": "holdings.ingest",
+    "photos": "holdings.photos",
+    "search": "questions.search",
+    "ground": "questions.ground",
+    "caption": "questions.caption",
+    "captioner": "models.captioner",
+    "map": "questions.map",
+    "calendar": "questions.place_calendar",
+    "places": "questions.places",
+    "collections": "holdings.versions",
+    "collection": "holdings.collection",
+    "sandbox": "models.sandbox",
     "ui": "ui",
-    "pairs": "pairs",
-    "train": "train",
-    "evaluate": "evaluate",
-    "experiment": "experiment",
-    "jobs": "jobs",
-    "worker": "worker",
-    "verify": "verify",
-    "backup": "backup",
-    "restore": "restore",
+    "pairs": "models.pairs",
+    "train": "models.train",
+    "evaluate": "models.evaluate",
+    "experiment": "models.experiment",
+    "jobs": "holdings.jobs",
+    "worker": "holdings.worker",
+    "verify": "holdings.verify",
+    "backup": "holdings.backup",
+    "restore": "holdings.restore",
     "doctor": "doctor",
 }
 

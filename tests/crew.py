@@ -13,20 +13,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog, Job
-from ingest.grid import Grid
-from ingest.indexing import catch_up, open_index
-from ingest.intake import MIN_VALID
-from ingest.job import carry_out, leave_to_workers
-from ingest.request import Request
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Job
+from ingest.geo.grid import Grid
+from ingest.index.upkeep import catch_up, open_index
+from ingest.jobs.items import MIN_VALID
+from ingest.jobs.request import Request
+from ingest.jobs.run import carry_out, leave_to_workers
+from ingest.jobs.verify import Findings, verify
 from ingest.settings import Settings, load_settings
-from ingest.verify import Findings, verify
 from tests import odd_worker
 from tests.conftest import ROOT, TINY_CLIP
 from trainer.embedder import Embedder
 from trainer.errors import IndexLockedError
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 from workers.app import Groundcast, make_app
 from workers.sending import send_wakeups
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from search_ui.scores import Frames, Scores
+from search_ui.search.scores import Frames, Scores
 from trainer.encoding import When
 
 SIDE = 12

@@ -20,7 +20,15 @@ import numpy as np
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["search_ui.cli", "ingest.job", "workers.serve", "workers.bench", "workers.tasks", "open_clip", "alembic.command"]
+    [
+        "search_ui.cli",
+        "ingest.jobs.run",
+        "workers.serve",
+        "workers.bench",
+        "workers.tasks",
+        "open_clip",
+        "alembic.command",
+    ]
 )
 
 
@@ -44,8 +52,8 @@ def start(home: Path, log: Path, odd: dict[str, Any]) -> multiprocessing.context
 
 
 def _make_odd(odd: dict[str, Any]) -> None:
-    from ingest import catalog
-    from ingest.intake import GridIntake
+    from ingest.catalog import catalog
+    from ingest.jobs.items import GridIntake
     from workers import bench
 
     read = GridIntake.read

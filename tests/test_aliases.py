@@ -7,11 +7,11 @@ import pytest
 from pydantic import SecretStr
 from qdrant_client import QdrantClient
 
-from ingest.aliases import Aliases
-from ingest.archive import Archive
-from ingest.catalog import Catalog, Collection, Failure
-from ingest.indexing import catch_up
-from ingest.server_index import ServerIndex
+from ingest.archive.parts import Archive
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Catalog, Collection, Failure
+from ingest.index.server import ServerIndex
+from ingest.index.upkeep import catch_up
 from trainer.errors import CatalogError
 
 on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.request import Request, options_from_json
+from ingest.jobs.request import Request, options_from_json
+from ingest.opening import open_source
 from ingest.sources.allowed_hosts import check_url
-from ingest.sources.opening import open_source
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from trainer.errors import ItemError, SourceError

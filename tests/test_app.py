@@ -10,13 +10,13 @@ from home_copy import whole_copy_of
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from ingest.catalog import Failure
+from ingest.catalog.catalog import Failure
 from ingest.settings import load_settings
-from search_ui import service as running
-from search_ui.background import Background
-from search_ui.query import Part, Query
-from search_ui.service import Service
-from search_ui.views import address
+from search_ui.search.query import Part, Query
+from search_ui.service import service as running
+from search_ui.service.background import Background
+from search_ui.service.service import Service
+from search_ui.views.state import address
 
 APP = str(Path(running.__file__).with_name("app.py"))
 BEACH = "people swimming at a sandy beach"
@@ -310,8 +310,8 @@ def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(service: Service
 
 def test_two_collections_are_asked_side_by_side(service: Service) -> None:
     def script() -> None:
-        from search_ui.service import service
-        from search_ui.views.models import models_page
+        from search_ui.service.service import service
+        from search_ui.views.pages.models import models_page
 
         models_page(service(), 2 * service().collections())
 
@@ -372,8 +372,8 @@ def _collections() -> AppTest:
     """The page of collections and jobs."""
 
     def script() -> None:
-        from search_ui.service import service
-        from search_ui.views.holdings import collections_page
+        from search_ui.service.service import service
+        from search_ui.views.pages.holdings import collections_page
 
         collections_page(service())
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from ingest import storage
-from ingest.archive import Archive, points
+from ingest.archive import files as storage
+from ingest.archive.parts import Archive, points
 from tests.conftest import ROOT
 from tests.services import PASSWORD
 from trainer.errors import ArchiveError, SettingsError, StorageError

@@ -10,8 +10,8 @@ import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from ingest.area import parse_bbox, parse_date, parse_dates, parse_near, read_area_file
-from ingest.index import Filter, touching
+from ingest.geo.area import parse_bbox, parse_date, parse_dates, parse_near, read_area_file
+from ingest.index.protocol import Filter, touching
 from tests.conftest import LONG
 from trainer.errors import AreaError
 

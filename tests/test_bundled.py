@@ -15,7 +15,7 @@ from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import build_tower, packed_text, tower_specs
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 VISION = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}
 

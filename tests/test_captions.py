@@ -16,13 +16,14 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from trainer import daytime
+from trainer.captioning import daytime
+from trainer.captioning.captions import captioner_of, load_captioner
 from trainer.captioning.clipcap import add_clipcap
 from trainer.captioning.folder import read_captioner_meta
+from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.captioning.samples import WAYS, Samples, _told, _worth
 from trainer.captioning.training import Recipe, train_captioner
 from trainer.captioning.words import END, learn_words, read_words
-from trainer.captions import captioner_of, load_captioner
 from trainer.errors import (
     CheckpointError,
     ModelMismatchError,
@@ -30,8 +31,7 @@ from trainer.errors import (
     UsageError,
     WeightsUnavailableError,
 )
-from trainer.phrases import PhraseBank, read_phrases
-from trainer.shards import ShardWriter
+from trainer.shards.tars import ShardWriter
 
 DIM = 12
 SCENES = ("a boat on the lake", "cows on a green meadow", "people on a busy street")

@@ -15,11 +15,11 @@ from streamlit.testing.v1 import AppTest
 
 from ingest.settings import load_settings
 from search_ui import server
-from search_ui import service as running
-from search_ui.captions import CaptionQuery, usual_moments
-from search_ui.service import Service
-from trainer import daytime
-from trainer.captions import bundled_captioner_folder
+from search_ui.ground.captions import CaptionQuery, usual_moments
+from search_ui.service import service as running
+from search_ui.service.service import Service
+from trainer.captioning import daytime
+from trainer.captioning.captions import bundled_captioner_folder
 
 BEACH = "43.1 N 165.0 W"
 APP = str(Path(running.__file__).with_name("app.py"))
@@ -40,7 +40,7 @@ def client(service: Service) -> TestClient:
 @pytest.fixture(scope="module")
 def beach(service: Service) -> str:
     """The tile of the demonstration that is most like a beach full of bathers."""
-    from search_ui.query import Part, Query
+    from search_ui.search.query import Part, Query
 
     query = Query(parts=(Part("text", "people swimming at a sandy beach"),), when=datetime(2025, 7, 12, 14), k=1)
     return service.search("demo", query).answer.hits[0].tile_id

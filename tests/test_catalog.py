@@ -15,9 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
-from ingest.catalog import HEAD, Catalog, Collection, Failure
-from ingest.database import MIGRATIONS
-from ingest.migrations.tables import Base
+from ingest.catalog.catalog import HEAD, Catalog, Collection, Failure
+from ingest.catalog.database import MIGRATIONS
+from ingest.catalog.migrations.tables import Base
 from tests.services import PASSWORD
 from trainer.errors import CatalogError
 
@@ -100,7 +100,7 @@ def test_several_processes_may_open_a_new_catalog_at_once(at):
         import os
         from pathlib import Path
         from pydantic import SecretStr
-        from ingest.catalog import Catalog
+        from ingest.catalog.catalog import Catalog
         kind = Path if os.environ["KIND"] == "sqlite" else SecretStr
         Catalog(kind(os.environ["AT"])).close()"""
     environment = os.environ | {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ingest.catalog import HEAD, Catalog, Collection, Failure
-from ingest.catalog_copy import load, snapshot_of
+from ingest.catalog.catalog import HEAD, Catalog, Collection, Failure
+from ingest.catalog.dump import load, snapshot_of
 from tests.services import Postgres
 from trainer.errors import BackupError
 

@@ -15,12 +15,12 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
-from ingest.edge_index import EdgeIndex
+from ingest.index.edge import EdgeIndex
 from search_ui.cli import COMMANDS, main
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster, start_groundcast
 from tests.home_copy import whole_copy_of
 from tests.make_data import write_raster
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import PRESETS, TrainConfig, changed, config_from, load_config, to_toml
 from trainer.errors import SettingsError
+from trainer.training.config import PRESETS, TrainConfig, changed, config_from, load_config, to_toml
 
 
 @pytest.mark.parametrize("name", ["paper", "strong", "sandbox", "sandbox-fine", "sandbox-paper", "tiny", "teacher"])

@@ -9,16 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from trainer import weights as weights_module
 from trainer.checkpoint import read_meta, read_tensors
-from trainer.convert import open_clip_names, read_authors
 from trainer.embedder import Embedder
 from trainer.encoding import encode
 from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError, WeightsUnavailableError
 from trainer.preprocess import SAT2CAP_MEAN
 from trainer.towers import load_config, load_tower, tower_specs
-from trainer.weights import pretrained_file, read_weights
-from trainer.zoo import add_checkpoint, add_open_clip, add_sat2cap
+from trainer.weights import files as weights_module
+from trainer.weights.convert import open_clip_names, read_authors
+from trainer.weights.files import pretrained_file, read_weights
+from trainer.weights.zoo import add_checkpoint, add_open_clip, add_sat2cap
 
 TINY = str(Path(__file__).with_name("tiny_clip.json"))
 

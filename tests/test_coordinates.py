@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from ingest.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
+from ingest.places.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
 from trainer.errors import AreaError
 
 BANEPA = (27.63, 85.52)

@@ -11,15 +11,21 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from ingest.catalog import Catalog
+from ingest.catalog.catalog import Catalog
+from ingest.jobs.verify import verify
 from ingest.settings import load_settings
-from ingest.verify import verify
 from tests.conftest import LONG, TINY_CLIP, make_raster
 
 KILLS = 20 if LONG else 5
 IMPORTED = [
-    *("search_ui.cli", "search_ui.commands.ingest", "ingest.job", "ingest.verify", "trainer.embedder"),
-    *("ingest.edge_index", "ingest.sources.opening", "open_clip", "transformers", "alembic.command", "pyarrow.parquet"),
+    *(
+        "search_ui.cli",
+        "search_ui.commands.holdings.ingest",
+        "ingest.jobs.run",
+        "ingest.jobs.verify",
+        "trainer.embedder",
+    ),
+    *("ingest.index.edge", "ingest.opening", "open_clip", "transformers", "alembic.command", "pyarrow.parquet"),
 ]
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.crops import cases, measure
 from tests.conftest import LONG, TINY_CLIP
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from docker.utils.build import exclude_paths
 from pydantic import SecretStr
 
 from benchmarks import capacity
-from ingest.backlog import backlog
-from ingest.catalog import Catalog, Collection
+from ingest.catalog.backlog import backlog
+from ingest.catalog.catalog import Catalog, Collection
 from tests.conftest import ROOT, start_groundcast
 from tests.services import PASSWORD, free_port, start_qdrant
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.edge_index import EdgeIndex, discard
-from ingest.geo import box
-from ingest.index import Filter, Points
+from ingest.geo.geometry import box
+from ingest.index.edge import EdgeIndex, discard
+from ingest.index.protocol import Filter, Points
 from trainer.errors import IndexLockedError, VectorIndexError
 
 DIM = 16
@@ -26,9 +26,9 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from ingest.edge_index import EdgeIndex
-from ingest.geo import box
-from ingest.index import Filter, Points
+from ingest.index.edge import EdgeIndex
+from ingest.geo.geometry import box
+from ingest.index.protocol import Filter, Points
 index = EdgeIndex(Path(sys.argv[1]), "tiles", 16)
 for start in range(0, 100_000, 50):
     ids = [f"t{i}" for i in range(start, start + 50)]
@@ -40,7 +40,7 @@ for start in range(0, 100_000, 50):
 HOLDER = """
 import sys
 from pathlib import Path
-from ingest.edge_index import EdgeIndex
+from ingest.index.edge import EdgeIndex
 index = EdgeIndex(Path(sys.argv[1]), "tiles", 16)
 print("open", flush=True)
 sys.stdin.read()

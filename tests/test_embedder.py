@@ -20,7 +20,7 @@ from trainer.errors import CheckpointError, UsageError
 from trainer.model import DynamicEncoder
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import TowerSpec, build_tower, load_config, load_tower, tower_specs
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 TINY = str(Path(__file__).with_name("tiny_clip.json"))
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog
 from ingest.settings import load_settings
-from search_ui.engine import Engine
-from search_ui.query import Part, Query
+from search_ui.search.engine import Engine
+from search_ui.search.query import Part, Query
 from trainer.errors import CatalogError, UsageError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)

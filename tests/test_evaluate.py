@@ -19,8 +19,8 @@ from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.encoding import encode
 from trainer.errors import UsageError
-from trainer.evaluate import Evaluation, Options, Row, evaluate
 from trainer.measures import maps as evaluate_maps
+from trainer.measures.evaluate import Evaluation, Options, Row, evaluate
 from trainer.measures.maps import (
     ANY_TIME,
     AT_A_MOMENT,
@@ -32,11 +32,11 @@ from trainer.measures.maps import (
     read_truth,
     zero_shot,
 )
+from trainer.measures.metrics import Estimate
 from trainer.measures.plots import plot
 from trainer.measures.report import report, to_json
-from trainer.metrics import Estimate
-from trainer.shards import Shards, ShardWriter
-from trainer.zoo import add_open_clip
+from trainer.shards.tars import Shards, ShardWriter
+from trainer.weights.zoo import add_open_clip
 
 PLACES, VISITS = 40, 3
 FEW = Options(draws=30, device="cpu", precision="float32")

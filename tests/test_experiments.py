@@ -19,21 +19,21 @@ from tests.conftest import TINY_CLIP, Groundcast
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
-from trainer.evaluate import Options
-from trainer.experiments import coarse_country, dynamic_maps, figure_1, localisation, text_to_overhead
 from trainer.experiments.catalogue import EXPERIMENTS, experiment
 from trainer.experiments.finding import Finding, Picture, Stored, Table, read, write
 from trainer.experiments.kept import KeptVectors
 from trainer.experiments.likeness import Likeness, bert_score, compare
 from trainer.experiments.material import Material
 from trainer.experiments.page import write_page
+from trainer.experiments.paper import coarse_country, dynamic_maps, figure_1, localisation, text_to_overhead
 from trainer.experiments.questions import Question, Questions, read_questions
 from trainer.experiments.running import Ran
 from trainer.experiments.tiles import Tiles
+from trainer.measures.evaluate import Options
 from trainer.measures.maps import read_truth
-from trainer.metrics import Vectors
-from trainer.shards import Shards, ShardWriter
-from trainer.zoo import add_open_clip
+from trainer.measures.metrics import Vectors
+from trainer.shards.tars import Shards, ShardWriter
+from trainer.weights.zoo import add_open_clip
 
 SIDE, STEP_DEG = 20, 480 / 111_320
 WINTER, SUMMER = datetime(2023, 1, 11, 12), datetime(2023, 7, 12, 12)

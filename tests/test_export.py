@@ -20,9 +20,9 @@ import pytest
 import shapely
 from shapely.geometry import Point
 
-from ingest.geo import Footprint
-from search_ui.export import Provenance, check_target, write_answer
-from search_ui.query import Answer, Hit
+from ingest.geo.geometry import Footprint
+from search_ui.files.answers import Provenance, check_target, write_answer
+from search_ui.search.query import Answer, Hit
 from trainer.errors import GroundcastError, UsageError
 
 SUFFIXES = [".json", ".geojson", ".csv", ".parquet", ".kml"]
@@ -223,8 +223,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(tmp_path: Path) 
     script = """
         import resource, signal, sys
         from pathlib import Path
-        from search_ui.export import Provenance, write_answer
-        from search_ui.query import Answer, Hit
+        from search_ui.files.answers import Provenance, write_answer
+        from search_ui.search.query import Answer, Hit
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond it fails as on a full disk
         hit = Hit(rank=1, tile_id="t", lat=0.0, lon=0.0, bbox=(0, 0, 0, 0), cosine=0.1, relevance=0.1, grade="weak",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search_ui.feedback import MOST, Feedback, steered
+from search_ui.search.feedback import MOST, Feedback, steered
 from trainer.errors import UsageError
 
 X, Y, Z = np.eye(3, dtype=np.float32)

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import shapely
 
-from ingest.archive import Archive
-from ingest.dot_products import Dots
-from ingest.field import NO_DATE, Field, FieldEncoder, open_field
-from ingest.geo import Footprint, box, disc
-from ingest.index import Filter, touching
+from ingest.archive.parts import Archive
+from ingest.field.dot_products import Dots
+from ingest.field.scorer import NO_DATE, Field, FieldEncoder, open_field
+from ingest.geo.geometry import Footprint, box, disc
+from ingest.index.protocol import Filter, touching
 from trainer.encoding import DIMENSIONS, encode
 from trainer.errors import ArchiveError, ModelMismatchError, UsageError, VectorIndexError
 
@@ -500,8 +500,8 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path, archive
 OPEN = """
 import sys
 from pathlib import Path
-from ingest.archive import Archive
-from ingest.field import open_field
+from ingest.archive.parts import Archive
+from ingest.field.scorer import open_field
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -527,5 +527,5 @@ def test_two_processes_that_open_at_once_find_the_same_field(tmp_path, archive, 
 
 
 def test_the_field_loads_without_torch():
-    code = "import ingest.field, sys; sys.exit('torch' in sys.modules)"
+    code = "import ingest.field.scorer, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.films import MAX_GIF_FRAMES, write_film
-from search_ui.layers import Words
-from search_ui.scales import Scale, amount_scale
-from search_ui.series import Reel, calendar_moments
+from search_ui.maps.films import MAX_GIF_FRAMES, write_film
+from search_ui.maps.layers import Words
+from search_ui.maps.scales import Scale, amount_scale
+from search_ui.search.series import Reel, calendar_moments
 from tests.made_up import frames
 from trainer.errors import GroundcastError, UsageError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import shapely
 
-from ingest.geo import Footprint
-from search_ui.footprints import Places, Squares
+from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import Footprint
 
 ODD = [(27.6, 85.5, 60.0), (0.0, 0.0, 480.0), (-60.0, 179.9, 480.0), (85.0, 10.0, 480.0),
        (70.0, -170.0, 5000.0), (89.9, 3.0, 480.0), (0.0, 179.999, 480.0), (-16.9, -179.999, 480.0), (90.0, 0.0, 480.0),

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.gazetteer import Gazetteer, Place
-from ingest.gazetteer_store import open_made, open_places
-from ingest.geo import distance_m
-from ingest.place_names import normal
+from ingest.geo.geometry import distance_m
+from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.names import normal
+from ingest.places.store import open_made, open_places
 from tests.conftest import ROOT
 from trainer.errors import AreaError, GroundcastError
 
@@ -236,7 +236,7 @@ def test_a_table_that_turns_out_to_be_broken_is_made_again(copied: Path, caplog:
 
 def test_two_processes_make_the_table_once(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ingest.gazetteer import Gazetteer\n"
+        "import sys; from pathlib import Path; from ingest.places.gazetteer import Gazetteer\n"
         "print(Gazetteer(Path(sys.argv[1]), print).nearest_place(27.63, 85.52)[0])"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "new")]

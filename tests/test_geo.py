@@ -8,7 +8,7 @@ import shapely
 from pyproj import Geod, Transformer
 from shapely.geometry import Point
 
-from ingest.geo import Footprint, box, buffer_m, disc, distance_m, footprints, split_antimeridian
+from ingest.geo.geometry import Footprint, box, buffer_m, disc, distance_m, footprints, split_antimeridian
 from trainer.errors import AreaError
 
 GEOD = Geod(ellps="WGS84")

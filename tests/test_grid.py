@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import shapely
 
-from ingest.geo import box, disc
-from ingest.grid import Grid, gsd_warning
+from ingest.geo.geometry import box, disc
+from ingest.geo.grid import Grid, gsd_warning
 from trainer.errors import UsageError
 
 GRIDS = [(60, 60), (480, 480), (480, 240), (480, 479.9), (5_000, 5_000), (25_000, 20_000), (500e3, 500e3), (2e6, 2e6)]

@@ -14,25 +14,25 @@ import pytest
 import torch
 from PIL import Image
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog, Collection
-from ingest.geo import Footprint, distance_m
-from ingest.grid import Grid
-from ingest.job import carry_out
-from ingest.request import Request
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.geo.geometry import Footprint, distance_m
+from ingest.geo.grid import Grid
+from ingest.jobs.request import Request
+from ingest.jobs.run import carry_out
 from ingest.settings import Settings
-from search_ui.contact_sheet import caption, say_where
-from search_ui.engine import Engine
-from search_ui.gallery import PhotoFilter, licence_key, parse_hours, parse_months, read_gallery
-from search_ui.ground import Ground
-from search_ui.ground_view import GroundQuery, GroundView, say_distance
+from search_ui.ground.contact_sheet import caption, say_where
+from search_ui.ground.gallery import PhotoFilter, licence_key, parse_hours, parse_months, read_gallery
+from search_ui.ground.retrieval import Ground
+from search_ui.ground.view import GroundQuery, GroundView, say_distance
+from search_ui.search.engine import Engine
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster
 from tests.home_copy import whole_copy_of
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, UsageError
 from trainer.model import DynamicEncoder
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 Ask = Callable[..., Ran]
 

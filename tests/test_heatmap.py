@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.footprints import Places
-from search_ui.heatmap import Drawing, Layer, heat_of, legend, scale_of
-from search_ui.mercator import MercatorCanvas, tile_canvas
-from search_ui.query import Part, Query
-from search_ui.scores import Scores
+from ingest.geo.footprints import Places
+from search_ui.maps.heatmap import Drawing, Layer, heat_of, legend, scale_of
+from search_ui.maps.mercator import MercatorCanvas, tile_canvas
+from search_ui.search.query import Part, Query
+from search_ui.search.scores import Scores
 from trainer.errors import UsageError
 
 QUERY = Query(parts=(Part("text", "a beach"),))

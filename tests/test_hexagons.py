@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
-from search_ui.hexagons import fitting_note, gather, owners, places, write_hexagons
-from search_ui.layers import screen_canvas
+from search_ui.maps.hexagons import fitting_note, gather, owners, places, write_hexagons
+from search_ui.maps.layers import screen_canvas
 from trainer.errors import GroundcastError, UsageError
 
 LAT, LON = (axis.ravel() for axis in np.meshgrid(43 + np.arange(20) * 0.0043, 10 + np.arange(20) * 0.0059))

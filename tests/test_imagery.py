@@ -10,12 +10,12 @@ from affine import Affine
 from PIL import Image
 from rasterio.warp import transform
 
-from ingest.catalog import Catalog, Collection
-from ingest.grid import Grid
-from ingest.request import Request
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.geo.grid import Grid
+from ingest.jobs.request import Request
 from ingest.settings import load_settings
-from search_ui.imagery import Imagery
-from search_ui.mercator import tile_canvas
+from search_ui.maps.mercator import tile_canvas
+from search_ui.service.imagery import Imagery
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
 
 NORTH, EAST = 3_057_000, 350_000  # of EPSG:32645; pixels of 0.5 m
@@ -134,7 +134,7 @@ def test_the_second_time_it_comes_from_the_disk_and_is_the_same(town, monkeypatc
     lon, lat = place(*MARK)
     asked = (catalog.collection("town"), 16, *tile_of(lon, lat, 16))
     first = imagery.tile(*asked)
-    monkeypatch.setattr("search_ui.imagery._cut", lambda *_: pytest.fail("it was cut again"))
+    monkeypatch.setattr("search_ui.service.imagery._cut", lambda *_: pytest.fail("it was cut again"))
     assert imagery.tile(*asked) == first
 
 

@@ -17,14 +17,14 @@ import shapely
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from ingest.archive import Archive
-from ingest.archive import points as archive_points
-from ingest.edge_index import EdgeIndex
-from ingest.geo import Footprint, box, disc
-from ingest.index import Filter, Index, Points, point_id
-from ingest.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
-from ingest.scan_index import ScanIndex
-from ingest.server_index import ServerIndex, connect
+from ingest.archive.parts import Archive
+from ingest.archive.parts import points as archive_points
+from ingest.geo.geometry import Footprint, box, disc
+from ingest.geo.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
+from ingest.index.edge import EdgeIndex
+from ingest.index.protocol import Filter, Index, Points, point_id
+from ingest.index.scan import ScanIndex
+from ingest.index.server import ServerIndex, connect
 from tests.services import PASSWORD, Qdrant, run_qdrant
 from trainer.errors import ArchiveError, AreaError, UsageError, VectorIndexError
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.footprints import Places
-from search_ui.layers import Panel, Sheet, Words, draw_maps, draw_page, screen
-from search_ui.lettering import fitted, plain, typeface, wrapped
-from search_ui.map_furniture import EMPTY, degrees
-from search_ui.scales import Scale, amount_scale, difference_scale, hour_scale, month_scale, round_numbers
+from ingest.geo.footprints import Places
+from search_ui.maps.furniture import EMPTY, degrees
+from search_ui.maps.layers import Panel, Sheet, Words, draw_maps, draw_page, screen
+from search_ui.maps.lettering import fitted, plain, typeface, wrapped
+from search_ui.maps.scales import Scale, amount_scale, difference_scale, hour_scale, month_scale, round_numbers
 from trainer.errors import GroundcastError
 
 GRID = np.arange(20) * 0.0044

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ingest.catalog import Catalog, Collection
-from ingest.leases import KILLED, Leases, free_overdue
-from ingest.progress import progress, seconds_per_item
-from ingest.wakeups import claim_turn, close_finished, next_wakeups, not_sent
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.dispatch import claim_turn, close_finished, next_wakeups, not_sent
+from ingest.catalog.leases import KILLED, Leases, free_overdue
+from ingest.catalog.progress import progress, seconds_per_item
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

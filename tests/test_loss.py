@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from trainer.loss import UNKNOWN, Queue, both_ways, queue_loss
+from trainer.training.loss import UNKNOWN, Queue, both_ways, queue_loss
 
 SCALE = torch.tensor(10.0)
 

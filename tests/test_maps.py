@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from search_ui.maps import (
+from search_ui.maps.snapshots import (
     About,
     as_published,
     check_target,
@@ -21,10 +21,10 @@ from search_ui.maps import (
     write_hexagons,
     write_scores,
 )
-from search_ui.query import Part, Query
-from search_ui.scores import Scores
-from search_ui.series import Reel, calendar_moments
-from search_ui.time_maps import write_best_moment, write_frames
+from search_ui.maps.time_series import write_best_moment, write_frames
+from search_ui.search.query import Part, Query
+from search_ui.search.scores import Scores
+from search_ui.search.series import Reel, calendar_moments
 from tests.made_up import cosine_at, frames, scores
 from trainer.errors import GroundcastError, UsageError
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from rasterio.warp import transform, transform_bounds
 
-from ingest.geo import Footprint
-from search_ui.footprints import Places, Squares
-from search_ui.mercator import EQUATOR_M, canvas_over, square_over, tile_canvas, touching
-from search_ui.pixels import Resampler
+from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import Footprint
+from search_ui.maps.mercator import EQUATOR_M, canvas_over, square_over, tile_canvas, touching
+from search_ui.maps.pixels import Resampler
 from trainer.errors import UsageError
 
 

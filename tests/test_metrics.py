@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from trainer import metrics
 from trainer.errors import UsageError
+from trainer.measures import metrics
 from trainer.measures.clusters import kmeans, silhouette, silhouette_curve
-from trainer.measures.time_swap import moments_apart, time_swap
-from trainer.metrics import (
+from trainer.measures.metrics import (
     Estimate,
     Linear,
     auroc,
@@ -20,6 +19,7 @@ from trainer.metrics import (
     recalls,
     spearman,
 )
+from trainer.measures.time_swap import moments_apart, time_swap
 
 
 def exact(statistic, n: int) -> float:

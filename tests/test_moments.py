@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 
 import pytest
 
-from search_ui.moments import parse_moment, say_moment
+from search_ui.search.moments import parse_moment, say_moment
 from trainer.encoding import When
 from trainer.errors import UsageError
 

@@ -6,8 +6,8 @@ import pytest
 from make_data import pattern_raster, write_pyramid
 from PIL import Image
 
+from ingest.opening import open_source
 from ingest.sources.chips import ChipSource
-from ingest.sources.opening import open_source
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import RasterSource
 from ingest.sources.source import SourceOptions

@@ -26,9 +26,9 @@ from PIL import Image
 from urllib3.util import Retry
 
 from ingest.pairs.handover import hand_over, handed_over, take_back
-from ingest.pairs.likeness import HeldOut, Kept
-from ingest.pairs.photograph import Darkroom
 from ingest.pairs.recipe import Recipe
+from ingest.pairs.samples.likeness import HeldOut, Kept
+from ingest.pairs.samples.photograph import Darkroom
 from ingest.sandbox.source import planet
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
@@ -37,7 +37,7 @@ from tests.crew import Crew, wait_until
 from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
 from trainer.errors import ItemError, SourceError
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 from workers.calling import Caller
 from workers.sending import depths
 
@@ -355,7 +355,7 @@ def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, t
 
 
 def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(groundcast, raster, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.pairs.silence._SILENT", 5)
+    monkeypatch.setattr("ingest.pairs.samples.silence._SILENT", 5)
     monkeypatch.setattr("ingest.sources.web.Retry", lambda **options: Retry(**options | {"total": 0}))
     photos = tmp_path / "yfcc100m_dataset"
     photos.write_text("".join(in_town(number, "down") for number in range(9)))
@@ -366,7 +366,7 @@ def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(ground
 
 
 def test_a_file_that_is_far_too_large_is_not_read_to_its_end(flickr, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.pairs.photograph.MAX_BYTES", 1000)
+    monkeypatch.setattr("ingest.pairs.samples.photograph.MAX_BYTES", 1000)
     (tmp_path / "a.jpg").write_bytes(jpeg(5))
     with Web(SourceOptions()) as web:
         darkroom = Darkroom(web, 64, 90)
@@ -405,7 +405,7 @@ def test_the_photo_may_stand_off_the_middle_and_where_is_told(groundcast, flickr
     )  # fmt: skip
     assert ran.code == 0, ran.err
     shards = Shards(tmp_path / "pairs" / "train")
-    from ingest.geo import Footprint
+    from ingest.geo.geometry import Footprint
 
     offsets = []
     for i in range(len(shards)):

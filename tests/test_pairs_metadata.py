@@ -15,18 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.countries import Countries, open_countries
-from ingest.pairs.bursts import in_burst, repeated
-from ingest.pairs.candidates import gather, gathered
-from ingest.pairs.columns import as_text, moments, numbers
-from ingest.pairs.licences import licence_code
-from ingest.pairs.plan import make_plan
-from ingest.pairs.readers import read_blocks
+from ingest.pairs.metadata.columns import as_text, moments, numbers
+from ingest.pairs.metadata.licences import licence_code
+from ingest.pairs.metadata.readers import read_blocks
 from ingest.pairs.recipe import Recipe
-from ingest.pairs.sieve import Sieve
-from ingest.pairs.splits import BLOCKS, assign, zones
-from ingest.pairs.words import captions
+from ingest.pairs.samples.words import captions
+from ingest.pairs.selection.bursts import in_burst, repeated
+from ingest.pairs.selection.candidates import gather, gathered
+from ingest.pairs.selection.plan import make_plan
+from ingest.pairs.selection.sieve import Sieve
+from ingest.pairs.selection.splits import BLOCKS, assign, zones
 from ingest.pairs.workplace import Workplace
+from ingest.places.countries import Countries, open_countries
 from ingest.sandbox.photographs import blocks
 from trainer.errors import SourceError, UsageError
 
@@ -166,7 +166,7 @@ def test_a_wrong_encoding_costs_a_letter_and_is_counted(tmp_path, monkeypatch):
     )
     found, left_out, notes = read(file)
     assert found["title"].to_pylist() == ["S\ufffdo"] and not left_out and notes == {"not_utf8": 1}
-    monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 1 << 16)  # so that letters and rows lie across blocks
+    monkeypatch.setattr("ingest.pairs.metadata.rows.BLOCK_BYTES", 1 << 16)  # so that letters and rows lie across blocks
     file = tmp_path / "yfcc100m_dataset"
     file.write_bytes(b"\xff\xfe\n" + yfcc_row(owner_name="é" * 9000).encode() * 40 + b"br\xf6ken\t\xe3\n" + b"\xe3")
     found, left_out, notes = read(file)
@@ -197,7 +197,7 @@ def test_manifests_of_all_kinds_say_the_same(tmp_path):
 
 
 def test_a_line_without_an_end_is_one_broken_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr("ingest.pairs.metadata.rows.BLOCK_BYTES", 1 << 16)
     file = tmp_path / "yfcc100m_dataset"
     file.write_text((yfcc_row() * 3 + "x" * 500_000 + "\n") * 2 + yfcc_row() * 500)
     found, left_out, _ = read(file)
@@ -344,9 +344,9 @@ def test_the_plan_holds_every_candidate_once_whatever_the_parts(tmp_path, monkey
     recipe = replace(RECIPE, photos=(str(tmp_path / "a.bz2"), str(tmp_path / "b.bz2")), per_shard=300, test_share=0.1)
     plans = []
     for name, size in (("whole", 64_000_000), ("cut", 50_000)):
-        monkeypatch.setattr("ingest.pairs.candidates._PART_BYTES", size)
-        monkeypatch.setattr("ingest.pairs.plan._RANGE_ROWS", 100_000 if name == "whole" else 500)
-        monkeypatch.setattr("ingest.pairs.metadata.BLOCK_BYTES", 16 << 20 if name == "whole" else 1 << 16)
+        monkeypatch.setattr("ingest.pairs.selection.candidates._PART_BYTES", size)
+        monkeypatch.setattr("ingest.pairs.selection.plan._RANGE_ROWS", 100_000 if name == "whole" else 500)
+        monkeypatch.setattr("ingest.pairs.metadata.rows.BLOCK_BYTES", 16 << 20 if name == "whole" else 1 << 16)
         place = Workplace(tmp_path / name)
         with place.alone():
             place.plan.mkdir()

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from ingest.exif import read_exif
-from ingest.photos import PhotoFolder, open_photos
-from ingest.picture import read_picture
+from ingest.photos.exif import read_exif
+from ingest.photos.folder import PhotoFolder, open_photos
+from ingest.sources.picture import read_picture
 from trainer.errors import ItemError, SourceError
 
 GPS = ExifTags.GPS

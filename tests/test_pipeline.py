@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ingest.archive import Archive
-from ingest.catalog import Catalog, Collection
-from ingest.edge_index import EdgeIndex
-from ingest.indexing import IndexHolder, catch_up, open_for_search
-from ingest.intake import Reading, SkipItemError
-from ingest.leases import Leases
-from ingest.pipeline import Encoder, Pace, Work, run
-from ingest.plan import plan, retry
-from ingest.scan_index import ScanIndex
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.leases import Leases
+from ingest.index.edge import EdgeIndex
+from ingest.index.scan import ScanIndex
+from ingest.index.upkeep import IndexHolder, catch_up, open_for_search
+from ingest.jobs.items import Reading, SkipItemError
+from ingest.jobs.pipeline import Encoder, Pace, Work, run
+from ingest.jobs.plan import plan, retry
+from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from ingest.sources.source import Problem
-from ingest.verify import verify
 from trainer.errors import ArchiveError, CatalogError, ItemError
 
 DIM = 16

@@ -5,10 +5,10 @@ import pytest
 from pyproj import Proj
 from shapely import box
 
-from ingest.geo import Footprint
-from ingest.grid import Grid
-from search_ui.footprints import Places, Squares
-from search_ui.pixels import Canvas, Resampler, canvas_of
+from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid
+from search_ui.maps.pixels import Canvas, Resampler, canvas_of
 
 
 def scattered(lat: float, lon: float, spread: float, count: int = 50) -> Places:

@@ -6,10 +6,10 @@ import pytest
 import shapely
 from shapely import Point, box
 
-from ingest.gazetteer import Gazetteer
-from ingest.geo import distance_m
-from ingest.index import Filter
-from ingest.place_area import area_of, bbox_of, country_outline, told_apart, town_radius_m
+from ingest.geo.geometry import distance_m
+from ingest.index.protocol import Filter
+from ingest.places.areas import area_of, bbox_of, country_outline, told_apart, town_radius_m
+from ingest.places.gazetteer import Gazetteer
 from trainer.errors import AreaError
 
 

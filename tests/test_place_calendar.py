@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.layers import Words
-from search_ui.place_calendar import best_moments, calendar_of, check_target, table, write_calendar
-from search_ui.scores import Frames
-from search_ui.series import Reel, calendar_moments
+from search_ui.maps.calendars import best_moments, calendar_of, check_target, table, write_calendar
+from search_ui.maps.layers import Words
+from search_ui.search.scores import Frames
+from search_ui.search.series import Reel, calendar_moments
 from tests.made_up import cosine_at, frames, island
 from trainer.errors import GroundcastError, UsageError
 

@@ -16,8 +16,8 @@ from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
-from ingest.geo import Footprint
-from ingest.grid import Grid
+from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import FILL, SourceOptions
 from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from shapely.geometry import Point, Polygon, box
 
-from search_ui.query import Answer, Hit, Part, Query
+from search_ui.search.query import Answer, Hit, Part, Query
 from trainer.errors import AreaError, UsageError
 
 EARLY, LATE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search_ui.ranking import best_rows, distinct
+from search_ui.search.ranking import best_rows, distinct
 
 
 def named(rows):

@@ -11,8 +11,8 @@ import rasterio
 from pyproj import Transformer
 from rio_cogeo.cogeo import cog_validate
 
-from search_ui.footprints import Places
-from search_ui.raster import Band, fitting_pixel_m, write_geotiff
+from ingest.geo.footprints import Places
+from search_ui.maps.raster import Band, fitting_pixel_m, write_geotiff
 from trainer.errors import GroundcastError
 
 TOLD = {"query": {"text": "a beach é"}, "collection": "demo", "attribution": "© A & B", "when": None}
@@ -142,8 +142,8 @@ def test_a_full_disk_leaves_the_old_map_and_nothing_else(tmp_path) -> None:
         import resource, signal, sys
         from pathlib import Path
         import numpy as np
-        from search_ui.footprints import Places
-        from search_ui.raster import Band, write_geotiff
+        from ingest.geo.footprints import Places
+        from search_ui.maps.raster import Band, write_geotiff
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         random = np.random.default_rng(0)
         lat, lon = (axis.ravel() for axis in np.meshgrid(np.arange(60) * 0.0043, np.arange(60) * 0.0043))

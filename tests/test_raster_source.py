@@ -13,8 +13,8 @@ from affine import Affine
 from make_data import expected_pattern, pattern_raster, transform_around, write_raster
 from rasterio.enums import ColorInterp
 
-from ingest.geo import Footprint
-from ingest.grid import Grid
+from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid
 from ingest.sources.raster import RasterEntry, RasterSource, raster_folder
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError, UsageError

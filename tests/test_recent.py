@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from search_ui.recent import Recent
+from search_ui.search.recent import Recent
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:

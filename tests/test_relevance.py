@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.relevance import Cases, auroc, fit
-from ingest.archive import Archive
-from ingest.field import Field, FieldEncoder, open_field
+from ingest.archive.parts import Archive
+from ingest.field.scorer import Field, FieldEncoder, open_field
 from ingest.sandbox.words import PROMPTS
-from search_ui.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, grade
+from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, grade
 from trainer.embedder import EncoderWeights
 from trainer.encoding import DIMENSIONS
 

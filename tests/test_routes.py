@@ -17,16 +17,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from ingest.archive import Archive
+from ingest.archive.parts import Archive
 from ingest.settings import load_settings
 from search_ui import server
-from search_ui import service as running
-from search_ui.feedback import Feedback
-from search_ui.heatmap import Layer
-from search_ui.query import Part, Query
+from search_ui.maps.heatmap import Layer
 from search_ui.routes.endpoint import MAX_BODY_BYTES
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.problems import STATUS, status_of
+from search_ui.search.feedback import Feedback
+from search_ui.search.query import Part, Query
+from search_ui.service import service as running
 from trainer import errors
 
 BEACH = "people swimming at a sandy beach"

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import shapely
 
-from ingest.geo import Footprint
-from ingest.grid import Grid
+from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid
+from ingest.opening import open_source
 from ingest.sandbox import overhead
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.islands import HALF_M
-from ingest.sandbox.sites import PLANS
+from ingest.sandbox.land.islands import HALF_M
+from ingest.sandbox.land.sites import PLANS
 from ingest.sandbox.source import SandboxSource
 from ingest.sandbox.world import World
-from ingest.sources.opening import open_source
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import SourceError
 

@@ -21,7 +21,7 @@ from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
 from tests.conftest import TINY_CLIP, make_raster
 from tests.test_cli import failed
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 
 AMOUNTS = Amounts(train=40, val=6, test_random=6, test_strict=6, tiles=60, size_px=48, photo_px=32)
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import shapely
 
-from ingest.grid import Grid
+from ingest.geo.grid import Grid
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.islands import HALF_M
+from ingest.sandbox.land.islands import HALF_M
+from ingest.sandbox.land.noise import blur, hashed, periodic
+from ingest.sandbox.land.sites import PLANS
 from ingest.sandbox.names import towns
-from ingest.sandbox.noise import blur, hashed, periodic
 from ingest.sandbox.scene import BACKDROPS
-from ingest.sandbox.sites import PLANS
 from ingest.sandbox.world import World
 from trainer.errors import UsageError
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.catalog import Catalog
-from ingest.saved_searches import MAX_NAME_CHARS, SavedSearches
+from ingest.catalog.catalog import Catalog
+from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearches
 from trainer.errors import MissingError, UsageError
 
 

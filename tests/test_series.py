@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 import numpy as np
 import pytest
 
-from search_ui.series import MAX_FRAMES, Reel, calendar_moments, check_year, parse_frames
+from search_ui.search.series import MAX_FRAMES, Reel, calendar_moments, check_year, parse_frames
 from tests.made_up import cosine_at, frames
 from trainer.errors import GroundcastError, UsageError
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from ingest.backup import CATALOG
-from ingest.bundle import INCOMPLETE, MANIFEST
+from ingest.backup.bundle import INCOMPLETE, MANIFEST
+from ingest.backup.home import CATALOG
 from ingest.settings import load_settings
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP, Ran, make_raster
@@ -155,7 +155,7 @@ def test_a_part_that_is_lost_from_the_bucket_is_found_out_and_made_again(served:
 
 
 def test_points_that_are_lost_from_the_server_are_put_back_from_the_archive(served: Served) -> None:
-    from ingest.indexing import connect
+    from ingest.index.upkeep import connect
 
     client = connect(load_settings(served.home))
     (name,) = [found.name for found in client.get_collections().collections if found.name.startswith("town")]
@@ -298,7 +298,7 @@ def served_bucket(served: Served) -> str:
 
 def drop_index(served: Served) -> None:
     """The other served home has the same Qdrant server, and the same name of a collection."""
-    from ingest.indexing import connect
+    from ingest.index.upkeep import connect
 
     client = connect(load_settings(served.home))
     for found in client.get_collections().collections:
@@ -343,7 +343,7 @@ def test_an_interrupted_backup_does_not_look_whole_and_the_same_command_does_it(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.backup._part_files", stop)
+        patch.setattr("ingest.backup.home._part_files", stop)
         assert served.run("backup", tmp_path / name).code == 1
     assert not (tmp_path / name / MANIFEST).exists()
     assert (tmp_path / name).exists() == (name == "b")
@@ -378,7 +378,7 @@ def test_a_backup_while_parts_come_holds_what_its_catalog_knows(
     """An ingest ends between the moment of the catalog and the copying of the parts."""
     home = tmp_path / "home"
     whole_copy_of(laptop, home)
-    import ingest.backup as module
+    import ingest.backup.home as module
 
     true_files = module._part_files
 

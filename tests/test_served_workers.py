@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import LONG, TINY_CLIP, make_raster
 from tests.crew import Crew, wait_until
 from tests.services import start_qdrant, start_redis
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 pytestmark = pytest.mark.timeout(150)
 

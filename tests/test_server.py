@@ -17,7 +17,7 @@ from rasterio.windows import from_bounds
 from streamlit.testing.v1 import AppTest
 
 from ingest.settings import load_settings
-from search_ui.mercator import EQUATOR_M
+from search_ui.maps.mercator import EQUATOR_M
 from search_ui.server import SCRIPT, free_port, serve
 from trainer.errors import UsageError
 

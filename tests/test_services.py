@@ -5,7 +5,7 @@ import pytest
 import redis
 import s3fs
 
-from ingest.server_index import ServerIndex, connect
+from ingest.index.server import ServerIndex, connect
 from tests.services import S3, Postgres, Qdrant, Redis
 from trainer.errors import VectorIndexError
 

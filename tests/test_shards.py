@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import SourceError, UsageError
-from trainer.shards import MISSING, Shards, ShardWriter
+from trainer.shards.tars import MISSING, Shards, ShardWriter
 
 PLACE = {"latitude": 47.5, "longitude": -122.25}
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from make_data import pattern_raster
 
-from ingest.geo import Footprint
-from ingest.sources.opening import open_source
+from ingest.geo.geometry import Footprint
+from ingest.opening import open_source
 from ingest.sources.raster import RasterSource
 from ingest.sources.source import SourceOptions
 from trainer.errors import SourceError, UsageError

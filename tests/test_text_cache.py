@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search_ui.text_cache import cached_texts
+from search_ui.search.text_cache import cached_texts
 
 
 class Counting:

@@ -21,13 +21,13 @@ from PIL import Image
 
 from trainer import minilm
 from trainer.checkpoint import read_meta, read_tensors, verify
-from trainer.config import TrainConfig, load_config
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, GroundcastError, SettingsError, SourceError, UsageError
 from trainer.neutral_prompts import BANK
-from trainer.shards import Shards, ShardWriter
+from trainer.shards.tars import Shards, ShardWriter
 from trainer.towers import build_tokenizer, load_tower, tower_specs
 from trainer.train import MODEL, STATES, Outcome, _groups, _rate, train
+from trainer.training.config import TrainConfig, load_config
 from trainer.training.pairs import Pairs
 from trainer.training.pictures import Pictures
 from trainer.training.runlog import draw_curves, read_rows
@@ -35,7 +35,7 @@ from trainer.training.settling import last_layer
 from trainer.training.states import load_last
 from trainer.training.student import start
 from trainer.training.targets import TextTower, photo_targets
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = str(Path(__file__).with_name("tiny_clip.json"))
@@ -424,7 +424,7 @@ def test_two_processes_train_as_one_with_the_joined_batch(data: Path, tmp_path: 
         train(replace(config, out=str(tmp_path / f"{name}-1")))
     script = tmp_path / "two.py"
     script.write_text(
-        "import sys\nfrom trainer.config import load_config\nfrom trainer.train import train\n"
+        "import sys\nfrom trainer.training.config import load_config\nfrom trainer.train import train\n"
         "for out in sys.argv[1:]:\n    train(load_config(out + '-1/config.toml', [f'out={out}-2']))\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
@@ -535,7 +535,7 @@ def test_curves_can_be_drawn_before_the_first_measurement(tmp_path: Path) -> Non
 
 
 def test_the_command_trains_and_prints_one_document(data: Path, tmp_path: Path) -> None:
-    from search_ui.commands.train import command
+    from search_ui.commands.models.train import command
 
     named = [f"{key}={data / key}" for key in ("train", "val", "teacher")]
     arguments = ["tiny", *named, f"out={tmp_path / 'run'}", "steps=4", "--json"]
@@ -548,6 +548,6 @@ def test_the_command_trains_and_prints_one_document(data: Path, tmp_path: Path) 
 
 
 def test_an_outcome_without_a_folder_tells_to_go_on() -> None:
-    from search_ui.commands.train import _lines
+    from search_ui.commands.models.train import _lines
 
     assert "the same command goes on" in _lines(Outcome(3, 3, "time"), "out", "tiny")[0]

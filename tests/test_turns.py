@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingest.turns import Turns
+from ingest.jobs.throttle import Turns
 
 
 def passes(turns: Turns) -> bool:

@@ -9,20 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.aliases import Aliases
-from ingest.catalog import Catalog
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Catalog
+from ingest.jobs.upgrade import change_over, shadow
 from ingest.settings import load_settings
-from ingest.upgrade import change_over, shadow
 from search_ui.cli import main
-from search_ui.comparison import read_labels
-from search_ui.engine import Engine
-from search_ui.query import Part, Query
+from search_ui.search.comparison import read_labels
+from search_ui.search.engine import Engine
+from search_ui.search.query import Part, Query
 from tests.conftest import TINY_CLIP, Groundcast, make_raster
 from tests.home_copy import whole_copy_of
 from tests.test_cli import failed
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 
 MARKET = Query(parts=(Part("text", "a market"),))
 FEW = ("--prompts", Path(__file__).with_name("few_prompts.txt"))

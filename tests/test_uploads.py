@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui import uploads
-from search_ui.uploads import KEPT_PX, MAX_AREA_BYTES, Uploads, read_area
+from search_ui.service import uploads
+from search_ui.service.uploads import KEPT_PX, MAX_AREA_BYTES, Uploads, read_area
 from trainer.errors import AreaError, MissingError, UploadError
 
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]

@@ -19,19 +19,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from qdrant_client import QdrantClient
 
-from ingest.backlog import backlog
-from ingest.catalog import Catalog, Collection
-from ingest.indexing import connect
-from ingest.leases import Leases
+from ingest.catalog.backlog import backlog
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.leases import Leases
+from ingest.index.upkeep import connect
+from ingest.jobs.verify import verify
 from ingest.settings import load_settings
-from ingest.verify import verify
 from search_ui.cli import main
 from search_ui.routes.health import Metrics
 from tests.conftest import ROOT, TINY_CLIP, make_raster, start_groundcast
 from tests.services import PASSWORD, free_port, start_qdrant, start_redis
 from tests.test_deploy import command, wait_until_well
 from trainer.errors import SettingsError
-from trainer.zoo import add_open_clip
+from trainer.weights.zoo import add_open_clip
 from workers.metrics import FOLDER, StandingCollector, serve
 from workers.standing import standing
 
@@ -139,7 +139,7 @@ def test_a_worker_tells_what_it_did_and_what_waits(watched):
 def test_a_line_of_the_log_has_job_chunk_and_seconds_as_fields(watched):
     lines = [json.loads(line) for line in watched.log if line.startswith("{")]
     (job,) = watched.upgraded["jobs"]
-    chunks = [line for line in lines if line["logger"] == "ingest.pipeline" and "chunk" in line]
+    chunks = [line for line in lines if line["logger"] == "ingest.jobs.pipeline" and "chunk" in line]
     assert {line["job"] for line in chunks} == {job["job"]["id"]} and len(chunks) == job["job"]["chunks"]
     assert all(line["seconds"] >= 0 and line["level"] == "INFO" and line["time"] for line in chunks)
     assert PASSWORD not in "".join(watched.log)

@@ -11,8 +11,8 @@ import pytest
 import redis
 from PIL import Image
 
-from ingest.leases import KILLED
-from ingest.progress import progress
+from ingest.catalog.leases import KILLED
+from ingest.catalog.progress import progress
 from tests.conftest import make_raster
 from tests.crew import Crew, wait_until
 from tests.services import PASSWORD, start_redis

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sandbox.concepts import CONCEPTS, NAMES
 from ingest.sandbox.overhead import draw
 from ingest.sandbox.world import World

@@ -4,7 +4,7 @@
 # stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the teacher 23, `sandbox` 18
 # and `sandbox-fine` a little over an hour, if the processor has bfloat16 (AVX512-BF16, AMX); else give it
 # precision=float32 and twice the time. `ablation` as a second argument adds `sandbox-paper` and the other rows. Then the
-# captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/relevance.py (benchmarks/relevance.py) must be
+# captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py (benchmarks/relevance.py) must be
 # made anew: they belong to one model.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [ablation]

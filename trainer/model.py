@@ -15,7 +15,7 @@ HIDDEN = 64
 class DynamicEncoder(nn.Module):
     """E = W2·relu(W1·m + b1) + b2, with m the encoded place and time.
 
-    The last layer is linear and stays so: the field factorises it (see `ingest.field`).
+    The last layer is linear and stays so: the field factorises it (see `ingest.field.scorer`).
 
     Args:
         encoding: Name of the encoding, which gives the width of m.

@@ -24,14 +24,14 @@ import torch
 import torch.nn.functional as F
 
 from trainer.checkpoint import Meta, read_meta
-from trainer.config import TrainConfig, changed, to_toml
 from trainer.errors import GroundcastError, SettingsError, UsageError
-from trainer.loss import Queue, both_ways, queue_loss
 from trainer.neutral_prompts import BANK
 from trainer.preprocess import Preprocess
 from trainer.training import states
 from trainer.training.augment import augmented
 from trainer.training.clock import Clock
+from trainer.training.config import TrainConfig, changed, to_toml
+from trainer.training.loss import Queue, both_ways, queue_loss
 from trainer.training.pairs import Batch
 from trainer.training.preparation import Preparation
 from trainer.training.processes import agreed, gathered, make_fabric, mean_over

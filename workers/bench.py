@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ingest.archive import Archive
-from ingest.catalog import HEAD, Catalog, Chunk, Collection, Job
-from ingest.indexing import IndexHolder, catch_up, open_index
-from ingest.intake import Intake
-from ingest.leases import Leases
-from ingest.pipeline import Report, Work, work_off
-from ingest.progress import seconds_per_item
-from ingest.request import Request
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import HEAD, Catalog, Chunk, Collection, Job
+from ingest.catalog.dispatch import close_finished
+from ingest.catalog.leases import Leases
+from ingest.catalog.progress import seconds_per_item
+from ingest.index.upkeep import IndexHolder, catch_up, open_index
+from ingest.jobs.items import Intake
+from ingest.jobs.pipeline import Report, Work, work_off
+from ingest.jobs.request import Request
 from ingest.settings import Settings
-from ingest.wakeups import close_finished
 from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
 from workers.metrics import record
 
@@ -174,7 +174,7 @@ class Bench:
         report = Report(job.id)
         shift = _Shift(self.settings.chunk_s)
         started = time.perf_counter()
-        from ingest.job import encoder, pace
+        from ingest.jobs.run import encoder, pace
 
         work = Work(
             collection=at_hand.collection,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from ingest.catalog import Catalog
+from ingest.catalog.catalog import Catalog
 from ingest.pairs.handover import handed_over
 from workers.app import PAIRS, QUEUES, Groundcast
 from workers.sending import BROKER_ERRORS, depths, send

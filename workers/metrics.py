@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.pipeline import Report
+from ingest.jobs.pipeline import Report
 from trainer.errors import SettingsError
 from workers.standing import Standing
 

@@ -6,8 +6,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from ingest.catalog import Catalog
-from ingest.wakeups import next_wakeups, not_sent
+from ingest.catalog.catalog import Catalog
+from ingest.catalog.dispatch import next_wakeups, not_sent
 from workers.app import EMBED, QUEUES, Groundcast, sweep_every_s
 
 log = logging.getLogger(__name__)

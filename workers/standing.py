@@ -7,8 +7,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.backlog import Backlog, backlog
-from ingest.catalog import Catalog
+from ingest.catalog.backlog import Backlog, backlog
+from ingest.catalog.catalog import Catalog
 from ingest.settings import Settings
 from trainer.errors import CatalogError
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from celery import bootsteps
 
-from ingest.catalog import Catalog
-from ingest.leases import free_overdue
-from ingest.wakeups import claim_turn, close_finished, to_be_indexed
+from ingest.catalog.catalog import Catalog
+from ingest.catalog.dispatch import claim_turn, close_finished, to_be_indexed
+from ingest.catalog.leases import free_overdue
 from trainer.errors import CatalogError
 from workers.app import INDEX, Groundcast, sweep_every_s
 from workers.sending import send, send_wakeups

@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from ingest.catalog import Catalog
+from ingest.catalog.catalog import Catalog
 from trainer.errors import CatalogError
 from workers.app import Groundcast
 from workers.metrics import forget_the_dead

@@ -15,19 +15,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.countries import Countries
-from ingest.pairs.candidates import gather, gathered
+from ingest.opening import open_source
 from ingest.pairs.card import write_card
-from ingest.pairs.likeness import HeldOut
-from ingest.pairs.photograph import Darkroom
-from ingest.pairs.plan import Plan, make_plan
 from ingest.pairs.plots import write_plots
 from ingest.pairs.recipe import Recipe, shown
-from ingest.pairs.shard import Bench, make_shard
+from ingest.pairs.samples.likeness import HeldOut
+from ingest.pairs.samples.photograph import Darkroom
+from ingest.pairs.samples.shard import Bench, make_shard
+from ingest.pairs.selection.candidates import gather, gathered
+from ingest.pairs.selection.plan import Plan, make_plan
 from ingest.pairs.tally import tally
 from ingest.pairs.workplace import Workplace, write_json
+from ingest.places.countries import Countries
 from ingest.sources.chips import ChipSource
-from ingest.sources.opening import open_source
 from ingest.sources.web import Web
 from trainer.errors import SourceError, UsageError
 

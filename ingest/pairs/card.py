@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.pairs.workplace import writing
-from ingest.place_area import OSM
+from ingest.places.areas import OSM
 
 _STEPS = {
     "metadata": "rows of metadata that are no candidates",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from ingest.catalog import Catalog
-from ingest.migrations.tables import PairBuildRow
+from ingest.catalog.catalog import Catalog
+from ingest.catalog.migrations.tables import PairBuildRow
 from ingest.pairs.recipe import Recipe
 
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.countries import Countries
 from ingest.pairs.tally import Tally
+from ingest.places.countries import Countries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

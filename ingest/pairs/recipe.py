@@ -29,7 +29,7 @@ class Recipe:
 
     Attributes:
         photos: Files or folders with the photos' metadata, absolute.
-        overhead: The imagery, as `ingest.sources.opening.open_source` takes it.
+        overhead: The imagery, as `ingest.opening.open_source` takes it.
         options: How it is read; rate, timeout, retries and cache decide nothing.
         size_px: Side of the overhead image, pixels.
         gsd_m: Ground sample distance of it, metres.
@@ -38,7 +38,7 @@ class Recipe:
         photo_px: Longer side of a photo; larger ones are scaled down.
         quality: Of JPEG, for overhead images and for photos that are scaled down.
         min_accuracy: Smallest accuracy of the place, Flickr's 1 (world) … 16 (street); photos that say none are kept.
-        licences: Codes as `ingest.pairs.licences` has them; empty: any.
+        licences: Codes as `ingest.pairs.metadata.licences` has them; empty: any.
         countries: Two-letter codes of the only countries; empty: any.
         without_countries: Two-letter codes of countries to leave out.
         earliest: The first plausible moment.

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.pairs.licences import licence_code
-from ingest.pairs.plan import Plan
-from ingest.pairs.shard import PAIR
+from ingest.pairs.metadata.licences import licence_code
+from ingest.pairs.samples.shard import PAIR
+from ingest.pairs.selection.plan import Plan
 
 _COLUMNS = ["outcome", "lat", "lon", "taken", "country", "licence", "owner"]
 
@@ -78,7 +78,7 @@ def tally(gathered: Sequence[dict[str, Any]], plan: Plan, records: Path, splits:
     """Count everything.
 
     Args:
-        gathered: What each input file gave, as `ingest.pairs.candidates.gathered` says it.
+        gathered: What each input file gave, as `ingest.pairs.selection.candidates.gathered` says it.
         plan: The plan.
         records: Folder of the records.
         splits: Of the recipe.

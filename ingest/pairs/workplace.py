@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from ingest import storage
+from ingest.archive import files as storage
 from ingest.pairs.recipe import Recipe, differences
 from trainer.errors import ArchiveError, UsageError
 

@@ -19,7 +19,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.grid import Grid, Tile
+from ingest.geo.grid import Grid, Tile
 from ingest.sandbox.concepts import CONCEPTS, NAMES
 from ingest.sandbox.pairs import (
     SIZE_PX,
@@ -38,7 +38,7 @@ from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from trainer.errors import ArchiveError
 from trainer.experiments.questions import FILE, Question, Questions
-from trainer.shards import ShardWriter
+from trainer.shards.tars import ShardWriter
 
 STRIDE_M, CITY_M = 240.0, 7200.0
 

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from ingest.sandbox.islands import Island
+from ingest.sandbox.land.islands import Island
 from ingest.sandbox.world import World
 
 _FIRST = (

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sandbox.aerial import play as overhead_play
 from ingest.sandbox.aerial import rural as overhead_rural
 from ingest.sandbox.aerial import town as overhead_town
@@ -22,9 +22,9 @@ from ingest.sandbox.aerial.land import paint_land
 from ingest.sandbox.aerial.palette import PALETTES, Palette
 from ingest.sandbox.aerial.texture import textures
 from ingest.sandbox.aerial.ways import Segments, paint_ways, segments
-from ingest.sandbox.islands import HALF_M, Island
-from ingest.sandbox.noise import Field
-from ingest.sandbox.sites import PLANS
+from ingest.sandbox.land.islands import HALF_M, Island
+from ingest.sandbox.land.noise import Field
+from ingest.sandbox.land.sites import PLANS
 from ingest.sandbox.world import Land, World
 
 Image8 = npt.NDArray[np.uint8]

@@ -27,15 +27,15 @@ import pyarrow.parquet as pq
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from ingest.geo import Footprint
-from ingest.grid import Grid, Tile
+from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid, Tile
 from ingest.sandbox import ground, overhead, words
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs, scenes
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from trainer.errors import ArchiveError, UsageError
-from trainer.shards import ShardWriter
+from trainer.shards.tars import ShardWriter
 
 TILE_SIZE_M = 480.0
 SIZE_PX, PHOTO_PX = 160, 96  # of a tile, 3 m a pixel; of a photo

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sandbox import overhead
 from ingest.sandbox.names import towns
 from ingest.sandbox.world import World
@@ -100,8 +100,5 @@ def planet() -> World:
 def _code() -> str:
     """A hash of the files that make the land and its picture."""
     folder = Path(__file__).parent
-    made_by = [folder / "overhead.py", *folder.glob("aerial/*.py"), *(folder / f"{name}.py" for name in _LAND)]
+    made_by = [folder / "overhead.py", folder / "world.py", *folder.glob("aerial/*.py"), *folder.glob("land/*.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made_by))).hexdigest()
-
-
-_LAND = ("islands", "noise", "parcels", "settlements", "sites", "terrain", "world")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.archive import Archive
+from ingest.archive.parts import Archive
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.concepts import concept as known
 from ingest.sandbox.moment import activity, peak_activity

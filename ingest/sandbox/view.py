@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.sandbox.concepts import NAMES, index
-from ingest.sandbox.islands import HALF_M, Island
-from ingest.sandbox.noise import Field, blur
-from ingest.sandbox.parcels import GREEN, PASTURE, PLOUGHED, WHEAT, Farmland, parcels
+from ingest.sandbox.land.islands import HALF_M, Island
+from ingest.sandbox.land.noise import Field, blur
+from ingest.sandbox.land.parcels import GREEN, PASTURE, PLOUGHED, WHEAT, Farmland, parcels
+from ingest.sandbox.land.settlements import Way
+from ingest.sandbox.land.sites import Site, along
+from ingest.sandbox.land.terrain import BARE, CELL_M, FARM, FOREST, LEAFY, SANDY, SHORE, TOWN, N, Terrain, at, centres
 from ingest.sandbox.scene import BACKDROPS
-from ingest.sandbox.settlements import Way
-from ingest.sandbox.sites import Site, along
-from ingest.sandbox.terrain import BARE, CELL_M, FARM, FOREST, LEAFY, SANDY, SHORE, TOWN, N, Terrain, at, centres
 
 STEP_M = 80.0
 M = int(2 * HALF_M / STEP_M)  # 500

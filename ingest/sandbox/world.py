@@ -18,13 +18,14 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sandbox import parcels, terrain, view
+from ingest.sandbox import view
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.islands import HALF_M, ISLANDS, Island
-from ingest.sandbox.noise import Field
+from ingest.sandbox.land import parcels, terrain
+from ingest.sandbox.land.islands import HALF_M, ISLANDS, Island
+from ingest.sandbox.land.noise import Field
+from ingest.sandbox.land.settlements import Settled, settle
+from ingest.sandbox.land.sites import Site, place
 from ingest.sandbox.scene import BACKDROPS
-from ingest.sandbox.settlements import Settled, settle
-from ingest.sandbox.sites import Site, place
 from trainer.errors import UsageError
 
 Mask = npt.NDArray[np.bool_]

@@ -27,8 +27,8 @@ import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
-from ingest.picture import open_picture, read_rgba
+from ingest.geo.geometry import Footprint
+from ingest.sources.picture import open_picture, read_rgba
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
 from trainer.errors import ItemError, SourceError
 

@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint, outline
+from ingest.geo.geometry import Footprint, outline
 from ingest.sources.bands import plan_bands
 from ingest.sources.handles import HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of

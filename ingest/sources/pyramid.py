@@ -17,10 +17,10 @@ from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Floats, Footprint
-from ingest.picture import read_rgba
+from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.bands import LOSSY_TOLERANCE
 from ingest.sources.handles import gdal_session
+from ingest.sources.picture import read_rgba
 from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
 from ingest.sources.tilestore import LAT_LIMIT, TileStore
 from ingest.sources.warp import PixelMap, resample

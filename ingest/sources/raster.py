@@ -21,7 +21,7 @@ import shapely
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sources.bands import UNMEASURED
 from ingest.sources.handles import HandlePool
 from ingest.sources.inspection import open_raster

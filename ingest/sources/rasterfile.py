@@ -17,7 +17,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
 from ingest.sources.source import Canvas, Image8, Mask

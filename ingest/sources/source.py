@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo import Footprint
+from ingest.geo.geometry import Footprint
 from trainer.errors import UsageError
 
 FILL = 128  # grey of pixels without imagery: near the mean of every model's training images

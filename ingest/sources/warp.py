@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
-from ingest.geo import Floats, Footprint
+from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.source import Image8, Mask
 
 _GRID = 9  # points a side at which a footprint is looked up

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.model import keep_model
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.models.model import keep_model
 from search_ui.commands.running import outcome_lines, watch
-from search_ui.door import Door, json_option, pass_door, print_json
 
 if TYPE_CHECKING:
-    from ingest.request import Request
-    from search_ui.demo import Reply
+    from ingest.jobs.request import Request
+    from search_ui.commands.demonstration import Reply
     from trainer.embedder import Embedder
 
 K = 3
@@ -32,12 +32,12 @@ def command(door: Door, no_browser: bool, as_json: bool) -> None:
     """
     from tqdm import tqdm
 
-    from ingest.grid import Grid
-    from ingest.job import gallery_name
-    from ingest.request import Request
+    from ingest.geo.grid import Grid
+    from ingest.jobs.request import Request
+    from ingest.jobs.run import gallery_name
     from ingest.sandbox.source import planet
-    from search_ui.demo import ISLAND, NAME, PHOTOS, ask, draw_map, draw_photos
-    from search_ui.engine import Engine
+    from search_ui.commands.demonstration import ISLAND, NAME, PHOTOS, ask, draw_map, draw_photos
+    from search_ui.search.engine import Engine
 
     started = time.perf_counter()
     embedder = _model(door, NAME)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from search_ui.door import Door, json_option, pass_door, print_json
-from search_ui.reachable import Check, check_archive, check_index, check_redis, existing
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.service.reachable import Check, check_archive, check_index, check_redis, existing
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
 LIBRARIES = (

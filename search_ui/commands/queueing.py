@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from search_ui.commands.context import Door, print_json
 from search_ui.commands.running import job_json, load_model
-from search_ui.door import Door, print_json
 
 if TYPE_CHECKING:
-    from ingest.catalog import Job
-    from ingest.progress import Progress
-    from ingest.request import Request
+    from ingest.catalog.catalog import Job
+    from ingest.catalog.progress import Progress
+    from ingest.jobs.request import Request
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _LOOK_S = 1.0
@@ -41,8 +41,8 @@ def queue_request(
     retry_reason: str | None = None,
 ) -> None:
     """Plans a request, wakes workers for it, and says how to follow it."""
-    from ingest.job import leave_to_workers
-    from ingest.progress import progress
+    from ingest.catalog.progress import progress
+    from ingest.jobs.run import leave_to_workers
     from workers.app import make_app
     from workers.sending import PRIORITIES, send_wakeups
 
@@ -90,7 +90,7 @@ def follow(door: Door, job_id: str) -> "Job":
     """Shows a bar until a job no longer runs; returns the job."""
     from tqdm import tqdm
 
-    from ingest.progress import progress
+    from ingest.catalog.progress import progress
 
     job = door.catalog.job(job_id)
     bar_format = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"

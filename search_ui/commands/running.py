@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.door import Door, print_json
+from search_ui.commands.context import Door, print_json
 
 if TYPE_CHECKING:
-    from ingest.catalog import Job
-    from ingest.intake import Intake
-    from ingest.job import Outcome
-    from ingest.pipeline import Report
-    from ingest.request import Request
+    from ingest.catalog.catalog import Job
+    from ingest.jobs.items import Intake
+    from ingest.jobs.pipeline import Report
+    from ingest.jobs.request import Request
+    from ingest.jobs.run import Outcome
     from trainer.embedder import Embedder
 
 PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
@@ -59,7 +59,7 @@ def watch(
     """Carries a request out under a progress bar."""
     from tqdm import tqdm
 
-    from ingest.job import carry_out
+    from ingest.jobs.run import carry_out
 
     unit = _unit(request)
     bars: list[tqdm[Any]] = []
@@ -114,8 +114,8 @@ def load_model(door: Door, request: "Request", model: str | None, precision: str
 
 def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
     """What a person should know about the imagery before an hour of work."""
-    from ingest.grid import gsd_warning
-    from ingest.intake import GridIntake
+    from ingest.geo.grid import gsd_warning
+    from ingest.jobs.items import GridIntake
 
     if not isinstance(intake, GridIntake):
         return []

@@ -2,7 +2,7 @@
 
 import click
 
-from search_ui.door import Door, pass_door
+from search_ui.commands.context import Door, pass_door
 
 
 @click.command(short_help="Open the app in a browser.")

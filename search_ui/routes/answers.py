@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from search_ui import maps
-from search_ui.query import Query
+from search_ui.maps import snapshots as maps
 from search_ui.routes.endpoint import Endpoint, Made, as_json
 from search_ui.routes.parameters import Calendar, Ground, Map, Nothing, Place, Search, TileOf, Upload, place_of
-from search_ui.service import Found, Service
+from search_ui.search.query import Query
+from search_ui.service.service import Found, Service
 from trainer.errors import UsageError
 
 _MEDIA = {

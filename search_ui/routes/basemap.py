@@ -10,7 +10,7 @@ from pydantic import Field
 
 from search_ui.routes.endpoint import BASE, Endpoint, Made, as_json
 from search_ui.routes.parameters import Name, Parameters
-from search_ui.service import Service, Shown
+from search_ui.service.service import Service, Shown
 
 SEA = {"light": "#aecbd6", "dark": "#16242c"}
 _OSM = {

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from search_ui.captions import MOST_MOMENTS, CaptionQuery, usual_moments
+from search_ui.ground.captions import MOST_MOMENTS, CaptionQuery, usual_moments
 from search_ui.routes.endpoint import Endpoint, Made, as_json
 from search_ui.routes.parameters import MOMENT, Name, TileOf, moment, place_of
-from search_ui.service import Service
+from search_ui.service.service import Service
 from trainer.errors import UsageError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from search_ui.export import program_version
+from search_ui.files.answers import program_version
 from search_ui.routes.endpoint import Endpoint
 from search_ui.routes.problems import STATUS
 

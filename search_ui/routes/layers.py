@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from search_ui.heatmap import legend
+from search_ui.maps.heatmap import legend
 from search_ui.routes.endpoint import Endpoint, Made, as_json
 from search_ui.routes.parameters import HeatImage, HeatLayer, HeatTile, OfCollection, Outlines
-from search_ui.service import Service
+from search_ui.service.service import Service
 
 _PNG = "image/png"
 _MINUTE = 60

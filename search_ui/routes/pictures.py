@@ -4,7 +4,7 @@ from typing import Any
 
 from search_ui.routes.endpoint import BASE, Endpoint, Made, as_json
 from search_ui.routes.parameters import Chip, MapTile, OfCollection, Photo
-from search_ui.service import Service
+from search_ui.service.service import Service
 
 _WEBP = "image/webp"
 _HOUR, _DAY = 3_600, 86_400

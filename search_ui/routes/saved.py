@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ingest.saved_searches import MAX_NAME_CHARS, SavedSearch
-from search_ui.query import rfc3339
+from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.routes.answers import found_document
 from search_ui.routes.endpoint import Endpoint, Made, as_json
 from search_ui.routes.parameters import Name, Nothing, Parameters, Search
-from search_ui.service import Service
+from search_ui.search.query import rfc3339
+from search_ui.service.service import Service
 from trainer.errors import UsageError
 
 PAGE = "page"

@@ -1,6 +1,6 @@
 """Adding imagery: where it lies, which model looks at it, and before any work what it would take.
 
-It does not know how tiles are made; it asks the ingest for them and leaves the work to `search_ui.background`.
+It does not know how tiles are made; it asks the ingest for them and leaves the work to `search_ui.service.background`.
 """
 
 import hashlib
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from ingest.area import parse_date
-from ingest.grid import Grid
-from ingest.job import check_name
-from ingest.request import Request
+from ingest.geo.area import parse_date
+from ingest.geo.grid import Grid
+from ingest.jobs.request import Request
+from ingest.jobs.run import check_name
 from ingest.sources.source import SourceOptions
-from search_ui.commands.asking import source_location
-from search_ui.service import Service
+from search_ui.commands.area_options import source_location
+from search_ui.files.writing import write_whole
+from search_ui.service.service import Service
 from search_ui.views import words
 from search_ui.views.estimate import Estimate, estimate
 from search_ui.views.work import background, say_span
-from search_ui.writing import write_whole
 from trainer.errors import GroundcastError, UploadError
 
 IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.grid import gsd_warning
-from ingest.intake import GridIntake, Intake, SkipItemError
-from ingest.place_area import bbox_of
-from ingest.request import Request
-from search_ui.service import Service
+from ingest.geo.grid import gsd_warning
+from ingest.jobs.items import GridIntake, Intake, SkipItemError
+from ingest.jobs.request import Request
+from ingest.places.areas import bbox_of
+from search_ui.service.service import Service
 from trainer.embedder import Embedder
 from trainer.errors import ItemError, UsageError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from search_ui.scales import Scale
+from search_ui.maps.scales import Scale
 
 STYLE = """
 <style>

@@ -1,16 +1,16 @@
 """Work that goes on while the page is looked at: what runs, how far it is, and how long it will take.
 
-It does not know how the work is done: `search_ui.background` runs it, the ledger counts it.
+It does not know how the work is done: `search_ui.service.background` runs it, the ledger counts it.
 """
 
 import time
 
 import streamlit as st
 
-from ingest.catalog import Job
-from ingest.progress import progress
-from search_ui.background import Background, Task
-from search_ui.service import Service
+from ingest.catalog.catalog import Job
+from ingest.catalog.progress import progress
+from search_ui.service.background import Background, Task
+from search_ui.service.service import Service
 from search_ui.views import words
 
 _EVERY_S = 2.0

@@ -16,7 +16,7 @@ import torch
 from trainer.captioning.folder import CaptionerMeta, write_captioner
 from trainer.captioning.words import read_words
 from trainer.errors import CheckpointError, ModelMismatchError
-from trainer.weights import read_weights
+from trainer.weights.files import read_weights
 
 _BUFFERS = re.compile(r"\.attn\.(?:masked_)?bias$")
 _LAYER = re.compile(r"lm\.transformer\.h\.\d+\.ln_1\.weight")

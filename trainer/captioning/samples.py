@@ -2,8 +2,8 @@
 
 O is computed once per sample and stored beside the shards, as a run's targets are. Of each sample S is known in several
 ways: with place and moment, with the date or the hour alone, and as O. The caption to learn says season and part of the
-day as far as that way tells them (`trainer.daytime`), and no more where there is a caption that does not, so that a
-captioner names them when it is asked about a moment. Nothing here knows networks.
+day as far as that way tells them (`trainer.captioning.daytime`), and no more where there is a caption that does not, so
+that a captioner names them when it is asked about a moment. Nothing here knows networks.
 """
 
 import re
@@ -16,12 +16,12 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from trainer.daytime import dated, said_parts, said_seasons
+from trainer.captioning.daytime import dated, said_parts, said_seasons
 from trainer.embedder import Embedder
 from trainer.encoding import When
 from trainer.errors import SourceError
 from trainer.measures.embedding import embed_pictures
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 from trainer.training.targets import Crew, stored_vectors
 
 Floats = npt.NDArray[np.float32]

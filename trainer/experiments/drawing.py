@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from trainer.experiments.finding import Picture
 from trainer.experiments.tiles import Tiles
-from trainer.metrics import Floats, Ints
+from trainer.measures.metrics import Floats, Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ import numpy as np
 from trainer.embedder import Embedder
 from trainer.errors import GroundcastError
 from trainer.measures.embedding import Progress, Role, embed_pictures, silent
-from trainer.metrics import Ints, Vectors
-from trainer.shards import Part, Shards
+from trainer.measures.metrics import Ints, Vectors
+from trainer.shards.tars import Part, Shards
 
 logger = logging.getLogger(__name__)
 

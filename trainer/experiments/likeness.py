@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from trainer import minilm
-from trainer.metrics import Floats, Vectors, unit
+from trainer.measures.metrics import Floats, Vectors, unit
 
 _BATCH = 64
 

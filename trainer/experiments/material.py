@@ -22,14 +22,14 @@ import numpy.typing as npt
 from trainer.checkpoint import read_meta
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
-from trainer.evaluate import Evaluation, Gallery, Options, draw_gallery, evaluate
 from trainer.experiments.questions import Questions
 from trainer.experiments.saying import Sayer, captioner_folder, identity, sayers
 from trainer.experiments.tiles import Tiles
 from trainer.measures.embedding import Role, expectations
+from trainer.measures.evaluate import Evaluation, Gallery, Options, draw_gallery, evaluate
 from trainer.measures.maps import Truth, read_truth
-from trainer.metrics import Ints, Vectors
-from trainer.shards import Part, Shards
+from trainer.measures.metrics import Ints, Vectors
+from trainer.shards.tars import Part, Shards
 
 TRUTH, LAND_COVER = "truth.parquet", "land_cover.parquet"
 

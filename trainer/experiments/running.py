@@ -15,7 +15,7 @@ from trainer.errors import UsageError
 from trainer.experiments.catalogue import Experiment
 from trainer.experiments.finding import Stored, read, write
 from trainer.experiments.material import LAND_COVER, Material
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _inputs(experiment: Experiment, material: Material) -> dict[str, str]:
 def _code() -> str:
     """A hash of the code that measures and draws."""
     here = Path(__file__).parent
-    files = sorted([*here.glob("*.py"), *(here.parent / "measures").glob("*.py"), here.parent / "metrics.py"])
+    files = sorted([*here.rglob("*.py"), *(here.parent / "measures").glob("*.py")])
     return _hash(b"".join(path.read_bytes() for path in files))
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.captions import Captioner, captioner_of, load_captioner
+from trainer.captioning.captions import Captioner, captioner_of, load_captioner
+from trainer.captioning.phrases import PhraseBank
 from trainer.embedder import Embedder
 from trainer.errors import GroundcastError
-from trainer.metrics import Vectors
-from trainer.phrases import PhraseBank
+from trainer.measures.metrics import Vectors
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from trainer import metrics
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
+from trainer.measures import metrics
 from trainer.measures.maps import Truth
-from trainer.metrics import Floats, Ints, Vectors
-from trainer.shards import Shards
+from trainer.measures.metrics import Floats, Ints, Vectors
+from trainer.shards.tars import Shards
 
 _METRES_PER_DEGREE = 111_320.0
 Masks = npt.NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""The parts of an evaluation, which `trainer.evaluate` puts together.
+"""The parts of an evaluation, which `trainer.measures.evaluate` puts together.
 
 In reading order: embedding (shards into vectors), time_swap, clusters, maps (scores against truth), report, plots.
 """

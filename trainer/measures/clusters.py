@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import UsageError
-from trainer.metrics import Estimate, Floats, Ints, bootstrap, mean, unit
+from trainer.measures.metrics import Estimate, Floats, Ints, bootstrap, mean, unit
 
 KS = (5, 10, 20, 50, 100)
 SAMPLE = 2000  # vectors; all distances between them are held at once

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from trainer.embedder import Embedder, Pixels
-from trainer.metrics import Floats, Ints, Vectors
-from trainer.shards import Part, Shards
+from trainer.measures.metrics import Floats, Ints, Vectors
+from trainer.shards.tars import Part, Shards
 
 Progress: TypeAlias = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 Moments: TypeAlias = npt.NDArray[np.datetime64]

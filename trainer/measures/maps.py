@@ -31,10 +31,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trainer import metrics
 from trainer.errors import UsageError
+from trainer.measures import metrics
 from trainer.measures.embedding import Moments, Progress, silent
-from trainer.metrics import Estimate, Floats, Ints, Linear, Vectors
+from trainer.measures.metrics import Estimate, Floats, Ints, Linear, Vectors
 
 PlaceTime: TypeAlias = Callable[..., Vectors]  # lat=, lon=, when= → E [n, d]
 Tiles: TypeAlias = tuple[npt.NDArray[np.str_], Vectors, Floats, Floats]  # ids [n], O [n, d], lat [n], lon [n]

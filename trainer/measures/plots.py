@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.evaluate import TEACHER, Evaluation, Row
+from trainer.measures.evaluate import TEACHER, Evaluation, Row
 from trainer.measures.maps import ANY_TIME, AT_A_MOMENT, MapScores
+from trainer.measures.metrics import Estimate
 from trainer.measures.report import DIRECTIONS
-from trainer.metrics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer.evaluate import TEACHER, Evaluation, Row
+from trainer.measures.evaluate import TEACHER, Evaluation, Row
 from trainer.measures.maps import ANY_TIME, AT_A_MOMENT, OVER_MOMENTS, WAYS, WITHOUT_E, MapScores
-from trainer.metrics import Estimate, Floats
+from trainer.measures.metrics import Estimate, Floats
 
 DIRECTIONS = (("overhead → ground", "overhead_to_ground"), ("ground → overhead", "ground_to_overhead"))
 _MEASURES = ("auroc", "ap", "rho")

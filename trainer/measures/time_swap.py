@@ -7,7 +7,7 @@ photo both times, so that a model without time is right half of the time. Nothin
 import numpy as np
 import numpy.typing as npt
 
-from trainer.metrics import TIE, Floats, Ints, unit
+from trainer.measures.metrics import TIE, Floats, Ints, unit
 
 
 def moments_apart(

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainer.config import TrainConfig
 from trainer.encoding import encode
 from trainer.errors import SettingsError, SourceError
-from trainer.shards import MISSING, Part, Shards
+from trainer.shards.tars import MISSING, Part, Shards
 from trainer.training.augment import View, draw_view
+from trainer.training.config import TrainConfig
 from trainer.training.pictures import Pictures, Rows
 from trainer.training.targets import Targets
 
@@ -37,7 +37,7 @@ class Batch:
         pixels: uint8 [b, 3, px, px].
         view: Drawn augmentation, or None.
         targets: float32 [b, d], normalised.
-        ids: int64 [b, columns]: target, and place and owner where they are asked for; see `trainer.loss`.
+        ids: int64 [b, columns]: target, and place and owner where they are asked for; see `trainer.training.loss`.
         encoded: Place and time, float32 [b, m], or None for a model without.
         usable: bool [b]; where False, S = O.
     """

@@ -22,7 +22,7 @@ from PIL import Image
 
 from trainer.errors import SourceError
 from trainer.preprocess import Preprocess
-from trainer.shards import Part, Shards
+from trainer.shards.tars import Part, Shards
 
 logger = logging.getLogger(__name__)
 

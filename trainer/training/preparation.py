@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from lightning_fabric import Fabric
 
-from trainer.config import TrainConfig
 from trainer.embedder import Embedder
-from trainer.shards import Part, Shards
+from trainer.shards.tars import Part, Shards
+from trainer.training.config import TrainConfig
 from trainer.training.pairs import Pairs
 from trainer.training.student import Start
 from trainer.training.targets import Crew, Targets, caption_targets, photo_targets

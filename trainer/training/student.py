@@ -18,7 +18,6 @@ from torch import nn
 
 from trainer import minilm
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
-from trainer.config import PRESETS, TrainConfig
 from trainer.errors import SettingsError
 from trainer.model import DynamicEncoder, Sat2Cap
 from trainer.preprocess import CLIP_MEAN, CLIP_STD, SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
@@ -33,6 +32,7 @@ from trainer.towers import (
     packed_text,
     tower_specs,
 )
+from trainer.training.config import PRESETS, TrainConfig
 from trainer.training.targets import TextTower
 
 MAX_LOG_SCALE = math.log(100)

@@ -25,7 +25,7 @@ from torch import nn
 
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, SourceError
-from trainer.shards import Shards
+from trainer.shards.tars import Shards
 from trainer.towers import Tokenizer
 from trainer.training.pictures import decode
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from trainer import metrics
+from trainer.measures import metrics
 from trainer.preprocess import Preprocess
 from trainer.training.augment import normalised
 from trainer.training.pairs import Pairs

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.sandbox.aerial.texture import Textures
-from ingest.sandbox.noise import Field, hashed
-from ingest.sandbox.sites import Site
+from ingest.sandbox.land.noise import Field, hashed
+from ingest.sandbox.land.sites import Site
 
 Colour = tuple[float, float, float]
 Cover = npt.NDArray[np.floating]

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from ingest.sandbox.aerial.brush import Canvas, Cover, edge
 from ingest.sandbox.aerial.palette import Colour, Palette
-from ingest.sandbox.noise import Field, hashed
-from ingest.sandbox.parcels import GREEN, PASTURE, PLOUGHED, WHEAT, parcels
-from ingest.sandbox.terrain import BARE, FARM, FOREST, LEAFY, MOIST, SANDY, SHADE, SHORE, TOWN, at, nearest
+from ingest.sandbox.land.noise import Field, hashed
+from ingest.sandbox.land.parcels import GREEN, PASTURE, PLOUGHED, WHEAT, parcels
+from ingest.sandbox.land.terrain import BARE, FARM, FOREST, LEAFY, MOIST, SANDY, SHADE, SHORE, TOWN, at, nearest
 from ingest.sandbox.view import CITY, DENSE
 from ingest.sandbox.world import Land
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ingest.sandbox.noise import Field, periodic
+from ingest.sandbox.land.noise import Field, periodic
 
 _SIZE = 512
 _CROWN_TEXEL_M = 1.5

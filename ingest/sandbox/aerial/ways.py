@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ingest.sandbox.aerial.brush import Canvas, edge
 from ingest.sandbox.aerial.palette import Palette
-from ingest.sandbox.islands import HALF_M
-from ingest.sandbox.noise import Field, hashed
+from ingest.sandbox.land.islands import HALF_M
+from ingest.sandbox.land.noise import Field, hashed
 from ingest.sandbox.world import Land
 
 Segments = npt.NDArray[np.float32]  # [k, 7]: from x, y, to x, y, metres along at the start, half width at either end

@@ -1,0 +1,375 @@
+"""The archive: one folder of immutable GeoParquet parts per collection. It is the truth; ledger and index follow it.
+
+Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
+
+    tiles    tile_id · lat · lon · size_m · bbox{xmin,ymin,xmax,ymax} · geometry (WKB footprint, split at ±180°) ·
+             acquired_at (UTC or null) · gsd_m · valid_fraction · origin · norm · vector (float16[d], unnormalised)
+    gallery  photo_id · lat · lon · geometry (WKB point or null) · taken_local (wall clock or null) ·
+             taken_utc (or null) · path · url · owner · licence · heading_deg · norm · vector
+
+File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
+it a part tells the ledger everything about its chunk. A part is there whole or not at all, in a local folder or in an
+object store (`ingest.archive.files`).
+
+It does not know how vectors are made or searched.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from ingest.archive import files as storage
+from ingest.archive.files import FilePath, Stamp
+from ingest.archive.prefetch import ahead
+from ingest.geo.geometry import Footprint
+from ingest.index.protocol import Points
+from trainer.errors import ArchiveError, GroundcastError, StorageError
+
+FORMAT = 1
+SUFFIX = ".parquet"
+BROKEN = ".broken"
+
+Kind = Literal["tiles", "gallery"]
+RESERVE_BYTES = 64 * 2**20
+"""Space that must be free before a chunk is written: SQLite and Qdrant Edge write through mapped memory, where a full
+disk ends the process without a word."""
+
+ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
+
+_UTC = pa.timestamp("us", "UTC")
+_BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+_COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
+    "tiles": [
+        ("tile_id", pa.string()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("size_m", pa.float64()),
+        ("bbox", _BBOX),
+        ("geometry", pa.binary()),
+        ("acquired_at", _UTC),
+        ("gsd_m", pa.float32()),
+        ("valid_fraction", pa.float32()),
+        ("origin", pa.string()),
+    ],
+    "gallery": [
+        ("photo_id", pa.string()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("geometry", pa.binary()),
+        ("taken_local", pa.timestamp("us")),
+        ("taken_utc", _UTC),
+        ("path", pa.string()),
+        ("url", pa.string()),
+        ("owner", pa.string()),
+        ("licence", pa.string()),
+        ("heading_deg", pa.float32()),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part as read back.
+
+    Attributes:
+        key: Key of its chunk.
+        table: Every column but ``geometry``.
+        meta: The ``groundcast`` metadata.
+    """
+
+    key: str
+    table: pa.Table
+    meta: dict[str, Any]
+
+    def vectors(self) -> npt.NDArray[np.float16]:
+        """Unnormalised vectors, float16 [n, d]."""
+        return vector_array(self.table["vector"])
+
+
+class Archive:
+    """The parts of one collection.
+
+    Args:
+        folder: Made when the first part is written.
+        kind: ``tiles`` or ``gallery``; it fixes the columns.
+    """
+
+    def __init__(self, folder: FilePath, kind: Kind) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.id_column = ID_COLUMN[kind]
+
+    def path(self, key: str) -> FilePath:
+        """File of a chunk's part, whether or not it exists."""
+        return self.folder / f"{key}{SUFFIX}"
+
+    def parts(self) -> list[FilePath]:
+        """Files of all complete parts, by name."""
+        return [self.folder / name for name in self.stamps()]
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Names of all complete parts, in order, each with a stamp that changes when it is replaced.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        try:
+            return storage.listed(self.folder, SUFFIX)
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
+            ) from error
+
+    def has(self, key: str) -> bool:
+        """Whether a chunk's part is there.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        try:
+            return storage.exists(self.path(key))
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder}: the archive cannot be read ({error}); see `groundcast doctor`"
+            ) from error
+
+    def keys(self) -> set[str]:
+        """Keys of all complete parts, by one look at the folder."""
+        return {name.removesuffix(SUFFIX) for name in self.stamps()}
+
+    def remove(self, key: str) -> None:
+        """Removes a chunk's part, if it is there."""
+        storage.remove(self.path(key))
+
+    def require_space(self) -> None:
+        """Checks that part, index and ledger can be written.
+
+        Raises:
+            ArchiveError: Less than `RESERVE_BYTES` are free on a local disk.
+        """
+        free = storage.free_bytes(self.folder)
+        if free is not None and free < RESERVE_BYTES:
+            raise ArchiveError(
+                f"{self.folder}: the disk is full: {free >> 20} MiB are free, {RESERVE_BYTES >> 20} are needed: "
+                "free space and run the same command again"
+            )
+
+    def write(
+        self,
+        key: str,
+        records: Sequence[dict[str, Any]],
+        vectors: npt.NDArray[np.float32],
+        meta: dict[str, Any],
+    ) -> FilePath:
+        """Writes a part, whole or not at all; writing it again replaces it by the same.
+
+        Args:
+            key: Key of the chunk.
+            records: One mapping of column to value an item, without bbox, geometry, norm and vector.
+            vectors: [n, d], unnormalised.
+            meta: JSON values for the file metadata.
+
+        Raises:
+            ArchiveError: The disk is full or the folder cannot be written; nothing is left behind.
+        """
+        table = _table(self.kind, records, vectors).replace_schema_metadata(
+            {
+                "geo": json.dumps(_geo_metadata(self.kind)),
+                "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
+            }
+        )
+        target = self.path(key)
+
+        def fill(file: BinaryIO) -> None:
+            pq.write_table(table, file, compression="zstd", write_statistics=True)
+
+        try:
+            storage.write(target, fill)
+        except OSError as error:
+            raise ArchiveError(
+                f"{target}: the part cannot be written ({error}); free disk space and run the same command again"
+            ) from error
+        return target
+
+    def read(self, key: str) -> Part:
+        """Reads one part.
+
+        Raises:
+            ArchiveError: The file is missing, cut short or not a part.
+        """
+        path = self.path(key)
+        with opened_part(path) as file:
+            columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
+            table = file.read(columns=columns)
+            meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
+        return Part(key, table, meta)
+
+    def ids(self) -> Iterator[str]:
+        """Item ids of all parts, part by part.
+
+        Raises:
+            ArchiveError: A part is broken.
+        """
+        for column in ahead(lambda path: self.column(path, self.id_column), self.parts()):
+            yield from column.to_pylist()
+
+    def read_all(self) -> Iterator[Part]:
+        """All parts, by name, a few of them ahead.
+
+        Raises:
+            ArchiveError: A part is broken.
+        """
+        yield from ahead(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
+
+    def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
+        """One column of one part.
+
+        Raises:
+            ArchiveError: The part is broken.
+        """
+        return self.columns(path, [name])[name]
+
+    def columns(self, path: FilePath, names: Sequence[str]) -> pa.Table:
+        """Some columns of one part.
+
+        Raises:
+            ArchiveError: The part is broken.
+        """
+        with opened_part(path) as file:
+            return pa.table({name: file.read(columns=[name])[name] for name in names})
+
+    @contextmanager
+    def at_hand(self, names: Sequence[str], *, beside: Path) -> Iterator["Archive"]:
+        """These parts in a local folder, to be read several times: the archive itself, or copies that go away again.
+
+        Args:
+            names: Names of parts.
+            beside: Local folder for the copies.
+
+        Raises:
+            ArchiveError: They cannot be fetched.
+        """
+        with storage.at_hand(self.folder, names, beside=beside) as folder:
+            try:
+                yield self if folder == self.folder else Archive(folder, self.kind)
+            except GroundcastError as error:  # they are to be mended where they come from
+                raise type(error)(str(error).replace(str(folder), str(self.folder))) from error
+
+    def find(self, item_id: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]] | None:
+        """One item's record and unnormalised vector [d], or None."""
+        for path in self.parts():
+            if item_id in set(self.column(path, self.id_column).to_pylist()):
+                part = self.read(path.stem)
+                row = part.table[self.id_column].to_pylist().index(item_id)
+                record = part.table.drop_columns(["vector"]).slice(row, 1).to_pylist()[0]
+                return record, part.vectors()[row].astype(np.float32)
+        return None
+
+    def sweep(self) -> int:
+        """Removes temporary files that a killed process of this machine left; returns how many."""
+        return storage.sweep(self.folder)
+
+    def drop(self) -> None:
+        """Removes all of it."""
+        storage.remove_folder(self.folder)
+
+    def set_aside(self, path: FilePath) -> FilePath:
+        """Renames a broken part so that it no longer counts."""
+        return storage.rename(path, path.name + BROKEN)
+
+
+@contextmanager
+def opened_part(path: FilePath) -> Iterator[Any]:
+    """A part as a `pyarrow.parquet.ParquetFile`, to be read inside.
+
+    Raises:
+        ArchiveError: It is missing, cut short or not a part.
+        StorageError: It cannot be fetched, and may be sound.
+    """
+    try:
+        with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
+            yield file
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
+
+
+@contextmanager
+def _fetched(path: FilePath) -> Iterator[Any]:
+    with ExitStack() as stack:
+        try:
+            fetched = stack.enter_context(storage.readable(path))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
+        yield fetched
+
+
+def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
+    """A fixed-size-list column as float16 [n, d]."""
+    array = column.combine_chunks()
+    dim: int = array.type.list_size
+    flat: npt.NDArray[np.float16] = array.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, dim)
+
+
+def points(part: Part, kind: Kind) -> Points:
+    """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
+    table = part.table.drop_columns(["vector"])
+    payloads = [_payload(record, kind) for record in table.to_pylist()]
+    return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=part.vectors(), payloads=payloads)
+
+
+def _payload(record: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    lat, lon = record.pop("lat"), record.pop("lon")
+    payload = {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in record.items()
+        if value is not None
+    }
+    if lat is not None and lon is not None:
+        payload["location"] = {"lon": lon, "lat": lat}
+    if kind == "tiles":
+        payload["bbox"] = list(Footprint(lat=lat, lon=lon, size_m=record["size_m"]).bbox)
+    return payload
+
+
+def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
+    derived = {"bbox", "geometry"}
+    arrays: dict[str, pa.Array] = {}
+    if kind == "tiles":
+        shapes = [Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records]
+        bounds = [dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)) for shape in shapes]
+        arrays["bbox"] = pa.array(bounds, _BBOX)
+        arrays["geometry"] = pa.array([shapely.to_wkb(shape) for shape in shapes], pa.binary())
+    else:
+        located = [None if r["lat"] is None else shapely.to_wkb(shapely.Point(r["lon"], r["lat"])) for r in records]
+        arrays["geometry"] = pa.array(located, pa.binary())
+    for name, type_ in _COLUMNS[kind]:
+        if name not in derived:
+            arrays[name] = pa.array([record[name] for record in records], type_)
+    columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
+    columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
+    )
+    return pa.table(columns)
+
+
+def _geo_metadata(kind: Kind) -> dict[str, Any]:
+    """The ``geo`` key of GeoParquet 1.1; without a CRS it means WGS84, longitude first."""
+    geometry: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
+    if kind == "tiles":
+        covering = {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}
+        geometry |= {"geometry_types": ["Polygon", "MultiPolygon"], "covering": {"bbox": covering}}
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}

@@ -1,0 +1,196 @@
+"""Opens the catalog's database: SQLite in WAL mode, or PostgreSQL; brings its tables to the newest migration.
+
+Beside `ingest.catalog.catalog` it is where sqlalchemy and alembic are used. It knows no table. A password of the
+address is in no message and in no `repr`; values of statements are in no message either.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from filelock import FileLock
+from pydantic import SecretStr
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from trainer.errors import CatalogError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_CONNECT_S = 10
+_MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
+_NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
+
+
+class Database:
+    """An open database.
+
+    Args:
+        at: SQLite file, made with its folder when missing, or the URL of a PostgreSQL database, which exists.
+
+    Raises:
+        CatalogError: It cannot be reached, read or written.
+    """
+
+    def __init__(self, at: Path | SecretStr) -> None:
+        self.at = at
+        self.shown = str(at) if isinstance(at, Path) else _shown(at.get_secret_value())
+        self.engine = _sqlite(at) if isinstance(at, Path) else _postgresql(at.get_secret_value(), self.shown)
+
+    def __repr__(self) -> str:
+        return f"Database({self.shown!r})"
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turns what the driver raises into an error that says what to do."""
+        try:
+            yield
+        except OperationalError as error:
+            mend = (
+                "is the disk full or the file read-only?"
+                if isinstance(self.at, Path)
+                else "is the server started, and the setting database_url right?"
+            )
+            raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
+        except DBAPIError as error:
+            raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
+
+    def migrate(self, head: str) -> None:
+        """Brings the tables to a migration; of two processes that begin at once, one waits for the other.
+
+        Raises:
+            CatalogError: They are newer than that migration.
+        """
+        with self.translated(), self._migrating():
+            version = self.version()
+            if version is not None and version > head:
+                raise CatalogError(
+                    f"{self.shown}: written by a newer groundcast (schema {version}, this one knows {head})"
+                )
+            if version != head:
+                _alembic("upgrade", self.engine, head)
+
+    def set_schema(self, schema: str) -> None:
+        """Brings tables without rows to a certain migration, down or up."""
+        with self.translated(), self._migrating():
+            version = self.version()
+            if version is not None and version > schema:
+                _alembic("downgrade", self.engine, "base")
+            _alembic("upgrade", self.engine, schema)
+
+    def version(self) -> str | None:
+        """The migration that the tables are at; None where there are none."""
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            return found
+
+    def server_version(self) -> str:
+        """Name and version of what runs the database."""
+        if isinstance(self.at, Path):
+            import sqlite3
+
+            return f"SQLite {sqlite3.sqlite_version}"
+        with self.translated(), self.engine.connect() as connection:
+            return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
+
+    @contextmanager
+    def _migrating(self) -> Iterator[None]:
+        if isinstance(self.at, Path):
+            with FileLock(self.at.with_suffix(".migrate.lock")):
+                yield
+            return
+        with self.engine.connect() as connection:  # the lock ends with its transaction, or with its connection
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
+            yield
+
+
+def _sqlite(path: Path) -> sa.Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"the home folder {path.parent} cannot be made ({error}): choose another --home") from error
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True)
+    sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _postgresql(url: str, shown: str) -> sa.Engine:
+    try:
+        address = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        raise CatalogError(f"database_url = {shown}: not an address such as postgresql://user:…@host/name") from None
+    if address.get_backend_name() not in ("postgresql", "postgres"):
+        raise CatalogError(f"database_url = {shown}: the catalog is a postgresql:// database, or SQLite without a URL")
+    try:
+        return sa.create_engine(
+            address.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,  # a connection that a restart of the server has cut is made anew
+            connect_args={
+                "connect_timeout": _CONNECT_S,
+                "options": "-c timezone=utc",
+                "application_name": "groundcast",
+            },
+            hide_parameters=True,
+            json_serializer=_to_json,
+            json_deserializer=_from_json,
+        )
+    except ImportError as error:
+        raise CatalogError(f"{shown}: PostgreSQL needs psycopg: run `pip install 'groundcast[served]'`") from error
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    # WAL lets a search read while an ingest writes; NORMAL loses nothing when a process dies.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _alembic(command_: Literal["upgrade", "downgrade"], engine: sa.Engine, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        getattr(command, command_)(config, revision)
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_NUMBER: repr(value)}
+    return value
+
+
+def _from_json(text: str | bytes) -> Any:
+    return json.loads(text, object_hook=lambda found: float(found[_NUMBER]) if _NUMBER in found else found)
+
+
+def _shown(url: str) -> str:
+    """An address without user and password, and without the options behind it."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "…"
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else "…"
+
+
+def _first_line(error: DBAPIError) -> str:
+    return next((line.strip() for line in str(error.orig).splitlines() if line.strip()), type(error.orig).__name__)

@@ -1,0 +1,18 @@
+"""Alembic's entry: runs the steps on the connection that the catalog hands over."""
+
+from alembic import context
+
+from ingest.catalog.migrations.tables import Base
+
+connection = context.config.attributes["connection"]
+lite = connection.dialect.name == "sqlite"
+if lite:  # it changes a table by writing it anew, and rows that refer to it would forbid that
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    connection.commit()
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
+connection.commit()
+if lite:
+    connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+    connection.commit()

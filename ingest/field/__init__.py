@@ -1,0 +1,4 @@
+"""Exact scores of every tile of a collection, for a query and a moment, from memory-mapped columns.
+
+In reading order: blocks, dot_products, place_time (the formula), columns, parts, area, scorer.
+"""

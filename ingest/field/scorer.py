@@ -1,0 +1,260 @@
+"""The field: the exact cosine of every tile of a collection with any query, at any moment.
+
+cos(S, q) with S = O + E(place, moment), from memory-mapped columns that follow the archive (`ingest.field.columns`) and
+the factorised formula (`ingest.field.place_time`). Fixed memory: columns are read block by block, by several threads.
+The columns are float16 and float32; the score is exact for the stored vectors, up to float32 rounding.
+
+It does not know texts, models' files, or what a cosine means to a person.
+"""
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from ingest.archive.parts import Archive, Kind
+from ingest.field.area import Whereabouts
+from ingest.field.blocks import each_block
+from ingest.field.columns import NO_DATE, Columns, Layout
+from ingest.field.dot_products import Dots
+from ingest.field.parts import bring_up_to_date
+from ingest.field.place_time import FieldEncoder, Moments, Tiles
+from ingest.index.protocol import Filter
+from trainer.encoding import When
+from trainer.errors import ArchiveError, UsageError, VectorIndexError
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["NO_DATE", "Field", "FieldEncoder", "open_field"]
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+BLOCK = 4_096  # rows at a time: of 64 factors each, 1 MB, which a second-level cache holds
+LOCK = "field.lock"
+KEPT_IDS = 100_000  # rows up to which the list of all ids is kept, 9 MB
+KEPT_BYTES = 64 * 2**20
+"""Memory for the dot products of the last queries; those of the very last one are always kept."""
+
+
+class Field:
+    """The tiles or photos of one collection, as columns. Read-only; may be used from several threads.
+
+    Rows are numbered in an order of their own, neighbours on the map near each other; it may change when parts come.
+
+    Attributes:
+        kind: ``tiles`` or ``gallery``.
+        n: Number of rows.
+        dim: Width of the vectors.
+        lat: Centres, degrees north, float64 [n]; NaN where unknown.
+        lon: Centres, degrees east, float64 [n]; NaN where unknown.
+        size_m: Sides, metres, float32 [n]; 0 for photos.
+        acquired_us: Microseconds since 1970 UTC, int64 [n]; `NO_DATE` where unknown.
+    """
+
+    def __init__(self, kind: Kind, columns: Columns, encoder: FieldEncoder | None, *, threads: int) -> None:
+        self.kind: Kind = kind
+        self.n, self.dim = columns.n, columns.dim
+        self.lat, self.lon, self.size_m = columns.lat, columns.lon, columns.size_m
+        self.acquired_us = columns.acquired_us
+        self._columns, self._encoder, self._threads = columns, encoder, threads
+        self._whereabouts = Whereabouts(self.lat, self.lon, self.size_m)
+        self._kept: OrderedDict[bytes, Floats] = OrderedDict()
+        self._ids: list[str] | None = None
+        self._lock = threading.Lock()
+
+    def ids(self, rows: Rows | None = None) -> list[str]:
+        """Ids of those rows, or of all n: a list that is not to be changed."""
+        if rows is not None or self.n > KEPT_IDS:
+            return self._columns.ids(rows)
+        if self._ids is None:  # every map of the collection names them all
+            self._ids = self._columns.ids(None)
+        return self._ids
+
+    def row(self, item_id: str) -> int | None:
+        """Row of an id, or None where there is no such item."""
+        return self._columns.row(item_id)
+
+    def rows(self, filter: Filter | None) -> Rows | None:
+        """Rows that satisfy a filter, ascending, int64 [m]; None: every row.
+
+        Photos are dated by when they were taken.
+        """
+        if filter is None or (filter.area is None and not (filter.acquired_from or filter.acquired_to)):
+            return None
+        found = np.arange(self.n) if filter.area is None else self._whereabouts.touching(filter.area, filter.reach_m)
+        dates = self.acquired_us[found]
+        mask = np.ones(len(found), np.bool_)
+        if filter.acquired_from:
+            mask &= (dates != NO_DATE) & (dates >= _microseconds(filter.acquired_from))
+        if filter.acquired_to:
+            mask &= (dates != NO_DATE) & (dates <= _microseconds(filter.acquired_to))
+        return found[mask]
+
+    def vectors(self, rows: Rows) -> Floats:
+        """Unnormalised vectors O of some rows, float32 [m, d]."""
+        return self._columns.vectors[rows].astype(np.float32)
+
+    def predicted(self, rows: Rows, *, when: When) -> Floats:
+        """S = O + E of some rows at a moment, unnormalised, float32 [m, d]; None: S = O.
+
+        Raises:
+            UsageError: `when` is given and the model knows no time.
+        """
+        vectors = self.vectors(rows)
+        moments = self._moments([when], np.zeros((1, self.dim), np.float32))
+        if moments is not None and self.n:
+            moments.add(vectors, self._columns.place[rows], self._placed(rows))
+        return vectors
+
+    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
+        """Cosine of every row, or of some, with a query at a moment: float32 [n] or [m].
+
+        Args:
+            query: float32 [d], of any length but zero.
+            when: Wall-clock time at the place; None: time plays no part, S = O.
+            rows: Which rows, int64 [m]; None: all.
+
+        Raises:
+            VectorIndexError: The query is zero, not finite, or of another width.
+            UsageError: `when` is given and the model knows no time.
+        """
+        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows)[0, 0]
+        return cosines
+
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+        """Cosines with one query at T moments, in one pass: float32 [T, n] or [T, m]; see `cosines`."""
+        return self._scores(self._unit(np.asarray(query)[None]), whens, rows)[:, 0]
+
+    def products(self, queries: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
+        """Cosines with b queries at one moment, float32 [b, n] or [b, m]; see `cosines`."""
+        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows)[0]
+        return cosines
+
+    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
+        """Cosines with unit queries, [T, b, n] or [T, b, m]."""
+        moments, known = self._moments(whens, unit), self._known(unit, rows)
+        shape = (len(unit), self.n if rows is None else len(rows))
+        out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)
+        new = np.empty(shape, np.float32) if known is None and rows is None and len(unit) == 1 else None
+
+        def work(start: int, stop: int) -> None:
+            chosen = slice(start, stop) if rows is None else rows[start:stop]
+            if known is not None:
+                block = known[:, chosen]
+            else:
+                block = np.empty((len(unit), stop - start), np.float32) if new is None else new[:, start:stop]
+                dots.of(self._columns.vectors, chosen, block)
+            tiles = self._tiles(block, chosen)
+            if moments is None:
+                out[:, :, start:stop] = tiles.plain()
+            else:
+                moments.cosines(tiles, out[:, :, start:stop])
+
+        each_block(shape[1], BLOCK, work, threads=self._threads)
+        if new is not None:
+            self._keep(unit, new)
+        return out
+
+    def _moments(self, whens: Sequence[When], queries: Floats) -> Moments | None:
+        if all(when is None for when in whens):
+            return None
+        if self._encoder is None:
+            raise UsageError("the model of this collection knows neither place nor time: leave the moment out")
+        return Moments(self._encoder, whens, queries)
+
+    def _unit(self, queries: npt.NDArray[np.floating[Any]]) -> Floats:
+        """Unit queries, float32 [b, d]."""
+        exact = queries.astype(np.float64)
+        if exact.ndim != 2 or (self.n and exact.shape[1] != self.dim):
+            raise VectorIndexError(
+                f"the collection holds vectors of {self.dim} values, the query has shape {queries.shape[1:]}: "
+                "embed it with the model of the collection"
+            )
+        norms = np.linalg.norm(exact, axis=1, keepdims=True)
+        if not (np.isfinite(norms).all() and (norms > 0).all()):
+            raise VectorIndexError("the query is zero or not finite: it has no direction to search in")
+        unit: Floats = (exact / norms).astype(np.float32)
+        return unit
+
+    def _known(self, unit: Floats, rows: Rows | None) -> Floats | None:
+        """O·q of all n with one query, [1, n], as computed before, not to be changed; None: compute what is needed."""
+        if len(unit) != 1:
+            return None
+        with self._lock:
+            known = self._kept.get(unit.tobytes())
+            if known is not None:
+                self._kept.move_to_end(unit.tobytes())
+        if known is None and rows is not None and len(rows) > self.n / 2:  # then all of them, for the next question
+            self._scores(unit, [None], None)
+            return self._known(unit, None)
+        return known
+
+    def _keep(self, unit: Floats, dots: Floats) -> None:
+        with self._lock:
+            self._kept[unit.tobytes()] = dots
+            while len(self._kept) > max(1, KEPT_BYTES // max(1, dots.nbytes)):
+                self._kept.popitem(last=False)
+
+    def _tiles(self, dots: Floats, chosen: slice | Rows) -> Tiles:
+        columns = self._columns
+        return Tiles(
+            dots=dots,
+            squares=columns.squares[chosen],
+            shifted=columns.shifted[chosen],
+            factors=columns.factors[chosen],
+            place=columns.place[chosen],
+            placed=self._placed(chosen),
+        )
+
+    def _placed(self, rows: Rows | slice) -> npt.NDArray[np.bool_]:
+        known: npt.NDArray[np.bool_] = np.isfinite(self.lat[rows])
+        return known
+
+
+def open_field(
+    folder: Path, archive: Archive, *, model_id: str, encoder: FieldEncoder | None, threads: int | None = None
+) -> Field:
+    """Open the field of a collection, after bringing its columns up to date with the archive's parts.
+
+    One process at a time does that; others wait, and then find it done.
+
+    Args:
+        folder: Where the columns are; made when missing.
+        archive: The collection's.
+        model_id: Of the model that made it.
+        encoder: The model's encoder of place and time; None: it has none.
+        threads: How many work at a query; None: one a core.
+
+    Raises:
+        ArchiveError: A part is broken, or the columns cannot be written.
+        ModelMismatchError: A part comes from another model.
+    """
+    layout = Layout(archive.kind, model_id, encoder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            logger.info("%s: another process is at work on the field: waiting for it", folder)
+            lock.acquire()
+    except OSError as error:
+        raise ArchiveError(f"{folder}: the field cannot be written ({error}); choose another home folder") from error
+    try:
+        columns = bring_up_to_date(folder, archive, layout)
+    finally:
+        lock.release()
+    return Field(archive.kind, columns, encoder, threads=threads or os.cpu_count() or 1)
+
+
+def _microseconds(when: datetime) -> int:
+    return round((when.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)

@@ -1,0 +1,193 @@
+"""Opens the index of a collection where the settings say it lives, and brings it up to date with the archive.
+
+Who holds the index picks up parts that others wrote; who finds it held goes on without it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ingest.archive.parts import Archive, points
+from ingest.catalog.aliases import Aliases, name_of, version_name
+from ingest.catalog.catalog import Catalog, Collection, Failure
+from ingest.index.protocol import Index, Points
+from ingest.index.scan import ScanIndex
+from ingest.settings import Settings
+from trainer.errors import IndexLockedError, VectorIndexError
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+log = logging.getLogger(__name__)
+
+_REST_S = 5.0  # before a server that failed is asked again
+
+
+def open_index(settings: Settings, collection: Collection) -> Index:
+    """The writable index of a collection: a Qdrant server when ``qdrant_url`` is set, else Qdrant Edge.
+
+    Raises:
+        IndexLockedError: Another process holds the embedded index.
+        VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
+    """
+    if settings.qdrant_url is not None:
+        from ingest.index.server import ServerIndex
+
+        # the plain name is an alias there, which follows the catalog's
+        return ServerIndex(
+            connect(settings),
+            version_name(collection.name),
+            collection.dim,
+            datatype=settings.qdrant_datatype,
+            int8_above=settings.qdrant_int8_above,
+            closes_client=True,
+        )
+    from ingest.index.edge import EdgeIndex
+
+    return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim)
+
+
+def connect(settings: Settings) -> "QdrantClient":
+    """A client of the server that the settings name."""
+    from ingest.index.server import connect as connect_server
+
+    key = settings.qdrant_api_key
+    return connect_server(str(settings.qdrant_url), key.get_secret_value() if key else None)
+
+
+def open_for_search(settings: Settings, catalog: Catalog, collection: Collection) -> Index:
+    """The index brought up to date, or an exact scan of the archive while another process holds the index."""
+    archive = Archive(settings.archive_dir(collection.name), collection.kind)
+    try:
+        index = open_index(settings, collection)
+    except IndexLockedError:
+        log.info("index of %s is held by another process: scanning the archive", collection.name)
+        return ScanIndex(collection.name, collection.dim, archive=archive)
+    catch_up(catalog, archive, index, collection)
+    return index
+
+
+def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Collection) -> int:
+    """Indexes the parts that are archived and not indexed yet; returns how many parts.
+
+    An index that holds fewer items than the ledger calls done, such as one whose folder was removed, is filled again.
+    """
+    count = 0
+    for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
+        index.upsert(points(archive.read(chunk.key), collection.kind))
+        catalog.set_chunk_state(chunk.key, "done")
+        count += 1
+    recorded, found = catalog.items_done(collection.name), index.count()
+    if found < recorded:
+        log.warning(
+            "the index of %s holds %d of %d items: filling it from the archive", collection.name, found, recorded
+        )
+        count += fill(archive, index, set(archive.ids()) - index.ids())
+    keep_alias(catalog, index, collection)
+    return count
+
+
+def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
+    """Lets the alias on a server follow the catalog's, should a process have died between the two."""
+    if Aliases(catalog).serves(collection.name):
+        index.serve_as(name_of(collection.name))
+
+
+def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
+    """Records parts that were renamed into place before their process died: the part tells the rest."""
+    there = archive.keys()
+    for chunk in catalog.chunks(collection=collection.name, states=["pending"]):
+        if chunk.key in there:
+            adopt_chunk(catalog, archive, chunk.key)
+
+
+def adopt_chunk(catalog: Catalog, archive: Archive, key: str) -> int:
+    """Records the part of one chunk; returns how many items it has."""
+    part = archive.read(key)
+    failures = [Failure(**failure) for failure in part.meta["failures"]]
+    done, skipped = part.table.num_rows, part.meta["skipped"]
+    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures)
+    return int(done)
+
+
+def fill(archive: Archive, index: Index, missing: set[str]) -> int:
+    """Indexes those parts that hold any of the missing items; returns how many parts."""
+    count = 0
+    for part in archive.read_all() if missing else ():
+        if not missing.isdisjoint(part.table[archive.id_column].to_pylist()):
+            index.upsert(points(part, archive.kind))
+            count += 1
+    return count
+
+
+class IndexHolder:
+    """The index during an ingest: held if it can be had, tried for again before each use if not.
+
+    Args:
+        settings: Where it is.
+        collection: Whose it is.
+        server_only: The embedded index is left to whoever searches: several workers cannot share it.
+        patient: A server that fails is no reason to stop: parts wait in the archive until it answers again.
+    """
+
+    def __init__(
+        self, settings: Settings, collection: Collection, *, server_only: bool = False, patient: bool = False
+    ) -> None:
+        self._settings = settings
+        self._collection = collection
+        self._never = server_only and settings.qdrant_url is None
+        self._patient = patient
+        self._index: Index | None = None
+        self._not_before = 0.0
+
+    def get(self) -> Index | None:
+        """The index, or None while another process holds it."""
+        if self._index is None and not self._never:
+            try:
+                self._index = open_index(self._settings, self._collection)
+            except IndexLockedError:
+                return None
+        return self._index
+
+    def put(self, make: Callable[[], Points]) -> bool:
+        """Indexes points; False where that is for later.
+
+        Raises:
+            VectorIndexError: The index fails, and the holder is not patient.
+        """
+        if time.monotonic() < self._not_before:
+            return False
+        try:
+            index = self.get()
+            if index is not None:
+                index.upsert(make())
+        except VectorIndexError as error:
+            if not self._patient:
+                raise
+            log.warning("parts wait in the archive, the index fails: %s", error)
+            self._not_before = time.monotonic() + _REST_S
+            self.close()
+            return False
+        return index is not None
+
+    def close(self) -> None:
+        """Gives the index back."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Gives the index back; what stopped the work is told, not what its end then broke in the index."""
+        try:
+            self.close()
+        except VectorIndexError as broken:
+            if error is None:
+                raise
+            log.warning("the index was not closed well, it is mended from the archive: %s", broken)

@@ -1,0 +1,135 @@
+"""A request becomes a job: the chunks of items that the archive does not hold yet, recorded in the ledger at once.
+
+The same request over the same files is the same job, so a second call finds the first one's.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
+from ingest.index.upkeep import adopt
+from ingest.jobs.items import Intake
+from ingest.jobs.request import READING_OPTIONS
+from ingest.sources.source import Problem
+from trainer.errors import CatalogError
+
+log = logging.getLogger(__name__)
+
+
+def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) -> str:
+    """16 hexadecimal digits that are the same for the same request over the same files.
+
+    How politely a server is asked, and whom to credit, makes no other request.
+    """
+    options = {key: value for key, value in request.get("options", {}).items() if key in READING_OPTIONS}
+    text = json.dumps(
+        [collection.name, collection.model_id, request | {"options": options}, fingerprint], sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan(
+    catalog: Catalog, archive: Archive, collection: Collection, intake: Intake, request: dict[str, Any], chunk_size: int
+) -> Job:
+    """Finds or records the job of a request: its chunks are the items that the archive does not hold yet.
+
+    Args:
+        catalog: Ledger.
+        archive: Of the collection.
+        collection: Recorded already.
+        intake: Open items.
+        request: JSON values; with the collection and the files' fingerprint they are the job's identity.
+        chunk_size: Items a chunk.
+    """
+    adopt(catalog, archive, collection)
+    identity = job_id(collection, request, intake.fingerprint())
+    found = catalog.find_job(identity)
+    problems = _by_subject(intake.problems)
+    if found is not None:
+        catalog.replace_file_failures(identity, problems)
+        _reopen(catalog, archive, intake, found, chunk_size)
+        return catalog.job(identity)
+    fresh = _Fresh(intake, set(archive.ids()))
+    catalog.add_job(
+        identity,
+        collection=collection.name,
+        source=collection.spec["source"],
+        spec=request,
+        chunks=_chunked(identity, fresh, chunk_size),
+        failures=problems,
+    )
+    if fresh.known_count:
+        log.warning(
+            "%d items are in the archive already and are not read again, even where their files have changed since: "
+            "take another collection for changed files",
+            fresh.known_count,
+        )
+    return catalog.job(identity)
+
+
+class _Fresh:
+    """Items that the archive does not hold; counts the others."""
+
+    def __init__(self, intake: Intake, known: set[str]) -> None:
+        self.intake, self.known, self.known_count = intake, known, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for item in self.intake.ids():
+            if item in self.known:
+                self.known_count += 1
+            else:
+                yield item
+
+
+def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_size: int) -> None:
+    """Gives back to the ledger what a job once had: chunks whose part was lost, and those of a superseded job."""
+    there = archive.keys()
+    for chunk in catalog.chunks(job=job.id, states=["done", "archived"]):
+        if chunk.done and chunk.key not in there:
+            catalog.set_chunk_state(chunk.key, "pending")
+    if job.state == "superseded":
+        fresh = _Fresh(intake, set(archive.ids()))
+        catalog.add_chunks(job.id, _chunked(f"{job.id}-s{job.chunks:04d}", fresh, chunk_size))
+
+
+def _by_subject(problems: Iterable[Problem]) -> list[Failure]:
+    """One failure a file: several rows of a manifest may name the same one."""
+    merged: dict[str, Failure] = {}
+    for problem in problems:
+        before = merged.get(problem.subject)
+        message = problem.message if before is None else f"{before.message}; {problem.message}"
+        merged[problem.subject] = Failure(problem.subject, problem.reason, message)
+    return list(merged.values())
+
+
+def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) -> int:
+    """Adds chunks for the failed items of a job, or those of one reason; returns how many items.
+
+    Raises:
+        CatalogError: There is nothing to do again.
+    """
+    waiting = {item for chunk in catalog.chunks(job=job.id, states=["pending"]) for item in chunk.item_ids}
+    failures = [failure for failure in catalog.failures(job.id) if reason in (None, failure.reason)]
+    items = [failure.subject for failure in failures if failure.chunk is not None and failure.subject not in waiting]
+    if not items and not waiting:
+        files = sum(failure.chunk is None for failure in failures)
+        hint = f"; {files} files failed: mend them and run the ingest command again" if files else ""
+        raise CatalogError(f"job {job.id} has no failed items{f' for {reason!r}' if reason else ''} to do again{hint}")
+    attempt = sum(1 for chunk in catalog.chunks(job=job.id) if RETRY_MARK in chunk.key)
+    if items:
+        catalog.add_chunks(job.id, _chunked(f"{job.id}{RETRY_MARK}{attempt:04d}", items, chunk_size))
+    return len(items)
+
+
+def _chunked(prefix: str, items: Iterable[str], size: int) -> Iterator[tuple[str, list[str]]]:
+    iterator = iter(items)
+    for number in itertools.count():
+        block = list(itertools.islice(iterator, size))
+        if not block:
+            return
+        yield f"{prefix}-{number:06d}", block

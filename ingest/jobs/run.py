@@ -1,0 +1,315 @@
+"""A request carried out in this process, or left to workers: collection → plan → run or queue.
+
+Workers do the same elsewhere; both call `ingest.jobs.pipeline`.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ingest.archive.parts import Archive
+from ingest.catalog.aliases import MARK, Aliases, name_of
+from ingest.catalog.catalog import Catalog, Collection, Job
+from ingest.catalog.leases import Leases
+from ingest.geo.geometry import distance_m
+from ingest.index.upkeep import IndexHolder, adopt
+from ingest.jobs.items import ChipIntake, GridIntake, Intake
+from ingest.jobs.pipeline import Encoder, Pace, Report, Work, run
+from ingest.jobs.plan import plan, retry
+from ingest.jobs.request import READING_OPTIONS, Request
+from ingest.settings import Settings
+from ingest.sources.raster import RasterSource
+from ingest.sources.source import NamesPlaces
+from trainer.embedder import Embedder
+from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError
+
+log = logging.getLogger(__name__)
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+GALLERY = "gallery."
+CPU_BATCH = 32  # images; readers and model take turns, and more would make the turns long
+
+StartProgress = Callable[[Intake, int], Callable[[int], object]]
+"""Called with the open items and how many are left; returns what to call with each further number done."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job after a run: `report` is None where nothing was left to do."""
+
+    job: Job
+    report: Report | None
+
+
+def check_name(name: str) -> str:
+    """A collection's or model's name, which is also the name of a folder.
+
+    Raises:
+        UsageError: It has other characters than letters, digits, dot, dash and underscore.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 100, no leading dot"
+        )
+    return name
+
+
+def gallery_name(name: str) -> str:
+    """The name of a gallery in the catalog: galleries and collections of tiles may be called the same."""
+    return GALLERY + check_name(name)
+
+
+def carry_out(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    start_progress: StartProgress,
+    *,
+    retry_reason: str | None = None,
+    retry_job: Job | None = None,
+) -> Outcome:
+    """Brings a source into its collection, from where an earlier run stopped.
+
+    Args:
+        settings: Where things are and how the machine is used.
+        catalog: Open.
+        request: What is asked.
+        embedder: The model; its weights are loaded only if something is to be embedded.
+        start_progress: Told what is left once that is known.
+        retry_reason: With `retry_job`, only the items that failed for this reason.
+        retry_job: Do the failed items of this job again instead of planning.
+
+    Raises:
+        CatalogError: The collection is being written by another process, or is of another source or grid.
+        ModelMismatchError: The collection is of another model.
+        SourceError: Nothing can be read, or no tile touches the imagery.
+    """
+    with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (intake, collection, archive, job):
+        left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
+        report = None
+        if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
+            holder = IndexHolder(settings, collection)
+            work = Work(
+                collection=collection,
+                catalog=catalog,
+                archive=archive,
+                intake=intake,
+                encoder=encoder(embedder, collection.kind),
+                index=holder,
+                leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
+                pace=pace(settings, embedder),
+                progress=start_progress(intake, left),
+            )
+            with holder:
+                report = run(job, work)
+        elif job.state != "done":
+            catalog.set_job_state(job.id, "done")
+        return Outcome(catalog.job(job.id), report)
+
+
+def leave_to_workers(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    *,
+    priority: int,
+    retry_reason: str | None = None,
+    retry_job: Job | None = None,
+) -> Job:
+    """Plans a request exactly as `carry_out` does, and leaves the work to workers; returns the job.
+
+    Args:
+        settings: Where things are.
+        catalog: Open.
+        request: What is asked.
+        embedder: The model; only its description is read.
+        priority: 0 goes first, 9 last.
+        retry_reason: With `retry_job`, only the items that failed for this reason.
+        retry_job: Leave the failed items of this job to them.
+
+    Raises:
+        CatalogError: The collection is being written by another process, or is of another source or grid.
+        ModelMismatchError: The collection is of another model.
+        SourceError: Nothing can be read, or no tile touches the imagery.
+    """
+    with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (_, _, _, job):
+        catalog.enqueue(job.id, priority=priority)
+        return catalog.job(job.id)
+
+
+@contextmanager
+def _planned(
+    settings: Settings,
+    catalog: Catalog,
+    request: Request,
+    embedder: Embedder,
+    retry_job: Job | None,
+    retry_reason: str | None,
+) -> Iterator[tuple[Intake, Collection, Archive, Job]]:
+    """The open items, the collection, its archive and the job of a request, while nobody else here plans."""
+    request = replace(request, collection=_stored_name(catalog, request.collection))
+    if request.kind == "tiles" and request.collection.startswith(GALLERY):
+        raise UsageError(
+            f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
+        )
+    with (
+        only_writer(settings, request.collection),
+        closing(request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")) as intake,
+    ):
+        collection = _collection(catalog, request, embedder, intake)
+        archive = Archive(settings.archive_dir(collection.name), collection.kind)
+        if retry_job is None:
+            job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
+        else:
+            adopt(catalog, archive, collection)
+            retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
+            job = catalog.job(retry_job.id)
+        yield intake, collection, archive, job
+
+
+def encoder(embedder: Embedder, kind: str) -> Encoder:
+    """The tower for tiles or for photos, as the pipeline takes it."""
+    on_cpu = embedder.device.type == "cpu"
+    if kind == "gallery":
+        return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos, on_cpu=on_cpu)
+    return Encoder(embedder.prepare, embedder.embed_prepared, on_cpu=on_cpu)
+
+
+def pace(settings: Settings, embedder: Embedder) -> Pace:
+    """How the machine is used: as the settings say, and without them as suits the device."""
+    batch = CPU_BATCH if embedder.device.type == "cpu" else embedder.batch
+    return Pace(settings.read_threads, settings.batch_size or batch)
+
+
+def _inline_worker(settings: Settings, collection: str) -> str:
+    """The name of whoever ingests into a collection from this home, which is one process at a time."""
+    place = hashlib.sha256(f"{settings.home}|{collection}".encode()).hexdigest()[:12]
+    return f"inline-{platform.node()[:60]}-{place}"
+
+
+def _stored_name(catalog: Catalog, name: str) -> str:
+    """The collection that a name stands for; a version is made by an upgrade only."""
+    check_name(name_of(name))
+    stored = Aliases(catalog).stored(name)
+    if MARK in stored:
+        Aliases(catalog).collection(name)
+    return stored
+
+
+@contextmanager
+def only_writer(settings: Settings, collection: str) -> Iterator[None]:
+    """Keeps other ingests away from a collection, by its stored name.
+
+    Raises:
+        CatalogError: There is one.
+    """
+    path = settings.lock_path(collection)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise CatalogError(
+            f"another process is ingesting into {collection!r} ({path} is locked): wait for it to end"
+        ) from None
+
+
+def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: Intake) -> Collection:
+    """The collection of the request, recorded if new, once it is sure that there is something to do."""
+    if next(intake.ids(), None) is None:
+        raise SourceError(_why_nothing(request, intake))
+    existing = catalog.find_collection(request.collection)
+    if existing is not None:
+        return _kept_up(catalog, existing, _spec(request, intake), embedder)
+    twin = next((c.name for c in catalog.collections() if c.name.casefold() == request.collection.casefold()), None)
+    if twin is not None:
+        raise CatalogError(f"collection {request.collection!r} differs from {twin!r} by case only: take another name")
+    collection = Collection(
+        name=request.collection,
+        kind=request.kind,
+        model_id=embedder.model_id,
+        dim=embedder.dim,
+        spec=_spec(request, intake),
+        created_at=datetime.now(UTC),
+    )
+    catalog.add_collection(collection)
+    return collection
+
+
+def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embedder: Embedder) -> Collection:
+    """An existing collection, once it is sure that the request fits it; what may grow is brought up to date."""
+    _check_same(existing, spec, embedder)
+    if existing.spec.get("stretch") != spec.get("stretch") and existing.spec.get("stretch") is not None:
+        log.warning(
+            "new files move the automatic stretch of %s from %s to %s, so that new tiles are shown differently: "
+            "take another collection with --scale to show all alike",
+            existing.name,
+            existing.spec["stretch"],
+            spec.get("stretch"),
+        )
+    changed = {key: spec[key] for key in ("attribution", "places") if spec.get(key) is not None}
+    if "largest_tile_m" in spec:
+        changed["largest_tile_m"] = max(spec["largest_tile_m"], existing.spec["largest_tile_m"])
+    catalog.update_collection(existing.name, existing.spec | changed)
+    return catalog.collection(existing.name)
+
+
+def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) -> None:
+    if existing.model_id != embedder.model_id:
+        raise ModelMismatchError(
+            f"collection {existing.name!r} was made with model {existing.model_id}, this one is {embedder.model_id}: "
+            "pass --model with the first, or take another collection name"
+        )
+    for key in READING_OPTIONS:
+        before, now = existing.spec["options"].get(key), spec["options"].get(key)
+        if json.dumps(before) != json.dumps(now):  # NaN is not equal to itself
+            raise CatalogError(
+                f"collection {existing.name!r} was read with {key} {before!r}, not {now!r}: its tiles would differ; "
+                "give the same option, or take another name"
+            )
+    for key in ("kind", "source", "grid"):
+        if existing.spec[key] != spec[key]:
+            raise CatalogError(
+                f"collection {existing.name!r} has {key} {existing.spec[key]!r}, not {spec[key]!r}: take another name"
+            )
+
+
+def _spec(request: Request, intake: Intake) -> dict[str, Any]:
+    """What stands in the catalog; the source is named without the secrets that its URL may hold."""
+    asked = request.to_json()
+    spec = {"kind": request.kind, "source": request.source, "grid": asked["grid"], "options": asked["options"]}
+    match intake:
+        case GridIntake():
+            found = {"largest_tile_m": intake.grid.size_m, "gsd_m": intake.source.gsd_m}
+            spec |= {"source": intake.source.uri, "attribution": intake.source.attribution} | found
+            if isinstance(intake.source, RasterSource):
+                spec["stretch"] = intake.source.stretch
+            if isinstance(intake.source, NamesPlaces):
+                spec["places"] = [list(place) for place in intake.source.places()]
+        case ChipIntake():
+            spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
+    return spec
+
+
+def _why_nothing(request: Request, intake: Intake) -> str:
+    if not isinstance(intake, GridIntake) or request.area is None:
+        return f"{request.source}: nothing to ingest there"
+    covered = intake.source.coverage()
+    west, south, east, north = covered.bounds
+    here, there = request.area.representative_point(), covered.representative_point()
+    away_km = distance_m(lat=here.y, lon=here.x, lats=[there.y], lons=[there.x])[0] / 1000
+    return (
+        f"{request.source}: the area lies outside the imagery ({west:.5f},{south:.5f},{east:.5f},{north:.5f}); "
+        f"their middles are {away_km:,.1f} km apart"
+    )

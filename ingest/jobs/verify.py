@@ -1,0 +1,181 @@
+"""Compares ledger, archive and index of a collection, and mends what can be mended from the archive.
+
+The archive is the truth. The index is always rebuilt from it; a part that is lost or broken is lost, and its chunk goes
+back to the ledger as pending, so that the same ingest command makes it again.
+"""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ingest.archive.files import FilePath
+from ingest.archive.parts import Archive
+from ingest.archive.prefetch import ahead
+from ingest.catalog.catalog import Catalog, Chunk, Collection
+from ingest.index.edge import discard
+from ingest.index.protocol import Index
+from ingest.index.upkeep import catch_up, fill, open_index
+from ingest.settings import Settings
+from trainer.errors import ArchiveError, IndexLockedError, StorageError, VectorIndexError
+
+SHOWN = 5
+
+
+@dataclass
+class Findings:
+    """What was compared and what does not agree.
+
+    Attributes:
+        collection: Its name.
+        archived: Items in the archive.
+        indexed: Items in the index; None where it could not be opened.
+        recorded: Items that the ledger calls done.
+        unfinished: Chunks that are still to be done.
+        problems: One sentence each; empty when everything agrees.
+        repaired: What was mended, one sentence each.
+    """
+
+    collection: str
+    archived: int = 0
+    indexed: int | None = None
+    recorded: int = 0
+    unfinished: int = 0
+    problems: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"agree": not self.problems}
+
+
+def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repair: bool = False) -> Findings:
+    """Compares, and with `repair` mends.
+
+    Args:
+        settings: Where things are.
+        catalog: Ledger.
+        collection: What to look at.
+        repair: Mend the index from the archive and give lost chunks back to the ledger.
+
+    Raises:
+        IndexLockedError: Another process holds the index; only its end can be waited for.
+        StorageError: The archive cannot be reached; nothing is mended then.
+    """
+    archive = Archive(settings.archive_dir(collection.name), collection.kind)
+    findings = Findings(collection.name)
+    archived = _check_parts(catalog, archive, collection, findings, repair=repair)
+    findings.archived = len(archived)
+    _check_index(settings, catalog, archive, collection, archived, findings, repair=repair)
+    return findings
+
+
+def _check_parts(
+    catalog: Catalog, archive: Archive, collection: Collection, findings: Findings, *, repair: bool
+) -> set[str]:
+    """Ledger against archive; returns the ids of all readable parts."""
+    counts: Counter[str] = Counter()
+    rows: dict[str, int] = {}
+    for path, ids in ahead(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
+        if ids is None:
+            findings.problems.append(f"part {path.name} cannot be read")
+            if repair:
+                aside = archive.set_aside(path)
+                findings.repaired.append(f"part {path.name} set aside as {aside.name}")
+        else:
+            counts.update(ids)
+            rows[path.stem] = len(ids)
+    known = set()
+    for chunk in catalog.chunks(collection=collection.name):
+        known.add(chunk.key)
+        _check_chunk(catalog, chunk, rows.get(chunk.key, 0), findings, repair=repair)
+    if findings.unfinished:
+        findings.problems.append(f"{findings.unfinished} chunks are not done yet: run the same ingest command again")
+    for path in archive.parts():
+        if path.stem not in known:
+            findings.problems.append(f"part {path.name} has no chunk in the ledger")
+    twice = [item for item, count in counts.items() if count > 1]
+    if twice:
+        findings.problems.append(f"{len(twice)} items are archived twice, such as {_some(twice)}")
+    return set(counts)
+
+
+def _ids(archive: Archive, path: FilePath) -> list[str] | None:
+    """Ids of a part that can be read to its end."""
+    try:
+        ids: list[str] = archive.read(path.stem).table[archive.id_column].to_pylist()
+    except StorageError:
+        raise
+    except ArchiveError:
+        return None
+    return ids
+
+
+def _check_chunk(catalog: Catalog, chunk: Chunk, rows: int, findings: Findings, *, repair: bool) -> None:
+    if chunk.state == "pending":
+        findings.unfinished += 1
+        return
+    findings.recorded += chunk.done
+    if not chunk.done:
+        return
+    if rows != chunk.done:
+        findings.problems.append(f"chunk {chunk.key}: the ledger says {chunk.done} items, its part has {rows}")
+        if repair:
+            findings.unfinished += 1
+            catalog.set_chunk_state(chunk.key, "pending")
+            catalog.set_job_state(chunk.job, "running")
+            findings.repaired.append(f"chunk {chunk.key} is to be done again: run the same ingest command")
+
+
+def _check_index(
+    settings: Settings,
+    catalog: Catalog,
+    archive: Archive,
+    collection: Collection,
+    archived: set[str],
+    findings: Findings,
+    *,
+    repair: bool,
+) -> None:
+    index: Index | None = None
+    try:
+        index = open_index(settings, collection)
+        indexed = index.ids()
+        index.query(np.ones(collection.dim), k=1)  # damaged vectors show only when they are read
+    except IndexLockedError:
+        raise
+    except VectorIndexError as error:
+        if index is not None:
+            with suppress(VectorIndexError):
+                index.close()
+        findings.problems.append(str(error))
+        if not repair or settings.qdrant_url is not None:  # a server that cannot be reached is not mended from here
+            return
+        discard(settings.index_dir(collection.name))
+        index, indexed = open_index(settings, collection), set()
+        findings.repaired.append("the index was thrown away and is built anew from the archive")
+    with index:
+        missing, extra = archived - indexed, indexed - archived
+        if missing:
+            findings.problems.append(f"{len(missing)} items are not in the index, such as {_some(missing)}")
+        if extra:
+            findings.problems.append(f"{len(extra)} items are in the index only, such as {_some(extra)}")
+        if repair:
+            _mend_index(archive, index, missing, extra, findings)
+            catch_up(catalog, archive, index, collection)
+        findings.indexed = index.count()
+
+
+def _mend_index(archive: Archive, index: Index, missing: set[str], extra: set[str], findings: Findings) -> None:
+    if missing:
+        fill(archive, index, missing)
+        findings.repaired.append(f"{len(missing)} items indexed from the archive")
+    if extra and not findings.unfinished:  # while parts are lost, the index may hold the only copy of their vectors
+        index.delete(sorted(extra))
+        findings.repaired.append(f"{len(extra)} items removed from the index")
+
+
+def _some(items: set[str] | list[str]) -> str:
+    return ", ".join(sorted(items)[:SHOWN])

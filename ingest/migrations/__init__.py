@@ -1,1 +1,0 @@
-"""Alembic migrations of the catalog; run by `ingest.catalog.upgrade`, never by hand."""

@@ -1,0 +1,4 @@
+"""Which rows of metadata become pairs, and in which shard.
+
+In reading order: sieve, bursts, splits, candidates, plan.
+"""

@@ -1,0 +1,202 @@
+"""The photos of a gallery, from a folder or from a manifest, with place, times, owner and licence where they are known.
+
+Folder: every picture below it, hidden ones apart; place and times come from EXIF (`ingest.photos.exif`). Manifest, CSV
+or Parquet: one row a photo, see `ingest.photos.manifest`; what a row leaves out comes from the EXIF of its file.
+
+Nothing goes missing in silence: a file or row that cannot be in the gallery is in `problems` with its reason, a photo
+that is in it without a value that its file claims to have is in `notes`. It does not know embeddings or the index.
+"""
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.photos.exif import read_exif
+from ingest.photos.manifest import MANIFEST_SUFFIXES, Row, read_manifest
+from ingest.sources.picture import HEIC_SUFFIXES, RAW_SUFFIXES, open_picture, quiet_pillow, read_picture
+from ingest.sources.source import Problem
+from trainer.errors import ItemError, SourceError
+
+PICTURE_SUFFIXES = HEIC_SUFFIXES | RAW_SUFFIXES | {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".mpo", ".ppm",
+}  # fmt: skip
+"""Files of other kinds in a folder are passed over; HEIC and camera raw are reported, since they are photos."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of a gallery; None says that the value is not known.
+
+    Attributes:
+        id: The manifest's id, else the path below the folder with forward slashes; stable from run to run.
+        path: The file, absolute.
+        lat: Degrees WGS84.
+        lon: Degrees WGS84.
+        taken_local: Naive wall clock of the camera.
+        taken_utc: Aware UTC.
+        heading_deg: Where the camera looked, degrees clockwise from north.
+        url: Where the photo may be seen or was published.
+        owner: Whom to credit.
+        licence: As the manifest says it.
+    """
+
+    id: str
+    path: Path
+    lat: float | None = None
+    lon: float | None = None
+    taken_local: datetime | None = None
+    taken_utc: datetime | None = None
+    heading_deg: float | None = None
+    url: str | None = None
+    owner: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """What `open_photos` found.
+
+    Attributes:
+        uri: The folder or manifest.
+        photos: In the order of their ids for a folder, of the rows for a manifest.
+        problems: Files and rows that cannot be in the gallery.
+        notes: Values of photos in the gallery that stood there and could not be used.
+        manifest: The manifest's path; None for a folder.
+    """
+
+    uri: str
+    photos: list[Photo]
+    problems: list[Problem]
+    notes: list[Problem]
+    manifest: Path | None = None
+
+    def fingerprint(self) -> str:
+        """Hash names, sizes and modification times; it changes when a photo or the manifest does."""
+        digest = hashlib.sha256(self.uri.encode("utf-8", "surrogateescape"))
+        listed = sorted((photo.id, photo.path) for photo in self.photos)
+        failed = sorted((problem.subject, Path(problem.subject)) for problem in self.problems)
+        for name, path in [*listed, *failed, *([("", self.manifest)] if self.manifest else [])]:
+            digest.update(f"{name}\0{_stamp(path)}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def read(self, photo: Photo) -> npt.NDArray[np.uint8]:
+        """Decode a photo, upright, uint8 [h, w, 3] RGB. Thread-safe.
+
+        Raises:
+            ItemError: missing, unreadable, empty, unsupported, too_large, not_an_image, truncated or corrupt.
+        """
+        return read_picture(photo.path)
+
+
+def open_photos(path: Path) -> PhotoFolder:
+    """Open a gallery: a folder, read with everything below it, or a CSV or Parquet manifest.
+
+    Raises:
+        SourceError: the path is neither, or the manifest as a whole cannot be read.
+    """
+    path = path.absolute()
+    if path.is_dir():
+        problems: list[Problem] = []
+        rows: Iterator[Row] = (Row(name, file) for name, file in _walk(path, problems))
+        return _collect(path, rows, problems, [], None)
+    if not path.exists():
+        raise SourceError(f"'{path}' does not exist: give a folder of photos, or a manifest (.csv, .parquet)")
+    if path.suffix.lower() not in MANIFEST_SUFFIXES:
+        raise SourceError(f"'{path}' is neither a folder of photos nor a manifest (.csv, .parquet)")
+    manifest = read_manifest(path)
+    return _collect(path, iter(manifest.rows), list(manifest.problems), list(manifest.notes), path)
+
+
+def _collect(
+    path: Path, rows: Iterator[Row], problems: list[Problem], notes: list[Problem], manifest: Path | None
+) -> PhotoFolder:
+    photos: list[Photo] = []
+    for row in rows:
+        try:
+            photos.append(_photo(row, notes))
+        except ItemError as error:
+            problems.append(Problem(str(row.path), error.reason, str(error)))
+    if not photos and not problems:
+        raise SourceError(f"there are no photos in '{path}': known are {' '.join(sorted(PICTURE_SUFFIXES))}")
+    places = sum(photo.lat is not None for photo in photos)
+    times = sum(photo.taken_local is not None for photo in photos)
+    log.info("%s: %d photos, %d with a place, %d with a local time", path, len(photos), places, times)
+    _log_reasons("left out", problems)
+    _log_reasons("kept without a value", notes)
+    return PhotoFolder(str(path), photos, problems, notes, manifest)
+
+
+def _photo(row: Row, notes: list[Problem]) -> Photo:
+    """Complete a row by the EXIF of its file; what the row says goes first."""
+    with open_picture(row.path) as image, quiet_pillow():
+        camera = read_exif(image)
+    notes.extend(Problem(str(row.path), reason, sentence) for reason, sentence in camera.notes)
+    photo = Photo(
+        row.id, row.path, camera.lat, camera.lon, camera.taken_local, camera.taken_utc, camera.heading_deg,
+        row.url, row.owner or camera.owner, row.licence,
+    )  # fmt: skip
+    if row.place is not None:
+        photo = replace(photo, lat=row.place[0], lon=row.place[1])
+    elif row.place_is_wrong:
+        photo = replace(photo, lat=None, lon=None)
+    return replace(photo, taken_local=row.taken_local or photo.taken_local, taken_utc=row.taken_utc or photo.taken_utc)
+
+
+def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    """Yield (id, path) of the pictures below a folder, in the order of the ids; links to folders are not followed."""
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), "unreadable", f"'{error.filename}': {error.strerror}"))
+
+    found: list[tuple[str, Path]] = []
+    passed: Counter[str] = Counter()
+    for folder, folders, files in os.walk(root, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = Path(folder, name)
+            if name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES:
+                passed[path.suffix.lower() or name] += 1
+            elif not _is_unicode(str(path)):
+                shown = ascii(str(path))
+                problems.append(Problem(shown, "bad_name", f"the name {shown} is not UTF-8: rename the file"))
+            else:
+                found.append((path.relative_to(root).as_posix(), path))
+    if passed:
+        log.info("%s: %d other files passed over: %s", root, passed.total(), _counts(passed))
+    yield from sorted(found)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return "gone"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
+def _log_reasons(what: str, problems: list[Problem]) -> None:
+    if problems:
+        reasons = Counter(problem.reason for problem in problems)
+        log.warning("%d %s: %s; first %s", len(problems), what, _counts(reasons), problems[0].message)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common(8))

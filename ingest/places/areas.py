@@ -1,0 +1,232 @@
+"""A place as an area: coordinates or a name in, a shape on the globe out, with a sentence that says what was taken.
+
+A town is a disc whose size follows from its people, because nobody draws towns offline; coordinates are a disc of one
+kilometre; ``, 5 km`` behind either says another radius. A country is the union of its time zones from the package
+`tzfpy` (OpenStreetMap, ODbL): the real border, a little simplified, with its coastal waters; 99.97 % of GeoNames' towns
+lie inside that of their own country. A region, and a country without a time zone of its own, is the hull of its towns,
+which is not the border; the sentence says so.
+
+It does not know how names are found (`ingest.places.gazetteer`) or coordinates are written
+(`ingest.places.coordinates`).
+"""
+
+import importlib.resources
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, split_antimeridian
+from ingest.places.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
+from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.store import ATTRIBUTION
+from trainer.errors import AreaError
+
+POINT_RADIUS_M = 1_000.0
+OSM = "borders © OpenStreetMap contributors, ODbL"
+
+_PEOPLE_PER_KM2 = 1_500.0  # of a town with its outskirts; dense ones have more, so a disc rather holds too much
+_SMALLEST_M, _LARGEST_M = 1_000.0, 40_000.0
+_HULL_MARGIN_M = 10_000.0
+_RADIUS = re.compile(r"^(.+?)[\s,]\s?(\d{1,5}(?:\.\d{1,6})?)\s?(km|m|mi|miles?)$", re.IGNORECASE)
+_METRES = {"km": 1_000.0, "m": 1.0, "mi": 1_609.344, "mile": 1_609.344, "miles": 1_609.344}
+_OTHERS = 4
+GUESTS = {"Asia/Bangkok": ("VN", shapely.box(102, 17, 110, 24))}
+"""Part of a zone that belongs to another country: northern Vietnam has kept Bangkok's time since 1970."""
+
+
+@dataclass(frozen=True)
+class PlaceArea:
+    """What a place was understood as.
+
+    Attributes:
+        area: WGS84 degrees, x = longitude, split at ±180°.
+        says: What was taken, and how large.
+        others: Other places of that name, the likeliest first.
+        attribution: Whose table the name comes from; empty for coordinates.
+    """
+
+    area: BaseGeometry
+    says: str
+    others: tuple[str, ...] = ()
+    attribution: str = ""
+
+
+def area_of(text: str, gazetteer: Gazetteer) -> PlaceArea:
+    """The area of a place given by name or coordinates.
+
+    Raises:
+        AreaError: No place of that name is known (the nearest spellings are told), or the coordinates cannot be.
+        GroundcastError: The files of the gazetteer cannot be made.
+    """
+    text = " ".join(text.split())
+    found = _RADIUS.match(text)
+    if found is not None and not _is_coordinates(text):  # as UTM may end in metres
+        radius_m = float(found[2]) * _METRES[found[3].lower()]
+        if not 0 < radius_m <= MAX_DISC_M:
+            raise AreaError(
+                f"place '{text[:60]}' has a radius of {radius_m:g} m: give more than 0 and at most 10000 km"
+            )
+        return _placed(found[1], radius_m, gazetteer)
+    return _placed(text, None, gazetteer)
+
+
+def shape_of(place: Place, gazetteer: Gazetteer, radius_m: float | None = None) -> tuple[BaseGeometry, str]:
+    """The shape of a place of the gazetteer, and what it is.
+
+    Raises:
+        AreaError: A radius is given for a country or a region, or there is nothing to draw it from.
+    """
+    if place.kind == "town":
+        told = radius_m or town_radius_m(place.population)
+        people = f"{place.population:,} people" if place.population else "people unknown"
+        size = f"disc of {told / 1000:.3g} km" + ("" if radius_m else f" for {people}")
+        return disc(lat=place.lat, lon=place.lon, radius_m=told), size
+    if radius_m is not None:
+        raise AreaError(f"'{place.label}' is a {place.kind} and has a shape: a radius goes with a town or coordinates")
+    border = country_outline(place.country) if place.kind == "country" else None
+    if border is not None:
+        return border, f"its border, with coastal waters, from time zones ({OSM})"
+    towns = gazetteer.towns_of(place.country, place.admin_code or None)
+    return _hull(towns), f"hull of its {len(towns)} towns and 10 km more, which is not its border"
+
+
+def town_radius_m(population: int) -> float:
+    """Radius of the disc that stands for a town: 1,500 people to a square kilometre, 1 to 40 km."""
+    return min(_LARGEST_M, max(_SMALLEST_M, 1_000 * math.sqrt(population / _PEOPLE_PER_KM2 / math.pi)))
+
+
+def country_outline(code: str) -> BaseGeometry | None:
+    """The union of a country's time zones, or None where it has none of its own.
+
+    Args:
+        code: Two letters, ISO 3166.
+    """
+    parts = country_parts(code)
+    return split_antimeridian(shapely.union_all(parts)) if parts else None
+
+
+def country_parts(code: str) -> list[BaseGeometry]:
+    """The polygons of a country's time zones; they may touch one another, and longitudes may run past ±180°."""
+    import tzfpy
+
+    parts: list[BaseGeometry] = []
+    for zone in _zones_of(code):
+        guest, where = GUESTS.get(zone, (None, None))
+        for part in _parts(shapely.from_geojson(tzfpy.get_tz_polygon_geojson(zone))):
+            is_guest = where is not None and where.contains(part.representative_point())
+            if is_guest == (guest == code):
+                parts.append(part)
+    return parts
+
+
+def country_codes() -> tuple[str, ...]:
+    """Two letters of every country that has a time zone of its own."""
+    return tuple(sorted({*countries_of_zones().values(), *(guest for guest, _ in GUESTS.values())}))
+
+
+def countries_of_zones() -> dict[str, str]:
+    """Two letters of the country by time zone; of one in `GUESTS`, the country that it is named for."""
+    return {zone: code for code in _zones() for zone in _zones_of(code) if GUESTS.get(zone, ("",))[0] != code}
+
+
+def bbox_of(area: BaseGeometry) -> tuple[float, float, float, float]:
+    """West, south, east and north of an area split at ±180°; west > east where the smallest box crosses it."""
+    bounds = shapely.bounds(shapely.get_parts(area))  # [n, 4]
+    spans = sorted((float(west), float(east)) for west, _, east, _ in bounds)
+    gaps, reach = [], spans[0][1]
+    for west, east in spans[1:]:
+        gaps.append((west - reach, west, reach))
+        reach = max(reach, east)
+    gaps.append((spans[0][0] + 360 - reach, spans[0][0], reach))  # round the back
+    _, first, last = max(gaps)
+    return first, float(bounds[:, 1].min()), last, float(bounds[:, 3].max())
+
+
+def _placed(text: str, radius_m: float | None, gazetteer: Gazetteer) -> PlaceArea:
+    at = parse_coordinates(text)
+    if at is None:
+        code = short_plus_code(text)
+        if code is None:
+            return _named(text, radius_m, gazetteer)
+        town = _chosen(code[1], gazetteer)[0]
+        at = recover_plus_code(code[0], (town.lat, town.lon))
+    shape = disc(lat=at[0], lon=at[1], radius_m=radius_m or POINT_RADIUS_M)
+    return PlaceArea(shape, f"{show(*at)}, disc of {(radius_m or POINT_RADIUS_M) / 1000:.3g} km")
+
+
+def _named(text: str, radius_m: float | None, gazetteer: Gazetteer) -> PlaceArea:
+    place, *others = _chosen(text, gazetteer)
+    shape, size = shape_of(place, gazetteer, radius_m)
+    return PlaceArea(shape, f"{place.label}, {size}", tuple(told_apart([place, *others])[1:]), ATTRIBUTION)
+
+
+def told_apart(places: Sequence[Place]) -> list[str]:
+    """A label for each place, with coordinates where several have the same, so that each can be asked for."""
+    labels = Counter(place.label for place in places)
+    return [place.label + (f" at {show(place.lat, place.lon)}" if labels[place.label] > 1 else "") for place in places]
+
+
+def _chosen(text: str, gazetteer: Gazetteer) -> list[Place]:
+    """The likeliest place of a name, and others that bear it too."""
+    found = gazetteer.find_places(text, 1 + _OTHERS, exact=True)
+    if found:
+        return found
+    similar = gazetteer.find_places(text, _OTHERS)
+    offered = ", ".join(f"'{place.label}'" for place in similar)
+    raise AreaError(
+        f"no place '{text}' is known"
+        + (f": do you mean {offered}?" if similar else " (towns of 500 people or more, countries, US states):")
+        + " give coordinates, --near or --area, or look with `groundcast places`"
+    )
+
+
+def _is_coordinates(text: str) -> bool:
+    try:
+        return parse_coordinates(text) is not None
+    except AreaError:
+        return False
+
+
+@cache
+def _zones() -> dict[str, tuple[str, ...]]:
+    """Time zones by country, as the table ``zone.tab`` of the tz database has them."""
+    zones: dict[str, tuple[str, ...]] = {}
+    table = importlib.resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
+    for line in table.splitlines():
+        if line and not line.startswith("#"):
+            code, _, zone = line.split("\t")[:3]
+            zones[code] = (*zones.get(code, ()), zone)
+    return zones
+
+
+def _zones_of(code: str) -> list[str]:
+    """A country's zones, without those in Antarctica, whose sectors reach the pole."""
+    import tzfpy
+
+    known = set(tzfpy.timezonenames())
+    guest_of = [zone for zone, (guest, _) in GUESTS.items() if guest == code]
+    own = [zone for zone in _zones().get(code, ()) if code == "AQ" or not zone.startswith("Antarctica/")]
+    return [zone for zone in own + guest_of if zone in known]
+
+
+def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
+    """Valid polygons in a collection; simplifying has made a few of them cross themselves."""
+    pieces = shapely.get_parts(shapely.get_parts(shape))
+    solid = [piece if shapely.is_valid(piece) else shapely.make_valid(piece) for piece in pieces]
+    return [part for piece in solid for part in shapely.get_parts(piece) if part.area > 0]
+
+
+def _hull(towns: np.ndarray) -> BaseGeometry:
+    """A hull of places [n, 2] (lat, lon), hollow where it may be, 10 km wider."""
+    if not len(towns):
+        raise AreaError("no town and no border of it is known: give --area FILE or --near LAT,LON,KM")
+    lats, lons = towns[:, 0], np.unwrap(towns[:, 1], period=360) if np.ptp(towns[:, 1]) > 180 else towns[:, 1]
+    hull = shapely.concave_hull(shapely.MultiPoint(np.column_stack([lons, lats])), ratio=0.25)
+    return buffer_m(split_antimeridian(hull), _HULL_MARGIN_M)

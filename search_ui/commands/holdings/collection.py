@@ -1,0 +1,238 @@
+"""`groundcast collection`: another model for a collection that is being searched, and the way back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.queueing import follow, queue_options
+from search_ui.commands.running import PRECISION, outcome_json, outcome_lines, watch
+
+if TYPE_CHECKING:
+    from ingest.catalog.aliases import Version
+    from ingest.jobs.request import Request
+    from search_ui.search.comparison import Comparison
+    from trainer.embedder import Embedder
+
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.group(short_help="Another model for a collection, without losing search.")
+def command() -> None:
+    """Another model for a collection that is being searched, and the way back.
+
+    A collection has versions, each of one model. Its name stands for one of them; NAME@1, NAME@2 ask for a certain one.
+    A gallery is called gallery.NAME here, as `groundcast collections` lists it.
+    """
+
+
+@command.command("upgrade")
+@click.argument("name")
+@click.option("--model", required=True, metavar="MODEL", help="The model that takes over.")
+@click.option("--keep", is_flag=True, help="Embed and compare only; the name goes on standing for the present version.")
+@click.option("--incomplete", is_flag=True, help="Take over even if items are missing in the new version.")
+@click.option("--prompts", type=FILE, metavar="FILE", help="Texts to compare with, one a line [45 common scenes].")
+@click.option(
+    "--labels",
+    multiple=True,
+    metavar="[TEXT=]FILE",
+    help="Parquet with tile_id, probability and, without TEXT, concept: what is to be seen; may be repeated.",
+)
+@click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
+@queue_options
+@json_option
+@pass_door
+def upgrade(
+    door: Door,
+    /,
+    name: str,
+    model: str,
+    keep: bool,
+    incomplete: bool,
+    prompts: Path | None,
+    labels: tuple[str, ...],
+    precision: str | None,
+    queue: bool,
+    priority: str,
+    as_json: bool,
+) -> None:
+    """Embed collection NAME with another model beside the present version, compare the two, and change over.
+
+    Everything that was ever ingested into NAME is ingested again, from the sources that the ledger names, into a new
+    version. Searches are answered by the present version until the new one takes over, which is one step; the one
+    before is kept for `groundcast collection rollback`. The same command again goes on where the last run stopped.
+    With --queue workers embed, and this command waits for them.
+    """
+    from ingest.catalog.aliases import name_of
+    from ingest.jobs.upgrade import change_over, requests, shadow
+
+    asked, known = _prompts(prompts), _labels(labels)
+    present = door.aliases.collection(name)
+    name = name_of(present.name)
+    before = next(version for version in door.aliases.versions(name) if version.role == "in service")
+    embedder = _embedder(door, model, precision)
+    after = shadow(door.catalog, name, embedder)
+    asked_for = requests(door.catalog, present, after.collection)
+    if queue:
+        done = _by_workers(door, asked_for, embedder, priority)
+    else:
+        done = [_here(door, request, embedder, silent=as_json) for request in asked_for]
+    comparison = _compare(door, before, after, asked, known)
+    if not as_json:
+        _say(comparison.lines())
+    if not keep:
+        change_over(door.settings, door.catalog, name, after, incomplete=incomplete)
+    if as_json:
+        print_json(_upgraded(door, name, done, comparison))
+    elif keep:
+        click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
+    else:
+        click.echo(f"{name} stands for {after.name} now; `groundcast collection rollback {name}` goes back")
+        for gallery, photos in door.aliases.in_service().items():
+            if present.kind == "tiles" and photos.kind == "gallery" and photos.model_id == present.model_id:
+                click.echo(f"its photos next: `groundcast collection upgrade {gallery} --model {model}`")
+
+
+@command.command("rollback")
+@click.argument("name")
+@json_option
+@pass_door
+def rollback(door: Door, name: str, as_json: bool) -> None:
+    """Let NAME stand for the version before again; a second rollback takes that back."""
+    from ingest.jobs.upgrade import missing, show_to_others
+
+    left = door.aliases.collection(name)
+    version = door.aliases.roll_back(name)
+    show_to_others(door.settings, door.catalog, name)
+    lacking = len(missing(door.settings, left, version.collection))
+    if as_json:
+        print_json(
+            {"name": name, "in_service": version.name, "model_id": version.collection.model_id, "lacks": lacking}
+        )
+        return
+    click.echo(f"{name} stands for {version.name} now, model {version.collection.model_id}")
+    if lacking:
+        model = door.catalog.model(model_id=version.collection.model_id).name
+        click.echo(
+            f"{lacking} items came after it and are not in it: `groundcast collection rollback {name}`, then "
+            f"`groundcast collection upgrade {name} --model {model}` brings them in"
+        )
+
+
+@command.command("drop")
+@click.argument("name")
+@click.option("--version", "number", type=click.IntRange(1), required=True, help="Its number.")
+@json_option
+@pass_door
+def drop(door: Door, name: str, number: int, as_json: bool) -> None:
+    """Remove a version of NAME that is not in service: index, field, archive, and its rows in the catalog."""
+    from ingest.jobs.upgrade import drop as drop_version
+    from trainer.errors import CatalogError
+
+    versions = door.aliases.versions(name)
+    version = next((version for version in versions if version.number == number), None)
+    if version is None:
+        have = ", ".join(f"{version.number}" for version in versions) or "none"
+        raise CatalogError(f"{name!r} has no version {number} (have: {have}): see `groundcast collections`")
+    drop_version(door.settings, door.catalog, version)
+    if as_json:
+        print_json({"name": name, "dropped": version.name})
+    else:
+        click.echo(f"{version.name} is gone: index, field, archive and rows of the catalog")
+
+
+def _embedder(door: Door, model: str, precision: str | None) -> "Embedder":
+    from trainer.embedder import Embedder
+
+    settings = door.settings
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    return Embedder.load(
+        settings.models_dir / door.catalog.model(model).name,
+        precision=precision or settings.precision,
+        device=settings.device,
+        measurements=settings.cache_dir / "precision.json",
+    )
+
+
+def _compare(
+    door: Door, before: "Version", after: "Version", prompts: list[str], labels: dict[str, dict[str, float]]
+) -> "Comparison":
+    from search_ui.search.comparison import compare
+    from search_ui.search.engine import Engine
+
+    return compare(Engine(door.settings, door.catalog), before, after, prompts, labels)
+
+
+def _prompts(file: Path | None) -> list[str]:
+    """The texts of a file, or what the sandbox planet's concepts are asked by: ordinary scenes of anywhere."""
+    from ingest.sandbox.concepts import CONCEPTS
+    from trainer.errors import UsageError
+
+    if file is None:
+        return [concept.prompt for concept in CONCEPTS]
+    texts = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    if not texts:
+        raise UsageError(f"{file}: no text in it: write one a line")
+    return texts
+
+
+def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    from search_ui.search.comparison import read_labels
+
+    labels: dict[str, dict[str, float]] = {}
+    for one in given:
+        text, _, file = one.rpartition("=")
+        for prompt, known in read_labels(Path(file), text or None).items():
+            labels.setdefault(prompt, {}).update(known)
+    return labels
+
+
+def _here(door: Door, request: "Request", embedder: "Embedder", *, silent: bool) -> dict[str, Any]:
+    outcome = watch(door, request, embedder)
+    if not silent:
+        _say(outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"))
+    return outcome_json(outcome)
+
+
+def _by_workers(door: Door, asked_for: "list[Request]", embedder: "Embedder", priority: str) -> list[dict[str, Any]]:
+    """Leaves the requests to workers and waits until they are done.
+
+    Raises:
+        CatalogError: One was paused or cancelled meanwhile.
+    """
+    from ingest.jobs.run import Outcome, leave_to_workers
+    from trainer.errors import CatalogError
+    from workers.app import make_app
+    from workers.sending import PRIORITIES, send_wakeups
+
+    app = make_app(door.settings)
+    jobs = [
+        leave_to_workers(door.settings, door.catalog, request, embedder, priority=PRIORITIES[priority])
+        for request in asked_for
+    ]
+    send_wakeups(app, door.catalog)
+    done = [follow(door, job.id) for job in jobs]
+    stopped = [job for job in done if job.state != "done"]
+    if stopped:
+        raise CatalogError(
+            f"job {stopped[0].id} is {stopped[0].state}: `groundcast jobs resume {stopped[0].id}`, then the same "
+            "command again"
+        )
+    return [outcome_json(Outcome(job, None)) for job in done]
+
+
+def _upgraded(door: Door, name: str, done: list[dict[str, Any]], comparison: "Comparison") -> dict[str, Any]:
+    serving = next(version for version in door.aliases.versions(name) if version.role == "in service")
+    return {
+        "name": name,
+        "in_service": serving.name,
+        "model_id": serving.collection.model_id,
+        "jobs": done,
+        "comparison": comparison.to_json(),
+    }
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,29 @@
+"""`groundcast photos`: ground photos into a gallery."""
+
+import click
+
+from search_ui.commands.area_options import source_location
+from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.running import PRECISION, run_request
+
+
+@click.command(short_help="Ground photos into a gallery.")
+@click.argument("path", type=click.Path())
+@click.option("--gallery", required=True, metavar="NAME", help="Gallery to make or go on with.")
+@click.option("--model", metavar="NAME", help="Model [the gallery's, or the only one there is].")
+@click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
+@json_option
+@pass_door
+def command(door: Door, path: str, gallery: str, model: str | None, precision: str | None, as_json: bool) -> None:
+    """Bring the photos at PATH into a gallery.
+
+    PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path,
+    lat, lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
+
+    Other commands, such as `groundcast verify`, know the gallery NAME as gallery.NAME.
+    """
+    from ingest.jobs.request import Request
+    from ingest.jobs.run import gallery_name
+
+    request = Request(kind="gallery", collection=gallery_name(gallery), source=source_location(path))
+    run_request(door, request, model=model, precision=precision, as_json=as_json)

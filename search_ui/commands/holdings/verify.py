@@ -1,0 +1,35 @@
+"""`groundcast verify`: do ledger, archive and index agree?"""
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+
+
+@click.command(short_help="Compare ledger, archive and index; mend the index.")
+@click.argument("collection")
+@click.option("--repair", is_flag=True, help="Mend the index from the archive; give lost chunks back to the ledger.")
+@json_option
+@pass_door
+def command(door: Door, collection: str, repair: bool, as_json: bool) -> None:
+    """Compare ledger, archive and index of COLLECTION. Exit code 1 where they disagree and nothing was mended."""
+    from ingest.jobs.verify import verify
+
+    findings = verify(door.settings, door.catalog, door.aliases.collection(collection), repair=repair)
+    if as_json:
+        print_json(findings.to_json())
+    else:
+        indexed = "unreadable" if findings.indexed is None else findings.indexed
+        click.echo(f"ledger {findings.recorded} · archive {findings.archived} · index {indexed}")
+        for problem in findings.problems:
+            click.echo(f"problem   {problem}")
+        for repaired in findings.repaired:
+            click.echo(f"repaired  {repaired}")
+        click.echo(
+            "they agree"
+            if not findings.problems
+            else "they do not agree"
+            if not findings.repaired
+            else "mended: run verify again"
+        )
+    if findings.problems and not findings.repaired:
+        raise SystemExit(1)

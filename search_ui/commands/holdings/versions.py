@@ -1,0 +1,69 @@
+"""`groundcast collections`: what can be searched here, and which versions there are."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+
+if TYPE_CHECKING:
+    from ingest.catalog.aliases import Version
+    from ingest.catalog.catalog import Collection
+
+
+@click.command(short_help="List collections and galleries.")
+@json_option
+@pass_door
+def command(door: Door, as_json: bool) -> None:
+    """List collections and galleries with their sizes, sources and models.
+
+    Where a name has several versions, they follow it.
+    """
+    models = {model.model_id: model.name for model in door.catalog.models()}
+    rows = [_row(door, name, found, models) for name, found in door.aliases.in_service().items()]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']:24} {row['items']:>9} {row['kind']:8} {_model(row)}  {row['source']}")
+        for version in row["versions"] if len(row["versions"]) > 1 else ():
+            click.echo(f"  {version['name']:22} {version['items']:>9} {version['role']:10} {_model(version)}")
+    if not rows:
+        click.echo("no collection yet: make one with `groundcast ingest SOURCE --collection NAME`")
+
+
+def _row(door: Door, name: str, found: "Collection", models: dict[str, str]) -> dict[str, Any]:
+    """A name and what it stands for."""
+    versions = door.aliases.versions(name)
+    return {
+        "name": name,
+        "kind": found.kind,
+        "items": _items(door, found),
+        "model_id": found.model_id,
+        "model": models.get(found.model_id),
+        "source": found.spec["source"],
+        "attribution": found.spec.get("attribution"),
+        "created_at": found.created_at.isoformat(),
+        "version": next(version.number for version in versions if version.role == "in service"),
+        "versions": [_version(door, version, models) for version in versions],
+    }
+
+
+def _version(door: Door, version: "Version", models: dict[str, str]) -> dict[str, Any]:
+    collection = version.collection
+    return {
+        "version": version.number,
+        "name": version.name,
+        "role": version.role,
+        "items": _items(door, collection),
+        "model_id": collection.model_id,
+        "model": models.get(collection.model_id),
+    }
+
+
+def _items(door: Door, collection: "Collection") -> int:
+    return door.catalog.items_done(collection.name, ("archived", "done"))
+
+
+def _model(row: dict[str, Any]) -> str:
+    return f"model {row['model'] or row['model_id'][:12]}"

@@ -1,0 +1,211 @@
+"""`groundcast evaluate`: what checkpoints are worth on pairs, and on maps, that they never saw."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.running import PRECISION
+
+if TYPE_CHECKING:
+    from trainer.measures.evaluate import Evaluation, Maps
+    from trainer.measures.maps import Prompt, Truth
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+OUTPUT = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(short_help="Measure checkpoints on pairs and maps they never saw.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("shards", type=FOLDER)
+@click.option("--also", multiple=True, metavar="NAME=DIR", help="Another checkpoint on the same gallery; repeatable.")
+@click.option("--gallery", type=click.IntRange(2), default=10_000, show_default=True, help="Pairs to tell apart.")
+@click.option("--truth", type=FILE, metavar="FILE", help="Parquet: tile_id, concept, probability, when.")
+@click.option("--tiles", type=FOLDER, metavar="DIR", help="Shards of the truth's tiles.")
+@click.option("--prompts", type=FILE, metavar="FILE", help='JSON: {"seen": {concept: [text, …]}, "unseen": {…}}.')
+@click.option("--as-published", is_flag=True, help="The paper's Table 1, its two median columns swapped as there.")
+@click.option("-o", "--output", type=OUTPUT, metavar="DIR", help="Write tables, JSON and plots there.")
+@click.option("--draws", type=click.IntRange(2), default=1000, show_default=True, help="Bootstrap draws.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the gallery and the draws.")
+@click.option("--precision", type=PRECISION, help="Of the towers [GROUNDCAST_PRECISION or auto].")
+@json_option
+@pass_door
+def command(
+    door: Door,
+    checkpoint: Path,
+    shards: Path,
+    also: tuple[str, ...],
+    gallery: int,
+    truth: Path | None,
+    tiles: Path | None,
+    prompts: Path | None,
+    as_published: bool,
+    output: Path | None,
+    draws: int,
+    seed: int,
+    precision: str | None,
+    as_json: bool,
+) -> None:
+    """Measure CHECKPOINT on SHARDS: retrieval both ways, time swap, silhouette, maps against truth.
+
+    CHECKPOINT is a checkpoint folder, a model's name, or a folder of checkpoints or runs: all of them, side by side.
+    SHARDS is a folder of tars, or a folder of splits: its test splits, and maps where it has truth.parquet and tiles.
+
+    \b
+    groundcast evaluate runs/strong/model shards/test_strict
+    groundcast evaluate runs shards -o report
+    """
+    from trainer.measures.evaluate import Options, evaluate
+    from trainer.measures.report import report, to_json
+    from trainer.shards.tars import Shards
+
+    models = checkpoints(door, checkpoint, also)
+    splits = _splits(shards)
+    maps = _maps(truth or _there(shards / "truth.parquet"), tiles or _there(shards / "tiles"), prompts)
+    done: list[Evaluation] = []
+    with bars() as progress:
+        options = Options(
+            gallery=gallery,
+            draws=draws,
+            seed=seed,
+            device=door.settings.device,
+            precision=precision or door.settings.precision,
+            progress=progress,
+        )
+        for split in splits:
+            asked = maps if split == splits[-1] else None  # the maps are the same for all of them
+            done.append(evaluate(models, Shards(split), maps=asked, options=options))
+    document = {"evaluations": [to_json(one) for one in done]}
+    text = "\n".join(report(one, as_published=as_published) for one in done)
+    if output is not None:
+        _write(output, done, document, text)
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(text)
+
+
+def checkpoints(door: Door, checkpoint: Path, also: tuple[str, ...]) -> dict[str, Path]:
+    """Name → checkpoint folder, of a folder of one or of several, or of a model's name, and of NAME=DIR."""
+    from trainer.checkpoint import META
+    from trainer.errors import UsageError
+
+    if (checkpoint / META).is_file() or (checkpoint / "model" / META).is_file():
+        models = {_name(checkpoint): _whole(checkpoint)}
+    elif checkpoint.is_dir():
+        models = {p.name: _whole(p) for p in sorted(checkpoint.iterdir()) if (_whole(p) / META).is_file()}
+        if not models:
+            raise UsageError(f"{checkpoint} holds no checkpoint and no run with one: give a folder with {META}")
+    else:
+        models = {checkpoint.name: door.settings.models_dir / door.catalog.model(str(checkpoint)).name}
+    for one in also:
+        name, equals, folder = one.partition("=")
+        if not equals or not name or name in models:
+            raise UsageError(f"--also {one!r}: write NAME=DIR, with a name that is not taken by {', '.join(models)}")
+        models[name] = _whole(Path(folder))
+    return models
+
+
+def _whole(folder: Path) -> Path:
+    """The checkpoint folder of a run's folder, or the folder itself."""
+    return folder / "model" if (folder / "model" / "meta.json").is_file() else folder
+
+
+def _name(folder: Path) -> str:
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def _splits(shards: Path) -> list[Path]:
+    """The folder itself if it has tars, else its test splits."""
+    from trainer.errors import UsageError
+
+    if any(shards.glob("*.tar")):
+        return [shards]
+    splits = sorted(p for p in shards.glob("test*") if any(p.glob("*.tar")))
+    if not splits:
+        raise UsageError(f"{shards} has neither *.tar nor a split named test… with some: give a folder of shards")
+    return splits
+
+
+def _there(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _maps(truth: Path | None, tiles: Path | None, prompts: Path | None) -> "Maps | None":
+    from trainer.errors import UsageError
+    from trainer.measures.evaluate import Maps
+    from trainer.measures.maps import read_truth
+    from trainer.shards.tars import Shards
+
+    if truth is None and tiles is None and prompts is None:
+        return None
+    if truth is None or tiles is None:
+        raise UsageError("maps need both --truth FILE and --tiles DIR: give the other one too, or none")
+    known = read_truth(truth)
+    return Maps(Shards(tiles, needs=("overhead",)), known, _prompts(prompts, known))
+
+
+def _prompts(path: Path | None, truth: "Truth") -> "list[Prompt]":
+    """The texts to map: those of the file, or the sandbox planet's for its own concepts."""
+    from trainer.errors import UsageError
+    from trainer.measures.maps import Prompt
+
+    if path is None:
+        from ingest.sandbox.words import PROMPTS, UNSEEN
+
+        concepts = set(truth.concepts.tolist())
+        if not concepts <= set(PROMPTS):
+            raise UsageError(f"--truth has concepts of its own ({min(concepts - set(PROMPTS))}): give --prompts FILE")
+        seen = [Prompt(c, text) for c, texts in PROMPTS.items() if c in concepts for text in texts]
+        return seen + [Prompt(c, text, unseen=True) for c, text in UNSEEN if c in concepts]
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        return [
+            Prompt(concept, text, unseen=part == "unseen")
+            for part in ("seen", "unseen")
+            for concept, texts in document.get(part, {}).items()
+            for text in ([texts] if isinstance(texts, str) else texts)
+        ]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f'--prompts {path} must be JSON {{"seen": {{concept: [text, …]}}, "unseen": …}}: {error}'
+        ) from error
+
+
+def _write(folder: Path, done: "list[Evaluation]", document: dict[str, Any], text: str) -> None:
+    """Tables, JSON and plots; the plots of several splits in a folder each."""
+    from trainer.measures.plots import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    (folder / "evaluation.md").write_text(text, "utf-8")
+    for one in done:
+        plots = plot(one, folder if len(done) == 1 else folder / Path(one.shards).name)
+        click.echo(f"wrote {', '.join(str(p) for p in plots)}", err=True)
+
+
+@contextmanager
+def bars() -> "Iterator[Any]":
+    """A progress bar for each thing that is done in turn."""
+    from tqdm import tqdm
+
+    open_bar: list[tqdm[Any]] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if not open_bar or open_bar[0].desc != what:
+            for bar in open_bar:
+                bar.close()
+            open_bar[:] = [tqdm(total=total, desc=what)]
+        open_bar[0].update(done - open_bar[0].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in open_bar:
+            bar.close()

@@ -1,0 +1,168 @@
+"""`groundcast model`: add, list and show models."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trainer.checkpoint import Meta
+
+FOLDER = click.Path(path_type=Path, exists=True)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group(short_help="Add, list and show models.")
+def command() -> None:
+    """Add, list and show models."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option(
+    "--open-clip", "arch", metavar="ARCH", help="An open_clip architecture, such as ViT-B-32, or a JSON file of one."
+)
+@click.option("--checkpoint", type=FOLDER, metavar="DIR", help="A groundcast checkpoint folder.")
+@click.option("--bundled", is_flag=True, help="The small model of the sandbox planet that comes with groundcast.")
+@click.option("--sat2cap", type=FOLDER, metavar="DIR_OR_CKPT", help="The authors' Hub folder or Lightning file.")
+@click.option(
+    "--pretrained", metavar="TAG", help="Weights that open_clip downloads: of ARCH, or of the CLIP beside --sat2cap."
+)
+@click.option("--weights", type=FILE, metavar="FILE", help="The same weights from a local file.")
+@click.option(
+    "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
+)
+@json_option
+@pass_door
+def add(
+    door: Door,
+    name: str,
+    arch: str | None,
+    checkpoint: Path | None,
+    bundled: bool,
+    sat2cap: Path | None,
+    pretrained: str | None,
+    weights: Path | None,
+    random_seed: int | None,
+    as_json: bool,
+) -> None:
+    """Add a model under NAME.
+
+    \b
+    groundcast model add clip --open-clip ViT-B-32-quickgelu --pretrained openai
+    groundcast model add try --open-clip ViT-B-32 --random-seed 0
+    groundcast model add sat2cap --sat2cap DIR --pretrained openai
+    """
+    from trainer.bundled import add_bundled
+    from trainer.errors import UsageError
+    from trainer.weights import zoo
+
+    if sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled)) != 1:
+        raise UsageError("model add: give exactly one of --open-clip, --checkpoint, --sat2cap, --bundled")
+    whole = "--bundled" if bundled else "--checkpoint" if checkpoint is not None else None
+    if whole is not None and any(option is not None for option in (pretrained, weights, random_seed)):
+        raise UsageError(
+            f"model add: {whole} has its weights; --pretrained, --weights and --random-seed do not go with it"
+        )
+
+    def make(target: Path) -> "Meta":
+        if bundled:
+            return add_bundled(target)
+        if arch is not None:
+            return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
+        if sat2cap is not None:
+            return zoo.add_sat2cap(target, sat2cap, pretrained=pretrained, weights=weights, random_seed=random_seed)
+        assert checkpoint is not None  # noqa: S101 - one of the four is given
+        return zoo.add_checkpoint(target, checkpoint)
+
+    meta = keep_model(door, name, make)
+    if as_json:
+        print_json({"name": name, **asdict(meta)})
+        return
+    click.echo(f"model {name}: {_describe(meta)}")
+    if random_seed is not None:
+        click.echo("its weights are random: it finds what looks the same, it understands no words")
+
+
+def keep_model(door: Door, name: str, make: "Callable[[Path], Meta]") -> "Meta":
+    """Make a checkpoint in the home folder and enter it in the catalog.
+
+    Args:
+        door: The home.
+        name: Of the model; not taken yet.
+        make: Writes the checkpoint into a folder that does not exist yet.
+
+    Raises:
+        CatalogError: The name is taken.
+    """
+    from ingest.jobs.run import check_name
+    from trainer.errors import CatalogError
+
+    target = door.settings.models_dir / check_name(name)
+    known = {model.name: model.model_id for model in door.catalog.models()}
+    if name in known and _is_sound(target):
+        raise CatalogError(f"model {name!r} exists ({target}): take another name")
+    if target.exists():  # broken, or an earlier add was killed before the catalog knew of it
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    meta = make(target)
+    if known.get(name, meta.model_id) != meta.model_id:
+        shutil.rmtree(target)
+    door.catalog.add_model(name, meta.model_id)
+    return meta
+
+
+@command.command("list")
+@json_option
+@pass_door
+def list_models(door: Door, as_json: bool) -> None:
+    """List the models here."""
+    models = door.catalog.models()
+    if as_json:
+        print_json([{"name": m.name, "model_id": m.model_id, "added_at": m.added_at.isoformat()} for m in models])
+        return
+    for model in models:
+        click.echo(f"{model.name:24} {model.model_id}  added {model.added_at:%Y-%m-%d %H:%M} UTC")
+    if not models:
+        click.echo("no model yet: add one with `groundcast model add NAME --open-clip ARCH …`")
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+@pass_door
+def show(door: Door, name: str, as_json: bool) -> None:
+    """Show what a model is and where it is from."""
+    from trainer.checkpoint import read_meta
+
+    model = door.catalog.model(name)
+    meta = read_meta(door.settings.models_dir / model.name)
+    if as_json:
+        print_json({"name": name, **asdict(meta)})
+        return
+    click.echo(f"{name}: {_describe(meta)}")
+    click.echo(f"  folder  {door.settings.models_dir / model.name}")
+
+
+def _is_sound(folder: Path) -> bool:
+    from trainer.checkpoint import read_meta
+    from trainer.errors import CheckpointError
+
+    try:
+        read_meta(folder)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _describe(meta: "Meta") -> str:
+    moment = f"place and time as {meta.encoding}" if meta.encoding else "no place or time"
+    origin = ", ".join(f"{key} {value}" for key, value in meta.origin.items() if value is not None)
+    trained = "" if meta.tile_size_m is None else f", tiles of {meta.tile_size_m:g} m at {meta.gsd_m:g} m"
+    return f"{meta.model_id}, {meta.dim}-d, {meta.overhead_input.size_px} px, {moment}{trained} ({origin})"

@@ -1,0 +1,128 @@
+"""`groundcast ground`: what one would see on the ground, as photos of a gallery."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from search_ui.commands.context import Door, json_option, pass_door
+
+if TYPE_CHECKING:
+    from search_ui.ground.gallery import PhotoFilter
+    from search_ui.ground.view import GroundView
+
+OUTPUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(short_help="Photos that look like what one would see in a tile.")
+@click.option("--tile", metavar="ID", help="Look from this tile of the collection.")
+@click.option("--at", metavar="LAT,LON", help="Look from the tile that holds this place; in any usual notation.")
+@click.option("--collection", metavar="NAME", required=True, help="Whose tiles.")
+@click.option("--gallery", metavar="NAME", help="Whose photos [that of the collection's name, or the only one].")
+@click.option("--when", metavar="MOMENT", help="Wall-clock time there: 2025-07-14T18, 2025-07-14, 2025-07 or T18.")
+@click.option("--within-km", type=float, metavar="KM", help="Only photos taken at most so far from the place.")
+@click.option(
+    "--licence", "licences", multiple=True, metavar="NAME", help="Only such photos, as CC-BY; may be given repeatedly."
+)
+@click.option(
+    "--season", "seasons", multiple=True, metavar="NAME", help="Only photos of spring, summer, autumn or winter there."
+)
+@click.option("--months", metavar="MONTHS", help="Only photos of these months: 6-8, 12,1,2 or nov-feb.")
+@click.option("--hours", metavar="FROM-TO", help="Only photos of these hours of the camera's clock: 6-10 or 22-4.")
+@click.option("-k", type=int, default=9, show_default=True, help="How many photos.")
+@click.option(
+    "-o", "--output", type=OUTPUT, metavar="FILE", help="Also write a contact sheet .png, or .json, .geojson, .csv."
+)
+@json_option
+@pass_door
+def command(
+    door: Door,
+    tile: str | None,
+    at: str | None,
+    collection: str,
+    gallery: str | None,
+    when: str | None,
+    within_km: float | None,
+    licences: tuple[str, ...],
+    seasons: tuple[str, ...],
+    months: str | None,
+    hours: str | None,
+    k: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the photos most like what one would see in a tile, at a moment or at any time.
+
+    The photos need not have been taken there: each says how far away it was, and whether inside the tile. A filter
+    never matches what is not known of a photo; how many it lost that way is told.
+    """
+    tiles = door.aliases.collection(collection)  # wrong names are told before the wait for the model
+    started = time.perf_counter()
+    from search_ui.ground.files import check_target, write_view
+    from search_ui.ground.retrieval import Ground, find_gallery
+    from search_ui.ground.view import GroundQuery
+    from search_ui.search.engine import Engine
+    from search_ui.search.moments import parse_moment
+
+    imported_s = time.perf_counter() - started
+    find_gallery(door.catalog, tiles, gallery)
+    query = GroundQuery(
+        tile_id=tile,
+        place=None if at is None else _place(at),
+        when=None if when is None else parse_moment(when),
+        k=k,
+        photos=_filter(within_km, licences, seasons, months, hours),
+    )
+    if output is not None:
+        check_target(output, k)
+    engine = Engine(door.settings, door.catalog)
+    view = Ground(engine).look(collection, query, gallery)
+    troubles = [] if output is None else write_view(view, output)
+    for trouble in troubles:
+        click.echo(f"groundcast: warning: {trouble}", err=True)
+    if as_json:
+        click.echo(view.to_json())
+        return
+    _show(view)
+    spent = {"imports": imported_s} | engine.seconds
+    stages = " · ".join(f"{stage.replace('_', ' ')} {seconds:.2f} s" for stage, seconds in spent.items())
+    click.echo(f"exact, {view.candidates} of {view.photos} photos · {stages}", err=True)
+    if output is not None:
+        click.echo(f"wrote {output}", err=True)
+
+
+def _place(text: str) -> tuple[float, float]:
+    from ingest.places.coordinates import HELP, parse_coordinates
+    from trainer.errors import AreaError
+
+    place = parse_coordinates(text)
+    if place is None:
+        raise AreaError(f"--at {text[:60]!r} is no place: {HELP}")
+    return place
+
+
+def _filter(
+    within_km: float | None, licences: tuple[str, ...], seasons: tuple[str, ...], months: str | None, hours: str | None
+) -> "PhotoFilter":
+    from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
+
+    return PhotoFilter(
+        within_m=None if within_km is None else within_km * 1000,
+        licences=licences,
+        seasons=frozenset(name.strip().lower() for item in seasons for name in item.split(",")),
+        months=frozenset() if months is None else parse_months(months),
+        hours=None if hours is None else parse_hours(hours),
+    )
+
+
+def _show(view: "GroundView") -> None:
+    from search_ui.ground.contact_sheet import say_credit, say_taken, say_where
+    from search_ui.search.moments import say_moment
+
+    click.echo(f"{view.tile_id} at {view.lat:.5f}, {view.lon:.5f}, {say_moment(view.when)}, gallery {view.gallery}")
+    if view.note:
+        click.echo(view.note)
+    for hit in view.hits:
+        said = f"{say_where(hit):30}  {say_taken(hit):25}  {say_credit(hit):36}"
+        click.echo(f"{hit.rank:>4}  {hit.cosine:>z7.4f}  {said}  {hit.photo_id}")

@@ -1,0 +1,4 @@
+"""Answers as files that appear whole or not at all.
+
+In reading order: writing, tables, answers.
+"""

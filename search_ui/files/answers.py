@@ -1,0 +1,248 @@
+"""Answers as files: JSON, GeoJSON, CSV, GeoParquet and KML, chosen by the suffix, each with its provenance.
+
+Where the provenance stands, so that it travels with the file and every reader still opens it as it is:
+
+    .json      member ``provenance`` beside the hits
+    .geojson   foreign member ``provenance`` of the FeatureCollection (RFC 7946, section 6.1)
+    .csv       column ``provenance``: the same JSON in every row. Comment lines would stop QGIS and DuckDB, and make
+               pandas cut cells at a ``#``; a second file gets lost. An answer without hits is a header alone
+    .parquet   file metadata ``provenance`` as JSON, beside GeoParquet's ``geo``
+    .kml       ``ExtendedData`` and ``description`` of the document
+
+Geometry is the tile's footprint, WGS84 degrees, x = longitude, split at ±180°. KML is written with the standard
+library: `simplekml` leaves values unescaped and lets a prompt with ``<![CDATA[`` through. It does not know how hits
+are found.
+"""
+
+import csv
+import html
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from ingest.geo.geometry import Footprint
+from search_ui.files.tables import geo_metadata
+from search_ui.files.writing import check_name, write_whole
+from search_ui.search.query import Answer, Hit, rfc3339
+
+Block = dict[str, Any]
+"""A provenance block in JSON types."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KML = "http://www.opengis.net/kml/2.2"
+_SCHEMA = pa.schema(
+    [
+        ("rank", pa.int32()),
+        ("tile_id", pa.string()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        *((side, pa.float64()) for side in ("west", "south", "east", "north")),
+        ("size_m", pa.float64()),
+        ("cosine", pa.float64()),
+        ("relevance", pa.float64()),
+        ("grade", pa.string()),
+        ("near", pa.string()),
+        ("acquired_at", pa.timestamp("us", "UTC")),
+        ("source", pa.string()),
+        ("collection", pa.string()),
+        ("model_id", pa.string()),
+        ("geometry", pa.binary()),
+    ]
+)
+
+
+def program_version() -> str:
+    """Name the installed version of groundcast, or ``unknown`` where it runs without being installed."""
+    try:
+        return version("groundcast")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where an answer comes from.
+
+    Args:
+        collection: Name of the collection that was searched.
+        model_id: The model that made its vectors.
+        source: URI of its imagery.
+        attribution: Whom to credit for the imagery; None when the source names nobody.
+        created_at: When the file was made, aware UTC.
+        groundcast_version: The program that made it.
+    """
+
+    collection: str
+    model_id: str
+    source: str
+    attribution: str | None = None
+    created_at: datetime = field(default_factory=_now)
+    groundcast_version: str = field(default_factory=program_version)
+
+    def block(self, answer: Answer) -> Block:
+        """Say in JSON types what was asked of what, how, and when."""
+        asked = {"query": dict(answer.query), "method": answer.method, "candidates": answer.candidates}
+        return asked | {"note": answer.note} | self.facts()
+
+    def facts(self) -> Block:
+        """The same in JSON types without what was asked."""
+        return {
+            "collection": self.collection,
+            "model_id": self.model_id,
+            "source": self.source,
+            "attribution": self.attribution,
+            "groundcast_version": self.groundcast_version,
+            "created_at": rfc3339(self.created_at),
+        }
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file that `write_answer` could not write, before any work is done for it.
+
+    Raises:
+        UsageError: unknown suffix, missing folder, or the path is a folder.
+    """
+    check_name(path, _WRITERS)
+
+
+def write_answer(answer: Answer, path: Path, provenance: Provenance) -> None:
+    """Write an answer in the format of the path's suffix; the file appears whole or not at all.
+
+    Raises:
+        UsageError: as `check_target`.
+        GroundcastError: the file cannot be written, such as on a full disk.
+    """
+    check_target(path)
+    write_whole(path, _WRITERS[path.suffix.lower()](answer, provenance.block(answer)))
+
+
+def _footprint(hit: Hit) -> BaseGeometry:
+    return Footprint(lat=hit.lat, lon=hit.lon, size_m=hit.size_m).polygon
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    """One hit as flat columns, in the order of the Parquet schema without its geometry."""
+    west, south, east, north = hit.bbox
+    values = hit.as_dict() | {"west": west, "south": south, "east": east, "north": north, "size_m": hit.size_m}
+    return {name: _unicode(values[name]) for name in _SCHEMA.names if name != "geometry"}
+
+
+def _unicode(value: Any) -> Any:
+    """Replace what UTF-8 cannot hold: a path whose bytes are not Unicode must not cost the whole answer."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _write_json(answer: Answer, block: Block) -> bytes:
+    return _json(answer.as_dict() | {"provenance": block})
+
+
+def _write_geojson(answer: Answer, block: Block) -> bytes:
+    features = []
+    for hit in answer.hits:
+        geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(_footprint(hit))))
+        feature = {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox)}
+        features.append(feature | {"geometry": geometry, "properties": _row(hit)})
+    return _json({"type": "FeatureCollection", "provenance": block, "features": features})
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _write_csv(answer: Answer, block: Block) -> bytes:
+    columns = [*(name for name in _SCHEMA.names if name != "geometry"), "provenance"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)  # ends lines with \r\n, so that both are quoted in a cell
+    writer.writeheader()
+    told = json.dumps(block, ensure_ascii=False)
+    for hit in answer.hits:
+        writer.writerow({name: _no_formula(value) for name, value in _row(hit).items()} | {"provenance": told})
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _no_formula(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would compute; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def _write_parquet(answer: Answer, block: Block) -> bytes:
+    rows = [
+        _row(hit) | {"acquired_at": hit.acquired_at, "geometry": shapely.to_wkb(_footprint(hit))} for hit in answer.hits
+    ]
+    metadata = {"geo": geo_metadata(), "provenance": json.dumps(block)}
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _write_kml(answer: Answer, block: Block) -> bytes:
+    root = ET.Element("kml", xmlns=_KML)
+    document = ET.SubElement(root, "Document")
+    _text(document, "name", f"groundcast: {block['collection']}")
+    told = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in block.items() if value is not None}  # fmt: skip
+    # a viewer reads a description as HTML: the words of a prompt are escaped for it, then once more for XML
+    _text(document, "description", "<br>".join(html.escape(f"{name}: {value}") for name, value in told.items()))
+    style = ET.SubElement(document, "Style", id="tile")
+    _text(ET.SubElement(style, "LineStyle"), "color", "ff00a5ff")  # aabbggrr
+    _text(ET.SubElement(style, "PolyStyle"), "color", "3300a5ff")
+    _data(document, told)
+    for hit in answer.hits:
+        mark = ET.SubElement(document, "Placemark")
+        _text(mark, "name", f"{hit.rank}. {hit.tile_id}")
+        if hit.acquired_at is not None:
+            _text(ET.SubElement(mark, "TimeStamp"), "when", str(rfc3339(hit.acquired_at)))
+        _text(mark, "styleUrl", "#tile")
+        _data(mark, {name: str(value) for name, value in _row(hit).items() if value is not None})
+        _polygons(mark, _footprint(hit))
+    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content
+
+
+def _text(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
+
+
+def _data(parent: ET.Element, values: dict[str, str]) -> None:
+    extended = ET.SubElement(parent, "ExtendedData")
+    for name, value in values.items():
+        _text(ET.SubElement(extended, "Data", name=name), "value", value)
+
+
+def _polygons(mark: ET.Element, footprint: BaseGeometry) -> None:
+    parts = footprint.geoms if isinstance(footprint, MultiPolygon) else [footprint]
+    several = ET.SubElement(mark, "MultiGeometry")
+    for part in parts:
+        if isinstance(part, Polygon):
+            ring = ET.SubElement(ET.SubElement(ET.SubElement(several, "Polygon"), "outerBoundaryIs"), "LinearRing")
+            _text(ring, "coordinates", " ".join(f"{lon:.9f},{lat:.9f}" for lon, lat in part.exterior.coords))
+
+
+_WRITERS: dict[str, Callable[[Answer, Block], bytes]] = {
+    ".json": _write_json,
+    ".geojson": _write_geojson,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".kml": _write_kml,
+}

@@ -1,0 +1,83 @@
+"""Values of tiles as GeoParquet: one row a tile, its footprint as geometry, where it comes from in the file's metadata.
+
+Columns: tile_id, lat, lon, the values, size_m, geometry (WKB, OGC:CRS84). File metadata: ``geo`` (GeoParquet 1.1.0),
+``provenance`` and whatever explains the values, as JSON. Row group after row group is written, so memory does not grow
+with the file. It does not know what the values mean.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.geo.footprints import Places, Squares
+from search_ui.files.writing import cannot_write, whole_file
+
+_GROUP = 100_000  # rows
+
+Column = npt.NDArray[Any]
+
+
+def geo_metadata(kinds: Sequence[str] = ("Polygon", "MultiPolygon")) -> str:
+    """The ``geo`` entry of a table whose column ``geometry`` is WKB in degrees."""
+    column = {"encoding": "WKB", "geometry_types": list(kinds)}  # no crs named: OGC:CRS84
+    return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
+
+
+def write_tiles(
+    path: Path,
+    tile_id: Sequence[str],
+    columns: Mapping[str, Column],
+    *,
+    places: Places,
+    told: Mapping[str, Any],
+) -> None:
+    """Write values of tiles; the file appears whole or not at all.
+
+    Args:
+        path: The file.
+        tile_id: [n].
+        columns: The values by name, [n], or [n, T] for a list of T in every row; NaN of floats becomes null.
+        places: Of the tiles, [n].
+        told: Metadata, written as JSON.
+
+    Raises:
+        GroundcastError: The file cannot be written, such as on a full disk.
+    """
+    schema = _schema(columns, told)
+    try:
+        with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for start in range(0, max(1, len(tile_id)), _GROUP):
+                some = slice(start, start + _GROUP)
+                here = Places(places.lat[some], places.lon[some], places.size_m[some])
+                values = {name: _arrow(column[some]) for name, column in columns.items()}
+                group = {"tile_id": list(tile_id[some]), "lat": here.lat, "lon": here.lon, **values}
+                group |= {"size_m": here.size_m.astype(np.float64), "geometry": Squares.of(here).wkb()}
+                writer.write_table(pa.table(group, schema=schema))
+    except pa.ArrowException as error:
+        raise cannot_write(path, str(error)) from error
+
+
+def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:
+    metadata = {"geo": geo_metadata()} | {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
+    fields = [("tile_id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
+    fields += [(name, _kind(column)) for name, column in columns.items()]
+    fields += [("size_m", pa.float64()), ("geometry", pa.binary())]
+    return pa.schema(fields, metadata={name: text.encode("utf-8", "replace") for name, text in metadata.items()})
+
+
+def _kind(column: Column) -> pa.DataType:
+    kind = pa.from_numpy_dtype(column.dtype)
+    return pa.list_(kind, column.shape[1]) if column.ndim == 2 else kind
+
+
+def _arrow(column: Column) -> pa.Array:
+    if column.ndim == 2:
+        flat = pa.array(np.ascontiguousarray(column).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(flat, column.shape[1])
+    return pa.array(column, from_pandas=column.dtype.kind == "f")  # NaN is null

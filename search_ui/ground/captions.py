@@ -1,0 +1,235 @@
+"""What one would see at a place, in words: a tile and moments in, a caption of each out.
+
+A caption comes of S = O + E(place, moment): by the model's captioner where it has one, else the nearest phrase of a
+bank. Its cosine is that of its text, as the model embeds it, with S. It knows neither the screen nor the command line.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Collection
+from ingest.field.scorer import Field
+from search_ui.ground.retrieval import row_at
+from search_ui.search.moments import MONTH_DAY
+from search_ui.search.ranking import SCORE_DIGITS
+from search_ui.search.series import this_year
+from search_ui.search.vectors import Floats, unit
+from trainer.captioning.captions import BEAMS, Captioner, captioner_of, load_captioner
+from trainer.captioning.daytime import part_of_day, season
+from trainer.captioning.phrases import PhraseBank, read_phrases
+from trainer.encoding import When
+from trainer.errors import AreaError, MissingError, UsageError
+
+if TYPE_CHECKING:
+    from search_ui.search.engine import Engine
+
+Method = Literal["captioner", "phrases"]
+MOST_MOMENTS = 400  # in one answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionQuery:
+    """What is asked: a tile, by its id or by a place in it, and moments.
+
+    Args:
+        tile_id: The tile.
+        place: Latitude and longitude, degrees.
+        whens: Wall-clock times at the place; None among them: at any time.
+        phrases: Answer with the nearest phrases, whether the model has a captioner or not.
+
+    Raises:
+        UsageError: Neither or both of tile and place are given, or there are no moments or too many.
+        AreaError: The place is not on the globe.
+    """
+
+    tile_id: str | None = None
+    place: tuple[float, float] | None = None
+    whens: tuple[When, ...] = (None,)
+    phrases: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.tile_id is None) == (self.place is None):
+            raise UsageError("give the tile to look from, or a place: one of --tile and --at")
+        if self.place is not None and not (abs(self.place[0]) <= 90 and abs(self.place[1]) <= 180):
+            raise AreaError(f"place {self.place[0]}, {self.place[1]}: latitude goes to ±90, longitude to ±180")
+        if not 1 <= len(self.whens) <= MOST_MOMENTS:
+            raise UsageError(f"{len(self.whens)} moments: ask for 1 to {MOST_MOMENTS} at once")
+        for when in self.whens:
+            if isinstance(when, datetime | time) and when.tzinfo is not None:
+                raise UsageError(f"moment {when.isoformat()} has a time zone: give the wall-clock time at the place")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A caption of a moment.
+
+    Attributes:
+        when: The moment as the model could use it.
+        text: The caption.
+        cosine: Of its text's vector with S, −1..1.
+    """
+
+    when: When
+    text: str
+    cosine: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say it in JSON types."""
+        return vars(self) | {"when": None if self.when is None else self.when.isoformat()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionView:
+    """The captions of a tile.
+
+    Attributes:
+        tile_id: The tile.
+        lat: Of the tile's middle, degrees north.
+        lon: Degrees east.
+        collection: Its collection's name.
+        model_id: The model behind it.
+        method: How the captions were found.
+        attribution: Whom to credit for the imagery.
+        captions: In the order of the moments asked about.
+        note: What a person should read beside them.
+    """
+
+    tile_id: str
+    lat: float
+    lon: float
+    collection: str
+    model_id: str
+    method: Method
+    attribution: str | None
+    captions: Sequence[Said]
+    note: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say the answer in JSON types."""
+        return vars(self) | {"captions": [said.as_dict() for said in self.captions]}
+
+    def to_json(self) -> str:
+        """Say the answer as one JSON document in ASCII."""
+        return json.dumps(self.as_dict(), indent=2, allow_nan=False)
+
+
+@dataclass
+class Captions:
+    """Captions for the collections of one engine; captioners and banks stay loaded between questions.
+
+    Attributes:
+        engine: It has the fields and the models.
+        captioner: A captioner's folder in place of each model's own; None: its own.
+        bank: A file of phrases in place of the usual ones; None: those.
+    """
+
+    engine: "Engine"
+    captioner: Path | None = None
+    bank: Path | None = None
+    _captioners: dict[str, Captioner | None] = field(default_factory=dict)
+    _banks: dict[str, PhraseBank] = field(default_factory=dict)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+
+    def say(self, collection_name: str, query: CaptionQuery) -> CaptionView:
+        """A caption of a tile at each moment.
+
+        Args:
+            collection_name: Of tiles.
+            query: The question.
+
+        Raises:
+            MissingError: No such collection or tile.
+            UsageError: The place is in no tile.
+            CheckpointError: The captioner is broken.
+            ModelMismatchError: It belongs to another model.
+        """
+        tiles = Aliases(self.engine.catalog).collection(collection_name)
+        columns = self.engine.field(tiles)
+        row = _row(tiles, columns, query)
+        lat, lon = float(columns.lat[row]), float(columns.lon[row])
+        asked = [self.engine.moment(tiles, when) for when in query.whens]
+        whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
+        vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
+        captioner = None if query.phrases else self._captioner(tiles)
+        if captioner is None:
+            if not query.phrases:
+                notes.add("this model has no captioner: these are the nearest phrases of a bank")
+            texts, cosines = self._phrases(tiles, vectors, whens, lat=lat, lon=lon)
+        else:
+            texts = _once(captioner, vectors)
+            said = self.engine.texts(tiles, texts)
+            cosines = [float(unit(text) @ unit(s)) for text, s in zip(said, vectors, strict=True)]
+        pairs = zip(whens, texts, cosines, strict=True)
+        return CaptionView(
+            tile_id=columns.ids(np.array([row]))[0],
+            lat=lat,
+            lon=lon,
+            collection=collection_name,
+            model_id=tiles.model_id,
+            method="phrases" if captioner is None else "captioner",
+            attribution=tiles.spec.get("attribution"),
+            captions=[Said(when, text, round(cosine, SCORE_DIGITS)) for when, text, cosine in pairs],
+            note="; ".join(sorted(notes)) or None,
+        )
+
+    def has_captioner(self, tiles: Collection) -> bool:
+        """Whether a collection's model has a captioner, so that a caption takes no bank of phrases."""
+        return self._captioner(tiles) is not None
+
+    def _captioner(self, tiles: Collection) -> Captioner | None:
+        """The captioner of a collection's model, loaded once."""
+        with self._loading:
+            if tiles.model_id not in self._captioners:
+                model = self.engine.catalog.model(model_id=tiles.model_id)
+                folder = self.captioner or captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
+                found = None if folder is None else load_captioner(folder, model_id=tiles.model_id)
+                self._captioners[tiles.model_id] = found
+            return self._captioners[tiles.model_id]
+
+    def _phrases(
+        self, tiles: Collection, vectors: Floats, whens: Sequence[When], *, lat: float, lon: float
+    ) -> tuple[list[str], list[float]]:
+        """The nearest phrase at each moment, of those that name its season and part of the day."""
+        with self._loading:
+            if tiles.model_id not in self._banks:
+                scenes = None if self.bank is None else read_phrases(self.bank)
+                self._banks[tiles.model_id] = PhraseBank(lambda texts: self.engine.texts(tiles, texts), scenes)
+            bank = self._banks[tiles.model_id]
+        found = []
+        for s, when in zip(vectors, whens, strict=True):
+            named = {"season": season(when, lat=lat), "part": part_of_day(when, lat=lat, lon=lon)}
+            found += bank.captions_at(s[np.newaxis], **named)
+        return [one.text for one in found], [one.cosine for one in found]
+
+
+def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
+    """The middle of each season's second month at 8, 13, 18 and 23 h: what a list of captions over a year names."""
+    year = year or this_year()
+    return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
+
+
+def _once(captioner: Captioner, vectors: Floats) -> list[str]:
+    """Captions of vectors, equal ones captioned once."""
+    fresh, number = np.unique(vectors, axis=0, return_inverse=True)
+    said = captioner.captions(fresh, BEAMS)
+    return [said[i] for i in number.ravel().tolist()]
+
+
+def _row(tiles: Collection, columns: Field, query: CaptionQuery) -> int:
+    """The row of the tile asked about."""
+    if tiles.kind != "tiles":
+        raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
+    if query.place is not None and columns.n:
+        return row_at(tiles, columns, *query.place)
+    row = None if query.tile_id is None else columns.row(query.tile_id)
+    if row is None:
+        raise MissingError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
+    return row

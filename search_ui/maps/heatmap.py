@@ -1,0 +1,222 @@
+"""Scores as bitmaps in Web-Mercator rows: the whole collection at once, or an XYZ tile of it, with what colours mean.
+
+Which tile a pixel shows follows the rule of `search_ui.maps.pixels` and depends on the tiles alone, so it is worked out
+once and kept; a new moment then costs the scores and one look-up a pixel. Pictures are PNG with 255 colours and one
+that is transparent: no tile, no score, or below the least relevance asked for.
+
+One scale holds for all moments of a question, else the moment's effect would be erased: relevance is drawn from 0 to 1,
+the cosine from its usual lowest to its usual highest over the year and the day. It does not know how scores are made.
+"""
+
+import io
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ingest.geo.footprints import Places, Squares
+from search_ui.maps.mercator import MercatorCanvas, canvas_over, tile_canvas, touching
+from search_ui.maps.pixels import Owners, Resampler
+from search_ui.maps.scales import AMOUNT, DIFFERENCE, Scale, difference_scale
+from search_ui.maps.snapshots import UNITS, Value
+from search_ui.search.query import Query
+from search_ui.search.recent import Recent
+from search_ui.search.scores import Scores
+from trainer.errors import GroundcastError, UsageError
+
+Palette = Literal["viridis", "cividis", "inferno", "PuOr_r"]
+MIN_PX, MAX_PX = 64, 2048
+_COLOURS = 255  # and a transparent one
+_OWNERS, _OWNERS_BYTES = 512, 96 * 2**20
+
+Floats32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What a heat map shows.
+
+    Args:
+        query: The question at its moment; tiles of less than its `min_relevance` are transparent.
+        minus: The same or another question at another moment, to be taken away; of the same area and dates.
+        value: Relevance or cosine.
+        low: Value of the first colour; None: chosen.
+        high: Value of the last colour; None: chosen.
+        palette: Colours, told apart by colour-blind eyes; None: the usual ones.
+
+    Raises:
+        UsageError: The range is empty, or the two questions are of different tiles.
+    """
+
+    query: Query
+    minus: Query | None = None
+    value: Value = "relevance"
+    low: float | None = None
+    high: float | None = None
+    palette: Palette | None = None
+
+    def __post_init__(self) -> None:
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise UsageError(f"the scale from {self.low:g} to {self.high:g} is empty: low must be below high")
+        if self.minus is not None and _tiles_of(self.minus) != _tiles_of(self.query):
+            raise UsageError("a difference compares the same tiles: give both questions one area and the same dates")
+
+
+@dataclass(frozen=True)
+class Heat:
+    """The values of a layer.
+
+    Attributes:
+        places: Of n tiles.
+        values: float32 [n]; NaN is transparent.
+        scale: What colours mean.
+        of: Says which tiles these are; equal for equal tiles.
+        note: What a person should read beside it.
+    """
+
+    places: Places
+    values: Floats32
+    scale: Scale
+    of: Hashable
+    note: str | None = None
+
+    def indexes(self) -> npt.NDArray[np.uint8]:
+        """Colours of the tiles, 1 to 255, 0 where transparent; and one 0 more, for pixels without a tile, [n + 1]."""
+        part = (self.values - self.scale.low) / (self.scale.high - self.scale.low)
+        known = np.isfinite(part)
+        index = 1 + np.clip(np.where(known, part, 0) * _COLOURS, 0, _COLOURS - 1).astype(np.uint8)
+        return np.append(np.where(known, index, 0), 0).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A picture of a layer.
+
+    Attributes:
+        png: The file.
+        bounds: West, south, east and north, degrees; its rows are spaced as in Web Mercator.
+        scale: What colours mean.
+    """
+
+    png: bytes
+    bounds: tuple[float, float, float, float]
+    scale: Scale
+
+
+class Drawing:
+    """Draws layers; remembers which tile each pixel shows. May be used from several threads."""
+
+    def __init__(self) -> None:
+        self._canvases: Recent[MercatorCanvas] = Recent(_OWNERS)
+        self._owners: Recent[Owners] = Recent(_OWNERS, max_bytes=_OWNERS_BYTES)
+
+    def whole(self, heat: Heat, px: int) -> Bitmap:
+        """All tiles on one bitmap, `px` along its longer side.
+
+        Raises:
+            UsageError: There is no tile, or `px` is out of range.
+        """
+        if not MIN_PX <= px <= MAX_PX:
+            raise UsageError(f"px = {px}: the bitmap has {MIN_PX} to {MAX_PX} pixels along its longer side")
+        if not len(heat.values):
+            raise UsageError("nothing to draw: no tile lies in that area and was acquired in that time")
+        canvas = self._canvases.get((heat.of, px), lambda: canvas_over(heat.places, longest_px=px))
+        return Bitmap(self._draw(heat, canvas), canvas.bounds, heat.scale)
+
+    def tile(self, heat: Heat, z: int, x: int, y: int) -> bytes:
+        """An XYZ tile of 256 pixels as PNG.
+
+        Raises:
+            UsageError: There is no such tile.
+        """
+        return self._draw(heat, tile_canvas(z, x, y))
+
+    def _draw(self, heat: Heat, canvas: MercatorCanvas) -> bytes:
+        key = (heat.of, canvas)
+        owners = self._owners.get(key, lambda: _owners(canvas, heat.places), size=lambda made: made.nbytes)
+        picture = Image.fromarray(heat.indexes()[owners])  # −1 is the last one
+        colours = np.zeros((256, 3), np.uint8)
+        colours[1:] = heat.scale.lut[np.linspace(0, len(heat.scale.lut) - 1, _COLOURS).round().astype(int)]
+        picture = picture.convert("P") if picture.mode != "L" else picture
+        picture.putpalette(colours.tobytes())
+        out = io.BytesIO()
+        picture.save(out, "PNG", transparency=0, compress_level=3)
+        return out.getvalue()
+
+
+def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *, of: Hashable) -> Heat:
+    """The values of a layer.
+
+    Args:
+        layer: What is shown.
+        scores: At its moment.
+        minus: Those to be taken away.
+        scale: What colours mean, see `scale_of`.
+        of: Says which tiles these are.
+
+    Raises:
+        GroundcastError: The tiles changed between the two.
+    """
+    values = scores.cosine if layer.value == "cosine" else scores.relevance
+    if minus is not None:
+        if minus.tile_id != scores.tile_id:
+            raise GroundcastError("the collection changed while its moments were scored: ask again")
+        values = values - (minus.cosine if layer.value == "cosine" else minus.relevance)
+    least = layer.query.min_relevance
+    if least:
+        best = scores.relevance if minus is None else np.maximum(scores.relevance, minus.relevance)
+        values = np.where(best >= least, values, np.float32(np.nan))
+    return Heat(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
+
+
+def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, minus: Scores | None) -> Scale:
+    """What a layer's colours mean.
+
+    Args:
+        layer: Its `low` and `high` are heeded.
+        usual: Lowest and highest cosine of the question over all moments; needed where amounts of it are shown.
+        scores: At its moment.
+        minus: Those to be taken away.
+    """
+    hidden = f"relevance below {layer.query.min_relevance:g}" if layer.query.min_relevance else ""
+    if minus is not None:
+        change = scores.cosine - minus.cosine if layer.value == "cosine" else scores.relevance - minus.relevance
+        made = difference_scale(change, f"difference of {layer.value}")
+        reach = max(abs(layer.low or 0.0), abs(layer.high or 0.0)) or made.high
+        return Scale(-reach, reach, made.unit, layer.palette or DIFFERENCE, hidden=hidden)
+    values = scores.cosine if layer.value == "cosine" else scores.relevance
+    low, high = (0.0, 1.0) if layer.value == "relevance" or usual is None else usual
+    low, high = (low if layer.low is None else layer.low), (high if layer.high is None else layer.high)
+    if not low < high:  # one of them was given, and lies beyond the other
+        low, high = min(low, high), min(low, high) + 1e-3
+    known = values[np.isfinite(values)]
+    below, above = (bool(len(known) and known.min() < low), bool(len(known) and known.max() > high))
+    return Scale(low, high, UNITS[layer.value], layer.palette or AMOUNT, below=below, above=above, hidden=hidden)
+
+
+def legend(scale: Scale) -> dict[str, Any]:
+    """What colours mean, in JSON types: range, unit, and marks with their colours."""
+    marks = [
+        {"value": value, "label": name, "colour": "#{:02x}{:02x}{:02x}".format(*scale.colours(np.array(value)))}
+        for value, name in scale.marks()
+    ]
+    ends = {"low": scale.low, "high": scale.high, "below": scale.below, "above": scale.above}
+    transparent = " or ".join(filter(None, (scale.empty, scale.hidden)))
+    return ends | {"unit": scale.unit, "palette": scale.palette, "marks": marks, "transparent": transparent}
+
+
+def _owners(canvas: MercatorCanvas, places: Places) -> Owners:
+    """Which place each pixel shows, −1 for none."""
+    some = touching(canvas, places)
+    if not len(some):
+        return np.full((canvas.height, canvas.width), -1, np.int32)
+    near = Squares.of(Places(places.lat[some], places.lon[some], places.size_m[some]))
+    found = Resampler(canvas, near).whole()
+    return np.append(some, -1).astype(np.int32)[found]
+
+
+def _tiles_of(query: Query) -> Hashable:
+    return query.area, query.acquired_from, query.acquired_to

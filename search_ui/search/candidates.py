@@ -1,0 +1,191 @@
+"""Above a size: the index fetches candidates, and the exact formula puts them in order.
+
+The index knows directions u = O/‖O‖ only, and no time. With E nearly the same over a region, a tile scores at least f
+there exactly if O·q + E·q ≥ f ‖O + E‖; to first order in O·E that orders tiles like u·(q − f E/‖S‖). So each region is
+asked for that vector, with E, f and ‖S‖ of a sample of its tiles, for many more candidates than hits. How often this
+misses one of the true nine is measured by ``benchmarks/candidates.py``.
+
+It does not know which tiles are hits in the end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.archive.parts import Archive
+from ingest.field.scorer import NO_DATE
+from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Filter, Index, Match
+from trainer.embedder import Embedder
+from trainer.encoding import When
+
+SAMPLE = 4_096  # tiles that stand for a collection
+REGIONS = 8
+LEAST, FACTOR = 2_000, 100  # candidates of a region: at least, and to a hit
+_TOP = 0.02  # of a region's sample: what scores like them is a hit
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some tiles of a collection, [n].
+
+    Attributes:
+        lat: Degrees north.
+        lon: Degrees east.
+        vectors: O, float32 [n, d].
+        embedder: Of the model that made them.
+    """
+
+    lat: npt.NDArray[np.float64]
+    lon: npt.NDArray[np.float64]
+    vectors: Floats
+    embedder: Embedder
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return len(self.lat)
+
+    def predicted(self, rows: Rows, *, when: When) -> Floats:
+        """S = O + E of rows at a moment, unnormalised, float32 [m, d]."""
+        if when is None:
+            return self.vectors[rows]
+        return self.vectors[rows] + self.embedder.place_time(lat=self.lat[rows], lon=self.lon[rows], when=when)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates as columns, [n], with their exact scores; read like a field.
+
+    Attributes:
+        tile_id: Their ids.
+        lat: Centres, degrees north.
+        lon: Centres, degrees east.
+        size_m: Sides, metres.
+        acquired_us: Microseconds since 1970, UTC; `NO_DATE` where unknown.
+        o: O, float32 [n, d].
+        s: S = O + E at the moment asked about, [n, d].
+        cosine: float32 [n].
+    """
+
+    tile_id: list[str]
+    lat: npt.NDArray[np.float64]
+    lon: npt.NDArray[np.float64]
+    size_m: Floats
+    acquired_us: Rows
+    o: Floats
+    s: Floats
+    cosine: Floats
+
+    def ids(self, rows: Rows) -> list[str]:
+        """Ids of rows."""
+        return [self.tile_id[row] for row in rows]
+
+    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
+        """Cosines of rows with a query, at the moment asked about, or at none: float32 [m]."""
+        vectors = (self.o if when is None else self.s)[slice(None) if rows is None else rows]
+        cosines: Floats = vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
+        return cosines
+
+
+def take_sample(archive: Archive, embedder: Embedder) -> Sample:
+    """Tiles of parts spread evenly over the archive.
+
+    Raises:
+        ArchiveError: A part is broken.
+    """
+    parts = archive.parts()
+    chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, 32).astype(int))] if parts else []
+    each = -(-SAMPLE // max(len(chosen), 1))
+    read = [archive.read(path.stem) for path in chosen]
+    steps = [max(1, part.table.num_rows // each) for part in read]
+    lat, lon = (
+        np.concatenate([part.table[name].to_numpy()[::step] for part, step in zip(read, steps, strict=True)])
+        for name in ("lat", "lon")
+    )
+    vectors = [part.vectors()[::step] for part, step in zip(read, steps, strict=True)]
+    return Sample(lat, lon, np.concatenate(vectors).astype(np.float32), embedder)
+
+
+def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: int, filter: Filter) -> Pool:
+    """Tiles among which the k best of the filter are, almost surely, with their exact scores.
+
+    Args:
+        index: Of the collection.
+        sample: Of its tiles.
+        query: float32 [d], unit length.
+        when: The moment; None: S = O, and what the index finds is exact.
+        k: How many hits are wanted.
+        filter: What they must satisfy.
+    """
+    count = min(MAX_K, max(LEAST, FACTOR * k)) if when is not None else min(MAX_K, k)
+    found: dict[str, Match] = {}
+    for asked in _asked(sample, query, when, filter):
+        found |= {match.item_id: match for match in index.query(asked, count, filter)}
+    directions = index.vectors(found)
+    matches = list(found.values())
+    place = [match.payload[LOCATION] for match in matches]
+    lat, lon = (np.array([where[name] for where in place], np.float64) for name in ("lat", "lon"))
+    norm = np.array([match.payload["norm"] for match in matches], np.float32)
+    o = np.stack([directions[match.item_id] for match in matches]) * norm[:, None] if matches else _nothing(query)
+    s = o if when is None or not matches else o + sample.embedder.place_time(lat=lat, lon=lon, when=when)
+    return Pool(
+        tile_id=[match.item_id for match in matches],
+        lat=lat,
+        lon=lon,
+        size_m=np.array([match.payload["size_m"] for match in matches], np.float32),
+        acquired_us=np.array([_microseconds(match.payload.get(ACQUIRED_AT)) for match in matches], np.int64),
+        o=o,
+        s=s,
+        cosine=s @ query / np.linalg.norm(s, axis=1),
+    )
+
+
+def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Floats]:
+    """What to ask the index for: one vector, or one a region."""
+    if when is None:
+        return [query]
+    inside = np.ones(len(sample.lat), bool)
+    if filter.area is not None:
+        west, south, east, north = filter.area.bounds
+        inside = (sample.lat >= south) & (sample.lat <= north) & (sample.lon >= west) & (sample.lon <= east)
+    if filter.area is None or inside.sum() >= SAMPLE // 64:
+        lat, lon, vectors = sample.lat[inside], sample.lon[inside], sample.vectors[inside]
+    else:  # too few of them lie there: all of them, as if they did
+        middle = filter.area.representative_point()
+        lat, lon = np.full(len(sample.lat), middle.y), np.full(len(sample.lon), middle.x)
+        vectors = sample.vectors
+    e = sample.embedder.place_time(lat=lat, lon=lon, when=when)  # [n, d]
+    s = vectors + e
+    norm = np.linalg.norm(s, axis=1)
+    score = s @ query / norm
+    asked = []
+    for region in _regions(e):
+        likely = region & (score >= np.quantile(score[region], 1 - _TOP))
+        asked.append(query - float(score[likely].mean() / norm[likely].mean()) * e[region].mean(axis=0))
+    return asked
+
+
+def _regions(e: Floats) -> list[npt.NDArray[np.bool_]]:
+    """Groups of alike E, as masks [n]."""
+    if np.ptp(e, axis=0).max() < 1e-6:
+        return [np.ones(len(e), bool)]
+    from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
+
+    centres, _ = kmeans(e, min(REGIONS, len(e)), iter=3, seed=0)
+    label, _ = vq(e, centres)
+    return [label == i for i in np.unique(label)]
+
+
+def _microseconds(acquired: str | None) -> int:
+    if acquired is None:
+        return NO_DATE
+    return round(datetime.fromisoformat(acquired).timestamp() * 1e6)
+
+
+def _nothing(query: Floats) -> Floats:
+    return np.empty((0, len(query)), np.float32)

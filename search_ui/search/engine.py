@@ -1,0 +1,444 @@
+"""`Query` in, `Answer` out: any moment, every tile, honest scores.
+
+The score of a tile is the cosine of S = O + E(place, moment) with the query's vector; without a moment S = O. Up to
+`Settings.exact_tiles` tiles the field computes it for every tile that passes the filter. Above, the index fetches
+candidates inside the filter (`search_ui.search.candidates`) and the same formula puts them in order. An answer says
+which.
+
+It knows neither the screen nor the command line, nor how imagery is read.
+"""
+
+import hashlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from ingest.archive.parts import Archive
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.field.scorer import NO_DATE, Field, FieldEncoder, open_field
+from ingest.geo.geometry import Footprint, distance_m
+from ingest.index.protocol import Filter
+from ingest.index.upkeep import open_for_search
+from ingest.places.gazetteer import Gazetteer, Nearby, nearest_of
+from ingest.settings import Settings
+from search_ui.files.answers import Provenance
+from search_ui.search.candidates import Sample, candidates, take_sample
+from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
+from search_ui.search.query import Answer, Hit, Query
+from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
+from search_ui.search.recent import Recent
+from search_ui.search.relevance import BANK, Calibration, grade
+from search_ui.search.scored import Asked, Scored
+from search_ui.search.scores import Frames, Scores
+from search_ui.search.vectors import Floats, Vectors
+from trainer.embedder import Embedder
+from trainer.encoding import When
+from trainer.errors import MissingError, UsageError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMES = 50_000  # of places near hits, kept
+_SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
+
+
+@dataclass
+class Engine:
+    """Searches the collections of one home folder. May be used from several threads.
+
+    Models, fields and calibrations stay loaded between queries.
+
+    Attributes:
+        settings: Where things are.
+        catalog: Open.
+        gazetteer: Names of places.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    _vectors: Vectors = field(init=False)
+    gazetteer: Gazetteer = field(init=False)
+    _samples: dict[str, Sample] = field(default_factory=dict)
+    _fields: dict[str, tuple[tuple[object, ...], Field]] = field(default_factory=dict)
+    _calibrations: dict[str, tuple[Field | Sample, Calibration]] = field(default_factory=dict)
+    _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
+    _counts: Recent[int] = field(default_factory=lambda: Recent(64))
+    _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
+    _spent: threading.local = field(default_factory=threading.local)
+
+    def __post_init__(self) -> None:
+        self._vectors = Vectors(self.settings, self.catalog)
+        self.gazetteer = Gazetteer(self.settings.places_dir)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Where the time of the last query of this thread went, by stage."""
+        spent: dict[str, float] = self._spent.__dict__.setdefault("seconds", {})
+        return spent
+
+    def search(
+        self,
+        collection_name: str,
+        query: Query,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        among: frozenset[str] | None = None,
+    ) -> Answer:
+        """The tiles of a collection most like the query at its moment, in an order that heeds the feedback.
+
+        Args:
+            collection_name: Of tiles.
+            query: The question.
+            feedback: Thumbs.
+            among: Ids of the only tiles that may be hits; of a collection above `exact_tiles`, of what is proposed.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        self.seconds.clear()
+        collection = self._tiles(collection_name)
+        when, note = self.moment(collection, query.when)
+        asked = self._asked(collection, query, when, feedback)
+        scored = self._scored(collection, query, asked, when, among)
+        calibration = self._calibration(collection)
+        with self._timed("rank"):
+            chosen, relevance = self._best(calibration, query, scored)
+        with self._timed("name_places"):
+            hits = self._hits(collection_name, collection, scored, chosen, relevance)
+        return Answer(
+            query=query.as_dict() | feedback.as_dict(),
+            method=scored.method,
+            candidates=len(scored.cosine),
+            hits=hits,
+            note=_join(note, feedback.note(), self._remark(collection, query, hits, len(scored.cosine))),
+        )
+
+    def scores(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
+        """Every tile of the query's area and dates, with its cosine and relevance; `k` plays no part.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        self.seconds.clear()
+        collection = self._tiles(collection_name)
+        when, note = self.moment(collection, query.when)
+        asked = self._asked(collection, query, when, feedback)
+        columns, rows = self._rows(collection, query)
+        calibration = self._calibration(collection)
+        with self._timed("score"):
+            cosine = columns.cosines(asked.steered, when=when, rows=rows)
+            plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
+            relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
+        note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
+        return Scores(*_places(columns, rows), cosine, relevance, when, note)
+
+    def frames(self, collection_name: str, query: Query, whens: Sequence[When]) -> Frames:
+        """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, the collection is a gallery, or its model knows no time.
+        """
+        self.seconds.clear()
+        collection = self._tiles(collection_name)
+        if not self.embedder(collection).has_encoder:
+            raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
+        vector = self.query_vector(collection, query)
+        columns, rows = self._rows(collection, query)
+        with self._timed("score"):
+            cosine = columns.frames(vector, list(whens), rows=rows)
+        note = None if cosine.shape[1] else self._why_empty(collection, query)
+        return Frames(*_places(columns, rows), tuple(whens), cosine, note)
+
+    def query_vector(self, collection: Collection, query: Query) -> Floats:
+        """The query as a vector of the collection's model, float32 [d], unit length."""
+        with self._timed("load_model_and_embed"):
+            return self._vectors.query(collection, query)
+
+    def embedder(self, collection: Collection) -> Embedder:
+        """The model that made the collection, loaded once."""
+        return self._vectors.embedder(collection)
+
+    def field(self, collection: Collection) -> Field:
+        """The field of a collection of tiles or photos, up to date with its archive."""
+        parts = self._parts(collection)
+        known = self._fields.get(collection.name)
+        if known is not None and known[0] == parts:
+            return known[1]
+        with self._opening[collection.name]:
+            return self._open_field(collection)
+
+    def _open_field(self, collection: Collection) -> Field:
+        parts, archive = self._parts(collection), self.archive(collection)
+        known = self._fields.get(collection.name)
+        if known is not None and known[0] == parts:  # another thread was at it
+            return known[1]
+        with self._timed("open_field"):
+            embedder = self.embedder(collection)
+            encoder = None
+            if embedder.meta.encoding is not None:
+                encoder = FieldEncoder(embedder.meta.encoding, embedder.encoder_weights())
+            folder = self.settings.field_dir(collection.name)
+            opened = open_field(folder, archive, model_id=collection.model_id, encoder=encoder)
+        self._fields[collection.name] = (parts, opened)
+        return opened
+
+    def version(self, collection: Collection) -> str:
+        """A text that changes when tiles come or go, or with the model."""
+        told = f"{collection.model_id} {self._parts(collection)}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def texts(self, collection: Collection, texts: Sequence[str]) -> Floats:
+        """Texts as the collection's model embeds them, float32 [n, d]; kept."""
+        return self._vectors.texts(collection, texts)
+
+    def moment(self, collection: Collection, when: When) -> tuple[When, str | None]:
+        """The moment as the model can use it, and what a person should know if it cannot."""
+        encoding = self.embedder(collection).meta.encoding
+        if when is not None and encoding is None:
+            return None, "the model of this collection knows no time: the moment plays no part"
+        if when is not None and encoding == "sat2cap" and not isinstance(when, datetime):
+            return None, "this model takes a date with an hour or nothing: the moment plays no part"
+        return when, None
+
+    def provenance(self, collection_name: str) -> Provenance:
+        """Where the answers of a collection come from, for files."""
+        collection = Aliases(self.catalog).collection(collection_name)
+        return Provenance(
+            collection=collection_name,
+            model_id=collection.model_id,
+            source=collection.spec["source"],
+            attribution=collection.spec.get("attribution"),
+        )
+
+    def _parts(self, collection: Collection) -> tuple[tuple[str, int], ...]:
+        return tuple((name, stamp[1]) for name, stamp in self.archive(collection).stamps().items())
+
+    def _tiles(self, name: str) -> Collection:
+        collection = Aliases(self.catalog).collection(name)
+        if collection.kind != "tiles":
+            raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
+        return collection
+
+    def _calibration(self, collection: Collection) -> Calibration:
+        """What is usual in a collection: of its field, or of a sample where it is too large for one."""
+        usual = self.field(collection) if self._small(collection) else self._sample(collection)
+        known = self._calibrations.get(collection.name)
+        if known is not None and known[0] is usual:
+            return known[1]
+        with self._opening[collection.name], self._timed("calibrate"):
+            known = self._calibrations.get(collection.name)
+            if known is not None and known[0] is usual:
+                return known[1]
+            calibration = Calibration.of(usual, self._vectors.texts(collection, BANK))
+        self._calibrations[collection.name] = (usual, calibration)
+        return calibration
+
+    def _small(self, collection: Collection) -> bool:
+        key = (collection.name, self._parts(collection))
+        tiles = self._counts.get(key, lambda: self.catalog.items_done(collection.name, ("archived", "done")))
+        return tiles <= self.settings.exact_tiles
+
+    def _sample(self, collection: Collection) -> Sample:
+        if collection.name not in self._samples:
+            with self._opening[collection.name], self._timed("sample"):
+                self._samples[collection.name] = take_sample(self.archive(collection), self.embedder(collection))
+        return self._samples[collection.name]
+
+    def _rows(self, collection: Collection, query: Query) -> tuple[Field, Rows | None]:
+        """The field, and which of its rows pass the query's area and dates; None: all."""
+        columns = self.field(collection)
+        with self._timed("filter"):
+            return columns, columns.rows(self._filter(collection, query))
+
+    def _asked(self, collection: Collection, query: Query, when: When, feedback: Feedback) -> Asked:
+        """The question as vectors.
+
+        Raises:
+            MissingError: A tile of the feedback is not in the collection.
+        """
+        vector = self.query_vector(collection, query)
+        if not feedback:
+            return Asked(vector, vector)
+        with self._timed("feedback"):
+            liked, disliked = (self._seen(collection, ids, when) for ids in (feedback.liked, feedback.disliked))
+            return Asked(vector, steered(vector, liked, disliked))
+
+    def _seen(self, collection: Collection, ids: Sequence[str], when: When) -> Floats:
+        """S of tiles at a moment, float32 [m, d]."""
+        if self._small(collection):
+            columns = self.field(collection)
+            rows = [columns.row(tile_id) for tile_id in ids]
+            if None not in rows:
+                return columns.predicted(np.array(rows, np.int64), when=when)
+        found = [self._found(collection, tile_id) for tile_id in ids]
+        s = np.array([vector for _, vector in found], np.float32).reshape(len(found), collection.dim)
+        if when is None or not found:
+            return s
+        lat, lon = (np.array([record[name] for record, _ in found]) for name in ("lat", "lon"))
+        return s + self.embedder(collection).place_time(lat=lat, lon=lon, when=when)
+
+    def _found(self, collection: Collection, tile_id: str) -> tuple[dict[str, Any], Floats]:
+        found = self.archive(collection).find(tile_id)
+        if found is None:
+            raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
+        return found
+
+    def _scored(
+        self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
+    ) -> Scored:
+        """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
+        if self._small(collection):
+            columns, rows = self._rows(collection, query)
+            if among is not None:
+                own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
+                rows = own if rows is None else np.intersect1d(rows, own)
+            with self._timed("score"):
+                cosine = columns.cosines(asked.steered, when=when, rows=rows)
+                return Scored(columns, rows, cosine, asked, when, "exact")
+        sample = self._sample(collection)
+        k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
+        with self._opening[collection.name]:  # the embedded index is one holder's at a time
+            with self._timed("index_open"):
+                index = open_for_search(self.settings, self.catalog, collection)
+            with index, self._timed("score"):
+                pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
+        method = "candidates of the index, ranked exactly"
+        if among is None:
+            return Scored(pool, None, pool.cosine, asked, when, method)
+        rows = np.flatnonzero([tile_id in among for tile_id in pool.tile_id]).astype(np.int64)
+        return Scored(pool, rows, pool.cosine[rows], asked, when, method)
+
+    def _best(self, calibration: Calibration, query: Query, scored: Scored) -> tuple[Rows, Floats]:
+        """Which of the scored tiles are the hits, best first, and their relevance."""
+        columns, cosine = scored.columns, scored.cosine
+        usable = np.count_nonzero(np.isfinite(cosine))
+        count = query.k * _SLACK
+        while True:
+            best = best_rows(cosine, count, lambda some: columns.ids(scored.at(some)))
+            at = scored.at(best)
+            vector, plain = scored.asked.vector, cosine[best]
+            if scored.asked.steered is not vector:
+                plain = columns.cosines(vector, when=scored.when, rows=at)
+            relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
+            fit = np.flatnonzero(relevance >= query.min_relevance)
+            if query.distinct:
+                fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
+            if len(fit) >= query.k or len(best) >= usable:
+                fit = fit[: query.k]
+                return best[fit], relevance[fit]
+            count *= 4
+
+    def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, relevance: Floats) -> list[Hit]:
+        columns, at = scored.columns, scored.at(chosen)
+        near = self._near(collection, columns.lat[at], columns.lon[at])
+        ids = columns.ids(at)
+        hits = []
+        for i, row in enumerate(at.tolist()):
+            lat, lon, size_m = float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row])
+            hits.append(
+                Hit(
+                    rank=i + 1,
+                    tile_id=ids[i],
+                    lat=lat,
+                    lon=lon,
+                    bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
+                    cosine=round(float(scored.cosine[chosen[i]]), SCORE_DIGITS),
+                    relevance=round(float(relevance[i]), 4),
+                    acquired_at=_moment_of(int(columns.acquired_us[row])),
+                    source=str(collection.spec["source"]),
+                    collection=asked,
+                    model_id=collection.model_id,
+                    grade=grade(float(relevance[i])),
+                    near=near[i],
+                    size_m=size_m,
+                )
+            )
+        return hits
+
+    def nearest_place(self, collection: Collection, *, lat: float, lon: float) -> Nearby | None:
+        """The named place nearest to a point: of the collection's own places, where its source names some."""
+        own = collection.spec.get("places")
+        return nearest_of(own, lat=lat, lon=lon) if own else self.gazetteer.nearest_place([lat], [lon])[0]
+
+    def _near(
+        self, collection: Collection, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64]
+    ) -> list[str | None]:
+        """The nearest named place of each; a question asked at another moment finds many of the same tiles."""
+
+        def name(lat: float, lon: float) -> str:
+            found = self.nearest_place(collection, lat=lat, lon=lon)
+            return "" if found is None else str(found)
+
+        places = zip(lats.tolist(), lons.tolist(), strict=True)
+        return [self._names.get((collection.name, *place), partial(name, *place)) or None for place in places]
+
+    def archive(self, collection: Collection) -> Archive:
+        """The parts of a collection."""
+        return Archive(self.settings.archive_dir(collection.name), collection.kind)
+
+    def _filter(self, collection: Collection, query: Query) -> Filter:
+        """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""
+        reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5
+        return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
+
+    def _remark(self, collection: Collection, query: Query, hits: list[Hit], scored: int) -> str | None:
+        """What a person should read beside the hits."""
+        if not scored:
+            return self._why_empty(collection, query)
+        if not hits:
+            return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
+        best = max(hit.relevance for hit in hits)
+        if grade(best) == "nothing":
+            return f"nothing here looks like it (best relevance {best:.2f}); these are the nearest"
+        return None
+
+    def _why_empty(self, collection: Collection, query: Query) -> str:
+        if not self._small(collection):
+            return "no tile lies in that area and was acquired in that time"
+        columns = self.field(collection)
+        if not columns.n:
+            return f"collection {collection.name!r} is empty: run `groundcast ingest`"
+        undated = replace(self._filter(collection, query), acquired_from=None, acquired_to=None)
+        in_area = columns.rows(undated)
+        if in_area is None or len(in_area):
+            count = columns.n if in_area is None else len(in_area)
+            return f"{count} tiles lie there, none acquired in that time; a tile without a date never matches one"
+        centre = query.area.representative_point() if query.area is not None else shapely.Point(0, 0)
+        away_km = float(distance_m(lat=centre.y, lon=centre.x, lats=columns.lat, lons=columns.lon).min()) / 1000
+        return f"no tile in that area; the nearest tile is {away_km:,.1f} km from its middle"
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+def _places(
+    columns: Field, rows: Rows | None
+) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64], Floats]:
+    """Ids, latitudes, longitudes and sizes."""
+    chosen = slice(None) if rows is None else rows
+    return columns.ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
+
+
+def _moment_of(microseconds: int) -> datetime | None:
+    return None if microseconds == NO_DATE else _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _join(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None

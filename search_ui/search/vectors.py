@@ -1,0 +1,120 @@
+"""Questions as vectors: the parts of a query, embedded with the collection's own model and added up.
+
+Models stay loaded between questions. It does not know scores, indexes or the screen.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.settings import Settings
+from ingest.sources.picture import read_picture
+from search_ui.search.query import ENSEMBLE, Part, Query
+from search_ui.search.recent import Recent
+from search_ui.search.text_cache import cached_texts
+from trainer.embedder import Embedder
+from trainer.errors import MissingError, UsageError
+
+TEXTS, TEXTS_BYTES = 5_000, 32 * 2**20  # kept in memory: to look on the disk takes as long as to score a collection
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass
+class Vectors:
+    """The models of a home folder, and what they make of questions.
+
+    Attributes:
+        settings: Where things are.
+        catalog: Open.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _texts: Recent[Floats] = field(default_factory=lambda: Recent(TEXTS, max_bytes=TEXTS_BYTES))
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+
+    def embedder(self, collection: Collection) -> Embedder:
+        """The model that made the collection, loaded once.
+
+        Raises:
+            CatalogError: It is not here.
+        """
+        with self._loading:
+            if collection.model_id not in self._embedders:
+                model = self.catalog.model(model_id=collection.model_id)
+                folder = self.settings.models_dir / model.name
+                self._embedders[collection.model_id] = Embedder.load(
+                    folder, precision="float32", device=self.settings.device
+                )
+            return self._embedders[collection.model_id]
+
+    def texts(self, collection: Collection, texts: Sequence[str]) -> Floats:
+        """Texts as the collection's model embeds them, float32 [n, d]; from the cache of texts where they are there."""
+        embedder = self.embedder(collection)
+        key = (embedder.model_id, tuple(texts))
+        return self._texts.get(key, lambda: self._embedded(embedder, texts), size=lambda made: made.nbytes)
+
+    def _embedded(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
+        return cached_texts(self.settings.cache_dir / "texts", embedder.model_id, texts, embedder.embed_texts)
+
+    def query(self, collection: Collection, query: Query) -> Floats:
+        """The sum of the weighted unit vectors of the parts, float32 [d], unit length.
+
+        Raises:
+            UsageError: The parts cancel out, or an image cannot be used.
+            CatalogError: No such tile, or the model is not here.
+        """
+        vectors = [part.weight * unit(self._part(collection, part, query.ensemble)) for part in query.parts]
+        return unit(np.sum(vectors, axis=0))
+
+    def _part(self, collection: Collection, part: Part, ensemble: bool) -> Floats:
+        """float32 [d], of any length."""
+        match part.kind:
+            case "text":
+                ways = [way.format(part.value) for way in (ENSEMBLE if ensemble else ENSEMBLE[:1])]
+                said = self.texts(collection, ways)
+                return unit(np.sum([unit(vector) for vector in said], axis=0))
+            case "image":
+                image = _overhead(Path(part.value), collection)
+                return unit(self.embedder(collection).embed_tiles(image[np.newaxis])[0])
+            case "photo":
+                photo = read_picture(Path(part.value))
+                return unit(self.embedder(collection).embed_photos([photo])[0])
+            case "tile":
+                archive = Archive(self.settings.archive_dir(collection.name), collection.kind)
+                found = archive.find(str(part.value))
+                if found is None:
+                    raise MissingError(
+                        f"collection {collection.name!r} has no tile {part.value!r}: take an id from a hit"
+                    )
+                return found[1]
+
+
+def unit(vector: npt.NDArray[np.floating]) -> Floats:
+    """A vector at length 1.
+
+    Raises:
+        UsageError: It has no direction.
+    """
+    norm = float(np.linalg.norm(vector))
+    if not np.isfinite(norm) or norm < 1e-6:
+        raise UsageError("positives and negatives cancel out: the query has no direction left")
+    return (vector / norm).astype(np.float32)
+
+
+def _overhead(path: Path, collection: Collection) -> npt.NDArray[np.uint8]:
+    """An overhead picture, shown as the collection's own imagery is: bands, stretch."""
+    from ingest.jobs.request import options_from_json
+    from ingest.sources.crop import RASTER_SUFFIXES, read_crop
+
+    if path.suffix.lower() not in RASTER_SUFFIXES:
+        return read_picture(path)
+    return read_crop(path, options_from_json(collection.spec["options"]), collection.spec.get("stretch"))

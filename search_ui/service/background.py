@@ -1,0 +1,131 @@
+"""Long work of the app: commands of the command line, each in a process of its own, so that no page waits for it.
+
+What they print goes into files in the home folder. Work goes on when the page is closed, and ends with the server; an
+ingest that was cut off goes on where it stopped. How many tiles are done stands in the ledger, not here.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.settings import Settings
+from trainer.errors import UsageError
+
+_TAIL_BYTES = 4_000
+_END_S = 10.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command that was started.
+
+    Attributes:
+        title: What it does, for people.
+        log: What it prints.
+        started_at: Seconds since the epoch.
+        process: Its own.
+    """
+
+    title: str
+    log: Path
+    started_at: float
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still at work."""
+        return self.process.poll() is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return not self.running and self.process.returncode != 0
+
+    def last_line(self) -> str:
+        """The last thing that it printed."""
+        lines = self._lines()
+        return lines[-1] if lines else ""
+
+    def job_line(self) -> str:
+        """What it last said of its job: how many were done, left out, failed; nothing where there was none."""
+        return next((line for line in reversed(self._lines()) if line.startswith("job ")), "")
+
+    def _lines(self) -> list[str]:
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+
+
+@dataclass
+class Background:
+    """The commands of one home. May be used from several threads.
+
+    Attributes:
+        settings: Where things are.
+    """
+
+    settings: Settings
+    _tasks: dict[str, Task] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        atexit.register(self.close)
+
+    def start(self, name: str, title: str, arguments: Sequence[str]) -> Task:
+        """Start a command.
+
+        Args:
+            name: Of the work; no two of one name run at once.
+            title: What it does, for people.
+            arguments: Of `groundcast`.
+
+        Raises:
+            UsageError: It runs already.
+        """
+        with self._lock:
+            before = self._tasks.get(name)
+            if before is not None and before.running:
+                raise UsageError(f"{before.title} is already at work: wait for it to end")
+            folder = self.settings.home / "logs"
+            folder.mkdir(parents=True, exist_ok=True)
+            log = folder / f"{name}.log"
+            command = [sys.executable, "-m", "search_ui.cli", "--home", str(self.settings.home), *arguments]
+            root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
+            path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+            with log.open("wb") as sink:
+                process = subprocess.Popen(  # noqa: S603 - our own program; no shell
+                    command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                    env=os.environ | {"PYTHONPATH": path},
+                )  # fmt: skip
+            task = Task(title, log, time.time(), process)
+            self._tasks[name] = task
+            return task
+
+    def task(self, name: str) -> Task | None:
+        """The last command of that name, running or not."""
+        return self._tasks.get(name)
+
+    def tasks(self) -> dict[str, Task]:
+        """Every command by its name, the latest first."""
+        return dict(sorted(self._tasks.items(), key=lambda one: -one[1].started_at))
+
+    def close(self) -> None:
+        """End what still runs; what was done stays."""
+        running = [task.process for task in self._tasks.values() if task.running]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()

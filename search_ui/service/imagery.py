@@ -1,0 +1,230 @@
+"""The pictures behind collections: chips of tiles, photos of galleries, and imagery as Web-Mercator tiles.
+
+All are cut when they are asked for, from the source that the collection was made from, as WebP, and kept in a cache on
+the disk. It does not know scores, questions or HTTP.
+"""
+
+import hashlib
+import io
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import diskcache
+import numpy as np
+import numpy.typing as npt
+import shapely
+from PIL import Image
+from shapely.geometry.base import BaseGeometry
+
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.jobs.items import ChipIntake, GridIntake, Intake
+from ingest.jobs.request import Request
+from ingest.settings import Settings
+from ingest.sources.picture import read_picture
+from ingest.sources.source import Chip
+from search_ui.maps.mercator import TILE_PX, MercatorCanvas, square_over, tile_canvas
+from trainer.errors import ItemError, MissingError, SourceError, UsageError
+
+MIN_PX, MAX_PX = 16, 1024
+CACHE_BYTES = 2**30
+MAX_READ_PX = 768
+"""Side of what is read for one Web-Mercator tile; beyond it, near the poles of very large tiles, pixels are coarser."""
+DIRECT_ZOOM = 4  # a tile of less is more than 2,500 km wide, too far round the globe for a square on the ground
+MAX_GATHERED = 64
+MAX_CHIPS = 64  # of a folder of chips, in one Web-Mercator tile; of more, the first so many are drawn
+_QUALITY = 85
+
+Rgba = npt.NDArray[np.uint8]
+
+
+class Imagery:
+    """Pictures of the collections of one home. May be used from several threads.
+
+    Args:
+        settings: Where things are.
+        catalog: Open.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings, self._catalog = settings, catalog
+        self._cache = diskcache.Cache(str(settings.cache_dir / "pictures"), size_limit=CACHE_BYTES)
+        self._open: dict[str, tuple[str, Intake, str]] = {}  # by collection: job, intake, fingerprint
+        self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def close(self) -> None:
+        """Closes files."""
+        for _, intake, _ in self._open.values():
+            intake.close()
+        self._open.clear()
+        self._cache.close()
+
+    def chip(self, collection: Collection, tile_id: str, px: int) -> bytes:
+        """The picture of a tile as WebP, north up, `px` on each side; transparent where there is no imagery.
+
+        Raises:
+            MissingError: There is no such tile.
+            SourceError: The imagery cannot be opened any more.
+            ItemError: Its pixels cannot be read.
+        """
+        _check_px(px)
+        intake, fingerprint = self._intake(collection)
+        key = ("chip", collection.name, fingerprint, tile_id, px)
+        known: bytes | None = self._cache.get(key)
+        if known is None:
+            chip = _read(intake, tile_id, px, collection.name)
+            known = _webp(np.dstack([chip.image, chip.valid.astype(np.uint8) * 255]))
+            self._cache.set(key, known)
+        return known
+
+    def photo(self, path: Path, px: int) -> bytes:
+        """A ground photo as WebP, upright, at most `px` along its longer side.
+
+        Raises:
+            ItemError: The file cannot be read.
+        """
+        _check_px(px)
+        try:
+            stamp = path.stat().st_mtime_ns
+        except OSError as error:
+            raise ItemError("missing", f"'{path.name}' is not where its gallery says: {error.strerror}") from error
+        key = ("photo", str(path), stamp, px)
+        known: bytes | None = self._cache.get(key)
+        if known is None:
+            picture = Image.fromarray(read_picture(path))
+            picture.thumbnail((px, px), Image.Resampling.LANCZOS)
+            known = _webp(np.asarray(picture))
+            self._cache.set(key, known)
+        return known
+
+    def tile(self, collection: Collection, z: int, x: int, y: int) -> bytes:
+        """A Web-Mercator tile of 256 pixels as WebP, transparent where there is no imagery.
+
+        Raises:
+            UsageError: There is no such tile.
+            SourceError: The imagery cannot be opened any more.
+            ItemError: Its pixels cannot be read.
+        """
+        canvas = tile_canvas(z, x, y)
+        intake, fingerprint = self._intake(collection)
+        key = ("tile", collection.name, fingerprint, z, x, y)
+        known: bytes | None = self._cache.get(key)
+        if known is None:
+            pixels = _cut(intake, canvas) if z >= DIRECT_ZOOM else self._gathered(collection, intake, z, x, y)
+            known = _webp(pixels)
+            self._cache.set(key, known)
+        return known
+
+    def _gathered(self, collection: Collection, intake: Intake, z: int, x: int, y: int) -> Rgba:
+        """A tile that shows more than a square on the ground can: made of those of `DIRECT_ZOOM`, uint8 [256, 256, 4].
+
+        Nothing is shown where imagery lies on more than `MAX_GATHERED` of them: nobody could wait for it.
+        """
+        times = 1 << (DIRECT_ZOOM - z)
+        whole, side = Image.new("RGBA", (TILE_PX, TILE_PX)), TILE_PX // times
+        below = [(x * times + i, y * times + j, i, j) for i in range(times) for j in range(times)]
+        coverage = _coverage(intake)
+        touched = [one for one in below if coverage.intersects(_box(tile_canvas(DIRECT_ZOOM, one[0], one[1])))]
+        for column, row, i, j in touched if len(touched) <= MAX_GATHERED else ():
+            with Image.open(io.BytesIO(self.tile(collection, DIRECT_ZOOM, column, row))) as tile:
+                small = tile.convert("RGBA").resize((side, side), Image.Resampling.BOX)
+            whole.paste(small, (i * side, j * side))
+        return np.array(whole)
+
+    def fingerprint(self, collection: Collection) -> str:
+        """A text that changes when the imagery's files do, or with the job that reads them."""
+        return self._intake(collection)[1]
+
+    def _intake(self, collection: Collection) -> tuple[Intake, str]:
+        """The open imagery of a collection, as its last job read it, and its fingerprint."""
+        jobs = self._catalog.jobs(collection.name)
+        if not jobs:
+            raise MissingError(f"collection {collection.name!r} has no job: run `groundcast ingest`")
+        with self._opening[collection.name]:
+            known = self._open.get(collection.name)
+            if known is None or known[0] != jobs[-1].id:
+                request = Request.from_json(jobs[-1].spec)
+                intake = request.open(input_px=MAX_PX, cache_dir=self._settings.cache_dir / "tiles")
+                told = f"{jobs[-1].id} {intake.fingerprint()}"
+                known = jobs[-1].id, intake, hashlib.sha256(told.encode()).hexdigest()[:16]
+                self._open[collection.name] = known  # the one before may still be read: it closes when it is let go of
+            return known[1], known[2]
+
+
+def _read(intake: Intake, tile_id: str, px: int, collection: str) -> Chip:
+    try:
+        if isinstance(intake, GridIntake):
+            return intake.source.read(intake.grid.tile(tile_id).footprint, px)
+        if isinstance(intake, ChipIntake):
+            return intake.source.read_item(tile_id, px)
+    except UsageError as error:  # an id of another grid
+        raise MissingError(str(error)) from error
+    except ItemError as error:
+        if error.reason == "missing":
+            raise MissingError(str(error)) from error
+        raise
+    raise SourceError(f"collection {collection!r} is a gallery: its pictures are photos")
+
+
+def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
+    """The pixels of a canvas, uint8 [h, w, 4]."""
+    whole = np.zeros((canvas.height, canvas.width, 4), np.uint8)
+    square, x, y = square_over(canvas)
+    here = _box(canvas)
+    if isinstance(intake, ChipIntake):
+        items = [item for item in intake.source.items() if item.footprint.polygon.intersects(here)]
+        for item in items[:MAX_CHIPS]:
+            px = max(MIN_PX, min(MAX_READ_PX, round(item.size_m / canvas.pixel_m)))
+            dx, dy = _centre_of(item.footprint.lat, item.footprint.lon, canvas, x, y)
+            _lay(whole, intake.source.read_item(item.id, px), item.size_m, x - dx, y - dy)
+    elif isinstance(intake, GridIntake) and intake.source.coverage().intersects(here):
+        px = min(MAX_READ_PX, int(np.ceil(square.size_m / canvas.pixel_m)))
+        _lay(whole, intake.source.read(square, px), square.size_m, x, y)
+    return whole
+
+
+def _coverage(intake: Intake) -> BaseGeometry:
+    """Where imagery is, WGS84 degrees."""
+    return intake.source.coverage() if isinstance(intake, GridIntake | ChipIntake) else shapely.Point()
+
+
+def _box(canvas: MercatorCanvas) -> BaseGeometry:
+    return shapely.box(*canvas.bounds)
+
+
+def _centre_of(
+    lat: float, lon: float, canvas: MercatorCanvas, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Where a place lies in the metres of a canvas's square, from the pixel nearest to it and the pixels' spacing."""
+    column, row = canvas.to_pixels(lat=lat, lon=lon)
+    i, j = (min(max(int(v), 1), n - 1) for v, n in ((row, canvas.height), (column, canvas.width)))
+    down, right = float(row) - 0.5 - i, float(column) - 0.5 - j
+    return (
+        float(x[i, j] + right * (x[i, j] - x[i, j - 1]) + down * (x[i, j] - x[i - 1, j])),
+        float(y[i, j] + right * (y[i, j] - y[i, j - 1]) + down * (y[i, j] - y[i - 1, j])),
+    )
+
+
+def _lay(whole: Rgba, chip: Chip, size_m: float, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+    """Lay a square picture over pixels that lie x, y metres from its centre, where there is none yet."""
+    px = chip.valid.shape[0]
+    columns = ((x / size_m + 0.5) * px - 0.5).astype(np.float32)
+    rows = ((0.5 - y / size_m) * px - 0.5).astype(np.float32)
+    colours = cv2.remap(chip.image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    valid = cv2.remap(chip.valid.astype(np.uint8), columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    new = (np.asarray(valid) > 0) & (whole[..., 3] == 0)
+    whole[new, :3] = np.asarray(colours)[new]
+    whole[new, 3] = 255
+
+
+def _webp(pixels: Rgba) -> bytes:
+    out = io.BytesIO()
+    everything = pixels.shape[2] == 4 and bool((pixels[..., 3] == 255).all())
+    Image.fromarray(pixels[..., :3] if everything else pixels).save(out, "WEBP", quality=_QUALITY, method=2)
+    return out.getvalue()
+
+
+def _check_px(px: int) -> None:
+    if not MIN_PX <= px <= MAX_PX:
+        raise UsageError(f"px = {px}: a picture has {MIN_PX} to {MAX_PX} pixels on a side")

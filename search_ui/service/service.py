@@ -1,0 +1,427 @@
+"""What the app knows: one object a process, from which views and HTTP routes alike get their answers.
+
+It holds the open catalog, one engine with its models, the imagery behind the collections, and what was computed
+lately. Every method may be called from several threads; each raises the errors of `trainer/errors.py` and nothing
+else. It draws no page and knows no HTTP.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import shapely
+
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.saved_searches import SavedSearch, SavedSearches
+from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import Footprint
+from ingest.jobs.run import GALLERY
+from ingest.places.areas import PlaceArea, area_of
+from ingest.settings import Settings, load_settings
+from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
+from search_ui.ground.retrieval import Ground, row_at
+from search_ui.ground.view import GroundQuery, GroundView
+from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
+from search_ui.maps.heatmap import Bitmap, Drawing, Heat, Layer, heat_of, scale_of
+from search_ui.maps.mercator import canvas_over
+from search_ui.maps.scales import amount_scale
+from search_ui.maps.snapshots import UNITS
+from search_ui.search.engine import Engine
+from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.search.moments import MONTH_DAY
+from search_ui.search.query import Query
+from search_ui.search.recent import Recent
+from search_ui.search.scores import Frames, Scores
+from search_ui.search.series import Reel, calendar_moments, check_year, this_year
+from search_ui.service.answers import Found, Replay, Shown, TileFacts
+from search_ui.service.imagery import Imagery
+from search_ui.service.uploads import Uploads
+from trainer.encoding import When
+from trainer.errors import MissingError, ReadOnlyError, UsageError
+
+__all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start", "stop"]
+
+_ANSWERS, _SCORES = 500, 64  # kept
+_SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
+MOST_OUTLINES = 50_000
+_SCORES_BYTES = 128 * 2**20
+
+
+class Service:
+    """What the app knows.
+
+    Args:
+        settings: Where things are.
+        read_only: Nothing is ingested, uploaded or saved; for a public demonstration.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self.settings = settings
+        self.read_only = read_only
+        self.catalog = Catalog(settings.catalog_at)
+        self.aliases = Aliases(self.catalog)
+        self.saved_searches = SavedSearches(self.catalog)
+        self.engine = Engine(settings, self.catalog)
+        self.ground = Ground(self.engine)
+        self.captions = Captions(self.engine)
+        self.imagery = Imagery(settings, self.catalog)
+        self.uploads = Uploads(settings.home / "uploads")
+        self._known: Recent[Collection] = Recent(64)
+        self._drawing = Drawing()
+        self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
+        self._facts: Recent[TileFacts] = Recent(_ANSWERS)
+        self._found: Recent[Found] = Recent(_ANSWERS)
+        self._said: Recent[CaptionView] = Recent(_ANSWERS)
+        self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
+
+    def close(self) -> None:
+        """Gives files and connections back."""
+        self.imagery.close()
+        self.catalog.close()
+
+    # -- what there is -----------------------------------------------------------------------------------------------
+
+    def collections(self) -> list[Shown]:
+        """The collections of tiles, by name."""
+        galleries = list(self.named_galleries())
+        return [self._shown(name, found, galleries) for name, found in self._tile_collections().items()]
+
+    def shown(self, collection: str) -> Shown:
+        """A collection of tiles as the app shows it.
+
+        Raises:
+            MissingError: There is none of that name.
+        """
+        return self._shown(collection, self.tiles(collection), list(self.named_galleries()))
+
+    def named_galleries(self) -> dict[str, Collection]:
+        """The galleries of ground photos by the names that people ask with."""
+        every = self.aliases.in_service().items()
+        return {name.removeprefix(GALLERY): found for name, found in every if found.kind == "gallery"}
+
+    def gallery_version(self, gallery: str) -> str:
+        """A text that changes when photos come.
+
+        Raises:
+            MissingError: There is no gallery of that name.
+        """
+        return self.engine.version(self.ground.album(gallery))
+
+    def galleries(self) -> list[Collection]:
+        """The galleries of ground photos, by name."""
+        return list(self.named_galleries().values())
+
+    def tiles(self, collection: str) -> Collection:
+        """A collection of tiles.
+
+        Raises:
+            MissingError: There is none of that name.
+        """
+        key = (collection, int(time.monotonic() / _SECONDS))
+        return self._known.get(key, lambda: self._find(collection))
+
+    def _find(self, collection: str) -> Collection:
+        found = self.aliases.find(collection)
+        if found is None or found.kind != "tiles":
+            have = ", ".join(self._tile_collections()) or "none yet"
+            raise MissingError(f"no collection {collection!r} here (have: {have}): make it with `groundcast ingest`")
+        return found
+
+    def _tile_collections(self) -> dict[str, Collection]:
+        """What stands behind each name now."""
+        return {name: found for name, found in self.aliases.in_service().items() if found.kind == "tiles"}
+
+    def version(self, collection: str) -> str:
+        """A text that changes when tiles come or the model changes: what was computed before is stale then."""
+        return self.engine.version(self.tiles(collection))
+
+    def attribution(self, collection: str) -> str | None:
+        """Whom to credit for a collection's imagery; to be shown wherever it is."""
+        credit: str | None = self.tiles(collection).spec.get("attribution")
+        return credit
+
+    def require_writable(self) -> None:
+        """Refuse what would change something here.
+
+        Raises:
+            ReadOnlyError: This is a demonstration that may only be looked at.
+        """
+        if self.read_only:
+            raise ReadOnlyError("this groundcast is read-only: run your own with `groundcast ui` to add or save things")
+
+    # -- search ------------------------------------------------------------------------------------------------------
+
+    def search(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Found:
+        """The tiles most like a question, steered by thumbs; says when nothing there looks like it."""
+        key = (collection, self.version(collection), query, feedback)
+        return self._found.get(key, lambda: self._search(collection, query, feedback))
+
+    def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
+        """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
+        key = (collection, self.version(collection), query, feedback)
+        return self._scores.get(key, lambda: self.engine.scores(collection, query, feedback), size=_bytes_of)
+
+    def _search(self, collection: str, query: Query, feedback: Feedback) -> Found:
+        answer = self.engine.search(collection, query, feedback)
+        if answer.hits or not query.min_relevance or not answer.candidates:
+            nothing = all(hit.grade == "nothing" for hit in answer.hits)
+            return Found(answer, nothing, answer.hits[0] if nothing and answer.hits else None)
+        near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
+        return Found(answer, True, near.hits[0] if near.hits else None)
+
+    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> Heat:
+        """The values of a heat map and what its colours mean."""
+        scores = self.scores(collection, layer.query, feedback)
+        minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
+        usual = (
+            self.usual_range(collection, layer.query, feedback) if minus is None and layer.value == "cosine" else None
+        )
+        query = layer.query
+        of = (collection, self.version(collection), query.area, query.acquired_from, query.acquired_to)
+        return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
+
+    def heatmap(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID, *, px: int = 1024) -> Bitmap:
+        """All tiles of a layer as one bitmap, with its bounds and its scale."""
+        return self._drawing.whole(self.heat(collection, layer, feedback), px)
+
+    def heat_tile(
+        self, collection: str, layer: Layer, z: int, x: int, y: int, *, feedback: Feedback = NOTHING_SAID
+    ) -> bytes:
+        """An XYZ tile of a layer, PNG."""
+        return self._drawing.tile(self.heat(collection, layer, feedback), z, x, y)
+
+    def usual_range(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> tuple[float, float]:
+        """The usual lowest and highest cosine of a question over year and day: one scale for all its moments."""
+        timeless = replace(query, when=None, k=1, min_relevance=0.0)
+        key = (collection, self.version(collection), timeless, feedback)
+        return self._ranges.get(key, lambda: self._range_of(collection, timeless))
+
+    def _range_of(self, collection: str, query: Query) -> tuple[float, float]:
+        found = self.tiles(collection)
+        cosines = self.engine.scores(collection, query).cosine[None]
+        if len(cosines[0]) and self.engine.embedder(found).has_encoder:
+            cosines = np.concatenate([cosines, self.engine.frames(collection, query, _all_over(this_year())).cosine])
+        scale = amount_scale(cosines, UNITS["cosine"])
+        return scale.low, scale.high
+
+    def frames(self, collection: str, query: Query, whens: Sequence[When]) -> Frames:
+        """The cosines of every tile at each of many moments; see `search_ui.search.engine.Engine.frames`."""
+        return self.engine.frames(collection, query, whens)
+
+    def reel(self, collection: str, query: Query, whens: Sequence[When]) -> Reel:
+        """The same in parts of bounded size, for films, calendars and best moments."""
+        return Reel(lambda some: self.engine.frames(collection, query, some), whens)
+
+    def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
+        """A question over the months of a year and the hours of a day."""
+        check_year(year)
+        return calendar_of(self.reel(collection, query, calendar_moments(year or this_year())), top=top)
+
+    # -- saved searches ----------------------------------------------------------------------------------------------
+
+    def save(self, name: str, collection: str, question: dict[str, Any]) -> SavedSearch:
+        """Save a question under a name; from now on is what comes later.
+
+        Args:
+            name: As a person calls it.
+            collection: A collection of tiles.
+            question: Says all of it, in JSON types; the HTTP routes read the names of their own parameters.
+
+        Raises:
+            ReadOnlyError: Nothing may be saved here.
+            MissingError: No such collection.
+            UsageError: The name is empty or too long, or there are too many.
+        """
+        self.require_writable()
+        parts = self.engine.archive(self.tiles(collection)).parts()
+        return self.saved_searches.save(name, collection, question, [path.stem for path in parts])
+
+    def replay(self, search_id: str, query: Query) -> Replay:
+        """Ask a saved question again; says what came since the last time, and remembers this time.
+
+        Args:
+            search_id: Of the saved search.
+            query: Its question.
+
+        Raises:
+            MissingError: No such saved search, or its collection is gone.
+        """
+        saved = self.saved_searches.get(search_id)
+        found = self.search(saved.collection, query)
+        archive = self.engine.archive(self.tiles(saved.collection))
+        parts = {path.stem: path for path in archive.parts()}
+        new = [path for key, path in parts.items() if key not in saved.parts]
+        ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
+        hits = self.engine.search(saved.collection, query, among=ids).hits if ids else []
+        if new and not self.read_only:
+            self.saved_searches.asked(search_id, parts)
+        return Replay(saved, found, len(ids), list(hits))
+
+    def forget(self, search_id: str) -> None:
+        """Delete a saved search.
+
+        Raises:
+            ReadOnlyError: Nothing may be deleted here.
+            MissingError: There is none of that id.
+        """
+        self.require_writable()
+        self.saved_searches.delete(search_id)
+
+    # -- one place ---------------------------------------------------------------------------------------------------
+
+    def place(self, text: str) -> PlaceArea:
+        """A place by name or coordinates; see `ingest.places.areas.area_of`."""
+        return area_of(text, self.engine.gazetteer)
+
+    def tile(self, collection: str, tile_id: str) -> TileFacts:
+        """What is known of a tile.
+
+        Raises:
+            MissingError: There is no such tile.
+        """
+        key = (collection, self.version(collection), tile_id)
+        return self._facts.get(key, lambda: self._tile(collection, tile_id))
+
+    def _tile(self, collection: str, tile_id: str) -> TileFacts:
+        found = self.tiles(collection)
+        record = self.engine.archive(found).find(tile_id)
+        if record is None:
+            raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: take an id from a hit")
+        told = record[0]
+        near = self.engine.nearest_place(found, lat=told["lat"], lon=told["lon"])
+        return TileFacts(
+            tile_id=tile_id,
+            footprint=Footprint(told["lat"], told["lon"], told["size_m"]),
+            acquired_at=told["acquired_at"],
+            gsd_m=told["gsd_m"],
+            origin=told["origin"],
+            source=str(found.spec["source"]),
+            attribution=found.spec.get("attribution"),
+            near=None if near is None else str(near),
+        )
+
+    def outlines(self, collection: str) -> list[tuple[str, list[list[float]]]]:
+        """Id and outline of every tile, longitudes and latitudes; one that crosses ±180° has two.
+
+        Raises:
+            UsageError: There are more than `MOST_OUTLINES`.
+        """
+        columns = self.engine.field(self.tiles(collection))
+        if columns.n > MOST_OUTLINES:
+            raise UsageError(f"{collection!r} has {columns.n:,} tiles: at most {MOST_OUTLINES:,} outlines are drawn")
+        shapes = Squares.of(Places(columns.lat, columns.lon, columns.size_m)).polygons()
+        parts, of = shapely.get_parts(shapes, return_index=True)
+        ids = columns.ids()
+        rings = (np.round(shapely.get_coordinates(part), 7).tolist() for part in parts)
+        return [(ids[row], ring) for row, ring in zip(of.tolist(), rings, strict=True)]
+
+    def tile_at(self, collection: str, *, lat: float, lon: float) -> str:
+        """Id of the tile that holds a place, degrees.
+
+        Raises:
+            UsageError: There is none; the message says where the nearest is.
+        """
+        found = self.tiles(collection)
+        columns = self.engine.field(found)
+        return columns.ids(np.array([row_at(found, columns, lat, lon)]))[0]
+
+    def look(self, collection: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
+        """The ground photos most like what one would see in a tile; see `search_ui.ground.retrieval.Ground.look`."""
+        return self.ground.look(collection, query, gallery)
+
+    def caption(self, collection: str, query: CaptionQuery) -> CaptionView:
+        """What one would see in a tile, in words; see `search_ui.ground.captions.Captions.say`."""
+        key = (collection, self.version(collection), query)
+        return self._said.get(key, lambda: self.captions.say(collection, query))
+
+    def has_captioner(self, collection: str) -> bool:
+        """Whether a collection's model speaks freely; where not, a caption takes a bank of phrases, embedded once."""
+        return self.captions.has_captioner(self.tiles(collection))
+
+    # -- pictures ----------------------------------------------------------------------------------------------------
+
+    def chip(self, collection: str, tile_id: str, *, px: int = 256) -> bytes:
+        """The overhead picture of a tile, WebP."""
+        return self.imagery.chip(self.tiles(collection), tile_id, px)
+
+    def photo(self, gallery: str, photo_id: str, *, px: int = 256) -> bytes:
+        """A ground photo, WebP of at most `px` along its longer side."""
+        return self.imagery.photo(self.ground.photo_path(gallery, photo_id), px)
+
+    def imagery_version(self, collection: str) -> str:
+        """A text that changes when the imagery of a collection does."""
+        return self.imagery.fingerprint(self.tiles(collection))
+
+    def map_tile(self, collection: str, z: int, x: int, y: int) -> bytes:
+        """A Web-Mercator tile of the imagery, WebP, transparent where there is none."""
+        return self.imagery.tile(self.tiles(collection), z, x, y)
+
+    def _shown(self, name: str, found: Collection, galleries: Sequence[str]) -> Shown:
+        names = {model.model_id: model.name for model in self.catalog.models()}
+        gallery = name if name in galleries else galleries[0] if len(galleries) == 1 else None
+        bounds = knows_time = None
+        if found.model_id in names:
+            columns = self.engine.field(found)
+            knows_time = self.engine.embedder(found).has_encoder
+            if columns.n:
+                bounds = canvas_over(Places(columns.lat, columns.lon, columns.size_m), longest_px=256).bounds
+        return Shown(
+            name=name,
+            model=names.get(found.model_id),
+            model_id=found.model_id,
+            knows_time=knows_time,
+            tiles=self.catalog.items_done(found.name, ("archived", "done")),
+            tile_m=float(found.spec["largest_tile_m"]),
+            gsd_m=found.spec.get("gsd_m"),
+            bounds=bounds,
+            source=str(found.spec["source"]),
+            attribution=found.spec.get("attribution"),
+            gallery=gallery,
+            created_at=found.created_at,
+        )
+
+
+def _all_over(year: int) -> list[When]:
+    """The middle of each month at two hours, so that the hours of the day come once each."""
+    return [datetime(year, number // 2 + 1, MONTH_DAY, number * 7 % 24) for number in range(24)]
+
+
+def _bytes_of(scores: Scores) -> int:
+    """Memory of scores, about: a tile id of 30 letters is a string of 80 bytes."""
+    return len(scores.tile_id) * (80 + 8 + 8 + 4 + 4 + 4)
+
+
+_lock = threading.Lock()
+_running: list[Service] = []
+
+
+def start(settings: Settings, *, read_only: bool = False) -> Service:
+    """Make the process's service; the one before is closed."""
+    with _lock:
+        _stop()
+        _running.append(Service(settings, read_only=read_only))
+        return _running[0]
+
+
+def service() -> Service:
+    """The process's service; where none was started, that of the home folder that the environment names."""
+    with _lock:
+        if not _running:
+            _running.append(Service(load_settings()))
+        return _running[0]
+
+
+def stop() -> None:
+    """Close the process's service; for the end of a process, and for tests."""
+    with _lock:
+        _stop()
+
+
+def _stop() -> None:
+    while _running:
+        _running.pop().close()

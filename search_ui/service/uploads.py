@@ -1,0 +1,203 @@
+"""Files that people bring: bounded in size and kind, decoded once, and kept as something harmless.
+
+A picture is decoded, made smaller and written anew as PNG, so that nothing of the file itself is kept: no metadata, no
+second meaning. An area is read as JSON or XML here, its polygons alone are handed on as GeoJSON: GDAL, which reads the
+rest, tells formats by their content, and some of them name other files and addresses to be read.
+
+A kept file has the hash of its content for a name; no name that a person gives becomes a path. It does not know HTTP.
+"""
+
+import hashlib
+import io
+import json
+import re
+import threading
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any, Literal
+
+import shapely
+from PIL import Image
+from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
+
+from ingest.geo.area import read_area_file
+from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
+from search_ui.files.writing import write_whole
+from trainer.errors import AreaError, ItemError, MissingError, UploadError
+
+PictureKind = Literal["image", "photo"]
+
+MAX_PICTURE_BYTES, MAX_AREA_BYTES = 20 * 2**20, 5 * 2**20
+MAX_PICTURE_PIXELS = 60_000_000
+MAX_VERTICES = 100_000
+KEPT_PX = 1024  # the longer side of a kept picture; no model looks at more
+KEPT_BYTES = 512 * 2**20  # of all kept pictures; the oldest go first
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+_ID = re.compile(r"[0-9a-f]{32}")
+_GEOJSON = {"FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection"}
+
+
+class Uploads:
+    """Kept pictures of one home. May be used from several threads.
+
+    Args:
+        folder: Made when the first comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def keep(self, content: bytes) -> str:
+        """Keep a picture; returns its id, which is the same for the same pixels.
+
+        Raises:
+            UploadError: It is too large, or no PNG, JPEG, WebP or TIFF.
+            ItemError: It is broken.
+        """
+        png = _clean(content)
+        name = hashlib.sha256(png).hexdigest()[:32]
+        with self._lock:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{name}.png"
+            if path.exists():
+                path.touch()
+            else:
+                write_whole(path, png)
+                self._sweep()
+        return name
+
+    def path(self, name: str) -> Path:
+        """The file of a kept picture.
+
+        Raises:
+            MissingError: There is none of that id.
+        """
+        path = self._folder / f"{name}.png"
+        if not _ID.fullmatch(name) or not path.is_file():
+            raise MissingError(f"no picture {name[:40]!r} here any more: upload it again")
+        return path
+
+    def _sweep(self) -> None:
+        files = sorted(self._folder.glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
+        too_many = sum(path.stat().st_size for path in files) - KEPT_BYTES
+        for path in files:
+            if too_many <= 0:
+                return
+            too_many -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+
+def read_area(content: bytes, folder: Path) -> BaseGeometry:
+    """The polygons of an uploaded GeoJSON or KML, WGS84 degrees.
+
+    Args:
+        content: The file.
+        folder: For a file that lives for a moment.
+
+    Raises:
+        UploadError: It is too large, or neither of the two.
+        AreaError: It holds no polygon, or one that cannot be understood.
+    """
+    if len(content) > MAX_AREA_BYTES:
+        raise UploadError(f"the area has {len(content) / 2**20:.1f} MiB, at most {MAX_AREA_BYTES >> 20} are taken")
+    shapes = _of_json(content) if content.lstrip()[:1] in (b"{", b"[") else _of_kml(content)
+    vertices = sum(int(shapely.get_num_coordinates(shape)) for shape in shapes)
+    if vertices > MAX_VERTICES:
+        raise UploadError(f"the area has {vertices:,} vertices, at most {MAX_VERTICES:,} are taken: simplify it")
+    features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(shape)} for shape in shapes]
+    text = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"area-{hashlib.sha256(text).hexdigest()[:32]}-{threading.get_ident()}.geojson"
+    try:
+        path.write_bytes(text)
+        return read_area_file(path)
+    except AreaError as error:
+        raise AreaError(str(error).replace(f"'{path}'", "uploaded")) from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _clean(content: bytes) -> bytes:
+    """The picture as a PNG of our own making."""
+    if len(content) > MAX_PICTURE_BYTES:
+        raise UploadError(
+            f"the picture has {len(content) / 2**20:.1f} MiB, at most {MAX_PICTURE_BYTES >> 20} are taken: "
+            "make it smaller"
+        )
+    try:
+        with open_picture(content, "the picture") as image:
+            if image.format not in _FORMATS:
+                raise UploadError(f"the picture is {image.format}: give PNG, JPEG, WebP or TIFF")
+            if image.width * image.height > MAX_PICTURE_PIXELS:
+                raise UploadError(
+                    f"the picture has {image.width}×{image.height} pixels, at most "
+                    f"{MAX_PICTURE_PIXELS / 1e6:.0f} million are taken: make it smaller"
+                )
+            image.draft("RGB", (2 * KEPT_PX, 2 * KEPT_PX))  # a JPEG is decoded no larger than needed
+            turn = orientation(image)
+            image.load()
+            rgb = to_rgb(image)
+            rgb.thumbnail((KEPT_PX, KEPT_PX), Image.Resampling.LANCZOS)
+    except ItemError as error:  # which is about a file of a collection; this one was brought by the one who asks
+        raise UploadError(str(error)) from error
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise UploadError(f"the picture cannot be decoded: {error}") from error
+    upright = UPRIGHT.get(turn)
+    out = io.BytesIO()
+    (rgb if upright is None else rgb.transpose(upright)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _of_json(content: bytes) -> list[BaseGeometry]:
+    try:
+        document = json.loads(content)
+        if not isinstance(document, dict) or document.get("type") not in _GEOJSON:
+            raise UploadError("the file is JSON, but no GeoJSON with polygons: export the area as GeoJSON or KML")
+        found = shapely.from_geojson(json.dumps(document), on_invalid="raise")
+    except (ValueError, RecursionError, shapely.errors.ShapelyError) as error:
+        raise AreaError(f"the area is no readable GeoJSON: {str(error)[:200]}") from error
+    return _polygons(found)
+
+
+def _of_kml(content: bytes) -> list[BaseGeometry]:
+    head = content[:4096].lower()
+    if b"<!doctype" in content.lower() or b"<!entity" in content.lower():
+        raise UploadError("the file declares XML entities, which no KML needs: export it again")
+    if b"<kml" not in head:
+        raise UploadError("the file is neither GeoJSON nor KML: export the area as one of the two")
+    try:
+        root = ET.fromstring(content)  # noqa: S314 - entities were refused above
+    except ET.ParseError as error:
+        raise AreaError(f"the area is no readable KML: {error}") from error
+    shapes: list[BaseGeometry] = []
+    for polygon in (element for element in root.iter() if _named(element, "Polygon")):
+        outer = [ring for side in polygon if _named(side, "outerBoundaryIs") for ring in _rings(side)]
+        inner = [ring for side in polygon if _named(side, "innerBoundaryIs") for ring in _rings(side)]
+        if outer:
+            shapes.append(shapely.Polygon(outer[0], inner))
+    return _polygons(shapely.GeometryCollection(shapes))
+
+
+def _rings(side: "ET.Element[Any]") -> list[list[tuple[float, float]]]:
+    rings = []
+    for element in side.iter():
+        if _named(element, "coordinates"):
+            try:
+                places = [tuple(float(part) for part in place.split(",")[:2]) for place in (element.text or "").split()]
+            except ValueError as error:
+                raise AreaError(f"the KML has a coordinate that is no number: {error}") from error
+            if len(places) < 3 or any(len(place) != 2 for place in places):
+                raise AreaError("the KML has a ring of fewer than three places, or a place without latitude")
+            rings.append([(place[0], place[1]) for place in places])
+    return rings
+
+
+def _named(element: "ET.Element[Any]", name: str) -> bool:
+    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == name
+
+
+def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
+    if isinstance(shape, BaseMultipartGeometry):
+        return [part for one in shape.geoms for part in _polygons(one)]
+    return [shape] if shape.geom_type == "Polygon" and not shape.is_empty else []

@@ -1,0 +1,54 @@
+"""What lies under the maps, and the addresses of pictures: routes of this same server.
+
+It does not know how they are cut.
+"""
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from search_ui.components.area_drawer import Ground
+from search_ui.service.service import Shown
+from search_ui.views.map.heat import Bounds
+from search_ui.views.state.address import value
+
+_LEAST_DEG = 0.002
+
+
+def ground_of(shown: Shown) -> Ground:
+    """A collection's own imagery under a small map."""
+    return Ground(
+        tiles=f"/tiles/{quote(shown.name)}/{{z}}/{{x}}/{{y}}.webp",
+        bounds=bounds_of(shown),
+        attribution=shown.attribution or "",
+    )
+
+
+def style_of(shown: Shown) -> str:
+    """The basemap: the collection's own imagery, on a plain sea in the page's colours, or on an online map."""
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}" + (
+        "&online=osm" if value("base") == "OpenStreetMap" else ""
+    )
+
+
+def bounds_of(shown: Shown) -> Bounds:
+    """What a map of the collection shows: its tiles whole, with a little room."""
+    west, south, east, north = shown.bounds or (-180.0, -60.0, 180.0, 75.0)
+    reach = max(shown.tile_m / 2 / 111_000, _LEAST_DEG)
+    return west - 2 * reach, south - reach, east + 2 * reach, north + reach
+
+
+def chip_url(collection: str, tile_id: str, px: int = 256) -> str:
+    """The overhead picture of a tile."""
+    return f"/chips/{quote(collection)}/{quote(tile_id, safe='')}.webp?px={px}"
+
+
+def photo_url(gallery: str, photo_id: str, px: int = 256) -> str:
+    """A ground photo."""
+    return f"/photos/{quote(gallery)}/{quote(photo_id, safe='')}.webp?px={px}"
+
+
+def tiles_url(collection: str, version: str) -> str:
+    """The outlines of a collection's tiles."""
+    return f"/footprints/{quote(collection)}.json?v={version}"

@@ -1,0 +1,60 @@
+"""The same question to two collections, such as the same imagery seen by two models, side by side."""
+
+import streamlit as st
+
+from search_ui.components.hit_list import hit_list
+from search_ui.components.map_pair import Frame, show_maps
+from search_ui.search.query import Part, Query
+from search_ui.service.service import Service, Shown
+from search_ui.views import pieces, words
+from search_ui.views.map.backdrop import ground_of
+from search_ui.views.map.heat import heats
+from search_ui.views.panels.answer import cards
+from search_ui.views.panels.prompts import prompts_of
+
+_K = 6
+
+
+def models_page(service: Service, shown: list[Shown]) -> None:
+    """Show the page."""
+    st.title("Models side by side")
+    if len(shown) < 2:
+        st.info(
+            "This needs two collections: bring the same imagery in once more under another name with another model, "
+            "on the page “Collections”. Searching the first goes on meanwhile."
+        )
+        return
+    names = [one.name for one in shown]
+    first, second, text = st.columns([1, 1, 2])
+    chosen = [
+        first.selectbox("One", names, key="first model", format_func=lambda name: _titled(shown, name)),
+        second.selectbox(
+            "The other", names, index=1, key="second model", format_func=lambda name: _titled(shown, name)
+        ),
+    ]
+    asked = text.text_input("What would one see there?", key="both asked", value=prompts_of(service, shown[0])[0])
+    if not asked.strip():
+        return
+    query = Query(parts=(Part("text", asked),), k=_K)
+    for column, name, side in zip(st.columns(2), chosen, ("first", "second"), strict=True):
+        one = next(one for one in shown if one.name == name)
+        with column:
+            _side(service, one, query, side)
+    st.caption(words.RELEVANCE)
+
+
+def _side(service: Service, one: Shown, query: Query, side: str) -> None:
+    found = service.search(one.name, query)
+    drawn = heats(service, one.name, query, [None], "relevance")
+    if drawn:
+        frame = Frame(drawn[0].url, one.model or one.model_id, f"Map of relevance by model {one.model}")
+        show_maps(ground_of(one), drawn[0].bounds, [[frame]], key=f"side {side} {one.name}", height=320)
+        pieces.legend(drawn[0].scale, drawn[0].clear)
+    if found.nothing:
+        st.warning("Nothing here looks like it; these are the nearest.")
+    hit_list(cards(one, found.answer.hits), chosen=None, help_text=words.RELEVANCE, votes=False, key=f"hits {side}")
+
+
+def _titled(shown: list[Shown], name: str) -> str:
+    one = next(one for one in shown if one.name == name)
+    return f"{name} · model {one.model or one.model_id}"

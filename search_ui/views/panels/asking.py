@@ -1,0 +1,288 @@
+"""Where a person asks: the box, examples, words with weights, a picture, an area, dates and the least relevance.
+
+It does not know how questions are answered.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+import streamlit as st
+
+from ingest.places.coordinates import parse_coordinates
+from search_ui.commands.question_options import weighted
+from search_ui.search.query import NOT_WEIGHT
+from search_ui.service.service import Service, Shown
+from search_ui.views import words
+from search_ui.views.map.backdrop import ground_of
+from search_ui.views.state.address import change, value
+from search_ui.views.state.question import area_of_file, area_of_ring, ring_of_area, where
+from trainer.errors import AreaError, GroundcastError
+
+_SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
+_NOTICE = "notice"
+
+
+def notice(text: str) -> None:
+    """Say something at the next showing of the page."""
+    st.session_state[_NOTICE] = text
+
+
+def show_notice() -> None:
+    """What was to be said, once."""
+    if told := st.session_state.pop(_NOTICE, None):
+        st.warning(told)
+
+
+def box(service: Service, shown: Sequence[Shown]) -> Shown:
+    """The collection and the question; returns the collection."""
+    names = [one.name for one in shown]
+    if value("collection") not in names:
+        if value("collection"):
+            st.error(f"There is no collection “{value('collection')}” here any more; this is another one.")
+        change(collection=names[0])
+    tiles = {one.name: one.tiles for one in shown}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Collection", names, key="collection", width=190, on_change=_another_collection,
+            format_func=lambda name: f"{name} ({tiles[name]:,} tiles)",
+        )  # fmt: skip
+        st.text_input(
+            "What would one see there?",
+            key="q",
+            placeholder="a crowded beach · a place name · 27.63, 85.52",
+            on_change=_go_to_coordinates,
+            args=(service,),
+            help="Say in a sentence what somebody standing there would see. Coordinates open the tile there.",
+        )
+        with st.popover("Picture", icon=":material/image:", width="content"):
+            _picture(service)
+        with st.popover(_counted("Refine", [*value("plus"), *value("minus")]), icon=":material/tune:", width="content"):
+            _refine()
+        with st.popover("Area" + (" ✓" if value("area") else ""), icon=":material/crop_free:", width="content"):
+            _area(service, next(one for one in shown if one.name == value("collection")))
+        set_ = [name for name in ("from", "to", "min") if value(name)]
+        with st.popover(_counted("Filter", set_), icon=":material/filter_alt:", width="content"):
+            _filters()
+    return next(one for one in shown if one.name == value("collection"))
+
+
+def examples(prompts: Sequence[str]) -> None:
+    """Questions that this collection can answer, to be clicked on."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Try:", width="content")
+        for prompt in prompts:
+            st.button(prompt, key=f"example {prompt}", type="tertiary", on_click=_ask, args=(prompt,))
+
+
+def asked_chips(service: Service) -> None:
+    """What is asked beside the words, each with a button that takes it away."""
+    chips: list[tuple[str, dict[str, object]]] = []
+    for name, sign in (("plus", "+"), ("minus", "−")):
+        for one in value(name):
+            text, weight = weighted(one, 1.0 if name == "plus" else NOT_WEIGHT / len(value(name)))
+            rest = [other for other in value(name) if other != one]
+            chips.append((f"{sign} {text} ×{weight:g}", {name: rest}))
+    if value("image"):
+        kind = "ground photo" if value("image").startswith("photo:") else "overhead picture"
+        chips.append((f"like the {kind}", {"image": ""}))
+    if value("like"):
+        chips.append((f"like tile {value('like')}", {"like": ""}))
+    if value("up") or value("down"):
+        thumbs = f"{len(value('up'))} thumbs up, {len(value('down'))} down"
+        chips.append((f"steered by {thumbs}", {"up": [], "down": []}))
+    if value("area"):
+        chips.append((f"only {_said(service)}", {"area": ""}))
+    if value("from") or value("to"):
+        chips.append((f"imagery {value('from') or '…'} to {value('to') or '…'}", {"from": "", "to": ""}))
+    if value("min"):
+        chips.append((f"relevance from {value('min'):.2f}", {"min": 0.0}))
+    if not chips:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for number, (text, without) in enumerate(chips):
+            label = f"{text[:90]}  ✕"
+            st.button(label, key=f"chip {number}", help="Take this away", on_click=change, kwargs=without)
+
+
+def place_hint(service: Service) -> None:
+    """Whether the words name a place, with buttons to search there; nothing is taken for a place unasked."""
+    text = " ".join(value("q").split())
+    if not text or len(text) > 120 or value("area"):
+        return
+    found = _SOMEWHERE.match(text)
+    what, name = (found["what"], found["where"]) if found else ("", text)
+    known = _place(service, name)
+    if known is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"“{name}” is also a place: {known}.", width="content")
+        then = {"area": f"place:{name}", "q": what}
+        st.button("Search only there", key="only there", type="tertiary", on_click=change, kwargs=then)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _known_place(_service: Service, name: str) -> str | None:
+    found = _service.engine.gazetteer.find_places(name, 1, exact=True)
+    return found[0].label if found else None
+
+
+def _place(service: Service, name: str) -> str | None:
+    try:
+        return _known_place(service, name)
+    except GroundcastError:
+        return None  # the hint is a convenience; the question stands without it
+
+
+def _said(service: Service) -> str:
+    try:
+        return where(service).says
+    except GroundcastError as error:
+        return str(error)
+
+
+def _counted(name: str, things: Sequence[object]) -> str:
+    return f"{name} ({len(things)})" if things else name
+
+
+def _ask(prompt: str) -> None:
+    change(q=prompt, tile="", up=[], down=[])
+
+
+def _another_collection() -> None:
+    change(tile="", like="", up=[], down=[], gallery="", focus=None)
+
+
+def _go_to_coordinates(service: Service) -> None:
+    """Coordinates in the box open the tile that holds them; other words are a new question."""
+    change(up=[], down=[])
+    try:
+        at = parse_coordinates(value("q"))
+        if at is None:
+            return
+        change(tile=service.tile_at(value("collection"), lat=at[0], lon=at[1]), q="", view="map")
+        st.session_state.pop("focus", None)
+    except GroundcastError as error:
+        change(q="")
+        notice(str(error))
+
+
+def _picture(service: Service) -> None:
+    st.markdown("**Find what looks like a picture**")
+    kind = st.radio(
+        "It shows", ["photo", "overhead"], horizontal=True, key="picture kind",
+        format_func={"photo": "the ground, as one sees it", "overhead": "a place from above"}.__getitem__,
+    )  # fmt: skip
+    number = st.session_state.setdefault("picture number", 0)
+    file = st.file_uploader(
+        "Drop a picture here",
+        ["jpg", "jpeg", "png", "webp", "tif", "tiff"],
+        key=f"picture {number}",
+        max_upload_size=20,
+    )
+    if file is not None:
+        try:
+            service.require_writable()
+            change(image=f"{kind}:{service.uploads.keep(file.getvalue())}")
+        except GroundcastError as error:
+            notice(f"This picture cannot be used. {error}")
+        st.session_state["picture number"] = number + 1
+        st.rerun()
+
+
+def _refine() -> None:
+    for name, title, mark in (("plus", "Also like", "+"), ("minus", "But not like", "−")):
+        st.multiselect(
+            title, list(value(name)), key=name, accept_new_options=True, max_selections=8,
+            placeholder=f"{mark} words, then Enter", help=words.WEIGHT,
+        )  # fmt: skip
+        for number, one in enumerate(value(name)):
+            text, weight = weighted(one, 1.0 if name == "plus" else round(NOT_WEIGHT / len(value(name)), 2))
+            key = f"weight {name} {number}"
+            st.session_state[key] = min(max(weight, 0.1), 3.0)
+            st.slider(
+                f"{mark} {text}", 0.1, 3.0, step=0.05, key=key, on_change=_weigh, args=(name, number, text, key),
+                help=words.WEIGHT,
+            )  # fmt: skip
+
+
+def _weigh(name: str, number: int, text: str, key: str) -> None:
+    changed = list(value(name))
+    changed[number] = f"{text}^{st.session_state[key]:g}"
+    change(**{name: changed})
+
+
+def _area(service: Service, shown: Shown) -> None:
+    st.markdown("**Search only here**", help=words.AREA)
+    if value("area"):
+        found = where(service)
+        st.caption(found.says)
+        if found.others:
+            st.caption(f"Others of that name: {'; '.join(found.others)}")
+        if found.attribution:
+            st.caption(found.attribution)
+        st.button("Everywhere again", on_click=change, kwargs={"area": ""}, icon=":material/close:")
+    st.text_input(
+        "Town, country or coordinates", key="area name", placeholder="Banepa, 5 km", on_change=_area_by_name,
+        args=(service,), help="A radius may stand behind it, such as “, 5 km”.",
+    )  # fmt: skip
+    if st.button("Draw on the map", icon=":material/draw:", width="stretch"):
+        _draw(shown)
+    number = st.session_state.setdefault("area number", 0)
+    file = st.file_uploader(
+        "Or drop a file: GeoJSON or KML", ["geojson", "json", "kml"],
+        key=f"area {number}", max_upload_size=5,
+    )  # fmt: skip
+    if file is not None:
+        try:
+            change(area=area_of_file(service, file), focus=None)
+        except GroundcastError as error:
+            notice(f"This file cannot be used as an area. {error}")
+        st.session_state["area number"] = number + 1
+        st.rerun()
+
+
+def _area_by_name(service: Service) -> None:
+    name = st.session_state["area name"].strip()
+    if not name:
+        return
+    try:
+        service.place(name)
+        change(area=f"place:{name}", focus=None)
+    except AreaError as error:
+        notice(str(error))
+    st.session_state["area name"] = ""
+
+
+@st.dialog("Draw the area to search in", width="large")
+def _draw(shown: Shown) -> None:
+    from search_ui.components.area_drawer import draw_area
+
+    ring = draw_area(ground_of(shown), key=f"drawn area {shown.name}", ring=ring_of_area())
+    if ring:
+        change(area=area_of_ring(ring), focus=None)
+        st.rerun()
+
+
+def _filters() -> None:
+    st.slider("Minimum relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}")
+    st.number_input("Number of places", 1, 100, key="k")
+    for name, title in (("from", "Imagery taken from"), ("to", "Imagery taken until")):
+        key = f"date {name}"
+        st.session_state[key] = _date(value(name))
+        st.date_input(
+            title, key=key, min_value=date(1900, 1, 1), max_value=date(2100, 12, 31), on_change=_dated,
+            args=(name, key), help=words.DATES,
+        )  # fmt: skip
+
+
+def _dated(name: str, key: str) -> None:
+    chosen = st.session_state[key]
+    change(**{name: chosen.isoformat() if chosen else ""})
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,59 @@
+"""What one would see at a place, in words: at the moment of the question, and through the year."""
+
+import re
+
+import streamlit as st
+
+from search_ui.ground.captions import CaptionQuery, usual_moments
+from search_ui.service.service import Service, Shown
+from search_ui.views import pieces, words
+from search_ui.views.state.question import say_when, when_of
+from trainer.encoding import When
+from trainer.errors import GroundcastError
+
+
+def in_words(service: Service, shown: Shown, tile_id: str) -> None:
+    """A caption of the tile; where a bank of phrases must be embedded first, only if it is asked for."""
+    try:
+        if not service.has_captioner(shown.name) and not st.toggle(
+            "Say it in words", key="words", help="By the nearest of some phrases; the first time takes seconds."
+        ):
+            return
+        view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
+    except GroundcastError as error:
+        st.warning(str(error))
+        return
+    (said,) = view.captions
+    st.markdown(
+        f"> {_plain(said.text)}\n>\n> {say_when(said.when)} · cosine {said.cosine:.3f}",
+        help=f"{words.CAPTION} {words.COSINE}",
+    )
+    if view.note:
+        st.caption(view.note)
+
+
+def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
+    """A caption for each of some moments, if asked for; nothing where the model has no captioner."""
+    try:
+        if not (shown.knows_time and service.has_captioner(shown.name)):
+            return
+        if st.toggle("In words through the year", key="wordy", help=words.CAPTION):
+            query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
+            pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+    except GroundcastError as error:
+        st.warning(str(error))
+
+
+def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> None:
+    """One caption, for a column of two moments; nothing where the model has no captioner."""
+    try:
+        if service.has_captioner(shown.name):
+            (said,) = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when,))).captions
+            st.markdown(f"> {_plain(said.text)}")
+    except GroundcastError as error:
+        st.warning(str(error))
+
+
+def _plain(text: str) -> str:
+    """Words without what Markdown would take for its own."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)

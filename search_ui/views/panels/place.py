@@ -1,0 +1,137 @@
+"""One place: its picture from above, what is known of it, what one would see there in words and as ground photos.
+
+It does not know how it was found.
+"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from search_ui.ground.contact_sheet import say_credit, say_taken, say_where
+from search_ui.ground.view import GroundQuery, GroundView, PhotoHit
+from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.search.query import Query
+from search_ui.search.relevance import grade
+from search_ui.service.service import Service, Shown, TileFacts
+from search_ui.views import pieces, words
+from search_ui.views.map.backdrop import chip_url, photo_url
+from search_ui.views.map.moment_bar import moment_bar
+from search_ui.views.panels.answer import say_place, title_of
+from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
+from search_ui.views.state.address import change, value
+from search_ui.views.state.question import say_when, when_of
+from trainer.encoding import When
+from trainer.errors import GroundcastError
+
+_CHIP_PX = 512
+
+
+def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback = NOTHING_SAID) -> None:
+    """Everything about the tile that is open."""
+    tile = service.tile(shown.name, value("tile"))
+    lat, lon = tile.footprint.lat, tile.footprint.lon
+    head, close = st.columns([5, 1.5], vertical_alignment="center")
+    head.markdown(f"#### {title_of(tile.near, lat, lon)}")
+    close.button(
+        "Back", icon=":material/arrow_back:", on_click=change, kwargs={"tile": ""}, key="back", width="stretch"
+    )
+    left, right = st.columns([1, 1.25])
+    with left:
+        pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
+        then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
+        st.button(
+            "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
+            help="Search for tiles whose predicted ground scene is like this one's.",
+        )  # fmt: skip
+    with right:
+        if query is not None:
+            _score(service, shown, query, tile.tile_id, said)
+        in_words(service, shown, tile.tile_id)
+        _facts(tile)
+    _ground(service, shown, tile)
+    through_the_year(service, shown, tile.tile_id)
+
+
+def _alt(tile: TileFacts) -> str:
+    return f"Overhead picture of tile {tile.tile_id}, {tile.footprint.size_m:.0f} m wide, north up"
+
+
+def _score(service: Service, shown: Shown, query: Query, tile: str, said: Feedback) -> None:
+    """How likely the question is here, at its moment."""
+    scores = service.scores(shown.name, replace(query, area=None, acquired_from=None, acquired_to=None), said)
+    if tile not in scores.tile_id:
+        return
+    row = scores.tile_id.index(tile)
+    relevance, cosine = float(scores.relevance[row]), float(scores.cosine[row])
+    st.markdown(
+        f"{pieces.badge(grade(relevance), relevance)} for the question · {say_when(query.when)} · cosine {cosine:.3f}",
+        unsafe_allow_html=True,
+        help=f"{words.RELEVANCE} {words.COSINE}",
+    )
+
+
+def _facts(tile: TileFacts) -> None:
+    footprint = tile.footprint
+    gsd = None if tile.gsd_m is None else f"{footprint.size_m:g} m wide, {tile.gsd_m:.2g} m a pixel"
+    pieces.facts(
+        [
+            ("Place", say_place(footprint.lat, footprint.lon)),
+            ("Imagery of", "unknown date" if tile.acquired_at is None else f"{tile.acquired_at:%Y-%m-%d %H:%M} UTC"),
+            ("Tile", gsd or f"{footprint.size_m:g} m wide"),
+            ("Source", tile.source),
+            ("Credit", tile.attribution or "the source names nobody"),
+            ("Tile id", tile.tile_id),
+        ]
+    )
+
+
+def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
+    """The nine photos, and nine for a second moment beside them."""
+    galleries = [name for name, one in service.named_galleries().items() if one.model_id == shown.model_id]
+    if not galleries:
+        st.info(
+            "No ground photos of this model are here yet. Bring a folder of photos in with "
+            "`groundcast photos FOLDER --gallery NAME`, and this place shows the nine most like it."
+        )
+        return
+    usual = shown.gallery if shown.gallery in galleries else galleries[0]
+    if len(galleries) > 1:
+        if value("gallery") not in galleries:
+            change(gallery=usual)
+        st.selectbox("Ground photos from", galleries, key="gallery")
+    gallery = value("gallery") if value("gallery") in galleries else usual
+    first, second = when_of("month", "hour"), when_of("month2", "hour2")
+    st.markdown(f"**What one would see on the ground** · {say_when(first)}", help=words.PHOTOS)
+    if not shown.knows_time:
+        _photos(service, shown, tile.tile_id, gallery, first)
+        return
+    if not st.toggle("Beside it a second moment", key="beside", help=words.MOMENT):
+        _photos(service, shown, tile.tile_id, gallery, first)
+        return
+    moment_bar(shown, "month2", "hour2", title="Second")
+    for column, when in zip(st.columns(2), (first, second), strict=True):
+        with column:
+            st.markdown(f"**{say_when(when)}**")
+            at_the_moment(service, shown, tile.tile_id, when)
+            _photos(service, shown, tile.tile_id, gallery, when)
+
+
+def _photos(service: Service, shown: Shown, tile: str, gallery: str, when: When) -> None:
+    try:
+        view: GroundView = service.look(shown.name, GroundQuery(tile_id=tile, when=when), gallery)
+    except GroundcastError as error:
+        st.warning(str(error))
+        return
+    if view.note:
+        st.caption(view.note)
+    pieces.photos([_picture(gallery, hit) for hit in view.hits])
+    pieces.credit(f"The most alike of {view.candidates:,} photos in gallery {gallery}", "photos belong to their owners")
+
+
+def _picture(gallery: str, hit: PhotoHit) -> pieces.Photo:
+    return pieces.Photo(
+        url=photo_url(gallery, hit.photo_id, 320),
+        alt=f"Ground photo {hit.rank}, {say_taken(hit)}, {say_where(hit)}",
+        lines=(f"cosine {hit.cosine:.3f}", say_where(hit), say_taken(hit), say_credit(hit)),
+        here=bool(hit.here),
+    )

@@ -1,0 +1,114 @@
+"""Saved searches: the question on the page under a name, asked again later, with what has come since.
+
+It does not know where they are kept: `search_ui.service.service` does.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
+from search_ui.routes.saved import PAGE
+from search_ui.service.service import Service, Shown
+from search_ui.views.panels.asking import notice
+from search_ui.views.state.address import FIELDS, change, value
+from search_ui.views.state.question import query_of, when_of
+from trainer.errors import GroundcastError
+
+_REPLAYED = "replayed"
+
+
+def saved_searches(service: Service, shown: Shown) -> None:
+    """A button that opens them."""
+    with st.popover("Saved", icon=":material/bookmark:", width="content"):
+        if not service.read_only and query_of(service) is not None:
+            name = st.text_input("Save this search as", key="save name", max_chars=MAX_NAME_CHARS)
+            st.button("Save", key="save", on_click=_save, args=(service, shown), disabled=not name.strip())
+        every = service.saved_searches.all()
+        for saved in every:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                help_ = f"Collection {saved.collection}, last asked {saved.asked_at:%Y-%m-%d %H:%M} UTC"
+                st.button(
+                    f"{saved.name}", key=f"again {saved.id}", help=help_, on_click=_again, args=(service, saved),
+                    icon=":material/replay:", width="stretch",
+                )  # fmt: skip
+                if not service.read_only:
+                    st.button(
+                        "", key=f"forget {saved.id}", icon=":material/delete:", on_click=_forget,
+                        args=(service, saved), help=f"Delete “{saved.name}”", width="content",
+                    )  # fmt: skip
+        if not every:
+            st.caption("No saved search yet. One that is saved tells later what new imagery has brought.")
+
+
+def whats_new(service: Service) -> None:
+    """What came since a saved search was last asked, once after it was asked again."""
+    search_id = st.session_state.pop(_REPLAYED, None)
+    query = query_of(service)
+    if search_id is None or query is None:
+        return
+    replay = service.replay(search_id, query)
+    since = f"{replay.saved.asked_at:%Y-%m-%d %H:%M} UTC"
+    if not replay.new_tiles:
+        st.info(f"“{replay.saved.name}”: no new imagery since {since}.")
+        return
+    best = replay.new_hits[0] if replay.new_hits else None
+    told = f" The best of them has relevance {best.relevance:.2f} ({best.grade})." if best else ""
+    st.success(f"“{replay.saved.name}”: {replay.new_tiles:,} new tiles since {since}.{told}")
+
+
+def _save(service: Service, shown: Shown) -> None:
+    name = st.session_state["save name"].strip()
+    try:
+        service.save(name, shown.name, question() | {PAGE: _page()})
+    except GroundcastError as error:
+        notice(str(error))
+        return
+    st.session_state["save name"] = ""
+    notice(f"Saved as “{name}”.")
+
+
+def question() -> dict[str, Any]:
+    """The state in the words of the HTTP routes, as far as they have them."""
+    kind, _, picture = value("image").partition(":")
+    area_kind, _, place = value("area").partition(":")
+    when = when_of("month", "hour")
+    said: dict[str, Any] = {
+        "q": value("q").strip() or None,
+        "also": list(value("plus")),
+        "negative": list(value("minus")),
+        "image": picture if kind == "overhead" else None,
+        "photo": picture if kind == "photo" else None,
+        "tile": value("like") or None,
+        "when": None if when is None else when.isoformat(),
+        "place": place if area_kind == "place" else None,
+        "acquired_from": value("from") or None,
+        "acquired_to": value("to") or None,
+        "liked": list(value("up")),
+        "disliked": list(value("down")),
+        "k": value("k"),
+        "min_relevance": float(value("min")),
+    }
+    return {name: one for name, one in said.items() if one not in (None, [], 0.0)}
+
+
+def _page() -> dict[str, Any]:
+    return {name: value(name) for name, field in FIELDS.items() if value(name) != field.default and name != "tile"}
+
+
+def _again(service: Service, saved: SavedSearch) -> None:
+    state = saved.question.get(PAGE) or {"q": saved.question.get("q", "")}
+    known = {name: one for name, one in state.items() if name in FIELDS}
+    if all(one.name != saved.collection for one in service.collections()):
+        notice(f"“{saved.name}” was asked of collection {saved.collection!r}, which is not here any more.")
+        return
+    change(**{name: field.default for name, field in FIELDS.items()})
+    change(**(known | {"collection": saved.collection}))
+    st.session_state[_REPLAYED] = saved.id
+
+
+def _forget(service: Service, saved: SavedSearch) -> None:
+    try:
+        service.forget(saved.id)
+    except GroundcastError as error:
+        notice(str(error))

@@ -1,0 +1,154 @@
+"""The state of the search page, which is also its address: a link shows to others what it showed to you.
+
+A field has a name in the address, a default that is left out of it, and the session's value, which a widget of the same
+key may hold. Widgets lose their value when another page is shown, so what was last is kept beside them. What a person
+does before the browser has heard of a new address arrives with the one before, and is no link that was followed.
+
+It knows neither collections nor engines: `search_ui.views.state.question` makes a query of it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+_KEPT, _KNOWN, _BEFORE = "kept_fields", "known_address", "address_before"
+LATE_S = 2.0  # so long an address that was just replaced may still arrive
+Address = dict[str, tuple[str, ...]]
+MAX_CHARS = 4_000  # of one value: browsers and proxies cut longer addresses
+
+
+def _number(low: float, high: float) -> Callable[[str], float | None]:
+    def read(text: str) -> float | None:
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+        return value if low <= value <= high else None
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        return int(text) if text.lstrip("-").isdigit() and low <= int(text) <= high else None
+
+    return read
+
+
+def _one_of(*names: str) -> Callable[[str], str | None]:
+    return lambda text: text if text in names else None
+
+
+def _text(text: str) -> str | None:
+    return text[:MAX_CHARS]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One part of the state.
+
+    Attributes:
+        default: Left out of the address.
+        read: What an address says, or None where it cannot be.
+        several: Whether it may stand there several times; the value is then a list.
+    """
+
+    default: Any
+    read: Callable[[str], Any] = _text
+    several: bool = False
+
+
+ANY = -1  # no month, no hour
+VIEWS = ("map", "two moments", "difference", "film", "calendar", "best moment")
+
+FIELDS: dict[str, Field] = {
+    "collection": Field(""),
+    "q": Field(""),
+    "plus": Field([], several=True),
+    "minus": Field([], several=True),
+    "image": Field(""),  # a picture that was given, by the name of its kept copy
+    "like": Field(""),  # a tile to be like
+    "area": Field(""),  # place:NAME, wkt:POLYGON …, or file:ID of an upload that was kept
+    "from": Field(""),
+    "to": Field(""),
+    "min": Field(0.0, _number(0, 1)),
+    "k": Field(12, _whole(1, 100)),
+    "month": Field(ANY, _whole(-1, 12)),
+    "hour": Field(ANY, _whole(-1, 23)),
+    "month2": Field(1, _whole(-1, 12)),
+    "hour2": Field(12, _whole(-1, 23)),
+    "year": Field(0, _whole(0, 9999)),
+    "view": Field("map", _one_of(*VIEWS)),
+    "show": Field("relevance", _one_of("relevance", "cosine", "nothing")),
+    "base": Field("imagery", _one_of("imagery", "OpenStreetMap")),
+    "opacity": Field(70, _whole(0, 100)),
+    "tile": Field(""),
+    "gallery": Field(""),
+    "up": Field([], several=True),  # tiles that were found right
+    "down": Field([], several=True),  # and wrong
+}
+
+
+def value(name: str) -> Any:
+    """The present value of a field."""
+    return st.session_state.get(name, FIELDS[name].default)
+
+
+def change(**values: Any) -> None:
+    """Set fields; of a field with a widget only before that widget is shown, such as in a callback."""
+    st.session_state.update(values)
+
+
+def load() -> None:
+    """Bring the session to what the address says, if the address has come from outside since the last run."""
+    address = _arrived()
+    kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
+    known = address == st.session_state.get(_KNOWN) or _late(address)
+    if address and not known:  # without one, another page has been shown
+        st.session_state[_KNOWN] = address
+        for name, field in FIELDS.items():
+            st.session_state[name] = _read(field, address.get(name, ()))
+        st.session_state.pop("focus", None)
+    for name, field in FIELDS.items():
+        if name not in st.session_state:
+            st.session_state[name] = kept.get(name, field.default)
+
+
+def store() -> None:
+    """Write the session's state into the address, and keep it for when another page has been shown."""
+    kept = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
+    st.session_state[_KEPT] = kept
+    address = {name: _written(kept[name]) for name, field in FIELDS.items() if kept[name] != field.default}
+    address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
+    arrived = _arrived()
+    if address != arrived:
+        st.session_state[_BEFORE] = (time.monotonic(), arrived)
+        st.query_params.from_dict({name: list(words) for name, words in address.items()})
+    st.session_state[_KNOWN] = address
+
+
+def _arrived() -> Address:
+    """What the browser says of the fields."""
+    return {name: tuple(st.query_params.get_all(name)) for name in FIELDS if name in st.query_params}
+
+
+def _late(address: Address) -> bool:
+    """Whether an address was replaced only just now."""
+    at, replaced = st.session_state.get(_BEFORE, (0.0, None))
+    return bool(address == replaced) and time.monotonic() - at < LATE_S
+
+
+def _read(field: Field, words: tuple[str, ...]) -> Any:
+    found = [one for one in map(field.read, words) if one is not None]
+    if field.several:
+        return found
+    return found[0] if found else field.default
+
+
+def _written(kept: Any) -> tuple[str, ...]:
+    if isinstance(kept, list):
+        return tuple(map(str, kept))
+    return (f"{kept:g}" if isinstance(kept, float) else str(kept),)

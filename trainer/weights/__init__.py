@@ -1,0 +1,4 @@
+"""Weights that others made: files read safely, names turned into ours, checkpoints made of them.
+
+In reading order: files, convert, zoo.
+"""

@@ -1,0 +1,198 @@
+"""Adding models: makes a checkpoint folder of an open_clip model, of another checkpoint or of the authors' files.
+
+These are the functions behind `groundcast model add`. A folder is written whole or not at all. Nothing here knows where
+checkpoints are kept or what they are called.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.checkpoint import Meta, copy_checkpoint, write_checkpoint
+from trainer.encoding import DIMENSIONS
+from trainer.errors import CheckpointError, UsageError
+from trainer.preprocess import CLIP_MEAN, CLIP_STD, SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
+from trainer.towers import TowerSpec, build_tower, load_config, load_tower, packed_text, tower_specs
+from trainer.weights.convert import AuthorsModel, open_clip_names, read_authors
+from trainer.weights.files import pretrained_file, read_weights
+
+AUTHORS_TEACHER = "ViT-B-32-quickgelu"  # OpenAI weights need QuickGELU
+AUTHORS_TILE_M, AUTHORS_GSD_M = 480.0, 0.6  # 800 px
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """A plain CLIP model: its towers, tensors (`overhead.…`, `text.…`, `logit_scale`) and where they come from."""
+
+    vision: TowerSpec
+    text: TowerSpec
+    tensors: dict[str, torch.Tensor]
+    pixels: Preprocess
+    origin: dict[str, Any]
+
+
+def add_open_clip(
+    target: Path,
+    arch: str,
+    *,
+    pretrained: str | None = None,
+    weights: Path | None = None,
+    random_seed: int | None = None,
+) -> Meta:
+    """Make a checkpoint of an open_clip model; tiles and photos share its vision tower.
+
+    Args:
+        target: The folder to write; must not exist.
+        arch: A name of open_clip's, or the path of a JSON configuration.
+        pretrained: Tag of open_clip's; from the local cache or the hub.
+        weights: File with open_clip, Hugging Face or OpenAI names, in place of a tag.
+        random_seed: Draw the weights on the spot, in place of either.
+
+    Raises:
+        UsageError: Not exactly one of the three, or an unknown architecture or tag.
+        CheckpointError: The weights do not fit; see also its subclasses.
+    """
+    _refuse_existing(target)
+    clip = _clip(arch, pretrained, weights, random_seed)
+    meta = Meta(
+        dim=clip.vision.dim,
+        overhead=clip.vision,
+        ground=clip.vision,
+        text=clip.text,
+        overhead_input=clip.pixels,
+        ground_input=clip.pixels,
+        origin={"kind": "open_clip", **clip.origin},
+    )
+    return _write(target, meta, clip.tensors)
+
+
+def add_checkpoint(target: Path, source: Path) -> Meta:
+    """Copy a checkpoint folder, checked to the last byte."""
+    _refuse_existing(target)
+    return copy_checkpoint(source, target)
+
+
+def add_sat2cap(
+    target: Path,
+    path: Path,
+    *,
+    teacher: str = AUTHORS_TEACHER,
+    pretrained: str | None = None,
+    weights: Path | None = None,
+    random_seed: int | None = None,
+) -> Meta:
+    """Make a checkpoint of the authors' Hub folder or Lightning file.
+
+    The text tower, and for a Hub folder the photo tower, are the teacher's, which the authors' files do not hold.
+
+    Args:
+        target: The folder to write; must not exist.
+        path: The authors' folder or file.
+        teacher: Architecture of the teacher.
+        pretrained: The teacher's tag; `openai` if none of the three is given.
+        weights: The teacher's weights file, in place of a tag.
+        random_seed: Draw the teacher's weights on the spot, in place of either.
+    """
+    _refuse_existing(target)
+    authors = read_authors(path)
+    if pretrained is None and weights is None and random_seed is None:
+        pretrained = "openai"
+    clip = _clip(teacher, pretrained, weights, random_seed)
+    if clip.vision.dim != authors.dim:
+        raise CheckpointError(
+            f"{path} embeds to {authors.dim} numbers, its teacher {teacher} to {clip.vision.dim}: name another"
+        )
+    return _write(target, _sat2cap_meta(authors, clip), _sat2cap_tensors(authors, clip))
+
+
+def _sat2cap_meta(authors: AuthorsModel, clip: _Clip) -> Meta:
+    overhead = TowerSpec("vision", "sat2cap", authors.dim, True, authors.vision_cfg, "overhead")
+    ground = overhead if authors.ground is not None else clip.vision
+    return Meta(
+        dim=authors.dim,
+        overhead=overhead,
+        ground=replace(ground, stored_as="ground"),
+        text=clip.text,
+        overhead_input=Preprocess(overhead.size_px, SAT2CAP_MEAN, SAT2CAP_STD),
+        ground_input=replace(clip.pixels, size_px=ground.size_px),
+        encoding="sat2cap" if authors.encoder else None,
+        hidden=authors.encoder["fc1.weight"].shape[0] if authors.encoder else 64,
+        tile_size_m=AUTHORS_TILE_M,
+        gsd_m=AUTHORS_GSD_M,
+        data_card={"pairs": "6.1 M of YFCC100M without the US", "paper": "Sat2Cap, CVPR EarthVision 2024"},
+        origin={"kind": "sat2cap", "layout": authors.layout, "teacher": clip.origin} | _seed_of(clip),
+    )
+
+
+def _sat2cap_tensors(authors: AuthorsModel, clip: _Clip) -> dict[str, torch.Tensor]:
+    teacher_vision = {k.removeprefix("overhead."): v for k, v in clip.tensors.items() if k.startswith("overhead.")}
+    tensors = {k: v for k, v in clip.tensors.items() if not k.startswith("overhead.")}
+    tensors |= {f"overhead.{k}": v for k, v in authors.overhead.items()}
+    tensors |= {f"ground.{k}": v for k, v in (authors.ground or teacher_vision).items()}
+    if authors.encoder:
+        wanted = {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
+        if authors.encoder.keys() != wanted or authors.encoder["fc1.weight"].shape[1] != DIMENSIONS["sat2cap"]:
+            raise CheckpointError(f"the authors' geo_encoder has {sorted(authors.encoder)}, not fc1 (12 → 64) and fc2")
+        tensors |= {f"encoder.{k}": v for k, v in authors.encoder.items()}
+    if authors.logit_scale is not None:
+        tensors["logit_scale"] = authors.logit_scale
+    return tensors
+
+
+def _seed_of(clip: _Clip) -> dict[str, Any]:
+    return {"random_seed": clip.origin["random_seed"]} if "random_seed" in clip.origin else {}
+
+
+def _clip(arch: str, pretrained: str | None, weights: Path | None, random_seed: int | None) -> _Clip:
+    """A plain CLIP model from exactly one of the three sources."""
+    name, config = load_config(arch)
+    vision, text = tower_specs(name, config)
+    if sum(source is not None for source in (pretrained, weights, random_seed)) != 1:
+        raise UsageError(f"weights for {name}: pass one of --pretrained TAG, --weights FILE, --random-seed N")
+    pixels, origin = Preprocess(vision.size_px), {"arch": name}
+    if random_seed is not None:
+        tensors = _random_weights(vision, text, random_seed)
+        return _Clip(vision, text, tensors, pixels, origin | {"random_seed": random_seed})
+    if pretrained is not None:
+        weights, entry = pretrained_file(name, pretrained)
+        mean, std = (entry.get("mean") or CLIP_MEAN), (entry.get("std") or CLIP_STD)
+        pixels = Preprocess(vision.size_px, tuple(mean), tuple(std))
+        origin |= {"pretrained": pretrained}
+    else:
+        origin |= {"weights": Path(str(weights)).name}
+    tensors = open_clip_names(read_weights(Path(str(weights))))
+    _check_parts(tensors, str(weights))
+    return _Clip(vision, text, tensors, pixels, origin)
+
+
+def _check_parts(tensors: Mapping[str, torch.Tensor], where: str) -> None:
+    for part, what in (("overhead.", "vision"), ("text.", "text")):
+        if not any(k.startswith(part) for k in tensors):
+            raise CheckpointError(f"weights {where} have no {what} tower: give those of the whole CLIP model")
+
+
+def _random_weights(vision: TowerSpec, text: TowerSpec, seed: int) -> dict[str, torch.Tensor]:
+    """Weights drawn on the spot, the same for the same seed; the caller's random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        tensors = {f"overhead.{k}": v for k, v in build_tower(vision).state_dict().items()}
+        tensors |= {f"text.{k}": v for k, v in build_tower(text).state_dict().items()}
+    return tensors | {"logit_scale": torch.tensor(1 / 0.07).log()}
+
+
+def _write(target: Path, meta: Meta, tensors: dict[str, torch.Tensor]) -> Meta:
+    """Write the folder after every tower has taken its weights, so that what is added can be loaded."""
+    for spec in {s.stored_as: s for s in (meta.overhead, meta.ground, meta.text)}.values():
+        prefix = f"{spec.stored_as}."
+        load_tower(spec, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    text, files = packed_text(meta.text)
+    return write_checkpoint(target, replace(meta, text=text), tensors, text_files=files)
+
+
+def _refuse_existing(target: Path) -> None:
+    """Before the slow part, not after it."""
+    if target.exists():
+        raise UsageError(f"{target} exists: choose another name, or remove it first")
