@@ -132,8 +132,9 @@ def _gb(value: float) -> str:
 
 def measure(folder: Path, n: int, dim: int) -> Costs:
     """Lets n made-up tiles through the program's own writers, and looks at their files."""
-    from ingest.archive.parts import Archive, points
+    from ingest.archive.parts import Archive
     from ingest.index.edge import EdgeIndex
+    from ingest.index.points import points
 
     archive_b, field_b, ledger_b = sizes(folder, n, dim)
     archive = Archive(folder / "archive", "tiles")

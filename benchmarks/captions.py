@@ -29,7 +29,6 @@ import numpy as np
 
 from ingest.sandbox.laboratory import amounts
 from ingest.sandbox.moment import season as planets_season
-from ingest.sandbox.moment import sun_altitude_deg
 from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
 from trainer.bundled import add_bundled
@@ -37,6 +36,7 @@ from trainer.captioning import daytime
 from trainer.captioning.captions import captioner_of, load_captioner
 from trainer.captioning.phrases import PhraseBank
 from trainer.captioning.samples import overhead_vectors
+from trainer.earth import sun_altitude_deg
 from trainer.embedder import Embedder
 from trainer.experiments.likeness import Likeness
 from trainer.measures import metrics

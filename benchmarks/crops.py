@@ -31,12 +31,13 @@ from ingest.jobs.run import carry_out
 from ingest.settings import Settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
+from trainer.earth import EQUATOR_RADIUS_M
 from trainer.embedder import Embedder
 from trainer.weights.zoo import add_open_clip
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SEED = 0
-WORLD_M = 2 * math.pi * 6_378_137.0
+WORLD_M = 2 * math.pi * EQUATOR_RADIUS_M
 
 Box = tuple[float, float, float, float]
 Cut = Callable[[Box], Image.Image]

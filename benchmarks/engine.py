@@ -25,6 +25,7 @@ from ingest.field.scorer import Field
 from ingest.geo.geometry import box
 from ingest.index.protocol import Filter
 from search_ui.search.ranking import best_rows
+from trainer.earth import MEAN_DEGREE_M
 from trainer.encoding import encode
 
 K = 9
@@ -187,7 +188,7 @@ def lance(
         stored.add(pa.Table.from_batches([block]))
     assert filter_.area is not None
     west, south, east, north = filter_.area.bounds
-    half = 240 / 111_195  # the same tiles as by footprint
+    half = 240 / MEAN_DEGREE_M  # the same tiles as by footprint
     wide = half / np.cos(np.radians((south + north) / 2))
     where = f"lat >= {south - half} AND lat <= {north + half} AND lon >= {west - wide} AND lon <= {east + wide}"
 

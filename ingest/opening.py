@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ingest.sandbox.source import SCHEME, SandboxSource
 from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
@@ -19,6 +18,7 @@ from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_til
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError, SourceError
 
+SANDBOX = "sandbox:"
 KINDS = (
     "a GeoTIFF, VRT, JPEG 2000 or MBTiles file; a folder of them; a folder z/x/y of map tiles; a .pmtiles file; "
     "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
@@ -38,7 +38,9 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
         SourceError: It cannot be opened; the message says what was tried and why not.
     """
     options = options or SourceOptions()
-    if uri.startswith(SCHEME):
+    if uri.startswith(SANDBOX):
+        from ingest.sandbox.source import SandboxSource  # the planet is large, and most people never ask for it
+
         return SandboxSource(uri, options)
     if options.allowed_hosts is not None:
         _check_stranger(uri, options.allowed_hosts)
@@ -56,6 +58,13 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
     if not path.exists():
         raise SourceError(f"{uri}: there is no such file or folder. Can be read: {KINDS}")
     return _file(path, options)
+
+
+def source_location(source: str) -> str:
+    """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
+    if "://" in source or source.startswith(SANDBOX):
+        return source
+    return str(Path(source).expanduser().resolve())
 
 
 def _check_stranger(uri: str, allowed: Sequence[str]) -> None:

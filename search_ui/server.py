@@ -21,13 +21,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ingest.settings import Settings
-from search_ui.files.answers import program_version
 from search_ui.routes import answers, basemap, captions, layers, pictures, saved
 from search_ui.routes.document import openapi
 from search_ui.routes.endpoint import Lanes, routes_of
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.health import Metrics
 from search_ui.routes.problems import respond
+from search_ui.search.provenance import program_version
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import GroundcastError, UsageError

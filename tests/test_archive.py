@@ -15,7 +15,8 @@ import pytest
 from upath import UPath
 
 from ingest.archive import files as storage
-from ingest.archive.parts import Archive, points
+from ingest.archive.parts import Archive
+from ingest.index.points import points
 from tests.conftest import ROOT
 from tests.services import PASSWORD
 from trainer.errors import ArchiveError, SettingsError, StorageError

@@ -21,7 +21,8 @@ import shapely
 from shapely.geometry import Point
 
 from ingest.geo.geometry import Footprint
-from search_ui.files.answers import Provenance, check_target, write_answer
+from search_ui.files.answers import check_target, write_answer
+from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit
 from trainer.errors import GroundcastError, UsageError
 
@@ -223,7 +224,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(tmp_path: Path) 
     script = """
         import resource, signal, sys
         from pathlib import Path
-        from search_ui.files.answers import Provenance, write_answer
+        from search_ui.files.answers import write_answer
+        from search_ui.search.provenance import Provenance
         from search_ui.search.query import Answer, Hit
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # a write beyond it fails as on a full disk

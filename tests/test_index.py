@@ -1,4 +1,4 @@
-"""One contract for every index: Edge, qdrant-client in memory, a real server where there is one, the archive's scan."""
+"""One contract for every index: Edge, qdrant-client in memory, a real server where there is one."""
 
 import threading
 import traceback
@@ -10,23 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import shapely
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from ingest.archive.parts import Archive
-from ingest.archive.parts import points as archive_points
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.geo.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
 from ingest.index.edge import EdgeIndex
 from ingest.index.protocol import Filter, Index, Points, point_id
-from ingest.index.scan import ScanIndex
 from ingest.index.server import ServerIndex, connect
 from tests.services import PASSWORD, Qdrant, run_qdrant
-from trainer.errors import ArchiveError, AreaError, UsageError, VectorIndexError
+from trainer.errors import AreaError, UsageError, VectorIndexError
 
 DIM = 16
 SIZE_M = 480.0
@@ -66,27 +61,6 @@ def block(lat: float, lon: float, rows: int, columns: int) -> list[tuple[float, 
     return [(lat + r * step, (lon + c * across + 180) % 360 - 180) for r in range(rows) for c in range(columns)]
 
 
-def write_part(path: Path, points: Points) -> Path:
-    """The columns of the archive that a scan reads, in small row groups."""
-    rows = points.payloads
-    dates = [datetime.fromisoformat(row["acquired_at"]) if "acquired_at" in row else None for row in rows]
-    flat = pa.array(points.vectors.astype(np.float16).ravel())
-    columns = {
-        "tile_id": pa.array(points.ids, pa.string()),
-        "lat": pa.array([row["location"]["lat"] for row in rows], pa.float64()),
-        "lon": pa.array([row["location"]["lon"] for row in rows], pa.float64()),
-        "size_m": pa.array([row["size_m"] for row in rows], pa.float64()),
-        "acquired_at": pa.array(dates, pa.timestamp("us", "UTC")),
-        "gsd_m": pa.array([row["gsd_m"] for row in rows], pa.float32()),
-        "valid_fraction": pa.array([row["valid_fraction"] for row in rows], pa.float32()),
-        "origin": pa.array([row["origin"] for row in rows], pa.string()),
-        "norm": pa.array([row["norm"] for row in rows], pa.float32()),
-        "vector": pa.FixedSizeListArray.from_arrays(flat, points.vectors.shape[1]),
-    }
-    pq.write_table(pa.table(columns), path, row_group_size=70)
-    return path
-
-
 def take(points: Points, rows: slice) -> Points:
     return Points(points.ids[rows], points.vectors[rows], points.payloads[rows])
 
@@ -113,12 +87,6 @@ class Backends:
         return index
 
     def filled(self, kind: str, points: Points) -> Index:
-        if kind == "scan":
-            half = len(points.ids) // 2
-            for part, rows in (("a", slice(0, half)), ("b", slice(half, None))):
-                if points.ids[rows]:
-                    write_part(self.folder / f"{part}.parquet", take(points, rows))
-            return ScanIndex("tiles", DIM, archive=Archive(self.folder, "tiles"))
         index = self.writer(kind)
         index.upsert(points)
         return index
@@ -142,7 +110,7 @@ def backends(tmp_path: Path, server: Qdrant) -> Iterator[Backends]:
         client.close()
 
 
-@pytest.fixture(params=["edge", "memory", "scan", "server"])
+@pytest.fixture(params=["edge", "memory", "server"])
 def open_filled(request: pytest.FixtureRequest, backends: Backends) -> Open:
     """Opens an index of each kind, filled."""
     return lambda points: backends.filled(request.param, points)
@@ -466,51 +434,6 @@ def test_point_ids_differ_by_collection_and_stay_the_same() -> None:
 def test_a_filter_that_cannot_be_understood_is_an_error(make: Callable[[], Filter]) -> None:
     with pytest.raises(AreaError):
         make()
-
-
-def test_a_scan_counts_an_id_once_and_takes_the_last_part(tmp_path: Path) -> None:
-    old, new = make_tiles(block(1.0, 1.0, 3, 4)), make_tiles(block(1.0, 1.0, 3, 4), seed=1)
-    write_part(tmp_path / "a.parquet", old)
-    later = write_part(tmp_path / "b.parquet", take(new, slice(0, 6)))
-    index = ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles"))
-    mixed = replace(old, vectors=np.concatenate([new.vectors[:6], old.vectors[6:]]))
-    assert index.count() == 12
-    assert found(index.query(QUERY, 12)) == truth(mixed, QUERY, 12)
-    later.unlink()
-    assert found(index.query(QUERY, 12)) == truth(old, QUERY, 12)
-
-
-def test_a_scan_of_the_archive_gives_the_payloads_that_the_index_gets(tmp_path: Path) -> None:
-    photos = [
-        {"photo_id": "a.jpg", "lat": 55.7, "lon": 13.2, "taken_local": datetime(2020, 1, 1, 9), "taken_utc": None},
-        {"photo_id": "b.jpg", "lat": None, "lon": None, "taken_local": None, "taken_utc": DAY0},
-    ]
-    rest = {"path": "x", "url": None, "owner": "me", "licence": "CC0", "heading_deg": None}
-    archive = Archive(tmp_path / "photos", "gallery")
-    archive.write("chunk", [{**photo, **rest} for photo in photos], np.eye(2, DIM, dtype=np.float32) * 3, {})
-    scan = ScanIndex("photos", DIM, archive=archive)
-    put = archive_points(archive.read("chunk"), "gallery")
-    hits = scan.query(put.vectors[1].astype(np.float32), 2)
-    assert found(hits) == ["b.jpg", "a.jpg"]
-    assert [hit.payload for hit in hits] == [put.payloads[1], put.payloads[0]]
-    assert "location" not in hits[0].payload
-    assert found(scan.query(put.vectors[1].astype(np.float32), 2, Filter(area=box(13, 55, 14, 56)))) == ["a.jpg"]
-    assert scan.query(QUERY, 2, Filter(acquired_from=DAY0)) == []
-
-
-def test_a_scan_does_not_write(tmp_path: Path) -> None:
-    index = ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles"))
-    assert (index.count(), index.query(QUERY, 3)) == (0, [])
-    for write in (lambda: index.upsert(make_tiles([(1.0, 1.0)])), lambda: index.delete(["a"]), index.drop):
-        with pytest.raises(VectorIndexError, match="another process holds it"):
-            write()
-
-
-def test_a_scan_names_the_part_that_is_broken(tmp_path: Path) -> None:
-    part = write_part(tmp_path / "a.parquet", make_tiles(block(1.0, 1.0, 3, 4)))
-    part.write_bytes(part.read_bytes()[:500])
-    with pytest.raises(ArchiveError, match=r"a\.parquet.*--repair"):
-        ScanIndex("tiles", DIM, archive=Archive(tmp_path, "tiles")).query(QUERY, 3)
 
 
 def test_outlines_are_few_and_short_and_hold_the_area() -> None:

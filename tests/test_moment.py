@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ingest.sandbox.concepts import CONCEPTS, NAMES, concept, index
-from ingest.sandbox.moment import activity, peak_activity, season, sun_altitude_deg, sun_position
+from ingest.sandbox.moment import activity, peak_activity, season
+from trainer.earth import sun_altitude_deg, sun_position
 from trainer.errors import UsageError
 
 NORTH, SOUTH = 50.0, -50.0

@@ -10,7 +10,6 @@ from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.leases import Leases
 from ingest.index.edge import EdgeIndex
-from ingest.index.scan import ScanIndex
 from ingest.index.upkeep import IndexHolder, catch_up, open_for_search
 from ingest.jobs.items import Reading, SkipItemError
 from ingest.jobs.pipeline import Encoder, Pace, Work, run
@@ -18,7 +17,7 @@ from ingest.jobs.plan import plan, retry
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from ingest.sources.source import Problem
-from trainer.errors import ArchiveError, CatalogError, ItemError
+from trainer.errors import ArchiveError, CatalogError, IndexLockedError, ItemError
 
 DIM = 16
 REQUEST = {"source": "list", "grid": None}
@@ -236,9 +235,8 @@ def test_while_another_process_holds_the_index_parts_are_written_and_taken_up_la
     holder = EdgeIndex(home.settings.index_dir("c"), "c", DIM)
     report = home.run(ListIntake(25))
     assert (report.done, report.unindexed) == (25, 3)
-    scan = open_for_search(home.settings, home.catalog, home.collection)
-    assert isinstance(scan, ScanIndex)
-    assert scan.count() == 25
+    with pytest.raises(IndexLockedError, match="another process"):
+        open_for_search(home.settings, home.catalog, home.collection)
     assert catch_up(home.catalog, home.archive, holder, home.collection) == 3
     assert holder.count() == 25
     holder.close()

@@ -6,8 +6,9 @@ import pytest
 
 from ingest.sandbox.concepts import NAMES, index
 from ingest.sandbox.ground import draw, painters
-from ingest.sandbox.moment import season, sun_position
+from ingest.sandbox.moment import season
 from ingest.sandbox.scene import BACKDROPS, DISTANT, Scene, look
+from trainer.earth import sun_position
 
 
 def scene(when: datetime, *subjects: str, lat: float = 50.0, seed: int = 1, backdrop: str = "field") -> Scene:

@@ -14,6 +14,7 @@ from ingest.catalog.catalog import Catalog
 from ingest.jobs.upgrade import change_over, shadow
 from ingest.settings import load_settings
 from search_ui.cli import main
+from search_ui.commands.planet import prompt_of_concept
 from search_ui.search.comparison import read_labels
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
@@ -184,6 +185,6 @@ def test_labels_name_their_concepts_or_are_told_them(tmp_path):
     file = tmp_path / "labels.parquet"
     columns = {"tile_id": ["a", "b"], "concept": ["surfing", "my own words"], "probability": [1.0, 0.2]}
     pq.write_table(pa.table(columns), file)
-    labels = read_labels(file)
+    labels = read_labels(file, asked=prompt_of_concept())
     assert labels["my own words"] == {"b": 0.2} and len(labels) == 2 and "surfing" not in labels
     assert read_labels(file, "waves") == {"waves": {"a": 1.0, "b": 0.2}}

@@ -18,7 +18,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -32,7 +31,6 @@ from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import ahead
 from ingest.geo.geometry import Footprint
-from ingest.index.protocol import Points
 from trainer.errors import ArchiveError, GroundcastError, StorageError
 
 FORMAT = 1
@@ -321,27 +319,6 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
     dim: int = array.type.list_size
     flat: npt.NDArray[np.float16] = array.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, dim)
-
-
-def points(part: Part, kind: Kind) -> Points:
-    """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
-    table = part.table.drop_columns(["vector"])
-    payloads = [_payload(record, kind) for record in table.to_pylist()]
-    return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=part.vectors(), payloads=payloads)
-
-
-def _payload(record: dict[str, Any], kind: Kind) -> dict[str, Any]:
-    lat, lon = record.pop("lat"), record.pop("lon")
-    payload = {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in record.items()
-        if value is not None
-    }
-    if lat is not None and lon is not None:
-        payload["location"] = {"lon": lon, "lat": lat}
-    if kind == "tiles":
-        payload["bbox"] = list(Footprint(lat=lat, lon=lon, size_m=record["size_m"]).bbox)
-    return payload
 
 
 def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:

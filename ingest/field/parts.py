@@ -2,7 +2,7 @@
 
 New parts are added as a run. Where a part was removed or replaced, where an id comes again, where a file is short or
 of another model or version, and where runs have become many, everything is written anew as the next generation; who
-still reads the old one keeps it. Of rows of equal id the last part by name has it, as in `ingest.index.scan`. It does
+still reads the old one keeps it. Of rows of equal id the last part by name has it. It does
 not know queries or moments.
 """
 

@@ -12,11 +12,9 @@ import numpy.typing as npt
 import shapely
 
 from ingest.geo.geometry import Floats, Footprint
+from trainer.earth import ECCENTRICITY_2, EQUATOR_DEGREE_M, EQUATOR_RADIUS_M, SHORTEST_DEGREE_M
 
-_A = 6_378_137.0  # metres
-_E2 = 0.0066943799901413165  # squared eccentricity
-_E = _E2**0.5
-_SHORTEST_DEGREE_M = 110_574.0
+_E = ECCENTRICITY_2**0.5
 _POLAR = np.radians(89.9)
 _STRAIGHT = 1_300.0  # sides from the pole at which a side's chord is the side (see `ingest.geo.geometry.ring`)
 
@@ -25,12 +23,12 @@ _WKB = np.dtype([("little", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("points",
 
 def _q(sine: Floats) -> Floats:
     """Snyder's q of the sine of a latitude."""
-    inside = sine / (1 - _E2 * sine**2) - np.log((1 - _E * sine) / (1 + _E * sine)) / (2 * _E)
-    return np.asarray((1 - _E2) * inside)
+    inside = sine / (1 - ECCENTRICITY_2 * sine**2) - np.log((1 - _E * sine) / (1 + _E * sine)) / (2 * _E)
+    return np.asarray((1 - ECCENTRICITY_2) * inside)
 
 
 _QP = float(_q(np.array(1.0)))
-_RQ = _A * (_QP / 2) ** 0.5  # radius of the sphere of equal area, metres
+_RQ = EQUATOR_RADIUS_M * (_QP / 2) ** 0.5  # radius of the sphere of equal area, metres
 
 
 def authalic(lat: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -38,13 +36,13 @@ def authalic(lat: npt.ArrayLike) -> tuple[Floats, Floats]:
     phi = np.radians(np.asarray(lat, float))
     sine = np.clip(_q(np.sin(phi)) / _QP, -1, 1)
     # beside a pole 1 − sine² has no digits left, and Snyder's D is 1 to nine of them
-    cosine = np.where(np.abs(phi) > _POLAR, _A / _RQ * _m(phi), np.sqrt(1 - sine**2))
+    cosine = np.where(np.abs(phi) > _POLAR, EQUATOR_RADIUS_M / _RQ * _m(phi), np.sqrt(1 - sine**2))
     return np.copysign(np.sqrt(1 - cosine**2), phi), cosine
 
 
 def _m(phi: Floats) -> Floats:
     """Snyder's m: the radius of a parallel over the equator's."""
-    return np.asarray(np.abs(np.cos(phi)) / np.sqrt(1 - _E2 * np.sin(phi) ** 2))
+    return np.asarray(np.abs(np.cos(phi)) / np.sqrt(1 - ECCENTRICITY_2 * np.sin(phi) ** 2))
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Squares:
         centre = np.asarray(places.lat, float)
         sine, cosine = authalic(centre)
         half = np.asarray(places.size_m, float) / 2
-        stretch = _A * _m(np.radians(centre)) / (_RQ * cosine)
+        stretch = EQUATOR_RADIUS_M * _m(np.radians(centre)) / (_RQ * cosine)
         return cls(centre, np.asarray(places.lon, float), half, sine, cosine, stretch)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Squares":
@@ -99,9 +97,9 @@ class Squares:
     def reach_deg(self) -> tuple[Floats, Floats]:
         """Degrees of latitude and of longitude by which squares reach from their centres, a little more than true."""
         bend = self.half_m * np.minimum(np.abs(np.tan(np.radians(self.lat))), 1e4) / (2 * _RQ)
-        up = 1.002 * self.half_m * (1 + np.minimum(bend, 1)) / _SHORTEST_DEGREE_M
+        up = 1.002 * self.half_m * (1 + np.minimum(bend, 1)) / SHORTEST_DEGREE_M
         narrow = np.cos(np.radians(np.minimum(np.abs(self.lat) + up, 90)))
-        along = 1.002 * self.half_m / (np.maximum(narrow, 1e-9) * 111_319.0)
+        along = 1.002 * self.half_m / (np.maximum(narrow, 1e-9) * EQUATOR_DEGREE_M)
         holds_pole = np.abs(self.lat) + 1.5 * up >= 90
         return up, np.where(holds_pole, 180.0, np.minimum(along, 180.0))
 
@@ -128,7 +126,7 @@ class Squares:
 
     def _plain(self) -> npt.NDArray[np.bool_]:
         """Which have straight sides in degrees and do not touch ±180°."""
-        to_pole_m = (90 - np.abs(self.lat)) * _SHORTEST_DEGREE_M
+        to_pole_m = (90 - np.abs(self.lat)) * SHORTEST_DEGREE_M
         _, along = self.reach_deg()
         return np.asarray((to_pole_m >= 2 * _STRAIGHT * self.half_m) & (np.abs(self.lon) + along < 180))
 
@@ -143,10 +141,10 @@ class Squares:
         lam = np.arctan2(
             x * np.sin(angle), stretch * rho * cosine * np.cos(angle) - stretch**2 * y * sine * np.sin(angle)
         )
-        e4, e6 = _E2**2, _E2**3
+        e4, e6 = ECCENTRICITY_2**2, ECCENTRICITY_2**3
         phi = (
             beta
-            + (_E2 / 3 + 31 * e4 / 180 + 517 * e6 / 5040) * np.sin(2 * beta)
+            + (ECCENTRICITY_2 / 3 + 31 * e4 / 180 + 517 * e6 / 5040) * np.sin(2 * beta)
             + (23 * e4 / 360 + 251 * e6 / 3780) * np.sin(4 * beta)
             + 761 * e6 / 45360 * np.sin(6 * beta)
         )

@@ -16,14 +16,13 @@ from pyproj import Geod, Proj
 from shapely.affinity import scale, translate
 from shapely.geometry.base import BaseGeometry
 
+from trainer.earth import SHORTEST_DEGREE_M
 from trainer.errors import AreaError
 
 Floats = npt.NDArray[np.float64]
 
-POLAR_RADIUS_M = 6_399_593.6258  # radius of curvature at a pole, a²/b: a degree of latitude is nowhere longer
 MAX_DISC_M = 10_000_000.0  # a larger disc could hold both poles, and then has no single outside
 _GEOD = Geod(ellps="WGS84")
-_SHORTEST_DEGREE_M = 110_574.0  # a degree of latitude at the equator: nowhere shorter
 _MAX_SEGMENTS = 64
 _POLE_MARGIN_M = 0.01
 
@@ -104,7 +103,7 @@ def ring(*, lat: float, size_m: float) -> tuple[Floats, Floats]:
         Longitudes relative to the centre and latitudes, each [k], anticlockwise, not closed. Sides are cut into
         enough segments that a chord leaves the true edge by less than a ten-thousandth of the side.
     """
-    to_pole_m = max((90 - abs(lat)) * _SHORTEST_DEGREE_M, size_m / 4)
+    to_pole_m = max((90 - abs(lat)) * SHORTEST_DEGREE_M, size_m / 4)
     segments = min(_MAX_SEGMENTS, max(1, math.ceil(math.sqrt(1250 * size_m / to_pole_m))))
     half = size_m / 2
     local = _laea(lat)
@@ -115,26 +114,6 @@ def ring(*, lat: float, size_m: float) -> tuple[Floats, Floats]:
     y = np.concatenate([np.full(segments, -half), steps, np.full(segments, half), -steps])
     lons, lats = local(x, y, inverse=True)
     return np.asarray(lons), np.asarray(lats)
-
-
-def footprints(lats: Floats, lons: Floats, sizes_m: Floats) -> npt.NDArray[np.object_]:
-    """The outlines of many tiles, as `Footprint.polygon` gives each: geometries [n], of degrees [n] and metres [n].
-
-    Tiles of one latitude and size share the work, so that a grid's take a microsecond each.
-    """
-    found = np.empty(len(lats), dtype=np.object_)
-    kinds, kind_of = np.unique(np.column_stack([lats, sizes_m]), axis=0, return_inverse=True)
-    order = np.argsort(kind_of.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(kind_of.ravel(), minlength=len(kinds)))
-    for (lat, size_m), rows in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
-        ring_lons, ring_lats = ring(lat=lat, size_m=size_m)
-        simple = bool(np.abs(np.diff(ring_lons, append=ring_lons[0])).max() < 180)
-        whole = simple & (lons[rows] + ring_lons.min() >= -180) & (lons[rows] + ring_lons.max() <= 180)
-        at = lons[rows[whole], None] + ring_lons  # [k, corners]
-        found[rows[whole]] = shapely.polygons(np.stack([at, np.broadcast_to(ring_lats, at.shape)], axis=-1))
-        for row in rows[~whole]:
-            found[row] = outline(ring_lons + lons[row], ring_lats)
-    return found
 
 
 def outline(lons: Floats, lats: Floats) -> BaseGeometry:
@@ -209,7 +188,7 @@ def buffer_m(geom: BaseGeometry, metres: float) -> BaseGeometry:
     if metres <= 0 or geom.is_empty:
         return geom
     _, south, _, north = geom.bounds
-    reach = 1.01 * metres / _SHORTEST_DEGREE_M  # degrees; a hundredth more than round joins cut away
+    reach = 1.01 * metres / SHORTEST_DEGREE_M  # degrees; a hundredth more than round joins cut away
     top, bottom = north + reach, south - reach
     caps = []
     if top > 89.5:

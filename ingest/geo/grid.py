@@ -22,13 +22,12 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.geometry import POLAR_RADIUS_M, Floats, Footprint, ring
+from ingest.geo.geometry import Floats, Footprint, ring
+from trainer.earth import ECCENTRICITY_2, EQUATOR_RADIUS_M, POLAR_CURVATURE_M
 from trainer.errors import UsageError
 
 MIN_SIZE_M = 0.01
 MAX_SIZE_M = 2_000_000.0
-_EQUATOR_RADIUS_M = 6_378_137.0
-_E2 = 0.0066943799901413165  # squared eccentricity of WGS84
 _CANDIDATES = 8_192  # tiles tested at once: bounds memory, and keeps numpy busy
 _ID = re.compile(r"g([0-9.]+)-s([0-9.]+)-r(\d+)-c(\d+)")
 
@@ -88,9 +87,9 @@ class Grid:
     @property
     def n_rows(self) -> int:
         """Number of rows from pole to pole."""
-        bend = max(0.001, 0.433 * self.size_m / POLAR_RADIUS_M)  # room for squares beside bent parallels, up to 60°
+        bend = max(0.001, 0.433 * self.size_m / POLAR_CURVATURE_M)  # room for squares beside bent parallels, up to 60°
         step_m = min(self.stride_m, self.size_m * (1 - bend))
-        return math.ceil(math.pi * POLAR_RADIUS_M / step_m)
+        return math.ceil(math.pi * POLAR_CURVATURE_M / step_m)
 
     def n_columns(self, row: int) -> int:
         """Number of columns in a row."""
@@ -148,11 +147,11 @@ class Grid:
         north = south + step
         widest = np.where((south < 0) & (north > 0), 0.0, np.minimum(abs(south), abs(north)))
         narrowest = np.minimum(np.maximum(abs(south), abs(north)), math.pi / 2)
-        prime = _EQUATOR_RADIUS_M / np.sqrt(1 - _E2 * np.sin(widest) ** 2)
+        prime = EQUATOR_RADIUS_M / np.sqrt(1 - ECCENTRICITY_2 * np.sin(widest) ** 2)
         by_stride = 2 * math.pi * prime * np.cos(widest) / self.stride_m
         # The parallel on the poleward side is an arc of radius N·cot φ on the tangent cone: its sagitta must fit.
-        radius = np.maximum(_EQUATOR_RADIUS_M * np.cos(narrowest) / np.sin(narrowest), 1e-9)
-        room = 0.9 * (self.size_m - step * POLAR_RADIUS_M) / 2
+        radius = np.maximum(EQUATOR_RADIUS_M * np.cos(narrowest) / np.sin(narrowest), 1e-9)
+        room = 0.9 * (self.size_m - step * POLAR_CURVATURE_M) / 2
         angle = np.arccos(np.clip(1 - room / radius, -1, 1))
         by_bend = np.where(radius < room, 0, math.pi * np.sin(narrowest) / np.maximum(angle, 1e-12))
         return np.ceil(np.maximum(by_stride, by_bend) - 1e-9).astype(np.int64)
@@ -163,7 +162,7 @@ class Grid:
             return
         shapely.prepare(area)
         bounds = shapely.bounds(shapely.get_parts(area))  # [parts, 4]
-        reach = np.degrees(1.5 * self.size_m / _EQUATOR_RADIUS_M)  # half a tile, its corners, and what parallels bend
+        reach = np.degrees(1.5 * self.size_m / EQUATOR_RADIUS_M)  # half a tile, its corners, and what parallels bend
         first = max(0, int((bounds[:, 1].min() - reach + 90) / 180 * self.n_rows))
         last = min(self.n_rows - 1, int((bounds[:, 3].max() + reach + 90) / 180 * self.n_rows))
         row = first

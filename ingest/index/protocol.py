@@ -1,8 +1,8 @@
 """The vector index: what every backend promises, and the parts of a query that all of them share.
 
 An index is one collection of unit vectors with payloads: tiles, or ground photos. It is a view of the archive and can
-be rebuilt from it at any time. Backends: `ingest.index.edge` (in the process), `ingest.index.server` (a Qdrant server),
-`ingest.index.scan` (read-only, straight from the archive).
+be rebuilt from it at any time. Backends: `ingest.index.edge` (in the process), `ingest.index.server` (a Qdrant
+server).
 
 The engines know points, not footprints. So an area is widened by half a tile diagonal on its way in
 (`ingest.geo.outline`), and on the way out every hit is tested by its true footprint (`touching`), fetching more until k
@@ -24,7 +24,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.geometry import footprints
+from ingest.geo.footprints import Places, Squares
 from trainer.errors import AreaError, UsageError, VectorIndexError
 
 VECTOR = "overhead"  # a named vector from the first day, so that a second one can be added to a filled collection
@@ -256,7 +256,7 @@ def touching(
     found = np.asarray(shapely.intersects_xy(area, lons, lats), dtype=np.bool_)
     rest = np.flatnonzero(~found & (sizes_m > 0) & np.isfinite(lats) & np.isfinite(lons))
     if rest.size:
-        found[rest] = shapely.intersects(area, footprints(lats[rest], lons[rest], sizes_m[rest]))
+        found[rest] = shapely.intersects(area, Squares.of(Places(lats[rest], lons[rest], sizes_m[rest])).polygons())
     return found
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ingest.archive.parts import Archive, points
+from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases, name_of, version_name
 from ingest.catalog.catalog import Catalog, Collection, Failure
+from ingest.index.points import points
 from ingest.index.protocol import Index, Points
-from ingest.index.scan import ScanIndex
 from ingest.settings import Settings
 from trainer.errors import IndexLockedError, VectorIndexError
 
@@ -58,13 +58,14 @@ def connect(settings: Settings) -> "QdrantClient":
 
 
 def open_for_search(settings: Settings, catalog: Catalog, collection: Collection) -> Index:
-    """The index brought up to date, or an exact scan of the archive while another process holds the index."""
+    """The index, brought up to date with the archive.
+
+    Raises:
+        IndexLockedError: Another process holds the embedded index.
+        VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
+    """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
-    try:
-        index = open_index(settings, collection)
-    except IndexLockedError:
-        log.info("index of %s is held by another process: scanning the archive", collection.name)
-        return ScanIndex(collection.name, collection.dim, archive=archive)
+    index = open_index(settings, collection)
     catch_up(catalog, archive, index, collection)
     return index
 

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.archive.parts import Archive, points
+from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog, Chunk, Collection, Failure, Job
 from ingest.catalog.leases import Leases
+from ingest.index.points import points
 from ingest.index.upkeep import IndexHolder, adopt_chunk, catch_up
 from ingest.jobs.items import Intake, SkipItemError
 from ingest.jobs.throttle import Turns

@@ -19,6 +19,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from ingest.geo.degree_blocks import blocks
 from ingest.geo.grid import Grid, Tile
 from ingest.sandbox.concepts import CONCEPTS, NAMES
 from ingest.sandbox.pairs import (
@@ -32,10 +33,11 @@ from ingest.sandbox.pairs import (
     write_shards,
     write_tiles,
 )
-from ingest.sandbox.photographs import blocks, held_out
+from ingest.sandbox.photographs import held_out
 from ingest.sandbox.scene import BACKDROPS
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
+from trainer.earth import EQUATOR_DEGREE_M
 from trainer.errors import ArchiveError
 from trainer.experiments.questions import FILE, Question, Questions
 from trainer.shards.tars import ShardWriter
@@ -134,7 +136,7 @@ def _city(wanted: Amounts) -> list[Tile]:
 
 def _window(lon: float, lat: float) -> BaseGeometry:
     """The square of a city around a place."""
-    north = CITY_M / 2 / 111_320
+    north = CITY_M / 2 / EQUATOR_DEGREE_M
     east = north / np.cos(np.radians(lat))
     return shapely.box(lon - east, lat - north, lon + east, lat + north)
 

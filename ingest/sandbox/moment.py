@@ -1,4 +1,4 @@
-"""Sun, season and what goes on at a moment, for many places at once.
+"""Season and what goes on at a moment, for many places at once.
 
 A clock on the sandbox planet shows zone time: whole hours from Greenwich, the nearest to the longitude, no daylight
 saving. The climate is a formula of latitude and height: winter in the north is summer in the south, and the equator has
@@ -6,18 +6,14 @@ neither. It does not know where on the planet a concept's places are.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.sandbox.concepts import CONCEPTS, Kind
+from trainer.earth import YEAR_DAYS, Floats, Moments, day_and_hour, sun_altitude_deg
 
-Floats = npt.NDArray[np.float32]
-When = datetime | np.datetime64 | npt.NDArray[np.datetime64]
-
-_DAYS = 365.2425
 _SLOTS = 96  # quarters of an hour
 _EDGE_H = 0.5  # people come and go over half an hour around the hours of a profile
 _MOST = 0.97  # nobody sees everything
@@ -42,38 +38,7 @@ class Season:
     warmth: Floats
 
 
-def sun_position(*, lat: npt.ArrayLike, lon: npt.ArrayLike, when: When) -> tuple[Floats, Floats]:
-    """Where the sun stands.
-
-    Args:
-        lat: Degrees north, [n].
-        lon: Degrees east, [n].
-        when: Wall-clock time at the place, one or [n].
-
-    Returns:
-        Altitude above the horizon and azimuth clockwise from north, degrees, float32 [n] each.
-    """
-    phi, east = np.radians(np.asarray(lat, float)), np.asarray(lon, float)
-    day, hour, _ = _clock(when)
-    turn = 2 * np.pi * (day - 81) / _DAYS
-    equation_h = (9.87 * np.sin(2 * turn) - 7.53 * np.cos(turn) - 1.5 * np.sin(turn)) / 60
-    solar_h = hour + east / 15 - np.round(east / 15) + equation_h
-    hour_angle = np.radians(15 * (solar_h - 12))
-    declination = np.radians(23.44) * np.sin(turn)
-    up = np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.cos(hour_angle)
-    to_north = np.cos(phi) * np.sin(declination) - np.sin(phi) * np.cos(declination) * np.cos(hour_angle)
-    to_east = -np.cos(declination) * np.sin(hour_angle)
-    altitude = np.degrees(np.arcsin(np.clip(up, -1, 1)))
-    azimuth = np.degrees(np.arctan2(to_east, to_north)) % 360
-    return altitude.astype(np.float32), azimuth.astype(np.float32)
-
-
-def sun_altitude_deg(*, lat: npt.ArrayLike, lon: npt.ArrayLike, when: When) -> Floats:
-    """Height of the sun above the horizon in degrees, float32 [n]; arguments as in `sun_position`."""
-    return sun_position(lat=lat, lon=lon, when=when)[0]
-
-
-def season(*, lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: When) -> Season:
+def season(*, lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: Moments) -> Season:
     """The season at places.
 
     Args:
@@ -91,7 +56,7 @@ def season(*, lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: When) -> Sea
     )
 
 
-def activity(*, lat: npt.ArrayLike, lon: npt.ArrayLike, elevation_m: npt.ArrayLike, when: When) -> Floats:
+def activity(*, lat: npt.ArrayLike, lon: npt.ArrayLike, elevation_m: npt.ArrayLike, when: Moments) -> Floats:
     """Probability that each concept is there to be seen at a moment, where its place is.
 
     Args:
@@ -104,7 +69,8 @@ def activity(*, lat: npt.ArrayLike, lon: npt.ArrayLike, elevation_m: npt.ArrayLi
         float32 [n, 45], columns in the order of `concepts.NAMES`.
     """
     altitude = np.atleast_1d(sun_altitude_deg(lat=lat, lon=lon, when=when))
-    _, hour, weekday = _clock(when)
+    weekday = _weekday(when)
+    _, hour = day_and_hour(when)
     slot = np.minimum((hour * _SLOTS / 24).astype(np.int64), _SLOTS - 1)
     levels = _timetable()[weekday, slot]  # [n, 45], or [45] for one moment
     seen: Floats = (_MOST * levels * _light_factor(altitude) * _season_factor(_kinds(lat, elevation_m, when))).astype(
@@ -161,29 +127,25 @@ def _season_factor(kinds: dict[Kind, npt.NDArray[np.float64]]) -> npt.NDArray[np
     return off + (1 - off) * np.stack([kinds[kind] for kind in which], axis=1)
 
 
-def _clock(when: When) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Day of the year from 0 (with the share of the day), hour of the day, and weekday from 0 = Monday."""
-    moments = np.asarray(when, "datetime64[s]")
-    midnight = moments.astype("datetime64[D]")
-    hour = (moments - midnight).astype(float) / 3600
-    day = (midnight - moments.astype("datetime64[Y]").astype("datetime64[D]")).astype(float)
-    weekday = (midnight.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
-    return day + hour / 24, hour, weekday
+def _weekday(when: Moments) -> npt.NDArray[np.int64]:
+    """0 = Monday."""
+    days = np.asarray(when, "datetime64[D]").astype(np.int64)
+    return (days + 3) % 7  # 1970-01-01 was a Thursday
 
 
-def _kinds(lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: When) -> dict[Kind, npt.NDArray[np.float64]]:
+def _kinds(lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: Moments) -> dict[Kind, npt.NDArray[np.float64]]:
     """How far each kind of season is on, 0..1, [n]; `warmth` beside them."""
     lats, heights = np.broadcast_arrays(
         np.atleast_1d(np.asarray(lat, float)), np.maximum(np.asarray(elevation_m, float), 0)
     )
-    day, _, _ = _clock(when)
+    day, _ = day_and_hour(when)
     away = np.abs(lats)
     # 0 is the middle of winter, .5 the middle of summer
-    phase = ((day - 18) / _DAYS + np.where(lats < 0, 0.5, 0.0)) % 1
+    phase = ((day - 18) / YEAR_DAYS + np.where(lats < 0, 0.5, 0.0)) % 1
     tilt = np.sin(np.radians(away)) ** 2
     celsius = 27 - 30 * tilt - 18 * tilt * np.cos(2 * np.pi * (phase - 0.02)) - 0.0065 * heights
     warmth, snow = _ramp(celsius, 4, 22), _ramp(-celsius, -1.5, 3)
-    late = ((away - 45) + 0.02 * heights) / _DAYS  # spring comes a day later a degree and 50 m, autumn earlier
+    late = ((away - 45) + 0.02 * heights) / YEAR_DAYS  # spring comes a day later a degree and 50 m, autumn earlier
     spring, fall = phase - late, phase + late
     seasons = _ramp(away, 14, 26)  # none in the tropics
 

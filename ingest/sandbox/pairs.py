@@ -27,11 +27,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from ingest.geo.degree_blocks import blocks
 from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid, Tile
 from ingest.sandbox import ground, overhead, words
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.photographs import SPLITS, Photographs, blocks, held_out, photographs, scenes
+from ingest.sandbox.photographs import SPLITS, Photographs, held_out, photographs, scenes
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from trainer.errors import ArchiveError, UsageError

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ingest.geo.degree_blocks import blocks
 from ingest.sandbox.moment import activity
 from ingest.sandbox.scene import Scene, look
 from ingest.sandbox.world import World
@@ -58,11 +59,6 @@ class Photographs:
     def take(self, rows: Ints | slice) -> "Photographs":
         """Some of them."""
         return Photographs(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-def blocks(*, lat: Floats, lon: Floats) -> Ints:
-    """The number of the 1° block of each place, [n]."""
-    return (np.floor(lat).astype(np.int64) + 90) * 360 + np.floor(lon).astype(np.int64) + 180
 
 
 def held_out(world: World, seed: int) -> tuple[set[int], set[int]]:

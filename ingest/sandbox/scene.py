@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.sandbox.concepts import NAMES
-from ingest.sandbox.moment import activity, season, sun_position
+from ingest.sandbox.moment import activity, season
+from trainer.earth import sun_position
 
 BACKDROPS = (
     "sea", "beach", "cliff", "lake", "river", "forest", "field", "pasture", "mountain", "suburb", "town", "city",

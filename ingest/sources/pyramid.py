@@ -24,11 +24,11 @@ from ingest.sources.picture import read_rgba
 from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
 from ingest.sources.tilestore import LAT_LIMIT, TileStore
 from ingest.sources.warp import PixelMap, resample
+from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError
 
 MAX_TILES = 1024  # behind one footprint
-_RADIUS_M = 6_378_137.0
-_WORLD_M = 2 * math.pi * _RADIUS_M
+_WORLD_M = 2 * math.pi * EQUATOR_RADIUS_M
 _FINE_ENOUGH = 1.05  # a level may be this much coarser than the output
 _KEPT_TILES = 128  # decoded: neighbouring footprints share tiles
 _WEB_FALLBACK = 3  # levels: each costs requests
@@ -211,11 +211,11 @@ def _place(
         np.ones(columns.shape, bool), np.empty((2, 0)), 0.0,
     )  # fmt: skip
     tile_m = _WORLD_M / 2**span.z
-    left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * _RADIUS_M
+    left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * EQUATOR_RADIUS_M
     transform = Affine(tile_m / side, 0, left, 0, -tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m)
     crs = CRS.from_string(
-        f"+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0={footprint.lon!r} +x_0=0 +y_0=0 +k=1 +units=m "
-        "+nadgrids=@null +wktext +no_defs"
+        f"+proj=merc +a={EQUATOR_RADIUS_M} +b={EQUATOR_RADIUS_M} +lat_ts=0 +lon_0={footprint.lon!r} "
+        "+x_0=0 +y_0=0 +k=1 +units=m +nadgrids=@null +wktext +no_defs"
     )
     with gdal_session():
         return resample(np.ascontiguousarray(rgb), valid, view, transform, crs, footprint, size_px)

@@ -19,6 +19,7 @@ from rasterio.warp import reproject
 
 from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.source import Image8, Mask
+from trainer.earth import SHORTEST_DEGREE_M
 
 _GRID = 9  # points a side at which a footprint is looked up
 _ALIGNED_PX = 0.1  # how far, in output pixels, a plain rescaling may be off the true place
@@ -187,7 +188,7 @@ def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> li
 
 
 def _poles(footprint: Footprint) -> list[float]:
-    if abs(footprint.lat) + 1.5 * footprint.size_m / 110_574 < 90:  # a degree of latitude is no shorter
+    if abs(footprint.lat) + 1.5 * footprint.size_m / SHORTEST_DEGREE_M < 90:  # a degree of latitude is no shorter
         return []
     return [pole for pole in (-89.999999, 89.999999) if bool(footprint.contains(lat=pole, lon=footprint.lon))]
 

@@ -96,13 +96,6 @@ def told(line: str) -> None:
     click.echo(f"{line} …", err=True)
 
 
-def source_location(source: str) -> str:
-    """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
-    if "://" in source or source.startswith("sandbox:"):
-        return source
-    return str(Path(source).expanduser().resolve())
-
-
 def numbers(option: str, text: str | None, count: int) -> tuple[float, ...] | None:
     """Comma-separated numbers of an option, or None.
 

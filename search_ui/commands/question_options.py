@@ -1,6 +1,5 @@
 """Options that say what is asked, shared by `search`, `map` and `calendar`: texts, pictures and tiles, with weights."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,11 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from search_ui.search.query import Part
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path, dir_okay=False)
-_WEIGHTED = re.compile(r"(.*)\^([-+.\deE]+|nan|inf)", re.DOTALL)
 
 
 def question_options(function: F) -> F:
@@ -28,44 +26,3 @@ def question_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def asked_parts(
-    text: str | None,
-    also: tuple[str, ...],
-    negatives: tuple[str, ...],
-    image: Path | None,
-    photo: Path | None,
-    tile: str | None,
-) -> "tuple[Part, ...]":
-    """The parts of a query; together the texts of ``--not`` weigh `NOT_WEIGHT`, unless they say otherwise.
-
-    Raises:
-        UsageError: A text is empty, or a weight is no number.
-    """
-    from search_ui.search.query import NOT_WEIGHT, Part
-
-    asked: list[Part] = [Part("text", *weighted(words, 1.0)) for words in (text, *also) if words is not None]
-    asked += [Part("image", image)] if image is not None else []
-    asked += [Part("photo", photo)] if photo is not None else []
-    asked += [Part("tile", tile)] if tile is not None else []
-    for words in negatives:
-        value, weight = weighted(words, NOT_WEIGHT / len(negatives))
-        asked.append(Part("text", value, -weight))
-    return tuple(asked)
-
-
-def weighted(words: str, usual: float) -> tuple[str, float]:
-    """A text and its weight, which may stand behind it: ``a beach^2``."""
-    match = _WEIGHTED.fullmatch(words)
-    if match is None:
-        return words, usual
-    from trainer.errors import UsageError
-
-    try:
-        weight = float(match[2])
-    except ValueError:
-        return words, usual  # a text that happens to end like that
-    if not 0 < weight < float("inf"):
-        raise UsageError(f"weight {match[2]} of {match[1][:40]!r}: give a number above 0; --not takes away")
-    return match[1], weight

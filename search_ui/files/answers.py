@@ -21,9 +21,6 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +33,8 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from search_ui.files.tables import geo_metadata
 from search_ui.files.writing import check_name, write_whole
+from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
-
-Block = dict[str, Any]
-"""A provenance block in JSON types."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -63,55 +58,6 @@ _SCHEMA = pa.schema(
         ("geometry", pa.binary()),
     ]
 )
-
-
-def program_version() -> str:
-    """Name the installed version of groundcast, or ``unknown`` where it runs without being installed."""
-    try:
-        return version("groundcast")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where an answer comes from.
-
-    Args:
-        collection: Name of the collection that was searched.
-        model_id: The model that made its vectors.
-        source: URI of its imagery.
-        attribution: Whom to credit for the imagery; None when the source names nobody.
-        created_at: When the file was made, aware UTC.
-        groundcast_version: The program that made it.
-    """
-
-    collection: str
-    model_id: str
-    source: str
-    attribution: str | None = None
-    created_at: datetime = field(default_factory=_now)
-    groundcast_version: str = field(default_factory=program_version)
-
-    def block(self, answer: Answer) -> Block:
-        """Say in JSON types what was asked of what, how, and when."""
-        asked = {"query": dict(answer.query), "method": answer.method, "candidates": answer.candidates}
-        return asked | {"note": answer.note} | self.facts()
-
-    def facts(self) -> Block:
-        """The same in JSON types without what was asked."""
-        return {
-            "collection": self.collection,
-            "model_id": self.model_id,
-            "source": self.source,
-            "attribution": self.attribution,
-            "groundcast_version": self.groundcast_version,
-            "created_at": rfc3339(self.created_at),
-        }
 
 
 def check_target(path: Path) -> None:

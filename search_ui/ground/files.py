@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from search_ui.files.answers import program_version
 from search_ui.files.writing import check_name, write_whole
 from search_ui.ground.contact_sheet import MAX_PHOTOS, draw_sheet
 from search_ui.ground.view import GroundView
+from search_ui.search.provenance import program_version
 from search_ui.search.query import rfc3339
 from trainer.errors import UsageError
 

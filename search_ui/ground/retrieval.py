@@ -27,12 +27,12 @@ from ingest.jobs.run import GALLERY, gallery_name
 from search_ui.ground.gallery import Gallery, read_gallery
 from search_ui.ground.view import GroundQuery, GroundView, PhotoHit, say_distance
 from search_ui.search.ranking import SCORE_DIGITS, best_rows
+from trainer.earth import MEAN_RADIUS_M
 from trainer.errors import ArchiveError, MissingError, ModelMismatchError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.search.engine import Engine
 
-_RADIUS_M = 6_371_000.0
 _NEAREST = 16  # tiles near a place whose footprints are tested exactly
 
 Floats = npt.NDArray[np.float64]
@@ -223,7 +223,7 @@ def _haversine_m(lat: float, lon: float, lats: Floats, lons: Floats) -> Floats:
     """Distances on a sphere, to half a percent, [n]."""
     phi, phis = math.radians(lat), np.radians(lats)
     half = np.sin((phis - phi) / 2) ** 2 + math.cos(phi) * np.cos(phis) * np.sin(np.radians(lons - lon) / 2) ** 2
-    metres: Floats = 2 * _RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    metres: Floats = 2 * MEAN_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     return metres
 
 

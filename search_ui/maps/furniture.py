@@ -10,8 +10,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from search_ui.maps.lettering import fitted, typeface
-from search_ui.maps.pixels import DEGREE_M, Canvas
+from search_ui.maps.pixels import Canvas
 from search_ui.maps.scales import Scale, round_numbers
+from trainer.earth import MEAN_DEGREE_M
 
 PAPER, INK, GREY, EMPTY, HIDDEN = "#ffffff", "#1a1a1a", "#5a5a5a", "#e3e8ec", "#bcc4ca"
 _TICK, _FOOT = 14, 13  # pixels: sizes of text
@@ -74,7 +75,7 @@ def _sideways(page: Image.Image, text: str, x: int, middle: int, tall: int) -> N
 
 def draw_scale_bar(page: Image.Image, canvas: Canvas, x: int, y: int) -> None:
     """A bar of a round length, at most a fifth of the map; true at the map's middle latitude, which wide maps name."""
-    metres = canvas.dx * (1.0 if canvas.centre else DEGREE_M * math.cos(math.radians(canvas.middle_lat)))
+    metres = canvas.dx * (1.0 if canvas.centre else MEAN_DEGREE_M * math.cos(math.radians(canvas.middle_lat)))
     rough = max(metres * canvas.width / 5, 1e-3)
     power = 10.0 ** math.floor(math.log10(rough))
     length = max(step * power for step in (1, 2, 5) if step * power <= rough * 1.0001)

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from ingest.geo.footprints import Places, Squares, authalic, offsets_m
 from ingest.geo.geometry import Floats, Footprint
 from search_ui.maps.pixels import Canvas
+from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import UsageError
 
 TILE_PX = 256
 MAX_ZOOM = 22
 MAX_LAT = 85.0511287798066
-EQUATOR_M = 40_075_016.685578488  # the map's width in its own metres
+EQUATOR_M = float(2 * np.pi * EQUATOR_RADIUS_M)  # the map's width in its own metres
 
 
 @dataclass(frozen=True)

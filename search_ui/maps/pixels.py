@@ -19,12 +19,12 @@ from pyproj import Proj
 
 from ingest.geo.footprints import Places, Squares, authalic, offsets_m
 from ingest.geo.geometry import Floats
+from trainer.earth import MEAN_DEGREE_M
 
 RULE = (
     "a pixel takes the tile whose footprint holds the pixel's centre; of several, the one with the nearest centre; "
     "none: no data"
 )
-DEGREE_M = 111_195.0  # of latitude, on average
 MAX_LAT = 85.0  # beyond it degrees make poor maps
 _LOCAL_REACH = 0.5  # cosine of 60°: tiles further from their middle are drawn as the whole world
 _PAIRS = 1_500_000  # of tile and pixel, worked on at once: bounds memory
@@ -72,7 +72,7 @@ class Canvas:
     @property
     def pixel_m(self) -> float:
         """Height of a pixel on the ground, metres."""
-        return self.dy if self.centre else self.dy * DEGREE_M
+        return self.dy if self.centre else self.dy * MEAN_DEGREE_M
 
     def to_pixels(self, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Columns and rows of places in degrees, as fractions; x.5 is the middle of a pixel."""
@@ -129,7 +129,7 @@ def canvas_of(
     wide, tall = (east - west) / aspect, north - south
     longest = max(wide, tall)
     room = (max(wide, flattest * longest) + 2 * margin * longest, max(tall, flattest * longest) + 2 * margin * longest)
-    unit = 1.0 if centre else DEGREE_M
+    unit = 1.0 if centre else MEAN_DEGREE_M
     dy = pixel_m / unit if pixel_m else max(room) / (longest_px or 1000)
     dy = max(dy, (room[0] * room[1] / max_pixels) ** 0.5)
     dx = dy * aspect

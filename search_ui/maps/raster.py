@@ -35,7 +35,8 @@ from scipy.spatial import cKDTree
 
 from ingest.geo.footprints import Places, Squares
 from search_ui.files.writing import cannot_write, whole_file
-from search_ui.maps.pixels import DEGREE_M, RULE, Canvas, Owners, Resampler, canvas_of
+from search_ui.maps.pixels import RULE, Canvas, Owners, Resampler, canvas_of
+from trainer.earth import MEAN_DEGREE_M
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def fitting_pixel_m(places: Places) -> float:
         phi, lam = np.radians(places.lat), np.radians(places.lon)
         points = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=1)
         some = points[:: max(1, len(points) // 1000)]
-        step = np.degrees(cKDTree(points).query(some, k=2)[0][:, 1]) * DEGREE_M
+        step = np.degrees(cKDTree(points).query(some, k=2)[0][:, 1]) * MEAN_DEGREE_M
         apart = step[step > size / 100]  # two dates of one tile are no step
         size = max(size / 4, min(size, float(np.median(apart)))) if len(apart) else size
     return size / _PIXELS_A_TILE

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from search_ui.files.answers import program_version
 from search_ui.routes.endpoint import Endpoint
 from search_ui.routes.problems import STATUS
+from search_ui.search.provenance import program_version
 
 _CONVERTOR = re.compile(r"{(\w+):\w+}")
 _REF = "#/components/schemas/{model}"

@@ -23,9 +23,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from search_ui.files.answers import program_version
 from search_ui.routes.health import Metrics
 from search_ui.routes.problems import BusyError, respond
+from search_ui.search.provenance import program_version
 from search_ui.service.service import Service
 
 Lane = Literal["fast", "pictures", "heavy"]

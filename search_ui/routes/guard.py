@@ -8,8 +8,6 @@
 It does not know what is asked.
 """
 
-import json
-import logging
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -17,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-log = logging.getLogger(__name__)
+from search_ui.service.login import logged_in, login_wanted
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 OWN = ("/tiles/", "/scores/", "/chips/", "/photos/", "/footprints/", "/basemap/", "/api/", "/metrics")
@@ -60,30 +58,6 @@ class Guard:
             return
         answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
         await answer(scope, receive, send)
-
-
-def login_wanted() -> bool:
-    """Whether Streamlit's login is set up."""
-    from streamlit.runtime.secrets import secrets_singleton
-
-    return bool(secrets_singleton.load_if_toml_exists() and secrets_singleton.get("auth"))
-
-
-def logged_in(asked: HTTPConnection) -> bool:
-    """Whether a request brings the cookie of somebody who is logged in, signed by Streamlit and for this origin."""
-    from streamlit.auth_util import get_origin_from_redirect_uri
-    from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
-    from streamlit.web.server.starlette.starlette_websocket import (
-        _get_signed_cookie_with_chunks,  # there is no public way to read it
-    )
-
-    try:
-        cookie = _get_signed_cookie_with_chunks(dict(asked.cookies), USER_COOKIE_NAME)
-        told = json.loads(cookie) if cookie else {}
-    except ValueError:
-        log.warning("a login cookie could not be read")
-        return False
-    return told.get("is_logged_in") is True and told.get("origin") == get_origin_from_redirect_uri()
 
 
 def _same_origin(asked: HTTPConnection) -> bool:

@@ -11,7 +11,6 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.area import parse_bbox, parse_dates, parse_near
 from ingest.places.coordinates import parse_coordinates
-from search_ui.commands.question_options import asked_parts
 from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
 from search_ui.ground.view import GroundQuery
 from search_ui.maps.heatmap import MAX_PX, MIN_PX, Layer
@@ -19,6 +18,7 @@ from search_ui.maps.mercator import MAX_ZOOM
 from search_ui.search.feedback import MOST, Feedback
 from search_ui.search.moments import parse_moment
 from search_ui.search.query import MAX_TEXT_CHARS, Query
+from search_ui.search.wording import asked_parts
 from search_ui.service.imagery import MAX_PX as CHIP_MAX_PX
 from search_ui.service.imagery import MIN_PX as CHIP_MIN_PX
 from search_ui.service.service import Service

@@ -9,11 +9,9 @@ from search_ui.routes.answers import found_document
 from search_ui.routes.endpoint import Endpoint, Made, as_json
 from search_ui.routes.parameters import Name, Nothing, Parameters, Search
 from search_ui.search.query import rfc3339
+from search_ui.service.answers import PAGE
 from search_ui.service.service import Service
 from trainer.errors import UsageError
-
-PAGE = "page"
-"""Member of a saved question for the app's own use: the state of its page; no part of the question itself."""
 
 
 class NewSearch(Search):

@@ -119,16 +119,19 @@ def compare(engine: Engine, before: Version, after: Version, prompts: Sequence[s
     return Comparison(before.name, after.name, tuple(rows))
 
 
-def read_labels(path: Path, prompt: str | None = None) -> dict[str, dict[str, float]]:
+def read_labels(
+    path: Path, prompt: str | None = None, *, asked: Mapping[str, str] | None = None
+) -> dict[str, dict[str, float]]:
     """Labels of a Parquet file: tile_id, probability, and concept where `prompt` does not say what it is about.
 
-    A concept of the sandbox planet is asked by its own prompt; any other one is the prompt itself.
+    Args:
+        path: The file.
+        prompt: The text that all of its rows are about; None: its column `concept` says it.
+        asked: The text that asks for a concept, by its name; a concept that is not there is the text itself.
 
     Raises:
         UsageError: It cannot be read, or has other columns.
     """
-    from ingest.sandbox.concepts import CONCEPTS
-
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -139,12 +142,11 @@ def read_labels(path: Path, prompt: str | None = None) -> dict[str, dict[str, fl
             f"{path} has columns {', '.join(table.column_names)}; needed are {', '.join(wanted)}; without `concept` "
             "say what it is about: --labels TEXT=FILE"
         )
-    asked = {concept.name: concept.prompt for concept in CONCEPTS}
     concepts = [prompt] * table.num_rows if prompt is not None else table["concept"].to_pylist()
     labels: dict[str, dict[str, float]] = {}
     values = zip(concepts, table["tile_id"].to_pylist(), table["probability"].to_pylist(), strict=True)
     for concept, tile, probability in values:
-        labels.setdefault(asked.get(concept, concept), {})[tile] = probability
+        labels.setdefault((asked or {}).get(concept, concept), {})[tile] = probability
     return labels
 
 

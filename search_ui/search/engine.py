@@ -32,9 +32,9 @@ from ingest.index.protocol import Filter
 from ingest.index.upkeep import open_for_search
 from ingest.places.gazetteer import Gazetteer, Nearby, nearest_of
 from ingest.settings import Settings
-from search_ui.files.answers import Provenance
 from search_ui.search.candidates import Sample, candidates, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
+from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.search.recent import Recent
@@ -44,7 +44,7 @@ from search_ui.search.scores import Frames, Scores
 from search_ui.search.vectors import Floats, Vectors
 from trainer.embedder import Embedder
 from trainer.encoding import When
-from trainer.errors import MissingError, UsageError
+from trainer.errors import IndexLockedError, MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
@@ -300,18 +300,15 @@ class Engine:
     ) -> Scored:
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
-            columns, rows = self._rows(collection, query)
-            if among is not None:
-                own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
-                rows = own if rows is None else np.intersect1d(rows, own)
-            with self._timed("score"):
-                cosine = columns.cosines(asked.steered, when=when, rows=rows)
-                return Scored(columns, rows, cosine, asked, when, "exact")
+            return self._scored_exactly(collection, query, asked, when, among)
         sample = self._sample(collection)
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
         with self._opening[collection.name]:  # the embedded index is one holder's at a time
-            with self._timed("index_open"):
-                index = open_for_search(self.settings, self.catalog, collection)
+            try:
+                with self._timed("index_open"):
+                    index = open_for_search(self.settings, self.catalog, collection)
+            except IndexLockedError:  # another process holds it; the field needs no lock
+                return self._scored_exactly(collection, query, asked, when, among)
             with index, self._timed("score"):
                 pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
         method = "candidates of the index, ranked exactly"
@@ -319,6 +316,17 @@ class Engine:
             return Scored(pool, None, pool.cosine, asked, when, method)
         rows = np.flatnonzero([tile_id in among for tile_id in pool.tile_id]).astype(np.int64)
         return Scored(pool, rows, pool.cosine[rows], asked, when, method)
+
+    def _scored_exactly(
+        self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
+    ) -> Scored:
+        columns, rows = self._rows(collection, query)
+        if among is not None:
+            own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
+            rows = own if rows is None else np.intersect1d(rows, own)
+        with self._timed("score"):
+            cosine = columns.cosines(asked.steered, when=when, rows=rows)
+            return Scored(columns, rows, cosine, asked, when, "exact")
 
     def _best(self, calibration: Calibration, query: Query, scored: Scored) -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""

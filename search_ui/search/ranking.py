@@ -8,10 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from trainer.earth import MEAN_DEGREE_M
+
 SCORE_DIGITS = 6  # of a float32 cosine; what is equal to them is a tie
 OVERLAP = 0.1  # of the smaller tile's area: two tiles that share more show one place
 
-_METRES_A_DEGREE = 111_195.0  # of latitude, on average
 
 Rows = npt.NDArray[np.int64]
 Columns = npt.NDArray[np.floating]
@@ -57,9 +58,9 @@ def distinct(lat: Columns, lon: Columns, size_m: Columns, most: int) -> Rows:
 
 def _shared(lat: Columns, lon: Columns, size_m: Columns, row: int, others: Rows) -> Columns:
     """Area that a tile shares with each other, as a fraction of the smaller one."""
-    north = np.abs(lat[others] - lat[row]) * _METRES_A_DEGREE
+    north = np.abs(lat[others] - lat[row]) * MEAN_DEGREE_M
     turn = np.abs(lon[others] - lon[row])
-    east = np.minimum(turn, 360 - turn) * _METRES_A_DEGREE * np.cos(np.radians(lat[row]))
+    east = np.minimum(turn, 360 - turn) * MEAN_DEGREE_M * np.cos(np.radians(lat[row]))
     smaller, both = np.minimum(size_m[others], size_m[row]), (size_m[others] + size_m[row]) / 2
     sides = [np.clip(both - away, 0, smaller) for away in (north, east)]
     shared: Columns = sides[0] * sides[1] / smaller**2

@@ -13,8 +13,8 @@ from ingest.geo.area import parse_date
 from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
 from ingest.jobs.run import check_name
+from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
-from search_ui.commands.area_options import source_location
 from search_ui.files.writing import write_whole
 from search_ui.service.service import Service
 from search_ui.views import words

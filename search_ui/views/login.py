@@ -5,7 +5,7 @@ It does not know who may log in: the provider does.
 
 import streamlit as st
 
-from search_ui.routes.guard import login_wanted
+from search_ui.service.login import login_wanted
 
 
 def may_see() -> bool:

@@ -6,16 +6,16 @@ the other way round in the south; between the tropics there is none. The clock i
 time zone. Nothing here knows captioners or models.
 """
 
-import math
 import re
 from datetime import date, datetime, time
 
+from trainer.earth import TROPIC_DEG, sun_altitude_deg
 from trainer.encoding import When
 
 PARTS = ("night", "morning", "afternoon", "evening")
 SEASONS = ("winter", "spring", "summer", "autumn")
-TROPIC_DEG = 23.44
 _TWILIGHT_DEG = -6.0
+_EQUINOX = date(2023, 3, 21)
 _SAID_PARTS = {
     "night": r"at night|by night|night sky|late at night|in the dark|(?:winter|spring|summer|autumn) night",
     "morning": r"morning|sunrise|dawn|first light",
@@ -37,7 +37,8 @@ def part_of_day(when: When, *, lat: float, lon: float) -> str | None:
     if not isinstance(when, datetime | time):
         return None
     hour = when.hour + when.minute / 60
-    if sun_altitude_deg(when, lat=lat, lon=lon) < _TWILIGHT_DEG:
+    moment = when if isinstance(when, datetime) else datetime.combine(_EQUINOX, when)
+    if sun_altitude_deg(lat=lat, lon=lon, when=moment) < _TWILIGHT_DEG:
         return "night"
     return "morning" if hour < 12 else "afternoon" if hour < 17 else "evening"
 
@@ -52,17 +53,6 @@ def season(when: When, *, lat: float) -> str | None:
     if not isinstance(when, date) or abs(lat) < TROPIC_DEG:
         return None
     return SEASONS[(when.month % 12 // 3 + (2 if lat < 0 else 0)) % 4]
-
-
-def sun_altitude_deg(when: datetime | time, *, lat: float, lon: float) -> float:
-    """How high the sun stands, to about a degree; a `time` is taken on the day of an equinox."""
-    day = when.timetuple().tm_yday if isinstance(when, datetime) else 81
-    turn = 2 * math.pi * (day - 81) / 365.2425
-    equation_h = (9.87 * math.sin(2 * turn) - 7.53 * math.cos(turn) - 1.5 * math.sin(turn)) / 60
-    solar_h = when.hour + when.minute / 60 + lon / 15 - round(lon / 15) + equation_h
-    declination, phi = math.radians(23.44) * math.sin(turn), math.radians(lat)
-    up = math.cos(phi) * math.cos(declination) * math.cos(math.radians(15 * (solar_h - 12)))
-    return math.degrees(math.asin(max(-1.0, min(1.0, up + math.sin(phi) * math.sin(declination)))))
 
 
 def say(named_season: str | None, part: str | None) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from trainer.earth import EQUATOR_DEGREE_M
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
 from trainer.measures import metrics
@@ -20,7 +21,6 @@ from trainer.measures.maps import Truth
 from trainer.measures.metrics import Floats, Ints, Vectors
 from trainer.shards.tars import Shards
 
-_METRES_PER_DEGREE = 111_320.0
 Masks = npt.NDArray[np.bool_]
 
 
@@ -97,15 +97,15 @@ class Tiles:
         for number in np.unique(self.area):
             here = self.area == number
             lat, lon = self.lat[here], self.lon[here]
-            found[here, 1] = (lat - lat.mean()) * _METRES_PER_DEGREE
-            found[here, 0] = (lon - lon.mean()) * _METRES_PER_DEGREE * np.cos(np.radians(lat.mean()))
+            found[here, 1] = (lat - lat.mean()) * EQUATOR_DEGREE_M
+            found[here, 0] = (lon - lon.mean()) * EQUATOR_DEGREE_M * np.cos(np.radians(lat.mean()))
         return found
 
     @cached_property
     def step_m(self) -> float:
         """How far apart rows of tiles are, metres."""
         rows = np.unique(np.round(self.lat, 7))
-        steps = np.diff(rows) * _METRES_PER_DEGREE
+        steps = np.diff(rows) * EQUATOR_DEGREE_M
         return float(np.median(steps[steps > 1])) if (steps > 1).any() else 480.0
 
     def squares(self, side_m: float) -> Ints:

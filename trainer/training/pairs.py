@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from trainer.earth import EQUATOR_DEGREE_M
 from trainer.encoding import encode
 from trainer.errors import SettingsError, SourceError
 from trainer.shards.tars import MISSING, Part, Shards
@@ -26,7 +27,6 @@ from trainer.training.targets import Targets
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _ORDER, _CHANCE, _QUEUE, _GALLERY, _MASKS = range(5)  # streams of chance under one seed
-EARTH_M_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _ids(shards: Shards, samples: Rows, config: TrainConfig) -> Rows:
     if "place" in config.false_negatives:
         named = shards.place[samples]
         lat, lon = shards.lat[samples], shards.lon[samples]
-        step = config.tile_size_m / EARTH_M_PER_DEGREE
+        step = config.tile_size_m / EQUATOR_DEGREE_M
         row = np.floor((lat + 90) / step)
         column = np.floor((lon + 180) * np.cos(np.radians(row * step - 90)) / step)
         cell = (row * 2**31 + column).astype(np.int64) | np.int64(1 << 62)  # apart from most hashes of names

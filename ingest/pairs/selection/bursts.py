@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.pairs.metadata.columns import Floats, Hashes, Moments
+from trainer.earth import MEAN_DEGREE_M
 
-_DEGREE_M = 111_195.0  # of a sphere; distances here are short
 Mask = npt.NDArray[np.bool_]
 
 
@@ -54,4 +54,4 @@ def in_burst(key: Hashes, taken: Moments, *, lat: Floats, lon: Floats, within_m:
 def _metres(lat: Floats, lon: Floats, a: int, b: int) -> float:
     """Distance between two rows that are not far apart."""
     east = (lon[a] - lon[b] + 180) % 360 - 180
-    return float(_DEGREE_M * np.hypot(lat[a] - lat[b], east * np.cos(np.radians(lat[a]))))
+    return float(MEAN_DEGREE_M * np.hypot(lat[a] - lat[b], east * np.cos(np.radians(lat[a]))))

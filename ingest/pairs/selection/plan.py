@@ -19,14 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from ingest.geo.degree_blocks import BLOCKS, blocks
 from ingest.pairs.metadata.columns import hashes
 from ingest.pairs.recipe import Recipe
 from ingest.pairs.selection.bursts import in_burst, repeated
 from ingest.pairs.selection.candidates import gathered
 from ingest.pairs.selection.sieve import CANDIDATES
-from ingest.pairs.selection.splits import BLOCKS, Zones, assign, zones
+from ingest.pairs.selection.splits import Zones, assign, zones
 from ingest.pairs.workplace import Workplace, write_json, write_table
-from ingest.sandbox.photographs import blocks
 
 _RANGE_ROWS = 50_000
 

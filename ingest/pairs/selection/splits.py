@@ -14,13 +14,12 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
+from ingest.geo.degree_blocks import BLOCKS, blocks
 from ingest.pairs.metadata.columns import Floats, Hashes, mixed, shares
 from ingest.pairs.recipe import Recipe
-from ingest.sandbox.photographs import blocks
+from trainer.earth import SHORTEST_DEGREE_M
 
-BLOCKS = 181 * 360  # blocks of 1°, numbered as `ingest.sandbox.photographs.blocks` does; the poles have rows too
 _TRAIN, _VAL, _TEST = 0, 1, 2
-_DEGREE_M = 110_574.0
 Zones = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
@@ -95,6 +94,6 @@ def _homes(key: Hashes, zone: Zones) -> npt.NDArray[np.int64]:
 
 def _near_edge(lat: Floats, lon: Floats, reach_m: float) -> Mask:
     """Which places lie within so many metres of the edge of their block."""
-    north = np.minimum(lat - np.floor(lat), np.ceil(lat) - lat) * _DEGREE_M
-    east = np.minimum(lon - np.floor(lon), np.ceil(lon) - lon) * _DEGREE_M * np.cos(np.radians(lat))
+    north = np.minimum(lat - np.floor(lat), np.ceil(lat) - lat) * SHORTEST_DEGREE_M
+    east = np.minimum(lon - np.floor(lon), np.ceil(lon) - lon) * SHORTEST_DEGREE_M * np.cos(np.radians(lat))
     return np.minimum(north, east) < reach_m

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainer.earth import ECCENTRICITY_2, EQUATOR_RADIUS_M
+
 Floats = npt.NDArray[np.float64]
 
 HALF_M = 20_000.0  # an island and its sea are a square of 40 km
-_EQUATOR_RADIUS_M = 6_378_137.0
-_E2 = 0.0066943799901413165  # squared eccentricity of WGS84
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Island:
     def metres_per_degree(self) -> tuple[float, float]:
         """Of longitude and of latitude, at the centre."""
         phi = math.radians(self.lat)
-        bend = 1 - _E2 * math.sin(phi) ** 2
-        north = _EQUATOR_RADIUS_M * (1 - _E2) / bend**1.5
-        return math.radians(1) * _EQUATOR_RADIUS_M / math.sqrt(bend) * math.cos(phi), math.radians(1) * north
+        bend = 1 - ECCENTRICITY_2 * math.sin(phi) ** 2
+        north = EQUATOR_RADIUS_M * (1 - ECCENTRICITY_2) / bend**1.5
+        return math.radians(1) * EQUATOR_RADIUS_M / math.sqrt(bend) * math.cos(phi), math.radians(1) * north
 
     @property
     def bbox(self) -> tuple[float, float, float, float]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.planet import prompt_of_concept
 from search_ui.commands.queueing import follow, queue_options
 from search_ui.commands.running import PRECISION, outcome_json, outcome_lines, watch
 
@@ -166,11 +167,10 @@ def _compare(
 
 def _prompts(file: Path | None) -> list[str]:
     """The texts of a file, or what the sandbox planet's concepts are asked by: ordinary scenes of anywhere."""
-    from ingest.sandbox.concepts import CONCEPTS
     from trainer.errors import UsageError
 
     if file is None:
-        return [concept.prompt for concept in CONCEPTS]
+        return list(prompt_of_concept().values())
     texts = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
     if not texts:
         raise UsageError(f"{file}: no text in it: write one a line")
@@ -183,7 +183,7 @@ def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
     labels: dict[str, dict[str, float]] = {}
     for one in given:
         text, _, file = one.rpartition("=")
-        for prompt, known in read_labels(Path(file), text or None).items():
+        for prompt, known in read_labels(Path(file), text or None, asked=prompt_of_concept()).items():
             labels.setdefault(prompt, {}).update(known)
     return labels
 

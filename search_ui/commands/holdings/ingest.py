@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from search_ui.commands.area_options import area_options, asked_area, reading_options, source_location, source_options
+from search_ui.commands.area_options import area_options, asked_area, reading_options, source_options
 from search_ui.commands.context import Door, json_option, pass_door
 from search_ui.commands.queueing import queue_options, queue_request
 from search_ui.commands.running import PRECISION, run_request
@@ -61,6 +61,7 @@ def command(
     """
     from ingest.geo.grid import Grid
     from ingest.jobs.request import Request
+    from ingest.opening import source_location
 
     request = Request(
         kind="tiles",

@@ -2,7 +2,6 @@
 
 import click
 
-from search_ui.commands.area_options import source_location
 from search_ui.commands.context import Door, json_option, pass_door
 from search_ui.commands.running import PRECISION, run_request
 
@@ -24,6 +23,7 @@ def command(door: Door, path: str, gallery: str, model: str | None, precision: s
     """
     from ingest.jobs.request import Request
     from ingest.jobs.run import gallery_name
+    from ingest.opening import source_location
 
     request = Request(kind="gallery", collection=gallery_name(gallery), source=source_location(path))
     run_request(door, request, model=model, precision=precision, as_json=as_json)

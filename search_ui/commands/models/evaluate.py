@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.planet import known_and_new_words
 from search_ui.commands.running import PRECISION
 
 if TYPE_CHECKING:
@@ -157,13 +158,14 @@ def _prompts(path: Path | None, truth: "Truth") -> "list[Prompt]":
     from trainer.measures.maps import Prompt
 
     if path is None:
-        from ingest.sandbox.words import PROMPTS, UNSEEN
-
+        seen_words, new_words = known_and_new_words()
         concepts = set(truth.concepts.tolist())
-        if not concepts <= set(PROMPTS):
-            raise UsageError(f"--truth has concepts of its own ({min(concepts - set(PROMPTS))}): give --prompts FILE")
-        seen = [Prompt(c, text) for c, texts in PROMPTS.items() if c in concepts for text in texts]
-        return seen + [Prompt(c, text, unseen=True) for c, text in UNSEEN if c in concepts]
+        if not concepts <= set(seen_words):
+            raise UsageError(
+                f"--truth has concepts of its own ({min(concepts - set(seen_words))}): give --prompts FILE"
+            )
+        seen = [Prompt(c, text) for c, texts in seen_words.items() if c in concepts for text in texts]
+        return seen + [Prompt(c, text, unseen=True) for c, text in new_words if c in concepts]
     try:
         document = json.loads(path.read_text("utf-8"))
         return [

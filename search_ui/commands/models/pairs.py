@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.area_options import READING, reading_options, source_location, source_options
+from search_ui.commands.area_options import READING, reading_options, source_options
 from search_ui.commands.context import Door, json_option, pass_door, print_json
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def build(
     same command again goes on where the last run stopped; beside one that is at work it shares the work. With --queue
     workers share it, which see photos, imagery and FOLDER under the same paths.
     """
+    from ingest.opening import source_location
     from ingest.pairs.build import Means, build_pairs
     from ingest.pairs.recipe import Recipe
     from ingest.places.countries import open_countries

@@ -8,13 +8,14 @@ import click
 
 from search_ui.commands.area_options import area_options, asked_area
 from search_ui.commands.context import Door, json_option, pass_door, print_json
-from search_ui.commands.question_options import asked_parts, question_options
+from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
     from search_ui.maps.snapshots import Kind, Value
     from search_ui.search.engine import Engine
     from search_ui.search.query import Query
     from search_ui.search.scores import Frames
+    from search_ui.search.wording import asked_parts
     from trainer.encoding import When
 
 OUTPUT = click.Path(path_type=Path, dir_okay=False)

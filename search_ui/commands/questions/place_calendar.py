@@ -8,7 +8,7 @@ import click
 
 from search_ui.commands.area_options import area_options, asked_area
 from search_ui.commands.context import Door, json_option, pass_door, print_json
-from search_ui.commands.question_options import asked_parts, question_options
+from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
     from search_ui.search.scores import Frames
@@ -58,6 +58,7 @@ def command(
     from search_ui.maps.snapshots import About, places_of, say_question
     from search_ui.search.query import Query
     from search_ui.search.series import Reel, calendar_moments, check_year, this_year
+    from search_ui.search.wording import asked_parts
 
     if output is not None:
         check_target(output)

@@ -10,10 +10,11 @@ import click
 
 from search_ui.commands.area_options import area_options, asked_area
 from search_ui.commands.context import Door, json_option, pass_door
-from search_ui.commands.question_options import asked_parts, question_options
+from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
     from search_ui.search.query import Answer
+    from search_ui.search.wording import asked_parts
 
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 

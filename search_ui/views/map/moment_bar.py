@@ -9,13 +9,13 @@ from datetime import datetime
 import numpy as np
 import streamlit as st
 
-from ingest.sandbox.moment import sun_altitude_deg
 from search_ui.maps.scales import MONTHS
 from search_ui.search.moments import MONTH_DAY
 from search_ui.service.service import Shown
 from search_ui.views import words
 from search_ui.views.state.address import ANY, value
 from search_ui.views.state.question import year
+from trainer.earth import sun_altitude_deg
 
 _MONTH_NAMES = {ANY: "any", **dict(enumerate(MONTHS, start=1))}
 _HOUR_NAMES = {ANY: "any", **{hour: f"{hour:02d}:00" for hour in range(24)}}

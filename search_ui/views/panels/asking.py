@@ -10,8 +10,8 @@ from datetime import date
 import streamlit as st
 
 from ingest.places.coordinates import parse_coordinates
-from search_ui.commands.question_options import weighted
 from search_ui.search.query import NOT_WEIGHT
+from search_ui.search.wording import weighted
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.map.backdrop import ground_of

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
-from search_ui.routes.saved import PAGE
+from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views.panels.asking import notice
 from search_ui.views.state.address import FIELDS, change, value

@@ -18,13 +18,13 @@ from ingest.geo.area import parse_dates
 from ingest.geo.geometry import split_antimeridian
 from ingest.places.areas import PlaceArea
 from ingest.settings import Settings
-from search_ui.commands.question_options import weighted
 from search_ui.files.writing import write_whole
 from search_ui.maps.scales import MONTHS
 from search_ui.maps.snapshots import Value
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import NOT_WEIGHT, Part, Query
 from search_ui.search.series import this_year
+from search_ui.search.wording import weighted
 from search_ui.service.service import Service
 from search_ui.service.uploads import Uploads, read_area
 from search_ui.views.state.address import ANY, MAX_CHARS, value
