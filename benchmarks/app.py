@@ -41,7 +41,7 @@ from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.settings import load_settings
-from search_ui.maps.heatmap import Drawing, Heat, Layer, heat_of, scale_of
+from search_ui.maps.heatmap import Drawing, HeatValues, Layer, heat_of, scale_of
 from search_ui.search.engine import Engine
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Part, Query
@@ -173,7 +173,7 @@ def direct(home: Path) -> dict[str, Any]:
         s = field.vectors(everything) + embedder.place_time(lat=field.lat, lon=field.lon, when=when)
         cosine = s @ vector / np.linalg.norm(s, axis=1)
         scores = Scores(ids, field.lat, field.lon, field.size_m, cosine, none, when)
-        heat: Heat = heat_of(layer, scores, None, scale_of(layer, (-0.2, 0.4), scores, None), of=MANY)
+        heat: HeatValues = heat_of(layer, scores, None, scale_of(layer, (-0.2, 0.4), scores, None), of=MANY)
         drawing.whole(heat, 1024)
         took.append(time.perf_counter() - started)
     catalog.close()

@@ -154,7 +154,7 @@ def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
     """Bytes a tile of archive, field and ledger."""
     from ingest.archive.parts import Archive
     from ingest.catalog.catalog import Catalog, Collection
-    from ingest.field.scorer import open_field
+    from ingest.field.scorer import open_scorer
 
     archive, random = Archive(folder / "archive", "tiles"), np.random.default_rng(0)
     with closing(Catalog(folder / "catalog.sqlite")) as catalog:
@@ -166,7 +166,7 @@ def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
             archive.write(key, records, vectors, {"collection": "c", "model_id": "m", "skipped": {}, "failures": []})
             chunks.append((key, [record["tile_id"] for record in records]))
         catalog.add_job("0123456789abcdef", collection="c", source="s", spec={}, chunks=chunks, failures=[])
-    open_field(folder / "field", archive, model_id="m", encoder=encoder(dim))
+    open_scorer(folder / "field", archive, model_id="m", encoder=encoder(dim))
     archive_b, field_b, ledger_b = (
         round(_bytes(folder / name) / n, 1) for name in ("archive", "field", "catalog.sqlite")
     )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.field import MOMENTS, SOUTH, STEP_LAT, STEP_LON, WEST, encoder, make, opened, texts
-from ingest.field.scorer import Field
+from ingest.field.scorer import ExactScorer
 from ingest.geo.geometry import box
 from ingest.index.protocol import Filter
 from search_ui.search.ranking import best_rows
@@ -78,7 +78,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"setting": setting | {"load": os.getloadavg()[0]}, "rows": rows, "ratios": ratios}
 
 
-def one_percent(field: Field) -> tuple[np.ndarray, Filter]:
+def one_percent(field: ExactScorer) -> tuple[np.ndarray, Filter]:
     """A box that holds about 1 % of the tiles, and which they are."""
     side = np.sqrt(field.n) / 10
     south, west = SOUTH + 3.5 * side * STEP_LAT, WEST + 3.5 * side * STEP_LON
@@ -88,7 +88,7 @@ def one_percent(field: Field) -> tuple[np.ndarray, Filter]:
     return inside, filter_
 
 
-def ours(field: Field, several: np.ndarray, inside: np.ndarray, filter_: Filter) -> list[dict[str, Any]]:
+def ours(field: ExactScorer, several: np.ndarray, inside: np.ndarray, filter_: Filter) -> list[dict[str, Any]]:
     """The field's four ways, each against the definition, with queries of its own: what was asked before is kept."""
     routes = []
     ways = (
@@ -103,7 +103,7 @@ def ours(field: Field, several: np.ndarray, inside: np.ndarray, filter_: Filter)
     return routes
 
 
-def asks(field: Field, filter_: Filter | None, when: Any) -> Ask:
+def asks(field: ExactScorer, filter_: Filter | None, when: Any) -> Ask:
     """One question as the engine does it, from the vector to the nine rows."""
 
     def ask(query: np.ndarray) -> list[int]:
@@ -115,7 +115,7 @@ def asks(field: Field, filter_: Filter | None, when: Any) -> Ask:
     return ask
 
 
-def directly(field: Field, query: np.ndarray, rows: np.ndarray | None, when: Any) -> list[int]:
+def directly(field: ExactScorer, query: np.ndarray, rows: np.ndarray | None, when: Any) -> list[int]:
     """The nine by the definition, in float64, block by block."""
     every = np.arange(field.n) if rows is None else rows
     weights = encoder(field.dim).weights
@@ -160,7 +160,7 @@ def usearch_exact(unit: np.ndarray, threads: int) -> Ask:
 
 def lance(
     unit: np.ndarray,
-    field: Field,
+    field: ExactScorer,
     queries: np.ndarray,
     truth: list[list[int]],
     boxed: list[list[int]],

@@ -29,9 +29,9 @@ import pyarrow as pa
 
 from ingest.archive.parts import Archive
 from ingest.field.blocks import each_block
-from ingest.field.columns import NO_DATE, Columns, Items, Layout, State, write_run, write_state
+from ingest.field.columns import NO_DATE, Items, Layout, MappedColumns, State, write_run, write_state
 from ingest.field.parts import by_place
-from ingest.field.scorer import BLOCK, Field, FieldEncoder, open_field
+from ingest.field.scorer import BLOCK, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import box
 from ingest.index.protocol import Filter
 from trainer.encoding import DIMENSIONS, encode
@@ -129,10 +129,12 @@ def make(folder: Path, n: int, dim: int) -> None:
     write_state(folder, layout, write_run(folder, layout, state, items, blocks))
 
 
-def opened(folder: Path, n: int, dim: int, threads: int) -> Field:
+def opened(folder: Path, n: int, dim: int, threads: int) -> ExactScorer:
     """The field that `make` made."""
     state = State(dim, "g000001", [(0, n)], (folder / "g000001" / "id_bytes").stat().st_size, {})
-    return Field("tiles", Columns(folder, Layout("tiles", "m", encoder(dim)), state), encoder(dim), threads=threads)
+    return ExactScorer(
+        "tiles", MappedColumns(folder, Layout("tiles", "m", encoder(dim)), state), encoder(dim), threads=threads
+    )
 
 
 def growth(folder: Path, args: argparse.Namespace, n: int) -> dict[str, float]:
@@ -188,7 +190,7 @@ def median_ms(calls: list[Callable[[], Any]]) -> float:
     return float(np.median(times))
 
 
-def one_moment(field: Field, args: argparse.Namespace) -> dict[str, float]:
+def one_moment(field: ExactScorer, args: argparse.Namespace) -> dict[str, float]:
     """Text known, moment new: against direct, in turns; and the largest differences."""
     query = texts(1, field.dim)[0]
     field.cosines(query)
@@ -208,7 +210,7 @@ def one_moment(field: Field, args: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def direct(field: Field, query: np.ndarray, when: datetime) -> tuple[np.ndarray, float]:
+def direct(field: ExactScorer, query: np.ndarray, when: datetime) -> tuple[np.ndarray, float]:
     """Cosines by torch, and seconds for reading and conversion, which do not count."""
     import torch
 
@@ -226,7 +228,7 @@ def direct(field: Field, query: np.ndarray, when: datetime) -> tuple[np.ndarray,
     return out, excluded
 
 
-def first_text(field: Field, args: argparse.Namespace) -> dict[str, float]:
+def first_text(field: ExactScorer, args: argparse.Namespace) -> dict[str, float]:
     """A new text, without and with a moment, against reading and copying the same bytes."""
     stored = field._columns.vectors
     buffers = np.empty((2 * args.threads, BLOCK, field.dim), np.float16)
@@ -259,7 +261,7 @@ def first_text(field: Field, args: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def box_query(field: Field, args: argparse.Namespace) -> dict[str, float]:
+def box_query(field: ExactScorer, args: argparse.Namespace) -> dict[str, float]:
     """A new text at a moment in a box of one tile in a hundred, the search for its rows included."""
     side = np.sqrt(field.n)
     west, south = WEST + 0.3 * side * STEP_LON, SOUTH + 0.3 * side * STEP_LAT
@@ -287,7 +289,7 @@ def rounding(args: argparse.Namespace) -> dict[str, float]:
     return {"float16_error": worst, "float16_top100_overlap": float(np.mean(overlap))}
 
 
-def _exact(e: FieldEncoder, field: Field, query: np.ndarray, when: datetime) -> Iterator[np.ndarray]:
+def _exact(e: FieldEncoder, field: ExactScorer, query: np.ndarray, when: datetime) -> Iterator[np.ndarray]:
     start = 0
     for block in vectors(field.n, field.dim):
         at = slice(start, start := start + len(block))
@@ -333,7 +335,7 @@ def archived(folder: Path, args: argparse.Namespace) -> dict[str, float]:
 
     def follow() -> float:
         start = time.perf_counter()
-        open_field(folder / "field", archive, model_id="m", encoder=encoder(args.dim))
+        open_scorer(folder / "field", archive, model_id="m", encoder=encoder(args.dim))
         return time.perf_counter() - start
 
     made = follow()

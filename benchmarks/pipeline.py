@@ -25,7 +25,7 @@ from affine import Affine
 from ingest.catalog.catalog import Catalog
 from ingest.geo.grid import Grid
 from ingest.index.edge import EdgeIndex
-from ingest.jobs.pipeline import Report
+from ingest.jobs.pipeline import IngestSummary
 from ingest.jobs.request import Request
 from ingest.jobs.run import carry_out
 from ingest.settings import Settings
@@ -55,7 +55,9 @@ def make_cog(path: Path, side_px: int) -> Path:
     return path
 
 
-def ingest(home: Path, embedder: Embedder, source: Path, tile_size_m: float, batch_size: int) -> tuple[Report, float]:
+def ingest(
+    home: Path, embedder: Embedder, source: Path, tile_size_m: float, batch_size: int
+) -> tuple[IngestSummary, float]:
     """One ingest into a new home: its report, and the seconds of everything from the catalog's first table on."""
     started = time.perf_counter()
     settings = Settings(home=home, batch_size=batch_size)

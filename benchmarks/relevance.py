@@ -130,7 +130,7 @@ def _embed(job: tuple[Path, Path, Array, Array]) -> tuple[Array, Array]:
 def make_field(folder: Path, tiles: Tiles, vectors: Array, rows: Array, embedder: Any) -> Any:
     """The field of some of the tiles, through an archive as an ingest would write it. Row i is not tile i: see ids."""
     from ingest.archive.parts import Archive
-    from ingest.field.scorer import FieldEncoder, open_field
+    from ingest.field.scorer import FieldEncoder, open_scorer
 
     archive = Archive(folder / "archive", "tiles")
     for number, part in enumerate(np.array_split(rows, -(-len(rows) // 4096))):
@@ -143,7 +143,7 @@ def make_field(folder: Path, tiles: Tiles, vectors: Array, rows: Array, embedder
     encoder = None
     if embedder.meta.encoding is not None:
         encoder = FieldEncoder(embedder.meta.encoding, embedder.encoder_weights())
-    return open_field(folder / "field", archive, model_id="m", encoder=encoder)
+    return open_scorer(folder / "field", archive, model_id="m", encoder=encoder)
 
 
 def prompts() -> tuple[list[str], Array, Array]:

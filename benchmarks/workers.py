@@ -22,7 +22,7 @@ from ingest.catalog.catalog import Job
 from tests.conftest import TINY_CLIP, make_raster
 from tests.crew import Crew
 from tests.services import Redis, run_qdrant, start_redis
-from workers.bench import Bench
+from workers.context import WorkerContext
 
 TASK_S = 60.0
 PATIENCE_S = 3600.0
@@ -94,7 +94,7 @@ def waiting(asked: argparse.Namespace, folder: Path, broker: Redis, source: Path
         key = {} if server.api_key is None else {"qdrant_api_key": server.api_key}
         crew = crew_in(folder / "served", broker, asked.arch, chunk_s=3600, qdrant_url=server.url, **key)
         job = crew.queue(source, "served")
-        bench = Bench(crew.settings, "bench", lambda: False)
+        bench = WorkerContext(crew.settings, "bench", lambda: False)
         first = next(iter(crew.catalog.chunks(job=job.id))).key
         started = time.perf_counter()
         report = bench.embed(first)

@@ -1,5 +1,5 @@
 """Imagery and photos into tiles, vectors, archive and index.
 
-In reading order: settings, geo, grid, outline, area, sources, picture, exif, photo_manifest, photos, catalog, index,
-edge_index, server_index, scan_index, archive, indexing, intake, request, plan, pipeline, job, verify.
+In reading order: geo, catalog, archive, settings, places, sources, photos, sandbox, opening, index, field, jobs, pairs,
+backup.
 """

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from search_ui.commands.context import Door
+from search_ui.commands.context import CommandContext
 from trainer.errors import GroundcastError
 from workers.log_lines import Style, configure
 
@@ -77,7 +77,7 @@ def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
     """Search the map by what you would see on the ground."""
     # rasterio hides this one inside reproject() with catch_warnings, which reader threads undo for one another
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
-    context.obj = Door(home)
+    context.obj = CommandContext(home)
     configure(_log_style(context.obj), verbose=verbose)
     context.call_on_close(context.obj.close)
 
@@ -115,7 +115,7 @@ def _leave() -> None:
         gc.freeze()
 
 
-def _log_style(door: Door) -> Style:
+def _log_style(door: CommandContext) -> Style:
     """Of the settings; if those are wrong the command itself will say so."""
     try:
         return door.settings.log

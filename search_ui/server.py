@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from workers.queue_statistics import queue_statistics
 
 from ingest.settings import Settings
 from search_ui.routes import answers, basemap, captions, layers, pictures, saved
@@ -31,8 +32,7 @@ from search_ui.search.provenance import program_version
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import GroundcastError, UsageError
-from workers.metrics import StandingCollector
-from workers.standing import standing
+from workers.metrics import QueueCollector
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -57,7 +57,7 @@ _TRIES = 50  # ports after the usual one
 def routes(service: Service) -> list[BaseRoute]:
     """Every route but Streamlit's own."""
     metrics = Metrics()
-    metrics.registry.register(StandingCollector(lambda: standing(service.settings, service.catalog)))
+    metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
     document = json.dumps(openapi(ENDPOINTS))
 
     async def api(_: Request) -> Response:

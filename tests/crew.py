@@ -28,7 +28,7 @@ from trainer.embedder import Embedder
 from trainer.errors import IndexLockedError
 from trainer.weights.zoo import add_open_clip
 from workers.app import Groundcast, make_app
-from workers.sending import send_wakeups
+from workers.dispatch import send_wakeups
 
 PATIENCE_S = 60.0
 

@@ -24,7 +24,7 @@ FORKS.set_forkserver_preload(
         "search_ui.cli",
         "ingest.jobs.run",
         "workers.serve",
-        "workers.bench",
+        "workers.context",
         "workers.tasks",
         "open_clip",
         "alembic.command",

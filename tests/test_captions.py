@@ -22,7 +22,7 @@ from trainer.captioning.clipcap import add_clipcap
 from trainer.captioning.folder import read_captioner_meta
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.captioning.samples import WAYS, Samples, _told, _worth
-from trainer.captioning.training import Recipe, train_captioner
+from trainer.captioning.training import CaptionerConfig, train_captioner
 from trainer.captioning.words import END, learn_words, read_words
 from trainer.errors import (
     CheckpointError,
@@ -79,7 +79,7 @@ def samples(count: int = 60, seed: int = 0) -> Samples:
     return Samples(overhead, dynamic, [named, named, plain, plain])
 
 
-SMALL = Recipe(steps=150, batch=24, lr=8e-3, width=32, layers=2, heads=2, words=300, store_every=60)
+SMALL = CaptionerConfig(steps=150, batch=24, lr=8e-3, width=32, layers=2, heads=2, words=300, store_every=60)
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +208,14 @@ def test_a_frozen_language_model_is_left_as_it_is_and_a_tuned_one_is_not(words: 
     (tmp_path / "gpt2" / "tokenizer.json").write_bytes((words / "tokenizer.json").read_bytes())
     before = gpt.transformer.h[0].mlp.c_fc.weight.detach().half()
     for frozen in (True, False):
-        recipe = Recipe(steps=2, batch=4, lm=str(tmp_path / "gpt2"), frozen=frozen)
+        recipe = CaptionerConfig(steps=2, batch=4, lm=str(tmp_path / "gpt2"), frozen=frozen)
         train_captioner(samples(), tmp_path / str(frozen), recipe, model_id="m")
         after = load_captioner(tmp_path / str(frozen))._network.lm.transformer.h[0].mlp.c_fc.weight
         assert torch.equal(after.half(), before) is frozen
     with pytest.raises(UsageError, match="nothing cannot stay frozen"):
-        Recipe(frozen=True)
+        CaptionerConfig(frozen=True)
     with pytest.raises(CheckpointError, match=r"config\.json, model\.safetensors and tokenizer\.json"):
-        train_captioner(samples(), tmp_path / "out", Recipe(lm=str(tmp_path)), model_id="m")
+        train_captioner(samples(), tmp_path / "out", CaptionerConfig(lm=str(tmp_path)), model_id="m")
 
 
 def test_a_captioner_of_another_model_or_format_or_a_broken_one_is_refused(trained: Path, tmp_path: Path) -> None:

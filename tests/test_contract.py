@@ -1,6 +1,7 @@
 """The shape of the project itself: who imports whom, and what stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,31 +10,27 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
-DOORS = {  # a heavy dependency and the only places that may import it
-    "sqlalchemy": (
-        "ingest/catalog/saved_searches.py",
-        "ingest/catalog/catalog.py",
-        "ingest/catalog/migrations/",
-        "ingest/catalog/database.py",
-        "ingest/catalog/dump.py",
-        "ingest/catalog/clock.py",
-        "ingest/catalog/aliases.py",
-        "ingest/catalog/backlog.py",
-        "ingest/catalog/leases.py",
-        "ingest/catalog/progress.py",
-        "ingest/catalog/dispatch.py",
-    ),
-    "alembic": ("ingest/catalog/database.py", "ingest/catalog/migrations/"),
-    "qdrant_client": ("ingest/index/server.py", "ingest/index/upkeep.py"),
-    "qdrant_edge": ("ingest/index/edge.py",),
-    "rasterio": ("ingest/sources/", "search_ui/maps/raster.py"),
+DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
+    "sqlalchemy": ("ingest/catalog/",),
+    "alembic": ("ingest/catalog/",),
+    "qdrant_client": ("ingest/index/",),
+    "qdrant_edge": ("ingest/index/",),
+    "rasterio": ("ingest/sources/", "search_ui/maps/"),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
-    "pydeck": ("search_ui/",),
+    "pydeck": ("search_ui/views/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "open_clip": ("trainer/",),
-    "click": ("search_ui/",),
+    "click": ("search_ui/commands/", "search_ui/cli.py"),
 }
+PLANET = (  # who opens the made-up planet, and only when it is asked for
+    "ingest/opening.py",
+    "search_ui/commands/planet.py",
+    "search_ui/commands/demo.py",
+    "search_ui/commands/demonstration.py",
+    "search_ui/commands/models/sandbox.py",
+    "search_ui/commands/models/experiment.py",
+)
 
 
 def imports(path: Path) -> set[str]:
@@ -47,6 +44,28 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def modules(path: Path) -> set[str]:
+    """Dotted names of our own modules that a file imports, wherever in it; a folder counts as itself."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in PACKAGES}
+
+
+def reading_order(folder: Path) -> list[str]:
+    """The names after “In reading order:” in the docstring of a folder, without remarks in brackets."""
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    _, _, names = told.partition("In reading order:")
+    return re.findall(r"\w+", re.sub(r"\([^)]*\)", "", names))
+
+
+def folders() -> list[Path]:
+    return [path.parent for path in sources() if path.name == "__init__.py" and "migrations" not in path.parts]
+
+
 def sources() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
@@ -57,6 +76,39 @@ def test_a_package_imports_only_packages_to_its_left() -> None:
         own = PACKAGES.index(path.relative_to(ROOT).parts[0])
         wrong += [f"{path}: {name}" for name in imports(path) & set(PACKAGES) if PACKAGES.index(name) > own]
     assert wrong == []
+
+
+def test_the_planet_is_opened_on_demand_and_by_nobody_else() -> None:
+    users = [
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if any(name.startswith("ingest.sandbox") for name in modules(path))
+    ]
+    assert [user for user in users if not user.startswith(("ingest/sandbox/", *PLANET))] == []
+    code = "import ingest.opening, sys; sys.exit(any(name.startswith('ingest.sandbox') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_a_folder_names_all_that_lies_in_it_in_reading_order(folder: Path) -> None:
+    order = reading_order(folder)
+    inside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert sorted(order) == sorted(inside - {"__init__"})
+    package = ".".join(folder.relative_to(ROOT).parts)
+    for place, name in enumerate(order):  # what is read later may be built on what was read before, not the other way
+        files = [folder / f"{name}.py"] if (folder / f"{name}.py").exists() else sorted((folder / name).rglob("*.py"))
+        used = {module.removeprefix(f"{package}.").split(".")[0] for file in files for module in modules(file)
+                if module.startswith(f"{package}.")}  # fmt: skip
+        assert used & set(order[place + 1 :]) == set(), f"{package}.{name} is built on what is read after it"
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in sources():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
 @pytest.mark.parametrize("dependency", sorted(DOORS))

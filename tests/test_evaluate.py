@@ -20,7 +20,7 @@ from trainer.embedder import Embedder
 from trainer.encoding import encode
 from trainer.errors import UsageError
 from trainer.measures import maps as evaluate_maps
-from trainer.measures.evaluate import Evaluation, Options, Row, evaluate
+from trainer.measures.evaluate import Evaluation, EvaluationRow, Options, evaluate
 from trainer.measures.maps import (
     ANY_TIME,
     AT_A_MOMENT,
@@ -143,7 +143,7 @@ def done(clip: Path, blind: Path, knowing: Path, world: Path) -> Evaluation:
     return evaluate({"plain": clip, "blind": blind, "knowing": knowing}, Shards(world / "test_a"), options=FEW)
 
 
-def row(done: Evaluation, model: str, given: str = "tile") -> Row:
+def row(done: Evaluation, model: str, given: str = "tile") -> EvaluationRow:
     return next(r for r in done.rows if (r.model, r.given) == (model, given))
 
 
@@ -364,7 +364,7 @@ def test_a_map_with_too_few_places_is_not_scored_and_named() -> None:
     assert next(s for s in found.scores if s.way == AT_A_MOMENT).maps == 1
     assert found.unanswerable[AT_A_MOMENT] == ["rare"]
     one = dict.fromkeys(["R@5", "R@10", "median"], np.ones(3))
-    text = report(Evaluation("x", 1, 1, 0, {}, rows=[Row("CLIP", "tile", one, one, {})], maps=[found]))
+    text = report(Evaluation("x", 1, 1, 0, {}, rows=[EvaluationRow("CLIP", "tile", one, one, {})], maps=[found]))
     assert "at a moment: rare" in text
 
 

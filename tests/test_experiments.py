@@ -20,7 +20,7 @@ from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
 from trainer.experiments.catalogue import EXPERIMENTS, experiment
-from trainer.experiments.finding import Finding, Picture, Stored, Table, read, write
+from trainer.experiments.finding import ExperimentResult, Picture, Stored, Table, read, write
 from trainer.experiments.kept import KeptVectors
 from trainer.experiments.likeness import Likeness, bert_score, compare
 from trainer.experiments.material import Material
@@ -327,7 +327,9 @@ def test_the_matching_of_words_is_that_of_the_paper() -> None:
 
 def test_a_finding_is_read_as_it_was_written_and_has_no_nan(tmp_path: Path) -> None:
     table = Table("t", "A table", ("what", "value"), (("a | b", "0.5"),))
-    finding = Finding("T", "Table 9", "It came out.", ("Asked.",), (table,), (Picture("p.png", "P"),), (), {"x": 0.5})
+    finding = ExperimentResult(
+        "T", "Table 9", "It came out.", ("Asked.",), (table,), (Picture("p.png", "P"),), (), {"x": 0.5}
+    )
     write(tmp_path, Stored(finding, {"model": "m"}, 1.5))
     assert read(tmp_path) == Stored(finding, {"model": "m"}, 1.5)
     write(tmp_path, Stored(replace(finding, numbers={"x": float("nan")}), {}, 1.0))
@@ -341,7 +343,7 @@ def test_a_finding_is_read_as_it_was_written_and_has_no_nan(tmp_path: Path) -> N
 
 
 def test_the_page_shows_texts_as_texts(tmp_path: Path) -> None:
-    finding = Finding("<script>alert(1)</script>", "Table 9", "5 < 6", ("Asked.",))
+    finding = ExperimentResult("<script>alert(1)</script>", "Table 9", "5 < 6", ("Asked.",))
     ran = [
         Ran(experiment("table-1"), tmp_path, Stored(finding, {}, 1.0)),
         Ran(experiment("figure-5"), tmp_path, None, why_not="no city"),

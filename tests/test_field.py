@@ -16,7 +16,7 @@ import shapely
 
 from ingest.archive.parts import Archive
 from ingest.field.dot_products import Dots
-from ingest.field.scorer import NO_DATE, Field, FieldEncoder, open_field
+from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.index.protocol import Filter, touching
 from trainer.encoding import DIMENSIONS, encode
@@ -79,8 +79,8 @@ def archive(tmp_path):
     return made
 
 
-def opened(tmp_path, archive, e=None, **options) -> Field:
-    return open_field(tmp_path / "field", archive, **{"model_id": "m", "encoder": e} | options)
+def opened(tmp_path, archive, e=None, **options) -> ExactScorer:
+    return open_scorer(tmp_path / "field", archive, **{"model_id": "m", "encoder": e} | options)
 
 
 def every(field):
@@ -494,7 +494,7 @@ def test_a_full_disk_is_an_error_and_the_field_is_made_once_there_is_space(tmp_p
 def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path, archive):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match=r"the field cannot be written .*another home"):
-        open_field(tmp_path / "file" / "field", archive, model_id="m", encoder=None)
+        open_scorer(tmp_path / "file" / "field", archive, model_id="m", encoder=None)
 
 
 OPEN = """

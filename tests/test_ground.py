@@ -23,7 +23,7 @@ from ingest.jobs.run import carry_out
 from ingest.settings import Settings
 from search_ui.ground.contact_sheet import caption, say_where
 from search_ui.ground.gallery import PhotoFilter, licence_key, parse_hours, parse_months, read_gallery
-from search_ui.ground.retrieval import Ground
+from search_ui.ground.retrieval import GroundRetriever
 from search_ui.ground.view import GroundQuery, GroundView, say_distance
 from search_ui.search.engine import Engine
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster
@@ -128,7 +128,7 @@ def look(world: Path) -> Any:
     """The view from that tile, without the command line."""
     settings = Settings(home=world / "home", precision="float32")
     catalog = Catalog(settings.catalog_path)
-    ground = Ground(Engine(settings, catalog))
+    ground = GroundRetriever(Engine(settings, catalog))
 
     def run(**asked: Any) -> GroundView:
         return ground.look("town", GroundQuery(tile_id=a_tile(world / "home")[0], **asked))
@@ -480,7 +480,7 @@ def test_new_photos_are_seen_by_the_next_question(world, tmp_path) -> None:
     ingest(tmp_path / "home", "m", request)
     settings = Settings(home=tmp_path / "home", precision="float32")
     catalog = Catalog(settings.catalog_path)
-    ground = Ground(Engine(settings, catalog))
+    ground = GroundRetriever(Engine(settings, catalog))
     query = GroundQuery(tile_id=a_tile(world / "home")[0], k=100)
     assert len(ground.look("town", query).hits) == 8
     Image.new("RGB", (50, 50), "red").save(tmp_path / "photos" / "new.jpg")
@@ -515,7 +515,7 @@ def by_hand(world: Path, tmp_path: Path) -> Any:
         rest = dict.fromkeys(("taken_local", "taken_utc", "url", "owner", "licence", "heading_deg"))
         taken = [{"photo_id": f"p{i}", "lat": lat, "lon": lon, "path": "p"} for i, (lat, lon) in enumerate(taken_at)]
         make("gallery.c", "gallery", [place | rest for place in taken])
-        return Ground(Engine(settings, catalog)).look("c", GroundQuery(**asked))
+        return GroundRetriever(Engine(settings, catalog)).look("c", GroundQuery(**asked))
 
     yield run
     catalog.close()

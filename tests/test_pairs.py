@@ -38,8 +38,8 @@ from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
 from trainer.errors import ItemError, SourceError
 from trainer.shards.tars import Shards
-from workers.calling import Caller
-from workers.sending import depths
+from workers.dispatch import depths
+from workers.pair_builds import Caller
 
 NO_TEST = ("--val-share", "0", "--test-share", "0")
 SMALL = ("--size-px", "48", "--gsd-m", "10", "--photo-px", "64", "--rate", "10000", "--workers", "4")
@@ -315,7 +315,7 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
     photos.write_text("".join(in_town(number, number) for number in range(6)))
     options = ("--yfcc-base-url", flickr, "--split", "random", "--queue")
     failed(build(groundcast, photos, raster, tmp_path / "pairs", *options), 2, "no redis_url")
-    monkeypatch.setattr("workers.calling._PATIENCE_S", 0.0)
+    monkeypatch.setattr("workers.pair_builds._PATIENCE_S", 0.0)
     monkeypatch.setenv("GROUNDCAST_REDIS_URL", redis_server.url)
     looks = iter(range(3))
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.relevance import Cases, auroc, fit
 from ingest.archive.parts import Archive
-from ingest.field.scorer import Field, FieldEncoder, open_field
+from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
 from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, grade
 from trainer.embedder import EncoderWeights
@@ -27,7 +27,7 @@ def encoder(dim=DIM, hidden=16):
     return FieldEncoder("cyclic", EncoderWeights(*(rng.normal(0, 0.05, shape).astype(np.float32) for shape in shapes)))
 
 
-def field_of(folder, vectors, e=None) -> Field:
+def field_of(folder, vectors, e=None) -> ExactScorer:
     archive = Archive(folder / "archive", "tiles")
     for part, some in enumerate(np.array_split(np.arange(len(vectors)), max(1, len(vectors) // 1000))):
         records = [
@@ -44,7 +44,7 @@ def field_of(folder, vectors, e=None) -> Field:
             for i in some.tolist()
         ]
         archive.write(f"p-{part:06d}", records, vectors[some].astype(np.float32), {"model_id": "m"})
-    return open_field(folder / "field", archive, model_id="m", encoder=e)
+    return open_scorer(folder / "field", archive, model_id="m", encoder=e)
 
 
 def planted(seed=0):

@@ -18,6 +18,7 @@ import promql_parser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from qdrant_client import QdrantClient
+from workers.queue_statistics import queue_statistics
 
 from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
@@ -32,8 +33,7 @@ from tests.services import PASSWORD, free_port, start_qdrant, start_redis
 from tests.test_deploy import command, wait_until_well
 from trainer.errors import SettingsError
 from trainer.weights.zoo import add_open_clip
-from workers.metrics import FOLDER, StandingCollector, serve
-from workers.standing import standing
+from workers.metrics import FOLDER, QueueCollector, serve
 
 GRAFANA = ROOT / "deploy" / "grafana" / "groundcast.json"
 
@@ -174,7 +174,7 @@ def test_the_backlog_is_of_queued_jobs_that_run(tmp_path):
 def test_every_metric_of_the_dashboard_exists_and_every_expression_is_promql(watched, tmp_path):
     with closing(Catalog(tmp_path / "catalog.sqlite")) as catalog:
         app = Metrics()
-        app.registry.register(StandingCollector(lambda: standing(load_settings(tmp_path), catalog)))
+        app.registry.register(QueueCollector(lambda: queue_statistics(load_settings(tmp_path), catalog)))
         app.count("/api/search", 200, 0.1)
         app.tiles("town", 1)
         exposed = app.text().decode()

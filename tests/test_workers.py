@@ -18,7 +18,7 @@ from tests.crew import Crew, wait_until
 from tests.services import PASSWORD, start_redis
 from tests.soaking import soak
 from workers.app import EMBED
-from workers.sending import send, send_wakeups
+from workers.dispatch import send, send_wakeups
 
 pytestmark = pytest.mark.timeout(150)
 

@@ -1,7 +1,6 @@
 """The model and its inference face; training and measuring it.
 
-In reading order: errors, encoding, preprocess, towers, model, checkpoint, weights, convert, zoo, precision, embedder,
-minilm and bundled (the model that comes with the package); shard_index and shards (training pairs on disk), config,
-loss, train and training/; metrics, evaluate and measures/; daytime (words for
-moments), captioning/ and captions, phrases.
+In reading order: errors, earth, encoding, preprocess, towers, model, checkpoint, weights, precision, device_memory,
+embedder, minilm, bundled (the model that comes with the package), neutral_prompts, shards (training pairs on disk),
+measures, training, train, captioning, experiments.
 """

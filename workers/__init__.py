@@ -1,1 +1,5 @@
-"""The queue: the same pipeline, elsewhere. In reading order: `app`, `tasks`, `bench`, `sending`, `sweep`, `serve`."""
+"""The queue: the same pipeline, elsewhere.
+
+In reading order: log_lines, app, dispatch, pair_builds, queue_statistics, metrics, context, tasks, reaper, watch,
+serve.
+"""

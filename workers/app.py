@@ -1,7 +1,7 @@
 """The Celery application over Redis: two queues, messages that wake workers, and nothing that must not be lost.
 
 ``embed`` is for GPUs or CPUs with the model, ``light`` for what needs none. A message is JSON and holds ids only;
-results are nowhere, progress is in the ledger. A message that is lost is sent again by the sweep, so Redis may forget
+results are nowhere, progress is in the ledger. A message that is lost is sent again by the reaper, so Redis may forget
 all of it.
 """
 
@@ -9,15 +9,12 @@ import multiprocessing
 import platform
 import secrets
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery import Celery
 
 from ingest.settings import Settings
 from trainer.errors import SettingsError
-
-if TYPE_CHECKING:
-    from workers.bench import Bench
 
 QUEUES = ("embed", "light")
 EMBED, INDEX, PAIRS = "groundcast.embed", "groundcast.index", "groundcast.pairs"
@@ -30,19 +27,12 @@ class Groundcast(Celery):  # type: ignore[misc]
         settings: Of the home.
         worker: A name that no other worker has, nor this one after a restart.
         stopping: Set when the worker is asked to end.
-        complaint: Why the last sweep failed.
+        complaint: Why the reaper's last look failed.
     """
 
     settings: Settings
     worker: str
     complaint = ""
-
-    @cached_property
-    def bench(self) -> "Bench":
-        """What a worker's child keeps open; made in the child, which alone loads the model."""
-        from workers.bench import Bench
-
-        return Bench(self.settings, self.worker, self.stopping.is_set)
 
     @cached_property
     def stopping(self) -> Any:
@@ -68,7 +58,7 @@ def make_app(settings: Settings) -> Groundcast:
     return app
 
 
-def sweep_every_s(settings: Settings) -> float:
+def reap_every_s(settings: Settings) -> float:
     """Seconds between two looks at what was left lying."""
     return min(10.0, settings.lease_s / 4)
 

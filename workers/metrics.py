@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.jobs.pipeline import Report
+from ingest.jobs.pipeline import IngestSummary
 from trainer.errors import SettingsError
-from workers.standing import Standing
+from workers.queue_statistics import QueueStatistics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -41,14 +41,14 @@ class _Worked:
     gpu: "Gauge"
 
 
-class StandingCollector:
+class QueueCollector:
     """Metrics of what stands in ledger and broker.
 
     Args:
         look: What stands there now; None where it is not known.
     """
 
-    def __init__(self, look: Callable[[], Standing | None]) -> None:
+    def __init__(self, look: Callable[[], QueueStatistics | None]) -> None:
         self._look = look
 
     def describe(self) -> "list[GaugeMetricFamily]":
@@ -78,7 +78,7 @@ class StandingCollector:
         yield messages
 
 
-def serve(port: int, look: Callable[[], Standing | None]) -> int:
+def serve(port: int, look: Callable[[], QueueStatistics | None]) -> int:
     """Serves ``/metrics`` of this worker, its children's included, from a thread; returns the port.
 
     To be called before the first child is forked. The thread reads files and memory only.
@@ -103,7 +103,7 @@ def serve(port: int, look: Callable[[], Standing | None]) -> int:
     return int(server.server_port)
 
 
-def record(report: Report, collection: str) -> None:
+def record(report: IngestSummary, collection: str) -> None:
     """Counts what a task did; nothing where nobody serves metrics.
 
     Args:
@@ -151,13 +151,13 @@ def remove_files() -> None:
             folder.rmdir()
 
 
-def _registry(folder: Path, look: Callable[[], Standing | None]) -> "CollectorRegistry":
+def _registry(folder: Path, look: Callable[[], QueueStatistics | None]) -> "CollectorRegistry":
     from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    registry.register(StandingCollector(look))
+    registry.register(QueueCollector(look))
     return registry
 
 

@@ -1,4 +1,4 @@
-"""A worker process: a parent that holds the connection and sweeps, and one child that works.
+"""A worker process: a parent that holds the connection and reaps, and one child that works.
 
 The child is forked before anything heavy is loaded: torch is imported, and CUDA touched, in the child alone. If it is
 killed, the parent forks another within a moment, which takes up what the first one left.
@@ -15,8 +15,9 @@ from ingest.settings import Settings
 from trainer.errors import CatalogError
 from workers import metrics
 from workers.app import make_app
-from workers.sweep import Sweep
-from workers.watch import Sight, watch
+from workers.reaper import Reaper
+from workers.tasks import context_of
+from workers.watch import LastStatistics, watch
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +31,17 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
         SettingsError: There is no ``redis_url``, or the port of the metrics is taken.
     """
     app = make_app(settings)
-    app.steps["consumer"].add(Sweep)
+    app.steps["consumer"].add(Reaper)
     if settings.metrics_port is not None:
-        sight = Sight()
-        port = metrics.serve(settings.metrics_port, lambda: sight.standing)
+        seen = LastStatistics()
+        port = metrics.serve(settings.metrics_port, lambda: seen.statistics)
         log.info("metrics at http://localhost:%d/metrics", port)
-        app.steps["consumer"].add(watch(sight))
+        app.steps["consumer"].add(watch(seen))
     stopping = app.stopping  # made here, so that the child shares it
 
     def begin(**_: Any) -> None:
         try:
-            freed = app.bench.leases.free_earlier()
+            freed = context_of(app).leases.free_earlier()
         except CatalogError as error:
             log.warning("the ledger does not answer yet: %s", error)
             return

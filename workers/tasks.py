@@ -1,26 +1,38 @@
 """The tasks: each names something in the ledger, does it if it is still to be done, and returns nothing.
 
-A task that fails is no message that comes back: its chunk is free again in the ledger, and the sweep sends another.
+A task that fails is no message that comes back: its chunk is free again in the ledger, and the reaper sends another.
 """
 
 import logging
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
 
 from trainer.errors import GroundcastError
-from workers.app import EMBED, INDEX, PAIRS
-from workers.sending import send, send_wakeups
+from workers.app import EMBED, INDEX, PAIRS, Groundcast
+from workers.dispatch import send, send_wakeups
+
+if TYPE_CHECKING:
+    from workers.context import WorkerContext
 
 log = logging.getLogger(__name__)
+
+
+@cache
+def context_of(app: Groundcast) -> "WorkerContext":
+    """What a worker's child keeps open between tasks; made in the child, which alone loads what is heavy."""
+    from workers.context import WorkerContext
+
+    return WorkerContext(app.settings, app.worker, app.stopping.is_set)
 
 
 @shared_task(name=EMBED, bind=True)  # type: ignore[untyped-decorator]
 def embed(self: Any, key: str) -> None:
     """Does a chunk and as many after it as `chunk_s` allows; nothing, if somebody else has it."""
-    bench = self.app.bench
+    context = context_of(self.app)
     try:
-        bench.embed(key, on_taken=lambda: send_wakeups(self.app, bench.catalog))
+        context.embed(key, on_taken=lambda: send_wakeups(self.app, context.catalog))
     except GroundcastError as error:
         log.warning("chunk %s is left: %s", key, error)
 
@@ -29,7 +41,7 @@ def embed(self: Any, key: str) -> None:
 def index(self: Any, collection: str) -> None:
     """Brings the index of a collection up to date with its archive."""
     try:
-        self.app.bench.index(collection)
+        context_of(self.app).index(collection)
     except GroundcastError as error:
         log.warning("the index of %s stays behind: %s", collection, error)
 
@@ -38,7 +50,7 @@ def index(self: Any, collection: str) -> None:
 def pairs(self: Any, key: str) -> None:
     """Makes shards of a build of pairs for about `chunk_s`, and sends for itself again if there are more."""
     try:
-        if self.app.bench.pairs(key):
+        if context_of(self.app).pairs(key):
             send(self.app, PAIRS, key, queue=self.request.delivery_info["routing_key"])
     except GroundcastError as error:
         log.warning("build %s is left: %s", key, error)

@@ -15,7 +15,7 @@ from ingest.catalog.catalog import Catalog
 from trainer.errors import CatalogError
 from workers.app import Groundcast
 from workers.metrics import forget_the_dead
-from workers.standing import Standing, standing
+from workers.queue_statistics import QueueStatistics, queue_statistics
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,11 @@ EVERY_S = 10.0
 _SELDOM = 20  # times what the last look took
 
 
-class Sight:
+class LastStatistics:
     """What was seen last, and when to look again."""
 
     def __init__(self) -> None:
-        self.standing: Standing | None = None
+        self.statistics: QueueStatistics | None = None
         self._not_before = 0.0
 
     def look(self, app: Groundcast) -> None:
@@ -38,14 +38,14 @@ class Sight:
             return
         try:
             with closing(Catalog(app.settings.catalog_at)) as catalog:
-                self.standing = standing(app.settings, catalog)
+                self.statistics = queue_statistics(app.settings, catalog)
         except CatalogError as error:
             log.info("no metrics of the ledger: %s", error)
-            self.standing = None
+            self.statistics = None
         self._not_before = time.monotonic() + _SELDOM * (time.monotonic() - started)
 
 
-def watch(sight: Sight) -> type[bootsteps.StartStopStep]:
+def watch(seen: LastStatistics) -> type[bootsteps.StartStopStep]:
     """The step of a worker that looks while there is a connection to the broker."""
 
     class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -55,8 +55,8 @@ def watch(sight: Sight) -> type[bootsteps.StartStopStep]:
 
         def start(self, consumer: Any) -> None:
             """Called on each new connection."""
-            sight.look(consumer.app)
-            self.timer = consumer.timer.call_repeatedly(EVERY_S, sight.look, (consumer.app,))
+            seen.look(consumer.app)
+            self.timer = consumer.timer.call_repeatedly(EVERY_S, seen.look, (consumer.app,))
 
         def stop(self, consumer: Any) -> None:  # noqa: ARG002 - the library's signature
             """Called when the connection is lost, and at the end."""

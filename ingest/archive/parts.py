@@ -29,7 +29,7 @@ import shapely
 
 from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
-from ingest.archive.prefetch import ahead
+from ingest.archive.prefetch import prefetched
 from ingest.geo.geometry import Footprint
 from trainer.errors import ArchiveError, GroundcastError, StorageError
 
@@ -76,7 +76,7 @@ _COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchivePart:
     """One part as read back.
 
     Attributes:
@@ -199,7 +199,7 @@ class Archive:
             ) from error
         return target
 
-    def read(self, key: str) -> Part:
+    def read(self, key: str) -> ArchivePart:
         """Reads one part.
 
         Raises:
@@ -210,7 +210,7 @@ class Archive:
             columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
             table = file.read(columns=columns)
             meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
-        return Part(key, table, meta)
+        return ArchivePart(key, table, meta)
 
     def ids(self) -> Iterator[str]:
         """Item ids of all parts, part by part.
@@ -218,16 +218,16 @@ class Archive:
         Raises:
             ArchiveError: A part is broken.
         """
-        for column in ahead(lambda path: self.column(path, self.id_column), self.parts()):
+        for column in prefetched(lambda path: self.column(path, self.id_column), self.parts()):
             yield from column.to_pylist()
 
-    def read_all(self) -> Iterator[Part]:
+    def read_all(self) -> Iterator[ArchivePart]:
         """All parts, by name, a few of them ahead.
 
         Raises:
             ArchiveError: A part is broken.
         """
-        yield from ahead(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
+        yield from prefetched(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
 
     def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
         """One column of one part.

@@ -12,7 +12,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def ahead(do: Callable[[In], Out], things: Iterable[In], *, threads: int = 8, begun: int = 16) -> Iterator[Out]:
+def prefetched(do: Callable[[In], Out], things: Iterable[In], *, threads: int = 8, begun: int = 16) -> Iterator[Out]:
     """Results in the order of the things; the first error ends it, and what was not begun is not.
 
     Args:

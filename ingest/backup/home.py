@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, cast
 from ingest.archive import files as storage
 from ingest.archive.files import FilePath
 from ingest.archive.parts import SUFFIX, Archive
-from ingest.archive.prefetch import ahead
+from ingest.archive.prefetch import prefetched
 from ingest.backup.bundle import BundleReader, BundleWriter, pieces, safe_name
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.dump import Snapshot, load, occupied, snapshot_of
@@ -94,7 +94,9 @@ def back_up(settings: Settings, catalog: Catalog, writer: BundleWriter, progress
         files = [(CATALOG, cast(FilePath, lines)), *_model_files(settings, done), *_uploads(settings)]
         for each in held:
             files += _part_files(each, done)
-        for size in ahead(lambda file: _copied(writer, *file), files, threads=1 if writer.one_at_a_time else _THREADS):
+        for size in prefetched(
+            lambda file: _copied(writer, *file), files, threads=1 if writer.one_at_a_time else _THREADS
+        ):
             done.files, done.size_bytes = done.files + 1, done.size_bytes + size
             progress(size)
     about = {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "schema": schema}
@@ -124,7 +126,7 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
         )
     done = _about(reader)
     files = [name for name in reader.files if name != CATALOG]
-    for size in ahead(lambda name: _put_back(settings, reader, name), files, threads=_THREADS):
+    for size in prefetched(lambda name: _put_back(settings, reader, name), files, threads=_THREADS):
         done.files, done.size_bytes = done.files + 1, done.size_bytes + size
         progress(size)
     with tempfile.TemporaryDirectory(prefix="groundcast-restore-") as folder:
@@ -143,7 +145,7 @@ def check(reader: BundleReader, progress: Progress) -> Backup:
         BackupError: One is damaged or missing.
     """
     done = _about(reader)
-    for size in ahead(lambda name: sum(map(len, reader.read(name))), reader.files, threads=_THREADS):
+    for size in prefetched(lambda name: sum(map(len, reader.read(name))), reader.files, threads=_THREADS):
         done.files, done.size_bytes = done.files + 1, done.size_bytes + size
         progress(size)
     return done

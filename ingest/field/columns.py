@@ -122,7 +122,7 @@ class Items:
         return Items(self.ids.take(pa.array(rows)), *(column[rows] for column in columns))  # type: ignore[arg-type]
 
 
-class Columns:
+class MappedColumns:
     """The mapped columns, read-only.
 
     Args:

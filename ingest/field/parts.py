@@ -22,7 +22,18 @@ import pyarrow.compute as pc
 
 from ingest.archive.files import FilePath
 from ingest.archive.parts import Archive, opened_part, vector_array
-from ingest.field.columns import NO_DATE, Columns, Items, Layout, Rows, Stamp, State, read_state, write_run, write_state
+from ingest.field.columns import (
+    NO_DATE,
+    Items,
+    Layout,
+    MappedColumns,
+    Rows,
+    Stamp,
+    State,
+    read_state,
+    write_run,
+    write_state,
+)
 from trainer.errors import ArchiveError, ModelMismatchError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +45,7 @@ _SAFE_NORMS = 1e-3, 65_000.0  # norms between these have no value that float16 c
 _ACQUIRED = {"tiles": "acquired_at", "gallery": "taken_utc"}
 
 
-def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> Columns:
+def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> MappedColumns:
     """The columns, made to follow the archive's parts. The caller holds the lock.
 
     Raises:
@@ -51,7 +62,7 @@ def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> Columns:
         new = _append(folder, archive, layout, state, columns, parts) if state and columns else None
         state = new or _write_anew(folder, archive, layout, parts)
         write_state(folder, layout, state)
-        columns = Columns(folder, layout, state)
+        columns = MappedColumns(folder, layout, state)
     except OSError as error:
         raise ArchiveError(
             f"{folder}: the field cannot be written ({error}); free disk space and run the same command again"
@@ -63,16 +74,16 @@ def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> Columns:
     return columns
 
 
-def _opened(folder: Path, layout: Layout, state: State) -> Columns | None:
+def _opened(folder: Path, layout: Layout, state: State) -> MappedColumns | None:
     try:
-        return Columns(folder, layout, state)
+        return MappedColumns(folder, layout, state)
     except (OSError, ValueError) as error:
         logger.warning("%s: %s: the field is made anew from the archive", folder, error)
         return None
 
 
 def _append(
-    folder: Path, archive: Archive, layout: Layout, state: State, columns: Columns, parts: dict[str, Stamp]
+    folder: Path, archive: Archive, layout: Layout, state: State, columns: MappedColumns, parts: dict[str, Stamp]
 ) -> State | None:
     """Adds the new parts as one run; None where the rows cannot stay as they are."""
     if any(parts.get(name) != stamp for name, stamp in state.parts.items()):
@@ -87,7 +98,7 @@ def _append(
 
 
 def _run(
-    folder: Path, archive: Archive, layout: Layout, state: State, columns: Columns, names: list[str]
+    folder: Path, archive: Archive, layout: Layout, state: State, columns: MappedColumns, names: list[str]
 ) -> State | None:
     """Writes the new parts; None where they hold ids that are there already."""
     items, starts, dim = _read_items(archive, names, layout)

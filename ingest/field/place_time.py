@@ -100,7 +100,7 @@ class FieldEncoder:
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileBlock:
     """A block of tiles, as columns.
 
     Attributes:
@@ -151,7 +151,7 @@ class Moments:
         e = np.maximum(place @ self._w_place + self._bias[0], 0) @ self._w2.T + self._b2
         vectors += np.where(self._used(placed, 0)[:, None], e, np.float32(0))
 
-    def cosines(self, tiles: Tiles, out: Floats) -> None:
+    def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""
         x, middle = _centred(tiles.place)
         reach = np.abs(x[1:]).max(axis=1, initial=0) @ np.abs(self._w_place) * np.float32(1.00001)  # [h]
@@ -170,7 +170,7 @@ class Moments:
             np.divide(dots, np.sqrt(square, out=square)[:, None], out=out[at])
         self._mend_unusable(tiles, out)
 
-    def _mend_unusable(self, tiles: Tiles, out: Floats) -> None:
+    def _mend_unusable(self, tiles: TileBlock, out: Floats) -> None:
         """S = O where the encoding has no use for what is known of place and moment."""
         everywhere = bool(tiles.placed.all())
         for t in np.flatnonzero(~(self._usable if everywhere else self._usable & self._usable_nowhere)):

@@ -23,17 +23,17 @@ from filelock import FileLock, Timeout
 from ingest.archive.parts import Archive, Kind
 from ingest.field.area import Whereabouts
 from ingest.field.blocks import each_block
-from ingest.field.columns import NO_DATE, Columns, Layout
+from ingest.field.columns import NO_DATE, Layout, MappedColumns
 from ingest.field.dot_products import Dots
 from ingest.field.parts import bring_up_to_date
-from ingest.field.place_time import FieldEncoder, Moments, Tiles
+from ingest.field.place_time import FieldEncoder, Moments, TileBlock
 from ingest.index.protocol import Filter
 from trainer.encoding import When
 from trainer.errors import ArchiveError, UsageError, VectorIndexError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["NO_DATE", "Field", "FieldEncoder", "open_field"]
+__all__ = ["NO_DATE", "ExactScorer", "FieldEncoder", "open_scorer"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ KEPT_BYTES = 64 * 2**20
 """Memory for the dot products of the last queries; those of the very last one are always kept."""
 
 
-class Field:
+class ExactScorer:
     """The tiles or photos of one collection, as columns. Read-only; may be used from several threads.
 
     Rows are numbered in an order of their own, neighbours on the map near each other; it may change when parts come.
@@ -60,7 +60,7 @@ class Field:
         acquired_us: Microseconds since 1970 UTC, int64 [n]; `NO_DATE` where unknown.
     """
 
-    def __init__(self, kind: Kind, columns: Columns, encoder: FieldEncoder | None, *, threads: int) -> None:
+    def __init__(self, kind: Kind, columns: MappedColumns, encoder: FieldEncoder | None, *, threads: int) -> None:
         self.kind: Kind = kind
         self.n, self.dim = columns.n, columns.dim
         self.lat, self.lon, self.size_m = columns.lat, columns.lon, columns.size_m
@@ -204,9 +204,9 @@ class Field:
             while len(self._kept) > max(1, KEPT_BYTES // max(1, dots.nbytes)):
                 self._kept.popitem(last=False)
 
-    def _tiles(self, dots: Floats, chosen: slice | Rows) -> Tiles:
+    def _tiles(self, dots: Floats, chosen: slice | Rows) -> TileBlock:
         columns = self._columns
-        return Tiles(
+        return TileBlock(
             dots=dots,
             squares=columns.squares[chosen],
             shifted=columns.shifted[chosen],
@@ -220,9 +220,9 @@ class Field:
         return known
 
 
-def open_field(
+def open_scorer(
     folder: Path, archive: Archive, *, model_id: str, encoder: FieldEncoder | None, threads: int | None = None
-) -> Field:
+) -> ExactScorer:
     """Open the field of a collection, after bringing its columns up to date with the archive's parts.
 
     One process at a time does that; others wait, and then find it done.
@@ -253,7 +253,7 @@ def open_field(
         columns = bring_up_to_date(folder, archive, layout)
     finally:
         lock.release()
-    return Field(archive.kind, columns, encoder, threads=threads or os.cpu_count() or 1)
+    return ExactScorer(archive.kind, columns, encoder, threads=threads or os.cpu_count() or 1)
 
 
 def _microseconds(when: datetime) -> int:

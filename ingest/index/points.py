@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from ingest.archive.parts import ID_COLUMN, Kind, Part
+from ingest.archive.parts import ID_COLUMN, ArchivePart, Kind
 from ingest.geo.geometry import Footprint
 from ingest.index.protocol import Points
 
 
-def points(part: Part, kind: Kind) -> Points:
+def points(part: ArchivePart, kind: Kind) -> Points:
     """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
     table = part.table.drop_columns(["vector"])
     payloads = [_payload(record, kind) for record in table.to_pylist()]

@@ -27,7 +27,7 @@ from ingest.catalog.leases import Leases
 from ingest.index.points import points
 from ingest.index.upkeep import IndexHolder, adopt_chunk, catch_up
 from ingest.jobs.items import Intake, SkipItemError
-from ingest.jobs.throttle import Turns
+from ingest.jobs.throttle import Throttle
 from trainer.errors import CatalogError, ItemError
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Work:
 
 
 @dataclass
-class Report:
+class IngestSummary:
     """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number).
 
     Attributes:
@@ -156,7 +156,7 @@ class _Gathering:
         return len(self.chunk.item_ids) == len(self.records) + self.skipped.total() + len(self.failures)
 
 
-def run(job: Job, work: Work) -> Report:
+def run(job: Job, work: Work) -> IngestSummary:
     """Does what is left of a planned job, beside workers if any have leases of it.
 
     Raises:
@@ -165,7 +165,7 @@ def run(job: Job, work: Work) -> Report:
         KeyboardInterrupt: Passed on after the chunk that was being written is safe.
     """
     started = time.perf_counter()
-    report = Report(job.id)
+    report = IngestSummary(job.id)
     catalog, leases = work.catalog, work.leases
     leases.free_earlier()
     other = leases.in_the_way(job.id)
@@ -191,7 +191,9 @@ def run(job: Job, work: Work) -> Report:
     return report
 
 
-def work_off(job: Job, work: Work, chunks: Iterable[Chunk], report: Report, *, known: set[str] | None = None) -> None:
+def work_off(
+    job: Job, work: Work, chunks: Iterable[Chunk], report: IngestSummary, *, known: set[str] | None = None
+) -> None:
     """Does leased chunks, until there are no more or the job is no longer wanted; adds what it did to the report.
 
     Args:
@@ -230,7 +232,7 @@ def _catch_up(work: Work) -> None:
         catch_up(work.catalog, work.archive, index, work.collection)
 
 
-def _adopted(chunk: Chunk, work: Work, report: Report) -> bool:
+def _adopted(chunk: Chunk, work: Work, report: IngestSummary) -> bool:
     """Whether a chunk's part is there already, from a process that died before it could say so."""
     if not work.archive.has(chunk.key):
         return False
@@ -239,7 +241,9 @@ def _adopted(chunk: Chunk, work: Work, report: Report) -> bool:
     return True
 
 
-def _gather(work: Work, chunks: Iterable[Chunk], known: set[str], report: Report) -> Generator[_Gathering, None, None]:
+def _gather(
+    work: Work, chunks: Iterable[Chunk], known: set[str], report: IngestSummary
+) -> Generator[_Gathering, None, None]:
     """Chunks with all their items read and embedded, in order. Batches run across the borders of chunks."""
     gathering: dict[str, _Gathering] = {}
 
@@ -258,7 +262,7 @@ def _gather(work: Work, chunks: Iterable[Chunk], known: set[str], report: Report
 
     batch: list[_Outcome] = []
     size = work.pace.batch_size
-    turns = Turns(shared=work.encoder.on_cpu)
+    turns = Throttle(shared=work.encoder.on_cpu)
     with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
         try:
             for outcome in _read_ahead(pool, items(), work, turns, window=4 * size):
@@ -292,7 +296,7 @@ def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, turns: Turns, *, window: int
+    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, turns: Throttle, *, window: int
 ) -> Iterator[_Outcome]:
     """Outcomes in the order of the items, at most `window` of them under way or waiting."""
     waiting: deque[Future[_Outcome]] = deque()
@@ -304,7 +308,7 @@ def _read_ahead(
         yield waiting.popleft().result()
 
 
-def _read(chunk: str, item: str, work: Work, turns: Turns) -> _Outcome:
+def _read(chunk: str, item: str, work: Work, turns: Throttle) -> _Outcome:
     turns.to_read()
     started, cpu_started = time.perf_counter(), time.thread_time()
     outcome = _reading(chunk, item, work)
@@ -324,7 +328,9 @@ def _reading(chunk: str, item: str, work: Work) -> _Outcome:
         return _Outcome(chunk, failure=Failure(item, "unexpected", f"{type(error).__name__}: {error}", chunk))
 
 
-def _embed(batch: list[_Outcome], work: Work, turns: Turns, gathering: dict[str, _Gathering], report: Report) -> None:
+def _embed(
+    batch: list[_Outcome], work: Work, turns: Throttle, gathering: dict[str, _Gathering], report: IngestSummary
+) -> None:
     """Embeds a batch, hands each vector to its chunk, and empties the batch."""
     if not batch:
         return
@@ -352,7 +358,7 @@ def _embed(batch: list[_Outcome], work: Work, turns: Turns, gathering: dict[str,
 class _Writer:
     """Finishes chunks in one background thread, one behind the model: part → index → ledger."""
 
-    def __init__(self, work: Work, report: Report) -> None:
+    def __init__(self, work: Work, report: IngestSummary) -> None:
         self.work = work
         self.report = report
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")

@@ -23,7 +23,7 @@ from ingest.catalog.leases import Leases
 from ingest.geo.geometry import distance_m
 from ingest.index.upkeep import IndexHolder, adopt
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
-from ingest.jobs.pipeline import Encoder, Pace, Report, Work, run
+from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
 from ingest.jobs.plan import plan, retry
 from ingest.jobs.request import READING_OPTIONS, Request
 from ingest.settings import Settings
@@ -43,11 +43,11 @@ StartProgress = Callable[[Intake, int], Callable[[int], object]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IngestResult:
     """A job after a run: `report` is None where nothing was left to do."""
 
     job: Job
-    report: Report | None
+    report: IngestSummary | None
 
 
 def check_name(name: str) -> str:
@@ -77,7 +77,7 @@ def carry_out(
     *,
     retry_reason: str | None = None,
     retry_job: Job | None = None,
-) -> Outcome:
+) -> IngestResult:
     """Brings a source into its collection, from where an earlier run stopped.
 
     Args:
@@ -114,7 +114,7 @@ def carry_out(
                 report = run(job, work)
         elif job.state != "done":
             catalog.set_job_state(job.id, "done")
-        return Outcome(catalog.job(job.id), report)
+        return IngestResult(catalog.job(job.id), report)
 
 
 def leave_to_workers(

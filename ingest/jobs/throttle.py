@@ -12,7 +12,7 @@ from contextlib import contextmanager
 _WAITS = 3.0  # seconds a read takes to one of computing, above which it mostly waits; two threads and a lock make 1.2
 
 
-class Turns:
+class Throttle:
     """Lets readers through while the model rests.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest.archive.files import FilePath
 from ingest.archive.parts import Archive
-from ingest.archive.prefetch import ahead
+from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
@@ -78,7 +78,7 @@ def _check_parts(
     """Ledger against archive; returns the ids of all readable parts."""
     counts: Counter[str] = Counter()
     rows: dict[str, int] = {}
-    for path, ids in ahead(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
+    for path, ids in prefetched(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
         if ids is None:
             findings.problems.append(f"part {path.name} cannot be read")
             if repair:

@@ -21,9 +21,9 @@ from ingest.pairs.plots import write_plots
 from ingest.pairs.recipe import Recipe, shown
 from ingest.pairs.samples.likeness import HeldOut
 from ingest.pairs.samples.photograph import Darkroom
-from ingest.pairs.samples.shard import Bench, make_shard
+from ingest.pairs.samples.shard import ShardContext, make_shard
 from ingest.pairs.selection.candidates import gather, gathered
-from ingest.pairs.selection.plan import Plan, make_plan
+from ingest.pairs.selection.plan import ShardPlan, make_plan
 from ingest.pairs.tally import tally
 from ingest.pairs.workplace import Workplace, write_json
 from ingest.places.countries import Countries
@@ -135,7 +135,7 @@ def help_with(
     return any(place.free(task) for task in _ready(plan, place.recorded()))
 
 
-def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
+def _make_shards(plan: ShardPlan, bench: ShardContext, means: Means) -> None:
     """Make the shards that no other process makes, and wait for those."""
     place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
     done = place.recorded()
@@ -152,13 +152,13 @@ def _make_shards(plan: Plan, bench: Bench, means: Means) -> None:
         progress(sum(sizes[task] for task in done - before - made))
 
 
-def _ready(plan: Plan, done: Set[str]) -> Sequence[str]:
+def _ready(plan: ShardPlan, done: Set[str]) -> Sequence[str]:
     """The shards that can be made now and are not done: those for training once all others are."""
     left = [task for task in plan.tasks if task not in done]
     return [task for task in left if not task.startswith("train-")] or left
 
 
-def _made(task: str, bench: Bench, progress: Progress) -> bool:
+def _made(task: str, bench: ShardContext, progress: Progress) -> bool:
     """Make a shard, unless another process does."""
     with bench.place.claimed(task) as mine:
         if mine:
@@ -169,7 +169,7 @@ def _made(task: str, bench: Bench, progress: Progress) -> bool:
 
 
 @contextmanager
-def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedder | None") -> Iterator[Bench]:
+def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedder | None") -> Iterator[ShardContext]:
     """The bench, with its imagery and connections open."""
     source = open_source(recipe.overhead, recipe.options)
     if isinstance(source, ChipSource):
@@ -180,4 +180,4 @@ def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedd
     prepare = None if embedder is None else embedder.prepare_photo
     with source, Web(replace(recipe.options, cache_dir=None)) as web:
         darkroom = Darkroom(web, recipe.photo_px, recipe.quality, prepare)
-        yield Bench(recipe, place, source, darkroom, embedder, None, threads)
+        yield ShardContext(recipe, place, source, darkroom, embedder, None, threads)

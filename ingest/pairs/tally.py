@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from ingest.pairs.metadata.licences import licence_code
 from ingest.pairs.samples.shard import PAIR
-from ingest.pairs.selection.plan import Plan
+from ingest.pairs.selection.plan import ShardPlan
 
 _COLUMNS = ["outcome", "lat", "lon", "taken", "country", "licence", "owner"]
 
@@ -74,7 +74,7 @@ class Tally:
         }
 
 
-def tally(gathered: Sequence[dict[str, Any]], plan: Plan, records: Path, splits: Sequence[str]) -> Tally:
+def tally(gathered: Sequence[dict[str, Any]], plan: ShardPlan, records: Path, splits: Sequence[str]) -> Tally:
     """Count everything.
 
     Args:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.photos.exif import read_exif
-from ingest.photos.manifest import MANIFEST_SUFFIXES, Row, read_manifest
+from ingest.photos.manifest import MANIFEST_SUFFIXES, ManifestRow, read_manifest
 from ingest.sources.picture import HEIC_SUFFIXES, RAW_SUFFIXES, open_picture, quiet_pillow, read_picture
 from ingest.sources.source import Problem
 from trainer.errors import ItemError, SourceError
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Photo:
+class GalleryPhoto:
     """One photo of a gallery; None says that the value is not known.
 
     Attributes:
@@ -75,7 +75,7 @@ class PhotoFolder:
     """
 
     uri: str
-    photos: list[Photo]
+    photos: list[GalleryPhoto]
     problems: list[Problem]
     notes: list[Problem]
     manifest: Path | None = None
@@ -89,7 +89,7 @@ class PhotoFolder:
             digest.update(f"{name}\0{_stamp(path)}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def read(self, photo: Photo) -> npt.NDArray[np.uint8]:
+    def read(self, photo: GalleryPhoto) -> npt.NDArray[np.uint8]:
         """Decode a photo, upright, uint8 [h, w, 3] RGB. Thread-safe.
 
         Raises:
@@ -107,7 +107,7 @@ def open_photos(path: Path) -> PhotoFolder:
     path = path.absolute()
     if path.is_dir():
         problems: list[Problem] = []
-        rows: Iterator[Row] = (Row(name, file) for name, file in _walk(path, problems))
+        rows: Iterator[ManifestRow] = (ManifestRow(name, file) for name, file in _walk(path, problems))
         return _collect(path, rows, problems, [], None)
     if not path.exists():
         raise SourceError(f"'{path}' does not exist: give a folder of photos, or a manifest (.csv, .parquet)")
@@ -118,9 +118,9 @@ def open_photos(path: Path) -> PhotoFolder:
 
 
 def _collect(
-    path: Path, rows: Iterator[Row], problems: list[Problem], notes: list[Problem], manifest: Path | None
+    path: Path, rows: Iterator[ManifestRow], problems: list[Problem], notes: list[Problem], manifest: Path | None
 ) -> PhotoFolder:
-    photos: list[Photo] = []
+    photos: list[GalleryPhoto] = []
     for row in rows:
         try:
             photos.append(_photo(row, notes))
@@ -136,12 +136,12 @@ def _collect(
     return PhotoFolder(str(path), photos, problems, notes, manifest)
 
 
-def _photo(row: Row, notes: list[Problem]) -> Photo:
+def _photo(row: ManifestRow, notes: list[Problem]) -> GalleryPhoto:
     """Complete a row by the EXIF of its file; what the row says goes first."""
     with open_picture(row.path) as image, quiet_pillow():
         camera = read_exif(image)
     notes.extend(Problem(str(row.path), reason, sentence) for reason, sentence in camera.notes)
-    photo = Photo(
+    photo = GalleryPhoto(
         row.id, row.path, camera.lat, camera.lon, camera.taken_local, camera.taken_utc, camera.heading_deg,
         row.url, row.owner or camera.owner, row.licence,
     )  # fmt: skip

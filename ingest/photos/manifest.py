@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """What is known of a photo before its file is opened.
 
     Attributes:
@@ -68,7 +68,7 @@ class Row:
 class Manifest:
     """The rows that can be used, those that cannot, and values of good rows that cannot."""
 
-    rows: list[Row]
+    rows: list[ManifestRow]
     problems: list[Problem]
     notes: list[Problem]
 
@@ -158,7 +158,7 @@ def _known_columns(path: Path, columns: list[str]) -> list[str | None]:
     return known
 
 
-def _row(cells: Mapping[str, Any], folder: Path, subject: str, notes: list[Problem]) -> Row:
+def _row(cells: Mapping[str, Any], folder: Path, subject: str, notes: list[Problem]) -> ManifestRow:
     if "wrong" in cells:
         raise ItemError("bad_row", f"{subject}: {cells['wrong']}")
     name, url = _text(cells.get("path")), _text(cells.get("url"))
@@ -181,7 +181,7 @@ def _row(cells: Mapping[str, Any], folder: Path, subject: str, notes: list[Probl
             note("time_unreadable", f"{column} {cells[column]!r} is no date with a time of day")
     if utc is None and local is not None and local.tzinfo is not None:
         utc = local
-    return Row(
+    return ManifestRow(
         id=_text(cells.get("id")) or name,
         path=folder / name,
         place=place,

@@ -22,13 +22,13 @@ from ingest.sandbox.painting import trade as ground_trade
 from ingest.sandbox.painting import traffic as ground_traffic
 from ingest.sandbox.painting import water as ground_water
 from ingest.sandbox.painting.backdrops import around
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distant import distant
 from ingest.sandbox.scene import Scene
 
 
 @cache
-def painters() -> dict[str, Callable[[Canvas], None]]:
+def painters() -> dict[str, Callable[[PictureCanvas], None]]:
     """The painter of every concept."""
     water = ground_water.SUBJECTS | ground_harbour.SUBJECTS
     land = ground_fields.SUBJECTS | ground_hills.SUBJECTS
@@ -46,7 +46,7 @@ def draw(scene: Scene, size_px: int = 96) -> npt.NDArray[np.uint8]:
     Returns:
         uint8 RGB [size_px, size_px, 3]; the same scene always gives the same picture.
     """
-    canvas = Canvas(scene, size_px)
+    canvas = PictureCanvas(scene, size_px)
     if scene.subjects:
         canvas.on_ground = distant
         painters()[scene.subjects[0]](canvas)

@@ -17,7 +17,7 @@ from ingest.sandbox.aerial import play as overhead_play
 from ingest.sandbox.aerial import rural as overhead_rural
 from ingest.sandbox.aerial import town as overhead_town
 from ingest.sandbox.aerial import water as overhead_water
-from ingest.sandbox.aerial.brush import Brush, Canvas
+from ingest.sandbox.aerial.brush import AerialCanvas, Brush
 from ingest.sandbox.aerial.land import paint_land
 from ingest.sandbox.aerial.palette import PALETTES, Palette
 from ingest.sandbox.aerial.texture import textures
@@ -100,7 +100,7 @@ def _spread(nine: npt.NDArray[np.float64], size_px: int) -> Field:
 def _paint(land: Land, x: Field, y: Field, gsd_m: float, *, clouds: bool) -> Image8:
     """One island's part of a picture."""
     palette = PALETTES[land.island.palette]
-    canvas = Canvas(x, y, np.zeros((*x.shape, 3), np.float32), gsd_m, land.island.shadow, textures())
+    canvas = AerialCanvas(x, y, np.zeros((*x.shape, 3), np.float32), gsd_m, land.island.shadow, textures())
     paint_land(canvas, land, palette)
     paint_ways(canvas, _segments(land), palette, land.seed)
     middle = x.shape[0] // 2
@@ -121,7 +121,7 @@ def _segments(land: Land) -> dict[str, Segments]:
     return found
 
 
-def _clouds(canvas: Canvas, island: Island) -> None:
+def _clouds(canvas: AerialCanvas, island: Island) -> None:
     """Cumulus and its shadow on the ground."""
     east, north = island.shadow
     for dx, dy, tone, most in ((700 * east, 700 * north, 0.0, 0.45), (0.0, 0.0, 250.0, 0.96)):

@@ -30,7 +30,7 @@ DENSE, CITY = 0.42, 0.62  # levels of TOWN from which streets are built up close
 
 
 @dataclass(frozen=True)
-class Sight:
+class Visibility:
     """Rasters of an island, row 0 in the south.
 
     Attributes:
@@ -42,7 +42,9 @@ class Sight:
     backdrops: npt.NDArray[np.uint8]
 
 
-def survey(island: Island, terrain: Terrain, land: Farmland, ways: tuple[Way, ...], sites: tuple[Site, ...]) -> Sight:
+def survey(
+    island: Island, terrain: Terrain, land: Farmland, ways: tuple[Way, ...], sites: tuple[Site, ...]
+) -> Visibility:
     """Look around from everywhere on an island."""
     cover = _cover(terrain, land, sites)
     presence = np.zeros((len(NAMES), M, M), np.float32)
@@ -63,7 +65,7 @@ def survey(island: Island, terrain: Terrain, land: Farmland, ways: tuple[Way, ..
         ):
             _add(presence[index()["river_anglers"]], part[:, 0], part[:, 1])
     backdrops = _backdrops(cover, terrain, ways, presence)
-    return Sight(_pack(presence), _pack(backdrops))
+    return Visibility(_pack(presence), _pack(backdrops))
 
 
 def look_up(packed: npt.NDArray[np.uint8], x: npt.ArrayLike, y: npt.ArrayLike) -> Field:

@@ -53,7 +53,7 @@ class Land:
     settled: Settled
     farmland: parcels.Farmland
     sites: tuple[Site, ...]
-    sight: view.Sight
+    sight: view.Visibility
 
     @cached_property
     def _bins(self) -> dict[tuple[int, int], list[int]]:

@@ -21,7 +21,7 @@ from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.bands import LOSSY_TOLERANCE
 from ingest.sources.handles import gdal_session
 from ingest.sources.picture import read_rgba
-from ingest.sources.source import Canvas, Chip, Image8, Mask, Problem, SourceOptions, finish
+from ingest.sources.source import Chip, Image8, Mask, Mosaic, Problem, SourceOptions, finish
 from ingest.sources.tilestore import LAT_LIMIT, TileStore
 from ingest.sources.warp import PixelMap, resample
 from trainer.earth import EQUATOR_RADIUS_M
@@ -85,7 +85,7 @@ class PyramidSource:
         Raises:
             ItemError: A tile there cannot be fetched or decoded.
         """
-        canvas = Canvas(size_px)
+        canvas = Mosaic(size_px)
         most, best, origin = 0, self._zooms[-1], ""
         for z in self._levels(footprint, size_px):
             found = self._read_level(z, footprint, size_px)

@@ -26,7 +26,7 @@ from ingest.sources.bands import UNMEASURED
 from ingest.sources.handles import HandlePool
 from ingest.sources.inspection import open_raster
 from ingest.sources.rasterfile import RasterFile
-from ingest.sources.source import Canvas, Chip, Problem, SourceOptions, finish
+from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish
 from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
@@ -105,7 +105,7 @@ class RasterSource:
         Raises:
             ItemError: A file there cannot be read.
         """
-        canvas = Canvas(size_px)
+        canvas = Mosaic(size_px)
         most, best, gsd_m = 0, None, self.gsd_m
         for file in self._at(footprint):
             pixels, covered, local_gsd_m = file.read(self._pool, footprint, size_px)

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
-from ingest.sources.source import Canvas, Image8, Mask
+from ingest.sources.source import Image8, Mask, Mosaic
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
@@ -75,7 +75,7 @@ class RasterFile:
         Raises:
             ItemError: They cannot be read.
         """
-        canvas = Canvas(size_px)
+        canvas = Mosaic(size_px)
         gsd_m = self.gsd_m
         for view in pixel_maps(self.where, footprint, self.middle_x):
             local = view.resolution_m(footprint.size_m)

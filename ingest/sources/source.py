@@ -197,7 +197,7 @@ def finish(image: Image8, valid: Mask) -> Image8:
     return image
 
 
-class Canvas:
+class Mosaic:
     """Pixels put together from several readings, the first valid one of each pixel.
 
     Args:

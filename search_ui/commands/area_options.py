@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from search_ui.commands.context import Door
+from search_ui.commands.context import CommandContext
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -82,9 +82,9 @@ def _placed(place: str) -> "BaseGeometry":
     from ingest.places.areas import area_of
     from ingest.places.gazetteer import Gazetteer
 
-    door = click.get_current_context().find_object(Door)
-    assert door is not None  # noqa: S101 - the command line has one
-    found = area_of(place, Gazetteer(door.settings.places_dir, tell=told))
+    ctx = click.get_current_context().find_object(CommandContext)
+    assert ctx is not None  # noqa: S101 - the command line has one
+    found = area_of(place, Gazetteer(ctx.settings.places_dir, tell=told))
     click.echo("; ".join(filter(None, (f"place: {found.says}", found.attribution))), err=True)
     if found.others:
         click.echo(f"others of that name: {'; '.join(found.others)}", err=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ingest.settings import Settings
 
 
-class Door:
+class CommandContext:
     """Opened once a command; `close` gives the catalog back."""
 
     def __init__(self, home: Path | None) -> None:
@@ -46,7 +46,7 @@ class Door:
             self.catalog.close()
 
 
-pass_door = click.make_pass_decorator(Door)
+pass_command_context = click.make_pass_decorator(CommandContext)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 

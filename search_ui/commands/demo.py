@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.models.model import keep_model
 from search_ui.commands.running import outcome_lines, watch
 
@@ -22,8 +22,8 @@ K = 3
 @click.command(short_help="Everything offline, on one island of a planet whose truth is known.")
 @click.option("--no-browser", is_flag=True, help="Do not open the app afterwards.")
 @json_option
-@pass_door
-def command(door: Door, no_browser: bool, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, no_browser: bool, as_json: bool) -> None:
     """Ingest one island of the sandbox planet with the bundled model, ask it, and draw the answers as a map.
 
     Makes the model, the collection and the gallery `demo` in the home folder. The second time only the questions are
@@ -40,19 +40,19 @@ def command(door: Door, no_browser: bool, as_json: bool) -> None:
     from search_ui.search.engine import Engine
 
     started = time.perf_counter()
-    embedder = _model(door, NAME)
+    embedder = _model(ctx, NAME)
     world = planet()
     island = world.islands[ISLAND].name
     grid = Grid(size_m=480, stride_m=480)
     _say(as_json, f"the island {island}, seen from above, into the collection {NAME}")
-    _ingest(door, Request(kind="tiles", collection=NAME, source=f"sandbox:{island}", grid=grid), embedder, as_json)
+    _ingest(ctx, Request(kind="tiles", collection=NAME, source=f"sandbox:{island}", grid=grid), embedder, as_json)
     _say(as_json, f"photos that people took there, into the gallery {NAME}")
     with tqdm(total=PHOTOS, unit=" photos", desc="drawing") as bar:
-        manifest = draw_photos(door.settings.home / "demo-photos", world, bar.update)
-    _ingest(door, Request(kind="gallery", collection=gallery_name(NAME), source=str(manifest)), embedder, as_json)
-    engine = Engine(door.settings, door.catalog)
+        manifest = draw_photos(ctx.settings.home / "demo-photos", world, bar.update)
+    _ingest(ctx, Request(kind="gallery", collection=gallery_name(NAME), source=str(manifest)), embedder, as_json)
+    engine = Engine(ctx.settings, ctx.catalog)
     replies = list(ask(engine, world))
-    picture = door.settings.home / "demo.png"
+    picture = ctx.settings.home / "demo.png"
     draw_map(picture, replies, engine.provenance(NAME).attribution)
     seconds = time.perf_counter() - started
     if as_json:
@@ -67,30 +67,30 @@ def command(door: Door, no_browser: bool, as_json: bool) -> None:
         return
     from search_ui.server import serve
 
-    serve(door.settings)
+    serve(ctx.settings)
 
 
-def _model(door: Door, name: str) -> "Embedder":
+def _model(ctx: CommandContext, name: str) -> "Embedder":
     """The bundled model under a name of the home folder; kept from the last time if it is the same."""
     from trainer.bundled import add_bundled, bundled_meta
     from trainer.embedder import Embedder
     from trainer.errors import ModelMismatchError
 
-    known = {model.name: model.model_id for model in door.catalog.models()}
+    known = {model.name: model.model_id for model in ctx.catalog.models()}
     wanted = bundled_meta().model_id
     if name not in known:
-        keep_model(door, name, add_bundled)
+        keep_model(ctx, name, add_bundled)
     elif known[name] != wanted:
         raise ModelMismatchError(
-            f"the model {name!r} in {door.settings.home} is {known[name]}, this groundcast brings {wanted}: "
+            f"the model {name!r} in {ctx.settings.home} is {known[name]}, this groundcast brings {wanted}: "
             "give another --home"
         )
-    folder = door.settings.models_dir / name
-    return Embedder.load(folder, precision="float32", device=door.settings.device)
+    folder = ctx.settings.models_dir / name
+    return Embedder.load(folder, precision="float32", device=ctx.settings.device)
 
 
-def _ingest(door: Door, request: "Request", embedder: "Embedder", as_json: bool) -> None:
-    outcome = watch(door, request, embedder)
+def _ingest(ctx: CommandContext, request: "Request", embedder: "Embedder", as_json: bool) -> None:
+    outcome = watch(ctx, request, embedder)
     for line in outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"):
         _say(as_json, line)
 

@@ -32,7 +32,7 @@ SUMMER, WINTER, NIGHT = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12), da
 
 
 @dataclass(frozen=True)
-class Question:
+class DemoQuestion:
     """What the demonstration asks.
 
     Attributes:
@@ -47,9 +47,9 @@ class Question:
 
 
 QUESTIONS = (
-    Question("people swimming at a sandy beach", "beach_bathers", (SUMMER, WINTER)),
-    Question("farmers harvesting wheat", "wheat_harvest", (SUMMER, WINTER)),
-    Question("city lights at night", "night_lights", (NIGHT, SUMMER)),
+    DemoQuestion("people swimming at a sandy beach", "beach_bathers", (SUMMER, WINTER)),
+    DemoQuestion("farmers harvesting wheat", "wheat_harvest", (SUMMER, WINTER)),
+    DemoQuestion("city lights at night", "night_lights", (NIGHT, SUMMER)),
 )
 
 
@@ -65,7 +65,7 @@ class Reply:
         seconds: From the text to the scores.
     """
 
-    question: Question
+    question: DemoQuestion
     when: datetime
     scores: Scores
     probability: npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.service.reachable import Check, check_archive, check_index, check_redis, existing
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
@@ -30,13 +30,13 @@ LOW_DISK = 2 * 1024**3
 
 @click.command(short_help="Is this installation sound?")
 @json_option
-@pass_door
-def command(door: Door, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, as_json: bool) -> None:
     """Check packages, versions, home folder, models, and whether catalog, archive, Redis and index can be reached.
 
     Exit code 1 where something is wrong.
     """
-    checks = list(_checks(door))
+    checks = list(_checks(ctx))
     if as_json:
         print_json({"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]})
     else:
@@ -48,7 +48,7 @@ def command(door: Door, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _checks(door: Door) -> Iterator[Check]:
+def _checks(ctx: CommandContext) -> Iterator[Check]:
     version = platform.python_version()
     yield Check("python", sys.version_info >= (3, 11), version, "groundcast needs Python 3.11 or newer")
     for package in PACKAGES:
@@ -56,7 +56,7 @@ def _checks(door: Door) -> Iterator[Check]:
     for library in LIBRARIES:
         yield _check_library(library)
     yield _check_torch()
-    yield from _check_home(door)
+    yield from _check_home(ctx)
 
 
 def _check_package(package: str) -> Check:
@@ -88,16 +88,16 @@ def _check_torch() -> Check:
     return Check("torch imports", True, device)
 
 
-def _check_home(door: Door) -> Iterator[Check]:
+def _check_home(ctx: CommandContext) -> Iterator[Check]:
     from trainer.errors import GroundcastError
 
     try:
-        settings = door.settings
+        settings = ctx.settings
     except GroundcastError as error:
         yield Check("settings", False, str(error), "mend the setting")
         return
     yield Check("settings", True, f"home {settings.home}")
-    yield from _check_catalog(door)
+    yield from _check_catalog(ctx)
     free = shutil.disk_usage(existing(settings.home)).free
     yield Check(
         "disk", free > LOW_DISK, f"{free / 1024**3:.1f} GiB free", "free space: parts and index are written here"
@@ -108,15 +108,15 @@ def _check_home(door: Door) -> Iterator[Check]:
     yield check_index(settings)
 
 
-def _check_catalog(door: Door) -> Iterator[Check]:
+def _check_catalog(ctx: CommandContext) -> Iterator[Check]:
     from trainer.errors import GroundcastError
 
     try:
-        catalog = door.catalog
+        catalog = ctx.catalog
         collections, models = catalog.collections(), catalog.models()
         runs = f"{catalog.database.server_version()}, schema {catalog.schema()}"
     except (GroundcastError, OSError) as error:
-        served = door.settings.database_url is not None
+        served = ctx.settings.database_url is not None
         mend = (
             "start the server, or mend database_url"
             if served
@@ -124,10 +124,10 @@ def _check_catalog(door: Door) -> Iterator[Check]:
         )
         yield Check("catalog", False, str(error), mend)
         return
-    at = catalog.database.shown if door.settings.database_url is not None else "in the home"
+    at = catalog.database.shown if ctx.settings.database_url is not None else "in the home"
     yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections")
     for model in models:
-        yield _check_model(door.settings.models_dir / model.name, model.name, model.model_id)
+        yield _check_model(ctx.settings.models_dir / model.name, model.name, model.model_id)
 
 
 def _check_model(folder: Path, name: str, model_id: str) -> Check:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from search_ui.commands.context import Door, print_json
+from search_ui.commands.context import CommandContext, print_json
 from search_ui.commands.running import job_json, load_model
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def queue_options(command: _Command) -> _Command:
 
 
 def queue_request(
-    door: Door,
+    ctx: CommandContext,
     request: "Request",
     *,
     model: str | None,
@@ -44,36 +44,36 @@ def queue_request(
     from ingest.catalog.progress import progress
     from ingest.jobs.run import leave_to_workers
     from workers.app import make_app
-    from workers.sending import PRIORITIES, send_wakeups
+    from workers.dispatch import PRIORITIES, send_wakeups
 
-    app = make_app(door.settings)  # refuses before an hour of planning
-    embedder = load_model(door, request, model, None)
+    app = make_app(ctx.settings)  # refuses before an hour of planning
+    embedder = load_model(ctx, request, model, None)
     job = leave_to_workers(
-        door.settings,
-        door.catalog,
+        ctx.settings,
+        ctx.catalog,
         request,
         embedder,
         priority=PRIORITIES[priority],
         retry_job=retry_job,
         retry_reason=retry_reason,
     )
-    woken = send_wakeups(app, door.catalog)
+    woken = send_wakeups(app, ctx.catalog)
     if as_json:
         print_json({"job": job_json(job), "woken": woken})
         return
-    left = progress(door.catalog, job.id).left
+    left = progress(ctx.catalog, job.id).left
     click.echo(f"job {job.id}: {left} of {job.items} left to workers; see it with")
     click.echo(f"  groundcast jobs show {job.id} --follow")
     if not woken:
         click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
 
 
-def wake(door: Door) -> None:
+def wake(ctx: CommandContext) -> None:
     """Wakes workers for what there is to do, if Redis is there."""
     from workers.app import make_app
-    from workers.sending import send_wakeups
+    from workers.dispatch import send_wakeups
 
-    if not send_wakeups(make_app(door.settings), door.catalog):
+    if not send_wakeups(make_app(ctx.settings), ctx.catalog):
         click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
 
 
@@ -86,21 +86,21 @@ def progress_line(progress: "Progress") -> str:
     return f"{progress.left} to do, {who}{pace}{left}{behind}"
 
 
-def follow(door: Door, job_id: str) -> "Job":
+def follow(ctx: CommandContext, job_id: str) -> "Job":
     """Shows a bar until a job no longer runs; returns the job."""
     from tqdm import tqdm
 
     from ingest.catalog.progress import progress
 
-    job = door.catalog.job(job_id)
+    job = ctx.catalog.job(job_id)
     bar_format = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
     with tqdm(total=job.items, desc=job.collection, bar_format=bar_format) as bar:
         while True:
-            state, now = door.catalog.job_state(job.id), progress(door.catalog, job.id)
+            state, now = ctx.catalog.job_state(job.id), progress(ctx.catalog, job.id)
             bar.n = job.items - now.left
             bar.set_postfix_str(progress_line(now))
             if state != "running":
-                return door.catalog.job(job.id)
+                return ctx.catalog.job(job.id)
             time.sleep(_LOOK_S)
 
 

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, print_json
+from search_ui.commands.context import CommandContext, print_json
 
 if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
     from ingest.jobs.items import Intake
-    from ingest.jobs.pipeline import Report
+    from ingest.jobs.pipeline import IngestSummary
     from ingest.jobs.request import Request
-    from ingest.jobs.run import Outcome
+    from ingest.jobs.run import IngestResult
     from trainer.embedder import Embedder
 
 PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
 
 
 def run_request(
-    door: Door,
+    ctx: CommandContext,
     request: "Request",
     *,
     model: str | None,
@@ -32,8 +32,8 @@ def run_request(
     """Carries a request out and prints the closing lines, or with `as_json` the whole outcome."""
     from trainer.errors import SourceError
 
-    embedder = load_model(door, request, model, precision)
-    outcome = watch(door, request, embedder, retry_job=retry_job, retry_reason=retry_reason)
+    embedder = load_model(ctx, request, model, precision)
+    outcome = watch(ctx, request, embedder, retry_job=retry_job, retry_reason=retry_reason)
     if as_json:
         print_json(outcome_json(outcome))
     else:
@@ -41,7 +41,7 @@ def run_request(
             click.echo(line)
         if outcome.report is not None and outcome.report.done:
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
-    if not door.catalog.items_done(outcome.job.collection, ("archived", "done")):
+    if not ctx.catalog.items_done(outcome.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
         raise SourceError(
             f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
@@ -49,13 +49,13 @@ def run_request(
 
 
 def watch(
-    door: Door,
+    ctx: CommandContext,
     request: "Request",
     embedder: "Embedder",
     *,
     retry_job: "Job | None" = None,
     retry_reason: str | None = None,
-) -> "Outcome":
+) -> "IngestResult":
     """Carries a request out under a progress bar."""
     from tqdm import tqdm
 
@@ -84,7 +84,7 @@ def watch(
 
     try:
         outcome = carry_out(
-            door.settings, door.catalog, request, embedder, start, retry_job=retry_job, retry_reason=retry_reason
+            ctx.settings, ctx.catalog, request, embedder, start, retry_job=retry_job, retry_reason=retry_reason
         )
     finally:
         for bar in bars:
@@ -96,13 +96,13 @@ def _unit(request: "Request") -> str:
     return "photos" if request.kind == "gallery" else "tiles"
 
 
-def load_model(door: Door, request: "Request", model: str | None, precision: str | None) -> "Embedder":
+def load_model(ctx: CommandContext, request: "Request", model: str | None, precision: str | None) -> "Embedder":
     """The model that a request is for: the one asked for, or the collection's, or the only one."""
     from trainer.embedder import Embedder
 
-    existing = door.aliases.find(request.collection)
-    chosen = door.catalog.model(model_id=existing.model_id) if model is None and existing else door.catalog.model(model)
-    settings = door.settings
+    existing = ctx.aliases.find(request.collection)
+    chosen = ctx.catalog.model(model_id=existing.model_id) if model is None and existing else ctx.catalog.model(model)
+    settings = ctx.settings
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
     return Embedder.load(
         settings.models_dir / chosen.name,
@@ -130,7 +130,7 @@ def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
     return [] if warning is None else [warning]
 
 
-def outcome_lines(outcome: "Outcome", unit: str) -> list[str]:
+def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:
     """The closing lines for people."""
     job, report = outcome.job, outcome.report
     totals = f"{job.done} {unit} done{_counts('skipped', job.skipped)}{_counts('failed', job.failed)}"
@@ -150,7 +150,7 @@ def outcome_lines(outcome: "Outcome", unit: str) -> list[str]:
     return [*lines, f"job {job.id} {verb}: {totals}{retry}"]
 
 
-def outcome_json(outcome: "Outcome") -> dict[str, Any]:
+def outcome_json(outcome: "IngestResult") -> dict[str, Any]:
     """The outcome as JSON values."""
     report = outcome.report
     return {"job": job_json(outcome.job), "run": None if report is None else _report_json(report)}
@@ -162,7 +162,7 @@ def job_json(job: "Job") -> dict[str, Any]:
     return vars(job) | times | {"spec": job.spec | {"source": job.source}}  # the URL as asked may hold a key
 
 
-def _report_json(report: "Report") -> dict[str, Any]:
+def _report_json(report: "IngestSummary") -> dict[str, Any]:
     counters = {"skipped": dict(report.skipped), "failed": dict(report.failed)}
     return vars(report) | counters | {"rates": report.rates()}
 

@@ -2,7 +2,7 @@
 
 import click
 
-from search_ui.commands.context import Door, pass_door
+from search_ui.commands.context import CommandContext, pass_command_context
 
 
 @click.command(short_help="Open the app in a browser.")
@@ -11,9 +11,9 @@ from search_ui.commands.context import Door, pass_door
 @click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="Also answer to this name; repeatable.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option("--read-only", is_flag=True, help="Nothing may be ingested, uploaded or saved: for a demonstration.")
-@pass_door
+@pass_command_context
 def command(
-    door: Door, port: int | None, host: str, allowed: tuple[str, ...], no_browser: bool, read_only: bool
+    ctx: CommandContext, port: int | None, host: str, allowed: tuple[str, ...], no_browser: bool, read_only: bool
 ) -> None:
     """Serve the app until Ctrl-C.
 
@@ -23,4 +23,4 @@ def command(
     """
     from search_ui.server import serve
 
-    serve(door.settings, host=host, port=port, browser=not no_browser, read_only=read_only, allowed=allowed)
+    serve(ctx.settings, host=host, port=port, browser=not no_browser, read_only=read_only, allowed=allowed)

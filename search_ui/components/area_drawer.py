@@ -22,7 +22,7 @@ Ring = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Ground:
+class Basemap:
     """What lies under a map.
 
     Attributes:
@@ -45,7 +45,7 @@ def _component() -> Any:
     return st.components.v2.component("groundcast_area_drawer", html=_HTML, css=css, js=js)
 
 
-def draw_area(ground: Ground, *, key: str, ring: Sequence[tuple[float, float]] = ()) -> Ring | None:
+def draw_area(ground: Basemap, *, key: str, ring: Sequence[tuple[float, float]] = ()) -> Ring | None:
     """Show the map; returns the corners (longitude, latitude) in the run in which a person has drawn an area.
 
     Args:

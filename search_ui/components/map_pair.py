@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from search_ui.components.area_drawer import Ground
+from search_ui.components.area_drawer import Basemap
 from search_ui.components.assets import asset
 
 _HTML = """<div class="pair">
@@ -42,7 +42,7 @@ def _component() -> Any:
 
 
 def show_maps(
-    ground: Ground,
+    ground: Basemap,
     picture: tuple[float, float, float, float],
     frames: Sequence[Sequence[Frame]],
     *,

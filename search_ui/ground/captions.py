@@ -16,7 +16,7 @@ import numpy as np
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
-from ingest.field.scorer import Field
+from ingest.field.scorer import ExactScorer
 from search_ui.ground.retrieval import row_at
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
@@ -223,7 +223,7 @@ def _once(captioner: Captioner, vectors: Floats) -> list[str]:
     return [said[i] for i in number.ravel().tolist()]
 
 
-def _row(tiles: Collection, columns: Field, query: CaptionQuery) -> int:
+def _row(tiles: Collection, columns: ExactScorer, query: CaptionQuery) -> int:
     """The row of the tile asked about."""
     if tiles.kind != "tiles":
         raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases, name_of
 from ingest.catalog.catalog import Catalog, Collection
-from ingest.field.scorer import NO_DATE, Field
+from ingest.field.scorer import NO_DATE, ExactScorer
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.jobs.run import GALLERY, gallery_name
 from search_ui.ground.gallery import Gallery, read_gallery
@@ -40,7 +40,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass
-class Ground:
+class GroundRetriever:
     """Looks around in the collections of one engine; galleries stay loaded between questions.
 
     Attributes:
@@ -48,7 +48,7 @@ class Ground:
     """
 
     engine: "Engine"
-    _galleries: dict[str, tuple[Field, Gallery, Rows]] = field(default_factory=dict)
+    _galleries: dict[str, tuple[ExactScorer, Gallery, Rows]] = field(default_factory=dict)
 
     def look(self, collection_name: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
         """The photos most like what one would see in a tile.
@@ -121,7 +121,7 @@ class Ground:
                 f"gallery {gallery!r} has no photo {photo_id!r}: take an id from a ground view"
             ) from None
 
-    def _gallery(self, album: Collection) -> tuple[Field, Gallery, Rows]:
+    def _gallery(self, album: Collection) -> tuple[ExactScorer, Gallery, Rows]:
         """A gallery's field, its photos, and which row of the field each of them has."""
         columns = self.engine.field(album)
         known = self._galleries.get(album.name)
@@ -183,7 +183,7 @@ def _model_name(catalog: Catalog, tiles: Collection) -> str:
     return next((model.name for model in catalog.models() if model.model_id == tiles.model_id), tiles.model_id)
 
 
-def _row(tiles: Collection, columns: Field, query: GroundQuery) -> int:
+def _row(tiles: Collection, columns: ExactScorer, query: GroundQuery) -> int:
     """The row of the tile asked about."""
     if not columns.n:
         raise MissingError(f"collection {tiles.name!r} is empty: run `groundcast ingest`")
@@ -196,7 +196,7 @@ def _row(tiles: Collection, columns: Field, query: GroundQuery) -> int:
     return row_at(tiles, columns, *query.place)
 
 
-def row_at(tiles: Collection, columns: Field, lat: float, lon: float) -> int:
+def row_at(tiles: Collection, columns: ExactScorer, lat: float, lon: float) -> int:
     """The row of the tile that holds a place, degrees; of several the one whose middle is nearest.
 
     Raises:

@@ -66,7 +66,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatValues:
     """The values of a layer.
 
     Attributes:
@@ -113,7 +113,7 @@ class Drawing:
         self._canvases: Recent[MercatorCanvas] = Recent(_OWNERS)
         self._owners: Recent[Owners] = Recent(_OWNERS, max_bytes=_OWNERS_BYTES)
 
-    def whole(self, heat: Heat, px: int) -> Bitmap:
+    def whole(self, heat: HeatValues, px: int) -> Bitmap:
         """All tiles on one bitmap, `px` along its longer side.
 
         Raises:
@@ -126,7 +126,7 @@ class Drawing:
         canvas = self._canvases.get((heat.of, px), lambda: canvas_over(heat.places, longest_px=px))
         return Bitmap(self._draw(heat, canvas), canvas.bounds, heat.scale)
 
-    def tile(self, heat: Heat, z: int, x: int, y: int) -> bytes:
+    def tile(self, heat: HeatValues, z: int, x: int, y: int) -> bytes:
         """An XYZ tile of 256 pixels as PNG.
 
         Raises:
@@ -134,7 +134,7 @@ class Drawing:
         """
         return self._draw(heat, tile_canvas(z, x, y))
 
-    def _draw(self, heat: Heat, canvas: MercatorCanvas) -> bytes:
+    def _draw(self, heat: HeatValues, canvas: MercatorCanvas) -> bytes:
         key = (heat.of, canvas)
         owners = self._owners.get(key, lambda: _owners(canvas, heat.places), size=lambda made: made.nbytes)
         picture = Image.fromarray(heat.indexes()[owners])  # −1 is the last one
@@ -147,7 +147,7 @@ class Drawing:
         return out.getvalue()
 
 
-def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *, of: Hashable) -> Heat:
+def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *, of: Hashable) -> HeatValues:
     """The values of a layer.
 
     Args:
@@ -169,7 +169,7 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
     if least:
         best = scores.relevance if minus is None else np.maximum(scores.relevance, minus.relevance)
         values = np.where(best >= least, values, np.float32(np.nan))
-    return Heat(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
+    return HeatValues(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
 
 
 def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, minus: Scores | None) -> Scale:

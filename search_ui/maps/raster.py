@@ -68,7 +68,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class RasterFile:
+class WrittenRaster:
     """What was written.
 
     Attributes:
@@ -96,7 +96,7 @@ def write_geotiff(
     description: str,
     averaged: bool = True,
     pixel_m: float | None = None,
-) -> RasterFile:
+) -> WrittenRaster:
     """Write values of tiles as a COG; the file appears whole or not at all.
 
     Args:
@@ -119,7 +119,7 @@ def write_geotiff(
     shown = np.zeros(len(places.lat) + 1, bool)
     for _, owners in strips:
         shown[owners.reshape(-1)] = True  # −1 is the last
-    written = RasterFile(canvas.width, canvas.height, canvas.crs, canvas.pixel_m, int((~shown[:-1]).sum()))
+    written = WrittenRaster(canvas.width, canvas.height, canvas.crs, canvas.pixel_m, int((~shown[:-1]).sum()))
     tags = _tags(provenance, description, canvas, written)
     with _gdal_errors(path), whole_file(path) as temporary, rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
         plain = temporary.with_suffix(".strips.tif")
@@ -153,7 +153,7 @@ def _strips(resampler: Resampler) -> Iterator[tuple[int, Owners]]:
         yield start, resampler.strip(start, min(canvas.height, start + rows))
 
 
-def _tags(provenance: dict[str, Any], description: str, canvas: Canvas, written: RasterFile) -> dict[str, str]:
+def _tags(provenance: dict[str, Any], description: str, canvas: Canvas, written: WrittenRaster) -> dict[str, str]:
     tags = {"TIFFTAG_IMAGEDESCRIPTION": description, "TIFFTAG_SOFTWARE": "groundcast"}
     if provenance.get("attribution"):
         tags["TIFFTAG_COPYRIGHT"] = f"Imagery: {provenance['attribution']}"

@@ -32,7 +32,7 @@ Labels = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """One prompt; `before` is the version in service, `after` the new one.
 
     Attributes:
@@ -58,7 +58,7 @@ class Comparison:
 
     before: str
     after: str
-    rows: tuple[Row, ...]
+    rows: tuple[PromptRow, ...]
 
     def mean(self, column: str) -> float | None:
         """Mean of a column over the prompts that have a value there."""
@@ -67,7 +67,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        columns = [name for name in Row.__dataclass_fields__ if name != "prompt"]
+        columns = [name for name in PromptRow.__dataclass_fields__ if name != "prompt"]
         means = {name: self.mean(name) for name in columns}
         before, after = means["relevance_before"], means["relevance_after"]
         shift = None if before is None or after is None else round(after - before, 4)
@@ -115,7 +115,7 @@ def compare(engine: Engine, before: Version, after: Version, prompts: Sequence[s
         enough = sum(probability >= RIGHT for probability in known.values()) >= K
         right = [_share_right(ids, known) if enough else None for ids in (old, new)]
         shared = len(set(old) & set(new)) / max(len(old), len(new), 1)
-        rows.append(Row(prompt, round(shared, 4), was, now, *right))
+        rows.append(PromptRow(prompt, round(shared, 4), was, now, *right))
     return Comparison(before.name, after.name, tuple(rows))
 
 

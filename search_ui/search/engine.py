@@ -26,7 +26,7 @@ import shapely
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
-from ingest.field.scorer import NO_DATE, Field, FieldEncoder, open_field
+from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.index.protocol import Filter
 from ingest.index.upkeep import open_for_search
@@ -68,8 +68,8 @@ class Engine:
     _vectors: Vectors = field(init=False)
     gazetteer: Gazetteer = field(init=False)
     _samples: dict[str, Sample] = field(default_factory=dict)
-    _fields: dict[str, tuple[tuple[object, ...], Field]] = field(default_factory=dict)
-    _calibrations: dict[str, tuple[Field | Sample, Calibration]] = field(default_factory=dict)
+    _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)
+    _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
     _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
@@ -170,7 +170,7 @@ class Engine:
         """The model that made the collection, loaded once."""
         return self._vectors.embedder(collection)
 
-    def field(self, collection: Collection) -> Field:
+    def field(self, collection: Collection) -> ExactScorer:
         """The field of a collection of tiles or photos, up to date with its archive."""
         parts = self._parts(collection)
         known = self._fields.get(collection.name)
@@ -179,18 +179,18 @@ class Engine:
         with self._opening[collection.name]:
             return self._open_field(collection)
 
-    def _open_field(self, collection: Collection) -> Field:
+    def _open_field(self, collection: Collection) -> ExactScorer:
         parts, archive = self._parts(collection), self.archive(collection)
         known = self._fields.get(collection.name)
         if known is not None and known[0] == parts:  # another thread was at it
             return known[1]
-        with self._timed("open_field"):
+        with self._timed("open_scorer"):
             embedder = self.embedder(collection)
             encoder = None
             if embedder.meta.encoding is not None:
                 encoder = FieldEncoder(embedder.meta.encoding, embedder.encoder_weights())
             folder = self.settings.field_dir(collection.name)
-            opened = open_field(folder, archive, model_id=collection.model_id, encoder=encoder)
+            opened = open_scorer(folder, archive, model_id=collection.model_id, encoder=encoder)
         self._fields[collection.name] = (parts, opened)
         return opened
 
@@ -256,7 +256,7 @@ class Engine:
                 self._samples[collection.name] = take_sample(self.archive(collection), self.embedder(collection))
         return self._samples[collection.name]
 
-    def _rows(self, collection: Collection, query: Query) -> tuple[Field, Rows | None]:
+    def _rows(self, collection: Collection, query: Query) -> tuple[ExactScorer, Rows | None]:
         """The field, and which of its rows pass the query's area and dates; None: all."""
         columns = self.field(collection)
         with self._timed("filter"):
@@ -437,7 +437,7 @@ class Engine:
 
 
 def _places(
-    columns: Field, rows: Rows | None
+    columns: ExactScorer, rows: Rows | None
 ) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64], Floats]:
     """Ids, latitudes, longitudes and sizes."""
     chosen = slice(None) if rows is None else rows

@@ -49,7 +49,7 @@ _LEAST = 1e-6  # a spread below it is rounding, not a spread
 _SEED = 0
 
 
-class Tiles(Protocol):
+class CalibrationTiles(Protocol):
     """What a calibration needs of a field, or of a sample that stands for it."""
 
     @property
@@ -57,14 +57,14 @@ class Tiles(Protocol):
         """How many."""
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
-        """See `ingest.field.scorer.Field.predicted`."""
+        """See `ingest.field.scorer.ExactScorer.predicted`."""
 
 
-class Columns(Protocol):
+class RelevanceColumns(Protocol):
     """What relevance needs of a field, or of a few of its rows."""
 
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
-        """See `ingest.field.scorer.Field.cosines`."""
+        """See `ingest.field.scorer.ExactScorer.cosines`."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class Calibration:
 
     bank: Floats
     neutral: Floats
-    _tiles: Tiles
+    _tiles: CalibrationTiles
     _usual: dict[str, Usual] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, tiles: Tiles, bank: Floats) -> "Calibration":
+    def of(cls, tiles: CalibrationTiles, bank: Floats) -> "Calibration":
         """Calibrate a collection.
 
         Args:
@@ -115,7 +115,7 @@ class Calibration:
         return cls(unit, unit.mean(axis=0), tiles)
 
     def relevance(
-        self, columns: Columns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
+        self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
         """Relevance of rows, float32 [m], 0..1; 0 where there is no cosine.
 
@@ -139,7 +139,7 @@ class Calibration:
         return np.where(np.isfinite(cosine), chance(evidence), np.float32(0))
 
     def evidence(
-        self, columns: Columns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
+        self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
         """The two numbers of the module's description for each row, float32 [m, 2]; arguments as for `relevance`."""
         evidence = self._without_bank(columns, query, cosine, when, rows)
@@ -156,7 +156,9 @@ class Calibration:
                 self._usual[kind] = _usual(_sample(self._tiles, when), self.bank)
             return self._usual[kind]
 
-    def _without_bank(self, columns: Columns, query: Floats, cosine: Floats, when: When, rows: Rows | None) -> Floats:
+    def _without_bank(
+        self, columns: RelevanceColumns, query: Floats, cosine: Floats, when: When, rows: Rows | None
+    ) -> Floats:
         """The evidence of each row if the neutral prompts scored there what they score on the whole, [m, 2]."""
         place = cosine if when is None else columns.cosines(query, rows=rows)
         level, spread = self.usual(None).level(query)
@@ -165,7 +167,7 @@ class Calibration:
         evidence = np.stack([_over(place - level, spread), _over(away, usual.reach)], axis=1)
         return np.nan_to_num(evidence).astype(np.float32)
 
-    def _neutral(self, columns: Columns, when: When, rows: Rows | None) -> Floats:
+    def _neutral(self, columns: RelevanceColumns, when: When, rows: Rows | None) -> Floats:
         """The mean of the bank's cosines with each row."""
         length = float(np.linalg.norm(self.neutral))
         return np.float32(length) * columns.cosines(self.neutral, when=when, rows=rows)
@@ -192,7 +194,7 @@ def _over(value: Floats | float, spread: float) -> Floats:
     return np.asarray(value, np.float32) / np.float32(spread if spread > _LEAST else np.inf)
 
 
-def _sample(tiles: Tiles, when: When) -> Floats:
+def _sample(tiles: CalibrationTiles, when: When) -> Floats:
     """Unit vectors of tiles at moments of the kind of `when`, all over the year and the day, float32 [s, d]."""
     random = np.random.default_rng(_SEED)
     moments: list[When] = [None] if when is None else [_moment(i, when) for i in range(_MOMENTS)]

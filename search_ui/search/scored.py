@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 
-class Columns(Protocol):
+class ScoredColumns(Protocol):
     """Tiles as columns: a `Field`, or the `Pool` of what an index proposes."""
 
     @property
@@ -38,7 +38,7 @@ class Columns(Protocol):
         """Ids of rows."""
 
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
-        """See `ingest.field.scorer.Field.cosines`."""
+        """See `ingest.field.scorer.ExactScorer.cosines`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Asked:
 class Scored:
     """Tiles that were scored: rows of `columns`, or all of them, with m cosines."""
 
-    columns: Columns
+    columns: ScoredColumns
     rows: Rows | None
     cosine: Floats
     asked: Asked

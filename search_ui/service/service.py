@@ -24,10 +24,10 @@ from ingest.jobs.run import GALLERY
 from ingest.places.areas import PlaceArea, area_of
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
-from search_ui.ground.retrieval import Ground, row_at
+from search_ui.ground.retrieval import GroundRetriever, row_at
 from search_ui.ground.view import GroundQuery, GroundView
 from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
-from search_ui.maps.heatmap import Bitmap, Drawing, Heat, Layer, heat_of, scale_of
+from search_ui.maps.heatmap import Bitmap, Drawing, HeatValues, Layer, heat_of, scale_of
 from search_ui.maps.mercator import canvas_over
 from search_ui.maps.scales import amount_scale
 from search_ui.maps.snapshots import UNITS
@@ -67,7 +67,7 @@ class Service:
         self.aliases = Aliases(self.catalog)
         self.saved_searches = SavedSearches(self.catalog)
         self.engine = Engine(settings, self.catalog)
-        self.ground = Ground(self.engine)
+        self.ground = GroundRetriever(self.engine)
         self.captions = Captions(self.engine)
         self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
@@ -174,7 +174,7 @@ class Service:
         near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
         return Found(answer, True, near.hits[0] if near.hits else None)
 
-    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> Heat:
+    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
         """The values of a heat map and what its colours mean."""
         scores = self.scores(collection, layer.query, feedback)
         minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
@@ -331,7 +331,7 @@ class Service:
         return columns.ids(np.array([row_at(found, columns, lat, lon)]))[0]
 
     def look(self, collection: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
-        """The ground photos most like what one would see in a tile; see `search_ui.ground.retrieval.Ground.look`."""
+        """The ground photos most like what one would see in a tile; see `GroundRetriever.look`."""
         return self.ground.look(collection, query, gallery)
 
     def caption(self, collection: str, query: CaptionQuery) -> CaptionView:

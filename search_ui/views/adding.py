@@ -18,7 +18,7 @@ from ingest.sources.source import SourceOptions
 from search_ui.files.writing import write_whole
 from search_ui.service.service import Service
 from search_ui.views import words
-from search_ui.views.estimate import Estimate, estimate
+from search_ui.views.estimate import IngestEstimate, estimate
 from search_ui.views.work import background, say_span
 from trainer.errors import GroundcastError, UploadError
 
@@ -112,7 +112,7 @@ def add_imagery(service: Service) -> None:
             _start(service, form)
 
 
-def _show(found: Estimate) -> None:
+def _show(found: IngestEstimate) -> None:
     left, right = st.columns([3, 1])
     with left:
         tiles, took, gsd = st.columns(3)

@@ -23,7 +23,7 @@ _TRIED = 8  # tiles that are read and embedded to measure the pace
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IngestEstimate:
     """What an ingest would be.
 
     Attributes:
@@ -43,7 +43,7 @@ class Estimate:
     warnings: tuple[str, ...]
 
 
-def estimate(service: Service, request: Request, model: str) -> Estimate:
+def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
     """Open the imagery, count its tiles, read and embed a few of them.
 
     Args:
@@ -71,7 +71,7 @@ def estimate(service: Service, request: Request, model: str) -> Estimate:
                 trained_gsd_m=embedder.meta.gsd_m, trained_tile_size_m=embedder.meta.tile_size_m,
             ):  # fmt: skip
                 warnings.append(told)
-    return Estimate(len(ids), None if pace is None else pace * len(ids), gsd, bounds, sample, tuple(warnings))
+    return IngestEstimate(len(ids), None if pace is None else pace * len(ids), gsd, bounds, sample, tuple(warnings))
 
 
 def _try(

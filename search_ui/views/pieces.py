@@ -48,7 +48,7 @@ STYLE = """
 
 
 @dataclass(frozen=True)
-class Photo:
+class PictureCard:
     """A picture with lines under it.
 
     Attributes:
@@ -89,7 +89,7 @@ def facts(rows: Iterable[tuple[str, str | None]]) -> None:
     st.html(f'<dl class="gc-facts">{told}</dl>')
 
 
-def photos(pictures: Sequence[Photo]) -> None:
+def photos(pictures: Sequence[PictureCard]) -> None:
     """Pictures three in a row, each with its lines."""
     figures = []
     for number, picture in enumerate(pictures, start=1):

@@ -1,5 +1,5 @@
 """Captioners: a projector before a small language model, its folder, its training.
 
-In reading order: network, words (its tokenizer), folder, clipcap (the authors' weights), samples (what it learns from),
-training. `trainer.captioning.captions` is its inference face.
+In reading order: network, words (its tokenizer), folder, clipcap (the authors' weights), captions, daytime, samples
+(what it learns from), training, phrases.
 """

@@ -35,7 +35,7 @@ _VALIDATION = 2000  # samples at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class CaptionerConfig:
     """Everything that decides what a training run does.
 
     Attributes:
@@ -82,7 +82,7 @@ class Recipe:
 def train_captioner(
     samples: Samples,
     out: Path,
-    recipe: Recipe,
+    recipe: CaptionerConfig,
     *,
     model_id: str,
     validation: Samples | None = None,
@@ -197,7 +197,7 @@ class _Encoded:
 class _State:
     """Where a run stands, beside the folder that it will write."""
 
-    def __init__(self, out: Path, recipe: Recipe, model_id: str) -> None:
+    def __init__(self, out: Path, recipe: CaptionerConfig, model_id: str) -> None:
         self._path = out.with_name(f".{out.name}.state.pt")
         said = json.dumps([asdict(recipe), model_id], sort_keys=True)
         self._run = hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -234,7 +234,9 @@ class _State:
         self._path.unlink(missing_ok=True)
 
 
-def _language_model(recipe: Recipe, samples: Samples) -> tuple[Tokenizer, dict[str, int], dict[str, torch.Tensor]]:
+def _language_model(
+    recipe: CaptionerConfig, samples: Samples
+) -> tuple[Tokenizer, dict[str, int], dict[str, torch.Tensor]]:
     """Tokenizer, shape and weights of the GPT-2 to start from; no weights where it starts from nothing."""
     if not recipe.lm:
         words = learn_words((t for way in samples.captions for some in way for t in some), most=recipe.words)
@@ -255,7 +257,7 @@ def _language_model(recipe: Recipe, samples: Samples) -> tuple[Tokenizer, dict[s
     return read_words(folder), shape, whole | {"lm_head.weight": whole["transformer.wte.weight"]}
 
 
-def _stop(words: Tokenizer, recipe: Recipe) -> int:
+def _stop(words: Tokenizer, recipe: CaptionerConfig) -> int:
     """The token that ends a caption."""
     stop = words.token_to_id(END)
     if stop is None:

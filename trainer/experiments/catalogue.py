@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainer.errors import UsageError
 
 if TYPE_CHECKING:
-    from trainer.experiments.finding import Finding
+    from trainer.experiments.finding import ExperimentResult
     from trainer.experiments.material import Material
 
 
@@ -31,13 +31,15 @@ class Experiment:
     module: str
     needs: tuple[str, ...]
 
-    def run(self, material: "Material", folder: Path) -> "Finding":
+    def run(self, material: "Material", folder: Path) -> "ExperimentResult":
         """Do it, and write its pictures into a folder.
 
         Raises:
             UsageError: The model, the data or the questions do not serve for it.
         """
-        work: Callable[[Material, Path], Finding] = importlib.import_module(f"trainer.experiments.{self.module}").run
+        work: Callable[[Material, Path], ExperimentResult] = importlib.import_module(
+            f"trainer.experiments.paper.{self.module}"
+        ).run
         return work(material, folder)
 
 

@@ -43,7 +43,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Map:
+class MapPanel:
     """Values of tiles.
 
     Attributes:
@@ -84,7 +84,9 @@ def draw_strips(path: Path, strips: Sequence[Strip], caption: str, *, columns: i
     return save(figure, path, caption)
 
 
-def draw_maps(path: Path, tiles: Tiles, rows: Sequence[Sequence[Map]], caption: str, *, width: float = 3.4) -> Picture:
+def draw_maps(
+    path: Path, tiles: Tiles, rows: Sequence[Sequence[MapPanel]], caption: str, *, width: float = 3.4
+) -> Picture:
     """Write maps, as a grid; each has colours of its own, told by its bar.
 
     Args:
@@ -193,7 +195,7 @@ def _area(tiles: Tiles, rows: Ints, step: float) -> Ints:
     return np.where(far <= 0.75 * step, rows[nearest], -1).reshape(height, width)
 
 
-def _draw_map(figure: "Figure", axis: "Axes", canvas: Ints, one: Map) -> None:
+def _draw_map(figure: "Figure", axis: "Axes", canvas: Ints, one: MapPanel) -> None:
     values = np.where(canvas >= 0, one.values[canvas], np.nan)
     known = one.values[np.isfinite(one.values)]
     ends = np.quantile(known, [0.02, 0.98]) if len(known) else (0.0, 1.0)

@@ -60,7 +60,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExperimentResult:
     """What one experiment found.
 
     Attributes:
@@ -94,7 +94,7 @@ class Stored:
         seconds: It took.
     """
 
-    finding: Finding
+    finding: ExperimentResult
     inputs: Mapping[str, str]
     seconds: float
 
@@ -134,7 +134,7 @@ def read(folder: Path) -> Stored | None:
         raise UsageError(f"{folder / NAME} is no finding ({error}): remove {folder} and run again") from error
     try:
         found = document["finding"]
-        whole = Finding(
+        whole = ExperimentResult(
             found["title"],
             found["paper"],
             found["outcome"],
@@ -152,7 +152,7 @@ def read(folder: Path) -> Stored | None:
         raise UsageError(f"{folder / NAME} is no finding ({error!r}): remove {folder} and run again") from error
 
 
-def say(finding: Finding) -> str:
+def say(finding: ExperimentResult) -> str:
     """A finding as Markdown."""
     parts = [f"# {finding.title}", f"*{finding.paper}*", f"**{finding.outcome}**", *finding.says]
     if finding.beside:

@@ -26,7 +26,7 @@ from trainer.experiments.questions import Questions
 from trainer.experiments.saying import Sayer, captioner_folder, identity, sayers
 from trainer.experiments.tiles import Tiles
 from trainer.measures.embedding import Role, expectations
-from trainer.measures.evaluate import Evaluation, Gallery, Options, draw_gallery, evaluate
+from trainer.measures.evaluate import Evaluation, Options, SampleGallery, draw_gallery, evaluate
 from trainer.measures.maps import Truth, read_truth
 from trainer.measures.metrics import Ints, Vectors
 from trainer.shards.tars import Part, Shards
@@ -35,7 +35,7 @@ TRUTH, LAND_COVER = "truth.parquet", "land_cover.parquet"
 
 
 @dataclass(frozen=True)
-class Pairs:
+class GalleryPairs:
     """The pairs of a gallery, and what the model makes of them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Pairs:
     """
 
     shards: Shards
-    gallery: Gallery
+    gallery: SampleGallery
     tiles: Vectors
     photos: Vectors
     clip: Vectors
@@ -126,7 +126,7 @@ class Material:
         return identity(self._captioner)
 
     @cached_property
-    def pairs(self) -> Pairs:
+    def pairs(self) -> GalleryPairs:
         """The gallery of pairs; those that cannot be decoded are left out."""
         shards = Shards(self.pairs_folder)
         gallery = draw_gallery(shards, self.options)
@@ -138,7 +138,7 @@ class Material:
             raise UsageError(f"shards {shards.where}: not one pair can be decoded: check the pictures in them")
         gallery, tiles, photos, clip = gallery[sound], tiles[sound], photos[sound], clip[sound]
         expected = expectations(self.embedder, tiles, lat=gallery.lat, lon=gallery.lon, when=gallery.when)
-        return Pairs(shards, gallery, tiles, photos, clip, expected)
+        return GalleryPairs(shards, gallery, tiles, photos, clip, expected)
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -1,4 +1,5 @@
 """The parts of an evaluation, which `trainer.measures.evaluate` puts together.
 
-In reading order: embedding (shards into vectors), time_swap, clusters, maps (scores against truth), report, plots.
+In reading order: metrics, embedding (shards into vectors), time_swap, clusters, maps (scores against truth), evaluate,
+report, plots.
 """

@@ -83,7 +83,7 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Row:
+class EvaluationRow:
     """One model, asked in one way. Every measure is an array [1 + draws], see `trainer.measures.metrics`.
 
     Attributes:
@@ -134,13 +134,13 @@ class Evaluation:
     problems: dict[str, int]
     models: dict[str, str] = field(default_factory=dict)
     training: dict[str, dict[str, object]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EvaluationRow] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
     maps: list[MapScores] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Gallery:
+class SampleGallery:
     """Which samples of the shards are asked for, and where and when they are.
 
     Attributes:
@@ -157,9 +157,9 @@ class Gallery:
     when: Moments
     place: Ints
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Gallery":
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "SampleGallery":
         """Some of them."""
-        return Gallery(*(getattr(self, f.name)[chosen] for f in fields(self)))
+        return SampleGallery(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _load(models: Mapping[str, Path], options: Options) -> dict[str, Embedder]:
     }
 
 
-def draw_gallery(shards: Shards, options: Options) -> Gallery:
+def draw_gallery(shards: Shards, options: Options) -> SampleGallery:
     """Draw the gallery; all samples where they are not more."""
     rows = np.arange(len(shards))
     if len(rows) > options.gallery:
@@ -239,10 +239,10 @@ def draw_gallery(shards: Shards, options: Options) -> Gallery:
     unknown = place == MISSING  # then photos of one spot are of one place
     spots = np.unique(np.round([shards.lat[rows], shards.lon[rows]], 5), axis=1, return_inverse=True)[1].ravel()
     labels = np.where(unknown, -1 - spots, np.unique(place, return_inverse=True)[1].ravel())
-    return Gallery(rows, shards.lat[rows], shards.lon[rows], shards.when[rows], labels)
+    return SampleGallery(rows, shards.lat[rows], shards.lon[rows], shards.when[rows], labels)
 
 
-def _embed(name: str, embedder: Embedder, shards: Shards, pairs: Gallery, what: str, options: Options) -> Vectors:
+def _embed(name: str, embedder: Embedder, shards: Shards, pairs: SampleGallery, what: str, options: Options) -> Vectors:
     """Vectors of the gallery's `tiles`, its `photos`, or its `tiles as photos`."""
     part: Part = "groundlevel" if what == "photos" else "overhead"
     role: Role = "tile" if what == "tiles" else "photo"
@@ -250,7 +250,7 @@ def _embed(name: str, embedder: Embedder, shards: Shards, pairs: Gallery, what: 
     return options.embed(embedder, shards, pairs.rows, part=part, role=role, what=about, progress=options.progress)
 
 
-def _teach(name: str, embedder: Embedder, shards: Shards, pairs: Gallery, options: Options) -> _Teacher:
+def _teach(name: str, embedder: Embedder, shards: Shards, pairs: SampleGallery, options: Options) -> _Teacher:
     photos = _embed(name, embedder, shards, pairs, "photos", options)
     return _Teacher(photos, _embed(name, embedder, shards, pairs, "tiles as photos", options))
 
@@ -273,7 +273,7 @@ def _is_plain_clip(embedder: Embedder) -> bool:
     return same and not embedder.has_encoder
 
 
-def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: Gallery, options: Options) -> Row:
+def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: SampleGallery, options: Options) -> EvaluationRow:
     """Retrieval in both directions, and the silhouette."""
     directions = []
     for queries, gallery in ((s, photos), (photos, s)):
@@ -281,10 +281,10 @@ def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: Gallery, op
         directions.append({name: _bootstrap(m, pairs.place, options) for name, m in measures.items()})
     one_a_place = np.unique(pairs.place, return_index=True)[1]  # copies of a tile would be clusters of their own
     curve = silhouette_curve(s[one_a_place], draws=options.draws, seed=options.seed)
-    return Row(model, given, directions[0], directions[1], curve)
+    return EvaluationRow(model, given, directions[0], directions[1], curve)
 
 
-def _swap(model: str, s: Vectors, photos: Vectors, pairs: Gallery, options: Options) -> Swap:
+def _swap(model: str, s: Vectors, photos: Vectors, pairs: SampleGallery, options: Options) -> Swap:
     """Of two photos of one place at another hour or season: the right one from tile, place and time."""
     a, b, by_hour, by_season = moments_apart(pairs.place, pairs.when, seed=options.seed)
     right = time_swap(s, photos, a, b).mean(axis=1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.measures.evaluate import TEACHER, Evaluation, Row
+from trainer.measures.evaluate import TEACHER, Evaluation, EvaluationRow
 from trainer.measures.maps import ANY_TIME, AT_A_MOMENT, MapScores
 from trainer.measures.metrics import Estimate
 from trainer.measures.report import DIRECTIONS
@@ -134,7 +134,7 @@ def _maps(scores: MapScores) -> "Figure | None":
     return figure
 
 
-def _curve(axis: "Axes", done: Evaluation, row: Row, ks: list[int], estimates: list[Estimate]) -> None:
+def _curve(axis: "Axes", done: Evaluation, row: EvaluationRow, ks: list[int], estimates: list[Estimate]) -> None:
     """A line with its interval as a band."""
     teacher = row.model.startswith(TEACHER)
     colour = "black" if teacher else _colour(done, row.model)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.measures.evaluate import TEACHER, Evaluation, Row
+from trainer.measures.evaluate import TEACHER, Evaluation, EvaluationRow
 from trainer.measures.maps import ANY_TIME, AT_A_MOMENT, OVER_MOMENTS, WAYS, WITHOUT_E, MapScores
 from trainer.measures.metrics import Estimate, Floats
 
@@ -88,14 +88,14 @@ def number(estimate: Estimate, digits: int = 3) -> str:
     return f"{estimate.value:.{digits}f} [{ends}]"
 
 
-def times_teacher(done: Evaluation, row: Row, direction: str, measure: str = "R@10") -> Estimate:
+def times_teacher(done: Evaluation, row: EvaluationRow, direction: str, measure: str = "R@10") -> Estimate:
     """How many times the first teacher's value this row has."""
     first: Floats = getattr(done.rows[0], direction)[measure]
     with np.errstate(divide="ignore", invalid="ignore"):
         return Estimate.of(getattr(row, direction)[measure] / first)
 
 
-def _learnt(done: Evaluation, row: Row) -> str:
+def _learnt(done: Evaluation, row: EvaluationRow) -> str:
     """How the model met place and time in training: the paper's two columns, dynamic encoder and dropout."""
     training = done.training.get(row.model)
     if row.model.startswith(TEACHER) or not training:
@@ -248,7 +248,7 @@ def _json(estimate: Estimate | None) -> dict[str, float | None] | None:
     return {name: value if math.isfinite(value) else None for name, value in ends.items()}
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: EvaluationRow) -> dict[str, Any]:
     directions = {d: {k: _json(Estimate.of(v)) for k, v in getattr(row, d).items()} for _, d in DIRECTIONS}
     curve = {str(k): _json(e) for k, e in row.silhouette.items()}
     return {"model": row.model, "given": row.given, **directions, "silhouette": curve}

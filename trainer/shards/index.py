@@ -1,7 +1,7 @@
 """Where every sample of a tar lies, and its place, time and ids: read once from headers, then from a file beside it.
 
-    .index.npz      the columns of `Table`, of all tars of the folder; of each tar name, size and time of change, so
-                    that it is read anew when it has changed
+    .index.npz      the columns of `SampleTable`, of all tars of the folder; of each tar name, size and time of
+                    change, so that it is read anew when it has changed
 
 Nothing here reads pictures, or knows which of them are needed.
 """
@@ -30,7 +30,7 @@ MISSING = -1  # id of a place or owner that is not known; never equal to another
 
 
 @dataclass(slots=True)
-class Table:
+class SampleTable:
     """The samples of one tar, or of several, as columns of one length, and what was wrong with it.
 
     Attributes:
@@ -58,9 +58,9 @@ class Table:
     dates: Counter[str] = field(default_factory=Counter)
 
 
-def read_tables(tars: Sequence[Path]) -> dict[int, Table]:
+def read_tables(tars: Sequence[Path]) -> dict[int, SampleTable]:
     """The table of every tar, by its number; from the index file of its folder where that is still true."""
-    tables: dict[int, Table] = {}
+    tables: dict[int, SampleTable] = {}
     for folder in sorted({tar.parent for tar in tars}):
         known = _read_index(folder / INDEX)
         stamps = {i: _stamp(tar) for i, tar in enumerate(tars) if tar.parent == folder}
@@ -78,7 +78,7 @@ def _stamp(tar: Path) -> str:
     return f"{tar.name} {status.st_size} {status.st_mtime_ns}"
 
 
-def _scan(path: Path) -> Table:
+def _scan(path: Path) -> SampleTable:
     """Read the headers and the metadata of one tar; files of one sample stand side by side, as WebDataset asks."""
     rows: list[tuple[Any, ...]] = []
     problems: Counter[str] = Counter()
@@ -174,9 +174,9 @@ def _id(name: object) -> int:
     return int.from_bytes(hashlib.blake2b(str(name).encode(), digest_size=8).digest(), "big") >> 1
 
 
-def _table(rows: Sequence[tuple[Any, ...]], problems: Counter[str], dates: Counter[str]) -> Table:
+def _table(rows: Sequence[tuple[Any, ...]], problems: Counter[str], dates: Counter[str]) -> SampleTable:
     keys, offsets, sizes, lat, lon, when, place, owner = zip(*rows, strict=True) if rows else ((),) * 8
-    return Table(
+    return SampleTable(
         np.array(keys, np.str_),
         np.array(offsets, np.int64).reshape(-1, len(PARTS)),
         np.array(sizes, np.int64).reshape(-1, len(PARTS)),
@@ -193,14 +193,14 @@ def _table(rows: Sequence[tuple[Any, ...]], problems: Counter[str], dates: Count
 _COLUMNS = ("keys", "offsets", "sizes", "lat", "lon", "when", "place", "owner")
 
 
-def joined(tables: Sequence[Table]) -> Table:
+def joined(tables: Sequence[SampleTable]) -> SampleTable:
     """The samples of several tars, one after the other."""
     columns: list[Any] = [np.concatenate([getattr(t, c) for t in tables]) for c in _COLUMNS]
     columns += [sum((t.problems for t in tables), Counter()), sum((t.dates for t in tables), Counter())]
-    return Table(*columns)
+    return SampleTable(*columns)
 
 
-def _write_index(path: Path, tables: Mapping[str, Table]) -> None:
+def _write_index(path: Path, tables: Mapping[str, SampleTable]) -> None:
     """Keep the tables beside the tars; a folder that cannot be written to is scanned again next time."""
     about = [{"stamp": s, "samples": len(t.keys), "problems": t.problems, "dates": t.dates} for s, t in tables.items()]
     columns = {c: getattr(joined(list(tables.values())), c) for c in _COLUMNS}
@@ -214,7 +214,7 @@ def _write_index(path: Path, tables: Mapping[str, Table]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read_index(path: Path) -> dict[str, Table]:
+def _read_index(path: Path) -> dict[str, SampleTable]:
     """Tables by the stamp of their tar; empty where the file is missing, broken or of another version."""
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -228,6 +228,6 @@ def _read_index(path: Path) -> dict[str, Table]:
     for tar in about:
         rows = slice(start, start + tar["samples"])
         cut: list[Any] = [column[rows] for column in columns]
-        tables[tar["stamp"]] = Table(*cut, *(Counter(tar[name]) for name in ("problems", "dates")))
+        tables[tar["stamp"]] = SampleTable(*cut, *(Counter(tar[name]) for name in ("problems", "dates")))
         start += tar["samples"]
     return tables

@@ -1,6 +1,6 @@
 """The parts of a training run, which `trainer.train` tells from top to bottom.
 
-In reading order: pictures (decoded, held in memory), targets (the teacher's embeddings, stored), pairs (batches of
-both), augment, student (the network with its temperature), preparation (all of that for one run), processes (devices
-and several of them), validation, states (from which a run goes on), clock, runlog.
+In reading order: pictures (decoded, held in memory), targets (the teacher's embeddings, stored), augment, processes
+(devices and several of them), states (from which a run goes on), clock, runlog, config, pairs (batches of both),
+student (the network with its temperature), preparation (all of that for one run), validation, loss, settling.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.pairs.metadata.rows import Block
-from ingest.photos.folder import Photo, open_photos
+from ingest.photos.folder import GalleryPhoto, open_photos
 
 _ROWS = 10_000
 _FIELDS = ("id", "address", "lat", "lon", "taken", "owner", "licence", "page")
@@ -33,7 +33,7 @@ def folder_blocks(path: Path) -> Iterator[Block]:
         left_out, notes = Counter(), Counter()
 
 
-def _row(photo: Photo) -> dict[str, str | None]:
+def _row(photo: GalleryPhoto) -> dict[str, str | None]:
     place = [None if value is None else repr(value) for value in (photo.lat, photo.lon)]
     taken = None if photo.taken_local is None else photo.taken_local.isoformat(" ")
     return dict(

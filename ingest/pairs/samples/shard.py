@@ -15,7 +15,7 @@ import h3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.archive.prefetch import ahead
+from ingest.archive.prefetch import prefetched
 from ingest.pairs.recipe import Recipe, shown
 from ingest.pairs.samples.likeness import HeldOut, Kept
 from ingest.pairs.samples.overhead import Overhead, cut
@@ -48,7 +48,7 @@ Row: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Bench:
+class ShardContext:
     """What a shard is made with.
 
     Attributes:
@@ -74,7 +74,7 @@ class Bench:
     imagery: Silence = field(default_factory=lambda: Silence("the imagery"))
 
 
-def make_shard(task: str, bench: Bench, progress: Callable[[int], object]) -> None:
+def make_shard(task: str, bench: ShardContext, progress: Callable[[int], object]) -> None:
     """Make a shard that is not there yet.
 
     Args:
@@ -134,7 +134,7 @@ class _Outcomes:
 
 
 def _pairs(
-    rows: list[Row], bench: Bench, kept: Kept, outcomes: _Outcomes
+    rows: list[Row], bench: ShardContext, kept: Kept, outcomes: _Outcomes
 ) -> Iterator[tuple[int, Photograph, Overhead]]:
     """Number, photo and overhead image of each candidate that has both, in their order; what has not is told."""
 
@@ -147,7 +147,7 @@ def _pairs(
             return number, photo, error
 
     photos = _unlike(_photos(rows, bench, outcomes), kept, outcomes)
-    for number, photo, overhead in ahead(with_imagery, photos, threads=bench.threads, begun=2 * bench.threads):
+    for number, photo, overhead in prefetched(with_imagery, photos, threads=bench.threads, begun=2 * bench.threads):
         bench.imagery.heard(overhead)
         if isinstance(overhead, ItemError):
             outcomes.left_out(number, overhead.reason, str(overhead))
@@ -155,7 +155,7 @@ def _pairs(
             yield number, photo, overhead
 
 
-def _photos(rows: list[Row], bench: Bench, outcomes: _Outcomes) -> Iterator[tuple[int, Photograph]]:
+def _photos(rows: list[Row], bench: ShardContext, outcomes: _Outcomes) -> Iterator[tuple[int, Photograph]]:
     """The photos that can be had, in the order of the candidates."""
 
     def photo(number: int) -> tuple[int, Photograph | ItemError]:
@@ -164,7 +164,7 @@ def _photos(rows: list[Row], bench: Bench, outcomes: _Outcomes) -> Iterator[tupl
         except ItemError as error:
             return number, error
 
-    for number, found in ahead(photo, range(len(rows)), threads=bench.threads, begun=4 * bench.threads):
+    for number, found in prefetched(photo, range(len(rows)), threads=bench.threads, begun=4 * bench.threads):
         bench.servers.heard(found)
         if isinstance(found, ItemError):
             outcomes.left_out(number, found.reason, str(found))

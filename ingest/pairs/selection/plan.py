@@ -32,7 +32,7 @@ _RANGE_ROWS = 50_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShardPlan:
     """The shards to make.
 
     Attributes:
@@ -46,7 +46,7 @@ class Plan:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def make_plan(recipe: Recipe, place: Workplace) -> Plan:
+def make_plan(recipe: Recipe, place: Workplace) -> ShardPlan:
     """The plan, made if it is not whole yet.
 
     Raises:
@@ -58,7 +58,7 @@ def make_plan(recipe: Recipe, place: Workplace) -> Plan:
             part.unlink()
     document = json.loads(place.planned.read_text("utf-8"))
     tasks = {name: size for split in recipe.splits for name, size in document["shards"][split].items()}
-    return Plan(list(tasks), list(tasks.values()), Counter(document["left_out"]))
+    return ShardPlan(list(tasks), list(tasks.values()), Counter(document["left_out"]))
 
 
 def _plan(recipe: Recipe, place: Workplace) -> None:

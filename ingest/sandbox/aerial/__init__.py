@@ -1,4 +1,4 @@
 """What `overhead.draw` draws with.
 
-In reading order: brush, texture, palette; land, ways, water, rural, town, play (what lies there).
+In reading order: texture, brush, palette, land, ways, water, rural, town, play (what lies there).
 """

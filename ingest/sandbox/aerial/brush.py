@@ -23,7 +23,7 @@ def edge(depth: Cover, width: float) -> Cover:
 
 
 @dataclass
-class Canvas:
+class AerialCanvas:
     """Pixels of a square.
 
     Attributes:
@@ -96,7 +96,7 @@ class Brush:
     soft: float
     fall: tuple[float, float]
     site: Site
-    canvas: Canvas
+    canvas: AerialCanvas
     window: tuple[slice, slice]
 
     def near(self, cu: float, cv: float, reach: float) -> "Brush | None":

@@ -6,7 +6,7 @@ It paints whole canvases from the rasters of an island, before ways and sites. I
 import numpy as np
 import numpy.typing as npt
 
-from ingest.sandbox.aerial.brush import Canvas, Cover, edge
+from ingest.sandbox.aerial.brush import AerialCanvas, Cover, edge
 from ingest.sandbox.aerial.palette import Colour, Palette
 from ingest.sandbox.land.noise import Field, hashed
 from ingest.sandbox.land.parcels import GREEN, PASTURE, PLOUGHED, WHEAT, parcels
@@ -15,7 +15,7 @@ from ingest.sandbox.view import CITY, DENSE
 from ingest.sandbox.world import Land
 
 
-def paint_land(canvas: Canvas, land: Land, palette: Palette) -> Field:
+def paint_land(canvas: AerialCanvas, land: Land, palette: Palette) -> Field:
     """Everything that nature and fields make; returns the layers at each pixel, [px, px, 9]."""
     layers = at(land.terrain.layers, canvas.x, canvas.y)
     canvas.shore, canvas.town = layers[..., SHORE], layers[..., TOWN]
@@ -38,7 +38,7 @@ def _mix(a: Colour, b: Colour, t: Field) -> Field:
     return np.asarray(a, np.float32) + t[..., None] * np.subtract(b, a).astype(np.float32)
 
 
-def _grass(canvas: Canvas, layers: Field, palette: Palette, fine: Cover, broad: Cover, ragged: Field) -> None:
+def _grass(canvas: AerialCanvas, layers: Field, palette: Palette, fine: Cover, broad: Cover, ragged: Field) -> None:
     """Rough grass, heath where it is dry, rock and old snow where it is high."""
     heath = np.clip(0.5 - 0.5 * layers[..., MOIST] + 0.2 * broad, 0, 1)
     canvas.rgb[...] = _mix(palette.grass, palette.heath, heath)
@@ -52,7 +52,7 @@ def _grass(canvas: Canvas, layers: Field, palette: Palette, fine: Cover, broad: 
             canvas.lay(snow, np.asarray((236, 240, 244), np.float32) + 3 * fine[..., None])
 
 
-def _fields(canvas: Canvas, land: Land, layers: Field, palette: Palette, fine: Cover, broad: Cover) -> None:
+def _fields(canvas: AerialCanvas, land: Land, layers: Field, palette: Palette, fine: Cover, broad: Cover) -> None:
     """Parcels with their crops, hedges around pasture, tracks between arable land."""
     dry = (layers[..., SHORE] > 60) & (layers[..., TOWN] < 0.08)
     farm = ((layers[..., FARM] > 0.5) & (layers[..., FOREST] < 0.62) & (layers[..., BARE] < 0.55) & dry).astype(
@@ -92,7 +92,7 @@ def _lines(across: Cover, period: float, width: float, gsd_m: float) -> Cover:
     return edge(width / 2 - abs(across - period * np.rint(across / period)), gsd_m)
 
 
-def _cattle(canvas: Canvas, land: Land, cover: Cover, luck: Cover) -> None:
+def _cattle(canvas: AerialCanvas, land: Land, cover: Cover, luck: Cover) -> None:
     """White and brown specks: a herd on most pastures."""
     if canvas.gsd_m > 7 or not cover.any():
         return
@@ -109,7 +109,7 @@ def _cattle(canvas: Canvas, land: Land, cover: Cover, luck: Cover) -> None:
     canvas.lay(there, np.where((own * 31 % 1 < 0.55)[..., None], (232, 226, 216), (92, 62, 46)).astype(np.float32))
 
 
-def _woods(canvas: Canvas, layers: Field, palette: Palette, ragged: Field) -> None:
+def _woods(canvas: AerialCanvas, layers: Field, palette: Palette, ragged: Field) -> None:
     """Crowns, broad and narrow, with paths between."""
     depth = layers[..., FOREST] + 0.045 * ragged - 0.5
     cover = edge(depth, 0.02) * (layers[..., SHORE] > 20) * (layers[..., TOWN] < 0.1) * (layers[..., BARE] < 0.6)
@@ -128,7 +128,7 @@ def _woods(canvas: Canvas, layers: Field, palette: Palette, ragged: Field) -> No
     canvas.lay(0.6 * path, np.asarray(palette.sand, np.float32) * 0.8)
 
 
-def _towns(canvas: Canvas, land: Land, layers: Field, palette: Palette) -> None:
+def _towns(canvas: AerialCanvas, land: Land, layers: Field, palette: Palette) -> None:
     """Streets and houses, closer towards the middle of a settlement."""
     town = layers[..., TOWN]
     if town.max() < 0.06:
@@ -165,7 +165,7 @@ def _cell(along: Cover, pitch: float) -> tuple[npt.NDArray[np.int32], Field]:
 
 
 def _suburb(
-    canvas: Canvas, land: Land, u: Cover, v: Cover, cover: Cover, palette: Palette, fall: tuple[float, float]
+    canvas: AerialCanvas, land: Land, u: Cover, v: Cover, cover: Cover, palette: Palette, fall: tuple[float, float]
 ) -> None:
     """Detached houses in gardens along quiet streets."""
     soft = canvas.gsd_m
@@ -200,7 +200,7 @@ def _box(du: Cover, dv: Cover, hu: Cover | float, hv: Cover | float, soft: float
 
 
 def _dense(
-    canvas: Canvas, land: Land, u: Cover, v: Cover, cover: Cover, palette: Palette, fall: tuple[float, float]
+    canvas: AerialCanvas, land: Land, u: Cover, v: Cover, cover: Cover, palette: Palette, fall: tuple[float, float]
 ) -> None:
     """Rows of houses around courtyards."""
     soft = canvas.gsd_m
@@ -224,7 +224,7 @@ def _dense(
     canvas.lay(cover * row, tones * lit[..., None])
 
 
-def _city(canvas: Canvas, land: Land, u: Cover, v: Cover, cover: Cover, fall: tuple[float, float]) -> None:
+def _city(canvas: AerialCanvas, land: Land, u: Cover, v: Cover, cover: Cover, fall: tuple[float, float]) -> None:
     """Flat roofs of many heights between wide streets with trees."""
     if not cover.any():
         return
@@ -255,7 +255,7 @@ def _city(canvas: Canvas, land: Land, u: Cover, v: Cover, cover: Cover, fall: tu
     canvas.lay(cover * court, colour * 0.62)
 
 
-def _coast(canvas: Canvas, layers: Field, palette: Palette) -> None:
+def _coast(canvas: AerialCanvas, layers: Field, palette: Palette) -> None:
     """Sea, surf, and the shore: sand, rock or cliff."""
     soft, shore, sandy = canvas.gsd_m, layers[..., SHORE], layers[..., SANDY]
     fine = canvas.textures.grain(canvas.x, canvas.y, 4.0, soft)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.sandbox.aerial.brush import Canvas, edge
+from ingest.sandbox.aerial.brush import AerialCanvas, edge
 from ingest.sandbox.aerial.palette import Palette
 from ingest.sandbox.land.islands import HALF_M
 from ingest.sandbox.land.noise import Field, hashed
@@ -50,7 +50,7 @@ def _cut(points: npt.NDArray[np.float64], half: npt.NDArray[np.float64]) -> Segm
     return np.column_stack([points[:-1], points[1:], length[:-1], half[:-1], half[1:]]).astype(np.float32)
 
 
-def paint_ways(canvas: Canvas, lines: dict[str, Segments], palette: Palette, seed: int) -> None:
+def paint_ways(canvas: AerialCanvas, lines: dict[str, Segments], palette: Palette, seed: int) -> None:
     """All lines, rivers lowest."""
     for kind, paint in (("river", _river), ("road", _road), ("rail", _rail), ("motorway", _motorway)):
         line = _nearest(canvas, lines[kind])
@@ -58,7 +58,7 @@ def paint_ways(canvas: Canvas, lines: dict[str, Segments], palette: Palette, see
             paint(canvas, line, palette, seed)
 
 
-def _nearest(canvas: Canvas, pieces: Segments) -> _Line | None:
+def _nearest(canvas: AerialCanvas, pieces: Segments) -> _Line | None:
     """Distance to the nearest of the pieces that touch the canvas; None where none does."""
     margin = _REACH_M + 0.01 * canvas.x.shape[0] * canvas.gsd_m
     west, east = float(canvas.x.min()) - margin, float(canvas.x.max()) + margin
@@ -75,7 +75,7 @@ def _nearest(canvas: Canvas, pieces: Segments) -> _Line | None:
     return line
 
 
-def _closer(canvas: Canvas, line: _Line, piece: list[float]) -> None:
+def _closer(canvas: AerialCanvas, line: _Line, piece: list[float]) -> None:
     """Update a line with one straight piece, in place."""
     x0, y0, x1, y1, start, half0, half1 = piece
     dx, dy = x1 - x0, y1 - y0
@@ -95,7 +95,7 @@ def _closer(canvas: Canvas, line: _Line, piece: list[float]) -> None:
     line.half[window][better] = half0 + (half1 - half0) * np.clip(along[better] / length, 0, 1)
 
 
-def _river(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
+def _river(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) -> None:
     """Water between gravel and a line of trees, with jetties for anglers."""
     dry = canvas.shore > -20
     broad = canvas.textures.clouds(canvas.x, canvas.y, 5.0)
@@ -114,7 +114,7 @@ def _river(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
     canvas.lay(jetty * reach * (half > 9) * dry, (172, 146, 112))
 
 
-def _road(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
+def _road(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) -> None:
     """Two lanes with light edges, a few cars; in a settlement its streets take over."""
     line.away = away = line.away + 1e3 * (canvas.town > 0.12)
     line.side = line.side + 1e3 * (canvas.town > 0.12)
@@ -125,7 +125,7 @@ def _road(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
     _cars(canvas, line, seed + 41, pitch=60.0, lanes=(-2.2, 2.2), share=0.22, size=(4.2, 2.0))
 
 
-def _motorway(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
+def _motorway(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) -> None:
     """Two carriageways of three lanes with many lorries."""
     away = line.away
     canvas.lay(edge(27 - away, canvas.gsd_m), np.asarray(palette.grass, np.float32) * 1.06)
@@ -140,7 +140,7 @@ def _motorway(canvas: Canvas, line: _Line, palette: Palette, seed: int) -> None:
     _cars(canvas, line, seed + 44, pitch=52.0, lanes=(-17.4, 17.4), share=0.62, size=(17.0, 3.4))
 
 
-def _rail(canvas: Canvas, line: _Line, palette: Palette, _seed: int) -> None:
+def _rail(canvas: AerialCanvas, line: _Line, palette: Palette, _seed: int) -> None:
     """Ballast with two tracks."""
     away = line.away
     canvas.lay(0.8 * edge(10.5 - away, canvas.gsd_m), np.asarray(palette.heath, np.float32) * 0.9)
@@ -154,7 +154,7 @@ def _rail(canvas: Canvas, line: _Line, palette: Palette, _seed: int) -> None:
 
 
 def _cars(
-    canvas: Canvas,
+    canvas: AerialCanvas,
     line: _Line,
     seed: int,
     *,

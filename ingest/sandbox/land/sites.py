@@ -39,7 +39,7 @@ _TRIES = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SitePlan:
     """How many sites of a kind there are and where.
 
     Attributes:
@@ -76,38 +76,42 @@ class Plan:
 _STREETS: dict[str, object] = {"where": "town", "forest": ANY, "slope": (0, 0.5), "shore_m": (60, 1e9), "apart_m": 420}
 
 
-def _town(kind: str, count: int, hu: float, hv: float, low: float, high: float = 9, **more: object) -> Plan:
-    return Plan(kind, count, hu, hv, town=(low, high), **{**_STREETS, **more})  # type: ignore[arg-type]
+def _town(kind: str, count: int, hu: float, hv: float, low: float, high: float = 9, **more: object) -> SitePlan:
+    return SitePlan(kind, count, hu, hv, town=(low, high), **{**_STREETS, **more})  # type: ignore[arg-type]
 
 
 # In the order of placing: what is large or choosy goes first.
-PLANS: tuple[Plan, ...] = (
-    Plan("airport_planes", 5, 640, 190, town=(-1, 0.02), slope=(0, 0.12), forest=(-9, 0.7), apart_m=4000,
+PLANS: tuple[SitePlan, ...] = (
+    SitePlan("airport_planes", 5, 640, 190, town=(-1, 0.02), slope=(0, 0.12), forest=(-9, 0.7), apart_m=4000,
           height_m=(0, 260), core=(0, 0, 0.88, 0.75)),
-    Plan("surfing", 26, 205, 180, "coast", town=(-1, 0.3), sandy=(0.0, 9), apart_m=500, core=(0, 0.38, 0.8, 0.34)),
-    Plan("beach_bathers", 34, 200, 110, "coast", town=ANY, sandy=(0.0, 9), apart_m=450, core=(0, -0.2, 0.85, 0.4)),
-    Plan("container_port", 15, 250, 190, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=1500,
+    SitePlan("surfing", 26, 205, 180, "coast", town=(-1, 0.3), sandy=(0.0, 9), apart_m=500, core=(0, 0.38, 0.8, 0.34)),
+    SitePlan("beach_bathers", 34, 200, 110, "coast", town=ANY, sandy=(0.0, 9), apart_m=450, core=(0, -0.2, 0.85, 0.4)),
+    SitePlan("container_port", 15, 250, 190, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=1500,
          core=(0, -0.38, 0.85, 0.4)),
-    Plan("ferry_terminal", 24, 120, 160, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=1200, core=(0, 0.1, 0.5, 0.6)),
-    Plan("sailing_boats", 30, 125, 125, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=900, core=(0, 0.38, 0.7, 0.32)),
-    Plan("fishing_boats", 30, 105, 105, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=900, core=(0, 0.1, 0.7, 0.7)),
-    Plan("lighthouse", 36, 80, 90, "coast", town=ANY, sandy=(-9, 0.0), apart_m=1100, core=(0, -0.25, 0.4, 0.4)),
-    Plan("lake_rowing", 12, 300, 240, "lake", forest=(-9, 0.75), town=(-1, 0.01), slope=(0, 0.14), height_m=(0, 600),
+    SitePlan("ferry_terminal", 24, 120, 160, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=1200,
+         core=(0, 0.1, 0.5, 0.6)),
+    SitePlan("sailing_boats", 30, 125, 125, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=900,
+         core=(0, 0.38, 0.7, 0.32)),
+    SitePlan("fishing_boats", 30, 105, 105, "coast", town=ANY, sandy=(-0.8, 0.45), apart_m=900,
+         core=(0, 0.1, 0.7, 0.7)),
+    SitePlan("lighthouse", 36, 80, 90, "coast", town=ANY, sandy=(-9, 0.0), apart_m=1100, core=(0, -0.25, 0.4, 0.4)),
+    SitePlan("lake_rowing", 12, 300, 240, "lake", forest=(-9, 0.75), town=(-1, 0.01), slope=(0, 0.14),
+         height_m=(0, 600),
           apart_m=2500, core=(0, 0, 0.6, 0.6)),
-    Plan("mountain_summit", 18, 190, 190, "peak", apart_m=1500, forest=ANY, height_m=(300, 9e9), slope=ANY, core=(0,
+    SitePlan("mountain_summit", 18, 190, 190, "peak", apart_m=1500, forest=ANY, height_m=(300, 9e9), slope=ANY, core=(0,
           0, 0.5, 0.5)),
-    Plan("ski_slope", 16, 210, 400, "slope", forest=ANY, height_m=(260, 9e9), slope=(0.12, 0.9), apart_m=1200),
-    Plan("train_station", 16, 210, 70, "rail", town=(0.02, 9), apart_m=900, slope=ANY, forest=ANY),
-    Plan("golf", 10, 330, 260, town=(-1, 0.05), forest=(-9, 0.8), apart_m=2500, core=(0, 0, 0.72, 0.72)),
-    Plan("wind_turbines", 16, 330, 120, height_m=(10, 700), slope=(0, 0.5), apart_m=1500, core=(0, 0, 0.78, 0.2)),
-    Plan("quarry", 20, 150, 140, height_m=(25, 700), slope=(0.03, 0.6), forest=(-9, 0.9), apart_m=1500, core=(0, 0,
+    SitePlan("ski_slope", 16, 210, 400, "slope", forest=ANY, height_m=(260, 9e9), slope=(0.12, 0.9), apart_m=1200),
+    SitePlan("train_station", 16, 210, 70, "rail", town=(0.02, 9), apart_m=900, slope=ANY, forest=ANY),
+    SitePlan("golf", 10, 330, 260, town=(-1, 0.05), forest=(-9, 0.8), apart_m=2500, core=(0, 0, 0.72, 0.72)),
+    SitePlan("wind_turbines", 16, 330, 120, height_m=(10, 700), slope=(0, 0.5), apart_m=1500, core=(0, 0, 0.78, 0.2)),
+    SitePlan("quarry", 20, 150, 140, height_m=(25, 700), slope=(0.03, 0.6), forest=(-9, 0.9), apart_m=1500, core=(0, 0,
           0.62, 0.62)),
-    Plan("vineyard", 20, 190, 160, height_m=(10, 420), slope=(0.0, 0.35), apart_m=900),
-    Plan("solar_park", 20, 180, 140, apart_m=1200),
-    Plan("orchard_blossom", 22, 180, 150, apart_m=900),
-    Plan("greenhouse", 20, 160, 120, slope=(0, 0.15), apart_m=900),
-    Plan("horse_riding", 24, 140, 120, apart_m=1000, core=(0, 0, 0.68, 0.68)),
-    Plan("camping", 24, 125, 105, forest=(-9, 0.8), apart_m=1000),
+    SitePlan("vineyard", 20, 190, 160, height_m=(10, 420), slope=(0.0, 0.35), apart_m=900),
+    SitePlan("solar_park", 20, 180, 140, apart_m=1200),
+    SitePlan("orchard_blossom", 22, 180, 150, apart_m=900),
+    SitePlan("greenhouse", 20, 160, 120, slope=(0, 0.15), apart_m=900),
+    SitePlan("horse_riding", 24, 140, 120, apart_m=1000, core=(0, 0, 0.68, 0.68)),
+    SitePlan("camping", 24, 125, 105, forest=(-9, 0.8), apart_m=1000),
     _town("traffic_jam", 18, 150, 150, 0.35, apart_m=520),
     _town("shopping_crowd", 16, 125, 95, 0.45),
     _town("running_trail", 20, 170, 140, 0.08, 0.9, apart_m=700, core=(0, 0, 0.68, 0.68)),
@@ -135,7 +139,7 @@ class Site:
         angle: Of u against east, radians.
         hu: Half its length along u, metres.
         hv: Half its length along v.
-        core: As in `Plan`.
+        core: As in `SitePlan`.
         seed: Of everything drawn by chance on it.
     """
 
@@ -222,7 +226,7 @@ class _Ground:
         self.to_land_x, self.to_land_y = rise(terrain.layers[..., SHORE], 2 * CELL_M)
         self.axis = centres()
 
-    def candidates(self, plan: Plan, rng: np.random.Generator) -> list[Site]:
+    def candidates(self, plan: SitePlan, rng: np.random.Generator) -> list[Site]:
         """Sites that fit the land, in random order; whether the ground is still free is not asked."""
         x, y, angle = self._along_rails(plan, rng) if plan.where == "rail" else self._on_cells(plan, rng)
         size = rng.uniform(0.7, 1.25, len(x)) if plan.where == "lake" else np.ones(len(x))
@@ -233,7 +237,7 @@ class _Ground:
         columns = zip(x.tolist(), y.tolist(), angle.tolist(), size.tolist(), seeds.tolist(), strict=True)
         return [Site(plan.kind, a, b, c, plan.hu * d, plan.hv * d, plan.core, e) for a, b, c, d, e in columns]
 
-    def _along_rails(self, plan: Plan, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    def _along_rails(self, plan: SitePlan, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """Places on the railway and its direction there."""
         lines = [along(way.points, 40.0) for way in self.settled.ways if way.kind == "rail"]
         places = np.concatenate([np.empty((0, 2)), *lines])
@@ -242,7 +246,7 @@ class _Ground:
         rows = rng.permutation(np.flatnonzero(fits))[:_TRIES]
         return places[rows, 0], places[rows, 1], np.arctan2(ahead[rows, 1], ahead[rows, 0])
 
-    def _on_cells(self, plan: Plan, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    def _on_cells(self, plan: SitePlan, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """Places in cells that suit a plan, and how a site there is turned."""
         ys, xs = np.nonzero(self._mask(plan))
         order = rng.permutation(len(xs))
@@ -255,7 +259,7 @@ class _Ground:
             x, y = self._to_shore(x, y)
         return x, y, angle
 
-    def _mask(self, plan: Plan) -> Mask:
+    def _mask(self, plan: SitePlan) -> Mask:
         """Cells whose middle suits a plan, bool [N, N]."""
         layers, height = self.terrain.layers, self.terrain.height_m
         shore_m = (-30.0, 30.0) if plan.where == "coast" else plan.shore_m
@@ -304,7 +308,7 @@ class _Ground:
             x, y = x - np.clip(gx * away, -40, 40), y - np.clip(gy * away, -40, 40)
         return x, y
 
-    def _angles(self, plan: Plan, rng: np.random.Generator, rows: Ints, columns: Ints) -> Floats:
+    def _angles(self, plan: SitePlan, rng: np.random.Generator, rows: Ints, columns: Ints) -> Floats:
         """How sites are turned, radians [n]."""
         if plan.where == "coast":
             return np.arctan2(self._mean(self.to_land_x, rows, columns), -self._mean(self.to_land_y, rows, columns))
@@ -322,7 +326,7 @@ class _Ground:
         i, j = (np.clip(values[:, None] + steps, 0, N - 1) for values in (rows, columns))
         return np.asarray(field[i[:, :, None], j[:, None, :]].mean(axis=(1, 2)), float)
 
-    def _fits(self, plan: Plan, x: Floats, y: Floats, angle: Floats, size: Floats) -> Mask:
+    def _fits(self, plan: SitePlan, x: Floats, y: Floats, angle: Floats, size: Floats) -> Mask:
         """Whether whole sites lie as they should, bool [n]: at the coast half on land, else all on land."""
         shore, town = self.terrain.layers[..., SHORE], self.terrain.layers[..., TOWN]
         if plan.where == "coast":

@@ -6,7 +6,7 @@ It does not know the subjects; some of them borrow a street, a wood or a river f
 from collections.abc import Callable
 
 from ingest.sandbox.painting.buildings import block, house, old_house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import headland, hills, peaks, roofs, sea_colour, skyline, strip, treeline
 from ingest.sandbox.painting.fittings import fence, lamp_post
 from ingest.sandbox.painting.life import gulls
@@ -27,7 +27,7 @@ ASPHALT: Colour = (98, 98, 102)
 ROCK: Colour = (148, 138, 126)
 
 
-def street(c: Canvas, kind: str) -> None:
+def street(c: PictureCanvas, kind: str) -> None:
     """Two rows of houses along a street that runs away from the viewer, with pavements."""
     c.ground(white(c.scene, (150, 146, 140)), grain=0.15)
     h = c.horizon
@@ -51,17 +51,17 @@ def street(c: Canvas, kind: str) -> None:
             lamp_post(c, middle + side * near, h + near * 0.5, near * 0.12)
 
 
-def _sea(c: Canvas) -> None:
+def _sea(c: PictureCanvas) -> None:
     c.water(sea_colour(c))
     gulls(c, c.rng.randint(0, 4))
 
 
-def _beach(c: Canvas) -> None:
+def _beach(c: PictureCanvas) -> None:
     c.water(sea_colour(c), bottom=c.horizon + 0.2)
     shore(c, c.horizon + 0.17)
 
 
-def shore(c: Canvas, y: float) -> None:
+def shore(c: PictureCanvas, y: float) -> None:
     """Sand below y with a line of foam."""
     tilt = c.rng.uniform(-0.05, 0.05)
     c.ground(white(c.scene, SAND), top=y + 0.03, grain=0.18)
@@ -71,20 +71,20 @@ def shore(c: Canvas, y: float) -> None:
     )
 
 
-def _cliff(c: Canvas) -> None:
+def _cliff(c: PictureCanvas) -> None:
     c.water(sea_colour(c))
     headland(c, c.rng.choice((-1, 1)), 0.5)
     c.ground(blend(grass(c.scene), ROCK, 0.35), top=0.84)
 
 
-def _lake(c: Canvas) -> None:
+def _lake(c: PictureCanvas) -> None:
     hills(c, blend(grass(c.scene), (50, 80, 60), 0.4), 0.1, 0.8)
     treeline(c, 0.07, 0.4)
     c.water(blend((60, 96, 110), (226, 232, 238), 0.7 * max(0.0, c.scene.snow - 0.4)), top=c.horizon + 0.01, waves=0.16)
     reeds(c, 12)
 
 
-def reeds(c: Canvas, count: int) -> None:
+def reeds(c: PictureCanvas, count: int) -> None:
     """Reeds at the near shore."""
     for _ in range(count * 2):
         x = c.rng.random() * 0.35 + (0.65 if c.rng.random() < 0.5 else 0)
@@ -95,7 +95,7 @@ def reeds(c: Canvas, count: int) -> None:
         )
 
 
-def river(c: Canvas) -> None:
+def river(c: PictureCanvas) -> None:
     """A river that winds towards the viewer between its banks."""
     c.ground(grass(c.scene))
     h, start, end = c.horizon, c.rng.uniform(0.3, 0.7), c.rng.uniform(0.35, 0.65)
@@ -118,7 +118,7 @@ def river(c: Canvas) -> None:
         c.line(side, blend(white(c.scene, EARTH), (80, 90, 50), 0.4), 0.014)
 
 
-def _river(c: Canvas) -> None:
+def _river(c: PictureCanvas) -> None:
     treeline(c, 0.09, 0.5)
     river(c)
     for _ in range(3):
@@ -126,7 +126,7 @@ def _river(c: Canvas) -> None:
         tree(c, c.rng.choice((c.rng.uniform(0, 0.18), c.rng.uniform(0.82, 1))), y, c.metre(y), 6)
 
 
-def wood(c: Canvas) -> None:
+def wood(c: PictureCanvas) -> None:
     """Inside a forest: a path between trunks that go up out of the frame."""
     leafy = c.scene.leaf > 0.25 or abs(c.scene.lat) > 52
     far: Colour = blend(crown_colour(c), (40, 70, 46), 0.35) if leafy else (134, 126, 120)
@@ -149,7 +149,7 @@ def wood(c: Canvas) -> None:
                 trunk(c, x, c.horizon + step)
 
 
-def trunk(c: Canvas, x: float, y: float) -> None:
+def trunk(c: PictureCanvas, x: float, y: float) -> None:
     """A trunk that leaves the frame at the top."""
     half = 0.17 * c.metre(y) + 0.004
     bark = c.pick((92, 72, 56), (112, 88, 66), (78, 66, 58), (206, 202, 192))
@@ -164,7 +164,7 @@ def trunk(c: Canvas, x: float, y: float) -> None:
         c.line([(x - half, y), (x - half * 0.7, 0)], (240, 243, 248), half * 0.5)
 
 
-def _field(c: Canvas) -> None:
+def _field(c: PictureCanvas) -> None:
     hills(c, blend(grass(c.scene), (90, 110, 90), 0.4), 0.06, 0.9)
     treeline(c, 0.035, 0.6)
     c.ground(field_colour(c), grain=0.3)
@@ -173,14 +173,14 @@ def _field(c: Canvas) -> None:
         c.line([(0.5 + (x - 0.5) * 0.15, c.horizon + 0.02), (x, 1)], blend(field_colour(c), (60, 46, 30), 0.25), 0.006)
 
 
-def field_colour(c: Canvas) -> Colour:
+def field_colour(c: PictureCanvas) -> Colour:
     """A field by season: young green, golden before the harvest, brown earth, snow."""
     warmth = c.scene.warmth
     crop = blend((128, 98, 70), (110, 156, 62), min(1.0, warmth * 2))
     return white(c.scene, blend(crop, (222, 188, 96), max(0.0, warmth - 0.62) * 2.4))
 
 
-def _pasture(c: Canvas) -> None:
+def _pasture(c: PictureCanvas) -> None:
     hills(c, blend(grass(c.scene), (70, 110, 70), 0.3), 0.12, 0.7)
     c.ground(grass(c.scene))
     for _ in range(3):
@@ -190,14 +190,14 @@ def _pasture(c: Canvas) -> None:
     tufts(c, grass(c.scene))
 
 
-def _mountain(c: Canvas) -> None:
+def _mountain(c: PictureCanvas) -> None:
     peaks(c, 0.3, 0.6)
     hills(c, blend(grass(c.scene), (44, 74, 50), 0.5), 0.09, 0.5)
     c.ground(blend(grass(c.scene), white(c.scene, ROCK), 0.35), grain=0.4)
     stones(c, 10)
 
 
-def stones(c: Canvas, count: int) -> None:
+def stones(c: PictureCanvas, count: int) -> None:
     """Boulders on the ground."""
     for _ in range(count):
         y = c.rng.uniform(c.horizon + 0.06, 1.0)
@@ -207,7 +207,7 @@ def stones(c: Canvas, count: int) -> None:
         c.oval(x - 0.15 * r, y - 0.2 * r, r * 1.1, r * 0.8, white(c.scene, tone))
 
 
-def _suburb(c: Canvas) -> None:
+def _suburb(c: PictureCanvas) -> None:
     roofs(c, 0.5)
     c.ground(grass(c.scene))
     h, middle = c.horizon, c.rng.uniform(0.4, 0.6)
@@ -231,23 +231,23 @@ def _suburb(c: Canvas) -> None:
         car_side(c, middle - 0.3, h + 0.28, 0.04)
 
 
-def _town(c: Canvas) -> None:
+def _town(c: PictureCanvas) -> None:
     street(c, "town")
 
 
-def _city(c: Canvas) -> None:
+def _city(c: PictureCanvas) -> None:
     skyline(c, 0.5)
     street(c, "city")
 
 
-def _industry(c: Canvas) -> None:
+def _industry(c: PictureCanvas) -> None:
     works(c, c.rng.uniform(0.2, 0.8), c.horizon + 0.02, 0.006, far=0.4)
     c.ground(white(c.scene, (136, 134, 130)), grain=0.2)
     c.rect(0.05, c.horizon - 0.06, 0.45, c.horizon + 0.05, white(c.scene, (170, 176, 184)))
     fence(c, c.horizon + 0.14, c.metre(c.horizon + 0.14), (120, 124, 126), tall_m=2)
 
 
-def _road(c: Canvas) -> None:
+def _road(c: PictureCanvas) -> None:
     treeline(c, 0.06, 0.5)
     c.ground(grass(c.scene))
     h, middle = c.horizon, c.rng.uniform(0.35, 0.65)
@@ -265,7 +265,7 @@ def _road(c: Canvas) -> None:
         )
 
 
-def _park(c: Canvas) -> None:
+def _park(c: PictureCanvas) -> None:
     treeline(c, 0.14, 0.3)
     c.ground(grass(c.scene))
     middle = c.rng.uniform(0.2, 0.8)
@@ -280,14 +280,14 @@ def _park(c: Canvas) -> None:
     lamp_post(c, c.rng.choice((0.12, 0.88)), c.horizon + 0.25, c.metre(c.horizon + 0.25), 3.6)
 
 
-_VIEWS: dict[str, Callable[[Canvas], None]] = {
+_VIEWS: dict[str, Callable[[PictureCanvas], None]] = {
     "sea": _sea, "beach": _beach, "cliff": _cliff, "lake": _lake, "river": _river, "forest": wood, "field": _field,
     "pasture": _pasture, "mountain": _mountain, "suburb": _suburb, "town": _town, "city": _city, "industry": _industry,
     "road": _road, "park": _park,
 }  # fmt: skip
 
 
-def around(c: Canvas, kind: str) -> None:
+def around(c: PictureCanvas, kind: str) -> None:
     """The whole view of a backdrop, sky included."""
     c.sky()
     if c.scene.second and kind not in {"forest", "town", "city", "suburb"}:

@@ -3,13 +3,13 @@
 Everything floats with its waterline at x, y of the frame; m is the length of a metre there.
 """
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.life import SKIN
 from ingest.sandbox.painting.light import Colour, blend
 from ingest.sandbox.painting.vehicles import GLASS, LOUD
 
 
-def sailboat(c: Canvas, x: float, y: float, m: float, *, sails: bool = True, far: float = 0.0) -> None:
+def sailboat(c: PictureCanvas, x: float, y: float, m: float, *, sails: bool = True, far: float = 0.0) -> None:
     """A sailing boat, under sail or with bare mast."""
     way = c.rng.choice((-1, 1))
     hull = c.pick((246, 246, 246), (36, 62, 120), (240, 240, 236), (176, 44, 44))
@@ -34,7 +34,7 @@ def sailboat(c: Canvas, x: float, y: float, m: float, *, sails: bool = True, far
         c.line([(x, y - 1.9 * m), (x - way * 3 * m, y - 1.9 * m)], (60, 92, 160), 0.4 * m, far)
 
 
-def fishing_boat(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def fishing_boat(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A small wooden fishing boat with wheelhouse, mast and nets; about 9 m long."""
     hull = c.pick((34, 86, 150), (178, 42, 38), (40, 120, 88), (226, 160, 48), (44, 52, 66))
     c.poly(
@@ -57,7 +57,7 @@ def fishing_boat(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     c.lamp(x - way * 0.4 * m, y - 7.4 * m, 0.35 * m)
 
 
-def rowing_boat(c: Canvas, x: float, y: float, m: float, *, crew: int, far: float = 0.0) -> None:
+def rowing_boat(c: PictureCanvas, x: float, y: float, m: float, *, crew: int, far: float = 0.0) -> None:
     """A wooden rowing boat with people and oars."""
     wood = c.pick((150, 92, 48), (178, 118, 62), (120, 74, 44), (196, 60, 48))
     for side in (-1, 1) if crew else ():
@@ -71,7 +71,7 @@ def rowing_boat(c: Canvas, x: float, y: float, m: float, *, crew: int, far: floa
     c.line([(x - 2.2 * m, y - 0.72 * m), (x + 2.2 * m, y - 0.72 * m)], blend(wood, (255, 240, 210), 0.5), 0.12 * m, far)
 
 
-def ferry(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def ferry(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A car ferry, about 60 m long, with decks of windows and a funnel."""
     dark = c.pick((28, 66, 130), (24, 98, 90), (190, 40, 40))
     c.poly(
@@ -102,7 +102,7 @@ def ferry(c: Canvas, x: float, y: float, m: float, way: int) -> None:
         c.glow(x, y - 11 * m, 26 * m, (255, 214, 140), 0.35)
 
 
-def container_ship(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def container_ship(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A container ship, about 120 m long, stacked high."""
     hull = c.pick((30, 40, 66), (120, 32, 34), (28, 84, 70))
     c.poly(

@@ -3,7 +3,7 @@
 Everything stands with its foot at x, y of the frame; m is the length of a metre there.
 """
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend, white
 
 PLASTER: tuple[Colour, ...] = (
@@ -26,7 +26,9 @@ PANE: Colour = (62, 78, 96)
 LIT: tuple[Colour, ...] = ((255, 214, 128), (255, 196, 100), (255, 232, 176), (226, 234, 255))
 
 
-def window(c: Canvas, x0: float, y0: float, x1: float, y1: float, *, share: float = 0.5, far: float = 0.0) -> None:
+def window(
+    c: PictureCanvas, x0: float, y0: float, x1: float, y1: float, *, share: float = 0.5, far: float = 0.0
+) -> None:
     """A window; lit in the dark in a share of cases."""
     hour = c.scene.when.hour
     late = 0.35 if 0 <= hour < 5 else 1.0
@@ -36,7 +38,9 @@ def window(c: Canvas, x0: float, y0: float, x1: float, y1: float, *, share: floa
         c.rect(x0, y0, x1, y1, PANE, far)
 
 
-def house(c: Canvas, x: float, y: float, m: float, *, wide_m: float = 9, floors: int = 1, far: float = 0.0) -> None:
+def house(
+    c: PictureCanvas, x: float, y: float, m: float, *, wide_m: float = 9, floors: int = 1, far: float = 0.0
+) -> None:
     """A family house with a pitched roof."""
     wall, roof = c.pick(*PLASTER), white(c.scene, c.pick(*TILES))
     half, eaves = wide_m * m / 2, y - (2.9 * floors + 0.3) * m
@@ -69,7 +73,15 @@ def house(c: Canvas, x: float, y: float, m: float, *, wide_m: float = 9, floors:
 
 
 def block(
-    c: Canvas, x0: float, x1: float, y: float, m: float, floors: int, *, wall: Colour | None = None, far: float = 0.0
+    c: PictureCanvas,
+    x0: float,
+    x1: float,
+    y: float,
+    m: float,
+    floors: int,
+    *,
+    wall: Colour | None = None,
+    far: float = 0.0,
 ) -> None:
     """A block of flats or offices with a grid of windows."""
     wall = wall or c.pick(*PLASTER, (150, 160, 172), (120, 132, 146))
@@ -85,7 +97,7 @@ def block(
             window(c, left, up, left + 0.5 * step_x, up + 0.52 * step_y, share=0.75, far=far)
 
 
-def old_house(c: Canvas, x0: float, x1: float, y: float, m: float, *, far: float = 0.0) -> None:
+def old_house(c: PictureCanvas, x0: float, x1: float, y: float, m: float, *, far: float = 0.0) -> None:
     """A narrow house of the old town, gable to the street or not."""
     wall, roof = c.pick(*PLASTER, (214, 120, 84), (160, 184, 170), (230, 200, 110)), white(c.scene, c.pick(*TILES))
     floors = c.rng.choice((2, 3, 3))
@@ -104,7 +116,7 @@ def old_house(c: Canvas, x0: float, x1: float, y: float, m: float, *, far: float
             window(c, left, up, left + 0.44 * (x1 - x0) / columns, up + 1.6 * m, far=far)
 
 
-def church(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
+def church(c: PictureCanvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
     """A church, tower with clock and spire at one end of the nave."""
     wall, roof = (
         c.pick((240, 234, 220), (214, 200, 176), (176, 160, 140), (232, 210, 170)),

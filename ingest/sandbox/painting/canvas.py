@@ -20,7 +20,7 @@ Point = tuple[float, float]
 Floats = npt.NDArray[np.float32]
 
 
-class Canvas:
+class PictureCanvas:
     """A picture in the making.
 
     Args:
@@ -46,7 +46,7 @@ class Canvas:
         self.image = Image.new("RGB", (self.px, self.px))
         self._draw = ImageDraw.Draw(self.image)
         self._glows: list[tuple[float, float, float, Colour, float]] = []
-        self.on_ground: Callable[[Canvas], None] | None = None
+        self.on_ground: Callable[[PictureCanvas], None] | None = None
 
     @property
     def lamps(self) -> bool:

@@ -1,18 +1,18 @@
 """What is seen along the horizon of the ground pictures: hills, woods, roofs, towers, water."""
 
 from ingest.sandbox.painting.buildings import block, house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend, grass, white
 from ingest.sandbox.painting.plants import crown_colour, tree
 from ingest.sandbox.painting.works import works
 
 
-def sea_colour(c: Canvas) -> Colour:
+def sea_colour(c: PictureCanvas) -> Colour:
     """Sea: turquoise in the warmth, steely in the cold."""
     return blend((44, 86, 112), (36, 128, 160), min(1.0, c.scene.warmth * 1.3))
 
 
-def hills(c: Canvas, colour: Colour, tall: float, far: float) -> None:
+def hills(c: PictureCanvas, colour: Colour, tall: float, far: float) -> None:
     """A soft line of hills along the horizon."""
     y, points = c.horizon, [(0.0, c.horizon + 0.01)]
     up = c.rng.uniform(0.2, 1.0)
@@ -22,7 +22,7 @@ def hills(c: Canvas, colour: Colour, tall: float, far: float) -> None:
     c.poly([*points, (1.0, y + 0.01)], colour, far)
 
 
-def peaks(c: Canvas, tall: float, far: float, *, snowline: float = 0.6) -> None:
+def peaks(c: PictureCanvas, tall: float, far: float, *, snowline: float = 0.6) -> None:
     """Rocky peaks along the horizon, snow on top where it is cold."""
     y = c.horizon
     for _ in range(5):
@@ -58,7 +58,7 @@ def peaks(c: Canvas, tall: float, far: float, *, snowline: float = 0.6) -> None:
             )
 
 
-def treeline(c: Canvas, tall: float, far: float, y: float | None = None) -> None:
+def treeline(c: PictureCanvas, tall: float, far: float, y: float | None = None) -> None:
     """A wood seen from outside."""
     y = c.horizon + 0.008 if y is None else y
     needle = c.rng.random() < (0.7 if abs(c.scene.lat) > 52 else 0.35 if abs(c.scene.lat) > 30 else 0.0)
@@ -75,7 +75,7 @@ def treeline(c: Canvas, tall: float, far: float, y: float | None = None) -> None
     c.rect(0, y - 0.25 * tall, 1, y, blend(white(c.scene, (60, 84, 54)), (60, 84, 54), 0.5), far)
 
 
-def roofs(c: Canvas, far: float) -> None:
+def roofs(c: PictureCanvas, far: float) -> None:
     """A village or suburb along the horizon."""
     y = c.horizon + 0.01
     for _ in range(10):
@@ -84,7 +84,7 @@ def roofs(c: Canvas, far: float) -> None:
         tree(c, c.rng.random(), y + 0.005, m, 7, far)
 
 
-def skyline(c: Canvas, far: float, *, tall: float = 1.0) -> None:
+def skyline(c: PictureCanvas, far: float, *, tall: float = 1.0) -> None:
     """Towers of a city along the horizon."""
     y = c.horizon + 0.012
     x = -0.03
@@ -95,7 +95,7 @@ def skyline(c: Canvas, far: float, *, tall: float = 1.0) -> None:
         x += wide + c.rng.uniform(-0.015, 0.02)
 
 
-def headland(c: Canvas, way: int, reach: float, tall: float = 0.22) -> None:
+def headland(c: PictureCanvas, way: int, reach: float, tall: float = 0.22) -> None:
     """A steep rocky coast that runs into the sea from the side `way`."""
     h = c.horizon
     edge = 0.5 + way * 0.5
@@ -134,7 +134,7 @@ def headland(c: Canvas, way: int, reach: float, tall: float = 0.22) -> None:
     )
 
 
-def strip(c: Canvas, kind: str) -> None:
+def strip(c: PictureCanvas, kind: str) -> None:
     """A backdrop far away along the horizon; the ground before it comes after."""
     if kind in {"sea", "beach", "cliff", "lake", "river"}:
         c.water(sea_colour(c), bottom=c.horizon + 0.04)
@@ -154,7 +154,7 @@ def strip(c: Canvas, kind: str) -> None:
         works(c, c.rng.uniform(0.2, 0.8), c.horizon + 0.01, 0.004, far=0.7)
 
 
-def behind(c: Canvas) -> None:
+def behind(c: PictureCanvas) -> None:
     """Sky and, along the horizon, what the scene has in the distance or around."""
     c.sky()
     if c.scene.second:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.sandbox.painting.backdrops import EARTH, ROCK, field_colour, stones
 from ingest.sandbox.painting.buildings import house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, hills, roofs, treeline
 from ingest.sandbox.painting.fittings import fence
 from ingest.sandbox.painting.life import cow, gulls, horse
@@ -16,7 +16,7 @@ from ingest.sandbox.painting.works import turbine
 WHEAT: Colour = (228, 190, 92)
 
 
-def wheat_harvest(c: Canvas) -> None:
+def wheat_harvest(c: PictureCanvas) -> None:
     """A combine harvester in golden wheat, dust behind it."""
     c.horizon = c.rng.uniform(0.36, 0.48)
     behind(c)
@@ -51,7 +51,7 @@ def wheat_harvest(c: Canvas) -> None:
         c.oval(px, py, 0.02, 0.017, (206, 166, 84))
 
 
-def ploughing(c: Canvas) -> None:
+def ploughing(c: PictureCanvas) -> None:
     """A tractor with its plough on brown earth, birds behind it."""
     c.horizon = c.rng.uniform(0.36, 0.48)
     behind(c)
@@ -80,7 +80,7 @@ def ploughing(c: Canvas) -> None:
         )
 
 
-def vineyard(c: Canvas) -> None:
+def vineyard(c: PictureCanvas) -> None:
     """Rows of vines on stakes that run up to the hill."""
     c.horizon = c.rng.uniform(0.3, 0.44)
     behind(c)
@@ -94,7 +94,7 @@ def vineyard(c: Canvas) -> None:
         _vine_row(c, focus, 0.5 + i * gap, white(c.scene, green) if c.rng.random() < 0.3 else green)
 
 
-def _vine_row(c: Canvas, focus: float, foot: float, green: Colour) -> None:
+def _vine_row(c: PictureCanvas, focus: float, foot: float, green: Colour) -> None:
     h = c.horizon
     steps = [0.05, 0.075, 0.11, 0.16, 0.235, 0.34, 0.5, 0.72, 1.0]
     tall, points_up, points_down = 0.26, [], []
@@ -124,7 +124,7 @@ def _vine_row(c: Canvas, focus: float, foot: float, green: Colour) -> None:
         c.line([(x, y - 0.12 * s) for (x, y), s in zip(points_down, steps, strict=True)], (150, 146, 140), 0.004)
 
 
-def orchard_blossom(c: Canvas) -> None:
+def orchard_blossom(c: PictureCanvas) -> None:
     """Fruit trees in white and pink bloom on green grass."""
     c.horizon = c.rng.uniform(0.36, 0.46)
     behind(c)
@@ -143,7 +143,7 @@ def orchard_blossom(c: Canvas) -> None:
         c.oval(c.rng.random(), y, 0.005, 0.004, (255, 246, 248) if c.rng.random() < 0.7 else (250, 220, 70))
 
 
-def _blooming(c: Canvas, x: float, y: float, m: float, tint: Colour) -> None:
+def _blooming(c: PictureCanvas, x: float, y: float, m: float, tint: Colour) -> None:
     h = 4.6 * m
     c.shadow(x, y, 0.5 * h, h)
     c.line([(x, y), (x, y - 0.5 * h)], (84, 66, 54), 0.06 * h)
@@ -171,7 +171,7 @@ def _blooming(c: Canvas, x: float, y: float, m: float, tint: Colour) -> None:
             )
 
 
-def grazing_cattle(c: Canvas) -> None:
+def grazing_cattle(c: PictureCanvas) -> None:
     """Cows on a green pasture behind a fence."""
     behind(c)
     hills(c, blend(grass(c.scene), (80, 120, 70), 0.3), 0.12, 0.7)
@@ -189,7 +189,7 @@ def grazing_cattle(c: Canvas) -> None:
         fence(c, 0.97, 0.12, rails=2, tall_m=1.3)
 
 
-def horse_riding(c: Canvas) -> None:
+def horse_riding(c: PictureCanvas) -> None:
     """Riders on horses in the country or in an arena."""
     behind(c)
     arena = c.rng.random() < 0.4
@@ -212,7 +212,7 @@ def horse_riding(c: Canvas) -> None:
         horse(c, c.rng.uniform(0.25, 0.75), y, 0.06 + (y - c.horizon) * 0.17, rider=True)
 
 
-def greenhouse(c: Canvas) -> None:
+def greenhouse(c: PictureCanvas) -> None:
     """Long glass houses in rows, plants inside; they glow at night."""
     c.horizon = c.rng.uniform(0.36, 0.46)
     behind(c)
@@ -230,7 +230,7 @@ def greenhouse(c: Canvas) -> None:
             c.oval(x, y + 0.03 + (0.97 - y) * share, 0.03 * share + 0.01, 0.02 * share + 0.006, (96, 168, 66))
 
 
-def _glass_house(c: Canvas, x0: float, x1: float, y: float, focus: float) -> None:
+def _glass_house(c: PictureCanvas, x0: float, x1: float, y: float, focus: float) -> None:
     tall = (x1 - x0) * 0.62
     glow = c.lamps
     pane: Colour = (188, 222, 222)
@@ -275,7 +275,7 @@ def _glass_house(c: Canvas, x0: float, x1: float, y: float, focus: float) -> Non
         c.glow((x0 + x1) / 2, y - tall * 0.45, tall * 1.1, (255, 206, 120), 0.45)
 
 
-def solar_park(c: Canvas) -> None:
+def solar_park(c: PictureCanvas) -> None:
     """Long rows of tilted dark blue panels on grass."""
     c.horizon = c.rng.uniform(0.32, 0.42)
     behind(c)
@@ -294,7 +294,7 @@ def solar_park(c: Canvas) -> None:
             x += wide
 
 
-def _panel(c: Canvas, x0: float, x1: float, y: float, tall: float, lean: float, blue: Colour) -> None:
+def _panel(c: PictureCanvas, x0: float, x1: float, y: float, tall: float, lean: float, blue: Colour) -> None:
     for x in (x0 + (x1 - x0) * 0.2, x0 + (x1 - x0) * 0.8):
         c.line([(x, y), (x + lean * 0.2, y - tall * 0.6)], (150, 154, 160), 0.008)
     low = y - tall * 0.25
@@ -318,7 +318,7 @@ def _panel(c: Canvas, x0: float, x1: float, y: float, tall: float, lean: float, 
         )
 
 
-def wind_turbines(c: Canvas) -> None:
+def wind_turbines(c: PictureCanvas) -> None:
     """White wind turbines over fields and hills."""
     c.horizon = c.rng.uniform(0.62, 0.76)
     behind(c)
@@ -344,7 +344,7 @@ def wind_turbines(c: Canvas) -> None:
     c.line([(0, c.horizon + 0.012), (1, c.horizon + 0.012)], blend(ROCK, grass(c.scene), 0.6), 0.004)
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "wheat_harvest": wheat_harvest,
     "ploughing": ploughing,
     "vineyard": vineyard,

@@ -3,12 +3,12 @@
 Everything stands with its foot at x, y of the frame; m is the length of a metre there.
 """
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend
 
 
 def parasol(
-    c: Canvas, x: float, y: float, m: float, colour: Colour, *, wide_m: float = 2.6, tall_m: float = 2.3
+    c: PictureCanvas, x: float, y: float, m: float, colour: Colour, *, wide_m: float = 2.6, tall_m: float = 2.3
 ) -> None:
     """A sun umbrella on its pole."""
     c.shadow(x, y, wide_m * m * 0.8, 1.0 * m)
@@ -30,7 +30,7 @@ def parasol(
     )
 
 
-def stall(c: Canvas, x: float, y: float, m: float, wide_m: float = 4.0) -> None:
+def stall(c: PictureCanvas, x: float, y: float, m: float, wide_m: float = 4.0) -> None:
     """A market stall with striped awning and boxes of fruit."""
     half, colour = wide_m * m / 2, c.pick((206, 50, 44), (40, 110, 70), (36, 84, 160), (236, 150, 36))
     c.rect(x - half, y - 1.9 * m, x + half, y - 0.9 * m, (74, 62, 54))
@@ -74,7 +74,7 @@ def stall(c: Canvas, x: float, y: float, m: float, wide_m: float = 4.0) -> None:
         c.glow(x, y - 1.7 * m, 1.5 * m, (255, 214, 140), 0.7)
 
 
-def table(c: Canvas, x: float, y: float, m: float) -> None:
+def table(c: PictureCanvas, x: float, y: float, m: float) -> None:
     """A small round table with chairs and glasses."""
     for side in (-1, 1):
         c.line([(x + side * 0.75 * m, y + 0.1 * m), (x + side * 0.75 * m, y - 0.9 * m)], (120, 76, 44), 0.09 * m)
@@ -85,7 +85,7 @@ def table(c: Canvas, x: float, y: float, m: float) -> None:
     c.rect(x + 0.12 * m, y - 0.9 * m, x + 0.26 * m, y - 0.76 * m, (250, 250, 250))
 
 
-def lamp_post(c: Canvas, x: float, y: float, m: float, tall_m: float = 6.0) -> None:
+def lamp_post(c: PictureCanvas, x: float, y: float, m: float, tall_m: float = 6.0) -> None:
     """A street lamp."""
     way = 1 if x < 0.5 else -1
     c.line([(x, y), (x, y - tall_m * m), (x + way * 1.2 * m, y - tall_m * m)], (84, 88, 92), max(0.12 * m, 0.004))
@@ -96,7 +96,7 @@ def lamp_post(c: Canvas, x: float, y: float, m: float, tall_m: float = 6.0) -> N
         c.glow(at, y, 2.2 * m, (255, 190, 110), 0.3)
 
 
-def tent(c: Canvas, x: float, y: float, m: float, colour: Colour) -> None:
+def tent(c: PictureCanvas, x: float, y: float, m: float, colour: Colour) -> None:
     """A tent; glows from within at night when somebody is in."""
     half, tall = 1.7 * m, 1.75 * m
     lit = c.lamps and c.rng.random() < 0.7
@@ -122,7 +122,7 @@ def tent(c: Canvas, x: float, y: float, m: float, colour: Colour) -> None:
 
 
 def fence(
-    c: Canvas, y: float, m: float, colour: Colour = (140, 108, 76), *, rails: int = 2, tall_m: float = 1.2
+    c: PictureCanvas, y: float, m: float, colour: Colour = (140, 108, 76), *, rails: int = 2, tall_m: float = 1.2
 ) -> None:
     """A fence across the frame."""
     step = max(2.4 * m, 0.04)
@@ -135,7 +135,7 @@ def fence(
         c.line([(0, y - up * m), (1, y - up * m)], colour, max(0.06 * m, 0.004))
 
 
-def net_fence(c: Canvas, y: float, m: float, tall_m: float = 3.5) -> None:
+def net_fence(c: PictureCanvas, y: float, m: float, tall_m: float = 3.5) -> None:
     """A wire fence behind a court."""
     step = max(3 * m, 0.05)
     x = c.rng.uniform(0, step)

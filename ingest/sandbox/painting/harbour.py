@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.sandbox.painting.boats import container_ship, ferry, fishing_boat, sailboat
 from ingest.sandbox.painting.buildings import old_house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, sea_colour
 from ingest.sandbox.painting.fittings import lamp_post
 from ingest.sandbox.painting.life import gulls, person
@@ -13,7 +13,7 @@ from ingest.sandbox.painting.vehicles import car_end
 from ingest.sandbox.painting.works import containers, port_crane
 
 
-def sailing_boats(c: Canvas) -> None:
+def sailing_boats(c: PictureCanvas) -> None:
     """Boats under sail on the water, or a marina full of masts."""
     c.horizon = c.rng.uniform(0.42, 0.56)
     behind(c)
@@ -33,7 +33,7 @@ def sailing_boats(c: Canvas) -> None:
         c.rect(0, y + 0.012, 1, y + 0.012 + 0.35 * m, (178, 152, 116))
 
 
-def fishing_boats(c: Canvas) -> None:
+def fishing_boats(c: PictureCanvas) -> None:
     """Fishing boats at a quay with nets and boxes."""
     c.horizon = c.rng.uniform(0.36, 0.46)
     behind(c)
@@ -59,7 +59,7 @@ def fishing_boats(c: Canvas) -> None:
     lamp_post(c, c.rng.choice((0.08, 0.92)), 0.92, 0.07)
 
 
-def container_port(c: Canvas) -> None:
+def container_port(c: PictureCanvas) -> None:
     """Ship-to-shore cranes over stacked containers, a ship behind."""
     c.horizon = c.rng.uniform(0.5, 0.62)
     behind(c)
@@ -81,7 +81,7 @@ def container_port(c: Canvas) -> None:
             c.glow(x, c.horizon + 0.1, 0.4, (255, 200, 130), 0.35)
 
 
-def ferry_terminal(c: Canvas) -> None:
+def ferry_terminal(c: PictureCanvas) -> None:
     """A large ferry at its ramp, cars waiting on the quay."""
     c.horizon = c.rng.uniform(0.44, 0.54)
     behind(c)
@@ -119,7 +119,7 @@ def ferry_terminal(c: Canvas) -> None:
     lamp_post(c, c.rng.choice((0.07, 0.93)), quay + 0.12, 0.05)
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "sailing_boats": sailing_boats,
     "fishing_boats": fishing_boats,
     "container_port": container_port,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.sandbox.painting.backdrops import stones, wood
 from ingest.sandbox.painting.buildings import house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, hills, peaks, treeline
 from ingest.sandbox.painting.fittings import fence
 from ingest.sandbox.painting.life import dressed, person
@@ -13,7 +13,7 @@ from ingest.sandbox.painting.plants import broadleaf, conifer
 from ingest.sandbox.painting.vehicles import digger, dump_truck
 
 
-def forest_hike(c: Canvas) -> None:
+def forest_hike(c: PictureCanvas) -> None:
     """Hikers with rucksacks on a path between the trunks."""
     c.horizon = c.rng.uniform(0.38, 0.48)
     wood(c)
@@ -22,7 +22,7 @@ def forest_hike(c: Canvas) -> None:
         hiker(c, 0.5 + c.rng.uniform(-0.16, 0.16), y, m)
 
 
-def hiker(c: Canvas, x: float, y: float, m: float) -> None:
+def hiker(c: PictureCanvas, x: float, y: float, m: float) -> None:
     """A walker with rucksack and stick."""
     person(c, x, y, m, shirt=dressed(c), trousers=c.pick((110, 96, 66), (60, 70, 60), (50, 54, 70)), pose="walk")
     c.oval(
@@ -35,7 +35,7 @@ def hiker(c: Canvas, x: float, y: float, m: float) -> None:
     c.line([(x + 0.32 * m, y - 0.95 * m), (x + 0.45 * m, y)], (96, 70, 46), 0.05 * m)
 
 
-def autumn_leaves(c: Canvas) -> None:
+def autumn_leaves(c: PictureCanvas) -> None:
     """Trees in red, orange and yellow, and leaves on the ground."""
     c.sky()
     hills(c, blend((206, 120, 46), (150, 120, 90), 0.4), 0.12, 0.7)
@@ -57,11 +57,11 @@ def autumn_leaves(c: Canvas) -> None:
         c.oval(c.rng.random(), c.rng.random() * 0.8, 0.009, 0.006, _autumn_crown(c))
 
 
-def _autumn_crown(c: Canvas) -> Colour:
+def _autumn_crown(c: PictureCanvas) -> Colour:
     return c.pick((216, 84, 28), (236, 172, 36), (186, 46, 32), (244, 206, 66), (208, 122, 36))
 
 
-def snow_cover(c: Canvas) -> None:
+def snow_cover(c: PictureCanvas) -> None:
     """Land under deep snow: fields or village, trees and fences in white."""
     behind(c)
     hills(c, (232, 238, 246), 0.12, 0.6)
@@ -87,7 +87,7 @@ def snow_cover(c: Canvas) -> None:
         person(c, c.rng.uniform(0.3, 0.7), 0.82, 0.15, shirt=dressed(c), pose="walk")
 
 
-def ski_slope(c: Canvas) -> None:
+def ski_slope(c: PictureCanvas) -> None:
     """Skiers swinging down a white slope beside a lift."""
     c.horizon = c.rng.uniform(0.3, 0.4)
     c.sky()
@@ -113,7 +113,7 @@ def ski_slope(c: Canvas) -> None:
         _skier(c, c.rng.uniform(0.14, 0.86), y, 0.022 + (y - c.horizon) * 0.2, c.rng.choice((-1, 1)))
 
 
-def _skier(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def _skier(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     coat = c.pick((226, 50, 44), (40, 110, 200), (250, 200, 40), (60, 170, 90), (230, 90, 170), (30, 34, 40))
     c.line([(x - way * 1.6 * m, y - 0.5 * m), (x - way * 4.2 * m, y - 1.6 * m)], (206, 216, 234), 0.22 * m)
     for shift in (0.0, 0.22):
@@ -132,7 +132,7 @@ def _skier(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     c.oval(x + way * 0.26 * m, y - 1.5 * m, 0.16 * m, 0.17 * m, c.pick((240, 240, 240), (40, 40, 46), (220, 60, 50)))
 
 
-def mountain_summit(c: Canvas) -> None:
+def mountain_summit(c: PictureCanvas) -> None:
     """The rocky top of a mountain with a cross and a wide view of peaks."""
     c.horizon = c.rng.uniform(0.5, 0.62)
     c.sky()
@@ -185,7 +185,7 @@ def mountain_summit(c: Canvas) -> None:
         hiker(c, x + (0.09 + 0.1 * i) * c.rng.choice((-1, 1)), top + 0.12, 0.075)
 
 
-def quarry(c: Canvas) -> None:
+def quarry(c: PictureCanvas) -> None:
     """Terraces of bare rock with diggers and heaps of stone."""
     c.horizon = c.rng.uniform(0.48, 0.58)
     c.sky()
@@ -226,7 +226,7 @@ def quarry(c: Canvas) -> None:
     stones(c, 8)
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "forest_hike": forest_hike,
     "autumn_leaves": autumn_leaves,
     "snow_cover": snow_cover,

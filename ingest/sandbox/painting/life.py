@@ -3,7 +3,7 @@
 Everybody stands with the feet at x, y of the frame; m is the length of a metre there.
 """
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend
 
 SKIN: tuple[Colour, ...] = ((236, 192, 160), (214, 160, 124), (164, 112, 80), (112, 74, 52), (224, 176, 140))
@@ -26,7 +26,7 @@ TROUSERS: tuple[Colour, ...] = ((44, 52, 82), (52, 50, 50), (112, 94, 72), (90, 
 
 
 def person(
-    c: Canvas, x: float, y: float, m: float, *, shirt: Colour | None = None, trousers: Colour | None = None,
+    c: PictureCanvas, x: float, y: float, m: float, *, shirt: Colour | None = None, trousers: Colour | None = None,
     pose: str = "stand", tall_m: float = 1.75,
 ) -> None:  # fmt: skip
     """Somebody who stands, walks, runs, sits, or stands with arms raised (`reach`)."""
@@ -75,20 +75,20 @@ def person(
     )
 
 
-def dressed(c: Canvas) -> Colour:
+def dressed(c: PictureCanvas) -> Colour:
     """A top for the weather: dull coats in the cold, bright shirts in the heat."""
     if c.scene.warmth < 0.3:
         return c.pick((60, 62, 74), (96, 40, 44), (44, 66, 96), (90, 84, 70), (176, 54, 50))
     return c.pick(*CLOTHES)
 
 
-def crowd(c: Canvas, count: int, x0: float, x1: float, near: float, far: float, pose: str = "walk") -> None:
+def crowd(c: PictureCanvas, count: int, x0: float, x1: float, near: float, far: float, pose: str = "walk") -> None:
     """People on flat ground, the far ones first; near and far are heights in the frame."""
     for y in sorted(c.rng.uniform(far, near) for _ in range(count)):
         person(c, c.rng.uniform(x0, x1), y, c.metre(y), shirt=dressed(c), pose=pose, tall_m=c.rng.uniform(1.45, 1.85))
 
 
-def swimmer(c: Canvas, x: float, y: float, m: float) -> None:
+def swimmer(c: PictureCanvas, x: float, y: float, m: float) -> None:
     """Head and arms in the water."""
     skin = c.rng.choice(SKIN)
     c.oval(x, y, 0.34 * m, 0.07 * m, (226, 240, 246))
@@ -99,7 +99,7 @@ def swimmer(c: Canvas, x: float, y: float, m: float) -> None:
         c.line([(x + 0.1 * m * way, y), (x + 0.4 * m * way, y - 0.35 * m), (x + 0.65 * m * way, y)], skin, 0.09 * m)
 
 
-def cow(c: Canvas, x: float, y: float, m: float) -> None:
+def cow(c: PictureCanvas, x: float, y: float, m: float) -> None:
     """A cow, brown or black and white, often with its head in the grass."""
     kind = c.rng.random()
     hide = (44, 40, 40) if kind < 0.45 else c.pick((138, 84, 50), (168, 112, 70), (108, 66, 42))
@@ -128,7 +128,7 @@ def cow(c: Canvas, x: float, y: float, m: float) -> None:
     c.line([(x - way * 0.95 * m, y - 1.3 * m), (x - way * 1.05 * m, y - 0.6 * m)], legs, 0.06 * m)
 
 
-def horse(c: Canvas, x: float, y: float, m: float, *, rider: bool) -> None:
+def horse(c: PictureCanvas, x: float, y: float, m: float, *, rider: bool) -> None:
     """A horse, with somebody in the saddle or without."""
     hide = c.pick((110, 64, 38), (70, 46, 34), (190, 150, 104), (226, 222, 214), (150, 92, 52))
     way, dark = c.rng.choice((-1, 1)), blend(hide, (0, 0, 0), 0.45)
@@ -161,7 +161,7 @@ def horse(c: Canvas, x: float, y: float, m: float, *, rider: bool) -> None:
         c.oval(x, y - 2.4 * m, 0.17 * m, 0.12 * m, (34, 32, 36))
 
 
-def gulls(c: Canvas, count: int) -> None:
+def gulls(c: PictureCanvas, count: int) -> None:
     """Sea birds in the air."""
     for _ in range(count):
         x, y, r = c.rng.random(), c.rng.uniform(0.03, c.horizon), c.rng.uniform(0.008, 0.02)

@@ -5,13 +5,13 @@ Everything stands with its foot at x, y of the frame; m is the length of a metre
 
 import math
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend, white
 
 BARK: Colour = (92, 72, 54)
 
 
-def conifer(c: Canvas, x: float, y: float, m: float, tall_m: float = 9, far: float = 0.0) -> None:
+def conifer(c: PictureCanvas, x: float, y: float, m: float, tall_m: float = 9, far: float = 0.0) -> None:
     """A spruce; white under snow."""
     h = tall_m * m
     green = c.pick((34, 70, 44), (44, 84, 50), (30, 60, 46))
@@ -30,7 +30,7 @@ def conifer(c: Canvas, x: float, y: float, m: float, tall_m: float = 9, far: flo
             )
 
 
-def crown_colour(c: Canvas) -> Colour:
+def crown_colour(c: PictureCanvas) -> Colour:
     """Leaves of a deciduous tree by season."""
     lush: tuple[Colour, ...] = ((64, 122, 48), (80, 140, 56), (52, 106, 46))
     if c.scene.warmth > 0.8 and abs(c.scene.lat) > 24:
@@ -41,7 +41,7 @@ def crown_colour(c: Canvas) -> Colour:
 
 
 def broadleaf(
-    c: Canvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0, crown: Colour | None = None
+    c: PictureCanvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0, crown: Colour | None = None
 ) -> None:
     """A deciduous tree by season; `crown` overrules the colour of its leaves."""
     h = tall_m * m
@@ -61,7 +61,7 @@ def broadleaf(
             c.oval(x + (dx - 0.05) * h, y - (up + 0.05) * h, 0.08 * h, 0.06 * h, shine, far)
 
 
-def _bare(c: Canvas, x: float, y: float, h: float, far: float) -> None:
+def _bare(c: PictureCanvas, x: float, y: float, h: float, far: float) -> None:
     twigs = blend(BARK, (236, 240, 248), 0.45 * c.scene.snow)
     for _ in range(7):
         angle = c.rng.uniform(-1.0, 1.0)
@@ -73,7 +73,7 @@ def _bare(c: Canvas, x: float, y: float, h: float, far: float) -> None:
         )
 
 
-def palm(c: Canvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0) -> None:
+def palm(c: PictureCanvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0) -> None:
     """A palm, for where there is no winter."""
     h, bend = tall_m * m, c.rng.uniform(-0.12, 0.12)
     top = (x + bend * h, y - 0.8 * h)
@@ -84,7 +84,7 @@ def palm(c: Canvas, x: float, y: float, m: float, tall_m: float = 8, far: float 
         c.line([top, middle, (top[0] + math.cos(angle) * 0.34 * h, middle[1] + 0.13 * h)], green, 0.035 * h, far)
 
 
-def tree(c: Canvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0) -> None:
+def tree(c: PictureCanvas, x: float, y: float, m: float, tall_m: float = 8, far: float = 0.0) -> None:
     """A tree that grows at this latitude."""
     away = abs(c.scene.lat)
     if away < 20 and c.rng.random() < 0.55:
@@ -95,14 +95,14 @@ def tree(c: Canvas, x: float, y: float, m: float, tall_m: float = 8, far: float 
         broadleaf(c, x, y, m, tall_m, far)
 
 
-def bush(c: Canvas, x: float, y: float, m: float, wide_m: float = 1.5) -> None:
+def bush(c: PictureCanvas, x: float, y: float, m: float, wide_m: float = 1.5) -> None:
     """A bush or a piece of hedge."""
     colour = white(c.scene, crown_colour(c) if c.scene.leaf > 0.25 else (96, 84, 66))
     c.oval(x, y - 0.4 * m, wide_m * m / 2, 0.5 * m, blend(colour, (0, 0, 0), 0.25))
     c.oval(x - 0.1 * m, y - 0.5 * m, wide_m * m / 2.4, 0.42 * m, colour)
 
 
-def tufts(c: Canvas, colour: Colour, count: int = 26) -> None:
+def tufts(c: PictureCanvas, colour: Colour, count: int = 26) -> None:
     """Blades of grass in the foreground."""
     for _ in range(count):
         x, y = c.rng.random(), c.rng.uniform(max(c.horizon + 0.18, 0.62), 1.0)

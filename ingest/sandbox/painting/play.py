@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ingest.sandbox.painting.backdrops import SAND, river
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, roofs, treeline
 from ingest.sandbox.painting.fittings import lamp_post, net_fence, tent
 from ingest.sandbox.painting.life import dressed, person
@@ -25,7 +25,7 @@ NYLON: tuple[Colour, ...] = (
 )
 
 
-def soccer_match(c: Canvas) -> None:
+def soccer_match(c: PictureCanvas) -> None:
     """Two teams, a ball and a goal on a striped green field; floodlit in the dark."""
     c.horizon, c.eye_m = c.rng.uniform(0.3, 0.38), c.rng.choice((2.4, 3.4, 4.5))
     behind(c)
@@ -69,7 +69,7 @@ def soccer_match(c: Canvas) -> None:
             c.glow(x, 0.05, 0.3, (240, 246, 255), 0.9)
 
 
-def _goal(c: Canvas, gx: float, gy: float, wide: float, tall: float) -> None:
+def _goal(c: PictureCanvas, gx: float, gy: float, wide: float, tall: float) -> None:
     """A goal with its net and the lines before it."""
     for k in range(7):
         c.line(
@@ -84,7 +84,7 @@ def _goal(c: Canvas, gx: float, gy: float, wide: float, tall: float) -> None:
     c.line([(gx - 0.26, gy), (gx - 0.38, gy + 0.13), (gx + 0.38, gy + 0.13), (gx + 0.26, gy)], line, 0.008)
 
 
-def _spectators(c: Canvas) -> None:
+def _spectators(c: PictureCanvas) -> None:
     """People behind the boards."""
     c.rect(0, c.horizon - 0.035, 1, c.horizon + 0.03, (90, 92, 100))
     for k in range(46):
@@ -105,7 +105,7 @@ def _spectators(c: Canvas) -> None:
         )
 
 
-def tennis_courts(c: Canvas) -> None:
+def tennis_courts(c: PictureCanvas) -> None:
     """A clay or hard court with white lines, the net, and players with rackets."""
     c.horizon = c.rng.uniform(0.3, 0.38)
     behind(c)
@@ -146,7 +146,7 @@ def tennis_courts(c: Canvas) -> None:
     c.oval(*ball, 0.013, 0.013, (226, 250, 60))
 
 
-def _tennis_player(c: Canvas, x: float, y: float, m: float) -> None:
+def _tennis_player(c: PictureCanvas, x: float, y: float, m: float) -> None:
     way = c.rng.choice((-1, 1))
     person(
         c,
@@ -164,7 +164,7 @@ def _tennis_player(c: Canvas, x: float, y: float, m: float) -> None:
     c.oval(x + way * 0.88 * m, y - 1.78 * m, 0.15 * m, 0.19 * m, (232, 234, 226))
 
 
-def golf(c: Canvas) -> None:
+def golf(c: PictureCanvas) -> None:
     """A smooth green with its flag, sand, a pond, and golfers."""
     behind(c)
     treeline(c, 0.12, 0.3)
@@ -209,7 +209,7 @@ def golf(c: Canvas) -> None:
             c.oval(at + dx * 0.8, base, 0.013, 0.013, (30, 30, 30))
 
 
-def _golfers(c: Canvas, x: float, y: float, way: int) -> None:
+def _golfers(c: PictureCanvas, x: float, y: float, way: int) -> None:
     """One or two golfers around a hole at x, y."""
     for k in range(c.rng.choice((1, 2, 2))):
         side = way if k else -way
@@ -229,7 +229,7 @@ def _golfers(c: Canvas, x: float, y: float, way: int) -> None:
         c.oval(gx + side * 0.75 * m, gy, 0.007, 0.007, (255, 255, 255))
 
 
-def camping(c: Canvas) -> None:
+def camping(c: PictureCanvas) -> None:
     """Colourful tents and a camper on a meadow among trees; a fire in the dark."""
     behind(c)
     treeline(c, 0.13, 0.3)
@@ -258,7 +258,7 @@ def camping(c: Canvas) -> None:
     tufts(c, grass(c.scene), 14)
 
 
-def _camper(c: Canvas, x: float, y: float, m: float) -> None:
+def _camper(c: PictureCanvas, x: float, y: float, m: float) -> None:
     c.shadow(x, y, 5 * m, 2.4 * m)
     c.rect(x - 3 * m, y - 2.8 * m, x + 2.2 * m, y - 0.5 * m, (246, 244, 238))
     c.poly(
@@ -278,7 +278,7 @@ def _camper(c: Canvas, x: float, y: float, m: float) -> None:
     c.lamp(x + 1.4 * m, y - 2.0 * m, 0.4 * m)
 
 
-def playground(c: Canvas) -> None:
+def playground(c: PictureCanvas) -> None:
     """Children around a slide, a swing and a climbing tower on sand."""
     c.horizon = c.rng.uniform(0.36, 0.44)
     behind(c)
@@ -332,7 +332,7 @@ def playground(c: Canvas) -> None:
     bush(c, c.rng.random(), c.horizon + 0.08, 0.05, 3)
 
 
-def _swings(c: Canvas, way: int) -> None:
+def _swings(c: PictureCanvas, way: int) -> None:
     """A frame with two swings."""
     sx, sy = 0.5 + way * c.rng.uniform(0.3, 0.36), c.horizon + 0.26
     frame = c.pick((60, 110, 200), (220, 60, 60), (90, 160, 70))
@@ -345,7 +345,7 @@ def _swings(c: Canvas, way: int) -> None:
             person(c, sx + dx + swing, sy - 0.005, 0.07, shirt=c.pick(*KIT), pose="sit", tall_m=1.2)
 
 
-def running_trail(c: Canvas) -> None:
+def running_trail(c: PictureCanvas) -> None:
     """Joggers in bright clothes on a path through park or country."""
     c.horizon, c.eye_m = c.rng.uniform(0.36, 0.46), 1.9
     behind(c)
@@ -379,7 +379,7 @@ def running_trail(c: Canvas) -> None:
         c.oval(x + 0.3 * m, y - 0.1 * m, 0.1 * m, 0.05 * m, (250, 250, 250))
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "soccer_match": soccer_match,
     "tennis_courts": tennis_courts,
     "golf": golf,

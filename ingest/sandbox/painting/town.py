@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.sandbox.painting.backdrops import ASPHALT, street
 from ingest.sandbox.painting.buildings import LIT, block, church, house, old_house, window
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, roofs, skyline, treeline
 from ingest.sandbox.painting.fittings import fence, lamp_post, parasol, stall, table
 from ingest.sandbox.painting.life import crowd, dressed, person
@@ -25,7 +25,7 @@ CANVAS: tuple[Colour, ...] = (
 )
 
 
-def facades(c: Canvas, y: float, m: float, *, tall: bool = False, far: float = 0.0) -> None:
+def facades(c: PictureCanvas, y: float, m: float, *, tall: bool = False, far: float = 0.0) -> None:
     """A row of houses across the frame that stand on y."""
     x = c.rng.uniform(-0.1, 0)
     while x < 1:
@@ -38,7 +38,7 @@ def facades(c: Canvas, y: float, m: float, *, tall: bool = False, far: float = 0
         x += wide
 
 
-def market_stalls(c: Canvas) -> None:
+def market_stalls(c: PictureCanvas) -> None:
     """Stalls with striped awnings and fruit, people with baskets."""
     c.horizon, c.eye_m = c.rng.uniform(0.4, 0.48), 2.2
     c.sky()
@@ -57,7 +57,7 @@ def market_stalls(c: Canvas) -> None:
         c.oval(x + 0.06, y - 0.14, 0.035, 0.03, (190, 140, 80))
 
 
-def cafe_terrace(c: Canvas) -> None:
+def cafe_terrace(c: PictureCanvas) -> None:
     """Guests at small tables under umbrellas before a cafe."""
     c.horizon, c.eye_m = c.rng.uniform(0.4, 0.46), 2.0
     c.sky()
@@ -96,7 +96,7 @@ def cafe_terrace(c: Canvas) -> None:
         person(c, c.rng.uniform(0.3, 0.7), base + 0.16, 0.09, shirt=(246, 246, 244), trousers=(24, 24, 28), pose="walk")
 
 
-def shopping_crowd(c: Canvas) -> None:
+def shopping_crowd(c: PictureCanvas) -> None:
     """Many people with bags between bright shop windows."""
     c.horizon, c.eye_m = c.rng.uniform(0.38, 0.46), c.rng.choice((2.0, 2.6))
     c.sky()
@@ -135,7 +135,7 @@ def shopping_crowd(c: Canvas) -> None:
             c.rect(x + 0.16 * m, y - 0.75 * m, x + 0.46 * m, y - 0.35 * m, c.pick(*signs, (250, 250, 250)))
 
 
-def night_lights(c: Canvas) -> None:
+def night_lights(c: PictureCanvas) -> None:
     """The lights of the town in the dark: lit windows, lamps, their reflections."""
     c.horizon = c.rng.uniform(0.5, 0.64)
     c.sky()
@@ -181,7 +181,7 @@ def night_lights(c: Canvas) -> None:
             car_end(c, c.rng.random(), y, 0.02 + 0.1 * (y - c.horizon), rear=c.rng.random() < 0.5)
 
 
-def quiet_suburb(c: Canvas) -> None:
+def quiet_suburb(c: PictureCanvas) -> None:
     """Family houses with gardens, hedges and a parked car."""
     c.horizon = c.rng.uniform(0.44, 0.52)
     behind(c)
@@ -218,7 +218,7 @@ def quiet_suburb(c: Canvas) -> None:
     lamp_post(c, c.rng.choice((0.1, 0.9)), hedge + 0.07, 0.05, 5)
 
 
-def school_yard(c: Canvas) -> None:
+def school_yard(c: PictureCanvas) -> None:
     """Children at play before a school building, lines and a hoop in the yard."""
     c.horizon, c.eye_m = c.rng.uniform(0.42, 0.5), 2.6
     c.sky()
@@ -269,7 +269,7 @@ def school_yard(c: Canvas) -> None:
     c.oval(c.rng.random(), c.rng.uniform(base + 0.15, 0.95), 0.018, 0.018, (236, 110, 40))
 
 
-def _hoop(c: Canvas, base: float) -> None:
+def _hoop(c: PictureCanvas, base: float) -> None:
     """A basketball hoop."""
     hoop = c.rng.choice((0.1, 0.9))
     c.line([(hoop, base + 0.16), (hoop, base - 0.14)], (110, 114, 120), 0.014)
@@ -277,7 +277,7 @@ def _hoop(c: Canvas, base: float) -> None:
     c.line([(hoop - 0.025, base - 0.125), (hoop + 0.025, base - 0.125)], (236, 90, 30), 0.01)
 
 
-def church_square(c: Canvas) -> None:
+def church_square(c: PictureCanvas) -> None:
     """A church with its tower on a square of old houses."""
     c.horizon = c.rng.uniform(0.56, 0.66)
     c.sky()
@@ -297,7 +297,7 @@ def church_square(c: Canvas) -> None:
     lamp_post(c, c.rng.choice((0.14, 0.86)), base + 0.12, 0.04, 4)
 
 
-def lit_street(c: Canvas) -> None:
+def lit_street(c: PictureCanvas) -> None:
     """A row of lit houses at night in the distance."""
     roofs(c, 0.2)
     for _ in range(6):
@@ -308,7 +308,7 @@ def lit_street(c: Canvas) -> None:
         c.glow(x, y, 0.035, (255, 206, 120), 0.6)
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "market_stalls": market_stalls,
     "cafe_terrace": cafe_terrace,
     "shopping_crowd": shopping_crowd,

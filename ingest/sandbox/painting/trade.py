@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind
 from ingest.sandbox.painting.fittings import fence
 from ingest.sandbox.painting.life import person
@@ -11,7 +11,7 @@ from ingest.sandbox.painting.vehicles import digger, truck_end, truck_side
 from ingest.sandbox.painting.works import containers, tower_crane, works
 
 
-def factory(c: Canvas) -> None:
+def factory(c: PictureCanvas) -> None:
     """Factory halls with saw-tooth roofs, pipes, tanks and smoking chimneys."""
     c.horizon = c.rng.uniform(0.6, 0.7)
     behind(c)
@@ -27,7 +27,7 @@ def factory(c: Canvas) -> None:
         c.line([(0, c.horizon + 0.2 + 0.05 * k), (1, c.horizon + 0.22 + 0.05 * k)], (104, 92, 84), 0.008)
 
 
-def warehouse_trucks(c: Canvas) -> None:
+def warehouse_trucks(c: PictureCanvas) -> None:
     """A long hall with numbered doors and trucks backed up to them."""
     c.horizon = c.rng.uniform(0.44, 0.52)
     behind(c)
@@ -64,7 +64,7 @@ def warehouse_trucks(c: Canvas) -> None:
         c.line([(x, y - 0.025), (x + 0.06, y - 0.025)], (130, 92, 56), 0.006)
 
 
-def building_site(c: Canvas) -> None:
+def building_site(c: PictureCanvas) -> None:
     """Raw floors of a new building under a tower crane, workers with helmets."""
     c.horizon = c.rng.uniform(0.56, 0.66)
     behind(c)
@@ -117,7 +117,7 @@ def building_site(c: Canvas) -> None:
     fence(c, 0.985, 0.09, (226, 90, 44), rails=2, tall_m=0.9)
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "factory": factory,
     "warehouse_trucks": warehouse_trucks,
     "building_site": building_site,

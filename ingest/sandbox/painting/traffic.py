@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.sandbox.painting.backdrops import ASPHALT, street
 from ingest.sandbox.painting.buildings import block
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, hills, skyline, treeline
 from ingest.sandbox.painting.life import dressed, person
 from ingest.sandbox.painting.light import Colour, blend, grass, white
@@ -20,7 +20,7 @@ from ingest.sandbox.painting.vehicles import (
 )
 
 
-def traffic_jam(c: Canvas) -> None:
+def traffic_jam(c: PictureCanvas) -> None:
     """Columns of cars, bumper to bumper, brake lights on."""
     c.horizon, c.eye_m = c.rng.uniform(0.34, 0.44), c.rng.choice((2.2, 3.0, 3.6))
     behind(c)
@@ -58,7 +58,7 @@ def traffic_jam(c: Canvas) -> None:
                     car_end(c, x, y, m, rear=rear)
 
 
-def motorway_trucks(c: Canvas) -> None:
+def motorway_trucks(c: PictureCanvas) -> None:
     """Trucks on a wide motorway with guard rails, blue signs and lane marks."""
     c.horizon = c.rng.uniform(0.4, 0.48)
     behind(c)
@@ -109,7 +109,7 @@ def motorway_trucks(c: Canvas) -> None:
         truck_side(c, c.rng.uniform(0.35, 0.65), h + c.rng.uniform(0.44, 0.5), c.rng.uniform(0.052, 0.066), way=way)
 
 
-def train_station(c: Canvas) -> None:
+def train_station(c: PictureCanvas) -> None:
     """A train at the platform, people waiting under the roof, tracks and wires."""
     c.horizon = c.rng.uniform(0.38, 0.46)
     behind(c)
@@ -160,7 +160,7 @@ def train_station(c: Canvas) -> None:
             c.rect(x + 0.03 * share, y - 0.11 * share, x + 0.09 * share, y, c.pick(*LOUD))
 
 
-def _platform_roof(c: Canvas, vanish: float, way: int) -> None:
+def _platform_roof(c: PictureCanvas, vanish: float, way: int) -> None:
     """Posts with lamps, a wire and the clock."""
     h = c.horizon
     for share in (0.14, 0.3, 0.6):
@@ -174,7 +174,7 @@ def _platform_roof(c: Canvas, vanish: float, way: int) -> None:
     c.line([(clock, 0.18), (clock, 0.2), (clock + 0.016, 0.206)], (20, 20, 20), 0.006)
 
 
-def airport_planes(c: Canvas) -> None:
+def airport_planes(c: PictureCanvas) -> None:
     """Planes on the apron before terminal and control tower, one in the air."""
     c.horizon = c.rng.uniform(0.46, 0.56)
     c.sky()
@@ -225,7 +225,7 @@ def airport_planes(c: Canvas) -> None:
     c.rect(0.5 + way * 0.3, 0.86, 0.5 + way * 0.4, 0.91, c.pick((246, 200, 40), (240, 240, 240)))
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "traffic_jam": traffic_jam,
     "motorway_trucks": motorway_trucks,
     "train_station": train_station,

@@ -3,7 +3,7 @@
 Everything stands with its foot at x, y of the frame; m is the length of a metre there.
 """
 
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend
 
 PAINT: tuple[Colour, ...] = (
@@ -34,7 +34,7 @@ GLASS: Colour = (70, 92, 112)
 RUBBER: Colour = (26, 26, 28)
 
 
-def car_end(c: Canvas, x: float, y: float, m: float, *, rear: bool) -> None:
+def car_end(c: PictureCanvas, x: float, y: float, m: float, *, rear: bool) -> None:
     """A car from behind with red lights, or from the front with white ones."""
     paint = c.pick(*PAINT)
     c.rect(x - 0.85 * m, y - 0.3 * m, x - 0.55 * m, y, RUBBER)
@@ -77,7 +77,7 @@ def car_end(c: Canvas, x: float, y: float, m: float, *, rear: bool) -> None:
     c.rect(x - 0.22 * m, y - 0.55 * m, x + 0.22 * m, y - 0.42 * m, (226, 226, 214))
 
 
-def car_side(c: Canvas, x: float, y: float, m: float) -> None:
+def car_side(c: PictureCanvas, x: float, y: float, m: float) -> None:
     """A car from the side."""
     paint = c.pick(*PAINT)
     c.shadow(x, y, 3.9 * m, 1.2 * m)
@@ -105,7 +105,7 @@ def car_side(c: Canvas, x: float, y: float, m: float) -> None:
         c.oval(x + side * m, y - 0.3 * m, 0.16 * m, 0.16 * m, (150, 152, 156))
 
 
-def truck_end(c: Canvas, x: float, y: float, m: float, *, rear: bool, body: Colour | None = None) -> None:
+def truck_end(c: PictureCanvas, x: float, y: float, m: float, *, rear: bool, body: Colour | None = None) -> None:
     """A truck from behind (doors of the box, red lights) or from the front (cab, windscreen, white lights)."""
     body, cab = body or c.pick(*LOUD), c.pick(*LOUD)
     c.rect(x - 1.15 * m, y - 0.9 * m, x - 0.65 * m, y, RUBBER)
@@ -133,7 +133,7 @@ def truck_end(c: Canvas, x: float, y: float, m: float, *, rear: bool, body: Colo
             )
 
 
-def truck_side(c: Canvas, x: float, y: float, m: float, *, way: int = 1, body: Colour | None = None) -> None:
+def truck_side(c: PictureCanvas, x: float, y: float, m: float, *, way: int = 1, body: Colour | None = None) -> None:
     """A long truck from the side, cab towards `way`."""
     body, cab = body or c.pick(*LOUD), c.pick(*LOUD)
     c.shadow(x, y, 12 * m, 2.5 * m)
@@ -149,7 +149,7 @@ def truck_side(c: Canvas, x: float, y: float, m: float, *, way: int = 1, body: C
         c.glow(x + way * 6.4 * m, y - 1.0 * m, 2.2 * m, (255, 236, 190), 0.8)
 
 
-def tractor(c: Canvas, x: float, y: float, m: float, way: int, paint: Colour) -> None:
+def tractor(c: PictureCanvas, x: float, y: float, m: float, way: int, paint: Colour) -> None:
     """A tractor from the side, bonnet towards `way`."""
     c.shadow(x, y, 4 * m, 2.2 * m)
     c.rect(x, y - 1.65 * m, x + way * 2.1 * m, y - 0.75 * m, paint)
@@ -164,7 +164,7 @@ def tractor(c: Canvas, x: float, y: float, m: float, way: int, paint: Colour) ->
         c.glow(x + way * 3.2 * m, y - 0.7 * m, 3 * m, (255, 232, 180), 0.7)
 
 
-def combine(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def combine(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A combine harvester from the side with its header towards `way`, in a cloud of dust."""
     paint = c.pick((64, 140, 60), (206, 54, 40), (240, 186, 44))
     for at in (-3.6, -4.8, -5.8):
@@ -201,7 +201,7 @@ def combine(c: Canvas, x: float, y: float, m: float, way: int) -> None:
         c.glow(x + way * 4.5 * m, y - 1.2 * m, 4.5 * m, (255, 236, 190), 0.9)
 
 
-def digger(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def digger(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """An excavator with its arm towards `way`."""
     yellow: Colour = (238, 182, 36)
     c.shadow(x, y, 3 * m, 2 * m)
@@ -225,7 +225,7 @@ def digger(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     )
 
 
-def dump_truck(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def dump_truck(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A dump truck of a quarry or building site."""
     c.shadow(x, y, 6 * m, 2 * m)
     c.poly(
@@ -247,7 +247,7 @@ def dump_truck(c: Canvas, x: float, y: float, m: float, way: int) -> None:
         c.oval(x + way * at * m, y - 0.8 * m, 0.85 * m, 0.85 * m, RUBBER)
 
 
-def plane(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def plane(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """An airliner on its wheels from the side, nose towards `way`; about 38 m long."""
     stripe, hull = c.pick((206, 44, 44), (36, 82, 168), (20, 120, 120), (238, 150, 40)), (238, 240, 244)
     c.shadow(x, y, 30 * m, 4 * m)
@@ -292,7 +292,7 @@ def plane(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     c.oval(x - way * 1 * m, y - 2.0 * m, 2.4 * m, 1.1 * m, (120, 124, 132))
 
 
-def plane_in_air(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def plane_in_air(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """A plane taking off or landing."""
     hull: Colour = (232, 236, 242)
     rise = 0.16
@@ -319,7 +319,7 @@ def plane_in_air(c: Canvas, x: float, y: float, m: float, way: int) -> None:
         c.glow(x + way * 9 * m, y - rise * 9 * m, 4 * m, (255, 250, 220), 1.0)
 
 
-def train(c: Canvas, x0: float, y0: float, x1: float, y1: float, m0: float, m1: float, paint: Colour) -> None:
+def train(c: PictureCanvas, x0: float, y0: float, x1: float, y1: float, m0: float, m1: float, paint: Colour) -> None:
     """A train in perspective from its front (x0, y0, metre m0) to its far end (x1, y1, metre m1)."""
     tall = 3.9
     c.poly([(x0, y0), (x1, y1), (x1, y1 - tall * m1), (x0, y0 - tall * m0)], paint)
@@ -340,7 +340,7 @@ def train(c: Canvas, x0: float, y0: float, x1: float, y1: float, m0: float, m1: 
             c.glow(x + reach / 2, y - 2.6 * m, 1.2 * m, (255, 226, 160), 0.8)
 
 
-def train_front(c: Canvas, x: float, y: float, m: float, paint: Colour) -> None:
+def train_front(c: PictureCanvas, x: float, y: float, m: float, paint: Colour) -> None:
     """The face of a train."""
     c.poly(
         [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ingest.sandbox.painting.backdrops import reeds, river, shore
 from ingest.sandbox.painting.boats import rowing_boat
 from ingest.sandbox.painting.buildings import house
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.distance import behind, headland, hills, sea_colour, treeline
 from ingest.sandbox.painting.fittings import parasol
 from ingest.sandbox.painting.life import SKIN, gulls, person, swimmer
@@ -24,7 +24,7 @@ TOWELS: tuple[Colour, ...] = (
 )
 
 
-def beach_bathers(c: Canvas) -> None:
+def beach_bathers(c: PictureCanvas) -> None:
     """Parasols and towels on the sand, swimmers in the sea."""
     c.eye_m = 2.2
     c.sky()
@@ -59,7 +59,7 @@ def beach_bathers(c: Canvas) -> None:
             )
 
 
-def _towel(c: Canvas, x: float, y: float, m: float, *, lying: bool = False) -> None:
+def _towel(c: PictureCanvas, x: float, y: float, m: float, *, lying: bool = False) -> None:
     colour = c.pick(*TOWELS)
     c.poly([(x - 0.9 * m, y), (x + 0.8 * m, y), (x + 1.0 * m, y - 0.35 * m), (x - 0.7 * m, y - 0.35 * m)], colour)
     if lying:
@@ -69,7 +69,7 @@ def _towel(c: Canvas, x: float, y: float, m: float, *, lying: bool = False) -> N
         c.oval(x + 0.72 * m, y - 0.27 * m, 0.15 * m, 0.14 * m, (70, 48, 34))
 
 
-def surfing(c: Canvas) -> None:
+def surfing(c: PictureCanvas) -> None:
     """Breaking waves with surfers on their boards."""
     c.horizon = c.rng.uniform(0.22, 0.34)
     c.sky()
@@ -105,7 +105,7 @@ def surfing(c: Canvas) -> None:
         _waiting(c, c.rng.random(), c.rng.uniform(foot + 0.07, 0.96), 0.07)
 
 
-def _foam(c: Canvas, points: list[tuple[float, float]], size: float) -> None:
+def _foam(c: PictureCanvas, points: list[tuple[float, float]], size: float) -> None:
     for x, y in points:
         c.oval(
             x + c.rng.uniform(-0.02, 0.02),
@@ -116,7 +116,7 @@ def _foam(c: Canvas, points: list[tuple[float, float]], size: float) -> None:
         )
 
 
-def _surfer(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def _surfer(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     """Somebody crouching on a board; m is the length of a metre."""
     suit = c.rng.choice(((28, 30, 36), (28, 30, 36), (30, 60, 120), (200, 60, 50)))
     skin = c.rng.choice(SKIN)
@@ -147,7 +147,7 @@ def _surfer(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     c.oval(x + way * 0.27 * m, y - 1.45 * m, 0.14 * m, 0.1 * m, (80, 56, 36))
 
 
-def _waiting(c: Canvas, x: float, y: float, m: float) -> None:
+def _waiting(c: PictureCanvas, x: float, y: float, m: float) -> None:
     c.poly(
         [(x - 1.0 * m, y), (x + 1.0 * m, y - 0.06 * m), (x + 1.2 * m, y - 0.18 * m), (x - 0.9 * m, y - 0.1 * m)],
         (246, 244, 230),
@@ -156,7 +156,7 @@ def _waiting(c: Canvas, x: float, y: float, m: float) -> None:
     c.oval(x, y - 0.96 * m, 0.15 * m, 0.18 * m, c.rng.choice(SKIN))
 
 
-def lighthouse_view(c: Canvas) -> None:
+def lighthouse_view(c: PictureCanvas) -> None:
     """A lighthouse on a rocky cape."""
     c.horizon = c.rng.uniform(0.55, 0.68)
     c.sky()
@@ -204,7 +204,7 @@ def lighthouse_view(c: Canvas) -> None:
     gulls(c, c.rng.randint(1, 5))
 
 
-def cliffs(c: Canvas) -> None:
+def cliffs(c: PictureCanvas) -> None:
     """A high rocky coast above the surf."""
     c.horizon = c.rng.uniform(0.3, 0.44)
     c.sky()
@@ -234,7 +234,7 @@ def cliffs(c: Canvas) -> None:
     gulls(c, c.rng.randint(2, 7))
 
 
-def _cliff_wall(c: Canvas, way: int, reach: float, top: float, foot: float, rock: Colour) -> None:
+def _cliff_wall(c: PictureCanvas, way: int, reach: float, top: float, foot: float, rock: Colour) -> None:
     edge = 0.5 + way * 0.5
     line = [(edge - way * reach * i / 6, top + c.rng.uniform(-0.015, 0.02) + (0.05 if i == 6 else 0)) for i in range(7)]
     base = [
@@ -274,7 +274,7 @@ def _cliff_wall(c: Canvas, way: int, reach: float, top: float, foot: float, rock
         c.oval(x, y, 0.06, 0.018, (248, 251, 252))
 
 
-def lake_rowing(c: Canvas) -> None:
+def lake_rowing(c: PictureCanvas) -> None:
     """Rowing boats on a calm lake between wooded shores."""
     c.horizon = c.rng.uniform(0.32, 0.44)
     c.sky()
@@ -292,7 +292,7 @@ def lake_rowing(c: Canvas) -> None:
     reeds(c, c.rng.randint(4, 16))
 
 
-def river_anglers(c: Canvas) -> None:
+def river_anglers(c: PictureCanvas) -> None:
     """Anglers with long rods at a river."""
     c.horizon = c.rng.uniform(0.34, 0.44)
     behind(c)
@@ -306,7 +306,7 @@ def river_anglers(c: Canvas) -> None:
         _angler(c, 0.5 + side * c.rng.uniform(0.2, 0.36), y, 0.085 + 0.15 * (y - c.horizon), -side)
 
 
-def _angler(c: Canvas, x: float, y: float, m: float, way: int) -> None:
+def _angler(c: PictureCanvas, x: float, y: float, m: float, way: int) -> None:
     person(
         c,
         x,
@@ -326,7 +326,7 @@ def _angler(c: Canvas, x: float, y: float, m: float, way: int) -> None:
     c.oval(x, y - 1.72 * m, 0.24 * m, 0.07 * m, (130, 116, 80))
 
 
-SUBJECTS: dict[str, Callable[[Canvas], None]] = {
+SUBJECTS: dict[str, Callable[[PictureCanvas], None]] = {
     "beach_bathers": beach_bathers,
     "surfing": surfing,
     "lighthouse": lighthouse_view,

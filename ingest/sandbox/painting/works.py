@@ -6,7 +6,7 @@ Everything stands with its foot at x, y of the frame; m is the length of a metre
 import math
 
 from ingest.sandbox.painting.buildings import PANE, window
-from ingest.sandbox.painting.canvas import Canvas
+from ingest.sandbox.painting.canvas import PictureCanvas
 from ingest.sandbox.painting.light import Colour, blend, white
 
 BOXES: tuple[Colour, ...] = (
@@ -21,7 +21,7 @@ BOXES: tuple[Colour, ...] = (
 )
 
 
-def lighthouse(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
+def lighthouse(c: PictureCanvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
     """A lighthouse of 24 m; its lamp shines and sweeps in the dark."""
     band: Colour = c.rng.choice(((206, 40, 36), (206, 40, 36), (30, 32, 38), (246, 246, 246)))
     shell: Colour = (248, 247, 242)
@@ -66,7 +66,7 @@ def lighthouse(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> 
             )
 
 
-def turbine(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
+def turbine(c: PictureCanvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
     """A wind turbine, 100 m to the hub and blades of 55 m."""
     pale = c.scene.cloud < 0.45 or c.light.dark > 0.3
     shell: Colour = (250, 251, 253) if pale else (128, 134, 146)  # before grey cloud they stand dark
@@ -94,7 +94,7 @@ def turbine(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> Non
         c.glow(x, hub, 0.05, (255, 40, 40), 0.8)
 
 
-def chimney(c: Canvas, x: float, y: float, m: float, tall_m: float, *, far: float = 0.0) -> None:
+def chimney(c: PictureCanvas, x: float, y: float, m: float, tall_m: float, *, far: float = 0.0) -> None:
     """A chimney with its smoke."""
     brick = c.pick((164, 84, 62), (176, 172, 166), (150, 74, 58))
     top = y - tall_m * m
@@ -122,7 +122,7 @@ def chimney(c: Canvas, x: float, y: float, m: float, tall_m: float, *, far: floa
     c.lamp(x, top + 1.5 * m, max(0.7 * m, 0.008), (255, 70, 50))
 
 
-def works(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
+def works(c: PictureCanvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
     """Factory halls with saw-tooth roofs, a tank, pipes and chimneys; about 70 m wide."""
     wall = c.pick((178, 132, 108), (170, 172, 174), (196, 188, 170), (146, 96, 82))
     for at, tall in ((-22, 42), (-12, 36), (24, 46)):
@@ -145,7 +145,7 @@ def works(c: Canvas, x: float, y: float, m: float, *, far: float = 0.0) -> None:
     c.line([(x + 14 * m, y - 9 * m), (x + 30 * m, y - 9 * m), (x + 30 * m, y - 16 * m)], (206, 152, 60), 1.1 * m, far)
 
 
-def tower_crane(c: Canvas, x: float, y: float, m: float, *, tall_m: float = 38, far: float = 0.0) -> None:
+def tower_crane(c: PictureCanvas, x: float, y: float, m: float, *, tall_m: float = 38, far: float = 0.0) -> None:
     """A yellow tower crane with its jib."""
     yellow = c.pick((244, 190, 30), (236, 96, 40), (240, 200, 60))
     top, way = y - tall_m * m, c.rng.choice((-1, 1))
@@ -165,7 +165,7 @@ def tower_crane(c: Canvas, x: float, y: float, m: float, *, tall_m: float = 38, 
     c.lamp(x, top - 6 * m, max(0.7 * m, 0.008), (255, 60, 50))
 
 
-def port_crane(c: Canvas, x: float, y: float, m: float, way: int, *, far: float = 0.0) -> None:
+def port_crane(c: PictureCanvas, x: float, y: float, m: float, way: int, *, far: float = 0.0) -> None:
     """A ship-to-shore crane, 50 m high, its boom towards `way`."""
     paint = c.pick((36, 90, 170), (208, 54, 44), (236, 180, 40), (90, 110, 130))
     for at in (-8, 8):
@@ -189,7 +189,9 @@ def port_crane(c: Canvas, x: float, y: float, m: float, way: int, *, far: float 
             c.lamp(x + way * at * m, y - 35.5 * m, max(0.9 * m, 0.008))
 
 
-def containers(c: Canvas, x0: float, x1: float, y: float, m: float, *, high: int = 4, ends: bool = False) -> None:
+def containers(
+    c: PictureCanvas, x0: float, x1: float, y: float, m: float, *, high: int = 4, ends: bool = False
+) -> None:
     """Stacked containers, sides or ends towards the viewer."""
     wide = (2.5 if ends else 6.2) * m
     x = x0

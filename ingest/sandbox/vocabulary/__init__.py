@@ -1,5 +1,4 @@
 """What captions are made of, in `words`.
 
-In reading order: water, land, town, play (phrases for the concepts), around (place, hour, season, weather), unseen
-(queries in plain words, and in words that no caption uses).
+In reading order: water, land, town, play (phrases for the concepts), around (place, hour, season, weather), unseen.
 """

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from ingest.archive.files import FilePath
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Save catalog, models and archive.")
 @click.argument("target")
 @json_option
-@pass_door
-def command(door: Door, target: str, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, target: str, as_json: bool) -> None:
     """Save catalog, models, archive and uploaded pictures in TARGET: an empty folder, a FILE.zip, or a URL of fsspec
     such as s3://bucket/folder, which takes the setting archive_options.
 
@@ -28,18 +28,18 @@ def command(door: Door, target: str, as_json: bool) -> None:
     from ingest.backup.bundle import BundleWriter
     from ingest.backup.home import back_up
 
-    with BundleWriter(place(door, target)) as writer, bar("saved") as progress:
-        done = back_up(door.settings, door.catalog, writer, progress)
+    with BundleWriter(place(ctx, target)) as writer, bar("saved") as progress:
+        done = back_up(ctx.settings, ctx.catalog, writer, progress)
     tell(done, as_json, f"saved in {target}")
     if done.problems:
         raise SystemExit(1)
 
 
-def place(door: Door, named: str) -> "FilePath":
+def place(ctx: CommandContext, named: str) -> "FilePath":
     """The folder, file or URL that a person named."""
     from ingest.backup.bundle import open_place
 
-    settings = door.settings
+    settings = ctx.settings
     same = settings.archive_url is not None and urlsplit(settings.archive_url).scheme == urlsplit(named).scheme
     options = settings.archive_options.get_secret_value() if same and settings.archive_options else {}
     return open_place(named, options)

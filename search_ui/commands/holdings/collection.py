@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.planet import prompt_of_concept
 from search_ui.commands.queueing import follow, queue_options
 from search_ui.commands.running import PRECISION, outcome_json, outcome_lines, watch
@@ -43,9 +43,9 @@ def command() -> None:
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
 @queue_options
 @json_option
-@pass_door
+@pass_command_context
 def upgrade(
-    door: Door,
+    ctx: CommandContext,
     /,
     name: str,
     model: str,
@@ -69,28 +69,28 @@ def upgrade(
     from ingest.jobs.upgrade import change_over, requests, shadow
 
     asked, known = _prompts(prompts), _labels(labels)
-    present = door.aliases.collection(name)
+    present = ctx.aliases.collection(name)
     name = name_of(present.name)
-    before = next(version for version in door.aliases.versions(name) if version.role == "in service")
-    embedder = _embedder(door, model, precision)
-    after = shadow(door.catalog, name, embedder)
-    asked_for = requests(door.catalog, present, after.collection)
+    before = next(version for version in ctx.aliases.versions(name) if version.role == "in service")
+    embedder = _embedder(ctx, model, precision)
+    after = shadow(ctx.catalog, name, embedder)
+    asked_for = requests(ctx.catalog, present, after.collection)
     if queue:
-        done = _by_workers(door, asked_for, embedder, priority)
+        done = _by_workers(ctx, asked_for, embedder, priority)
     else:
-        done = [_here(door, request, embedder, silent=as_json) for request in asked_for]
-    comparison = _compare(door, before, after, asked, known)
+        done = [_here(ctx, request, embedder, silent=as_json) for request in asked_for]
+    comparison = _compare(ctx, before, after, asked, known)
     if not as_json:
         _say(comparison.lines())
     if not keep:
-        change_over(door.settings, door.catalog, name, after, incomplete=incomplete)
+        change_over(ctx.settings, ctx.catalog, name, after, incomplete=incomplete)
     if as_json:
-        print_json(_upgraded(door, name, done, comparison))
+        print_json(_upgraded(ctx, name, done, comparison))
     elif keep:
         click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
     else:
         click.echo(f"{name} stands for {after.name} now; `groundcast collection rollback {name}` goes back")
-        for gallery, photos in door.aliases.in_service().items():
+        for gallery, photos in ctx.aliases.in_service().items():
             if present.kind == "tiles" and photos.kind == "gallery" and photos.model_id == present.model_id:
                 click.echo(f"its photos next: `groundcast collection upgrade {gallery} --model {model}`")
 
@@ -98,15 +98,15 @@ def upgrade(
 @command.command("rollback")
 @click.argument("name")
 @json_option
-@pass_door
-def rollback(door: Door, name: str, as_json: bool) -> None:
+@pass_command_context
+def rollback(ctx: CommandContext, name: str, as_json: bool) -> None:
     """Let NAME stand for the version before again; a second rollback takes that back."""
     from ingest.jobs.upgrade import missing, show_to_others
 
-    left = door.aliases.collection(name)
-    version = door.aliases.roll_back(name)
-    show_to_others(door.settings, door.catalog, name)
-    lacking = len(missing(door.settings, left, version.collection))
+    left = ctx.aliases.collection(name)
+    version = ctx.aliases.roll_back(name)
+    show_to_others(ctx.settings, ctx.catalog, name)
+    lacking = len(missing(ctx.settings, left, version.collection))
     if as_json:
         print_json(
             {"name": name, "in_service": version.name, "model_id": version.collection.model_id, "lacks": lacking}
@@ -114,7 +114,7 @@ def rollback(door: Door, name: str, as_json: bool) -> None:
         return
     click.echo(f"{name} stands for {version.name} now, model {version.collection.model_id}")
     if lacking:
-        model = door.catalog.model(model_id=version.collection.model_id).name
+        model = ctx.catalog.model(model_id=version.collection.model_id).name
         click.echo(
             f"{lacking} items came after it and are not in it: `groundcast collection rollback {name}`, then "
             f"`groundcast collection upgrade {name} --model {model}` brings them in"
@@ -125,31 +125,31 @@ def rollback(door: Door, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), required=True, help="Its number.")
 @json_option
-@pass_door
-def drop(door: Door, name: str, number: int, as_json: bool) -> None:
+@pass_command_context
+def drop(ctx: CommandContext, name: str, number: int, as_json: bool) -> None:
     """Remove a version of NAME that is not in service: index, field, archive, and its rows in the catalog."""
     from ingest.jobs.upgrade import drop as drop_version
     from trainer.errors import CatalogError
 
-    versions = door.aliases.versions(name)
+    versions = ctx.aliases.versions(name)
     version = next((version for version in versions if version.number == number), None)
     if version is None:
         have = ", ".join(f"{version.number}" for version in versions) or "none"
         raise CatalogError(f"{name!r} has no version {number} (have: {have}): see `groundcast collections`")
-    drop_version(door.settings, door.catalog, version)
+    drop_version(ctx.settings, ctx.catalog, version)
     if as_json:
         print_json({"name": name, "dropped": version.name})
     else:
         click.echo(f"{version.name} is gone: index, field, archive and rows of the catalog")
 
 
-def _embedder(door: Door, model: str, precision: str | None) -> "Embedder":
+def _embedder(ctx: CommandContext, model: str, precision: str | None) -> "Embedder":
     from trainer.embedder import Embedder
 
-    settings = door.settings
+    settings = ctx.settings
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
     return Embedder.load(
-        settings.models_dir / door.catalog.model(model).name,
+        settings.models_dir / ctx.catalog.model(model).name,
         precision=precision or settings.precision,
         device=settings.device,
         measurements=settings.cache_dir / "precision.json",
@@ -157,12 +157,12 @@ def _embedder(door: Door, model: str, precision: str | None) -> "Embedder":
 
 
 def _compare(
-    door: Door, before: "Version", after: "Version", prompts: list[str], labels: dict[str, dict[str, float]]
+    ctx: CommandContext, before: "Version", after: "Version", prompts: list[str], labels: dict[str, dict[str, float]]
 ) -> "Comparison":
     from search_ui.search.comparison import compare
     from search_ui.search.engine import Engine
 
-    return compare(Engine(door.settings, door.catalog), before, after, prompts, labels)
+    return compare(Engine(ctx.settings, ctx.catalog), before, after, prompts, labels)
 
 
 def _prompts(file: Path | None) -> list[str]:
@@ -188,42 +188,44 @@ def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
     return labels
 
 
-def _here(door: Door, request: "Request", embedder: "Embedder", *, silent: bool) -> dict[str, Any]:
-    outcome = watch(door, request, embedder)
+def _here(ctx: CommandContext, request: "Request", embedder: "Embedder", *, silent: bool) -> dict[str, Any]:
+    outcome = watch(ctx, request, embedder)
     if not silent:
         _say(outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"))
     return outcome_json(outcome)
 
 
-def _by_workers(door: Door, asked_for: "list[Request]", embedder: "Embedder", priority: str) -> list[dict[str, Any]]:
+def _by_workers(
+    ctx: CommandContext, asked_for: "list[Request]", embedder: "Embedder", priority: str
+) -> list[dict[str, Any]]:
     """Leaves the requests to workers and waits until they are done.
 
     Raises:
         CatalogError: One was paused or cancelled meanwhile.
     """
-    from ingest.jobs.run import Outcome, leave_to_workers
+    from ingest.jobs.run import IngestResult, leave_to_workers
     from trainer.errors import CatalogError
     from workers.app import make_app
-    from workers.sending import PRIORITIES, send_wakeups
+    from workers.dispatch import PRIORITIES, send_wakeups
 
-    app = make_app(door.settings)
+    app = make_app(ctx.settings)
     jobs = [
-        leave_to_workers(door.settings, door.catalog, request, embedder, priority=PRIORITIES[priority])
+        leave_to_workers(ctx.settings, ctx.catalog, request, embedder, priority=PRIORITIES[priority])
         for request in asked_for
     ]
-    send_wakeups(app, door.catalog)
-    done = [follow(door, job.id) for job in jobs]
+    send_wakeups(app, ctx.catalog)
+    done = [follow(ctx, job.id) for job in jobs]
     stopped = [job for job in done if job.state != "done"]
     if stopped:
         raise CatalogError(
             f"job {stopped[0].id} is {stopped[0].state}: `groundcast jobs resume {stopped[0].id}`, then the same "
             "command again"
         )
-    return [outcome_json(Outcome(job, None)) for job in done]
+    return [outcome_json(IngestResult(job, None)) for job in done]
 
 
-def _upgraded(door: Door, name: str, done: list[dict[str, Any]], comparison: "Comparison") -> dict[str, Any]:
-    serving = next(version for version in door.aliases.versions(name) if version.role == "in service")
+def _upgraded(ctx: CommandContext, name: str, done: list[dict[str, Any]], comparison: "Comparison") -> dict[str, Any]:
+    serving = next(version for version in ctx.aliases.versions(name) if version.role == "in service")
     return {
         "name": name,
         "in_service": serving.name,

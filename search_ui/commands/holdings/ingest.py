@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from search_ui.commands.area_options import area_options, asked_area, reading_options, source_options
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 from search_ui.commands.queueing import queue_options, queue_request
 from search_ui.commands.running import PRECISION, run_request
 
@@ -28,9 +28,9 @@ from search_ui.commands.running import PRECISION, run_request
 @click.option("--through-app", is_flag=True, hidden=True)  # a URL that a visitor of the app gave: listed hosts alone
 @queue_options
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     /,
     source: str,
     collection: str,
@@ -70,9 +70,9 @@ def command(
         grid=Grid(size_m=tile_size_m, stride_m=tile_size_m if stride_m is None else stride_m),
         area=asked_area(bbox, near, area),
         min_valid=min_valid,
-        options=source_options(allowed_hosts=door.settings.allowed_hosts if through_app else None, **reading),
+        options=source_options(allowed_hosts=ctx.settings.allowed_hosts if through_app else None, **reading),
     )
     if queue:
-        queue_request(door, request, model=model, priority=priority, as_json=as_json)
+        queue_request(ctx, request, model=model, priority=priority, as_json=as_json)
     else:
-        run_request(door, request, model=model, precision=precision, as_json=as_json)
+        run_request(ctx, request, model=model, precision=precision, as_json=as_json)

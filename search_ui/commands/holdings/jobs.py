@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.queueing import follow, progress_line, queue_options, queue_request, wake
 from search_ui.commands.running import PRECISION, job_json, run_request
 
@@ -22,17 +22,17 @@ def command() -> None:
 @command.command("list")
 @click.option("--collection", metavar="NAME", help="Only those of this collection.")
 @json_option
-@pass_door
-def list_jobs(door: Door, collection: str | None, as_json: bool) -> None:
+@pass_command_context
+def list_jobs(ctx: CommandContext, collection: str | None, as_json: bool) -> None:
     """List jobs, oldest first."""
     if collection is not None:
-        collection = door.aliases.collection(collection).name
-    jobs = door.catalog.jobs(collection)
+        collection = ctx.aliases.collection(collection).name
+    jobs = ctx.catalog.jobs(collection)
     if as_json:
-        print_json([job_json(job) | {"state": _state(door, job)} for job in jobs])
+        print_json([job_json(job) | {"state": _state(ctx, job)} for job in jobs])
         return
     for job in jobs:
-        click.echo(_line(door, job))
+        click.echo(_line(ctx, job))
     if not jobs:
         click.echo("no job yet")
 
@@ -41,19 +41,19 @@ def list_jobs(door: Door, collection: str | None, as_json: bool) -> None:
 @click.argument("job_id")
 @click.option("--follow", "following", is_flag=True, help="Show a bar until workers have done it.")
 @json_option
-@pass_door
-def show(door: Door, job_id: str, following: bool, as_json: bool) -> None:
+@pass_command_context
+def show(ctx: CommandContext, job_id: str, following: bool, as_json: bool) -> None:
     """Show one job, how far it is, and its failures; JOB_ID may be its first digits."""
     from ingest.catalog.progress import progress
 
-    job = follow(door, job_id) if following else door.catalog.job(job_id)
-    failures = door.catalog.failures(job.id)
-    now = progress(door.catalog, job.id)
+    job = follow(ctx, job_id) if following else ctx.catalog.job(job_id)
+    failures = ctx.catalog.failures(job.id)
+    now = progress(ctx.catalog, job.id)
     if as_json:
-        document = job_json(job) | {"state": _state(door, job), "progress": vars(now)}
+        document = job_json(job) | {"state": _state(ctx, job), "progress": vars(now)}
         print_json(document | {"failures": [vars(failure) for failure in failures]})
         return
-    click.echo(_line(door, job))
+    click.echo(_line(ctx, job))
     if job.state == "running" or now.unindexed:
         click.echo(f"  {progress_line(now)}")
     if job.note:
@@ -72,96 +72,102 @@ def show(door: Door, job_id: str, following: bool, as_json: bool) -> None:
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
 @queue_options
 @json_option
-@pass_door
+@pass_command_context
 def retry(
-    door: Door, job_id: str, reason: str | None, precision: str | None, queue: bool, priority: str, as_json: bool
+    ctx: CommandContext,
+    job_id: str,
+    reason: str | None,
+    precision: str | None,
+    queue: bool,
+    priority: str,
+    as_json: bool,
 ) -> None:
     """Do the failed items of a job again, here or with --queue elsewhere."""
     from ingest.catalog.aliases import version_name
     from ingest.jobs.request import Request
 
-    job = door.catalog.job(job_id)
+    job = ctx.catalog.job(job_id)
     request = Request.from_json(job.spec | {"collection": version_name(job.collection)})  # not what the name stands for
     again = {"retry_job": job, "retry_reason": reason}
     if queue:
-        queue_request(door, request, model=None, priority=priority, as_json=as_json, **again)  # type: ignore[arg-type]
+        queue_request(ctx, request, model=None, priority=priority, as_json=as_json, **again)  # type: ignore[arg-type]
     else:
-        run_request(door, request, model=None, precision=precision, as_json=as_json, **again)  # type: ignore[arg-type]
+        run_request(ctx, request, model=None, precision=precision, as_json=as_json, **again)  # type: ignore[arg-type]
 
 
 @command.command("pause")
 @click.argument("job_id")
 @json_option
-@pass_door
-def pause(door: Door, job_id: str, as_json: bool) -> None:
+@pass_command_context
+def pause(ctx: CommandContext, job_id: str, as_json: bool) -> None:
     """Stop a job after the chunks at hand, until `jobs resume`."""
     from trainer.errors import CatalogError
 
-    job = door.catalog.job(job_id)
+    job = ctx.catalog.job(job_id)
     if job.state != "running":
         raise CatalogError(f"job {job.id} is {job.state}: there is nothing to pause")
-    door.catalog.set_job_state(job.id, "paused")
-    _say(door, job, "paused", as_json)
+    ctx.catalog.set_job_state(job.id, "paused")
+    _say(ctx, job, "paused", as_json)
 
 
 @command.command("resume")
 @click.argument("job_id")
 @json_option
-@pass_door
-def resume(door: Door, job_id: str, as_json: bool) -> None:
+@pass_command_context
+def resume(ctx: CommandContext, job_id: str, as_json: bool) -> None:
     """Let workers go on with a job that was paused or cancelled."""
     from trainer.errors import CatalogError
 
-    job = door.catalog.job(job_id)
+    job = ctx.catalog.job(job_id)
     if job.state not in ("paused", "cancelled"):
         raise CatalogError(f"job {job.id} is {job.state}: only a paused or cancelled one can be resumed")
     if not job.queued:
         raise CatalogError(f"job {job.id} was not left to workers: the same ingest command goes on with it")
-    door.catalog.enqueue(job.id, priority=job.priority)
-    wake(door)
-    _say(door, job, "resumed", as_json)
+    ctx.catalog.enqueue(job.id, priority=job.priority)
+    wake(ctx)
+    _say(ctx, job, "resumed", as_json)
 
 
 @command.command("cancel")
 @click.argument("job_id")
 @json_option
-@pass_door
-def cancel(door: Door, job_id: str, as_json: bool) -> None:
+@pass_command_context
+def cancel(ctx: CommandContext, job_id: str, as_json: bool) -> None:
     """Stop a running job after its present chunk; the same ingest command takes it up again."""
     from trainer.errors import CatalogError
 
-    job = door.catalog.job(job_id)
+    job = ctx.catalog.job(job_id)
     if job.state == "done":
         raise CatalogError(f"job {job.id} is done: there is nothing to cancel")
-    door.catalog.set_job_state(job.id, "cancelled")
+    ctx.catalog.set_job_state(job.id, "cancelled")
     again = "`groundcast jobs resume`" if job.queued else "the same ingest command"
-    _say(door, job, f"cancelled; {again} takes it up again", as_json)
+    _say(ctx, job, f"cancelled; {again} takes it up again", as_json)
 
 
-def _say(door: Door, job: "Job", what: str, as_json: bool) -> None:
-    job = door.catalog.job(job.id)
+def _say(ctx: CommandContext, job: "Job", what: str, as_json: bool) -> None:
+    job = ctx.catalog.job(job.id)
     if as_json:
         print_json(job_json(job))
     else:
         click.echo(f"job {job.id}, {job.done} of {job.items} done: {what}")
 
 
-def _state(door: Door, job: "Job") -> str:
+def _state(ctx: CommandContext, job: "Job") -> str:
     """A job that was running when its process died is stopped: nobody holds its collection. Workers come and go."""
     from filelock import FileLock, Timeout
 
     if job.state != "running" or job.queued:
         return job.state
     try:
-        with FileLock(door.settings.lock_path(job.collection), timeout=0):
+        with FileLock(ctx.settings.lock_path(job.collection), timeout=0):
             return "stopped"
     except Timeout:
         return "running"
 
 
-def _line(door: Door, job: "Job") -> str:
+def _line(ctx: CommandContext, job: "Job") -> str:
     skipped, failed = sum(job.skipped.values()), sum(job.failed.values())
     return (
-        f"{job.id}  {_state(door, job):10}  {job.done} of {job.items} done, {skipped} skipped, {failed} failed  "
+        f"{job.id}  {_state(ctx, job):10}  {job.done} of {job.items} done, {skipped} skipped, {failed} failed  "
         f"{job.collection} ← {job.source}"
     )

@@ -2,7 +2,7 @@
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 from search_ui.commands.running import PRECISION, run_request
 
 
@@ -12,8 +12,10 @@ from search_ui.commands.running import PRECISION, run_request
 @click.option("--model", metavar="NAME", help="Model [the gallery's, or the only one there is].")
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model; see `groundcast ingest --help`.")
 @json_option
-@pass_door
-def command(door: Door, path: str, gallery: str, model: str | None, precision: str | None, as_json: bool) -> None:
+@pass_command_context
+def command(
+    ctx: CommandContext, path: str, gallery: str, model: str | None, precision: str | None, as_json: bool
+) -> None:
     """Bring the photos at PATH into a gallery.
 
     PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path,
@@ -26,4 +28,4 @@ def command(door: Door, path: str, gallery: str, model: str | None, precision: s
     from ingest.opening import source_location
 
     request = Request(kind="gallery", collection=gallery_name(gallery), source=source_location(path))
-    run_request(door, request, model=model, precision=precision, as_json=as_json)
+    run_request(ctx, request, model=model, precision=precision, as_json=as_json)

@@ -2,7 +2,7 @@
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 from search_ui.commands.holdings.backup import bar, place, tell
 
 
@@ -10,8 +10,8 @@ from search_ui.commands.holdings.backup import bar, place, tell
 @click.argument("source")
 @click.option("--check", is_flag=True, help="Read everything and compare checksums; change nothing.")
 @json_option
-@pass_door
-def command(door: Door, source: str, check: bool, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, source: str, check: bool, as_json: bool) -> None:
     """Bring the backup SOURCE back: a folder, a FILE.zip, or a URL of fsspec.
 
     Into an empty home, or the empty database and archive that the settings name; nothing is overwritten. A backup of a
@@ -22,24 +22,24 @@ def command(door: Door, source: str, check: bool, as_json: bool) -> None:
     from ingest.backup.home import check as read_all
     from ingest.backup.home import restore
 
-    with BundleReader(place(door, source)) as reader:
+    with BundleReader(place(ctx, source)) as reader:
         if check:
             with bar("checked") as progress:
                 done = read_all(reader, progress)
             tell(done, as_json, "whole", made_at=reader.about["made_at"])
             return
         with bar("restored") as progress:
-            done = restore(door.settings, door.catalog, reader, progress)
-        indexed = {name: _filled(door, name) for name in done.collections}
+            done = restore(ctx.settings, ctx.catalog, reader, progress)
+        indexed = {name: _filled(ctx, name) for name in done.collections}
         tell(done, as_json, "restored", made_at=reader.about["made_at"], indexed=indexed)
     if not as_json:
         for name, count in indexed.items():
             click.echo(f"{name}: {count} items indexed")
 
 
-def _filled(door: Door, name: str) -> int:
+def _filled(ctx: CommandContext, name: str) -> int:
     """Fills the index of a collection from the archive; returns how many items it has."""
     from ingest.jobs.verify import verify
 
-    findings = verify(door.settings, door.catalog, door.catalog.collection(name), repair=True)
+    findings = verify(ctx.settings, ctx.catalog, ctx.catalog.collection(name), repair=True)
     return findings.indexed or 0

@@ -2,19 +2,19 @@
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 
 @click.command(short_help="Compare ledger, archive and index; mend the index.")
 @click.argument("collection")
 @click.option("--repair", is_flag=True, help="Mend the index from the archive; give lost chunks back to the ledger.")
 @json_option
-@pass_door
-def command(door: Door, collection: str, repair: bool, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, collection: str, repair: bool, as_json: bool) -> None:
     """Compare ledger, archive and index of COLLECTION. Exit code 1 where they disagree and nothing was mended."""
     from ingest.jobs.verify import verify
 
-    findings = verify(door.settings, door.catalog, door.aliases.collection(collection), repair=repair)
+    findings = verify(ctx.settings, ctx.catalog, ctx.aliases.collection(collection), repair=repair)
     if as_json:
         print_json(findings.to_json())
     else:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from ingest.catalog.aliases import Version
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List collections and galleries.")
 @json_option
-@pass_door
-def command(door: Door, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, as_json: bool) -> None:
     """List collections and galleries with their sizes, sources and models.
 
     Where a name has several versions, they follow it.
     """
-    models = {model.model_id: model.name for model in door.catalog.models()}
-    rows = [_row(door, name, found, models) for name, found in door.aliases.in_service().items()]
+    models = {model.model_id: model.name for model in ctx.catalog.models()}
+    rows = [_row(ctx, name, found, models) for name, found in ctx.aliases.in_service().items()]
     if as_json:
         print_json(rows)
         return
@@ -32,37 +32,37 @@ def command(door: Door, as_json: bool) -> None:
         click.echo("no collection yet: make one with `groundcast ingest SOURCE --collection NAME`")
 
 
-def _row(door: Door, name: str, found: "Collection", models: dict[str, str]) -> dict[str, Any]:
+def _row(ctx: CommandContext, name: str, found: "Collection", models: dict[str, str]) -> dict[str, Any]:
     """A name and what it stands for."""
-    versions = door.aliases.versions(name)
+    versions = ctx.aliases.versions(name)
     return {
         "name": name,
         "kind": found.kind,
-        "items": _items(door, found),
+        "items": _items(ctx, found),
         "model_id": found.model_id,
         "model": models.get(found.model_id),
         "source": found.spec["source"],
         "attribution": found.spec.get("attribution"),
         "created_at": found.created_at.isoformat(),
         "version": next(version.number for version in versions if version.role == "in service"),
-        "versions": [_version(door, version, models) for version in versions],
+        "versions": [_version(ctx, version, models) for version in versions],
     }
 
 
-def _version(door: Door, version: "Version", models: dict[str, str]) -> dict[str, Any]:
+def _version(ctx: CommandContext, version: "Version", models: dict[str, str]) -> dict[str, Any]:
     collection = version.collection
     return {
         "version": version.number,
         "name": version.name,
         "role": version.role,
-        "items": _items(door, collection),
+        "items": _items(ctx, collection),
         "model_id": collection.model_id,
         "model": models.get(collection.model_id),
     }
 
 
-def _items(door: Door, collection: "Collection") -> int:
-    return door.catalog.items_done(collection.name, ("archived", "done"))
+def _items(ctx: CommandContext, collection: "Collection") -> int:
+    return ctx.catalog.items_done(collection.name, ("archived", "done"))
 
 
 def _model(row: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from search_ui.commands.context import Door, pass_door
+from search_ui.commands.context import CommandContext, pass_command_context
 
 
 @click.command(short_help="Work off what was ingested with --queue.")
@@ -16,8 +16,8 @@ from search_ui.commands.context import Door, pass_door
     help="embed: what needs the model; light: indexes that are behind.",
 )
 @click.option("--device", metavar="NAME", help="Device of the model, such as cuda:1: one worker a GPU [settings].")
-@pass_door
-def command(door: Door, queues: str, device: str | None) -> None:
+@pass_command_context
+def command(ctx: CommandContext, queues: str, device: str | None) -> None:
     """Work off what was ingested with --queue, until SIGTERM or Ctrl-C.
 
     Start as many as there are GPUs, or as there are cores to spare (then with OMP_NUM_THREADS=1), on any machine that
@@ -32,5 +32,5 @@ def command(door: Door, queues: str, device: str | None) -> None:
     unknown = sorted(set(chosen) - set(QUEUES))
     if unknown or not chosen:
         raise UsageError(f"--queues {queues!r}: name one or both of {', '.join(QUEUES)}")
-    settings = door.settings if device is None else door.settings.model_copy(update={"device": device})
+    settings = ctx.settings if device is None else ctx.settings.model_copy(update={"device": device})
     sys.exit(serve(settings, chosen))

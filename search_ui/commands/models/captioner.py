@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from trainer.captioning.folder import CaptionerMeta
@@ -39,9 +39,9 @@ def command() -> None:
 @click.option("--cache", type=OUTPUT, metavar="DIR", help="Where vectors are kept [.cache beside the shards].")
 @click.option("-o", "--output", type=OUTPUT, metavar="DIR", help="The folder to write [captioner, in the model's].")
 @json_option
-@pass_door
+@pass_command_context
 def train(
-    door: Door,
+    ctx: CommandContext,
     shards: Path,
     model: str | None,
     checkpoint: Path | None,
@@ -68,16 +68,18 @@ def train(
     from tqdm import tqdm
 
     from trainer.captioning.captions import BESIDE
-    from trainer.captioning.training import Recipe, train_captioner
+    from trainer.captioning.training import CaptionerConfig, train_captioner
     from trainer.embedder import Embedder
     from trainer.errors import UsageError
 
-    recipe = Recipe(steps=steps, batch=batch, lr=lr, lm="" if lm is None else str(lm), frozen=frozen, seed=seed)
-    folder = _checkpoint(door, model, checkpoint)
+    recipe = CaptionerConfig(
+        steps=steps, batch=batch, lr=lr, lm="" if lm is None else str(lm), frozen=frozen, seed=seed
+    )
+    folder = _checkpoint(ctx, model, checkpoint)
     out = output or folder / BESIDE
     if out.exists():  # before the slow part
         raise UsageError(f"{out} exists: choose another name with -o, or remove it first")
-    embedder = Embedder.load(folder, precision=door.settings.precision, device=door.settings.device)
+    embedder = Embedder.load(folder, precision=ctx.settings.precision, device=ctx.settings.device)
     samples = _samples(shards, embedder, cache)
     validation = None if val is None else _samples(val, embedder, cache)
     with tqdm(total=recipe.steps, desc="training", unit=" steps") as bar:
@@ -122,9 +124,9 @@ def _samples(where: Path, embedder: "Embedder", cache: Path | None) -> "Samples"
 @click.option("--heads", type=click.IntRange(1), help="Attention heads of its GPT-2 [one for each 64 of its width].")
 @click.option("-o", "--output", type=OUTPUT, metavar="DIR", help="The folder to write [captioner, in the model's].")
 @json_option
-@pass_door
+@pass_command_context
 def clipcap(
-    door: Door,
+    ctx: CommandContext,
     weights: Path,
     model: str | None,
     checkpoint: Path | None,
@@ -141,13 +143,13 @@ def clipcap(
     from trainer.captioning.clipcap import add_clipcap
     from trainer.checkpoint import read_meta
 
-    folder = _checkpoint(door, model, checkpoint)
+    folder = _checkpoint(ctx, model, checkpoint)
     meta = read_meta(folder)
     out = output or folder / BESIDE
     _tell(out, add_clipcap(weights, words, out, model_id=meta.model_id, dim=meta.dim, heads=heads), as_json)
 
 
-def _checkpoint(door: Door, model: str | None, checkpoint: Path | None) -> Path:
+def _checkpoint(ctx: CommandContext, model: str | None, checkpoint: Path | None) -> Path:
     """The folder of the model asked for."""
     from trainer.errors import UsageError
 
@@ -155,7 +157,7 @@ def _checkpoint(door: Door, model: str | None, checkpoint: Path | None) -> Path:
         raise UsageError("say whose vectors it shall caption: one of --model and --checkpoint")
     if checkpoint is not None:
         return checkpoint
-    return door.settings.models_dir / door.catalog.model(model).name
+    return ctx.settings.models_dir / ctx.catalog.model(model).name
 
 
 def _tell(out: Path, meta: "CaptionerMeta", as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.planet import known_and_new_words
 from search_ui.commands.running import PRECISION
 
@@ -35,9 +35,9 @@ OUTPUT = click.Path(path_type=Path, file_okay=False)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the gallery and the draws.")
 @click.option("--precision", type=PRECISION, help="Of the towers [GROUNDCAST_PRECISION or auto].")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     checkpoint: Path,
     shards: Path,
     also: tuple[str, ...],
@@ -65,7 +65,7 @@ def command(
     from trainer.measures.report import report, to_json
     from trainer.shards.tars import Shards
 
-    models = checkpoints(door, checkpoint, also)
+    models = checkpoints(ctx, checkpoint, also)
     splits = _splits(shards)
     maps = _maps(truth or _there(shards / "truth.parquet"), tiles or _there(shards / "tiles"), prompts)
     done: list[Evaluation] = []
@@ -74,8 +74,8 @@ def command(
             gallery=gallery,
             draws=draws,
             seed=seed,
-            device=door.settings.device,
-            precision=precision or door.settings.precision,
+            device=ctx.settings.device,
+            precision=precision or ctx.settings.precision,
             progress=progress,
         )
         for split in splits:
@@ -91,7 +91,7 @@ def command(
         click.echo(text)
 
 
-def checkpoints(door: Door, checkpoint: Path, also: tuple[str, ...]) -> dict[str, Path]:
+def checkpoints(ctx: CommandContext, checkpoint: Path, also: tuple[str, ...]) -> dict[str, Path]:
     """Name → checkpoint folder, of a folder of one or of several, or of a model's name, and of NAME=DIR."""
     from trainer.checkpoint import META
     from trainer.errors import UsageError
@@ -103,7 +103,7 @@ def checkpoints(door: Door, checkpoint: Path, also: tuple[str, ...]) -> dict[str
         if not models:
             raise UsageError(f"{checkpoint} holds no checkpoint and no run with one: give a folder with {META}")
     else:
-        models = {checkpoint.name: door.settings.models_dir / door.catalog.model(str(checkpoint)).name}
+        models = {checkpoint.name: ctx.settings.models_dir / ctx.catalog.model(str(checkpoint)).name}
     for one in also:
         name, equals, folder = one.partition("=")
         if not equals or not name or name in models:

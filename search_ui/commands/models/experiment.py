@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.models.evaluate import FOLDER, OUTPUT, bars, checkpoints
 from search_ui.commands.running import PRECISION
 
@@ -38,9 +38,9 @@ PAGE = "report.html"
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the gallery, the draws and the examples.")
 @click.option("--precision", type=PRECISION, default="float32", show_default=True, help="Of the towers.")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     names: tuple[str, ...],
     checkpoint: Path | None,
     beside: tuple[str, ...],
@@ -76,10 +76,10 @@ def command(
     from trainer.measures.evaluate import Options
 
     with bars() as progress:
-        options = Options(gallery, draws, seed, door.settings.device, precision, progress)
-        data = data or _sandbox(door, gallery)
-        kept = KeptVectors(door.settings.cache_dir / "experiments" / "vectors", precision)
-        material = _material(door, checkpoint, beside, data, captioner, _with(options, kept))
+        options = Options(gallery, draws, seed, ctx.settings.device, precision, progress)
+        data = data or _sandbox(ctx, gallery)
+        kept = KeptVectors(ctx.settings.cache_dir / "experiments" / "vectors", precision)
+        material = _material(ctx, checkpoint, beside, data, captioner, _with(options, kept))
         ran = _run(chosen, material, output, whole="all" in names)
     _print(ran, output, as_json=as_json, whole="all" in names)
     if not any(one.stored for one in ran):
@@ -102,13 +102,13 @@ def _with(options: "Options", kept: Any) -> "Options":
     return replace(options, embed=kept)
 
 
-def _sandbox(door: Door, gallery: int) -> Path:
+def _sandbox(ctx: CommandContext, gallery: int) -> Path:
     """The sandbox planet as data, drawn the first time."""
     from tqdm import tqdm
 
     from ingest.sandbox.laboratory import amounts, prepare, total_of
 
-    folder = door.settings.cache_dir / "experiments" / f"sandbox-{gallery}"
+    folder = ctx.settings.cache_dir / "experiments" / f"sandbox-{gallery}"
     wanted = amounts(gallery)
     with tqdm(total=total_of(wanted), unit=" samples", desc="drawing the planet") as bar:
         prepare(folder, wanted, processes=os.cpu_count() or 1, progress=bar.update)
@@ -116,7 +116,7 @@ def _sandbox(door: Door, gallery: int) -> Path:
 
 
 def _material(
-    door: Door,
+    ctx: CommandContext,
     checkpoint: Path | None,
     beside: tuple[str, ...],
     data: Path,
@@ -130,8 +130,8 @@ def _material(
     from trainer.experiments.material import Material
     from trainer.experiments.questions import FILE, read_questions
 
-    folder = checkpoint or _bundled(door)
-    models = checkpoints(door, folder, beside)
+    folder = checkpoint or _bundled(ctx)
+    models = checkpoints(ctx, folder, beside)
     if checkpoint is None:
         models = {BUNDLED: folder} | {name: other for name, other in models.items() if other != folder}
     name, first = next(iter(models.items()))
@@ -145,11 +145,11 @@ def _material(
     return Material(name, first, data=data, questions=questions, beside=others, captioner=captioner, options=options)
 
 
-def _bundled(door: Door) -> Path:
+def _bundled(ctx: CommandContext) -> Path:
     """The bundled model as a checkpoint, put together the first time."""
     from trainer.bundled import add_bundled, bundled_meta
 
-    folder: Path = door.settings.cache_dir / "experiments" / f"model-{bundled_meta().model_id}"
+    folder: Path = ctx.settings.cache_dir / "experiments" / f"model-{bundled_meta().model_id}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         add_bundled(folder)

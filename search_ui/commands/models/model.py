@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,9 @@ def command() -> None:
     "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
 )
 @json_option
-@pass_door
+@pass_command_context
 def add(
-    door: Door,
+    ctx: CommandContext,
     name: str,
     arch: str | None,
     checkpoint: Path | None,
@@ -81,7 +81,7 @@ def add(
         assert checkpoint is not None  # noqa: S101 - one of the four is given
         return zoo.add_checkpoint(target, checkpoint)
 
-    meta = keep_model(door, name, make)
+    meta = keep_model(ctx, name, make)
     if as_json:
         print_json({"name": name, **asdict(meta)})
         return
@@ -90,7 +90,7 @@ def add(
         click.echo("its weights are random: it finds what looks the same, it understands no words")
 
 
-def keep_model(door: Door, name: str, make: "Callable[[Path], Meta]") -> "Meta":
+def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -> "Meta":
     """Make a checkpoint in the home folder and enter it in the catalog.
 
     Args:
@@ -104,8 +104,8 @@ def keep_model(door: Door, name: str, make: "Callable[[Path], Meta]") -> "Meta":
     from ingest.jobs.run import check_name
     from trainer.errors import CatalogError
 
-    target = door.settings.models_dir / check_name(name)
-    known = {model.name: model.model_id for model in door.catalog.models()}
+    target = ctx.settings.models_dir / check_name(name)
+    known = {model.name: model.model_id for model in ctx.catalog.models()}
     if name in known and _is_sound(target):
         raise CatalogError(f"model {name!r} exists ({target}): take another name")
     if target.exists():  # broken, or an earlier add was killed before the catalog knew of it
@@ -114,16 +114,16 @@ def keep_model(door: Door, name: str, make: "Callable[[Path], Meta]") -> "Meta":
     meta = make(target)
     if known.get(name, meta.model_id) != meta.model_id:
         shutil.rmtree(target)
-    door.catalog.add_model(name, meta.model_id)
+    ctx.catalog.add_model(name, meta.model_id)
     return meta
 
 
 @command.command("list")
 @json_option
-@pass_door
-def list_models(door: Door, as_json: bool) -> None:
+@pass_command_context
+def list_models(ctx: CommandContext, as_json: bool) -> None:
     """List the models here."""
-    models = door.catalog.models()
+    models = ctx.catalog.models()
     if as_json:
         print_json([{"name": m.name, "model_id": m.model_id, "added_at": m.added_at.isoformat()} for m in models])
         return
@@ -136,18 +136,18 @@ def list_models(door: Door, as_json: bool) -> None:
 @command.command("show")
 @click.argument("name")
 @json_option
-@pass_door
-def show(door: Door, name: str, as_json: bool) -> None:
+@pass_command_context
+def show(ctx: CommandContext, name: str, as_json: bool) -> None:
     """Show what a model is and where it is from."""
     from trainer.checkpoint import read_meta
 
-    model = door.catalog.model(name)
-    meta = read_meta(door.settings.models_dir / model.name)
+    model = ctx.catalog.model(name)
+    meta = read_meta(ctx.settings.models_dir / model.name)
     if as_json:
         print_json({"name": name, **asdict(meta)})
         return
     click.echo(f"{name}: {_describe(meta)}")
-    click.echo(f"  folder  {door.settings.models_dir / model.name}")
+    click.echo(f"  folder  {ctx.settings.models_dir / model.name}")
 
 
 def _is_sound(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.area_options import READING, reading_options, source_options
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -147,9 +147,9 @@ def command() -> None:
 @click.option("--queue", is_flag=True, help="Have `groundcast worker` make the shards; this command waits for them.")
 @reading_options
 @json_option
-@pass_door
+@pass_command_context
 def build(
-    door: Door,
+    ctx: CommandContext,
     /,
     photos: tuple[Path, ...],
     overhead: str,
@@ -184,21 +184,21 @@ def build(
     from trainer.errors import SourceError
 
     reading = {name: chosen.pop(name) for name in READING}
-    embedder = None if model is None else _embedder(door, model)
+    embedder = None if model is None else _embedder(ctx, model)
     codes = {name: _codes(name, chosen[name]) for name in ("licences", "countries", "without_countries")}
     recipe = Recipe(
         photos=tuple(str(path.expanduser().resolve()) for path in photos),
         overhead=source_location(overhead),
-        options=source_options(cache_dir=door.settings.cache_dir / "tiles", **reading),
+        options=source_options(cache_dir=ctx.settings.cache_dir / "tiles", **reading),
         earliest=earliest,
         yfcc_base=source_location(yfcc_base),
         model_id=None if embedder is None else embedder.model_id,
         **(chosen | codes),
     )
-    with _called(door, recipe, output, workers) if queue else nullcontext() as call, _Bars() as bars:
+    with _called(ctx, recipe, output, workers) if queue else nullcontext() as call, _Bars() as bars:
         means = Means(
             threads=workers,
-            countries=open_countries(door.settings.places_dir),
+            countries=open_countries(ctx.settings.places_dir),
             embedder=embedder,
             reading=bars.reading,
             planned=bars.planned,
@@ -217,27 +217,27 @@ def build(
 
 
 @contextmanager
-def _called(door: Door, recipe: "Recipe", folder: Path, threads: int) -> "Iterator[Callable[[int], Any]]":
+def _called(ctx: CommandContext, recipe: "Recipe", folder: Path, threads: int) -> "Iterator[Callable[[int], Any]]":
     """The build is left to workers; what is given calls them."""
     from ingest.pairs.handover import hand_over, take_back
     from workers.app import make_app
-    from workers.calling import Caller
+    from workers.pair_builds import Caller
 
-    app = make_app(door.settings)
-    key = hand_over(door.catalog, recipe, folder, threads=threads)
+    app = make_app(ctx.settings)
+    key = hand_over(ctx.catalog, recipe, folder, threads=threads)
     with_model = recipe.model_id is not None
     try:
-        yield Caller(app, door.catalog, key, with_model=with_model, tell=lambda text: click.echo(text, err=True))
+        yield Caller(app, ctx.catalog, key, with_model=with_model, tell=lambda text: click.echo(text, err=True))
     finally:
-        take_back(door.catalog, key)
+        take_back(ctx.catalog, key)
 
 
-def _embedder(door: Door, model: str) -> "Embedder":
+def _embedder(ctx: CommandContext, model: str) -> "Embedder":
     """The model that compares photos."""
     from trainer.embedder import Embedder
 
-    chosen = door.catalog.model(model)
-    return Embedder.load(door.settings.models_dir / chosen.name, precision="float32", device=door.settings.device)
+    chosen = ctx.catalog.model(model)
+    return Embedder.load(ctx.settings.models_dir / chosen.name, precision="float32", device=ctx.settings.device)
 
 
 def _codes(name: str, values: tuple[str, ...]) -> tuple[str, ...]:

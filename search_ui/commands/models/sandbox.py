@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PARQUET = click.Path(path_type=Path, dir_okay=False)
@@ -89,8 +89,10 @@ def shards(
 @click.option("--when", type=click.DateTime(["%Y-%m-%dT%H", "%Y-%m-%dT%H:%M"]), help="Wall-clock time at the place.")
 @click.option("-o", "--output", type=PARQUET, required=True, metavar="FILE", help="Parquet: tile_id, probability.")
 @json_option
-@pass_door
-def truth_(door: Door, concept: str, collection: str, when: datetime | None, output: Path, as_json: bool) -> None:
+@pass_command_context
+def truth_(
+    ctx: CommandContext, concept: str, collection: str, when: datetime | None, output: Path, as_json: bool
+) -> None:
     """For each tile of a collection the probability that a person who looks around there sees CONCEPT.
 
     With --when at that moment, otherwise at the moment of the year at which it is likeliest.
@@ -99,8 +101,8 @@ def truth_(door: Door, concept: str, collection: str, when: datetime | None, out
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import write_truth
 
-    found = door.aliases.collection(collection)
-    archive = Archive(door.settings.archive_dir(found.name), found.kind)
+    found = ctx.aliases.collection(collection)
+    archive = Archive(ctx.settings.archive_dir(found.name), found.kind)
     probability = write_truth(output, planet(), archive, concept=concept, when=when)
     places = int((probability >= 0.5).sum())
     if as_json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 
 if TYPE_CHECKING:
     from search_ui.ground.captions import CaptionView
@@ -30,9 +30,9 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--bank", type=FILE, metavar="FILE", help="Your own phrases, one a line, for --phrases.")
 @click.option("--captioner", type=FOLDER, metavar="DIR", help="A captioner's folder [the model's own].")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     tile: str | None,
     at: str | None,
     collection: str,
@@ -52,7 +52,7 @@ def command(
     groundcast caption --at "43.1 N 165.0 W" --collection demo --when 2025-07-12T14 --when 2025-01-12T22
     groundcast caption --tile ID --collection demo --moments
     """
-    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
+    ctx.aliases.collection(collection)  # a wrong name is told before the wait for the model
     from search_ui.ground.captions import CaptionQuery, Captions, usual_moments
     from search_ui.search.engine import Engine
     from search_ui.search.moments import parse_moment
@@ -66,7 +66,7 @@ def command(
         raise UsageError("--captioner and --phrases: give one of them")
     asked = usual_moments() if moments else tuple(map(parse_moment, whens)) or (None,)
     query = CaptionQuery(tile_id=tile, place=None if at is None else _place(at), whens=asked, phrases=phrases)
-    view = Captions(Engine(door.settings, door.catalog), captioner, bank).say(collection, query)
+    view = Captions(Engine(ctx.settings, ctx.catalog), captioner, bank).say(collection, query)
     if as_json:
         click.echo(view.to_json())
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 
 if TYPE_CHECKING:
     from search_ui.ground.gallery import PhotoFilter
@@ -35,9 +35,9 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     "-o", "--output", type=OUTPUT, metavar="FILE", help="Also write a contact sheet .png, or .json, .geojson, .csv."
 )
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     tile: str | None,
     at: str | None,
     collection: str,
@@ -57,16 +57,16 @@ def command(
     The photos need not have been taken there: each says how far away it was, and whether inside the tile. A filter
     never matches what is not known of a photo; how many it lost that way is told.
     """
-    tiles = door.aliases.collection(collection)  # wrong names are told before the wait for the model
+    tiles = ctx.aliases.collection(collection)  # wrong names are told before the wait for the model
     started = time.perf_counter()
     from search_ui.ground.files import check_target, write_view
-    from search_ui.ground.retrieval import Ground, find_gallery
+    from search_ui.ground.retrieval import GroundRetriever, find_gallery
     from search_ui.ground.view import GroundQuery
     from search_ui.search.engine import Engine
     from search_ui.search.moments import parse_moment
 
     imported_s = time.perf_counter() - started
-    find_gallery(door.catalog, tiles, gallery)
+    find_gallery(ctx.catalog, tiles, gallery)
     query = GroundQuery(
         tile_id=tile,
         place=None if at is None else _place(at),
@@ -76,8 +76,8 @@ def command(
     )
     if output is not None:
         check_target(output, k)
-    engine = Engine(door.settings, door.catalog)
-    view = Ground(engine).look(collection, query, gallery)
+    engine = Engine(ctx.settings, ctx.catalog)
+    view = GroundRetriever(engine).look(collection, query, gallery)
     troubles = [] if output is None else write_view(view, output)
     for trouble in troubles:
         click.echo(f"groundcast: warning: {trouble}", err=True)

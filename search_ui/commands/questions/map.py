@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.area_options import area_options, asked_area
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ MOMENT = "Wall-clock time there: 2025-07-14T18, 2025-07-14, 2025-07 or T18."
 @click.option("--fps", type=float, default=4, show_default=True, help="Frames a second of a film.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", required=True, help=".tif .png .parquet .gif .mp4")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     text: str | None,
     also: tuple[str, ...],
     negatives: tuple[str, ...],
@@ -99,10 +99,10 @@ def command(
     )
     minus = None if minus_when is None else parse_moment(minus_when)
     whens = _moments(kind, frames, query.when, year)
-    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
+    ctx.aliases.collection(collection)  # a wrong name is told before the wait for the model
     from search_ui.search.engine import Engine
 
-    engine = Engine(door.settings, door.catalog)
+    engine = Engine(ctx.settings, ctx.catalog)
     write: Callable[[], dict[str, Any]]
     drawn = _Map(engine, collection, query, output)
     match kind:

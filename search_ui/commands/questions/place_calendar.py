@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from search_ui.commands.area_options import area_options, asked_area
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("--year", type=int, help="The year that is asked about [this one].")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Also write a picture .png, or .json or .csv.")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     text: str | None,
     also: tuple[str, ...],
     negatives: tuple[str, ...],
@@ -72,10 +72,10 @@ def command(
         acquired_to=last,
         ensemble=ensemble,
     )
-    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
+    ctx.aliases.collection(collection)  # a wrong name is told before the wait for the model
     from search_ui.search.engine import Engine
 
-    engine = Engine(door.settings, door.catalog)
+    engine = Engine(ctx.settings, ctx.catalog)
 
     def ask(whens: "Sequence[When]") -> "Frames":
         return engine.frames(collection, query, whens)

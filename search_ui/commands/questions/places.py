@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search_ui.commands.area_options import told
-from search_ui.commands.context import Door, json_option, pass_door, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from ingest.places.gazetteer import Gazetteer, Place
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="How many places.")
 @json_option
-@pass_door
-def command(door: Door, name: str, k: int, as_json: bool) -> None:
+@pass_command_context
+def command(ctx: CommandContext, name: str, k: int, as_json: bool) -> None:
     """List towns, countries and regions called NAME, the likeliest first; `--place` takes the first of that very name.
 
     NAME may be in any script, with a country or state behind it: "Banepa, Nepal", "Paris, TX". It may be coordinates,
@@ -25,7 +25,7 @@ def command(door: Door, name: str, k: int, as_json: bool) -> None:
     from ingest.places.coordinates import parse_coordinates, show
     from ingest.places.gazetteer import Gazetteer
 
-    gazetteer = Gazetteer(door.settings.places_dir, tell=told)
+    gazetteer = Gazetteer(ctx.settings.places_dir, tell=told)
     at = parse_coordinates(name)
     if at is not None:
         (near,) = gazetteer.nearest_place(*at)

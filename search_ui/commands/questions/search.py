@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from search_ui.commands.area_options import area_options, asked_area
-from search_ui.commands.context import Door, json_option, pass_door
+from search_ui.commands.context import CommandContext, json_option, pass_command_context
 from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("--overlapping", is_flag=True, help="Also tiles that overlap a better one.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Also write .json, .geojson, .csv, .parquet or .kml.")
 @json_option
-@pass_door
+@pass_command_context
 def command(
-    door: Door,
+    ctx: CommandContext,
     text: str | None,
     also: tuple[str, ...],
     negatives: tuple[str, ...],
@@ -58,7 +58,7 @@ def command(
 
     The cosine compares tiles for one query; the relevance, 0 to 1, says how likely one would see it there.
     """
-    door.aliases.collection(collection)  # a wrong name is told before the wait for the model
+    ctx.aliases.collection(collection)  # a wrong name is told before the wait for the model
     gc.disable()  # importing is a fifth quicker, and a search is over before there is a cycle to collect
     click.get_current_context().call_on_close(gc.enable)
     started = time.perf_counter()
@@ -83,7 +83,7 @@ def command(
         distinct=not overlapping,
         ensemble=ensemble,
     )
-    engine = Engine(door.settings, door.catalog)
+    engine = Engine(ctx.settings, ctx.catalog)
     answer = engine.search(collection, query)
     if output is not None:
         write_answer(answer, output, engine.provenance(collection))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from search_ui.components.area_drawer import Ground
+from search_ui.components.area_drawer import Basemap
 from search_ui.service.service import Shown
 from search_ui.views.map.heat import Bounds
 from search_ui.views.state.address import value
@@ -15,9 +15,9 @@ from search_ui.views.state.address import value
 _LEAST_DEG = 0.002
 
 
-def ground_of(shown: Shown) -> Ground:
+def ground_of(shown: Shown) -> Basemap:
     """A collection's own imagery under a small map."""
-    return Ground(
+    return Basemap(
         tiles=f"/tiles/{quote(shown.name)}/{{z}}/{{x}}/{{y}}.webp",
         bounds=bounds_of(shown),
         attribution=shown.attribution or "",

@@ -32,7 +32,7 @@ Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatPicture:
     """A picture of values.
 
     Attributes:
@@ -50,7 +50,7 @@ class Heat:
 
 def heats(
     service: Service, collection: str, query: Query, whens: Sequence[When], show: Value, said: Feedback = NOTHING_SAID
-) -> list[Heat]:
+) -> list[HeatPicture]:
     """The question at some moments, all on one scale.
 
     Args:
@@ -73,7 +73,9 @@ def heats(
     return [replace(one, clear=f"nothing (below {WEAK:.2f})") for one in drawn] if show == "relevance" else drawn
 
 
-def difference(service: Service, collection: str, query: Query, first: When, second: When, show: Value) -> Heat | None:
+def difference(
+    service: Service, collection: str, query: Query, first: When, second: When, show: Value
+) -> HeatPicture | None:
     """The question at one moment less the same at another; None where no tile is asked for."""
     layer = Layer(query=replace(query, when=first), minus=replace(query, when=second), value=show)
     heat = service.heat(collection, layer)
@@ -87,19 +89,19 @@ def difference(service: Service, collection: str, query: Query, first: When, sec
 
 def painted(
     service: Service, collection: str, query: Query, scores: Scores, values: npt.NDArray[np.float32], scale: Scale
-) -> Heat:
+) -> HeatPicture:
     """Any values of the question's tiles, such as their best months."""
     of = (collection, service.version(collection), query.area, query.acquired_from, query.acquired_to)
-    return _drawn(heatmap.Heat(Places(scores.lat, scores.lon, scores.size_m), values, scale, of))
+    return _drawn(heatmap.HeatValues(Places(scores.lat, scores.lon, scores.size_m), values, scale, of))
 
 
-def covered(service: Service, collection: str) -> Heat:
+def covered(service: Service, collection: str) -> HeatPicture:
     """Where a collection has tiles."""
     columns = service.engine.field(service.tiles(collection))
     places = Places(columns.lat, columns.lon, columns.size_m)
     of = (collection, service.version(collection), None, None, None)
     ones = np.ones(len(places.lat), np.float32)
-    return _drawn(heatmap.Heat(places, ones, Scale(0.0, 1.0, "tiles"), of))
+    return _drawn(heatmap.HeatValues(places, ones, Scale(0.0, 1.0, "tiles"), of))
 
 
 @cache
@@ -107,12 +109,12 @@ def _drawing() -> Drawing:
     return Drawing()
 
 
-def _drawn(heat: heatmap.Heat) -> Heat:
+def _drawn(heat: heatmap.HeatValues) -> HeatPicture:
     bitmap = _drawing().whole(heat, _PX)
-    return Heat("data:image/png;base64," + base64.b64encode(bitmap.png).decode(), bitmap.bounds, bitmap.scale)
+    return HeatPicture("data:image/png;base64," + base64.b64encode(bitmap.png).decode(), bitmap.bounds, bitmap.scale)
 
 
-def _by_words(heat: heatmap.Heat) -> heatmap.Heat:
+def _by_words(heat: heatmap.HeatValues) -> heatmap.HeatValues:
     """Relevance on a scale on which weak, possible and strong lie evenly."""
     known = np.where(np.isfinite(heat.values), heat.values, 0)
     values = np.where(known >= WEAK, np.sqrt(known), np.float32(np.nan)).astype(np.float32)

@@ -117,9 +117,9 @@ def _failures(service: Service, one: Shown, job: Job) -> None:
             st.caption("These are files: mend them, then add the imagery again under the same name.")
 
 
-def _picture(one: Shown, failure: Failure) -> pieces.Photo:
+def _picture(one: Shown, failure: Failure) -> pieces.PictureCard:
     url = chip_url(one.name, failure.subject, _CHIP_PX)
-    return pieces.Photo(
+    return pieces.PictureCard(
         url, f"tile {failure.subject}, as far as it can be read", (failure.subject, failure.message[:90])
     )
 

@@ -10,7 +10,7 @@ from search_ui.service.service import Found, Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import bounds_of, style_of, tiles_url
 from search_ui.views.map.deck import Drawn, show
-from search_ui.views.map.heat import Bounds, Heat, heats
+from search_ui.views.map.heat import Bounds, HeatPicture, heats
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.panels.answer import answer_list
 from search_ui.views.panels.asking import asked_chips, box, examples, notice, place_hint, show_notice
@@ -115,7 +115,7 @@ def _views(service: Service, shown: Shown, query: Query | None, found: Found | N
 
 def _map(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> str | None:
     """The map with its legend and its moment; returns a tile that was clicked on just now."""
-    heat: Heat | None = None
+    heat: HeatPicture | None = None
     if query is not None and value("show") != "nothing":
         drawn = heats(service, shown.name, query, [query.when], shown_value(), said)
         heat = drawn[0] if drawn else None

@@ -18,7 +18,7 @@ from search_ui.search.series import calendar_moments
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import ground_of
-from search_ui.views.map.heat import Heat, difference, heats, painted
+from search_ui.views.map.heat import HeatPicture, difference, heats, painted
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.state.address import ANY, change, value
 from search_ui.views.state.question import say_when, shown_value, when_of, year
@@ -130,12 +130,12 @@ def _best(service: Service, shown: Shown, query: Query) -> None:
     st.caption(f"{words.BEST_MOMENT} Looked at: the 15th of each month, every third hour.")
 
 
-def _frame(heat: Heat, when: When) -> Frame:
+def _frame(heat: HeatPicture, when: When) -> Frame:
     name = say_when(when)
     return Frame(heat.url, name, f"Map of {shown_value()} at {name}")
 
 
-def _maps(shown: Shown, heat: Heat, frames: list[list[Frame]], *, key: str) -> None:
+def _maps(shown: Shown, heat: HeatPicture, frames: list[list[Frame]], *, key: str) -> None:
     opacity = value("opacity") / 100
     show_maps(ground_of(shown), heat.bounds, frames, key=f"{key} {shown.name}", opacity=opacity, height=_HEIGHT)
     pieces.legend(heat.scale, heat.clear)

@@ -128,8 +128,8 @@ def _photos(service: Service, shown: Shown, tile: str, gallery: str, when: When)
     pieces.credit(f"The most alike of {view.candidates:,} photos in gallery {gallery}", "photos belong to their owners")
 
 
-def _picture(gallery: str, hit: PhotoHit) -> pieces.Photo:
-    return pieces.Photo(
+def _picture(gallery: str, hit: PhotoHit) -> pieces.PictureCard:
+    return pieces.PictureCard(
         url=photo_url(gallery, hit.photo_id, 320),
         alt=f"Ground photo {hit.rank}, {say_taken(hit)}, {say_where(hit)}",
         lines=(f"cosine {hit.cosine:.3f}", say_where(hit), say_taken(hit), say_credit(hit)),

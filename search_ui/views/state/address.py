@@ -47,7 +47,7 @@ def _text(text: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Field:
+class AddressField:
     """One part of the state.
 
     Attributes:
@@ -64,31 +64,31 @@ class Field:
 ANY = -1  # no month, no hour
 VIEWS = ("map", "two moments", "difference", "film", "calendar", "best moment")
 
-FIELDS: dict[str, Field] = {
-    "collection": Field(""),
-    "q": Field(""),
-    "plus": Field([], several=True),
-    "minus": Field([], several=True),
-    "image": Field(""),  # a picture that was given, by the name of its kept copy
-    "like": Field(""),  # a tile to be like
-    "area": Field(""),  # place:NAME, wkt:POLYGON …, or file:ID of an upload that was kept
-    "from": Field(""),
-    "to": Field(""),
-    "min": Field(0.0, _number(0, 1)),
-    "k": Field(12, _whole(1, 100)),
-    "month": Field(ANY, _whole(-1, 12)),
-    "hour": Field(ANY, _whole(-1, 23)),
-    "month2": Field(1, _whole(-1, 12)),
-    "hour2": Field(12, _whole(-1, 23)),
-    "year": Field(0, _whole(0, 9999)),
-    "view": Field("map", _one_of(*VIEWS)),
-    "show": Field("relevance", _one_of("relevance", "cosine", "nothing")),
-    "base": Field("imagery", _one_of("imagery", "OpenStreetMap")),
-    "opacity": Field(70, _whole(0, 100)),
-    "tile": Field(""),
-    "gallery": Field(""),
-    "up": Field([], several=True),  # tiles that were found right
-    "down": Field([], several=True),  # and wrong
+FIELDS: dict[str, AddressField] = {
+    "collection": AddressField(""),
+    "q": AddressField(""),
+    "plus": AddressField([], several=True),
+    "minus": AddressField([], several=True),
+    "image": AddressField(""),  # a picture that was given, by the name of its kept copy
+    "like": AddressField(""),  # a tile to be like
+    "area": AddressField(""),  # place:NAME, wkt:POLYGON …, or file:ID of an upload that was kept
+    "from": AddressField(""),
+    "to": AddressField(""),
+    "min": AddressField(0.0, _number(0, 1)),
+    "k": AddressField(12, _whole(1, 100)),
+    "month": AddressField(ANY, _whole(-1, 12)),
+    "hour": AddressField(ANY, _whole(-1, 23)),
+    "month2": AddressField(1, _whole(-1, 12)),
+    "hour2": AddressField(12, _whole(-1, 23)),
+    "year": AddressField(0, _whole(0, 9999)),
+    "view": AddressField("map", _one_of(*VIEWS)),
+    "show": AddressField("relevance", _one_of("relevance", "cosine", "nothing")),
+    "base": AddressField("imagery", _one_of("imagery", "OpenStreetMap")),
+    "opacity": AddressField(70, _whole(0, 100)),
+    "tile": AddressField(""),
+    "gallery": AddressField(""),
+    "up": AddressField([], several=True),  # tiles that were found right
+    "down": AddressField([], several=True),  # and wrong
 }
 
 
@@ -141,7 +141,7 @@ def _late(address: Address) -> bool:
     return bool(address == replaced) and time.monotonic() - at < LATE_S
 
 
-def _read(field: Field, words: tuple[str, ...]) -> Any:
+def _read(field: AddressField, words: tuple[str, ...]) -> Any:
     found = [one for one in map(field.read, words) if one is not None]
     if field.several:
         return found

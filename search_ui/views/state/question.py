@@ -33,7 +33,7 @@ from trainer.errors import AreaError
 
 
 @dataclass(frozen=True)
-class Where:
+class SearchArea:
     """The area that is searched.
 
     Attributes:
@@ -127,7 +127,7 @@ def say_when(when: When) -> str:
 # -- where ----------------------------------------------------------------------------------------------------------
 
 
-def where(service: Service) -> Where:
+def where(service: Service) -> SearchArea:
     """The area that the address names.
 
     Raises:
@@ -135,14 +135,14 @@ def where(service: Service) -> Where:
     """
     kind, _, told = value("area").partition(":")
     if not told:
-        return Where()
+        return SearchArea()
     if kind == "place":
         found: PlaceArea = service.place(told)
-        return Where(found.area, found.says, found.others, found.attribution)
+        return SearchArea(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
-        return Where(_drawn(told), "the area drawn or uploaded")
+        return SearchArea(_drawn(told), "the area drawn or uploaded")
     name, _, title = told.partition("|")
-    return Where(_kept_area(service.settings, name), f"the areas in {title or 'the file'}")
+    return SearchArea(_kept_area(service.settings, name), f"the areas in {title or 'the file'}")
 
 
 def area_of_ring(ring: list[tuple[float, float]]) -> str:

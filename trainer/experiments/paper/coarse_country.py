@@ -10,8 +10,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from trainer.errors import UsageError
-from trainer.experiments.drawing import Map, draw_maps
-from trainer.experiments.finding import Beside, Finding, Table
+from trainer.experiments.drawing import MapPanel, draw_maps
+from trainer.experiments.finding import Beside, ExperimentResult, Table
 from trainer.experiments.material import Material
 from trainer.experiments.paper.figure_1 import SQUARE_M, cover_of
 from trainer.experiments.tiles import Tiles, means
@@ -21,7 +21,7 @@ from trainer.measures.metrics import Ints
 STEPS = (2, 3, 10)  # every so many rows and columns: 1 tile in 4, about 1 in 10, 1 in 100
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles, asked = material.tiles(), material.questions.country
     if not asked:
@@ -30,7 +30,7 @@ def run(material: Material, folder: Path) -> Finding:
     cover = [cover_of(material, tiles, question) for question in asked]
     square = tiles.squares(SQUARE_M)
     rows, numbers = [], {}
-    maps: list[list[Map]] = [[] for _ in asked]
+    maps: list[list[MapPanel]] = [[] for _ in asked]
     for step in (1, *STEPS):
         kept, stands_for = sampled(tiles, step)
         told = f"{len(kept):,} tiles, 1 in {len(tiles) / len(kept):.0f}" if step > 1 else f"all {len(tiles):,} tiles"
@@ -40,11 +40,11 @@ def run(material: Material, folder: Path) -> Finding:
             true = metrics.spearman(means(values, square), means(cover[i], square)).value
             rows.append((told, question.text, f"{same:.3f}", f"{true:.3f}"))
             numbers[f"step {step}, {question.text}"] = {"map of all tiles": same, "land cover": true}
-            maps[i].append(Map(f"{told}: {question.text}", values))
+            maps[i].append(MapPanel(f"{told}: {question.text}", values))
     tenth = [numbers[f"step {STEPS[1]}, {question.text}"] for question in asked]
     same, true = (float(np.mean([one[key] for one in tenth])) for key in ("map of all tiles", "land cover"))
     every = float(np.mean([numbers[f"step 1, {question.text}"]["land cover"] for question in asked]))
-    return Finding(
+    return ExperimentResult(
         title="A country from a tenth of its tiles",
         paper="Supplement: coarse country maps",
         outcome=(

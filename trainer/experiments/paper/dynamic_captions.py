@@ -14,7 +14,7 @@ import numpy as np
 from trainer.captioning.daytime import part_of_day, said_parts, said_seasons, season
 from trainer.errors import UsageError
 from trainer.experiments.drawing import Strip, decode, draw_strips
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.experiments.paper.table_2 import chosen
 from trainer.measures.metrics import Ints
@@ -23,7 +23,7 @@ MOST, _SHOWN = 100, 4
 _HOURS = (8, 14, 19, 23)
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     if not material.embedder.has_encoder:
         raise UsageError(f"model {material.name} knows no time: this experiment needs one that does")
@@ -34,7 +34,7 @@ def run(material: Material, folder: Path) -> Finding:
     places = range(min(_SHOWN, len(rows)))
     table = tuple((f"{when:%d %B, %H:%M}", *(said[when][i] for i in places)) for when in moments)
     head = ("moment", *(f"place {i + 1}" for i in places))
-    return Finding(
+    return ExperimentResult(
         title="Captions of one place over the day and the year",
         paper="Supplement: dynamic captions",
         outcome=(

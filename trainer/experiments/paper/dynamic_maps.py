@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import UsageError
-from trainer.experiments.drawing import Map, draw_maps
-from trainer.experiments.finding import Beside, Finding, Table
+from trainer.experiments.drawing import MapPanel, draw_maps
+from trainer.experiments.finding import Beside, ExperimentResult, Table
 from trainer.experiments.material import Material
 from trainer.experiments.tiles import Tiles
 from trainer.measures import metrics
@@ -23,7 +23,7 @@ CHANGED = 0.25
 _NEIGHBOURHOOD_M = 5000.0
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles, asked = material.tiles(), material.questions.seasons
     if not asked or len(material.questions.season_moments) != 2:
@@ -41,7 +41,7 @@ def run(material: Material, folder: Path) -> Finding:
         maps.append(_maps(question.text, (winter, summer), (then[:, i], now[:, i]), moved, change))
     known = [one["right direction"] for one in numbers.values() if np.isfinite(one["right direction"])]
     mean = float(np.mean(known)) if known else float("nan")
-    return Finding(
+    return ExperimentResult(
         title=f"Maps of {winter:%B} and {summer:%B}",
         paper="Supplement: dynamic maps",
         outcome=(
@@ -96,12 +96,12 @@ def _agreement(material: Material, tiles: Tiles, moved: Floats, change: Floats) 
 
 def _maps(
     text: str, moments: tuple[datetime, datetime], scores: tuple[Floats, Floats], moved: Floats, change: Floats
-) -> list[Map]:
+) -> list[MapPanel]:
     low, high = np.quantile(np.concatenate(scores), [0.02, 0.98]).tolist()
-    seasons = [Map(f"{text}\n{when:%B}", values, low, high) for when, values in zip(moments, scores, strict=True)]
+    seasons = [MapPanel(f"{text}\n{when:%B}", values, low, high) for when, values in zip(moments, scores, strict=True)]
     reach = max(float(np.quantile(abs(moved), 0.98)), 1e-6)
     return [
         *seasons,
-        Map(f"{moments[1]:%B} less {moments[0]:%B}", moved, -reach, reach, colours="RdBu_r"),
-        Map("the same in truth", change, -1, 1, colours="RdBu_r"),
+        MapPanel(f"{moments[1]:%B} less {moments[0]:%B}", moved, -reach, reach, colours="RdBu_r"),
+        MapPanel("the same in truth", change, -1, 1, colours="RdBu_r"),
     ]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from trainer.captioning.daytime import part_of_day
 from trainer.errors import UsageError
 from trainer.experiments.drawing import Strip, decode, draw_strips
-from trainer.experiments.finding import Beside, Finding, Picture, Table
-from trainer.experiments.material import Material, Pairs
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
+from trainer.experiments.material import GalleryPairs, Material
 from trainer.experiments.paper.figure_3 import K, nearest
 from trainer.measures import metrics
 from trainer.measures.embedding import Moments
@@ -27,7 +27,7 @@ _ASKED, _SHOWN = 2000, 3
 _NO_INTERVAL = (float("nan"), float("nan"))
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     pairs, moments = material.pairs, material.questions.hours
     if not material.embedder.has_encoder:
@@ -49,7 +49,7 @@ def run(material: Material, folder: Path) -> Finding:
         f"{when:%H:%M}: hour {share['hour']:.3f}, light {share['light']:.3f}"
         for when, share in zip(moments, timed, strict=True)
     )
-    return Finding(
+    return ExperimentResult(
         title="The nine photos at " + " and ".join(f"{when:%H:%M}" for when in moments),
         paper="Supplement: dynamic retrieval",
         outcome=f"Photos that fit what was asked – {told}.",
@@ -102,7 +102,7 @@ def _say(share: Estimate) -> str:
     return number(share) if np.isfinite(share.low) else f"{share.value:.3f}"
 
 
-def hours_of(pairs: Pairs) -> Floats:
+def hours_of(pairs: GalleryPairs) -> Floats:
     """Hour of each photo by its camera's clock, [n]; NaN where it is not known."""
     when = pairs.gallery.when
     found: Floats = (when - when.astype("datetime64[D]")) / np.timedelta64(1, "h")

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import UsageError
-from trainer.experiments.drawing import Map, draw_maps
-from trainer.experiments.finding import Beside, Finding, Table
+from trainer.experiments.drawing import MapPanel, draw_maps
+from trainer.experiments.finding import Beside, ExperimentResult, Table
 from trainer.experiments.material import Material
 from trainer.experiments.published import MAP_SECONDS
 from trainer.experiments.questions import Question
@@ -32,7 +32,7 @@ TARGET = 0.6
 TRUTH = "truth"
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles, asked = material.tiles(), material.questions.country
     if not asked:
@@ -46,16 +46,16 @@ def run(material: Material, folder: Path) -> Finding:
     rows, numbers = _measure(material, tiles, texts, {material.name: ours, TEACHER: clip}, cover)
     maps = []
     for i, question in enumerate(asked):
-        covered = Map(f"{'land cover' if question.cover else TRUTH}: {_named(question)}", cover[i], 0.0, 1.0)
+        covered = MapPanel(f"{'land cover' if question.cover else TRUTH}: {_named(question)}", cover[i], 0.0, 1.0)
         shown = ((material.name, ours[:, i]), (TEACHER, clip[:, i]))
-        maps.append([covered, *(Map(f"{name}: {question.text}", values) for name, values in shown)])
+        maps.append([covered, *(MapPanel(f"{name}: {question.text}", values) for name, values in shown)])
     clips = [numbers[f"{question.text}, {TEACHER}"]["squares"] for question in asked]
     values = [numbers[f"{question.text}, {material.name}"]["squares"] for question in asked]
     reached = sum(value >= TARGET for value in values)
     known = [numbers[key]["squares"] for question in asked if (key := f"{question.text}, {TRUTH}") in numbers]
     itself = f" What is truly to be seen reaches {', '.join(map('{:.3f}'.format, known))}." if known else ""
     caption = "Land cover, our map and CLIP's; scores with colours of their own from their 2nd to their 98th hundredth"
-    return Finding(
+    return ExperimentResult(
         title="Maps of a country against its land cover",
         paper="Fig. 1",
         outcome=(

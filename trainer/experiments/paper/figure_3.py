@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.experiments.drawing import Strip, decode, draw_strips
-from trainer.experiments.finding import Beside, Finding, Picture, Table
-from trainer.experiments.material import Material, Pairs
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
+from trainer.experiments.material import GalleryPairs, Material
 from trainer.measures import metrics
 from trainer.measures.evaluate import TEACHER
 from trainer.measures.metrics import Estimate, Floats, Ints, Vectors
@@ -23,7 +23,7 @@ _SHOWN = 5
 _CHUNK = 1000
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     pairs = material.pairs
     ways = {(TEACHER, "tile"): pairs.clip} | {(material.name, given): s for given, s in pairs.expected.items()}
@@ -43,7 +43,7 @@ def run(material: Material, folder: Path) -> Finding:
         }
     chance = float(np.mean(_chance(shows, asked))) if len(asked) else float("nan")
     rows.append(("by chance", "", f"{K / len(pairs):.4f}", f"{chance:.3f}"))
-    return Finding(
+    return ExperimentResult(
         title="The nine photos most like a tile",
         paper="Fig. 3",
         outcome=_outcome(material, numbers, chance),
@@ -90,7 +90,7 @@ def nearest(s: Vectors, photos: Vectors, k: int) -> Ints:
     return found
 
 
-def showing(pairs: Pairs) -> npt.NDArray[np.bool_]:
+def showing(pairs: GalleryPairs) -> npt.NDArray[np.bool_]:
     """Which photo shows what, bool [n, subjects]."""
     names = sorted(frozenset().union(*pairs.subjects))
     return np.array([[name in one for name in names] for one in pairs.subjects], bool).reshape(len(pairs), len(names))

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.measures.clusters import SAMPLE
-from trainer.measures.evaluate import TEACHER, Row
+from trainer.measures.evaluate import TEACHER, EvaluationRow
 from trainer.measures.plots import plot
 from trainer.measures.report import number
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     done = material.evaluation
     ks = list(done.rows[0].silhouette)
@@ -22,7 +22,7 @@ def run(material: Material, folder: Path) -> Finding:
     plots = plot(done, folder, only=("silhouette",))
     clip = next(row for row in done.rows if row.model.startswith(TEACHER))
     ours = [row for row in done.rows if row.model == material.name]
-    return Finding(
+    return ExperimentResult(
         title="Clusters: silhouette over k",
         paper="Fig. 4",
         outcome=f"Change for each ten times as many clusters: {told}.",
@@ -41,7 +41,7 @@ def run(material: Material, folder: Path) -> Finding:
     )
 
 
-def _slope(row: Row) -> float:
+def _slope(row: EvaluationRow) -> float:
     """Of the silhouette over log10 k."""
     if len(row.silhouette) < 2:
         return float("nan")
@@ -49,6 +49,6 @@ def _slope(row: Row) -> float:
     return float(np.polyfit(ks, [e.value for e in row.silhouette.values()], 1)[0])
 
 
-def _direction(row: Row) -> str:
+def _direction(row: EvaluationRow) -> str:
     slope = _slope(row)
     return "–" if np.isnan(slope) else f"{'rises' if slope > 0 else 'falls'} ({slope:+.3f} a decade)"

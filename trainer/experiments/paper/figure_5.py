@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import UsageError
-from trainer.experiments.drawing import Map, draw_maps, mosaic, panels, save
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.drawing import MapPanel, draw_maps, mosaic, panels, save
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.experiments.tiles import Tiles
 from trainer.measures import metrics
@@ -21,7 +21,7 @@ from trainer.measures.metrics import Floats, Ints
 _SHOWN = 4
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles, questions = material.tiles("city"), material.questions.city
     truth = {question: tiles.probability(question.concept) for question in questions}
@@ -39,8 +39,8 @@ def run(material: Material, folder: Path) -> Finding:
         rows.append((question.text, str(places[question]), *cells))
         numbers[question.text] = {name: dict(zip(("auroc", "rho"), m, strict=True)) for name, m in found.items()}
         shown = ((material.name, ours[:, i]), (TEACHER, clip[:, i]))
-        true = Map(f"truth: {question.text}", p, 0.0, 1.0)
-        maps.append([true, *(Map(f"{name}: {question.text}", values) for name, values in shown)])
+        true = MapPanel(f"truth: {question.text}", p, 0.0, 1.0)
+        maps.append([true, *(MapPanel(f"{name}: {question.text}", values) for name, values in shown)])
     mean = [float(np.mean([numbers[q.text][name]["auroc"] for q in asked])) for name in (material.name, TEACHER)]
     evenly = np.unique(np.linspace(0, len(maps) - 1, _SHOWN).astype(int))
     head = ("text", "places", "AUROC, ours", "CLIP", "rank corr., ours", "CLIP")
@@ -48,7 +48,7 @@ def run(material: Material, folder: Path) -> Finding:
         "Truth, our map and CLIP's; scores with colours of their own from their 2nd to their 98th hundredth. Texts are "
         "taken evenly from the list, not chosen."
     )
-    return Finding(
+    return ExperimentResult(
         title="A city: CLIP against ours",
         paper="Fig. 5",
         outcome=f"Mean AUROC {mean[0]:.3f}, CLIP {mean[1]:.3f}.",

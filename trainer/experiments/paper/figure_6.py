@@ -4,7 +4,7 @@ import textwrap
 from pathlib import Path
 
 from trainer.experiments.drawing import decode, panels, save
-from trainer.experiments.finding import Finding, Picture, Table
+from trainer.experiments.finding import ExperimentResult, Picture, Table
 from trainer.experiments.likeness import Likeness, compare
 from trainer.experiments.material import Material
 from trainer.experiments.paper.table_2 import chosen, given_vectors
@@ -15,7 +15,7 @@ from trainer.measures.metrics import Ints
 _SHOWN = 8
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     pairs, sayer = material.pairs, material.sayers[0]
     rows = chosen(material, _SHOWN)
@@ -31,7 +31,7 @@ def run(material: Material, folder: Path) -> Finding:
         (_moment(material, int(row)), person, own, other, f"{a:.2f}", f"{b:.2f}")
         for row, person, own, other, a, b in zip(rows, written, ours, clip, mine, theirs, strict=True)
     )
-    return Finding(
+    return ExperimentResult(
         title="Captions of tiles",
         paper="Fig. 6",
         outcome=(

@@ -23,7 +23,7 @@ import numpy as np
 
 from trainer.errors import UsageError
 from trainer.experiments.drawing import layout, mosaic, panels, save
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.experiments.questions import Question
 from trainer.experiments.tiles import Tiles
@@ -44,7 +44,7 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Search:
+class LocalisableText:
     """One localisable text in one area.
 
     Attributes:
@@ -60,7 +60,7 @@ class Search:
     right: Ints
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles, asked = material.tiles(), material.questions.texts
     searches = localisable(tiles, asked)
@@ -83,7 +83,7 @@ def run(material: Material, folder: Path) -> Finding:
     ours = numbers[f"{material.name}, tile"]["within 1 km"]
     contrast = numbers[f"{material.name}, tile, among the texts"]["within 1 km"]
     areas = len({int(search.tiles[0]) for search in searches})
-    return Finding(
+    return ExperimentResult(
         title="Localising a text in 24 km²",
         paper="Supplement: localisation",
         outcome=(
@@ -112,7 +112,7 @@ def run(material: Material, folder: Path) -> Finding:
     )
 
 
-def localisable(tiles: Tiles, asked: Sequence[Question]) -> list[Search]:
+def localisable(tiles: Tiles, asked: Sequence[Question]) -> list[LocalisableText]:
     """Every localisable text in every area; see the module."""
     square = tiles.squares(AREA_M2**0.5)
     areas = [np.flatnonzero(square == n) for n in np.flatnonzero(np.bincount(square) >= FEWEST)]
@@ -122,7 +122,7 @@ def localisable(tiles: Tiles, asked: Sequence[Question]) -> list[Search]:
         for area in areas:
             right = area[seen[area]]
             if 1 <= len(right) <= MOST_TILES and _apart(tiles, right, right).max() <= SPREAD_M:
-                found.append(Search(question, column, area, right))
+                found.append(LocalisableText(question, column, area, right))
     return found
 
 
@@ -145,12 +145,12 @@ def _apart(tiles: Tiles, a: Ints, b: Ints) -> Floats:
     return found
 
 
-def _near(tiles: Tiles, search: Search) -> Floats:
+def _near(tiles: Tiles, search: LocalisableText) -> Floats:
     """Whether each tile of the area would count as found."""
     return np.asarray(_apart(tiles, search.tiles, search.right).min(axis=1) <= NEAR_M, np.float64)
 
 
-def _distances(tiles: Tiles, searches: Sequence[Search], scores: Floats) -> Floats:
+def _distances(tiles: Tiles, searches: Sequence[LocalisableText], scores: Floats) -> Floats:
     """From the strongest tile to the right place, metres, [searches]."""
     strongest = [search.tiles[np.argmax(scores[search.tiles, search.column])] for search in searches]
     pairs = zip(strongest, searches, strict=True)
@@ -177,7 +177,7 @@ def _at_best(material: Material, tiles: Tiles, asked: Sequence[Question]) -> Flo
     return found
 
 
-def _share(material: Material, metres: Floats, searches: Sequence[Search]) -> Estimate:
+def _share(material: Material, metres: Floats, searches: Sequence[LocalisableText]) -> Estimate:
     hit = (metres <= NEAR_M).astype(np.float64)
     groups = np.array([int(search.tiles[0]) for search in searches])
     options = material.options
@@ -185,7 +185,7 @@ def _share(material: Material, metres: Floats, searches: Sequence[Search]) -> Es
     return Estimate.of(drawn)
 
 
-def _by_concept(searches: Sequence[Search], metres: Floats) -> Table:
+def _by_concept(searches: Sequence[LocalisableText], metres: Floats) -> Table:
     names = [search.question.text for search in searches]
     rows = []
     for name in sorted(set(names)):
@@ -195,9 +195,9 @@ def _by_concept(searches: Sequence[Search], metres: Floats) -> Table:
     return Table("localisation_by_text", "By text", ("text", "areas", "found", "median distance"), tuple(rows))
 
 
-def _picture(tiles: Tiles, searches: Sequence[Search], scores: Floats, path: Path) -> Picture:
+def _picture(tiles: Tiles, searches: Sequence[LocalisableText], scores: Floats, path: Path) -> Picture:
     """Areas from above with their scores: texts evenly over the list, none twice."""
-    shown: list[Search] = []
+    shown: list[LocalisableText] = []
     for i in np.linspace(0, len(searches) - 1, 4 * _SHOWN).astype(int).tolist():
         if searches[i].question not in [one.question for one in shown]:
             shown.append(searches[i])
@@ -212,7 +212,7 @@ def _picture(tiles: Tiles, searches: Sequence[Search], scores: Floats, path: Pat
     return save(figure, path, caption)
 
 
-def _draw(above: "Axes", below: "Axes", tiles: Tiles, search: Search, scores: Floats) -> None:
+def _draw(above: "Axes", below: "Axes", tiles: Tiles, search: LocalisableText, scores: Floats) -> None:
     canvas = layout(tiles, search.tiles)
     values = np.full(len(tiles), np.nan)
     values[search.tiles] = scaled(scores[search.tiles, search.column])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.experiments.published import ABLATION, TABLE_1
-from trainer.measures.evaluate import TEACHER, Evaluation, Row
+from trainer.measures.evaluate import TEACHER, Evaluation, EvaluationRow
 from trainer.measures.metrics import Estimate
 from trainer.measures.plots import plot
 from trainer.measures.report import DIRECTIONS, number, times_teacher
@@ -15,12 +15,12 @@ from trainer.measures.report import DIRECTIONS, number, times_teacher
 _SHOWN = ("R@1", "R@5", "R@10", "median")  # R@50 and R@100 are in the picture and the JSON
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     done = material.evaluation
     plots = plot(done, folder, only=("recall", "time_swap"))
     captions = {"recall.png": "Recall over k", "time_swap.png": "Of two photos of one place, the right one chosen"}
-    return Finding(
+    return ExperimentResult(
         title="Retrieval: overhead tiles and ground photos",
         paper="Table 1",
         outcome=_outcome(done),
@@ -55,7 +55,7 @@ def _outcome(done: Evaluation) -> str:
     return f"The best row is {best.model}, given {best.given}: {'; '.join(parts)}."
 
 
-def _best(done: Evaluation) -> Row:
+def _best(done: Evaluation) -> EvaluationRow:
     return max(done.rows, key=lambda row: float(row.overhead_to_ground["R@10"][0]))
 
 

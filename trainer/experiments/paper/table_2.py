@@ -11,7 +11,7 @@ import numpy as np
 
 from trainer.errors import UsageError
 from trainer.experiments.drawing import panels, save
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.likeness import Likeness, compare
 from trainer.experiments.material import Material
 from trainer.experiments.published import TABLE_2
@@ -26,7 +26,7 @@ TARGET = 0.15
 _NAMES = {TEACHER: "CLIP", ALONE: "without E", MOMENT: "with E"}
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     rows = chosen(material, MOST)
     references = [material.pairs.captions[int(row)] for row in rows]
@@ -50,7 +50,7 @@ def run(material: Material, folder: Path) -> Finding:
     }
     told = ", ".join(f"{name} {value:.3f}" for name, value in levels.items())
     gain = levels.get("with E", levels["without E"]) - levels["CLIP"]
-    return Finding(
+    return ExperimentResult(
         title="Captions of tiles against captions of the photo taken there",
         paper="Table 2",
         outcome=f"By the {best}: {told}; {gain:+.3f} over CLIP (target of this project {TARGET:+.2f}).",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from trainer.errors import UsageError
 from trainer.experiments.drawing import Strip, decode, draw_strips
-from trainer.experiments.finding import Beside, Finding, Picture, Table
+from trainer.experiments.finding import Beside, ExperimentResult, Picture, Table
 from trainer.experiments.material import Material
 from trainer.experiments.questions import Question
 from trainer.experiments.tiles import Tiles
@@ -25,7 +25,7 @@ K, OF = 4, 1000
 _SHOWN = 10
 
 
-def run(material: Material, folder: Path) -> Finding:
+def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     tiles = material.tiles()
     rows = np.arange(len(tiles))
@@ -53,7 +53,7 @@ def run(material: Material, folder: Path) -> Finding:
         for i, q in enumerate(asked)
     ]
     ours = numbers[material.name]["right of 4"]
-    return Finding(
+    return ExperimentResult(
         title="Text to overhead: the four best tiles of a thousand",
         paper="Supplement: text to overhead retrieval",
         outcome=(

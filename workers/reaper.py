@@ -1,4 +1,4 @@
-"""The sweep: every few seconds one worker of all looks for what was left lying.
+"""The reaper: every few seconds one worker of all looks for what was left lying.
 
 Over-age leases are freed, chunks without a message get one, jobs without anything left are closed, and indexes that are
 behind are brought up to date. It runs in the worker's parent, in Celery's own loop: a thread there could hold a lock in
@@ -15,13 +15,13 @@ from ingest.catalog.catalog import Catalog
 from ingest.catalog.dispatch import claim_turn, close_finished, to_be_indexed
 from ingest.catalog.leases import free_overdue
 from trainer.errors import CatalogError
-from workers.app import INDEX, Groundcast, sweep_every_s
-from workers.sending import send, send_wakeups
+from workers.app import INDEX, Groundcast, reap_every_s
+from workers.dispatch import send, send_wakeups
 
 log = logging.getLogger(__name__)
 
 
-class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
+class Reaper(bootsteps.StartStopStep):  # type: ignore[misc]
     """Sweeps while the worker has a connection to the broker."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -29,19 +29,19 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, consumer: Any) -> None:
         """Called on each new connection."""
         app: Groundcast = consumer.app
-        self.timer = consumer.timer.call_repeatedly(sweep_every_s(app.settings), sweep, (app,))
+        self.timer = consumer.timer.call_repeatedly(reap_every_s(app.settings), reap, (app,))
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002 - the library's signature
         """Called when the connection is lost, and at the end."""
         self.timer.cancel()
 
 
-def sweep(app: Groundcast) -> None:
+def reap(app: Groundcast) -> None:
     """One look, unless another worker has just had it."""
-    every_s = sweep_every_s(app.settings)
+    every_s = reap_every_s(app.settings)
     try:
         with closing(Catalog(app.settings.catalog_at)) as catalog:
-            if not claim_turn(catalog, "sweep", 0.9 * every_s):
+            if not claim_turn(catalog, "reap", 0.9 * every_s):
                 return
             freed = free_overdue(catalog)
             if freed:
@@ -51,7 +51,7 @@ def sweep(app: Groundcast) -> None:
                 _index(app, catalog, every_s)
     except CatalogError as error:
         if str(error) != app.complaint:  # said once, not every few seconds
-            log.warning("no sweep until this is mended: %s", error)
+            log.warning("no look at what was left lying until this is mended: %s", error)
         app.complaint = str(error)
     else:
         app.complaint = ""

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueueStatistics:
     """Both at a moment.
 
     Attributes:
@@ -28,19 +28,19 @@ class Standing:
     messages: Mapping[str, int]
 
 
-def standing(settings: Settings, catalog: Catalog) -> Standing | None:
+def queue_statistics(settings: Settings, catalog: Catalog) -> QueueStatistics | None:
     """What stands there now; None where the ledger does not answer."""
     try:
         found = backlog(catalog)
     except CatalogError as error:
         log.info("no metrics of the ledger: %s", error)
         return None
-    return Standing(found, {} if settings.redis_url is None else _messages(settings))
+    return QueueStatistics(found, {} if settings.redis_url is None else _messages(settings))
 
 
 def _messages(settings: Settings) -> Mapping[str, int]:
     from workers.app import make_app
-    from workers.sending import BROKER_ERRORS, depths
+    from workers.dispatch import BROKER_ERRORS, depths
 
     try:
         return depths(make_app(settings))

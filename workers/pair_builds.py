@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ingest.catalog.catalog import Catalog
 from ingest.pairs.handover import handed_over
 from workers.app import PAIRS, QUEUES, Groundcast
-from workers.sending import BROKER_ERRORS, depths, send
+from workers.dispatch import BROKER_ERRORS, depths, send
 
 _AGAIN_S = 10.0  # until a message that changed nothing is sent again
 _PATIENCE_S = 30.0  # until it is said that nobody is at work

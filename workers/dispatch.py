@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.dispatch import next_wakeups, not_sent
-from workers.app import EMBED, QUEUES, Groundcast, sweep_every_s
+from workers.app import EMBED, QUEUES, Groundcast, reap_every_s
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ PRIORITIES = {"high": 0, "normal": 5, "low": 9}
 
 def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
     """Wakes workers for the chunks whose turn it is; False where the broker does not take all messages now."""
-    every_s = sweep_every_s(app.settings)
+    every_s = reap_every_s(app.settings)
     try:
         empty = depths(app)["embed"] == 0
     except BROKER_ERRORS as error:

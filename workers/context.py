@@ -16,7 +16,7 @@ from ingest.catalog.leases import Leases
 from ingest.catalog.progress import seconds_per_item
 from ingest.index.upkeep import IndexHolder, catch_up, open_index
 from ingest.jobs.items import Intake
-from ingest.jobs.pipeline import Report, Work, work_off
+from ingest.jobs.pipeline import IngestSummary, Work, work_off
 from ingest.jobs.request import Request
 from ingest.settings import Settings
 from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
@@ -80,7 +80,7 @@ class _Shift:
         return (time.monotonic() - self._started) / self._dealt if self._dealt else 0.0
 
 
-class Bench:
+class WorkerContext:
     """One worker's place of work.
 
     Args:
@@ -99,7 +99,7 @@ class Bench:
         self._embedder: Embedder | None = None
         self._ids: dict[str, list[str]] = {}  # by part
 
-    def embed(self, key: str, *, on_taken: Callable[[], object] = lambda: None) -> Report | None:
+    def embed(self, key: str, *, on_taken: Callable[[], object] = lambda: None) -> IngestSummary | None:
         """Does a chunk and as many after it as `chunk_s` allows; None if there was nothing to do.
 
         Args:
@@ -169,9 +169,9 @@ class Bench:
             goes_on=lambda: not self._stopping() and time.monotonic() < until,
         )
 
-    def _work_off(self, job: Job, first: Chunk) -> Report:
+    def _work_off(self, job: Job, first: Chunk) -> IngestSummary:
         at_hand = self._opened(job)
-        report = Report(job.id)
+        report = IngestSummary(job.id)
         shift = _Shift(self.settings.chunk_s)
         started = time.perf_counter()
         from ingest.jobs.run import encoder, pace
