@@ -28,7 +28,7 @@ from trainer.embedder import Embedder
 from trainer.errors import IndexLockedError
 from trainer.weights.zoo import add_open_clip
 from workers.app import Groundcast, make_app
-from workers.dispatch import send_wakeups
+from workers.dispatch import dispatch_chunks
 
 PATIENCE_S = 60.0
 
@@ -179,7 +179,7 @@ class Crew:
         settings = self.settings.model_copy(update=values)
         request = replace(self.request(source, collection, size_m), min_valid=min_valid)
         job = leave_to_workers(settings, self.catalog, request, self.embedder, priority=priority)
-        send_wakeups(self.app, self.catalog)
+        dispatch_chunks(self.app, self.catalog)
         return job
 
     def inline(self, source: Path, collection: str, size_m: float = 10.0) -> Job:

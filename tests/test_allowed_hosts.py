@@ -135,11 +135,17 @@ def test_odd_addresses_are_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["https://tiles.example.org/{z}/{x}/{y}.png", "HTTPS://Tiles.Example.Org./a", "http://a.sub.example.org:81/a"],
+    ("url", "entry"),
+    [
+        ("https://tiles.example.org/{z}/{x}/{y}.png", "tiles.example.org"),
+        ("HTTPS://Tiles.Example.Org./a", "tiles.example.org"),
+        ("http://a.sub.example.org:81/a", "*.sub.example.org"),
+    ],
 )
-def test_names_on_the_list_are_allowed_in_any_spelling(url: str) -> None:
-    check_url(url, ["tiles.example.org", "*.sub.example.org"])
+def test_names_on_the_list_are_allowed_in_any_spelling(url: str, entry: str) -> None:
+    check_url(url, ["other.example.org", entry])
+    with pytest.raises(ItemError, match="not among the hosts"):
+        check_url(url, ["other.example.org"])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from search_ui.service.background import Background
 from search_ui.service.service import Service
 from search_ui.views.state import address
 
-APP = str(Path(running.__file__).with_name("app.py"))
+APP = str(Path(running.__file__).parents[1] / "app.py")
 BEACH = "people swimming at a sandy beach"
 pytestmark = pytest.mark.filterwarnings("default")  # Streamlit's own and its libraries' are not ours to mend
 

@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_no_part_and_no_temporary_file(archive):
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from ingest import storage
+from ingest.archive import files as storage
 
 def fill(file):
     file.write(b"half")

@@ -22,7 +22,7 @@ from trainer.captioning import daytime
 from trainer.captioning.captions import bundled_captioner_folder
 
 BEACH = "43.1 N 165.0 W"
-APP = str(Path(running.__file__).with_name("app.py"))
+APP = str(Path(running.__file__).parents[1] / "app.py")
 
 
 @pytest.fixture(scope="module")

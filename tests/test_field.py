@@ -501,11 +501,11 @@ OPEN = """
 import sys
 from pathlib import Path
 from ingest.archive.parts import Archive
-from ingest.field.scorer import open_field
+from ingest.field.scorer import open_scorer
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-field = open_field(folder / "field", Archive(folder / "archive", "tiles"), model_id="m", encoder=None)
+field = open_scorer(folder / "field", Archive(folder / "archive", "tiles"), model_id="m", encoder=None)
 print(field.n, float(field.cosines([1.0] * field.dim).sum()))
 """
 

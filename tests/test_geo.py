@@ -8,7 +8,8 @@ import shapely
 from pyproj import Geod, Transformer
 from shapely.geometry import Point
 
-from ingest.geo.geometry import Footprint, box, buffer_m, disc, distance_m, footprints, split_antimeridian
+from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import Footprint, box, buffer_m, disc, distance_m, split_antimeridian
 from trainer.errors import AreaError
 
 GEOD = Geod(ellps="WGS84")
@@ -102,7 +103,7 @@ def test_footprints_of_many_tiles_are_those_of_each() -> None:
     lats = np.concatenate([rng.uniform(-90, 90, 200), np.repeat([27.6, 89.9999, -89.998, 0], 25), [90, -90]])
     lons = np.concatenate([rng.uniform(-180, 180, 300), [0, 0]])
     sizes = rng.choice([10.0, 480.0, 5000.0], len(lats))
-    for found, *at in zip(footprints(lats, lons, sizes), lats, lons, sizes, strict=True):
+    for found, *at in zip(Squares.of(Places(lats, lons, sizes)).polygons(), lats, lons, sizes, strict=True):
         lat, lon, size_m = map(float, at)
         assert shapely.equals_exact(found, Footprint(lat=lat, lon=lon, size_m=size_m).polygon, 1e-12)
 

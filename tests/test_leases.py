@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingest.catalog.catalog import Catalog, Collection
-from ingest.catalog.dispatch import claim_turn, close_finished, next_wakeups, not_sent
+from ingest.catalog.dispatch import claim_turn, close_finished, next_dispatches, not_sent
 from ingest.catalog.leases import KILLED, Leases, free_overdue
 from ingest.catalog.progress import progress, seconds_per_item
 
@@ -147,28 +147,30 @@ def test_a_worker_takes_no_further_chunk_while_more_urgent_work_waits_elsewhere(
 def test_nothing_is_taken_of_a_job_that_is_paused_or_cancelled(catalog, state):
     job(catalog)
     catalog.set_job_state("j", state)
-    assert worker(catalog).take("j") == next_wakeups(catalog, lost_after_s=60) == []
+    assert worker(catalog).take("j") == next_dispatches(catalog, lost_after_s=60) == []
     catalog.enqueue("j")
     assert keys(worker(catalog).take("j")) == ["j-000000"]
 
 
 def test_few_wakeups_are_under_way_and_lost_ones_come_again(catalog):
     job(catalog, chunks=50)
-    first = next_wakeups(catalog, lost_after_s=60)
+    first = next_dispatches(catalog, lost_after_s=60)
     assert 2 <= len(first) < 10
-    assert next_wakeups(catalog, lost_after_s=60) == []
+    assert next_dispatches(catalog, lost_after_s=60) == []
     not_sent(catalog, first[:1])
-    assert next_wakeups(catalog, lost_after_s=60) == first[:1]
+    assert next_dispatches(catalog, lost_after_s=60) == first[:1]
     taken = worker(catalog).take("j")
     assert taken[0].key not in {wakeup.key for wakeup in first}  # nobody is woken for nothing
-    assert len(next_wakeups(catalog, lost_after_s=-1)) == len(first)
+    assert len(next_dispatches(catalog, lost_after_s=-1)) == len(first)
 
 
 def test_wakeups_are_for_the_job_whose_turn_it_is(catalog):
     job(catalog, "bulk", priority=9)
     job(catalog, "urgent", priority=0, chunks=1)
     job(catalog, "other", collection="d")
-    assert {(wakeup.key.partition("-")[0], wakeup.priority) for wakeup in next_wakeups(catalog, lost_after_s=60)} == {
+    assert {
+        (wakeup.key.partition("-")[0], wakeup.priority) for wakeup in next_dispatches(catalog, lost_after_s=60)
+    } == {
         ("urgent", 0),
         ("other", 5),
     }

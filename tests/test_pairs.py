@@ -355,7 +355,7 @@ def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, t
 
 
 def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(groundcast, raster, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.pairs.samples.silence._SILENT", 5)
+    monkeypatch.setattr("ingest.pairs.samples.circuit_breaker._SILENT", 5)
     monkeypatch.setattr("ingest.sources.web.Retry", lambda **options: Retry(**options | {"total": 0}))
     photos = tmp_path / "yfcc100m_dataset"
     photos.write_text("".join(in_town(number, "down") for number in range(9)))

@@ -18,7 +18,7 @@ from tests.crew import Crew, wait_until
 from tests.services import PASSWORD, start_redis
 from tests.soaking import soak
 from workers.app import EMBED
-from workers.dispatch import send, send_wakeups
+from workers.dispatch import dispatch_chunks, send
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -128,7 +128,7 @@ def test_a_full_broker_delays_and_loses_nothing(crew, town, whole, broker):
         with pytest.raises(redis.ResponseError, match="maxmemory"):
             client.set("one more", "x")
         job = crew.queue(town, next(names))
-        assert not send_wakeups(crew.app, crew.catalog)
+        assert not dispatch_chunks(crew.app, crew.catalog)
         time.sleep(1)
     finally:
         client.config_set("maxmemory", "0")
@@ -150,7 +150,7 @@ def test_a_paused_job_rests_until_it_is_resumed(crew, job, whole):
     time.sleep(1)
     assert crew.catalog.job(job.id).done == before < len(whole)
     crew.catalog.enqueue(job.id)
-    send_wakeups(crew.app, crew.catalog)
+    dispatch_chunks(crew.app, crew.catalog)
     check(crew, job, whole)
 
 

@@ -7,7 +7,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from ingest.catalog.catalog import Catalog
-from ingest.catalog.dispatch import next_wakeups, not_sent
+from ingest.catalog.dispatch import next_dispatches, not_sent
 from workers.app import EMBED, QUEUES, Groundcast, reap_every_s
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 PRIORITIES = {"high": 0, "normal": 5, "low": 9}
 
 
-def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
+def dispatch_chunks(app: Groundcast, catalog: Catalog) -> bool:
     """Wakes workers for the chunks whose turn it is; False where the broker does not take all messages now."""
     every_s = reap_every_s(app.settings)
     try:
@@ -25,7 +25,7 @@ def send_wakeups(app: Groundcast, catalog: Catalog) -> bool:
         log.warning("no worker was woken, Redis does not answer: %s", error)
         return False
     # what was sent and is not in the queue was lost, or is in somebody's hands this moment
-    wakeups = next_wakeups(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
+    wakeups = next_dispatches(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
     for number, wakeup in enumerate(wakeups):
         if not send(app, EMBED, wakeup.key, priority=wakeup.priority):
             not_sent(catalog, wakeups[number:])

@@ -16,7 +16,7 @@ from ingest.catalog.dispatch import claim_turn, close_finished, to_be_indexed
 from ingest.catalog.leases import free_overdue
 from trainer.errors import CatalogError
 from workers.app import INDEX, Groundcast, reap_every_s
-from workers.dispatch import send, send_wakeups
+from workers.dispatch import dispatch_chunks, send
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def reap(app: Groundcast) -> None:
             if freed:
                 log.warning("%d chunks of workers that are gone are free again", freed)
             close_finished(catalog)
-            if send_wakeups(app, catalog):
+            if dispatch_chunks(app, catalog):
                 _index(app, catalog, every_s)
     except CatalogError as error:
         if str(error) != app.complaint:  # said once, not every few seconds

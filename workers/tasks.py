@@ -11,7 +11,7 @@ from celery import shared_task
 
 from trainer.errors import GroundcastError
 from workers.app import EMBED, INDEX, PAIRS, Groundcast
-from workers.dispatch import send, send_wakeups
+from workers.dispatch import dispatch_chunks, send
 
 if TYPE_CHECKING:
     from workers.context import WorkerContext
@@ -32,7 +32,7 @@ def embed(self: Any, key: str) -> None:
     """Does a chunk and as many after it as `chunk_s` allows; nothing, if somebody else has it."""
     context = context_of(self.app)
     try:
-        context.embed(key, on_taken=lambda: send_wakeups(self.app, context.catalog))
+        context.embed(key, on_taken=lambda: dispatch_chunks(self.app, context.catalog))
     except GroundcastError as error:
         log.warning("chunk %s is left: %s", key, error)
 

@@ -70,7 +70,7 @@ class Aliases:
     """The names of a catalog.
 
     Args:
-        catalog: Open.
+        catalog: The open catalog whose names are asked for and changed.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -120,7 +120,7 @@ class Aliases:
         """Lets a name stand for another version, in one transaction; the one before is kept for a rollback.
 
         Args:
-            name: The name.
+            name: The name that people ask with, without a version.
             to: Stored name of the version.
             instead_of: Stored name of the version that it is believed to stand for.
 

@@ -21,18 +21,18 @@ _FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Wakeup:
+class ChunkDispatch:
     """A chunk to wake a worker for; `priority` 0 goes first, 9 last."""
 
     key: str
     priority: int
 
 
-def next_wakeups(catalog: Catalog, *, lost_after_s: float) -> list[Wakeup]:
+def next_dispatches(catalog: Catalog, *, lost_after_s: float) -> list[ChunkDispatch]:
     """Chunks to wake workers for now, noted as sent: about two for each worker that is busy.
 
     Args:
-        catalog: Ledger.
+        catalog: The ledger whose pending chunks are looked through.
         lost_after_s: A wake-up that was sent so long ago and did not lead to a lease was lost.
     """
     with catalog.session() as session:
@@ -48,7 +48,7 @@ def next_wakeups(catalog: Catalog, *, lost_after_s: float) -> list[Wakeup]:
         return found
 
 
-def not_sent(catalog: Catalog, wakeups: Sequence[Wakeup]) -> None:
+def not_sent(catalog: Catalog, wakeups: Sequence[ChunkDispatch]) -> None:
     """Says that these could not be sent after all."""
     keys = [wakeup.key for wakeup in wakeups]
     with catalog.session() as session:
@@ -67,7 +67,7 @@ def to_be_indexed(catalog: Catalog, *, while_running: bool) -> list[str]:
     """Collections with parts that are not in the index yet.
 
     Args:
-        catalog: Ledger.
+        catalog: The ledger that says which parts are archived and not indexed.
         while_running: Those too that are still being ingested into.
     """
     behind = sa.select(JobRow.collection).where(
@@ -112,7 +112,7 @@ def _whose_turn(session: Session) -> list[JobRow]:
     return list(first.values())
 
 
-def _of_job(session: Session, job: JobRow, window: int, lost_after_s: float) -> list[Wakeup]:
+def _of_job(session: Session, job: JobRow, window: int, lost_after_s: float) -> list[ChunkDispatch]:
     free = (ChunkRow.job == job.id, ChunkRow.state == "pending", ChunkRow.leased_by.is_(None))
     lost = ChunkRow.sent_at <= db_now() - lost_after_s
     under_way = sa.select(sa.func.count()).where(*free, ChunkRow.sent_at > db_now() - lost_after_s)
@@ -124,4 +124,4 @@ def _of_job(session: Session, job: JobRow, window: int, lost_after_s: float) -> 
     if len(keys) < room:
         again = unsent.where(lost).order_by(ChunkRow.sent_at).limit(room - len(keys))
         keys += session.scalars(again)
-    return [Wakeup(key, job.priority) for key in keys]
+    return [ChunkDispatch(key, job.priority) for key in keys]

@@ -38,7 +38,7 @@ class Leases:
     """The leases of one process.
 
     Args:
-        catalog: Ledger.
+        catalog: The ledger that all workers share; its database's clock decides.
         worker: Name of the worker that this process serves; a worker has one such process at a time.
         lease_s: How long a lease lasts unless it is renewed.
         patience_s: How long a ledger that does not answer is asked again.

@@ -47,7 +47,7 @@ class SavedSearches:
     """The saved searches of a catalog. May be used from several threads.
 
     Args:
-        catalog: Open.
+        catalog: The open catalog that keeps them.
     """
 
     def __init__(self, catalog: Catalog) -> None:

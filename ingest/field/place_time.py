@@ -184,7 +184,7 @@ class _Straight:
     """The units that are on all over a block, at t moments: z = Vᵀx with x = [1, place − middle], p + 1 numbers a tile.
 
     Args:
-        of: The formula.
+        of: The factorised formula, whose matrices are used here without the sums over cells.
         level: W1·m + b1 in the middle of the block, [t, h].
         reach: How far it goes up or down within the block, [h].
     """

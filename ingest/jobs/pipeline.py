@@ -62,7 +62,7 @@ class Work:
 
     Attributes:
         collection: The job's.
-        catalog: Ledger.
+        catalog: The ledger in which chunks are recorded as done.
         archive: Where parts go.
         intake: Where items come from.
         encoder: Makes vectors.
@@ -197,7 +197,7 @@ def work_off(
     """Does leased chunks, until there are no more or the job is no longer wanted; adds what it did to the report.
 
     Args:
-        job: Theirs.
+        job: The job that the chunks belong to.
         work: What they are done with.
         chunks: Taken through ``work.leases``, which the caller renews and gives back; the next is asked for when its
             first item is about to be read.

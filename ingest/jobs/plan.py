@@ -39,7 +39,7 @@ def plan(
     """Finds or records the job of a request: its chunks are the items that the archive does not hold yet.
 
     Args:
-        catalog: Ledger.
+        catalog: The ledger that gets the job and its chunks in one transaction.
         archive: Of the collection.
         collection: Recorded already.
         intake: Open items.

@@ -82,7 +82,7 @@ def carry_out(
 
     Args:
         settings: Where things are and how the machine is used.
-        catalog: Open.
+        catalog: The open catalog that gets collection, job and chunks.
         request: What is asked.
         embedder: The model; its weights are loaded only if something is to be embedded.
         start_progress: Told what is left once that is known.
@@ -131,7 +131,7 @@ def leave_to_workers(
 
     Args:
         settings: Where things are.
-        catalog: Open.
+        catalog: The open catalog that gets collection, job and chunks.
         request: What is asked.
         embedder: The model; only its description is read.
         priority: 0 goes first, 9 last.

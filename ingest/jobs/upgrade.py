@@ -71,7 +71,7 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
 
     Args:
         settings: Where things are.
-        catalog: Open.
+        catalog: The open catalog in which the name is pointed at the new version.
         name: Of the collection.
         to: The version that takes over.
         incomplete: Even if it lacks items.

@@ -56,7 +56,7 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
 
     Args:
         settings: Where things are.
-        catalog: Ledger.
+        catalog: The ledger that archive and index are held against.
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
 

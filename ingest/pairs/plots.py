@@ -23,7 +23,7 @@ def write_plots(found: Tally, countries: Countries, file: Path) -> None:
     """Draw what was counted.
 
     Args:
-        found: It.
+        found: The counts to draw, by hour, month, year, country and place.
         countries: Of the world, for the map.
         file: A PNG file, written anew.
     """

@@ -27,7 +27,7 @@ class Tally:
     """Counts.
 
     Attributes:
-        rows: Of metadata.
+        rows: How many rows of metadata were read in all.
         candidates: Rows that went through the sieve.
         left_out: By step (`metadata`, `plan`, `picture`) and reason.
         notes: Rows that went on without a value, by reason.

@@ -80,7 +80,7 @@ def draw_photos(folder: Path, world: World, progress: Callable[[int], object]) -
     """Take photos on the island and write them with their manifest; returns the manifest. Done once.
 
     Args:
-        folder: Where.
+        folder: Where the pictures and their manifest are written; made if missing.
         world: The planet.
         progress: Called with the number of photos drawn since the last call.
     """

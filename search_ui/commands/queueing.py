@@ -44,7 +44,7 @@ def queue_request(
     from ingest.catalog.progress import progress
     from ingest.jobs.run import leave_to_workers
     from workers.app import make_app
-    from workers.dispatch import PRIORITIES, send_wakeups
+    from workers.dispatch import PRIORITIES, dispatch_chunks
 
     app = make_app(ctx.settings)  # refuses before an hour of planning
     embedder = load_model(ctx, request, model, None)
@@ -57,7 +57,7 @@ def queue_request(
         retry_job=retry_job,
         retry_reason=retry_reason,
     )
-    woken = send_wakeups(app, ctx.catalog)
+    woken = dispatch_chunks(app, ctx.catalog)
     if as_json:
         print_json({"job": job_json(job), "woken": woken})
         return
@@ -71,9 +71,9 @@ def queue_request(
 def wake(ctx: CommandContext) -> None:
     """Wakes workers for what there is to do, if Redis is there."""
     from workers.app import make_app
-    from workers.dispatch import send_wakeups
+    from workers.dispatch import dispatch_chunks
 
-    if not send_wakeups(make_app(ctx.settings), ctx.catalog):
+    if not dispatch_chunks(make_app(ctx.settings), ctx.catalog):
         click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
 
 

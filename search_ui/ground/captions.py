@@ -142,7 +142,7 @@ class Captions:
         """A caption of a tile at each moment.
 
         Args:
-            collection_name: Of tiles.
+            collection_name: The collection of tiles that the place lies in.
             query: The question.
 
         Raises:

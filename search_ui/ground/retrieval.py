@@ -54,7 +54,7 @@ class GroundRetriever:
         """The photos most like what one would see in a tile.
 
         Args:
-            collection_name: Of tiles.
+            collection_name: The collection of tiles that the place lies in.
             query: The question.
             gallery: Its name; None: that of the collection's name, else the only one.
 

@@ -59,7 +59,7 @@ class Engine:
 
     Attributes:
         settings: Where things are.
-        catalog: Open.
+        catalog: The open catalog that names collections and their models.
         gazetteer: Names of places.
     """
 
@@ -96,7 +96,7 @@ class Engine:
         """The tiles of a collection most like the query at its moment, in an order that heeds the feedback.
 
         Args:
-            collection_name: Of tiles.
+            collection_name: The collection of tiles to search, by its alias or version.
             query: The question.
             feedback: Thumbs.
             among: Ids of the only tiles that may be hits; of a collection above `exact_tiles`, of what is proposed.

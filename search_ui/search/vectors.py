@@ -32,7 +32,7 @@ class Vectors:
 
     Attributes:
         settings: Where things are.
-        catalog: Open.
+        catalog: The open catalog that names collections and their models.
     """
 
     settings: Settings

@@ -44,7 +44,7 @@ class Imagery:
 
     Args:
         settings: Where things are.
-        catalog: Open.
+        catalog: The open catalog that says where imagery and photos lie.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:

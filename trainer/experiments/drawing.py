@@ -51,7 +51,7 @@ class MapPanel:
         values: [n]; NaN is not shown.
         low: Lower end of the colours; None: the 2nd hundredth of the values.
         high: Upper end; None: the 98th hundredth.
-        colours: Of matplotlib.
+        colours: Name of a matplotlib colour map.
     """
 
     title: str
@@ -92,7 +92,7 @@ def draw_maps(
     Args:
         path: The file.
         tiles: Whose values they are.
-        rows: Of maps.
+        rows: The maps of each row of the page, from top to bottom.
         caption: What the picture shows.
         width: Of a map, inches.
     """

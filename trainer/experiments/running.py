@@ -62,7 +62,7 @@ def run_all(
 
     Args:
         experiments: Which.
-        material: Of what.
+        material: Model, data and questions that the experiments work on.
         folder: Of all of them.
         tell: Called with a line before each.
     """

@@ -65,9 +65,9 @@ class TrainConfig:
         accumulate: Passes whose gradients make one step.
         lr: Peak learning rate.
         encoder_lr: The same for the encoder of place and time; 0: like the rest.
-        betas: Of AdamW.
-        eps: Of AdamW.
-        weight_decay: Of AdamW.
+        betas: Decay rates of AdamW's running mean and variance of the gradient.
+        eps: Added to AdamW's denominator, so that it is never zero.
+        weight_decay: AdamW's decoupled decay, a share of each weight times the learning rate a step.
         decay: `matrices`: not on norms, biases and the temperature; `all`: on everything.
         schedule: `cosine` from `lr` to `final_lr`, or `restarts`: from `lr` to 0 every `restart_steps`.
         warmup: Steps of linear warm-up.

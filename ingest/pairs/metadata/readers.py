@@ -14,7 +14,7 @@ def read_blocks(path: Path, yfcc_base: str) -> Iterator[Block]:
     """Rows of a folder of photos, a manifest (CSV, TSV, Parquet) or a dump of YFCC100M, plain or compressed.
 
     Args:
-        path: It.
+        path: A file of metadata, a manifest, or a folder of photos.
         yfcc_base: Address or folder below which the pictures of YFCC100M are.
 
     Raises:

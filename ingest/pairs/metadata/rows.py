@@ -132,7 +132,7 @@ class _Lines(io.RawIOBase):
     Bytes that are no UTF-8 are replaced by U+FFFD, and what is too long of a line is left out.
 
     Args:
-        stream: Of bytes.
+        stream: The open file, plain or decompressed, read once from its start.
 
     Attributes:
         quotes: How many there were.

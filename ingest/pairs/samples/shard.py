@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from ingest.archive.prefetch import prefetched
 from ingest.pairs.recipe import Recipe, shown
+from ingest.pairs.samples.circuit_breaker import CircuitBreaker
 from ingest.pairs.samples.likeness import HeldOut, Kept
 from ingest.pairs.samples.overhead import Overhead, cut
 from ingest.pairs.samples.photograph import Darkroom, Photograph
-from ingest.pairs.samples.silence import Silence
 from ingest.pairs.samples.words import captions, plain, tags
 from ingest.pairs.workplace import Workplace, write_table, writing
 from ingest.sources.source import Source
@@ -70,8 +70,8 @@ class ShardContext:
     embedder: "Embedder | None"
     held_out: HeldOut | None
     threads: int
-    servers: Silence = field(default_factory=lambda: Silence("the photos' servers"))
-    imagery: Silence = field(default_factory=lambda: Silence("the imagery"))
+    servers: CircuitBreaker = field(default_factory=lambda: CircuitBreaker("the photos' servers"))
+    imagery: CircuitBreaker = field(default_factory=lambda: CircuitBreaker("the imagery"))
 
 
 def make_shard(task: str, bench: ShardContext, progress: Callable[[int], object]) -> None:

@@ -206,14 +206,14 @@ def _by_workers(
     from ingest.jobs.run import IngestResult, leave_to_workers
     from trainer.errors import CatalogError
     from workers.app import make_app
-    from workers.dispatch import PRIORITIES, send_wakeups
+    from workers.dispatch import PRIORITIES, dispatch_chunks
 
     app = make_app(ctx.settings)
     jobs = [
         leave_to_workers(ctx.settings, ctx.catalog, request, embedder, priority=PRIORITIES[priority])
         for request in asked_for
     ]
-    send_wakeups(app, ctx.catalog)
+    dispatch_chunks(app, ctx.catalog)
     done = [follow(ctx, job.id) for job in jobs]
     stopped = [job for job in done if job.state != "done"]
     if stopped:

@@ -10,7 +10,7 @@ from trainer.errors import ItemError, SourceError
 _SILENT = 100  # addresses in a row without any answer, after which nobody is thought to be there
 
 
-class Silence:
+class CircuitBreaker:
     """Counts answers that did not come, over all shards of a run.
 
     Args:
