@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from workers.queue_statistics import queue_statistics
 
 from ingest.settings import Settings
 from search_ui.routes import answers, basemap, captions, layers, pictures, saved
@@ -33,6 +32,7 @@ from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import GroundcastError, UsageError
 from workers.metrics import QueueCollector
+from workers.queue_statistics import queue_statistics
 
 if TYPE_CHECKING:
     from streamlit.starlette import App

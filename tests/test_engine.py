@@ -9,6 +9,7 @@ from shapely.geometry import box
 
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
+from ingest.index.edge import EdgeIndex
 from ingest.settings import load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
@@ -87,6 +88,16 @@ def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine) -> N
                 else:
                     found += 9
     assert found / (9 * len(texts) * 6) >= 0.99
+
+
+def test_while_another_process_holds_the_index_every_tile_is_scored(engine) -> None:
+    collection = engine.catalog.collection("demo")
+    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    with EdgeIndex(engine.settings.index_dir(collection.name), collection.name, collection.dim):
+        answer = narrow.search("demo", ask("city lights at night", when=WINTER))
+    exact = engine.search("demo", ask("city lights at night", when=WINTER))
+    assert answer.method == "exact"
+    assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
 
 
 def test_texts_tiles_and_photos_are_added_up_by_weight(engine) -> None:

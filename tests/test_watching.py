@@ -18,7 +18,6 @@ import promql_parser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from qdrant_client import QdrantClient
-from workers.queue_statistics import queue_statistics
 
 from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
@@ -34,6 +33,7 @@ from tests.test_deploy import command, wait_until_well
 from trainer.errors import SettingsError
 from trainer.weights.zoo import add_open_clip
 from workers.metrics import FOLDER, QueueCollector, serve
+from workers.queue_statistics import queue_statistics
 
 GRAFANA = ROOT / "deploy" / "grafana" / "groundcast.json"
 
