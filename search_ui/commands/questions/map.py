@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from search_ui.search.engine import Engine
     from search_ui.search.query import Query
     from search_ui.search.scores import Frames
-    from search_ui.search.wording import asked_parts
     from trainer.encoding import When
 
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
@@ -85,6 +84,7 @@ def command(
     from search_ui.maps.snapshots import check_target
     from search_ui.search.moments import parse_moment
     from search_ui.search.query import Query
+    from search_ui.search.wording import asked_parts
 
     check_target(output, kind)
     _check_numbers(resolution, fps, year)

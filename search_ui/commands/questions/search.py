@@ -14,7 +14,6 @@ from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
     from search_ui.search.query import Answer
-    from search_ui.search.wording import asked_parts
 
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
@@ -67,6 +66,7 @@ def command(
     from search_ui.search.engine import Engine
     from search_ui.search.moments import parse_moment
     from search_ui.search.query import Query
+    from search_ui.search.wording import asked_parts
 
     imported_s = time.perf_counter() - started
     if output is not None:
