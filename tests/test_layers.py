@@ -6,7 +6,7 @@ from PIL import Image
 
 from ingest.geo.footprints import Places
 from search_ui.maps.furniture import EMPTY, degrees
-from search_ui.maps.layers import Panel, Sheet, Words, draw_maps, draw_page, screen
+from search_ui.maps.layers import Panel, Sheet, Words, draw_page, screen
 from search_ui.maps.lettering import fitted, plain, typeface, wrapped
 from search_ui.maps.scales import Scale, amount_scale, difference_scale, hour_scale, month_scale, round_numbers
 from trainer.errors import GroundcastError
@@ -58,7 +58,8 @@ def test_a_map_is_drawn_wherever_it_is_and_of_however_few_tiles(tmp_path, where,
     lon = ((where[1] + np.tile(GRID, 20) + 180) % 360 - 180)[:count]
     values = np.full(count, 0.25)  # all equal
     path = tmp_path / "map.png"
-    draw_maps(path, [Panel("a beach", values)], lat=lat, lon=lon, size_m=np.full(count, 480.0), unit="cosine")
+    ground = screen(Places(lat, lon, np.full(count, 480.0)), 1)
+    draw_page(path, ground, [Panel("a beach", values)], amount_scale(values, "cosine"), Words())
     width, height = opened(path).size
     assert 400 < width < 2000
     assert 300 < height < 2000
@@ -82,9 +83,9 @@ def test_a_title_of_ten_thousand_characters_takes_two_lines(tmp_path) -> None:
 
 def test_a_picture_that_cannot_be_written_says_so_and_leaves_the_old_one(tmp_path) -> None:
     panels = [Panel("", np.array([0.1]))]
-    place = {"lat": np.array([1.0]), "lon": np.array([1.0]), "size_m": np.array([480.0])}
+    ground = screen(Places(np.array([1.0]), np.array([1.0]), np.array([480.0])), 1)
     with pytest.raises(GroundcastError, match="cannot write"):
-        draw_maps(tmp_path / "no" / "map.png", panels, **place, unit="cosine")
+        draw_page(tmp_path / "no" / "map.png", ground, panels, amount_scale(panels[0].values, "cosine"), Words())
     assert list(tmp_path.iterdir()) == []
 
 

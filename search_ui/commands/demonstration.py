@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ingest.geo.footprints import Places
 from ingest.sandbox import ground
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.photographs import photographs, scenes
 from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
-from search_ui.maps.layers import Panel, draw_maps
+from search_ui.maps.layers import Panel, Words, draw_page, screen
+from search_ui.maps.scales import amount_scale, joint
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
@@ -134,12 +136,6 @@ def draw_map(path: Path, replies: list[Reply], attribution: str | None) -> None:
     """The scores of every reply side by side, all on one scale, as PNG."""
     first = replies[0].scores
     panels = [Panel(f"{reply.question.text}\n{reply.when:%d %B, %H:%M}", reply.scores.cosine) for reply in replies]
-    draw_maps(
-        path,
-        panels,
-        lat=first.lat,
-        lon=first.lon,
-        size_m=first.size_m,
-        unit="cosine with the text",
-        attribution=attribution,
-    )
+    ground = screen(Places(first.lat, first.lon, first.size_m), len(panels))
+    scale = amount_scale(joint([panel.values for panel in panels]), "cosine with the text")
+    draw_page(path, ground, panels, scale, Words(credit=attribution))

@@ -19,7 +19,7 @@ from search_ui.files.writing import write_whole
 from search_ui.maps.furniture import EMPTY, GREY, HIDDEN, INK, PAPER, draw_degrees, draw_legend, draw_scale_bar
 from search_ui.maps.lettering import fitted, plain, typeface, wrapped
 from search_ui.maps.pixels import Canvas, Owners, Resampler, canvas_of
-from search_ui.maps.scales import Scale, amount_scale, joint
+from search_ui.maps.scales import Scale
 
 MAX_PANELS = 24
 _MARGIN, _GUTTER = 30, 74  # pixels: round the page, left of a map for its degrees
@@ -66,37 +66,6 @@ class Words:
     credit: str | None = None
     foot: str = ""
     provenance: str | None = None
-
-
-def draw_maps(
-    path: Path,
-    panels: Sequence[Panel],
-    *,
-    lat: Floats,
-    lon: Floats,
-    size_m: Values,
-    unit: str,
-    attribution: str | None = None,
-    columns: int = 2,
-) -> None:
-    """Write maps of the same tiles side by side on the scale of all their values as PNG.
-
-    Args:
-        path: The PNG file.
-        panels: 1 to `MAX_PANELS`.
-        lat: Centres of the tiles, degrees north, [n].
-        lon: Degrees east, [n].
-        size_m: Sides, metres, [n].
-        unit: What the values are.
-        attribution: Whom to credit for the imagery.
-        columns: Panels side by side.
-
-    Raises:
-        GroundcastError: The file cannot be written.
-    """
-    scale = amount_scale(joint([panel.values for panel in panels]), unit)
-    ground = screen(Places(lat, lon, size_m), len(panels))
-    draw_page(path, ground, panels, scale, Words(credit=attribution), columns=columns)
 
 
 def draw_page(
