@@ -25,10 +25,10 @@ def dispatch_chunks(app: Groundcast, catalog: Catalog) -> bool:
         log.warning("no worker was woken, Redis does not answer: %s", error)
         return False
     # what was sent and is not in the queue was lost, or is in somebody's hands this moment
-    wakeups = next_dispatches(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
-    for number, wakeup in enumerate(wakeups):
-        if not send(app, EMBED, wakeup.key, priority=wakeup.priority):
-            not_sent(catalog, wakeups[number:])
+    messages = next_dispatches(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
+    for number, message in enumerate(messages):
+        if not send(app, EMBED, message.key, priority=message.priority):
+            not_sent(catalog, messages[number:])
             return False
     return True
 

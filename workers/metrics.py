@@ -59,10 +59,10 @@ class QueueCollector:
         """One family a metric."""
         from prometheus_client.core import GaugeMetricFamily
 
-        standing = self._look()
-        if standing is None:
+        statistics = self._look()
+        if statistics is None:
             return
-        backlog = standing.backlog
+        backlog = statistics.backlog
         chunks = GaugeMetricFamily("groundcast_chunks", "Chunks of the ledger by state.", labels=["state"])
         for state in ("pending", "leased", "archived"):
             chunks.add_metric([state], getattr(backlog, state))
@@ -73,7 +73,7 @@ class QueueCollector:
         yield GaugeMetricFamily("groundcast_idle_seconds", idle, value=backlog.idle_s)
         yield GaugeMetricFamily("groundcast_workers", "Workers with chunks at hand.", value=backlog.workers)
         messages = GaugeMetricFamily("groundcast_messages", "Messages that wait in the broker.", labels=["queue"])
-        for queue, count in standing.messages.items():
+        for queue, count in statistics.messages.items():
             messages.add_metric([queue], count)
         yield messages
 

@@ -42,15 +42,15 @@ def next_dispatches(catalog: Catalog, *, lost_after_s: float) -> list[ChunkDispa
             sa.select(sa.func.count(sa.distinct(ChunkRow.leased_by))).where(ChunkRow.leased_until > db_now())
         )
         window = max(_FEWEST, 2 * (busy or 0) + 2)
-        found = [wakeup for job in _whose_turn(session) for wakeup in _of_job(session, job, window, lost_after_s)]
-        keys = [wakeup.key for wakeup in found]
+        found = [message for job in _whose_turn(session) for message in _of_job(session, job, window, lost_after_s)]
+        keys = [message.key for message in found]
         session.execute(sa.update(ChunkRow).where(ChunkRow.key.in_(keys)).values(sent_at=db_now()))
         return found
 
 
-def not_sent(catalog: Catalog, wakeups: Sequence[ChunkDispatch]) -> None:
+def not_sent(catalog: Catalog, messages: Sequence[ChunkDispatch]) -> None:
     """Says that these could not be sent after all."""
-    keys = [wakeup.key for wakeup in wakeups]
+    keys = [message.key for message in messages]
     with catalog.session() as session:
         session.execute(sa.update(ChunkRow).where(ChunkRow.key.in_(keys)).values(sent_at=None))
 

@@ -262,11 +262,11 @@ def _gather(
 
     batch: list[_Outcome] = []
     size = work.pace.batch_size
-    turns = Throttle(shared=work.encoder.on_cpu)
+    throttle = Throttle(shared=work.encoder.on_cpu)
     with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
         try:
-            for outcome in _read_ahead(pool, items(), work, turns, window=4 * size):
-                turns.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
+            for outcome in _read_ahead(pool, items(), work, throttle, window=4 * size):
+                throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
                 report.read_s += outcome.seconds / work.pace.read_threads
                 if outcome.model_input is not None:
                     batch.append(outcome)
@@ -274,9 +274,9 @@ def _gather(
                     gathering[outcome.chunk].leave_out(outcome)
                     work.progress(1)
                 if len(batch) == size:
-                    _embed(batch, work, turns, gathering, report)
+                    _embed(batch, work, throttle, gathering, report)
                 yield from _completed(gathering)
-            _embed(batch, work, turns, gathering, report)
+            _embed(batch, work, throttle, gathering, report)
             yield from _completed(gathering)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -296,20 +296,20 @@ def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, turns: Throttle, *, window: int
+    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, throttle: Throttle, *, window: int
 ) -> Iterator[_Outcome]:
     """Outcomes in the order of the items, at most `window` of them under way or waiting."""
     waiting: deque[Future[_Outcome]] = deque()
     for chunk, item in items:
-        waiting.append(pool.submit(_read, chunk, item, work, turns))
+        waiting.append(pool.submit(_read, chunk, item, work, throttle))
         if len(waiting) >= window:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _read(chunk: str, item: str, work: Work, turns: Throttle) -> _Outcome:
-    turns.to_read()
+def _read(chunk: str, item: str, work: Work, throttle: Throttle) -> _Outcome:
+    throttle.to_read()
     started, cpu_started = time.perf_counter(), time.thread_time()
     outcome = _reading(chunk, item, work)
     return replace(outcome, seconds=time.perf_counter() - started, cpu_s=time.thread_time() - cpu_started)
@@ -329,14 +329,14 @@ def _reading(chunk: str, item: str, work: Work) -> _Outcome:
 
 
 def _embed(
-    batch: list[_Outcome], work: Work, turns: Throttle, gathering: dict[str, _Gathering], report: IngestSummary
+    batch: list[_Outcome], work: Work, throttle: Throttle, gathering: dict[str, _Gathering], report: IngestSummary
 ) -> None:
     """Embeds a batch, hands each vector to its chunk, and empties the batch."""
     if not batch:
         return
     started = time.perf_counter()
     inputs = np.stack([o.model_input for o in batch if o.model_input is not None])
-    with turns.computing():
+    with throttle.computing():
         vectors = work.encoder.embed(inputs)
     report.embed_s += time.perf_counter() - started
     with np.errstate(over="ignore"):  # what overflows float16 is what is looked for

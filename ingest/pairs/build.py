@@ -81,15 +81,15 @@ def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
         ArchiveError: The disk refuses.
     """
     place = Workplace(folder)
-    with _opened(recipe, place, threads=means.threads, embedder=means.embedder) as bench:
+    with _opened(recipe, place, threads=means.threads, embedder=means.embedder) as context:
         with place.alone():
             place.settle(recipe)
             gather(recipe, place, means.countries, means.reading)
             plan = make_plan(recipe, place)
-        _make_shards(plan, bench, means)
+        _make_shards(plan, context, means)
         with place.alone():
             found = tally(gathered(place), plan, place.records, recipe.splits)
-            document = {"recipe": recipe.document(), "attribution": bench.source.attribution} | found.document()
+            document = {"recipe": recipe.document(), "attribution": context.source.attribution} | found.document()
             write_json(folder / "statistics.json", document)
             write_plots(found, means.countries, folder / "statistics.png")
             write_card(document, folder / "README.md")
@@ -128,22 +128,22 @@ def help_with(
         raise UsageError(f"{folder} has no plan of pairs here: workers must see the folder of `groundcast pairs build`")
     place.settle(recipe)
     plan = make_plan(recipe, place)
-    with _opened(recipe, place, threads=threads, embedder=embedder) as bench:
+    with _opened(recipe, place, threads=threads, embedder=embedder) as context:
         for task in _ready(plan, place.recorded()):
-            if _made(task, bench, lambda _: None) and not goes_on():
+            if _made(task, context, lambda _: None) and not goes_on():
                 break
     return any(place.free(task) for task in _ready(plan, place.recorded()))
 
 
-def _make_shards(plan: ShardPlan, bench: ShardContext, means: Means) -> None:
+def _make_shards(plan: ShardPlan, context: ShardContext, means: Means) -> None:
     """Make the shards that no other process makes, and wait for those."""
-    place, sizes = bench.place, dict(zip(plan.tasks, plan.sizes, strict=True))
+    place, sizes = context.place, dict(zip(plan.tasks, plan.sizes, strict=True))
     done = place.recorded()
     progress = means.planned(sum(plan.sizes), sum(sizes[task] for task in done))
     while ready := _ready(plan, done):
         made = set()
         if means.call is None:
-            made = {task for task in ready if _made(task, bench, progress)}
+            made = {task for task in ready if _made(task, context, progress)}
         else:
             means.call(sum(1 for _ in islice((task for task in ready if place.free(task)), _ENOUGH)))
         if not made:
@@ -158,12 +158,12 @@ def _ready(plan: ShardPlan, done: Set[str]) -> Sequence[str]:
     return [task for task in left if not task.startswith("train-")] or left
 
 
-def _made(task: str, bench: ShardContext, progress: Progress) -> bool:
+def _made(task: str, context: ShardContext, progress: Progress) -> bool:
     """Make a shard, unless another process does."""
-    with bench.place.claimed(task) as mine:
+    with context.place.claimed(task) as mine:
         if mine:
-            held_out = HeldOut(bench.place.held_out) if task.startswith("train-") else None
-            make_shard(task, replace(bench, held_out=held_out), progress)
+            held_out = HeldOut(context.place.held_out) if task.startswith("train-") else None
+            make_shard(task, replace(context, held_out=held_out), progress)
             log.info("%s is done", task)
     return mine
 

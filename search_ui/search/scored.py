@@ -16,7 +16,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class ScoredColumns(Protocol):
-    """Tiles as columns: a `Field`, or the `Pool` of what an index proposes."""
+    """Tiles as columns: an `ExactScorer`, or the `Pool` of what an index proposes."""
 
     @property
     def lat(self) -> npt.NDArray[np.float64]:

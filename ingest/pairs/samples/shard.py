@@ -74,7 +74,7 @@ class ShardContext:
     imagery: CircuitBreaker = field(default_factory=lambda: CircuitBreaker("the imagery"))
 
 
-def make_shard(task: str, bench: ShardContext, progress: Callable[[int], object]) -> None:
+def make_shard(task: str, context: ShardContext, progress: Callable[[int], object]) -> None:
     """Make a shard that is not there yet.
 
     Args:
@@ -87,24 +87,24 @@ def make_shard(task: str, bench: ShardContext, progress: Callable[[int], object]
         ArchiveError: The disk refuses.
     """
     split = task.rpartition("-")[0]
-    folder = bench.place.folder / split
-    rows: list[Row] = pq.read_table(bench.place.plan / f"{task}.parquet").to_pylist()
-    kept = Kept(bench.embedder, bench.recipe.near_identical, bench.held_out)
+    folder = context.place.folder / split
+    rows: list[Row] = pq.read_table(context.place.plan / f"{task}.parquet").to_pylist()
+    kept = Kept(context.embedder, context.recipe.near_identical, context.held_out)
     outcomes = _Outcomes(rows, progress)
     with writing(folder):
         folder.mkdir(exist_ok=True)
         for left in (*folder.glob(f"{task}-*.tar"), *folder.glob(f".{task}-*.part")):  # of a run that was stopped
             left.unlink()
         with ShardWriter(folder, task, samples_per_shard=max(1, len(rows))) as shard:
-            for number, photo, overhead in _pairs(rows, bench, kept, outcomes):
+            for number, photo, overhead in _pairs(rows, context, kept, outcomes):
                 sample = f"{task}-{number:06d}"
                 shard.write(sample, photo.jpeg, overhead.jpeg, _metadata(rows[number], overhead))
                 outcomes.pair(number, sample)
         if split != "train":
-            kept.keep_out(bench.place.held_out, task)
-    write_table(bench.place.record(task), outcomes.table(split, task))
-    bench.servers.recorded(bench.place.record(task))
-    bench.imagery.recorded(bench.place.record(task))
+            kept.keep_out(context.place.held_out, task)
+    write_table(context.place.record(task), outcomes.table(split, task))
+    context.servers.recorded(context.place.record(task))
+    context.imagery.recorded(context.place.record(task))
 
 
 class _Outcomes:
@@ -134,7 +134,7 @@ class _Outcomes:
 
 
 def _pairs(
-    rows: list[Row], bench: ShardContext, kept: Kept, outcomes: _Outcomes
+    rows: list[Row], context: ShardContext, kept: Kept, outcomes: _Outcomes
 ) -> Iterator[tuple[int, Photograph, Overhead]]:
     """Number, photo and overhead image of each candidate that has both, in their order; what has not is told."""
 
@@ -142,30 +142,30 @@ def _pairs(
         number, photo = found
         row = rows[number]
         try:
-            return number, photo, cut(bench.source, bench.recipe, photo=row["id"], lat=row["lat"], lon=row["lon"])
+            return number, photo, cut(context.source, context.recipe, photo=row["id"], lat=row["lat"], lon=row["lon"])
         except ItemError as error:
             return number, photo, error
 
-    photos = _unlike(_photos(rows, bench, outcomes), kept, outcomes)
-    for number, photo, overhead in prefetched(with_imagery, photos, threads=bench.threads, begun=2 * bench.threads):
-        bench.imagery.heard(overhead)
+    photos = _unlike(_photos(rows, context, outcomes), kept, outcomes)
+    for number, photo, overhead in prefetched(with_imagery, photos, threads=context.threads, begun=2 * context.threads):
+        context.imagery.heard(overhead)
         if isinstance(overhead, ItemError):
             outcomes.left_out(number, overhead.reason, str(overhead))
         else:
             yield number, photo, overhead
 
 
-def _photos(rows: list[Row], bench: ShardContext, outcomes: _Outcomes) -> Iterator[tuple[int, Photograph]]:
+def _photos(rows: list[Row], context: ShardContext, outcomes: _Outcomes) -> Iterator[tuple[int, Photograph]]:
     """The photos that can be had, in the order of the candidates."""
 
     def photo(number: int) -> tuple[int, Photograph | ItemError]:
         try:
-            return number, bench.darkroom(rows[number]["address"])
+            return number, context.darkroom(rows[number]["address"])
         except ItemError as error:
             return number, error
 
-    for number, found in prefetched(photo, range(len(rows)), threads=bench.threads, begun=4 * bench.threads):
-        bench.servers.heard(found)
+    for number, found in prefetched(photo, range(len(rows)), threads=context.threads, begun=4 * context.threads):
+        context.servers.heard(found)
         if isinstance(found, ItemError):
             outcomes.left_out(number, found.reason, str(found))
         else:
