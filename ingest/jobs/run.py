@@ -131,7 +131,7 @@ def leave_to_workers(
     """Plans a request exactly as `carry_out` does, and leaves the work to workers; returns the job.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The open catalog that gets collection, job and chunks.
         request: What is asked.
         embedder: The model; only its description is read.

@@ -70,7 +70,7 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
     """Lets the name stand for a version that has all that the one in service has.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The open catalog in which the name is pointed at the new version.
         name: Of the collection.
         to: The version that takes over.

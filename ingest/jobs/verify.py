@@ -55,7 +55,7 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
     """Compares, and with `repair` mends.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The ledger that archive and index are held against.
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
