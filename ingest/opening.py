@@ -32,7 +32,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
 
     Args:
         uri: One of `KINDS`.
-        options: How to read it.
+        options: Bands, zoom, dates and the like; None takes the defaults.
 
     Raises:
         SourceError: It cannot be opened; the message says what was tried and why not.
@@ -42,6 +42,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
         from ingest.sandbox.source import SandboxSource  # the planet is large, and most people never ask for it
 
         return SandboxSource(uri, options)
+    # only the app sets allowed hosts: there the address is a stranger's
     if options.allowed_hosts is not None:
         _check_stranger(uri, options.allowed_hosts)
     if uri.startswith("stac+"):
@@ -50,6 +51,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
         return _template(uri, options)
     if uri.startswith(("http://", "https://")):
         return _remote(uri, options)
+    # s3://, ftp://, …: taken for a path, it would only be a file that does not exist
     if re.match(r"[a-z][a-z0-9+.]+://", uri):
         raise SourceError(f"{mask_url(uri)}: this kind of address is not understood. Can be read: {KINDS}")
     path = Path(uri).expanduser()
@@ -84,6 +86,7 @@ def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
 def _stac(uri: str, options: SourceOptions) -> RasterSource:
     entries, problems = stac_entries(uri, options)
     source = RasterSource(mask_url(uri), entries, options)
+    # first: what STAC itself lacks, then the files that could not be opened
     source.problems[:0] = problems
     return source
 
@@ -94,6 +97,7 @@ def _template(uri: str, options: SourceOptions) -> PyramidSource:
     folder = Path(uri.partition("{")[0])
     if not folder.is_dir():
         raise SourceError(f"{uri}: {folder} is no folder")
+    # {-y} counts rows from the south, as TMS does
     return PyramidSource(FolderStore(folder, tms=options.tms or "{-y}" in uri), options)
 
 
@@ -112,6 +116,7 @@ def _remote(uri: str, options: SourceOptions) -> Source:
 
 
 def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
+    # a manifest says where each picture lies, so it goes before what the endings suggest
     if any((path / name).is_file() for name in MANIFESTS):
         return ChipSource(path, options)
     if is_tile_folder(path):

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
         SettingsError: from `load_settings` only, which is how a door builds this class.
     """
 
+    # hide_input: pydantic would quote the value, and it may be a secret
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(description="Folder that holds all state: catalog, models, archive, index.")
@@ -179,6 +180,7 @@ def load_settings(home: Path | None = None) -> Settings:
     file = folder / FILE_NAME
     from_file = _read_file(file)
     from_environment = _environment_keys(os.environ)
+    # a door's arguments go before the environment, and this file is passed as arguments: so it is thinned here
     chosen = {key: value for key, value in from_file.items() if key not in from_environment}
     try:
         return Settings(home=folder, **chosen)
@@ -217,6 +219,7 @@ def _first_problem(error: ValidationError, file: Path, from_environment: set[str
     problem = error.errors()[0]
     key = str(problem["loc"][0])
     place = f"environment {PREFIX}{key.upper()}" if key in from_environment else f"{file}: {key}"
+    # an address may hold a password although its setting is not secret
     shown = key not in SECRETS and not (isinstance(problem["input"], str) and "@" in problem["input"])
     value = repr(problem["input"]) if shown else "…"
     return f"{place} = {value}: {problem['msg']}"

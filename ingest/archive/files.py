@@ -30,6 +30,7 @@ Stamp = tuple[int, int]  # size, and a number that changes with the content: mod
 
 TEMPORARY = ".tmp"
 COPIES = "g-parts-"
+# stores that show an object only when it is complete: there no temporary name is needed
 _PUT_WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "memory"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     # Listings are not kept, another worker may have written since. A dead server is told after seconds, not minutes.
@@ -53,7 +54,7 @@ def open_folder(url: str, options: Mapping[str, Any]) -> FilePath:
         from upath import UPath
 
         folder: UPath = UPath(url, **(_DEFAULTS.get(protocol, {"use_listings_cache": False}) | dict(options)))
-        _ = folder.fs
+        _ = folder.fs  # built on first use: a wrong option shows here, not in the middle of a job
     except (ImportError, ValueError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SettingsError(
@@ -77,7 +78,7 @@ def listed(folder: FilePath, suffix: str) -> dict[str, Stamp]:
                 found[path.name] = stat.st_size, stat.st_mtime_ns
         return found
     with _as_os_error():
-        folder.fs.invalidate_cache(folder.path)
+        folder.fs.invalidate_cache(folder.path)  # fsspec keeps listings, and another process may have written since
         try:
             entries = folder.fs.ls(folder.path, detail=True)
         except FileNotFoundError:
@@ -135,6 +136,7 @@ def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: It cannot be written; nothing is left behind.
     """
+    # `sweep` reads the owner from this name; the token keeps the threads of one process apart
     name = f"{path.name}.{_me()}.{secrets.token_hex(4)}{TEMPORARY}"
     if isinstance(path, Path):
         _write_local(path, path.with_name(name), fill)
@@ -143,9 +145,11 @@ def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:
     fill(content)
     with _as_os_error():
         files, target = path.fs, path.path
+        # fsspec gives one name of a protocol, or several
         if not _PUT_WHOLE.isdisjoint([files.protocol] if isinstance(files.protocol, str) else files.protocol):
             files.pipe_file(target, content.getvalue())
             return
+        # SFTP, HDFS: under the final name nobody may see half a file
         files.makedirs(path.parent.path, exist_ok=True)
         files.pipe_file(path.with_name(name).path, content.getvalue())
         files.mv(path.with_name(name).path, target)
@@ -181,9 +185,10 @@ def sweep(folder: FilePath) -> int:
 
     Those of living processes, and of other machines, stay.
     """
-    host, _, _ = _me().rpartition("-")
+    host, _, _ = _me().rpartition("-")  # a host name may have hyphens
     left = 0
     for name in listed(folder, TEMPORARY):
+        # NAME.parquet.HOST-PROCESS.TOKEN.tmp, read from its end
         owner, _, number = name.split(".")[-3].rpartition("-") if name.count(".") >= 3 else ("", "", "")
         if owner == host and number.isdigit() and not _lives(int(number)):
             remove(folder / name)
@@ -205,7 +210,7 @@ def at_hand(folder: FilePath, names: Iterable[str], *, beside: Path) -> Iterator
 
     Args:
         folder: Where they are.
-        names: Files.
+        names: Names of the files in it.
         beside: Local folder in which copies may be made, under a name that begins with `COPIES`.
 
     Raises:
@@ -229,14 +234,15 @@ def _write_local(path: Path, temporary: Path, fill: Callable[[BinaryIO], object]
         with temporary.open("wb") as file:
             fill(file)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # else the rename may reach the disk before the content
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C leaves nothing behind either
         temporary.unlink(missing_ok=True)
         raise
 
 
 def _stamp(entry: Mapping[str, Any]) -> Stamp:
+    # An ETag or a time is no number, 48 bits of its hash are. A clash would need the same size too.
     told = next((entry[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if entry.get(key)), "")
     return int(entry["size"] or 0), int.from_bytes(hashlib.sha256(str(told).encode()).digest()[:6], "big")
 
@@ -248,11 +254,11 @@ def _me() -> str:
 
 def _lives(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        return True  # it lives, as another user's
     return True
 
 

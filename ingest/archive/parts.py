@@ -80,8 +80,8 @@ class ArchivePart:
     """One part as read back.
 
     Attributes:
-        key: Key of its chunk.
-        table: Every column but ``geometry``.
+        key: Key of its chunk, and name of its file.
+        table: Every column but ``geometry`` and ``bbox``, which follow from the others.
         meta: The ``groundcast`` metadata.
     """
 
@@ -172,9 +172,9 @@ class Archive:
         """Writes a part, whole or not at all; writing it again replaces it by the same.
 
         Args:
-            key: Key of the chunk.
+            key: Names the file: ``<key>.parquet``.
             records: One mapping of column to value an item, without bbox, geometry, norm and vector.
-            vectors: [n, d], unnormalised.
+            vectors: float32 [n, d], unnormalised; stored as float16.
             meta: JSON values for the file metadata.
 
         Raises:
@@ -227,6 +227,7 @@ class Archive:
         Raises:
             ArchiveError: A part is broken.
         """
+        # whole parts with their vectors: fewer at once than of single columns
         yield from prefetched(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
 
     def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
@@ -251,7 +252,7 @@ class Archive:
         """These parts in a local folder, to be read several times: the archive itself, or copies that go away again.
 
         Args:
-            names: Names of parts.
+            names: Names of parts, with their suffix.
             beside: Local folder for the copies.
 
         Raises:
@@ -306,8 +307,9 @@ def _fetched(path: FilePath) -> Iterator[Any]:
     with ExitStack() as stack:
         try:
             fetched = stack.enter_context(storage.readable(path))
-        except FileNotFoundError:
+        except FileNotFoundError:  # a missing part, says `opened_part`
             raise
+        # a store that does not answer says nothing of the part: it must not count as broken
         except OSError as error:
             raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
         yield fetched
@@ -317,6 +319,7 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
     """A fixed-size-list column as float16 [n, d]."""
     array = column.combine_chunks()
     dim: int = array.type.list_size
+    # flatten, not values: an array that is a slice keeps to its slice
     flat: npt.NDArray[np.float16] = array.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, dim)
 
@@ -326,6 +329,7 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
     arrays: dict[str, pa.Array] = {}
     if kind == "tiles":
         shapes = [Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records]
+        # a footprint across ±180° is two polygons; their box spans the globe, coarse and never wrong
         bounds = [dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)) for shape in shapes]
         arrays["bbox"] = pa.array(bounds, _BBOX)
         arrays["geometry"] = pa.array([shapely.to_wkb(shape) for shape in shapes], pa.binary())
@@ -336,6 +340,7 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
         if name not in derived:
             arrays[name] = pa.array([record[name] for record in records], type_)
     columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
+    # of the float32 vectors, before they are rounded
     columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
     columns["vector"] = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]

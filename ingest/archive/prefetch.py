@@ -16,7 +16,7 @@ def prefetched(do: Callable[[In], Out], things: Iterable[In], *, threads: int = 
     """Results in the order of the things; the first error ends it, and what was not begun is not.
 
     Args:
-        do: Called in threads.
+        do: Called with one thing, by several threads at once.
         things: Taken as they are needed.
         threads: At work at once.
         begun: Results that may wait, the memory that this costs.
@@ -31,4 +31,5 @@ def prefetched(do: Callable[[In], Out], things: Iterable[In], *, threads: int = 
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # also where the consumer stops early: what waits is dropped, what runs is waited for
             pool.shutdown(cancel_futures=True)

@@ -27,7 +27,7 @@ FORMAT = 1
 MANIFEST = "backup.json"
 INCOMPLETE = "backup.incomplete"
 ZIP = ".zip"
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes of a file in memory at a time
 
 Sums: TypeAlias = "dict[str, tuple[int, str]]"  # name → size, SHA-256 in hexadecimal
 
@@ -57,6 +57,7 @@ class BundleWriter:
                 if target.exists():
                     raise BackupError(f"{target} exists: name another file, or remove it first")
                 target.parent.mkdir(parents=True, exist_ok=True)
+                # `finish` renames it: what has the .zip's own name is whole
                 self._temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
                 self._zip = zipfile.ZipFile(self._temporary, "w")  # what is in it is compressed already
             else:
@@ -70,6 +71,7 @@ class BundleWriter:
     def _begin_folder(self, target: FilePath) -> None:
         if storage.exists(target / MANIFEST):
             raise BackupError(f"{target} is a backup already: name another folder, or remove it first")
+        # what an interrupted backup left may be written over
         if not storage.is_empty(target) and not storage.exists(target / INCOMPLETE):
             raise BackupError(f"{target} is not empty and no backup: name another folder")
         storage.write(target / INCOMPLETE, lambda file: _put(file, b"This backup is not whole.\n"))
@@ -100,6 +102,7 @@ class BundleWriter:
                 _sync(self._temporary)
                 self._temporary.replace(cast(Path, self.target))
             else:
+                # the manifest first: between these two lines the bundle is whole, and `_begin_folder` sees that
                 storage.write(self.target / MANIFEST, lambda file: _put(file, body))
                 storage.remove(self.target / INCOMPLETE)
         return sum(size for size, _ in self._sums.values())
@@ -110,6 +113,7 @@ class BundleWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # after `finish` the file is closed and this name is gone: neither line does anything then
         if self._zip is not None:
             with suppress(OSError, ValueError):
                 self._zip.close()
@@ -118,6 +122,7 @@ class BundleWriter:
     @contextmanager
     def _opened(self, name: str) -> Iterator[BinaryIO]:
         if self._zip is not None:
+            # a .zip takes one file at a time; how long this one gets is not known yet, it may pass 4 GiB
             with self._lock, self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=True) as inside:
                 yield cast(BinaryIO, inside)
             return
@@ -152,7 +157,7 @@ class BundleReader:
                 self._zip = zipfile.ZipFile(source)
             try:
                 found = json.loads(b"".join(self._pieces(MANIFEST)))
-            except (FileNotFoundError, KeyError):
+            except (FileNotFoundError, KeyError):  # KeyError: how zipfile says that
                 raise BackupError(f"{source} is no whole backup: it has no {MANIFEST}") from None
             if found["format"] != FORMAT:
                 raise BackupError(f"{source}: a backup of format {found['format']}, this groundcast reads {FORMAT}")

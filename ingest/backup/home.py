@@ -44,9 +44,9 @@ class Backup:
     """What was backed up, or restored.
 
     Attributes:
-        files: How many.
+        files: How many files.
         size_bytes: Their bytes.
-        models: Names.
+        models: Names of the models.
         collections: Stored names of collections and galleries.
         problems: What the catalog has and the files have not, one sentence each.
     """
@@ -76,10 +76,10 @@ def back_up(settings: Settings, catalog: Catalog, writer: BundleWriter, progress
     """Copies everything that cannot be computed again into a bundle, and makes it whole.
 
     Args:
-        settings: Where things are.
+        settings: Of the home or served mode that is backed up.
         catalog: Open; others may write into it meanwhile.
-        writer: A new bundle.
-        progress: Told of each file.
+        writer: A new bundle, which is finished here.
+        progress: Called after each file, in this thread.
 
     Raises:
         BackupError: Something cannot be read or written; the bundle is not whole then.
@@ -111,10 +111,9 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
     on. Files that are there already and are the same stay.
 
     Args:
-        settings: Where things go.
+        settings: Of the empty home or served mode that is filled.
         catalog: Open and empty.
-        reader: The bundle.
-        progress: Told of each file.
+        progress: Called after each file, in this thread.
 
     Raises:
         BackupError: The bundle is damaged, or something else is there already; nothing is overwritten.
@@ -194,6 +193,7 @@ def _part_files(held: _Held, done: Backup) -> list[tuple[str, FilePath]]:
             f"collection {held.name}: {len(lost)} parts are not in the archive, such as {lost[0]}{SUFFIX}; "
             f"`groundcast verify {held.name} --repair` lets them be made again"
         )
+    # a part written after the catalog's moment stays out: nothing in the bundle would refer to it
     return [(f"archive/{held.name}/{path.name}", path) for key, path in there.items() if key in held.known]
 
 
@@ -220,6 +220,7 @@ def _put_back(settings: Settings, reader: BundleReader, name: str) -> int:
         raise BackupError(f"{reader.source}: {name} is nothing that a backup holds")
     size, sha = reader.files[name]
     try:
+        # put there by a restore that was interrupted
         if storage.exists(target):
             if storage.sha256(target) != sha:
                 raise BackupError(

@@ -30,7 +30,7 @@ class Version:
 
     Attributes:
         number: 1, 2, …
-        collection: As it is stored.
+        collection: As it is stored, under NAME or NAME@2.
         role: Whether the name stands for it, stood for it before, or neither.
     """
 
@@ -79,6 +79,7 @@ class Aliases:
     def stored(self, name: str) -> str:
         """The stored name of what a name, or a version of it, stands for; it need not exist yet."""
         if MARK in name:
+            # NAME@1 is stored under the plain name
             return name if number_of(name) > 1 else name_of(name)
         row = self._row(name)
         return row.collection if row else name
@@ -128,6 +129,7 @@ class Aliases:
             CatalogError: The name stands for another version by now.
         """
         values = {"collection": to, "previous": instead_of, "changed_at": datetime.now(UTC)}
+        # compare and set: of two who change a name at once, the later one is told so
         change = sa.update(AliasRow).where(AliasRow.name == name, AliasRow.collection == instead_of).values(values)
         with self._catalog.session() as session:
             changed = bool(session.execute(change).rowcount)  # type: ignore[attr-defined] # an UPDATE has one
@@ -171,6 +173,7 @@ class Aliases:
         stored = version.collection.name
         jobs = sa.select(JobRow.id).where(JobRow.collection == stored)
         with self._catalog.session() as session:
+            # rows that refer go before those that they refer to
             session.execute(sa.delete(FailureRow).where(FailureRow.job.in_(jobs)))
             session.execute(sa.delete(ChunkRow).where(ChunkRow.job.in_(jobs)))
             session.execute(sa.delete(JobRow).where(JobRow.collection == stored))
@@ -179,5 +182,5 @@ class Aliases:
     def _row(self, name: str) -> AliasRow | None:
         with self._catalog.session() as session:
             row = session.get(AliasRow, name)
-            session.expunge_all()
+            session.expunge_all()  # the row is read when its session has ended
             return row

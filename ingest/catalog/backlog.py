@@ -20,7 +20,7 @@ class Backlog:
 
     Attributes:
         pending: Chunks that are still to be embedded, those at hand included.
-        leased: Chunks that are at hand.
+        leased: Chunks that workers hold leases of.
         archived: Chunks that are archived and not in the index yet, of all jobs.
         oldest_s: Seconds since the oldest job with pending chunks was asked for; 0 where none waits.
         idle_s: Seconds since anything was finished while chunks are pending; 0 where none is.
@@ -47,6 +47,7 @@ def backlog(catalog: Catalog) -> Backlog:
     with catalog.session() as session:
         waiting = session.scalar(sa.select(sa.func.count()).where(pending)) or 0
         archived = session.scalar(sa.select(sa.func.count()).where(ChunkRow.state == "archived")) or 0
+        # NAME/PROCESS-TOKEN: a worker counts once, however many chunks it holds
         holders = [str(holder).partition("/")[0] for holder in session.scalars(leased)]
         waits = sa.exists().where(ChunkRow.job == JobRow.id, ChunkRow.state == "pending")
         asked = session.execute(
@@ -61,7 +62,8 @@ def backlog(catalog: Catalog) -> Backlog:
         pending=waiting,
         leased=len(holders),
         archived=archived,
-        oldest_s=max(oldest_s, 0.0),
+        oldest_s=max(oldest_s, 0.0),  # a job's age is by the clock of who asked, which may be ahead
+        # nothing is finished yet: idle since the oldest job was asked for
         idle_s=oldest_s if idle_s is None else float(idle_s),
         workers=len(set(holders)),
     )

@@ -83,7 +83,7 @@ class Job:
 
     Attributes:
         model_id: The model it was planned for.
-        queued: Workers do it.
+        queued: Workers do it; else whoever planned it.
         priority: 0 goes first, 9 last.
         note: Why workers leave it lying, if they do.
     """
@@ -170,6 +170,7 @@ class Catalog:
         """
         models = self.models()
         fitting = [m for m in models if name in (None, m.name) and model_id in (None, m.model_id)]
+        # one model may have several names: asked for by id, any of them will do
         if len(fitting) == 1 or (fitting and model_id is not None):
             return fitting[0]
         have = ", ".join(m.name for m in models) or "none"
@@ -232,7 +233,7 @@ class Catalog:
         Args:
             job_id: 16 hexadecimal digits that say what is asked for; the same request has the same id.
             collection: Name of the collection, which exists.
-            source: URI of the source.
+            source: URI of the source, without secrets.
             spec: What was asked, for people.
             chunks: Pairs of chunk key and item ids, in order.
             failures: Files that could not be opened.
@@ -251,7 +252,7 @@ class Catalog:
                     model_id=session.scalar(sa.select(CollectionRow.model_id).where(CollectionRow.name == collection)),
                 )
             )
-            session.flush()
+            session.flush()  # the plain INSERTs below refer to this row
             _insert_chunks(session, job_id, chunks)
             _supersede(session, job_id, collection, spec)
             session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
@@ -297,9 +298,11 @@ class Catalog:
     def enqueue(self, job_id: str, *, priority: int = 5) -> None:
         """Says that workers do what is left of a job, before those of a higher number."""
         with self.session() as session:
+            # an earlier wake-up does not count: the dispatcher sends one now, not when that is thought lost
             session.execute(sa.update(ChunkRow).where(ChunkRow.job == job_id).values(sent_at=None))
             values = {"queued": True, "priority": priority, "note": None, "updated_at": datetime.now(UTC)}
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(**values))
+            # what has nothing left to do stays done
             left = sa.exists().where(ChunkRow.job == job_id, ChunkRow.state == "pending")
             session.execute(sa.update(JobRow).where(JobRow.id == job_id, left).values(state="running"))
 
@@ -329,6 +332,7 @@ class Catalog:
             query = query.where(ChunkRow.state.in_(states))
         with self.session() as session:
             keys = list(session.scalars(query))
+        # a transaction ends before its rows are handed out: a slow caller holds none open
         for start in range(0, len(keys), 50):
             with self.session() as session:
                 page = sa.select(ChunkRow).where(ChunkRow.key.in_(keys[start : start + 50])).order_by(ChunkRow.key)
@@ -349,13 +353,13 @@ class Catalog:
         """Says what became of a chunk, its failures included, in one transaction; saying it twice changes nothing.
 
         Args:
-            key: Chunk.
-            state: Its new state.
+            key: Of the chunk, which may be gone by now.
+            state: ``archived``: its part is written; ``done``: it is indexed too.
             done: Items in its part.
             skipped: Items left out, by reason.
             failures: Items that failed.
             holder: Only if this holder's lease still stands; it ends with this.
-            seconds: How long its items took.
+            seconds: How long its items took, for the job's rate; None leaves it out of that.
 
         Returns:
             Whether it was said: not where the lease has passed to another, or the chunk is no more.
@@ -375,6 +379,7 @@ class Catalog:
             if not session.connection().execute(mine.values(leased_by=None, leased_until=None, **values)).rowcount:
                 return False
             row = session.get_one(ChunkRow, key)
+            # what an earlier attempt said of these items no longer holds
             session.execute(
                 sa.delete(FailureRow).where(FailureRow.job == row.job, FailureRow.subject.in_(row.item_ids))
             )
@@ -409,6 +414,7 @@ class Catalog:
         with self.session() as session:
             collection = session.get_one(JobRow, job_id).collection
             other = sa.select(JobRow.id).where(JobRow.collection == collection, JobRow.id != job_id)
+            # keys of the plan are JOB-000000 and so on; behind the JOB- of others stands an r (retry) or s (reopened)
             again = sa.select(ChunkRow.key).where(ChunkRow.job == job_id, ChunkRow.key.not_like(f"{job_id}-0%"))
             return session.scalar(other.limit(1)) is not None or session.scalar(again.limit(1)) is not None
 
@@ -446,6 +452,7 @@ def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, A
     )
     for row in session.scalars(unfinished):
         if json.dumps(row.spec, sort_keys=True) == json.dumps(spec, sort_keys=True):  # NaN is not equal to itself
+            # its archived and finished chunks stay: their parts are in the archive
             session.execute(sa.delete(ChunkRow).where(ChunkRow.job == row.id, ChunkRow.state == "pending"))
             row.state = "superseded"
 
@@ -468,11 +475,13 @@ def _job(session: Session, row: JobRow) -> Job:
     per_chunk = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.state == "done", 1), else_=0)), 0),
+        # a retry's items were counted with the chunk that had them first
         sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.key.contains(RETRY_MARK), 0), else_=ChunkRow.items)), 0),
         sa.func.coalesce(sa.func.sum(ChunkRow.done), 0),
     ).where(ChunkRow.job == row.id)
     chunks, chunks_done, items, done = session.execute(per_chunk).one()
     skipped: dict[str, int] = {}
+    # most chunks skip nothing, and are not fetched
     with_skips = sa.select(ChunkRow.skipped).where(ChunkRow.job == row.id, sa.cast(ChunkRow.skipped, sa.String) != "{}")
     for counts in session.scalars(with_skips):
         for reason, count in counts.items():

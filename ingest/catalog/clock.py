@@ -19,9 +19,10 @@ class db_now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function 
 
 @compiles(db_now, "sqlite")
 def _sqlite(_element: db_now, _compiler: Any, **_: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+    return "((julianday('now') - 2440587.5) * 86400.0)"  # the Julian day of 1970-01-01T00:00Z
 
 
 @compiles(db_now, "postgresql")
 def _postgresql(_element: db_now, _compiler: Any, **_: Any) -> str:
+    # now() would stand still during a transaction
     return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"

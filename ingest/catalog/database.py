@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from trainer.errors import CatalogError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_CONNECT_S = 10
+_CONNECT_S = 10  # patience with a server that does not answer
 _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
@@ -70,6 +70,7 @@ class Database:
         """
         with self.translated(), self._migrating():
             version = self.version()
+            # four digits: the order of the texts is that of the numbers
             if version is not None and version > head:
                 raise CatalogError(
                     f"{self.shown}: written by a newer groundcast (schema {version}, this one knows {head})"
@@ -118,6 +119,7 @@ def _sqlite(path: Path) -> sa.Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogError(f"the home folder {path.parent} cannot be made ({error}): choose another --home") from error
+    # a writer waits up to 60 s for another; values of statements stay out of messages
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True)
     sa.event.listen(engine, "connect", _set_pragmas)
     return engine
@@ -136,7 +138,7 @@ def _postgresql(url: str, shown: str) -> sa.Engine:
             pool_pre_ping=True,  # a connection that a restart of the server has cut is made anew
             connect_args={
                 "connect_timeout": _CONNECT_S,
-                "options": "-c timezone=utc",
+                "options": "-c timezone=utc",  # times come back in UTC
                 "application_name": "groundcast",
             },
             hide_parameters=True,
@@ -154,7 +156,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _alembic(command_: Literal["upgrade", "downgrade"], engine: sa.Engine, revision: str) -> None:
-    from alembic import command
+    from alembic import command  # heavy, and needed only where tables change
     from alembic.config import Config
 
     config = Config()

@@ -17,7 +17,7 @@ from ingest.catalog.catalog import Catalog
 from ingest.catalog.clock import db_now
 from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, JobRow, TurnRow
 
-_FEWEST = 4
+_FEWEST = 4  # wake-ups under way where nobody is busy yet
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def close_finished(catalog: Catalog) -> None:
     left = sa.exists().where(ChunkRow.job == JobRow.id, ChunkRow.state == "pending")
     finished = sa.update(JobRow).where(JobRow.queued, JobRow.state == "running", ~left)
     with catalog.session() as session:
+        # no such row is loaded in this session, so none has to follow
         session.execute(finished.values(state="done", note=None).execution_options(synchronize_session=False))
 
 
@@ -90,6 +91,7 @@ def claim_turn(catalog: Catalog, name: str, every_s: float) -> bool:
         if session.scalar(sa.select(TurnRow.name).where(TurnRow.name == name)) is not None:
             return False
         try:
+            # a savepoint: PostgreSQL gives up a whole transaction at its first error
             with session.begin_nested():
                 session.execute(sa.insert(TurnRow).values(name=name, until=until))
         except IntegrityError:  # another was faster
@@ -120,6 +122,7 @@ def _of_job(session: Session, job: JobRow, window: int, lost_after_s: float) -> 
     if room <= 0:
         return []
     unsent = sa.select(ChunkRow.key).where(*free)
+    # never sent ones first, then those whose wake-up was lost
     keys = list(session.scalars(unsent.where(ChunkRow.sent_at.is_(None)).order_by(ChunkRow.key).limit(room)))
     if len(keys) < room:
         again = unsent.where(lost).order_by(ChunkRow.sent_at).limit(room - len(keys))

@@ -31,6 +31,7 @@ def snapshot_of(database: Database) -> Iterator["Snapshot"]:
             connection.exec_driver_sql("BEGIN")  # the driver would begin with the first write
             yield Snapshot(connection)
         else:
+            # every statement then sees the same moment
             yield Snapshot(connection.execution_options(isolation_level="REPEATABLE READ"))
 
 
@@ -69,6 +70,7 @@ class Snapshot:
             .where(jobs.c.collection == collection)
         )
         rows = self._connection.execute(query).all()
+        # a chunk that gave no vector has no part
         return {row.key for row in rows}, {row.key for row in rows if row.state != "pending" and row.done}
 
 
@@ -85,6 +87,7 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
         raise BackupError(f"the backup was made by a newer groundcast (schema {schema}, this one knows {HEAD})")
     if (taken := occupied(database)) is not None:
         raise BackupError(f"{database.shown} has {taken} already: restore into an empty home or database")
+    # rows go into tables of their own migration; the steps up then change them as they would have at home
     database.set_schema(schema)
     with database.translated(), database.engine.begin() as connection:
         tables = _tables(connection)
@@ -132,6 +135,7 @@ def _typed(table: sa.Table, values: dict[str, Any]) -> dict[str, Any]:
 def _value(type_: sa.types.TypeEngine[Any], value: Any) -> Any:
     if isinstance(value, str) and isinstance(type_, sa.DateTime):
         return datetime.fromisoformat(value)
+    # for a JSON column None would be the JSON value null, not an empty cell
     return sa.null() if value is None and isinstance(type_, sa.JSON) else value
 
 

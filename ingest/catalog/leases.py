@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 CRASHES = 3
 KILLED = "killed_worker"
-_MOST_PIECES = 16
+_MOST_PIECES = 16  # of one split: each has one letter more in its key
 _Answer = TypeVar("_Answer")
 
 
@@ -47,7 +47,7 @@ class Leases:
     def __init__(self, catalog: Catalog, worker: str, *, lease_s: float, patience_s: float = 0.0) -> None:
         self.catalog = catalog
         self.worker = worker
-        self.holder = f"{worker}/{os.getpid()}-{secrets.token_hex(3)}"
+        self.holder = f"{worker}/{os.getpid()}-{secrets.token_hex(3)}"  # process ids are used again, tokens are not
         self.lease_s = lease_s
         self.patience_s = patience_s
         self._begun: set[str] = set()
@@ -67,7 +67,7 @@ class Leases:
             job: Id of the job.
             first: This chunk alone, whatever happened to it before.
             suspect: Chunks that crashed before; else those that did not.
-            count: So many at most.
+            count: How many chunks at most; `most_items` is of each.
             most_items: A larger chunk is split in the ledger, and its first piece taken.
         """
 
@@ -76,6 +76,7 @@ class Leases:
                 found = _lock(session, job)
                 if found is None or found.state != "running":
                     return []
+                # first what is overdue, so that it can be taken at once
                 _free(session, ChunkRow.leased_until <= db_now())
                 if self._must_wait(session, found) or (first is None and _outranked(session, found)):
                     return []
@@ -165,6 +166,7 @@ class Leases:
             self.release()
 
     def _keep(self, ended: threading.Event) -> None:
+        # a quarter: a renewal may fail now and then, the lease still stands
         while not ended.wait(self.lease_s / 4):
             try:
                 self._renew()
@@ -172,6 +174,7 @@ class Leases:
                 log.warning("leases could not be renewed just now: %s", error)
 
     def _renew(self, *which: sa.ColumnElement[bool]) -> int:
+        # without a look at the time: a lease that is over and that nobody has taken goes on
         mine = sa.update(ChunkRow).where(ChunkRow.leased_by == self.holder, *which)
         with self.catalog.session() as session:
             return session.connection().execute(mine.values(leased_until=db_now() + self.lease_s)).rowcount
@@ -218,6 +221,7 @@ def _begin_writing(session: Session) -> None:
 def _lock(session: Session, job: str) -> JobRow | None:
     """The job, while nobody else takes chunks of its collection."""
     name = sa.select(JobRow.collection).where(JobRow.id == job).scalar_subquery()
+    # A write that changes nothing holds the row until the transaction ends; in SQLite, the database.
     session.execute(sa.update(CollectionRow).where(CollectionRow.name == name).values(dim=CollectionRow.dim))
     return session.get(JobRow, job)
 
@@ -255,6 +259,7 @@ def _free(session: Session, *which: sa.ColumnElement[bool]) -> int:
         if row.attempts < CRASHES:
             continue
         if row.items > 1:
+            # a piece that crashes once more is split again
             _split(session, row, 2, attempts=CRASHES - 1)
         else:
             _give_up(session, row)

@@ -11,8 +11,8 @@ from ingest.catalog.catalog import Catalog
 from ingest.catalog.clock import db_now
 from ingest.catalog.migrations.tables import ChunkRow
 
-_RECENT_S = 300.0
-_RECENT_CHUNKS = 20
+_RECENT_S = 300.0  # the rate is that of the last minutes, not of a job that has paused for a day
+_RECENT_CHUNKS = 20  # of which a worker's time per item is the mean
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ def progress(catalog: Catalog, job: str) -> Progress:
     """How far a job is now."""
     of_job = ChunkRow.job == job
     recent = (of_job, ChunkRow.seconds.is_not(None), ChunkRow.finished_at > db_now() - _RECENT_S)
+    # from the start of the first to the end of the last: workers overlap, so their seconds do not add up
     spent = sa.func.max(ChunkRow.finished_at) - sa.func.min(ChunkRow.finished_at - ChunkRow.seconds)
     holders = sa.select(ChunkRow.leased_by).distinct().where(of_job, ChunkRow.leased_until > db_now())
     with catalog.session() as session:

@@ -28,7 +28,7 @@ class SavedSearch:
         id: 16 hexadecimal digits.
         name: As a person calls it.
         collection: The name that it is asked of.
-        question: A JSON object.
+        question: A JSON object, which is kept as it is.
         parts: Keys of the parts that it has been asked of.
         created_at: When it was saved, aware UTC.
         asked_at: When it was last asked, aware UTC.
@@ -59,7 +59,7 @@ class SavedSearches:
         Args:
             name: As a person calls it; several may be called the same.
             collection: The name that it is asked of.
-            question: A JSON object.
+            question: A JSON object, which is kept as it is.
             parts: Keys of the parts that it has been asked of just now.
 
         Raises:
@@ -126,5 +126,6 @@ def _row(row: SavedSearchRow | None, search_id: str) -> SavedSearchRow:
 
 
 def _saved(row: SavedSearchRow) -> SavedSearch:
+    # SQLite drops the zone; PostgreSQL is asked for UTC
     created_at, asked_at = (moment.replace(tzinfo=UTC) for moment in (row.created_at, row.asked_at))
     return SavedSearch(row.id, row.name, row.collection, row.question, frozenset(row.parts), created_at, asked_at)

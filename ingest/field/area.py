@@ -17,7 +17,7 @@ from ingest.index.protocol import touching
 Rows = npt.NDArray[np.int64]
 Degrees = npt.NDArray[np.float64]
 
-BLOCK = 1_024
+BLOCK = 1_024  # rows under one box
 _MARGIN = 1e-9  # degrees; a block of one tile would be no polygon
 
 
@@ -42,16 +42,20 @@ class Whereabouts:
         """
         if area.is_empty or not len(self._lat):
             return np.empty(0, np.int64)
+        # centres within reach of the area: a superset, the footprints themselves are tested last
         outline = widened(area, reach_m)
+        # an index over the edges, built once: both are asked for thousands of boxes and points
         shapely.prepare(area)
         shapely.prepare(outline)
         within = shapely.covers(area, self._blocks)
         near = self._rows(shapely.intersects(outline, self._blocks) & ~within)
         near = near[_in_bounds(outline, self._lat[near], self._lon[near])]
+        # where the area is boxes the bounds have said it already
         if not all(_is_box(part) for part in shapely.get_parts(area)):
             near = near[shapely.intersects_xy(outline, self._lon[near], self._lat[near])]
         sizes_m = self._size_m[near].astype(np.float64)
         near = near[touching(area, self._lat[near], self._lon[near], sizes_m)]
+        # fmin skips NaN: a row without a place may be in a block that lies in the area, but is in no area
         sure = self._rows(within)
         return np.sort(np.concatenate([near, sure[np.isfinite(self._lat[sure])]]))
 

@@ -18,6 +18,7 @@ def each_block(n: int, size: int, work: Callable[[int, int], None], *, threads: 
     starts = iter(range(0, n, size))
 
     def share() -> None:
+        # one step of a range is one step of the interpreter: no two threads get the same block
         while (start := next(starts, None)) is not None:
             work(start, min(start + size, n))
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 1
 STATE = "field.json"
-NO_DATE = int(np.iinfo(np.int64).min)
+NO_DATE = int(np.iinfo(np.int64).min)  # also NumPy's NaT
 
 Rows = npt.NDArray[np.int64]
 Stamp = tuple[int, int]
@@ -43,7 +43,7 @@ class Layout:
     Attributes:
         kind: ``tiles`` or ``gallery``.
         model_id: Of the model that made the vectors.
-        encoder: The model's, or None.
+        encoder: The model's encoder of place and time; None where it has none, and three columns fewer.
     """
 
     kind: str
@@ -80,9 +80,9 @@ class State:
 
     Attributes:
         dim: Width of the vectors; 0 where there is no row.
-        generation: Name of the folder.
+        generation: Name of the folder that holds the columns, beside ``field.json``.
         runs: Rows [start, stop) of each run.
-        id_bytes: Length of that file.
+        id_bytes: Length of the file of that name, bytes.
         parts: Size and time of change of each part of the archive that is in, by name.
     """
 
@@ -106,8 +106,8 @@ class Items:
         ids: pyarrow large strings [n].
         lat: Degrees [n]; NaN where unknown.
         lon: Degrees [n]; NaN where unknown.
-        size_m: [n].
-        acquired_us: [n]; `NO_DATE` where unknown.
+        size_m: Sides of the footprints, metres [n]; 0 for photos.
+        acquired_us: Microseconds since 1970 UTC, int64 [n]; `NO_DATE` where unknown.
     """
 
     ids: Any
@@ -126,9 +126,9 @@ class MappedColumns:
     """The mapped columns, read-only.
 
     Args:
-        folder: With ``field.json``.
-        layout: What they must fit.
-        state: What is in them.
+        folder: That of ``field.json``; the columns are in its generation's folder.
+        layout: Names, types and widths of the columns.
+        state: What ``field.json`` says of them.
 
     Raises:
         ValueError: A file is shorter than it must be.
@@ -142,6 +142,7 @@ class MappedColumns:
         nothing = np.empty((state.n, 0), np.float32)
         self.vectors: npt.NDArray[np.float16] = arrays["vectors"]
         self.squares: npt.NDArray[np.float32] = arrays["squares"]
+        # without an encoder S = O, so ‖S‖² is ‖O‖²
         self.shifted: npt.NDArray[np.float32] = arrays.get("shifted", arrays["squares"])
         self.factors: npt.NDArray[np.float32] = arrays.get("factors", nothing)
         self.place: npt.NDArray[np.float32] = arrays.get("place", nothing)
@@ -162,6 +163,7 @@ class MappedColumns:
     def row(self, item_id: str) -> int | None:
         """Row of an id, or None."""
         wanted = item_id.encode()
+        # ids are sorted within a run, not across runs
         for run in self.runs:
             low, high = run
             while low < high:
@@ -233,15 +235,18 @@ def write_run(
     at, start, n = folder / state.generation, state.n, len(items.lat)
     at.mkdir(parents=True, exist_ok=True)
     arrays = {name: _growing(at / name, *spec, start, n) for name, spec in layout.columns(state.dim).items()}
+    # before the vectors: their place columns are made of lat and lon
     for name in ("lat", "lon", "size_m", "acquired_us"):
         arrays[name][:] = getattr(items, name)
     for rows, stored in vectors:
         _write_vectors(arrays, layout.encoder, rows, stored)
     lengths = pc.binary_length(items.ids).to_numpy(zero_copy_only=False)
     arrays["id_ends"][:] = state.id_bytes + np.cumsum(lengths)
+    # pyarrow sorts by bytes, and so does `MappedColumns.row` compare
     arrays["id_order"][:] = start + pc.array_sort_indices(items.ids).to_numpy().astype(np.int64)
     id_bytes = _growing(at / "id_bytes", "|u1", (), state.id_bytes, int(lengths.sum()))
     id_bytes[:] = np.frombuffer(b"".join(item.encode() for item in items.ids.to_pylist()), np.uint8)
+    # on the disk before ``field.json`` says that they count
     for array in (*arrays.values(), id_bytes):
         if isinstance(array, np.memmap):
             array.flush()
@@ -255,6 +260,7 @@ def _write_vectors(
     """Vectors and all that is computed of them."""
     vectors = stored.astype(np.float32)
     arrays["vectors"][rows] = stored
+    # summed in float64 and rounded once
     squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     if encoder is not None:
         arrays["factors"][rows], along_b2 = encoder.factors(vectors)
@@ -266,11 +272,13 @@ def _write_vectors(
 def _mapped(path: Path, dtype: str, row: tuple[int, ...], n: int) -> Any:
     """A column of n rows, read-only."""
     expected = np.dtype(dtype).itemsize * n * int(np.prod(row, dtype=np.int64))
+    # nothing cannot be mapped
     if expected == 0:
         return np.empty((n, *row), dtype)
     size = path.stat().st_size
     if size < expected:
         raise ValueError(f"{path.name} has {size} bytes instead of {expected}, it is cut short")
+    # a plain array: each slice of a memmap runs Python code
     return np.asarray(np.memmap(path, dtype, "r", shape=(n, *row)))
 
 
@@ -278,6 +286,7 @@ def _growing(path: Path, dtype: str, row: tuple[int, ...], start: int, n: int) -
     """Rows start..start + n of a column, writable; the file is made, or grows."""
     size = np.dtype(dtype).itemsize * int(np.prod(row, dtype=np.int64))
     with path.open("r+b" if path.exists() else "w+b") as file:
+        # what a killed process wrote behind the last run goes
         file.truncate(start * size)
         if n * size:
             os.posix_fallocate(file.fileno(), start * size, n * size)  # a full disk: an error here, a crash later

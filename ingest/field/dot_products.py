@@ -30,6 +30,7 @@ class Dots:
         self._halves: Halves | None = None
         if len(queries) == 1:
             rounded = queries.astype(np.float16)
+            # scaled up, else it would fall among float16's subnormals and lose its bits
             rest = (queries - rounded.astype(np.float32)) * _REST
             self._halves = np.concatenate([rounded, rest.astype(np.float16)])
 

@@ -90,6 +90,7 @@ def _append(
         logger.info("%s: parts were removed or replaced", folder)
         return None
     late = state.n - state.runs[0][1] if state.runs else 0
+    # A late row is near its neighbours only within its own run: from half of all rows on, a new file is worth its cost.
     if not state.n or len(state.runs) >= MAX_RUNS or (len(state.runs) >= FEW_RUNS and late > state.n / 2):
         return None
     names = [name for name in parts if name not in state.parts]
@@ -113,6 +114,7 @@ def _run(
 
 def _write_anew(folder: Path, archive: Archive, layout: Layout, parts: dict[str, Stamp]) -> State:
     """All parts as the one run of a new generation."""
+    # a folder of its own: who has the old files mapped goes on with them
     numbers = [int(path.name[1:]) for path in folder.glob("g*") if path.name[1:].isdigit()]
     names = list(parts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +144,7 @@ def _write(
             len(rows) - len(kept),
         )
     order = kept[by_place(items.lat[kept], items.lon[kept])]
-    target = np.full(len(items.lat), -1, np.int64)
+    target = np.full(len(items.lat), -1, np.int64)  # [items], the row that each becomes; −1: none
     target[order] = np.arange(len(order))
     return write_run(folder, layout, state, items.take(order), _vectors(archive, names, starts, target))
 
@@ -166,6 +168,7 @@ def _sound(archive: Archive, names: list[str]) -> npt.NDArray[np.bool_]:
     for name in names:
         with opened_part(archive.folder / name) as file:
             norms = file.read(columns=["norm"]).column(0).to_numpy()
+            # the norms tell it nearly always, and then no vector is read
             if ((norms > _SAFE_NORMS[0]) & (norms < _SAFE_NORMS[1])).all():
                 found.append(np.ones(len(norms), np.bool_))
                 continue
@@ -206,6 +209,7 @@ def _items(archive: Archive, tables: list[Any]) -> Items:
             f"{archive.folder}: item {item!r} lies at lat {lat[off[0]]}, lon {lon[off[0]]}, which is not on the globe; "
             "remove its part and ingest it again"
         )
+    # one coordinate without the other is no place
     lat[~np.isfinite(lon)] = np.nan
     lon[~np.isfinite(lat)] = np.nan
     taken = table[_ACQUIRED[archive.kind]].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
@@ -220,7 +224,7 @@ def _last_of_equal(ids: Any) -> Rows:
         return np.empty(0, np.int64)
     codes = ids.dictionary_encode().indices.to_numpy()
     last = np.empty(int(codes.max()) + 1, np.int64)
-    last[codes] = np.arange(len(codes))
+    last[codes] = np.arange(len(codes))  # of equal ids the last assignment stays
     return np.flatnonzero(last[codes] == np.arange(len(codes)))
 
 
@@ -236,6 +240,7 @@ def by_place(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> Rows
 def _spread(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
     """Numbers 0..1 as 31 bits, with a zero between any two of them."""
     bits = (share * (2**31 - 1)).astype(np.uint64)
+    # each step parts the bits into groups of half the length, with as many zeros between (Morton order)
     for shift in (16, 8, 4, 2, 1):
         mask = np.uint64(sum(((1 << shift) - 1) << at for at in range(0, 64, 2 * shift)))
         bits = (bits | (bits << np.uint64(shift))) & mask

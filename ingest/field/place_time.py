@@ -36,9 +36,9 @@ Mask = npt.NDArray[np.bool_]
 PLACE_COLUMNS = {"sat2cap": 4, "cyclic": 4}
 """How many of an encoding's columns, the first ones, depend on the place alone; the others on the moment alone."""
 
-_ANY_MOMENT = datetime(2015, 1, 1)
+_ANY_MOMENT = datetime(2015, 1, 1)  # place columns do not depend on it
 _TOGETHER = 8  # moments at a time: [8, p + 1, 4096] floats stay in the second-level cache
-_LEAST_SQUARE = np.float32(1e-12)
+_LEAST_SQUARE = np.float32(1e-12)  # ‖S‖² is a sum of terms of both signs, which rounding may bring to zero or below
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FieldEncoder:
     """A model's encoder of place and time.
 
     Attributes:
-        encoding: Name of the encoding.
+        encoding: Name of the encoding, a key of `PLACE_COLUMNS`.
         weights: E = w2·relu(w1·m + b1) + b2.
     """
 
@@ -82,6 +82,7 @@ class FieldEncoder:
     @cached_property
     def squares(self) -> tuple[Floats, Floats, np.float32]:
         """G, [h, h]; W2ᵀb2, [h]; ‖b2‖²."""
+        # sums of hundreds of products, rounded once
         w2, b2 = (np.asarray(a, np.float64) for a in (self.weights.w2, self.weights.b2))
         return (w2.T @ w2).astype(np.float32), (w2.T @ b2).astype(np.float32), np.float32(b2 @ b2)
 
@@ -128,13 +129,14 @@ class Moments:
     """The formula at T moments, for b unit queries.
 
     Args:
-        encoder: The model's.
+        encoder: The model's encoder of place and time.
         whens: T moments, wall-clock time at the place; where None, S = O.
-        queries: float32 [b, d].
+        queries: Unit vectors, float32 [b, d].
     """
 
     def __init__(self, encoder: FieldEncoder, whens: Sequence[When], queries: Floats) -> None:
         w, p = encoder.weights, encoder.places
+        # time columns are the same everywhere; whether they are of use may hang on whether the place is known
         there = encode(encoder.encoding, lat=0.0, lon=0.0, when=list(whens))
         nowhere = encode(encoder.encoding, when=list(whens))
         given = np.array([when is not None for when in whens])
@@ -154,6 +156,7 @@ class Moments:
     def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""
         x, middle = _centred(tiles.place)
+        # a hair more than true: a unit at its edge counts as switching, which is slower and never wrong
         reach = np.abs(x[1:]).max(axis=1, initial=0) @ np.abs(self._w_place) * np.float32(1.00001)  # [h]
         powers = _powers(x)
         for start in range(0, len(out), _TOGETHER):
@@ -191,6 +194,7 @@ class _Straight:
 
     def __init__(self, of: Moments, level: Floats, reach: Floats) -> None:
         self.of, self.level = of, level
+        # level ± reach bound a unit within the block: above zero it is on for all, below off for all, else it switches
         on = level > reach
         self.switching: Mask = ~on & (level > -reach)
         slopes = np.broadcast_to(of._w_place, (len(level), *of._w_place.shape))
@@ -202,9 +206,10 @@ class _Straight:
         of, (t, k, h) = self.of, self.v.shape
         q = self.vg @ self.v.transpose(0, 2, 1)  # [t, p + 1, p + 1], symmetric
         q *= 2 - np.eye(k, dtype=np.float32)  # what is above the diagonal stands for what is below
-        q[:, 0] += 2 * self.v @ of._cross
+        q[:, 0] += 2 * self.v @ of._cross  # x[0] is 1: what is linear in x goes into the first row
         q[:, 0, 0] += of._b2_square
         square: Floats = q[:, *_above_diagonal(k)] @ powers
+        # 2 P·z, [t, p + 1, n] before the sum
         y = ((2 * self.v).reshape(t * k, h) @ factors.T).reshape(t, k, -1)
         y *= x
         square += y.sum(axis=1)
@@ -222,6 +227,7 @@ class _Straight:
         z = of._w_place[:, units].T @ x[1:]  # [k, n]
         z += self.level[t, units, None]
         np.maximum(z, 0, out=z)
+        # with s the units that switch: (z + s)ᵀG(z + s) − zᵀGz = 2 sᵀGz + sᵀGs
         others = 2 * (self.vg[t][:, units].T @ x) + of._gram[np.ix_(units, units)] @ z
         square[t] += np.einsum("kn,kn->n", z, others + 2 * (factors[:, units].T + of._cross[units, None]))
         dots[t] += of._along[:, units] @ z

@@ -144,6 +144,7 @@ class ExactScorer:
         moments, known = self._moments(whens, unit), self._known(unit, rows)
         shape = (len(unit), self.n if rows is None else len(rows))
         out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)
+        # one query with all rows: kept, for the same words at another moment or with another filter
         new = np.empty(shape, np.float32) if known is None and rows is None and len(unit) == 1 else None
 
         def work(start: int, stop: int) -> None:
@@ -229,8 +230,8 @@ def open_scorer(
 
     Args:
         folder: Where the columns are; made when missing.
-        archive: The collection's.
-        model_id: Of the model that made it.
+        archive: Its parts are what the columns follow.
+        model_id: Of the model that made the vectors; columns of another are made anew.
         encoder: The model's encoder of place and time; None: it has none.
         threads: How many work at a query; None: one a core.
 
@@ -243,7 +244,7 @@ def open_scorer(
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)
         try:
-            lock.acquire(timeout=0.2)
+            lock.acquire(timeout=0.2)  # short, so that a longer wait is told
         except Timeout:
             logger.info("%s: another process is at work on the field: waiting for it", folder)
             lock.acquire()

@@ -28,6 +28,7 @@ AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp")
 Points = npt.NDArray[np.float64]  # [n, 2] or [2]
 
 _SURE_VERTICES = 500  # up to so many, any outline is mended in about a second
+# about five seconds of work each, by the costs that `_check_tangle` names
 _MAX_CROSSINGS = 300_000
 _MAX_OVERLAPS = 100_000_000
 _EDGE_PARTS = 64
@@ -100,7 +101,6 @@ def parse_date(text: str, *, end: bool = False) -> datetime:
     """Read ``YYYY-MM-DD`` or an ISO 8601 moment as aware UTC; a moment without a zone is UTC.
 
     Args:
-        text: The date.
         end: Take a date alone as the end of its day, so that a range includes its last day.
 
     Raises:
@@ -108,6 +108,7 @@ def parse_date(text: str, *, end: bool = False) -> datetime:
     """
     text = text.strip()
     try:
+        # 2020-08-31 or 20200831, a day without an hour
         if len(text) <= 10 and ":" not in text:
             day = date.fromisoformat(text)
             return datetime.combine(day, time.max if end else time.min, UTC)
@@ -214,6 +215,7 @@ def _check_tangle(polygon: Polygon, where: str) -> None:
     """
     ends = np.concatenate([shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)])
     starts, ends = ends[:-1], ends[1:]  # the few edges between rings do not matter here
+    # fewer of a long outline, so that 16 million comparisons are not passed by much
     some = np.random.default_rng(0).integers(0, len(starts), max(8, min(64, 16_000_000 // len(starts))))
     low, high = np.minimum(starts, ends), np.maximum(starts, ends)
     overlaps = crossings = 0
@@ -221,7 +223,7 @@ def _check_tangle(polygon: Polygon, where: str) -> None:
         near = np.flatnonzero(((low <= high[i]) & (high >= low[i])).all(axis=1))
         overlaps += len(near)
         crossings += int(_cross(starts[i], ends[i], starts[near], ends[near]).sum())
-    share = len(starts) / 2 / len(some)
+    share = len(starts) / 2 / len(some)  # half: a crossing is seen from both of its edges
     if crossings * share > _MAX_CROSSINGS or overlaps * share > _MAX_OVERLAPS:
         raise AreaError(
             f"{where} has an outline of {len(starts):,} vertices that is tangled, running over itself too often to be "
@@ -236,6 +238,7 @@ def _cross(start: Points, end: Points, starts: Points, ends: Points) -> npt.NDAr
         along, across = b - a, c - a
         return np.asarray(along[..., 0] * across[..., 1] - along[..., 1] * across[..., 0], dtype=np.float64)
 
+    # each edge has its ends on both sides of the other
     apart = side(start, end, starts) * side(start, end, ends) < 0
     return np.asarray(apart & (side(starts, ends, start) * side(starts, ends, end) < 0), dtype=np.bool_)
 

@@ -18,6 +18,7 @@ _E = ECCENTRICITY_2**0.5
 _POLAR = np.radians(89.9)
 _STRAIGHT = 1_300.0  # sides from the pole at which a side's chord is the side (see `ingest.geo.geometry.ring`)
 
+# one polygon of one ring of five points in little-endian well-known binary
 _WKB = np.dtype([("little", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("ring", "<f8", (5, 2))])
 
 
@@ -37,6 +38,7 @@ def authalic(lat: npt.ArrayLike) -> tuple[Floats, Floats]:
     sine = np.clip(_q(np.sin(phi)) / _QP, -1, 1)
     # beside a pole 1 − sine² has no digits left, and Snyder's D is 1 to nine of them
     cosine = np.where(np.abs(phi) > _POLAR, EQUATOR_RADIUS_M / _RQ * _m(phi), np.sqrt(1 - sine**2))
+    # of the chosen cosine, so that the two belong to one latitude
     return np.copysign(np.sqrt(1 - cosine**2), phi), cosine
 
 
@@ -51,7 +53,7 @@ class Places:
 
     Attributes:
         lat: Centres, degrees north, [n].
-        lon: Degrees east, [n].
+        lon: Centres, degrees east, [n].
         size_m: Sides, metres, [n].
     """
 
@@ -69,7 +71,7 @@ class Squares:
         lon: Degrees east, float64 [n].
         half_m: Half their sides, metres, float64 [n].
         sine: Of the authalic latitude of the centre, [n].
-        cosine: Of the same, [n].
+        cosine: Of the authalic latitude of the centre, [n].
         stretch: Snyder's D, [n].
     """
 
@@ -86,7 +88,7 @@ class Squares:
         centre = np.asarray(places.lat, float)
         sine, cosine = authalic(centre)
         half = np.asarray(places.size_m, float) / 2
-        stretch = EQUATOR_RADIUS_M * _m(np.radians(centre)) / (_RQ * cosine)
+        stretch = EQUATOR_RADIUS_M * _m(np.radians(centre)) / (_RQ * cosine)  # Snyder's D = a·m₁ / (R_q·cos β₁)
         return cls(centre, np.asarray(places.lon, float), half, sine, cosine, stretch)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Squares":
@@ -96,6 +98,7 @@ class Squares:
 
     def reach_deg(self) -> tuple[Floats, Floats]:
         """Degrees of latitude and of longitude by which squares reach from their centres, a little more than true."""
+        # how far the parallel through a side's middle leaves it at the corners, as a share of half a side
         bend = self.half_m * np.minimum(np.abs(np.tan(np.radians(self.lat))), 1e4) / (2 * _RQ)
         up = 1.002 * self.half_m * (1 + np.minimum(bend, 1)) / SHORTEST_DEGREE_M
         narrow = np.cos(np.radians(np.minimum(np.abs(self.lat) + up, 90)))
@@ -109,6 +112,7 @@ class Squares:
 
     def wkb(self) -> list[bytes]:
         """The same as well-known binary, [n]."""
+        # nearly all: their five points are written as they are; the odd ones go through shapely, one by one
         plain = self._plain()
         some = np.flatnonzero(plain)
         corners = self.take(some)._corners()
@@ -135,6 +139,7 @@ class Squares:
         x = self.half_m[:, None] * np.array([-1, 1, 1, -1])
         y = self.half_m[:, None] * np.array([-1, -1, 1, 1])
         sine, cosine, stretch = self.sine[:, None], self.cosine[:, None], self.stretch[:, None]
+        # Snyder's inverse: ρ, c_e, β′ and λ, then his series (3-18) from authalic to geodetic latitude.
         rho = np.hypot(x / stretch, stretch * y)
         angle = 2 * np.arcsin(rho / (2 * _RQ))
         beta = np.arcsin(np.cos(angle) * sine + stretch * y * np.sin(angle) * cosine / rho)
@@ -159,13 +164,14 @@ def offsets_m(
     Args:
         squares: n of them; every array's first axis is theirs, or of length 1.
         sine: Of the places' authalic latitudes.
-        cosine: Of the same.
+        cosine: Of the places' authalic latitudes.
         east_sine: Sine of the places' longitudes less that of the centre.
-        east_cosine: Cosine of the same.
+        east_cosine: Cosine of that difference.
     """
     shape = (-1,) + (1,) * (np.ndim(east_sine) - 1)
     centre_sine, centre_cosine = squares.sine.reshape(shape), squares.cosine.reshape(shape)
     stretch = squares.stretch.reshape(shape)
     along = cosine * east_cosine
+    # at least 1e-12: the antipode of a centre has no place in its projection
     scale = _RQ * np.sqrt(2 / np.maximum(1 + centre_sine * sine + centre_cosine * along, 1e-12))
     return scale * stretch * cosine * east_sine, scale / stretch * (centre_cosine * sine - centre_sine * along)

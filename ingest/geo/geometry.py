@@ -65,6 +65,7 @@ class Footprint:
         bounds = shapely.bounds(parts)  # [n, 4]
         south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
         west, east = float(bounds[:, 0].min()), float(bounds[:, 2].max())
+        # across ±180° and round no pole: from the part that ends at 180 to the one that begins at −180
         if len(parts) > 1 and max(abs(south), abs(north)) < 90:
             on_the_west = bounds[:, 0] <= -180
             west, east = float(bounds[~on_the_west, 0].min()), float(bounds[on_the_west, 2].max())
@@ -104,6 +105,7 @@ def ring(*, lat: float, size_m: float) -> tuple[Floats, Floats]:
         enough segments that a chord leaves the true edge by less than a ten-thousandth of the side.
     """
     to_pole_m = max((90 - abs(lat)) * SHORTEST_DEGREE_M, size_m / 4)
+    # A chord of size/n leaves a circle of radius r by (size/n)² / 8r: less than size/10,000 where n² ≥ 1250 size/r.
     segments = min(_MAX_SEGMENTS, max(1, math.ceil(math.sqrt(1250 * size_m / to_pole_m))))
     half = size_m / 2
     local = _laea(lat)
@@ -119,9 +121,11 @@ def ring(*, lat: float, size_m: float) -> tuple[Floats, Floats]:
 def outline(lons: Floats, lats: Floats) -> BaseGeometry:
     """A polygon from an outline whose longitudes may jump at ±180° or wind around a pole."""
     unwrapped = np.unwrap(np.append(lons, lons[0]), period=360)
+    # whole turns, until its middle lies within ±180°
     unwrapped -= 360 * np.round((unwrapped.min() + unwrapped.max()) / 720)
     if abs(unwrapped[-1] - unwrapped[0]) < 180:
         return split_antimeridian(shapely.Polygon(np.column_stack([unwrapped[:-1], lats])))
+    # once round: it holds the pole, and is closed along it
     pole = math.copysign(90, lats.mean())
     edge = np.column_stack([unwrapped, np.append(lats, lats[0])])
     cap = [(unwrapped[-1], pole), (unwrapped[0], pole)]
@@ -160,7 +164,7 @@ def disc(*, lat: float, lon: float, radius_m: float) -> BaseGeometry:
         raise AreaError(f"{where}: latitude goes from -90 to 90 and longitude from -180 to 180")
     if not 0 < radius_m <= MAX_DISC_M:
         raise AreaError(f"{where}: the radius must be above 0 and at most {MAX_DISC_M / 1000:.0f} km; or use a box")
-    azimuths = np.arange(0, -360, -2.0)
+    azimuths = np.arange(0, -360, -2.0)  # anticlockwise, as outlines are
     reach = np.full(azimuths.shape, radius_m / math.cos(math.radians(1)))  # corners outside, edges touch the circle
     lons, lats, _ = _GEOD.fwd(np.full_like(azimuths, lon), np.full_like(azimuths, lat), azimuths, reach)
     return outline(np.asarray(lons), np.asarray(lats))
@@ -176,6 +180,7 @@ def split_antimeridian(geom: BaseGeometry) -> BaseGeometry:
     world = shapely.box(-180, min(south, -90), 180, max(north, 90))
     turns = (-360, 0, 360)
     parts = [shapely.intersection(translate(geom, turn), world) for turn in turns]
+    # a line where the area only touches ±180° is no part of it, unless it is a line itself
     areal = [p for part in parts for p in shapely.get_parts(part) if p.area > 0 or geom.area == 0]
     return areal[0] if len(areal) == 1 else shapely.union_all(areal)
 
@@ -191,10 +196,12 @@ def buffer_m(geom: BaseGeometry, metres: float) -> BaseGeometry:
     reach = 1.01 * metres / SHORTEST_DEGREE_M  # degrees; a hundredth more than round joins cut away
     top, bottom = north + reach, south - reach
     caps = []
+    # what reaches over a pole comes down on its other side, to 180 − top degrees
     if top > 89.5:
         caps.append(shapely.box(-180, max(-90.0, min(north, 180 - top, 89.5) - reach), 180, 90))
     if bottom < -89.5:
         caps.append(shapely.box(-180, -90, 180, min(90.0, max(south, -180 - bottom, -89.5) + reach)))
+    # of all latitudes within reach the one with the shortest degree of longitude: too wide elsewhere, never too narrow
     narrow = math.cos(math.radians(min(89.5, max(abs(top), abs(bottom)))))
     widened = [_buffer_part(part, reach, narrow) for part in shapely.get_parts(geom)]
     return shapely.union_all([*widened, *caps])

@@ -39,7 +39,7 @@ class Tile:
     """One cell of a grid.
 
     Attributes:
-        id: Its stable name.
+        id: Its stable name, which gives back grid and place.
         footprint: The square on the ground.
     """
 
@@ -114,9 +114,9 @@ class Grid:
 
     def tile_at(self, *, lat: float, lon: float) -> Tile:
         """The tile whose cell holds a place, degrees."""
-        row = min(int((lat + 90) / 180 * self.n_rows), self.n_rows - 1)
+        row = min(int((lat + 90) / 180 * self.n_rows), self.n_rows - 1)  # the pole itself is the last row's
         n = self.n_columns(row)
-        return self._tile(row, int((lon + 180) / 360 * n) % n, n)
+        return self._tile(row, int((lon + 180) / 360 * n) % n, n)  # 180° is −180°
 
     def tiles(self, area: BaseGeometry) -> Iterator[Tile]:
         """Tiles whose footprint intersects an area, row by row from the south, lazily.
@@ -145,6 +145,7 @@ class Grid:
         step = math.pi / self.n_rows
         south = -math.pi / 2 + rows * step
         north = south + step
+        # of a cell's parallels the longer one, where columns are farthest apart, and the shorter one, which bends most
         widest = np.where((south < 0) & (north > 0), 0.0, np.minimum(abs(south), abs(north)))
         narrowest = np.minimum(np.maximum(abs(south), abs(north)), math.pi / 2)
         prime = EQUATOR_RADIUS_M / np.sqrt(1 - ECCENTRICITY_2 * np.sin(widest) ** 2)
@@ -153,7 +154,9 @@ class Grid:
         radius = np.maximum(EQUATOR_RADIUS_M * np.cos(narrowest) / np.sin(narrowest), 1e-9)
         room = 0.9 * (self.size_m - step * POLAR_CURVATURE_M) / 2
         angle = np.arccos(np.clip(1 - room / radius, -1, 1))
+        # a parallel shorter than the room lies inside the square as a whole
         by_bend = np.where(radius < room, 0, math.pi * np.sin(narrowest) / np.maximum(angle, 1e-12))
+        # a whole number stays one, rounding or not
         return np.ceil(np.maximum(by_stride, by_bend) - 1e-9).astype(np.int64)
 
     def _select(self, area: BaseGeometry) -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -204,6 +207,7 @@ class Grid:
         spans = []
         for west, _, east, _ in near.tolist():
             low, high = math.floor((west - widen + 180) / 360 * n), math.floor((east + widen + 180) / 360 * n)
+            # a span as wide as the row is the row; the others wrap around ±180°
             spans.append(np.arange(n) if high - low + 1 >= n else np.arange(low, high + 1) % n)
         return np.unique(np.concatenate(spans)) if spans else np.empty(0, dtype=np.int64)
 
@@ -211,12 +215,14 @@ class Grid:
         self, area: BaseGeometry, boxes: Floats, rows: Ints, columns: Ints, counts: Ints, rings: dict[int, Any]
     ) -> npt.NDArray[np.bool_]:
         """Whether footprints intersect an area, bool [n], given the boxes around them, [n, 4]."""
+        # a box over ±180° or round a pole says nothing: those tiles are tested one by one
         inside_world = (boxes[:, 0] >= -180) & (boxes[:, 2] <= 180) & (boxes[:, 2] - boxes[:, 0] < 180)
         shapes = shapely.box(*boxes.T)
         touched = shapely.intersects(area, shapes) | ~inside_world
         keep: npt.NDArray[np.bool_] = touched & inside_world & shapely.covers(area, shapes)
         for i in np.flatnonzero(~inside_world).tolist():
             keep[i] = area.intersects(self._tile(int(rows[i]), int(columns[i]), int(counts[i])).footprint.polygon)
+        # a box inside the area needs no outline; what is left are the tiles at its edge
         edge = np.flatnonzero(touched & inside_world & ~keep)
         corners = np.array([len(rings[row][0]) for row in rows[edge].tolist()])
         for k in np.unique(corners).tolist():  # outlines of as many corners become polygons in one call
@@ -251,7 +257,7 @@ def gsd_warning(
     """
     if trained_gsd_m is None and trained_tile_size_m is None:
         pixels = tile_size_m / source_gsd_m
-        if pixels >= input_px / 4:
+        if pixels >= input_px / 4:  # enlarged up to four times is let pass
             return None
         return (
             f"a tile of {tile_size_m:g} m has only {pixels:.0f} pixels across at the source's {source_gsd_m:.3g} m, "

@@ -58,7 +58,7 @@ def regions(area: BaseGeometry, reach_m: float) -> list[Box | Ring]:
     for part in _few(list(getattr(whole := widened(area, reach_m), "geoms", [whole]))):
         west, south, east, north = part.bounds
         at_seam = west < _SEAM - 180 or east > 180 - _SEAM or max(-south, north) > 90 - _SEAM
-        boxlike = part.area > 0.75 * (east - west) * (north - south)
+        boxlike = part.area > 0.75 * (east - west) * (north - south)  # then a ring would save little
         if isinstance(part, shapely.Polygon) and not (at_seam or boxlike):
             found.append(Ring([(float(x), float(y)) for x, y in part.exterior.coords]))
         else:
@@ -85,6 +85,7 @@ def _outline(part: BaseGeometry) -> tuple[BaseGeometry, float]:
     step = max(east - west, north - south, 1e-9) / 1024
     while shapely.get_num_coordinates(simple) > MAX_VERTICES:
         tolerance = 2 * tolerance or step
+        # a sixteenth of its extent, and still not simple
         if tolerance > 64 * step:
             return shapely.box(west, south, east, north), 0.0
         simple = part.simplify(tolerance, preserve_topology=True)
@@ -102,5 +103,6 @@ def _on_globe(geometry: BaseGeometry) -> BaseGeometry:
 def _boxes(west: float, south: float, east: float, north: float) -> list[Box | Ring]:
     over_west, over_east = west < _SEAM - 180, east > 180 - _SEAM
     if over_west and over_east:
+        # the whole band in two halves, which overlap by a hair
         return [Box(180 - _SEAM, south, _SEAM, north), Box(-_SEAM, south, _SEAM - 180, north)]
     return [Box(180 - _SEAM if over_west else west, south, _SEAM - 180 if over_east else east, north)]

@@ -57,7 +57,7 @@ class EdgeIndex:
 
     Args:
         path: Folder of this collection alone; made when missing.
-        name: Collection.
+        name: Of the collection; it is part of every point's id.
         dim: Length of its vectors.
 
     Raises:
@@ -92,6 +92,7 @@ class EdgeIndex:
             with self._engine() as shard:
                 shard.update(edge.UpdateOperation.upsert_points(new))
                 shard.flush()
+        # last: more points than recorded are no fault, fewer are
         if points.ids:
             self._record(self.count())
 
@@ -122,6 +123,7 @@ class EdgeIndex:
         if filter is None or filter.area is None:
             with self._engine() as shard:
                 return int(shard.count(edge.CountRequest(exact=True, filter=_condition(filter))))
+        # the engine counts centres in the widened area; here it is footprints that count
         area = filter.area
         pages = self._pages([LOCATION, "size_m"], _condition(filter))
         return sum(int(touching_payloads(page, area).sum()) for page in pages)
@@ -154,6 +156,7 @@ class EdgeIndex:
         """Removes the folder and closes the index."""
         with suppress(VectorIndexError):  # a damaged one may be dropped too
             self._close_shard()
+        # while the lock is held: nobody opens a folder that goes
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
@@ -210,6 +213,7 @@ class EdgeIndex:
                 f"(format {stands[0]}); asked for were {self.name!r}, {VECTOR!r}, {self.dim} (format {FORMAT}): "
                 "use the model it was made with, or another collection name"
             )
+        # new, or left by a process that died before it made one
         if not shard.exists() and stands[4] == 0:
             _create(shard, self.dim)
         self._shard = edge.EdgeShard.load(str(shard))
@@ -251,7 +255,7 @@ class EdgeIndex:
     def _close_shard(self) -> None:
         if self._shard is not None:
             with self._engine() as shard:
-                self._shard = None
+                self._shard = None  # first: a close that fails is not tried again
                 shard.flush()
                 shard.close()
 
@@ -273,6 +277,7 @@ _REPAIR = "run `groundcast verify NAME --repair`, which rebuilds it from the arc
 def _acquire(path: Path) -> FileLock:
     try:
         path.mkdir(parents=True, exist_ok=True)
+        # a lock for each `EdgeIndex`, also within one process
         lock = FileLock(path / "lock", is_singleton=False)
         lock.acquire(blocking=False)
     except Timeout as error:

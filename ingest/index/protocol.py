@@ -37,6 +37,7 @@ SCORE_DIGITS = 6  # engines differ in the seventh digit of a float32 cosine; equ
 MAX_TIES = 10_000  # equal scores that are put in order by id; beyond them the engine's order decides
 
 _POLE = 90 - 1e-9  # a tenth of a millimetre from the pole, which the engine's geohashes leave out
+# never to change: all point ids hang on it
 _NAMESPACE = uuid.UUID("5b1f6c1e-8f0e-5a39-9d0b-3a1c6e0f7d52")
 
 Vector = npt.NDArray[np.float32]
@@ -68,7 +69,7 @@ class Filter:
             matches nothing.
         reach_m: Half the diagonal of the largest tile in the collection; 0 for photos.
         acquired_from: Aware; an item without a date does not match.
-        acquired_to: Aware, inclusive.
+        acquired_to: Aware, inclusive; an item without a date does not match.
 
     Raises:
         AreaError: The area is no valid geometry on the globe, or a date is naive, or the dates are in the wrong order.
@@ -161,6 +162,7 @@ class Index(Protocol):
 
 def point_id(collection: str, item_id: str) -> str:
     """The engine's id of an item: uuid5, so that writing an item twice replaces it."""
+    # no collection's name has a NUL, so no two pairs make the same text
     return str(uuid.uuid5(_NAMESPACE, f"{collection}\0{item_id}"))
 
 
@@ -223,10 +225,10 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
     Args:
         fetch: ``fetch(limit, exact)`` gives that many matches inside the widened area, best first, fewer only
             where no more are found. An approximate search may stop early, so a short answer is asked for again exactly.
-        k: How many.
         filter: Area to test footprints against.
     """
-    verdicts: dict[str, bool] = {}
+    verdicts: dict[str, bool] = {}  # a footprint is tested once, however often more hits are fetched
+    # more than k, for ties; with an area twice as many, since its outlines hold more than it
     limit = k + 16 if filter is None or filter.area is None else 2 * k + 16
     exact = filter is not None  # a graph walked under a filter may lose half of the answer, and scanning a box is quick
     while True:
@@ -235,6 +237,7 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
             exact = True
             found = fetch(limit, exact)
         kept = sorted(_kept(found, filter, verdicts), key=lambda match: (-match.score, match.item_id))
+        # a hit below the k-th was seen, so all that tie with the k-th are in
         settled = len(kept) >= k and (found[-1].score < kept[k - 1].score or limit > k + MAX_TIES)
         if settled or len(found) < limit:
             return kept[:k]
@@ -247,12 +250,13 @@ def touching(
     """Which items touch an area: tiles by footprint, items of size 0 (photos) by their point. The one such test.
 
     Args:
-        area: WGS84 degrees.
+        area: WGS84 degrees, split at ±180°; it is prepared in place.
         lats: Degrees [n]; not finite where the place is unknown, which touches nothing.
-        lons: Degrees [n].
+        lons: Degrees [n], likewise.
         sizes_m: Sides of the footprints in metres [n].
     """
     shapely.prepare(area)
+    # a centre in the area settles it, without the footprint
     found = np.asarray(shapely.intersects_xy(area, lons, lats), dtype=np.bool_)
     rest = np.flatnonzero(~found & (sizes_m > 0) & np.isfinite(lats) & np.isfinite(lons))
     if rest.size:

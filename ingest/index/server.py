@@ -45,7 +45,7 @@ TIMEOUT_S = 60
 CONNECT_S = 5
 CONNECT_AGAIN = 3  # with pauses of 0.5, 1, 2 s: a restart goes unnoticed; who must survive more, waits and comes again
 OVERSAMPLING = 2.0  # candidates found with int8 for each hit that is wanted
-_PAGE = 1_000
+_PAGE = 1_000  # payloads in one answer
 
 Datatype = Literal["float32", "float16"]
 
@@ -70,9 +70,11 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
             url=url,
             headers=key,
             timeout=TIMEOUT_S,
+            # it would ask for the server's version once more, and only warn
             check_compatibility=False,
             transport=_Transport(retries=CONNECT_AGAIN, verify=url.startswith("https:")),  # else none is loaded
         )
+        # nothing has gone over the wire until here: a wrong address or key shows now
         client.get_collections()
     except (ApiException, ValueError, OSError) as error:
         raise VectorIndexError(
@@ -209,6 +211,7 @@ class ServerIndex:
                 return
             new = models.CreateAlias(collection_name=self.name, alias_name=alias)
             steps: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=new)]
+            # in one request: readers find the old collection or the new one, never none
             if alias in there:
                 old = models.DeleteAlias(alias_name=alias)
                 steps.insert(0, models.DeleteAliasOperation(delete_alias=old))
@@ -283,6 +286,7 @@ class ServerIndex:
         self._int8 = True
 
     def _search_params(self, exact: bool) -> models.SearchParams:
+        # an exact search looks at the vectors as stored
         rescored = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
         return models.SearchParams(hnsw_ef=HNSW_EF, exact=exact, quantization=rescored if self._int8 else None)
 

@@ -78,6 +78,7 @@ def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Colle
     count = 0
     for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
         index.upsert(points(archive.read(chunk.key), collection.kind))
+        # after the points: a kill in between repeats an upsert, which changes nothing
         catalog.set_chunk_state(chunk.key, "done")
         count += 1
     recorded, found = catalog.items_done(collection.name), index.count()
@@ -127,8 +128,7 @@ class IndexHolder:
     """The index during an ingest: held if it can be had, tried for again before each use if not.
 
     Args:
-        settings: Where it is.
-        collection: Whose it is.
+        settings: Say where the index lives.
         server_only: The embedded index is left to whoever searches: several workers cannot share it.
         patient: A server that fails is no reason to stop: parts wait in the archive until it answers again.
     """
@@ -169,7 +169,7 @@ class IndexHolder:
                 raise
             log.warning("parts wait in the archive, the index fails: %s", error)
             self._not_before = time.monotonic() + _REST_S
-            self.close()
+            self.close()  # opened anew for the next try
             return False
         return index is not None
 

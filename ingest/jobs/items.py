@@ -18,7 +18,7 @@ from ingest.sources.chips import ChipSource
 from ingest.sources.source import Chip, Problem, Source
 from trainer.errors import ItemError
 
-MIN_VALID = 0.5
+MIN_VALID = 0.5  # share of a tile's pixels
 
 
 class SkipItemError(Exception):
@@ -73,8 +73,7 @@ class GridIntake:
     """The tiles of a grid over a source.
 
     Args:
-        source: Imagery.
-        grid: Cuts it into tiles.
+        grid: Cuts the source into tiles.
         size_px: Pixels across a tile as read; the model's preprocessing makes its own size of it.
         area: Only tiles that touch it, WGS84 degrees; everywhere when missing.
         min_valid: Tiles with a smaller share of valid pixels are skipped as ``no_data``.
@@ -109,6 +108,7 @@ class GridIntake:
     def ids(self) -> Iterator[str]:
         """Tile ids, row by row."""
         coverage = self.source.coverage()
+        # where there is no imagery no tile is planned: its reading would only say so
         where = coverage if self.area is None else coverage.intersection(self.area)
         if where.is_empty:
             return
@@ -141,6 +141,7 @@ class ChipIntake:
         self.size_px = size_px
         self.area = area
         self.min_valid = min_valid
+        # items are read by id, in this process or another
         self._items = {item.id: item for item in source.items()}
 
     def largest_m(self) -> float:
@@ -222,6 +223,7 @@ class PhotoIntake:
 
 def _reading(chip: Chip, place: dict[str, Any], min_valid: float) -> Reading:
     valid_fraction = float(chip.valid.mean())
+    # with a min_valid of 0 too, a tile without any pixel is left out
     if valid_fraction == 0 or valid_fraction < min_valid:
         raise SkipItemError("no_data")
     record = place | {

@@ -64,11 +64,11 @@ class Work:
         collection: The job's.
         catalog: The ledger in which chunks are recorded as done.
         archive: Where parts go.
-        intake: Where items come from.
-        encoder: Makes vectors.
+        intake: Reads the items, in several threads.
+        encoder: Makes model inputs of images, and vectors of those.
         index: Held if it can be had; without it parts are written and left for whoever holds it.
         leases: Say which chunks are this process's to do.
-        pace: Threads and batch.
+        pace: Threads that read, images in a batch.
         progress: Called with the number of items that have been dealt with since the last call.
     """
 
@@ -184,6 +184,7 @@ def run(job: Job, work: Work) -> IngestSummary:
                 work_off(job, work, chunks, report, known=known)
     finally:
         report.wall_s = time.perf_counter() - started
+    # parts that could not be indexed on the way, because another process held the index
     _catch_up(work)
     report.unindexed = sum(1 for _ in catalog.chunks(collection=work.collection.name, states=["archived"]))
     if not report.cancelled and not any(True for _ in catalog.chunks(job=job.id, states=["pending"])):
@@ -201,7 +202,7 @@ def work_off(
         work: What they are done with.
         chunks: Taken through ``work.leases``, which the caller renews and gives back; the next is asked for when its
             first item is about to be read.
-        report: Of the run.
+        report: What is done, skipped and failed is added to it.
         known: Items that are in the archive already.
 
     Raises:
@@ -210,6 +211,7 @@ def work_off(
     work.archive.require_space()
     with (
         _Writer(work, report) as writer,
+        # closed on every way out: readers must not outlive the run
         closing(_gather(work, chunks, known or set(), report)) as complete,
     ):
         for gathered in complete:
@@ -265,6 +267,7 @@ def _gather(
     throttle = Throttle(shared=work.encoder.on_cpu)
     with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
         try:
+            # at most four batches wait for the model
             for outcome in _read_ahead(pool, items(), work, throttle, window=4 * size):
                 throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
                 report.read_s += outcome.seconds / work.pace.read_threads
@@ -279,6 +282,7 @@ def _gather(
             _embed(batch, work, throttle, gathering, report)
             yield from _completed(gathering)
         finally:
+            # after an error, or where the job is no longer wanted, what has not begun is not read
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -369,7 +373,7 @@ class _Writer:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True)
-        self._settle()
+        self._settle()  # what the last chunk met is raised here
 
     def put(self, gathered: _Gathering) -> None:
         """Hands a chunk over; waits while the chunk before it is being written, and raises what that one met."""
@@ -418,6 +422,7 @@ class _Writer:
 
     def _index_and_record(self, gathered: _Gathering) -> bool:
         work, key, done = self.work, gathered.chunk.key, len(gathered.records)
+        # points of the part as written, so that an index built later from the archive holds the same
         indexed = not done or work.index.put(lambda: points(work.archive.read(key), work.collection.kind))
         return work.leases.finish(
             key,

@@ -44,8 +44,9 @@ def plan(
         collection: Recorded already.
         intake: Open items.
         request: JSON values; with the collection and the files' fingerprint they are the job's identity.
-        chunk_size: Items a chunk.
+        chunk_size: Items a chunk, that is, a part.
     """
+    # what a killed process archived counts as held
     adopt(catalog, archive, collection)
     identity = job_id(collection, request, intake.fingerprint())
     found = catalog.find_job(identity)
@@ -63,6 +64,7 @@ def plan(
         chunks=_chunked(identity, fresh, chunk_size),
         failures=problems,
     )
+    # counted while the chunks were drawn
     if fresh.known_count:
         log.warning(
             "%d items are in the archive already and are not read again, even where their files have changed since: "
@@ -94,6 +96,7 @@ def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_
             catalog.set_chunk_state(chunk.key, "pending")
     if job.state == "superseded":
         fresh = _Fresh(intake, set(archive.ids()))
+        # keys that none of its earlier chunks has
         catalog.add_chunks(job.id, _chunked(f"{job.id}-s{job.chunks:04d}", fresh, chunk_size))
 
 
@@ -122,6 +125,7 @@ def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) ->
         raise CatalogError(f"job {job.id} has no failed items{f' for {reason!r}' if reason else ''} to do again{hint}")
     attempt = sum(1 for chunk in catalog.chunks(job=job.id) if RETRY_MARK in chunk.key)
     if items:
+        # every retry has one chunk at least, so the number is new
         catalog.add_chunks(job.id, _chunked(f"{job.id}{RETRY_MARK}{attempt:04d}", items, chunk_size))
     return len(items)
 

@@ -36,7 +36,7 @@ class Request:
         grid: None for photos, and of no effect for a folder of chips.
         area: WGS84 degrees; only tiles that touch it.
         min_valid: Smallest share of valid pixels of a tile.
-        options: How imagery is read.
+        options: Bands, zoom, dates and the like.
     """
 
     kind: Literal["tiles", "gallery"]
@@ -55,6 +55,7 @@ class Request:
             "collection": self.collection,
             "source": self.source,
             "grid": None if self.grid is None else {"size_m": self.grid.size_m, "stride_m": self.grid.stride_m},
+            # a tenth of a millimetre; one area has one text, and so one job
             "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
             "min_valid": self.min_valid,
             "options": {k: v for k, v in options.items() if k != "allowed_hosts" or v is not None},

@@ -97,6 +97,7 @@ def carry_out(
     with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (intake, collection, archive, job):
         left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
         report = None
+        # parts that wait for the index are work too
         if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
             holder = IndexHolder(settings, collection)
             work = Work(
@@ -130,7 +131,7 @@ def leave_to_workers(
     """Plans a request exactly as `carry_out` does, and leaves the work to workers; returns the job.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The open catalog that gets collection, job and chunks.
         request: What is asked.
         embedder: The model; only its description is read.
@@ -202,6 +203,7 @@ def _stored_name(catalog: Catalog, name: str) -> str:
     """The collection that a name stands for; a version is made by an upgrade only."""
     check_name(name_of(name))
     stored = Aliases(catalog).stored(name)
+    # fails where there is no such version: an ingest makes none
     if MARK in stored:
         Aliases(catalog).collection(name)
     return stored
@@ -232,6 +234,7 @@ def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: 
     existing = catalog.find_collection(request.collection)
     if existing is not None:
         return _kept_up(catalog, existing, _spec(request, intake), embedder)
+    # on some file systems the two would be one folder
     twin = next((c.name for c in catalog.collections() if c.name.casefold() == request.collection.casefold()), None)
     if twin is not None:
         raise CatalogError(f"collection {request.collection!r} differs from {twin!r} by case only: take another name")
@@ -260,6 +263,7 @@ def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embed
         )
     changed = {key: spec[key] for key in ("attribution", "places") if spec.get(key) is not None}
     if "largest_tile_m" in spec:
+        # searches widen an area by the collection's largest tile
         changed["largest_tile_m"] = max(spec["largest_tile_m"], existing.spec["largest_tile_m"])
     catalog.update_collection(existing.name, existing.spec | changed)
     return catalog.collection(existing.name)

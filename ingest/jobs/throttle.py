@@ -43,6 +43,7 @@ class Throttle:
         if not self._shared or waits:
             yield
             return
+        # a reader in the middle of an item goes on with it
         self._readers_turn.clear()
         try:
             yield

@@ -70,16 +70,17 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
     """Lets the name stand for a version that has all that the one in service has.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The open catalog in which the name is pointed at the new version.
         name: Of the collection.
         to: The version that takes over.
-        incomplete: Even if it lacks items.
+        incomplete: Change over even if it lacks items.
 
     Raises:
         CatalogError: It lacks items, or somebody is bringing new ones into the version in service.
     """
     present = Aliases(catalog).collection(name)
+    # what is compared must still hold when the name is pointed
     with only_writer(settings, present.name):
         lacking = missing(settings, present, to.collection)
         if lacking and not incomplete:
@@ -110,6 +111,7 @@ def drop(settings: Settings, catalog: Catalog, version: Version) -> None:
     collection = version.collection
     aliases = Aliases(catalog)
     with only_writer(settings, collection.name):
+        # first: from here on no rollback comes back to it
         aliases.withdraw(version)
         with open_index(settings, collection) as index:
             index.drop()

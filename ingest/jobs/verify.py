@@ -21,7 +21,7 @@ from ingest.index.upkeep import catch_up, fill, open_index
 from ingest.settings import Settings
 from trainer.errors import ArchiveError, IndexLockedError, StorageError, VectorIndexError
 
-SHOWN = 5
+SHOWN = 5  # items named as examples
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Findings:
     """What was compared and what does not agree.
 
     Attributes:
-        collection: Its name.
+        collection: Its stored name.
         archived: Items in the archive.
         indexed: Items in the index; None where it could not be opened.
         recorded: Items that the ledger calls done.
@@ -55,7 +55,7 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
     """Compares, and with `repair` mends.
 
     Args:
-        settings: Where things are.
+        settings: Where archive, index and locks lie.
         catalog: The ledger that archive and index are held against.
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
@@ -123,6 +123,7 @@ def _check_chunk(catalog: Catalog, chunk: Chunk, rows: int, findings: Findings, 
     if rows != chunk.done:
         findings.problems.append(f"chunk {chunk.key}: the ledger says {chunk.done} items, its part has {rows}")
         if repair:
+            # so that `_mend_index` removes nothing from the index
             findings.unfinished += 1
             catalog.set_chunk_state(chunk.key, "pending")
             catalog.set_job_state(chunk.job, "running")

@@ -47,7 +47,7 @@ class Means:
 
     Attributes:
         threads: At work at once, for photos and for imagery.
-        countries: Of the world.
+        countries: Where the world's countries lie.
         embedder: That of the recipe's model; None without one.
         reading: Called with the number of rows of metadata read since the last call.
         planned: Called with the number of candidates, and of those that are done already; returns what is called with
@@ -68,9 +68,8 @@ def build_pairs(recipe: Recipe, folder: Path, means: Means) -> dict[str, Any]:
     """Make everything that is not there yet.
 
     Args:
-        recipe: What is asked for.
-        folder: Where it goes.
-        means: How.
+        folder: Where it goes: new, or begun with the same recipe.
+        means: How the work is done, which does not change what comes out.
 
     Returns:
         The statistics, as in ``statistics.json``.
@@ -108,7 +107,7 @@ def help_with(
 
     Args:
         recipe: What that process was asked for.
-        folder: Where it goes.
+        folder: That process's, which must be seen from here.
         threads: As in `Means`.
         embedder: As in `Means`.
         goes_on: Whether another shard may be begun.
@@ -146,10 +145,11 @@ def _make_shards(plan: ShardPlan, context: ShardContext, means: Means) -> None:
             made = {task for task in ready if _made(task, context, progress)}
         else:
             means.call(sum(1 for _ in islice((task for task in ready if place.free(task)), _ENOUGH)))
+        # others have in hand all that is ready
         if not made:
             time.sleep(_LOOK_S)
         before, done = done, place.recorded()
-        progress(sum(sizes[task] for task in done - before - made))
+        progress(sum(sizes[task] for task in done - before - made))  # of others: what was made here is counted already
 
 
 def _ready(plan: ShardPlan, done: Set[str]) -> Sequence[str]:
@@ -178,6 +178,7 @@ def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedd
             f"{shown(recipe.overhead)} holds chips, which cannot be cut at a photo's place: give the imagery itself"
         )
     prepare = None if embedder is None else embedder.prepare_photo
+    # each photo is fetched once, so none is cached
     with source, Web(replace(recipe.options, cache_dir=None)) as web:
         darkroom = Darkroom(web, recipe.photo_px, recipe.quality, prepare)
         yield ShardContext(recipe, place, source, darkroom, embedder, None, threads)

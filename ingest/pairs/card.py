@@ -27,8 +27,8 @@ def write_card(found: Mapping[str, Any], file: Path) -> None:
     """Write the card.
 
     Args:
-        found: The statistics.
-        file: Written anew.
+        found: The document of ``statistics.json``.
+        file: Replaced where it exists.
     """
     recipe = found["recipe"]
     sections = [_about(found, recipe), _splits(found), _left_out(found), _rights(found, recipe), _mind(found, recipe)]

@@ -25,7 +25,7 @@ class Handover:
 
     Attributes:
         key: 16 hexadecimal digits; the same for the same folder and recipe.
-        recipe: What is asked for.
+        recipe: What is asked for, secrets of addresses included.
         folder: Where it goes, absolute.
         threads: Of each worker, for photos and for imagery.
         note: Why the last worker that could not go on could not.
@@ -44,6 +44,7 @@ def hand_over(catalog: Catalog, recipe: Recipe, folder: Path, *, threads: int) -
     at = str(folder.expanduser().resolve())
     key = hashlib.sha256(json.dumps([at, values], sort_keys=True).encode()).hexdigest()[:16]
     with catalog.session() as session:
+        # merge: the same build may be handed over again
         session.merge(PairBuildRow(key=key, folder=at, recipe=values, threads=threads, created_at=datetime.now(UTC)))
     return key
 

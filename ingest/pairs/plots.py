@@ -55,11 +55,11 @@ def write_plots(found: Tally, countries: Countries, file: Path) -> None:
 def _draw_map(axis: "Axes", found: Tally, countries: Countries) -> None:
     from matplotlib.colors import ListedColormap, LogNorm
 
-    land = countries.grid[::5, ::5] > 0
+    land = countries.grid[::5, ::5] > 0  # every half degree
     axis.imshow(land, extent=(-180, 180, -90, 90), cmap=ListedColormap([_SEA, _LAND]), interpolation="nearest")
     south, west = np.nonzero(found.map)
     counts = found.map[south, west]
-    order = np.argsort(counts)
+    order = np.argsort(counts)  # the fullest on top
     largest = max(10, int(counts.max(initial=1)))
     dots = axis.scatter(
         west[order] - 179.5, south[order] - 89.5, c=counts[order], s=9 if len(counts) > 500 else 30, marker="s",

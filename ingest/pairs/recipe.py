@@ -49,7 +49,7 @@ class Recipe:
         model_id: Of the model that embeds them; None: pictures are compared byte by byte only.
         split: Which test sets there are.
         val_share: Of the blocks, or with `random` of the photos, that validation gets.
-        test_share: The same for each test.
+        test_share: The same for each test set.
         seed: Of splits and jitter.
         per_shard: Candidates of a shard; pairs are those of them that have a picture and imagery.
         yfcc_base: Where the pictures of YFCC100M are: an address, or a folder.

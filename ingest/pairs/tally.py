@@ -79,9 +79,9 @@ def tally(gathered: Sequence[dict[str, Any]], plan: ShardPlan, records: Path, sp
 
     Args:
         gathered: What each input file gave, as `ingest.pairs.selection.candidates.gathered` says it.
-        plan: The plan.
-        records: Folder of the records.
-        splits: Of the recipe.
+        plan: Names the shards, and says what it left out.
+        records: Folder of the records, one Parquet file a shard.
+        splits: Names of the recipe's splits, each counted even if it is empty.
     """
     found = Tally(left_out={"metadata": Counter(), "plan": Counter(plan.left_out), "picture": Counter()})
     for file in gathered:
@@ -98,12 +98,13 @@ def tally(gathered: Sequence[dict[str, Any]], plan: ShardPlan, records: Path, sp
 def _add(found: Tally, split: str, record: pa.Table) -> None:
     """Count one shard."""
     outcomes = _counts(record["outcome"])
-    found.pairs[split] += outcomes.pop(PAIR, 0)
+    found.pairs[split] += outcomes.pop(PAIR, 0)  # what is left are reasons
     found.left_out["picture"].update(outcomes)
     pairs = record.filter(pc.equal(record["outcome"], PAIR)).combine_chunks()
     taken = np.asarray(pairs["taken"].cast(pa.timestamp("s"))).astype("datetime64[s]")
     known = taken[~np.isnat(taken)]
     found.undated += len(taken) - len(known)
+    # seconds since 1970 of a wall clock: no time zone moves them
     found.hours += np.bincount((known.astype(np.int64) // 3600) % 24, minlength=24)
     found.months += np.bincount(known.astype("datetime64[M]").astype(np.int64) % 12, minlength=12)
     years, counts = np.unique(known.astype("datetime64[Y]").astype(np.int64) + 1970, return_counts=True)
@@ -113,6 +114,7 @@ def _add(found: Tally, split: str, record: pa.Table) -> None:
     for text, count in _counts(pairs["licence"]).items():
         found.licences[licence_code(text) if text else ""] += count
     south, west = np.asarray(pairs["lat"]) + 90, np.asarray(pairs["lon"]) + 180
+    # latitude 90 counts with the row below it
     np.add.at(found.map, (np.clip(south.astype(int), 0, 179), np.clip(west.astype(int), 0, 359)), 1)
 
 

@@ -59,6 +59,7 @@ class Workplace:
     def claimed(self, task: str) -> Iterator[bool]:
         """Holds a shard that is to be made; False where another process has it, or has made it."""
         with self._lock(task, wait=False) as mine:
+            # looked at under the lock: another process may have finished it in between
             yield mine and not self.record(task).exists()
 
     def free(self, task: str) -> bool:
@@ -88,7 +89,7 @@ class Workplace:
         Raises:
             UsageError: With another one.
         """
-        mine = json.loads(json.dumps(recipe.document()))
+        mine = json.loads(json.dumps(recipe.document()))  # as it comes back from the file: tuples are lists there
         if not self.settings.exists():
             write_json(self.settings, mine)
             return

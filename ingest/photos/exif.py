@@ -54,6 +54,7 @@ def read_exif(image: Image.Image) -> CameraData:
     notes: list[tuple[str, str]] = []
     lat, lon = _place(gps, notes)
     local = _local_time(camera, notes)
+    # the satellites' clock before the one that a person set, and its zone
     utc = _gps_time(gps, local, notes) or _with_offset(local, camera)
     owner = _text(top.get(ExifTags.Base.Artist)) or _text(top.get(ExifTags.Base.Copyright))
     return CameraData(lat, lon, local, utc, _heading(gps), owner, tuple(notes))
@@ -75,7 +76,7 @@ def _place(gps: Mapping[int, Any], notes: list[tuple[str, str]]) -> tuple[float 
     raw_lat, raw_lon = gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLongitude)
     if raw_lat is None and raw_lon is None:
         return None, None
-    status = _text(gps.get(ExifTags.GPS.GPSStatus))
+    status = _text(gps.get(ExifTags.GPS.GPSStatus))  # A: a valid fix, V: void
     lat = _degrees(raw_lat, gps.get(ExifTags.GPS.GPSLatitudeRef), "NS")
     lon = _degrees(raw_lon, gps.get(ExifTags.GPS.GPSLongitudeRef), "EW")
     if lat is None or lon is None:
@@ -97,10 +98,11 @@ def _degrees(value: Any, ref: Any, letters: str) -> float | None:
     parts = _numbers(value)
     if hemisphere is None or hemisphere[0].upper() not in letters or parts is None or not 1 <= len(parts) <= 3:
         return None
+    # the sign is in the hemisphere, so a negative part is damage
     if min(parts) < 0 or max(parts[1:], default=0) > 60:
         return None
     degrees = math.fsum(part / float(60**power) for power, part in enumerate(parts))
-    return -degrees if hemisphere[0].upper() == letters[1] and degrees else degrees
+    return -degrees if hemisphere[0].upper() == letters[1] and degrees else degrees  # no −0
 
 
 def _heading(gps: Mapping[int, Any]) -> float | None:
@@ -129,6 +131,7 @@ def _gps_time(gps: Mapping[int, Any], local: datetime | None, notes: list[tuple[
         return None
     match = re.fullmatch(r"(\d{4})[:-](\d{2})[:-](\d{2})", day)
     try:
+        # a leap second is number 60
         if match is None or parts is None or len(parts) != 3 or min(parts) < 0 or parts[1] >= 60 or parts[2] >= 61:
             raise ValueError
         clock = timedelta(hours=parts[0], minutes=parts[1], seconds=round(parts[2], 6))
@@ -178,7 +181,7 @@ def _text(value: Any) -> str | None:
 
 
 def _microseconds(digits: str | None) -> int:
-    return int(digits[:6].ljust(6, "0")) if digits and digits.isascii() and digits.isdigit() else 0
+    return int(digits[:6].ljust(6, "0")) if digits and digits.isascii() and digits.isdigit() else 0  # .5 is 500,000
 
 
 def _shown(value: Any) -> str:

@@ -84,6 +84,7 @@ class PhotoFolder:
         """Hash names, sizes and modification times; it changes when a photo or the manifest does."""
         digest = hashlib.sha256(self.uri.encode("utf-8", "surrogateescape"))
         listed = sorted((photo.id, photo.path) for photo in self.photos)
+        # a row of a manifest is no file, and so "gone"
         failed = sorted((problem.subject, Path(problem.subject)) for problem in self.problems)
         for name, path in [*listed, *failed, *([("", self.manifest)] if self.manifest else [])]:
             digest.update(f"{name}\0{_stamp(path)}\n".encode("utf-8", "surrogateescape"))
@@ -147,6 +148,7 @@ def _photo(row: ManifestRow, notes: list[Problem]) -> GalleryPhoto:
     )  # fmt: skip
     if row.place is not None:
         photo = replace(photo, lat=row.place[0], lon=row.place[1])
+    # the place in EXIF is no better witness than a row that contradicts itself
     elif row.place_is_wrong:
         photo = replace(photo, lat=None, lon=None)
     return replace(photo, taken_local=row.taken_local or photo.taken_local, taken_utc=row.taken_utc or photo.taken_utc)
@@ -161,6 +163,7 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
     found: list[tuple[str, Path]] = []
     passed: Counter[str] = Counter()
     for folder, folders, files in os.walk(root, onerror=unreadable):
+        # in place: os.walk does not enter what is taken out
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(folder, name)
@@ -173,7 +176,7 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
                 found.append((path.relative_to(root).as_posix(), path))
     if passed:
         log.info("%s: %d other files passed over: %s", root, passed.total(), _counts(passed))
-    yield from sorted(found)
+    yield from sorted(found)  # a folder has an order of its own on each machine
 
 
 def _is_unicode(name: str) -> bool:

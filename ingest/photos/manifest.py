@@ -42,14 +42,14 @@ class ManifestRow:
     """What is known of a photo before its file is opened.
 
     Attributes:
-        id: Name in the gallery.
+        id: Name in the gallery, no two alike.
         path: The file, absolute.
-        place: (lat, lon) in degrees.
+        place: (lat, lon) in degrees WGS84; None: the file's own.
         place_is_wrong: The row names a place that cannot be: the file's own is not to be trusted instead.
-        taken_local: Naive wall clock.
-        taken_utc: Aware UTC.
-        url: As written.
-        owner: As written.
+        taken_local: Naive wall clock at the place; None: the file's own.
+        taken_utc: Aware UTC; None: the file's own.
+        url: As written, where the photo may be seen.
+        owner: As written; None: the file's own.
         licence: As written.
     """
 
@@ -113,9 +113,10 @@ def _cells(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def _csv_cells(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = file.readline()
+        # spreadsheets in German, French and others write semicolons
         separator = max(",;\t", key=header.count)
         file.seek(0)
-        reader = csv.reader(file, delimiter=separator, strict=True)
+        reader = csv.reader(file, delimiter=separator, strict=True)  # an open quote is an error, not one very long cell
         names = _known_columns(path, next(reader, []))
         try:
             for cells in reader:
@@ -205,6 +206,7 @@ def _place(raw_lat: Any, raw_lon: Any) -> tuple[tuple[float, float] | None, str 
         lat = lon = math.nan
     if not (math.isfinite(lat) and math.isfinite(lon)):
         return None, f"{shown} are not two numbers in degrees"
+    # the most common slip has a message of its own
     if abs(lat) > 90 and abs(lon) <= 90 and abs(lat) <= 180:
         return None, f"{shown} is outside ±90: are lat and lon swapped?"
     if abs(lat) > 90 or abs(lon) > 180:

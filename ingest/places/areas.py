@@ -36,7 +36,7 @@ _SMALLEST_M, _LARGEST_M = 1_000.0, 40_000.0
 _HULL_MARGIN_M = 10_000.0
 _RADIUS = re.compile(r"^(.+?)[\s,]\s?(\d{1,5}(?:\.\d{1,6})?)\s?(km|m|mi|miles?)$", re.IGNORECASE)
 _METRES = {"km": 1_000.0, "m": 1.0, "mi": 1_609.344, "mile": 1_609.344, "miles": 1_609.344}
-_OTHERS = 4
+_OTHERS = 4  # places of the same name that are told besides
 GUESTS = {"Asia/Bangkok": ("VN", shapely.box(102, 17, 110, 24))}
 """Part of a zone that belongs to another country: northern Vietnam has kept Bangkok's time since 1970."""
 
@@ -121,6 +121,7 @@ def country_parts(code: str) -> list[BaseGeometry]:
         guest, where = GUESTS.get(zone, (None, None))
         for part in _parts(shapely.from_geojson(tzfpy.get_tz_polygon_geojson(zone))):
             is_guest = where is not None and where.contains(part.representative_point())
+            # the guest gets its part of the zone, the owner the others
             if is_guest == (guest == code):
                 parts.append(part)
     return parts
@@ -140,6 +141,7 @@ def bbox_of(area: BaseGeometry) -> tuple[float, float, float, float]:
     """West, south, east and north of an area split at ±180°; west > east where the smallest box crosses it."""
     bounds = shapely.bounds(shapely.get_parts(area))  # [n, 4]
     spans = sorted((float(west), float(east)) for west, _, east, _ in bounds)
+    # the smallest box is the globe's turn without the widest gap between the parts
     gaps, reach = [], spans[0][1]
     for west, east in spans[1:]:
         gaps.append((west - reach, west, reach))
@@ -228,5 +230,6 @@ def _hull(towns: np.ndarray) -> BaseGeometry:
     if not len(towns):
         raise AreaError("no town and no border of it is known: give --area FILE or --near LAT,LON,KM")
     lats, lons = towns[:, 0], np.unwrap(towns[:, 1], period=360) if np.ptp(towns[:, 1]) > 180 else towns[:, 1]
+    # 1 would be the convex hull
     hull = shapely.concave_hull(shapely.MultiPoint(np.column_stack([lons, lats])), ratio=0.25)
     return buffer_m(split_antimeridian(hull), _HULL_MARGIN_M)

@@ -21,7 +21,7 @@ HELP = "write 27.63N 85.52E, or 27.63,85.52 (latitude first)"
 LatLon = tuple[float, float]
 
 _NUMBER = r"[+-]?\d{1,9}(?:\.\d{1,15})?"
-_PAIR = rf"({_NUMBER})\s*(?:,|~|%2C)\s*({_NUMBER})"
+_PAIR = rf"({_NUMBER})\s*(?:,|~|%2C)\s*({_NUMBER})"  # Bing puts ~ between the two; a link may have %2C for the comma
 _SAME = {
     "−": "-", "–": "-", "′": "'", "’": "'", "‘": "'", "´": "'", "`": "'", "″": '"', "”": '"', "“": '"', "''": '"',
     "º": "°", "˚": "°", "\N{NO-BREAK SPACE}": " ", "，": ",", "、": ",",
@@ -37,24 +37,27 @@ _KEYED = re.compile(
     rf"^lat(?:itude)?\s?[:=]?\s?({_NUMBER})°?\s?[,;&]?\s?(?:lon|lng|long|longitude)\s?[:=]?\s?({_NUMBER})°?$",
     re.IGNORECASE,
 )
-_DECIMAL_COMMA = re.compile(r"(?<![\d,.])([+-]?\d{1,3}),(\d{1,15})(?![\d,.])")
+_DECIMAL_COMMA = re.compile(r"(?<![\d,.])([+-]?\d{1,3}),(\d{1,15})(?![\d,.])")  # 27,63 85,52
 _ISO_6709 = re.compile(
     r"^([+-])(\d{2,6}(?:\.\d{1,15})?)([+-])(\d{3,7}(?:\.\d{1,15})?)(?:[+-][\d.]{1,12})?(?:CRS\w*)?/?$"
 )
+# well-known text has the longitude first
 _POINT = re.compile(rf"^(?:SRID=4326;)?\s?POINT\s?\(\s?({_NUMBER})\s({_NUMBER})\s?\)$", re.IGNORECASE)
 _GEO = re.compile(rf"^geo:\s?{_PAIR}", re.IGNORECASE)
 _LINKS = (  # the pin before the view
-    re.compile(rf"!3d({_NUMBER})!4d({_NUMBER})"),
-    re.compile(rf"[?&]mlat=({_NUMBER})&mlon=({_NUMBER})"),
+    re.compile(rf"!3d({_NUMBER})!4d({_NUMBER})"),  # Google's pin
+    re.compile(rf"[?&]mlat=({_NUMBER})&mlon=({_NUMBER})"),  # OpenStreetMap's marker
+    # a question or a pin, of Google, Apple and Bing
     re.compile(rf"[?&](?:q|query|ll|sll|center|destination|daddr|cp|pin|coordinate)=(?:loc:)?\s?{_PAIR}"),
-    re.compile(rf"/(?:@|place/|search/|dir//?){_PAIR}"),
-    re.compile(rf"[#&?]map=\d{{1,2}}(?:\.\d{{1,9}})?/({_NUMBER})/({_NUMBER})"),
+    re.compile(rf"/(?:@|place/|search/|dir//?){_PAIR}"),  # Google's view and way
+    re.compile(rf"[#&?]map=\d{{1,2}}(?:\.\d{{1,9}})?/({_NUMBER})/({_NUMBER})"),  # OpenStreetMap's view
 )
 _UTM = re.compile(
     r"^(?:UTM\s)?(\d{1,2})\s?([C-HJ-NP-X]|NORTH|SOUTH)[\s,]\s?(\d{6}(?:\.\d{1,6})?)\s?M?E?[\s,]\s?"
     r"(\d{1,8}(?:\.\d{1,6})?)\s?M?N?$",
     re.IGNORECASE,
 )
+# no I and O; A, B, Y and Z are round the poles
 _MGRS = re.compile(r"^(?:\d{1,2}[C-HJ-NP-X]|[ABYZ])[A-HJ-NP-Z]{2}((?:\d\d){1,5})$")
 _PLUS_DIGITS = "23456789CFGHJMPQRVWX"
 _PLUS_CODE = re.compile(rf"^([{_PLUS_DIGITS}]{{8}}|[{_PLUS_DIGITS}]{{2,6}}0{{2,6}})\+([{_PLUS_DIGITS}]{{0,7}})$")
@@ -89,7 +92,7 @@ def short_plus_code(text: str) -> tuple[str, str] | None:
     if found is None:
         return None
     code = found[1].upper()
-    return None if code.index("+") % 2 else (code, found[2].strip())
+    return None if code.index("+") % 2 else (code, found[2].strip())  # digits come in pairs
 
 
 def recover_plus_code(code: str, near: LatLon) -> LatLon:
@@ -227,6 +230,7 @@ def _from_mgrs(text: str) -> LatLon | None:
 
     half = len(found[1]) // 2
     head, east, north = square[: -2 * half], found[1][:half], found[1][half:]
+    # five digits each are a metre; fewer name a square, whose middle is meant
     middle = square if half == 5 else f"{head}{east}{'5'.ljust(5 - half, '0')}{north}{'5'.ljust(5 - half, '0')}"
     try:
         lat, lon = mgrs.MGRS().toLatLon(middle)
@@ -248,10 +252,10 @@ def _from_utm(text: str) -> LatLon | None:
         raise AreaError(
             f"'{text[:40]}': S is the band north of 32° or the southern half; write 'south', or a band letter"
         )
-    southern = band in ("SOUTH", "S") or (len(band) == 1 and band < "N")
+    southern = band in ("SOUTH", "S") or (len(band) == 1 and band < "N")  # bands from N on lie north of the equator
     from pyproj import Transformer
 
-    code = (32700 if southern else 32600) + zone
+    code = (32700 if southern else 32600) + zone  # EPSG has a code for each zone of UTM on WGS84
     lon, lat = Transformer.from_crs(f"EPSG:{code}", "EPSG:4326", always_xy=True).transform(east, north)
     return float(lat), float(lon)
 
@@ -288,6 +292,7 @@ def _plain(text: str) -> str:
     text = text.upper()
     for word, letter in _HALVES.items():
         text = text.replace(word.upper(), letter)
+    # two decimal commas, and no number besides
     if len(_DECIMAL_COMMA.findall(text)) == 2 and len(re.findall(r"\d+", text)) == 4:
         text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     return text
@@ -312,6 +317,7 @@ def _by_cuts(tokens: list[tuple[str, str]]) -> list[list[str]]:
         before = sum(kind == "number" for kind, _ in tokens[: [kind for kind, _ in tokens].index("cut")])
     else:
         solid = [token for token in tokens if token[0] != "blank"]
+        # i is the number in front of the sign, since the first token is left out
         starts = [i for i, token in enumerate(solid[1:]) if token[1] == "°"]
         at = starts[1] if len(starts) == 2 else 0
         before = sum(kind == "number" for kind, _ in solid[:at]) or len(numbers) // 2

@@ -119,6 +119,7 @@ def _drawn() -> tuple[Codes, npt.NDArray[np.bool_]]:
         for part in country_parts(code) if code else ():
             if isinstance(part, Polygon):
                 _paint(grid, pen, part, number)
+    # a line is one pixel wide: with its neighbours it holds every cell that the border can touch
     return grid, ndimage.binary_dilation(np.asarray(borders), np.ones((3, 3)))
 
 
@@ -138,6 +139,7 @@ def _paint(grid: Codes, pen: ImageDraw.ImageDraw, part: Polygon, number: int) ->
     fill = ImageDraw.Draw(inside)
     for ring, is_land in zip(rings, (True, *[False] * len(part.interiors)), strict=True):
         fill.polygon((ring - low).ravel().tolist(), fill=is_land)
+        # a part may run past ±180°, and its border is then on both edges of the grid
         for turn in (-360 * CELLS, 0, 360 * CELLS):
             if low[0] + turn <= 360 * CELLS and high[0] + turn >= 0:
                 pen.line((ring + np.array([turn, 0])).ravel().tolist(), fill=True)

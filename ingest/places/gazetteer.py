@@ -31,7 +31,7 @@ Matched = Literal["name", "other name", "beginning", "words", "similar"]
 _MAIN_NAME = 0.7  # a main name outweighs an other name of a place with five times its people
 _OF_KIND = {"country": 1.0, "region": -1.3}  # Georgia is the country, New York the city
 _BAND = math.radians(0.5)  # of latitude on both sides, searched first; holds some thousand towns
-_CANDIDATES = 1_000
+_CANDIDATES = 1_000  # of each way to search
 _SIMILAR = 0.75  # of difflib's ratio, below which spellings are told from one another at a glance
 _WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 _GEOD = Geod(ellps="WGS84")
@@ -125,7 +125,7 @@ class _Reading(NamedTuple):
     """A way to understand a name.
 
     Attributes:
-        name: Normal name.
+        name: Normal name (`ingest.places.names.normal`) of the place itself.
         qualifiers: Normal names of what must hold the place.
         holders: For each, the (country, province or "") that are called so; one of them must hold the place.
     """
@@ -146,7 +146,7 @@ class Gazetteer:
     def __init__(self, folder: Path, tell: Tell = _log.warning) -> None:
         self._folder = folder
         self._tell = tell
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # `_sound` holds it and calls `close`
 
     def find_places(self, text: str, k: int = 10, *, exact: bool = False) -> list[Place]:
         """Places of a name, the likeliest first: by how the name matches, then by people.
@@ -184,6 +184,7 @@ class Gazetteer:
 
     def towns_of(self, country: str, admin_code: str | None = None) -> npt.NDArray[np.float64]:
         """Latitude and longitude [n, 2] of the towns of a country, or of one of its provinces."""
+        # None: any province
         query = "SELECT lat, lon FROM place WHERE kind = ? AND country = ? AND admin_code = coalesce(?, admin_code)"
         rows = self._sound(lambda: self._places.execute(query, (TOWN, country, admin_code)).fetchall())
         return np.asarray(rows, float).reshape(-1, 2)
@@ -192,6 +193,7 @@ class Gazetteer:
         """Gives the files back."""
         with self._lock:
             for name in ("_places", "_names"):
+                # only what is open: the property itself would open it
                 if name in self.__dict__:
                     self.__dict__.pop(name).close()
             self.__dict__.pop("_towns", None)
@@ -228,6 +230,7 @@ class Gazetteer:
 
     def _find(self, text: str, k: int, exact: bool) -> list[Place]:
         readings = self._readings(text)
+        # whose words an error quotes: behind a comma stand qualifiers, without one all may be a name
         reading, found = readings[-1] if "," in text else readings[0], list[Place]()
         for each in readings:
             found = self._ranked(self._named(each.name), each, k)
@@ -257,6 +260,7 @@ class Gazetteer:
             return [*readings, _Reading(head, tail, [self._qualifier(part) for part in tail])]
         words = head.split(" ")
         for cut in range(max(1, len(words) - 4), len(words)):
+            # the last words as one qualifier (new york), and as one each (illinois us)
             for parts in ([" ".join(words[cut:])], words[cut:]):
                 holders = [self._qualifier(part) for part in parts]
                 if all(holders):
@@ -271,6 +275,7 @@ class Gazetteer:
         return {number: "name" if main else "other name" for number, main in rows}
 
     def _beginning(self, name: str) -> dict[int, Matched]:
+        # from the name itself to the name and the last character there is
         rows = self._names.execute(
             "SELECT place FROM name WHERE normal >= ? AND normal < ? LIMIT ?", (name, name + "\U0010ffff", _CANDIDATES)
         )
@@ -285,6 +290,7 @@ class Gazetteer:
         grams = sorted({name[i : i + 3] for i in range(len(name) - 2)})
         if not grams:
             return {}
+        # FTS5's rank: those first that share the most and the rarest three letters
         rows = self._names.execute(
             "SELECT rowid FROM spelling WHERE spelling MATCH ? ORDER BY rank LIMIT ?",
             (" OR ".join(f'"{gram}"' for gram in grams), _CANDIDATES),
@@ -351,6 +357,7 @@ class Gazetteer:
             first, last = np.searchsorted(xyz[2], (south, north), side="left")
             near = xyz[:, first : last + 1]
             apart = ((near - point[:, np.newaxis]) ** 2).sum(axis=0)  # of chords; their dot product would lose metres
+            # nothing outside the band is nearer than the band is wide
             if apart.size and (2 * math.asin(min(1.0, math.sqrt(apart.min()) / 2)) <= reach or reach >= math.pi):
                 return int(numbers[first + int(apart.argmin())])
             reach *= 3
@@ -380,7 +387,7 @@ def _weight(place: Place, name: str) -> float:
     people = math.log10(place.population + 10) + _OF_KIND.get(place.kind, 0)
     if place.match == "similar":
         likeness = difflib.SequenceMatcher(None, name, normal(place.name)).ratio()
-        return 0.0 if likeness < _SIMILAR else likeness + people / 100
+        return 0.0 if likeness < _SIMILAR else likeness + people / 100  # people decide between equal spellings
     main = place.match == "name" or (place.match != "other name" and normal(place.name).startswith(name))
     return people + _MAIN_NAME * main
 

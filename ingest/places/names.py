@@ -25,6 +25,7 @@ _MORE_NAMES = {  # what people write and the CLDR has not
     "MK": ("Macedonia",),
     "SZ": ("Swaziland",),
 }
+# what taking accents off leaves as it is
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"} | dict.fromkeys("'’‘ʼʻ`´", "")
 )
@@ -35,7 +36,7 @@ _BETWEEN = re.compile(r"[^\w\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff
 def normal(name: str) -> str:
     """A name as it is compared: lower case, Latin, Greek and Cyrillic without accents, words with one blank between."""
     name = name.casefold()
-    if name.isascii():
+    if name.isascii():  # the quick way, for most names
         if name.isalpha():
             return name
     else:
@@ -59,6 +60,7 @@ def country_names(english: dict[str, str], iso3: dict[str, str]) -> dict[str, se
 
     names: dict[str, set[str]] = defaultdict(set)
     for identifier in localedata.locale_identifiers():
+        # languages; of their variants only other scripts
         if "_" not in identifier or identifier in ("zh_Hant", "sr_Latn"):
             for code, name in Locale.parse(identifier).territories.items():
                 names[code].add(normal(name))

@@ -37,6 +37,7 @@ _PLACES = """
     CREATE TABLE points (numbers BLOB, xyz BLOB);
     CREATE TABLE made (version TEXT);
 """
+# FTS5 without content: an index and no texts. Names are normal already, so no accent is taken off there.
 _NAMES = """
     CREATE TABLE name (normal TEXT, place INTEGER, main INTEGER, PRIMARY KEY (normal, place)) WITHOUT ROWID;
     CREATE VIRTUAL TABLE words USING fts5(names, content='', columnsize=0,
@@ -101,8 +102,8 @@ def open_made(file: Path, make: Callable[[sqlite3.Connection], None], what: str,
     """A SQLite file, read-only, that is made on first use, or anew where it is broken or of another version.
 
     Args:
-        file: The file.
-        make: Fills an empty one.
+        file: Read where it is whole and of this version, else written.
+        make: Fills an empty database.
         what: What is made, for a person who waits.
         tell: Called with a line before it is made.
 
@@ -158,10 +159,12 @@ def _opened(file: Path) -> sqlite3.Connection | None:
     try:
         with file.open("rb") as start:
             header = start.read(32)
+        # SQLite's header: the size of a page, 1 for 65,536, and how many. A file cut short opens without an error.
         page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
         whole = file.stat().st_size == (65_536 if page == 1 else page) * pages
         if header[:15] != b"SQLite format 3" or not whole:
             return None
+        # immutable: it is only ever replaced, so no lock is needed; any thread: the gazetteer has a lock of its own
         connection = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
@@ -240,6 +243,7 @@ def _rows(source: Any, records: list[dict[str, Any]]) -> Iterator[_Row]:
     towns = [_town(number, town, states) for number, town in enumerate(records)]
     yield from towns
     number = len(towns)
+    # of towns with an equal key the last stays, which is the largest
     smallest_first = sorted(towns, key=lambda row: row.population)
     named = {(row.country, row.name): row for row in smallest_first}
     largest = {row.country: row for row in smallest_first}

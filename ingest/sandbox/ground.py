@@ -1,10 +1,10 @@
 """The picture that a person standing somewhere on the sandbox planet could take.
 
-`draw` sets the sky, what lies around, the subjects and the weather of a scene. In reading order: `ground_light` (light,
-colours by season), `ground_canvas` (shapes, perspective, textures), the things in `ground_life`, `ground_plants`,
-`ground_vehicles`, `ground_boats`, `ground_buildings`, `ground_works` and `ground_fittings`, `ground_distance` and
-`ground_backdrops` (what lies around), and the subjects in `ground_water`, `ground_harbour`, `ground_fields`,
-`ground_hills`, `ground_town`, `ground_trade`, `ground_traffic`, `ground_play` and `ground_distant`.
+`draw` sets the sky, what lies around, the subjects and the weather of a scene. The painters are in
+`ingest.sandbox.painting`, in reading order: `light` (light, colours by season), `canvas` (shapes, perspective,
+textures), the things in `life`, `plants`, `vehicles`, `boats`, `buildings`, `works` and `fittings`, `distance` and
+`backdrops` (what lies around), and the subjects in `water`, `harbour`, `fields`, `hills`, `town`, `trade`, `traffic`,
+`play` and `distant`.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def draw(scene: Scene, size_px: int = 96) -> npt.NDArray[np.uint8]:
 
     Args:
         scene: What stands where, in which light and weather.
-        size_px: Width and height.
+        size_px: Width and height, pixels.
 
     Returns:
         uint8 RGB [size_px, size_px, 3]; the same scene always gives the same picture.

@@ -116,7 +116,7 @@ def _year() -> npt.NDArray[np.datetime64]:
 
 def _light_factor(altitude: Floats) -> npt.NDArray[np.float64]:
     """Factor of each concept by the height of the sun, [n, 45]."""
-    light = _ramp(altitude, -6, 2)[:, None]
+    light = _ramp(altitude, -6, 2)[:, None]  # from civil twilight to the sun above the horizon
     day, night, _, _ = _profiles()
     return night + (day - night) * light
 
@@ -143,6 +143,7 @@ def _kinds(lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: Moments) -> dic
     # 0 is the middle of winter, .5 the middle of summer
     phase = ((day - 18) / YEAR_DAYS + np.where(lats < 0, 0.5, 0.0)) % 1
     tilt = np.sin(np.radians(away)) ** 2
+    # the year's mean, a swing that grows with latitude, and 6.5 °C less for each kilometre of height
     celsius = 27 - 30 * tilt - 18 * tilt * np.cos(2 * np.pi * (phase - 0.02)) - 0.0065 * heights
     warmth, snow = _ramp(celsius, 4, 22), _ramp(-celsius, -1.5, 3)
     late = ((away - 45) + 0.02 * heights) / YEAR_DAYS  # spring comes a day later a degree and 50 m, autumn earlier
@@ -169,6 +170,7 @@ def _kinds(lat: npt.ArrayLike, elevation_m: npt.ArrayLike, when: Moments) -> dic
             np.maximum(_bump(spring, 0.11, 0.15, 0.23, 0.27), _bump(fall, 0.65, 0.68, 0.79, 0.84)),
             _bump(twice, 0.28, 0.32, 0.4, 0.44),
         ),
+        # long holidays in the middle of summer, in the tropics too
         "term": of(1 - _bump(phase, 0.46, 0.48, 0.58, 0.60), 1 - _bump(phase, 0.46, 0.48, 0.58, 0.60)),
         "warmth": warmth,
     }

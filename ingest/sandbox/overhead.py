@@ -52,7 +52,6 @@ def draw(
     """What a camera above sees of a footprint.
 
     Args:
-        world: The planet.
         footprint: The square on the ground.
         size_px: Pixels along each side.
         clouds: Lay clouds over some of it.
@@ -104,6 +103,7 @@ def _paint(land: Land, x: Field, y: Field, gsd_m: float, *, clouds: bool) -> Ima
     paint_land(canvas, land, palette)
     paint_ways(canvas, _segments(land), palette, land.seed)
     middle = x.shape[0] // 2
+    # half a side, and a little for a square that is turned on the island
     for site in land.sites_near(float(x[middle, middle]), float(y[middle, middle]), 0.51 * gsd_m * x.shape[0]):
         brush = canvas.brush(site)
         if brush is not None:
@@ -115,6 +115,7 @@ def _paint(land: Land, x: Field, y: Field, gsd_m: float, *, clouds: bool) -> Ima
 
 def _segments(land: Land) -> dict[str, Segments]:
     """The ways of an island in pieces, cut once."""
+    # two threads that come at once keep the pieces of the first
     found = _lines.get(land.seed)
     if found is None:
         found = _lines.setdefault(land.seed, segments(land))
@@ -124,6 +125,7 @@ def _segments(land: Land) -> dict[str, Segments]:
 def _clouds(canvas: AerialCanvas, island: Island) -> None:
     """Cumulus and its shadow on the ground."""
     east, north = island.shadow
+    # first the shadow of clouds 700 m up, then the clouds
     for dx, dy, tone, most in ((700 * east, 700 * north, 0.0, 0.45), (0.0, 0.0, 250.0, 0.96)):
         field = canvas.textures.clouds(canvas.x - np.float32(dx), canvas.y - np.float32(dy), 24.0)
         cover = np.clip((field - 0.85) * 1.6, 0, most)

@@ -41,7 +41,7 @@ from trainer.shards.tars import ShardWriter
 TILE_SIZE_M = 480.0
 SIZE_PX, PHOTO_PX = 160, 96  # of a tile, 3 m a pixel; of a photo
 CAPTIONS = 4
-A_SHARD = 500
+A_SHARD = 500  # samples
 _QUALITY = 92
 _SETTINGS = "sandbox.json"
 # Wall-clock moments of truth.parquet: a Wednesday and a Saturday of two seasons, by day, in the evening and at night.
@@ -93,8 +93,8 @@ def write_shards(folder: Path, amounts: Amounts, *, processes: int, progress: Ca
 
     Args:
         folder: Made if it is missing.
-        amounts: How much.
-        processes: Side by side.
+        amounts: How much of each.
+        processes: How many draw side by side.
         progress: Called with the number of samples done since the last call.
 
     Raises:
@@ -116,6 +116,7 @@ def _drawn(pieces: list[_Piece], processes: int) -> Iterator[int]:
     if processes <= 1:
         yield from map(_draw, pieces)
         return
+    # spawn: a fork of a process that has threads may hang
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for done in as_completed([pool.submit(_draw, piece) for piece in pieces]):
             yield done.result()
@@ -146,7 +147,7 @@ def _settle(folder: Path, amounts: Amounts) -> None:
 def _pieces(folder: Path, amounts: Amounts) -> Iterator[_Piece]:
     for split in (*SPLITS, "tiles"):
         count = len(tiles_of(amounts)) if split == "tiles" else getattr(amounts, split)
-        for number in range(-(-count // A_SHARD)):
+        for number in range(-(-count // A_SHARD)):  # rounded up
             yield _Piece(str(folder / split), split, number, amounts)
 
 
@@ -222,7 +223,7 @@ def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None
                 "date_taken": scene.when if photos.dated[i] else None,
                 "captions": words.captions(scene, CAPTIONS),
                 "owner": f"person-{photos.owner[i]}",
-                "place": f"{lat:.6f},{lon:.6f}",
+                "place": f"{lat:.6f},{lon:.6f}",  # photos of one place have one text
                 "photo_id": f"{piece.split}-{number:06d}",
                 "subjects": list(scene.subjects),
             },
@@ -239,6 +240,7 @@ def write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
 
 def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
+    # subsampling=0: colours in full resolution, since what is to be seen may be a few pixels large
     Image.fromarray(image).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
     return buffer.getvalue()
 
@@ -252,8 +254,7 @@ def write_probabilities(
     """Write what is known of tiles as a truth file (`trainer.measures.maps`), whole or not at all.
 
     Args:
-        path: The file.
-        tiles: n of them.
+        tiles: n tiles, in the order of the rows of `known`.
         names: c concepts, or classes of land cover.
         known: Moments, None: whenever it is likeliest; and what holds then, [n, c] each.
 
@@ -269,7 +270,7 @@ def write_probabilities(
             "lat": pa.array(np.tile(lat, len(names))),
             "lon": pa.array(np.tile(lon, len(names))),
             "concept": pa.array(np.repeat(names, n)),
-            "probability": pa.array(probability.T.ravel(), pa.float32()),
+            "probability": pa.array(probability.T.ravel(), pa.float32()),  # concept by concept, as above
             "when": pa.array([when] * (n * len(names)), pa.timestamp("s")),
         }
         batches.append(pa.table(columns))

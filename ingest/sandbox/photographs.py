@@ -27,7 +27,7 @@ FIRST_DAY, LAST_DAY = np.datetime64("2012-01-01"), np.datetime64("2024-12-31")
 STRICT_SHARE, VAL_SHARE = 0.18, 0.04  # of the land, in blocks of their own
 _VISITS = 2.5  # photos to a place, on average
 _PHOTOS_A_PERSON = 20
-_CANDIDATES = 20_000
+_CANDIDATES = 20_000  # places drawn at a time
 _NO_DATE = 0.02  # share of photos whose camera did not know the time
 # how many photos are taken in each hour of the day, 0 h to 23 h, to those at noon
 _HOURS = np.array([10, 6, 4, 3, 4, 10, 25, 45, 60, 80, 95, 100, 100, 95, 95, 95, 95, 90, 85, 75, 60, 45, 30, 18], float)
@@ -43,7 +43,7 @@ class Photographs:
         when: Wall-clock time at the place, datetime64[s] [n].
         dated: Whether the camera wrote the time down, bool [n].
         owner: Number of the photographer, [n].
-        seed: Of the picture, [n].
+        seed: Of what is drawn by chance in the picture, [n].
     """
 
     lat: Floats
@@ -71,6 +71,7 @@ def held_out(world: World, seed: int) -> tuple[set[int], set[int]]:
     numbers, counts = np.unique(block, return_counts=True)
     share = dict(zip(numbers.tolist(), (counts / len(block)).tolist(), strict=True))
     home = {number: int(np.bincount(island[block == number]).argmax()) for number in share}
+    # slivers of coast stay with training
     order = np.random.default_rng([seed, 2]).permutation([n for n in share if share[n] >= 0.005]).tolist()
     strict: set[int] = set()
     val: set[int] = set()
@@ -88,9 +89,7 @@ def photographs(world: World, *, split: str, count: int, seed: int) -> Photograp
     """The photographs of a split; those of `train` and `test_random` come from the same places, never the same photo.
 
     Args:
-        world: The planet.
         split: One of `SPLITS`.
-        count: How many.
         seed: Another seed, other photographs and other blocks.
     """
     if split not in SPLITS:
@@ -98,6 +97,7 @@ def photographs(world: World, *, split: str, count: int, seed: int) -> Photograp
     strict, val = held_out(world, seed)
     rng = np.random.default_rng([seed, 3, SPLITS.index("train" if split == "test_random" else split)])
     region = {"test_strict": strict, "val": val}.get(split)
+    # test_random has the places of a training set four times its size, as the usual amounts are
     n_places = max(1, round(count * (4 if split == "test_random" else 1) / _VISITS))
     place_lat, place_lon = _places(world, n_places, strict | val, region, rng)
     if split == "test_random":  # the same places in the same order as training's first, other visits
@@ -144,7 +144,9 @@ def _places(
         inside = ~np.isin(block, list(apart)) if region is None else np.isin(block, list(region))
         lat, lon = lat[inside], lon[inside]
         presence = world.presence(lat=lat, lon=lon).astype(float)  # [n, 45]
+        # a concept weighs more the rarer it is, up to a limit
         weight = 0.25 + (presence * (0.04 / np.maximum(presence.mean(axis=0), 0.004))).sum(axis=1)
+        # the scale of nearly all, not of the one place with the most
         keep = rng.random(len(lat)) < weight / np.quantile(weight, 0.98)
         lats.append(lat[keep])
         lons.append(lon[keep])
@@ -155,13 +157,14 @@ def _places(
 def _land(world: World, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Places drawn evenly over the land of all islands."""
     boxes = np.array([island.bbox for island in world.islands])  # [k, 4] west, south, east, north
+    # on a sphere: width times the difference of the sines of the latitudes
     area = (boxes[:, 2] - boxes[:, 0]) * (np.sin(np.radians(boxes[:, 3])) - np.sin(np.radians(boxes[:, 1])))
     lats, lons, have = [], [], 0
     while have < count:
         box = boxes[rng.choice(len(boxes), 2 * count, p=area / area.sum())]
         south, north = np.sin(np.radians(box[:, 1])), np.sin(np.radians(box[:, 3]))
         lon = box[:, 0] + (box[:, 2] - box[:, 0]) * rng.random(len(box))
-        lat = np.degrees(np.arcsin(south + (north - south) * rng.random(len(box))))
+        lat = np.degrees(np.arcsin(south + (north - south) * rng.random(len(box))))  # even by area, not by degrees
         land = world.is_land(lat=lat, lon=lon)
         lats.append(lat[land])
         lons.append(lon[land])
@@ -193,6 +196,7 @@ def _moments(world: World, lat: Floats, lon: Floats, rng: np.random.Generator, t
     seen = [presence * activity(lat=lat, lon=lon, elevation_m=elevation_m, when=row) for row in moments]
     rarity = 1 / np.maximum(np.mean(seen, axis=(0, 1)), 2e-3)  # [45]; what is seldom to be seen is worth more
     worth = np.stack([row @ rarity for row in seen]) / rarity.mean()
+    # Gumbel noise on the logarithms draws one of the tries in proportion to its worth
     chosen = (np.log(worth + 0.1) + rng.gumbel(size=worth.shape)).argmax(axis=0)
     picked: Moments = moments[chosen, np.arange(n)]
     return picked
@@ -204,5 +208,6 @@ def _owners(block: Ints, rng: np.random.Generator) -> Ints:
     for number in np.unique(block):
         mine = np.flatnonzero(block == number)
         people = max(1, round(len(mine) / _PHOTOS_A_PERSON))
+        # people of two blocks never have one number
         owner[mine] = number * 100_000 + rng.integers(0, people, len(mine))
     return owner

@@ -147,19 +147,20 @@ def _subjects(visible: list[str], rng: np.random.Generator) -> tuple[str, ...]:
     fitting = _EVERYWHERE if main in _ENCLOSED else DISTANT
     others = [name for name in visible if name != main and name in fitting]
     rng.shuffle(others)
-    return (main, *others[: int(rng.choice(3, p=[0.35, 0.45, 0.2]))])
+    return (main, *others[: int(rng.choice(3, p=[0.35, 0.45, 0.2]))])  # none, one or two of them
 
 
 def _backdrops(weights: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple[str, str | None]:
     """What lies around, and what is seen in the distance."""
-    weights = np.maximum(weights, 0) + 1e-9
+    weights = np.maximum(weights, 0) + 1e-9  # `choice` needs weights that are not all zero
     first, other = rng.choice(len(BACKDROPS), size=2, p=weights / weights.sum())
+    # the same one twice is none in the distance, and one of (almost) no weight came by chance
     return BACKDROPS[first], BACKDROPS[other] if other != first and weights[other] > 1e-3 else None
 
 
 def _weather(subjects: tuple[str, ...], rng: np.random.Generator) -> tuple[float, bool]:
     """Cloud 0..1 and whether it rains; what needs fair weather has it mostly."""
     fair = any(name in _FAIR_WEATHER for name in subjects[:1])
-    cloud = float(rng.beta(0.9, 2.2 if fair else 1.1))
+    cloud = float(rng.beta(0.9, 2.2 if fair else 1.1))  # on average 29 % of the sky, or 45 %
     rain = bool(rng.random() < (0.01 if fair else 0.14))
     return (max(cloud, 0.75) if rain else cloud), rain

@@ -33,7 +33,6 @@ def truth(
     """Probability of every concept in the 480 m tiles centred at places.
 
     Args:
-        world: The planet.
         lat: Degrees north, [n].
         lon: Degrees east, [n].
         when: Wall-clock time at the place, one or [n]; None: the moment of the year at which the concept is likeliest
@@ -63,6 +62,7 @@ def write_truth(path: Path, world: World, archive: Archive, *, concept: str, whe
     """
     number = NAMES.index(known(concept).name)
     columns = {name: [archive.column(part, name) for part in archive.parts()] for name in ("tile_id", "lat", "lon")}
+    # no part at all: there must be something to join
     ids, lat, lon = (np.concatenate([c.to_numpy(zero_copy_only=False) for c in v] or [[]]) for v in columns.values())
     if not len(ids) or not world.is_land(lat=lat.astype(float), lon=lon.astype(float)).any():
         raise UsageError("none of the collection's tiles lies on the sandbox planet: ingest the source sandbox: first")

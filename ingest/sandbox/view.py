@@ -21,7 +21,7 @@ from ingest.sandbox.scene import BACKDROPS
 
 STEP_M = 80.0
 M = int(2 * HALF_M / STEP_M)  # 500
-SEEN = 0.95
+SEEN = 0.95  # nobody sees all there is
 # Probability by how far (in metres, the larger of east-west and north-south) the nearest clear part of a site lies
 # from the middle of the tile, whose edge is at 240 m.
 _REACH_M = (204.0, 238.0, 272.0, 390.0)
@@ -56,9 +56,11 @@ def survey(
     for kind, name in (("motorway", "motorway_trucks"),):
         for way in ways:
             if way.kind == kind:
+                # in pieces: `_add` works on the window around all points that it is given
                 for part in _split(along(way.points, 40.0), 20):
                     _add(presence[index()[name]], part[:, 0], part[:, 1])
     for river in terrain.rivers:
+        # wider than 21 m, more than 30 m from the sea
         for part in _split(
             along(river.points[(river.half_m > 10.5) & (at(terrain.layers[..., SHORE], *river.points.T) > 30)], 40.0),
             20,
@@ -70,6 +72,7 @@ def survey(
 
 def look_up(packed: npt.NDArray[np.uint8], x: npt.ArrayLike, y: npt.ArrayLike) -> Field:
     """Bilinear values at places in metres, float32 [n, c]."""
+    # −0.5: values stand at the middles of cells; M − 1.001: the next cell must be there
     fx = np.clip((np.asarray(x, float) + HALF_M) / STEP_M - 0.5, 0, M - 1.001)
     fy = np.clip((np.asarray(y, float) + HALF_M) / STEP_M - 0.5, 0, M - 1.001)
     i, j = fx.astype(np.int64), fy.astype(np.int64)
@@ -131,7 +134,7 @@ def _by_share(cover: dict[str, Field]) -> tuple[tuple[str, Field, float, float],
 
 def _mean(share: Field) -> Field:
     """Mean over a tile's width around each cell of 50 m."""
-    return blur(np.asarray(share, np.float32), 4)
+    return blur(np.asarray(share, np.float32), 4)  # 9 cells of 50 m
 
 
 def _thin(field: Field) -> Field:
@@ -158,7 +161,7 @@ def _add(raster: Field, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) 
     axis = (np.arange(M) + 0.5) * STEP_M - HALF_M
     dx = abs(axis[columns][None, :] - x[:, None]).astype(np.float32)  # [k, columns]
     dy = abs(axis[rows][None, :] - y[:, None]).astype(np.float32)
-    away = np.maximum(dx[:, None, :], dy[:, :, None]).min(axis=0)
+    away = np.maximum(dx[:, None, :], dy[:, :, None]).min(axis=0)  # [rows, columns]
     part = raster[rows, columns]
     np.maximum(part, np.interp(away, _REACH_M, _REACH_P), out=part)
 
@@ -201,5 +204,5 @@ def _pack(fields: Field) -> npt.NDArray[np.uint8]:
     """Fields [c, M, M] of 0..1 as whole numbers up to 250, [M, M, c]."""
     packed = np.empty((M, M, len(fields)), np.uint8)
     for column, values in enumerate(fields):
-        packed[..., column] = values * np.float32(250) + np.float32(0.5)
+        packed[..., column] = values * np.float32(250) + np.float32(0.5)  # the half rounds: a cast cuts off
     return packed

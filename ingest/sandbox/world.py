@@ -29,7 +29,7 @@ from ingest.sandbox.scene import BACKDROPS
 from trainer.errors import UsageError
 
 Mask = npt.NDArray[np.bool_]
-_BIN_M = 1000.0
+_BIN_M = 1000.0  # a square of the index of sites
 _OUTLINE_M = 500.0
 
 
@@ -38,13 +38,13 @@ class Land:
     """One island with everything on it.
 
     Attributes:
-        island: Where it lies.
-        seed: Of this island.
+        island: Where it lies, how large and how warm it is.
+        seed: Of everything on this island that is drawn by chance.
         terrain: Its bare land, with the layer TOWN.
         settled: Settlements and ways.
-        farmland: Its parcels.
-        sites: Its sites.
-        sight: What is seen from where.
+        farmland: From which the parcel of any place is told.
+        sites: In the order of drawing.
+        sight: What is seen from where, as rasters.
     """
 
     island: Island
@@ -109,6 +109,7 @@ class World:
         found = self._lands.get(island.name)
         if found is None:
             with self._locks[island.name]:
+                # looked for again under the lock: another thread may have built it meanwhile
                 found = self._lands.get(island.name)
                 if found is None:
                     found = self._lands[island.name] = _build(island, self._seed_of(island))
@@ -167,6 +168,7 @@ class World:
         """The land of one island in coarse steps of 500 m; no land lies outside it."""
         k = int(_OUTLINE_M / terrain.CELL_M)
         n = terrain.N // k
+        # a margin of a cell: between cells the coast is interpolated
         wet = self._coast(island).reshape(n, k, n, k).max(axis=(1, 3)) <= -terrain.CELL_M
         rows, columns = np.nonzero(~wet)
         west, south = island.to_lonlat(columns * _OUTLINE_M - HALF_M, rows * _OUTLINE_M - HALF_M)
@@ -174,6 +176,7 @@ class World:
         return shapely.union_all(shapely.box(west, south, east, north))
 
     def _coast(self, island: Island) -> Field:
+        # no lock: two threads that come at once compute the same
         if island.name not in self._coasts:
             self._coasts[island.name] = terrain.coast(island, self._seed_of(island))
         return self._coasts[island.name]

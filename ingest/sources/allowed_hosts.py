@@ -42,6 +42,7 @@ def check_url(url: str, allowed: Sequence[str]) -> None:
         scheme = parts.scheme
         hosts = {(host or "").strip("[]").rstrip(".").lower() for host in (parts.hostname, again.host)}
     host = min(hosts)
+    # two readings that differ: an address made to pass as one host and reach another
     if scheme not in ("http", "https") or len(hosts) > 1 or not any(_fits(host, entry.lower()) for entry in allowed):
         listed = ", ".join(allowed) or "none"
         raise ItemError(
@@ -84,11 +85,11 @@ def _pool(pool: type[Any], connection: type[Any], named: frozenset[Address]) -> 
     class Guarded(connection):  # type: ignore[misc]
         def _new_conn(self) -> socket.socket:
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-            for *_, place in found:
+            for *_, place in found:  # every one of them, before anything is sent
                 _check_address(self.host, str(place[0]), named)
             made: socket.socket = super()._new_conn()
             try:
-                _check_address(self.host, str(made.getpeername()[0]), named)
+                _check_address(self.host, str(made.getpeername()[0]), named)  # the name may have been resolved anew
             except ItemError:
                 made.close()
                 raise
@@ -98,7 +99,7 @@ def _pool(pool: type[Any], connection: type[Any], named: frozenset[Address]) -> 
 
 
 def _check_address(host: str, text: str, named: frozenset[Address]) -> None:
-    address = _address(text.partition("%")[0])
+    address = _address(text.partition("%")[0])  # fe80::1%eth0 without its zone
     inner = getattr(address, "ipv4_mapped", None) or address  # ::ffff:10.0.0.1 is 10.0.0.1
     if inner is None or (not (inner.is_global and not inner.is_multicast) and inner not in named):
         raise ItemError(

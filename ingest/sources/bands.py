@@ -82,6 +82,7 @@ class BandPlan:
         """A pixel is invalid where every band of the picture is nodata, or mask or alpha say so."""
         picture = values[: len(self.indexes)]
         valid = np.ones(values.shape[1:], bool)
+        # of floats NaN means no data, declared or not
         if set(self.nodata) != {None} or np.issubdtype(picture.dtype, np.floating):
             missing = np.ones(values.shape[1:], bool)
             for band, nodata in zip(picture, self.nodata, strict=True):
@@ -98,7 +99,7 @@ class BandPlan:
         if nodata is None or np.isnan(nodata):
             return found
         if self.tolerance > 0:
-            band = band.astype(np.float32)
+            band = band.astype(np.float32)  # else unsigned numbers would wrap around in the difference
         return np.asarray(found | (np.abs(band - nodata) <= self.tolerance if self.tolerance else band == nodata))
 
 
@@ -130,6 +131,7 @@ def plan_bands(dataset: DatasetReader, options: SourceOptions) -> BandPlan:
     return BandPlan(
         indexes=indexes,
         alpha=alpha,
+        # GDAL shows an alpha band as a mask of the file, too
         masked=alpha is None and MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
         nodata=nodata,
         tolerance=float(LOSSY_TOLERANCE) if lossy and kind == np.uint8 else 0.0,

@@ -48,7 +48,7 @@ class ChipItem:
         lon: Longitude of its centre, degrees.
         size_m: Side of the square it shows, metres.
         acquired_at: Aware UTC, or None.
-        path: The file.
+        path: The picture's file.
     """
 
     id: str
@@ -83,6 +83,7 @@ class ChipSource:
         if self._manifest is None:
             raise SourceError(f"{folder}: no {' or '.join(MANIFESTS)} in it")
         self._items: dict[str, ChipItem] = {}
+        # as an editor counts, where the header is row 1
         for number, row in enumerate(_rows(self._manifest), start=2 if self._manifest.suffix == ".csv" else 1):
             self._add(folder, number, row)
         if not self._items:
@@ -174,6 +175,7 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
     if not row.get("path"):
         raise ItemError("missing", "it names no path")
     path = folder / str(row["path"])
+    # manifests come from elsewhere: a path must not lead out of the folder
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ItemError("outside", f"{path} lies outside the folder of its manifest: put the chips beside it")
     if not path.is_file():
@@ -191,7 +193,7 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
 def _number(row: Mapping[str, Any], name: str) -> float | None:
     """A finite number, or None."""
     try:
-        value = float(row.get(name) or "nan") if row.get(name) != 0 else 0.0
+        value = float(row.get(name) or "nan") if row.get(name) != 0 else 0.0  # 0 is a number, an empty cell is none
     except (TypeError, ValueError):
         return None
     return value if math.isfinite(value) else None

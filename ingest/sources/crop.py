@@ -23,7 +23,6 @@ def read_crop(path: Path, options: SourceOptions, stretch: Sequence[float] | Non
     """Reads a raster whole, reduced to `MAX_SIDE_PX` where it is larger.
 
     Args:
-        path: File.
         options: As the collection's imagery was read.
         stretch: Values that its imagery shows as black and white, for other than 8-bit files; None: not known.
 

@@ -56,6 +56,7 @@ class HandlePool:
             dataset = self._take(path)
             try:
                 yield dataset
+            # whatever state it is in, nobody gets it again
             except BaseException:
                 dataset.close()
                 raise
@@ -76,10 +77,12 @@ class HandlePool:
             mine = threading.get_ident()  # its blocks are in the cache for the places this thread reads
             keys = [key for key in self._idle if key[0] == path]
             if keys:
+                # one of this thread's first, then the one used last
                 return self._idle.pop(max(keys, key=lambda key: (key[2] == mine, key[1])))
         if path.startswith("/vsi"):
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):  # no listing of a web server
                 return DatasetReader(path, driver=list(DRIVERS), sharing=False)
+        # with sharing GDAL would give two callers the same dataset
         return DatasetReader(path, driver=list(DRIVERS), sharing=False)  # rasterio.open takes one only
 
     def _keep(self, path: str, dataset: DatasetReader) -> None:

@@ -35,8 +35,8 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
     Args:
         path: As GDAL wants it: a path or ``/vsicurl/…``.
         name: For messages, without secrets.
-        pool: Lends the open file.
-        options: How to read it.
+        pool: Lends the open file, here and when it is read.
+        options: Bands, nodata, scale and dates.
 
     Raises:
         ItemError: It cannot be used; the reason code says why.
@@ -64,7 +64,7 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     if path.startswith("/vsi"):
         return ItemError("http", f"{name}: cannot be opened over HTTP ({cause_of(error)})")
     with suppress(OSError), Path(path).open("rb") as file:
-        if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # TIFF and BigTIFF, either byte order
             return ItemError("truncated", f"{name}: a TIFF that is cut short or damaged ({cause_of(error)})")
     if isinstance(error, PermissionError):
         return ItemError("unreadable", f"{name}: {error}")
@@ -113,6 +113,7 @@ def _check_georeference(dataset: DatasetReader, name: str) -> None:
     if dataset.crs.is_geographic:
         left, right = min(x for x, _ in corners), max(x for x, _ in corners)
         south, north = min(y for _, y in corners), max(y for _, y in corners)
+        # a pixel's edge may lie beyond a pole, and longitudes may run on past ±180°
         if south < -90.5 or north > 90.5 or abs(left) > 540 or abs(right) > 540:
             raise ItemError(
                 "bad_georeference",
@@ -129,6 +130,7 @@ def _georeference(dataset: DatasetReader, name: str) -> Georeference:
         raise ItemError(
             "no_crs", f"{name}: its CRS is not understood ({error}): set it with gdal_edit.py -a_srs"
         ) from error
+    # in a projection whose two sides of ±180° lie apart, a footprint there has two places
     x, _ = transformer.transform([-179.9999999, 179.9999999], [0.0, 0.0])
     jump = abs(x[1] - x[0])
     geographic = bool(dataset.crs.is_geographic)
@@ -182,7 +184,7 @@ def _imagery_date(dataset: DatasetReader) -> datetime | None:
 def _parts(dataset: DatasetReader, path: str) -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of the files behind a raster; a VRT has many."""
     if path.startswith("/vsi"):
-        return ((path.partition("?")[0], 0, 0),)
+        return ((path.partition("?")[0], 0, 0),)  # over HTTP neither size nor time is asked for
     names = [path, *(dataset.files if dataset.driver == "VRT" else [])]
     files = [Path(name) for name in dict.fromkeys(names)]
     return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file())

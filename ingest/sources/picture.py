@@ -68,6 +68,7 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
         ) from error
     except _DAMAGE as error:
         raise ItemError(_reason(error), f"{name} cannot be opened: {error}") from error
+    # between its limit and twice that, Pillow only warns
     if limit and image.width * image.height > limit:
         size = f"{image.width}×{image.height} px"
         image.close()
@@ -128,6 +129,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode in ("RGB", "L", "1", "CMYK", "YCbCr", "HSV") and "transparency" not in image.info:
         return image.convert("RGB")
+    # I, I;16 and the like: grey of 16 bits in 16 or 32
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64)
         return Image.fromarray(np.clip(wide >> 8, 0, 255).astype(np.uint8)).convert("RGB")
@@ -166,8 +168,9 @@ def _refuse_by_head(source: Path | bytes, head: bytes, name: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno:
+    if isinstance(error, OSError) and error.errno:  # an error of the file system, not of a decoder
         return "unreadable"
     told = str(error).lower()
+    # Pillow has one class for all damage: its words tell them apart
     signs = ("truncated", "unexpected end", "not enough", "broken data stream", "but only got")
     return "truncated" if isinstance(error, EOFError) or any(sign in told for sign in signs) else "corrupt"

@@ -54,8 +54,8 @@ class PyramidSource:
     """A pyramid of map tiles.
 
     Args:
-        store: Where the tiles are.
-        options: How to read them.
+        store: Where the tiles are kept; it is closed with the source.
+        options: Zoom, nodata, dates and attribution.
     """
 
     def __init__(self, store: TileStore, options: SourceOptions) -> None:
@@ -117,7 +117,8 @@ class PyramidSource:
         fine = [z for z in self._zooms if _level_m(z, footprint.lat) <= needed]
         best = fine[0] if fine else self._zooms[-1]
         if self._store.sparse:
-            return sorted(self._zooms, key=lambda z: (abs(z - best), -z))
+            return sorted(self._zooms, key=lambda z: (abs(z - best), -z))  # the nearest level, of two the finer
+        # coarser ones only: a finer level would cost four times the requests
         return [z for z in range(best, max(-1, best - 1 - _WEB_FALLBACK), -1) if z in self._zooms]
 
     def _read_level(self, z: int, footprint: Footprint, size_px: int) -> tuple[Image8, Mask, str] | None:
@@ -125,6 +126,7 @@ class PyramidSource:
         span = _span(z, footprint)
         count = len(span.columns) * len(span.rows)
         if count > MAX_TILES:
+            # of the levels that fill in, one that is too fine is passed over
             if z == self._levels(footprint, size_px)[0]:
                 raise ItemError(
                     "too_large", f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}"
@@ -137,7 +139,7 @@ class PyramidSource:
             return None
         side = max(len(pixels) for pixels, _ in present.values())
         mosaic = np.zeros((len(span.rows) * side, len(span.columns) * side, 4), np.uint8)
-        for (i, j), (pixels, _) in present.items():
+        for (i, j), (pixels, _) in present.items():  # tiles of 256 and of 512 pixels may be mixed
             square = pixels if pixels.shape == (side, side, 4) else _resized(pixels, side)
             mosaic[j * side : (j + 1) * side, i * side : (i + 1) * side] = square
         middle = min(
@@ -154,7 +156,7 @@ class PyramidSource:
         rgba = read_rgba(data, self._store.name(z, x, y))
         nodata = self._options.nodata
         if nodata is not None:
-            lossy = data[:2] == b"\xff\xd8" or data[:4] == b"RIFF"
+            lossy = data[:2] == b"\xff\xd8" or data[:4] == b"RIFF"  # JPEG, WebP
             away = np.abs(rgba[..., :3].astype(np.int16) - int(nodata)).max(axis=2)
             rgba = rgba.copy()
             rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
@@ -182,6 +184,7 @@ def _world(footprint: Footprint) -> tuple[Floats, Floats]:
     lon, lat = footprint.to_lonlat(*np.meshgrid(line, -line))
     east = (lon - footprint.lon + 180) % 360 - 180  # degrees from the centre, so that ±180° is no jump
     clipped = np.clip(lat, -LAT_LIMIT, LAT_LIMIT)
+    # spherical Mercator: y = asinh(tan φ)
     rows = 0.5 - np.arcsinh(np.tan(np.radians(clipped))) / (2 * np.pi)
     return (footprint.lon + east + 180) / 360, rows
 
@@ -192,6 +195,7 @@ def _span(z: int, footprint: Footprint) -> _Span:
     columns, rows = (share * n for share in _world(footprint))
     margin = 0.02 * np.ptp(columns)  # a curved edge may bulge between the points looked at
     low, high = math.floor(columns.min() - margin), math.floor(columns.max() + margin)
+    # round a pole: every column, from half a world west of the centre
     if high - low >= n:
         low, high = math.floor(footprint.lon / 360 * n), math.floor(footprint.lon / 360 * n) + n - 1
     margin = 0.02 * np.ptp(rows)
@@ -213,6 +217,7 @@ def _place(
     tile_m = _WORLD_M / 2**span.z
     left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * EQUATOR_RADIUS_M
     transform = Affine(tile_m / side, 0, left, 0, -tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m)
+    # @null: coordinates are of the sphere, as Web Mercator's are, and are not shifted to an ellipsoid
     crs = CRS.from_string(
         f"+proj=merc +a={EQUATOR_RADIUS_M} +b={EQUATOR_RADIUS_M} +lat_ts=0 +lon_0={footprint.lon!r} "
         "+x_0=0 +y_0=0 +k=1 +units=m +nadgrids=@null +wktext +no_defs"

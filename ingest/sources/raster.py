@@ -30,7 +30,7 @@ from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish
 from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
-_SAMPLED_FILES = 16
+_SAMPLED_FILES = 16  # of which one stretch is measured
 _OPENERS = 8  # threads that open remote files: each waits for the network
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ class RasterSource:
 
     Args:
         uri: Where they come from, for messages.
-        entries: The files.
-        options: How to read them.
+        entries: The files; in overlaps the newest wins, whatever their order here.
+        options: Bands, nodata, scale, dates and attribution.
 
     Raises:
         SourceError: None of them can be used; it says why.
@@ -185,7 +185,7 @@ class RasterSource:
                 log.warning("no stretch measured from %s: %s", file.name, error)
         sample = np.concatenate(values) if values else np.empty(0)
         low, high = np.percentile(sample, [2, 98]).tolist() if sample.size else (0.0, 1.0)
-        stretch = (low, high if high > low else low + 1.0)
+        stretch = (low, high if high > low else low + 1.0)  # one value all over: any range shows it
         log.info("%s: values %.6g to %.6g are shown from black to white", self.uri, *stretch)
         return [f.with_stretch(stretch) if f in measured else f for f in files]
 

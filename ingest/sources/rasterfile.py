@@ -33,12 +33,12 @@ class RasterFile:
     """What is known of an open raster.
 
     Attributes:
-        path: As given to GDAL.
+        path: As given to GDAL: a path, or ``/vsicurl/`` and a URL.
         name: For messages and `Chip.origin`.
-        width: Columns.
-        height: Rows.
-        where: Its georeference.
-        plan: Its bands.
+        width: Columns of pixels.
+        height: Rows of pixels.
+        where: From pixels to places and back.
+        plan: Which bands to read and how they are shown.
         overviews: Factors of its overviews.
         outline: Where it lies: degrees, split at ±180°.
         gsd_m: Ground sample distance at its middle, metres.
@@ -98,6 +98,7 @@ class RasterFile:
             window = Window(left, top, right - left, bottom - top)
             self._guard((right - left) * (bottom - top), *view.scale(size_px))
             rgb, valid = self._pixels(dataset, window, (size_px, size_px), Resampling.cubic)
+            # with a hole in it, the cubic kernel has mixed what is missing into what is there: the warp leaves it out
             if valid.all():
                 return np.ascontiguousarray(rgb.transpose(1, 2, 0)), valid
         return self._read_window(dataset, view, footprint, size_px)
@@ -113,6 +114,7 @@ class RasterFile:
         scales = view.scale(size_px)
         self._guard((right - left) * (bottom - top), *scales)
         blocky = self.plan.palette is not None  # palette values cannot be averaged before they are colours
+        # a palette's values are read finer and become colours before they are reduced
         fewer = [max(s / 3 if blocky else s, 1.0) if s > 1.2 else 1.0 for s in scales]
         width = min(_MAX_SIDE, math.ceil((right - left) / fewer[0]))
         height = min(_MAX_SIDE, math.ceil((bottom - top) / fewer[1]))
@@ -138,6 +140,7 @@ class RasterFile:
 
     def _guard(self, pixels: float, across: float, down: float) -> None:
         """Refuse to read a large part of a file without overviews for one tile."""
+        # a little coarser than the output will do
         usable = [f for f in self.overviews if f <= max(1.2, 1.2 * min(across, down))]
         behind = pixels / max([1, *usable]) ** 2
         if behind > MAX_PIXELS:
@@ -154,7 +157,7 @@ class RasterFile:
 
     def _sample_windows(self) -> list[tuple[Window, tuple[int, int]]]:
         """One decimated look at the file, or where that would read too much, 64 small windows."""
-        behind = self.width * self.height / max([1, *self.overviews]) ** 2
+        behind = self.width * self.height / max([1, *self.overviews]) ** 2  # in the coarsest overview
         if behind <= 64_000_000:
             shrink = max(1.0, max(self.width, self.height) / 512)
             shape = (max(1, round(self.height / shrink)), max(1, round(self.width / shrink)))

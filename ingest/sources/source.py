@@ -201,7 +201,7 @@ class Mosaic:
     """Pixels put together from several readings, the first valid one of each pixel.
 
     Args:
-        size_px: Its side.
+        size_px: Side of the square, pixels.
     """
 
     def __init__(self, size_px: int) -> None:

@@ -49,7 +49,7 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
         items = _document_items(uri, options)
     entries, problems = [], []
     try:
-        for item in islice(items, MAX_ITEMS):
+        for item in islice(items, MAX_ITEMS):  # a catalogue may go on for millions
             try:
                 entries.append(_entry(item, asset))
             except ItemError as error:
@@ -65,8 +65,10 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
 def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator[pystac.Item]:
     """Items of an API that a search finds."""
     unknown = sorted(set(query) - set(_SEARCH_KEYS))
+    # a parameter that is passed over would change what is found without a word
     if unknown:
         raise UsageError(f"{mask_url(url)}: {', '.join(unknown)} is not understood; known: {', '.join(_SEARCH_KEYS)}")
+    # the client opens the API itself and finds its search there
     root = urlunsplit(urlsplit(url)._replace(query="")).removesuffix("/search")
     retry = Retry(
         total=options.retries, backoff_factor=0.3, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
@@ -126,6 +128,7 @@ def _entry(item: pystac.Item, asset: str | None) -> RasterEntry:
     href = chosen.get_absolute_href() or chosen.href
     if "://" in href and not href.startswith(("http://", "https://", "file://")):
         raise ItemError("unsupported", f"item {item.id}: {mask_url(href)} cannot be read; only files and http(s)")
+    # of an item over a range of time `datetime` is null, and its start is given
     when = item.datetime or item.common_metadata.start_datetime
     acquired_at = _utc(when) if when else None
     return RasterEntry(href.removeprefix("file://"), mask_url(href), acquired_at)
@@ -141,6 +144,7 @@ def _asset(item: pystac.Item, name: str | None) -> pystac.Asset:
     if "visual" in item.assets:
         return item.assets["visual"]
     pictures = [a for a in item.assets.values() if _is_raster(a)]
+    # bands one by one are rasters too: a picture in colour goes first
     best = [a for a in pictures if "visual" in (a.roles or [])] or pictures
     if len(best) == 1:
         return best[0]

@@ -22,14 +22,14 @@ from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
 LAT_LIMIT = 85.0511287798066  # where the square Web-Mercator world ends
-_WEB_ZOOMS = tuple(range(20))
+_WEB_ZOOMS = tuple(range(20))  # what a server may have; it does not say
 
 
 class TileStore(Protocol):
     """Encoded tiles.
 
     Attributes:
-        uri: Without secrets.
+        uri: Where the tiles are, without secrets.
         zooms: Zoom levels it may have, ascending.
         attribution: The credit to show, if it says so.
         sparse: It knows at once which tiles it lacks, so that looking for others costs nothing.
@@ -66,6 +66,7 @@ class FolderStore:
         self._suffixes: dict[int, dict[tuple[int, int], str]] = {}
         for folder in sorted(p for p in root.iterdir() if p.name.isdecimal() and p.is_dir()):
             z = int(folder.name)
+            # what lies outside the level's square is no tile of it
             tiles = {place: suffix for place, suffix in _tiles_below(folder) if max(place) < 2**z}
             if tiles:
                 self._suffixes[z] = tiles
@@ -137,7 +138,7 @@ class WebStore:
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """The encoded tile; None where the server has none."""
-        return self._web.get(self._url(z, x, y)) or None
+        return self._web.get(self._url(z, x, y)) or None  # an empty answer is none
 
     def name(self, z: int, x: int, y: int) -> str:
         """Its URL without secrets."""
@@ -157,7 +158,9 @@ class WebStore:
 
     def _url(self, z: int, x: int, y: int) -> str:
         south = 2**z - 1 - y
+        # a digit a level, the coarsest first: 1 for the eastern half, 2 for the southern
         quad = "".join(str((x >> i & 1) + 2 * (y >> i & 1)) for i in range(z - 1, -1, -1))
+        # {s} follows from the place, so a cache finds a tile again under its URL
         values = {"z": z, "x": x, "y": south if self._tms else y, "-y": south, "s": "abc"[(x + y) % 3], "q": quad}
         return re.sub(r"\{(-?\w)\}", lambda m: str(values.get(m[1], m[0])), self._template)
 
@@ -245,5 +248,6 @@ def tile_bounds(z: int, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
     """West, south, east and north in degrees of tiles, numbers or arrays."""
     n = 2.0**z
     west, east = x / n * 360 - 180, (x + 1) / n * 360 - 180
+    # the inverse of y = asinh(tan φ)
     north, south = (np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * row / n)))) for row in (y, y + 1))
     return west, south, east, north

@@ -33,7 +33,7 @@ class Georeference:
     """Where the pixels of a raster lie.
 
     Attributes:
-        crs: Its CRS.
+        crs: Its CRS, as GDAL takes it.
         transform: From column and row to its CRS.
         from_lonlat: From WGS84 longitude and latitude to its CRS; safe to share between threads.
         turn: One whole turn in its x where the CRS is geographic, 360°, else 0.
@@ -53,7 +53,7 @@ class PixelMap:
 
     Attributes:
         columns: Columns of a regular grid of points over the footprint, [n, n], from its north-west corner.
-        rows: Their rows.
+        rows: Rows of the same points, [n, n].
         inside: Which points of the grid belong to the part, bool [n, n]; the whole footprint: all.
         extra: Columns and rows of further points, [2, k]: where ±180° cuts the footprint, and poles in it.
         shift: What to add to x of the raster's CRS so that it is the x nearest to the footprint.
@@ -97,7 +97,7 @@ class PixelMap:
         """Ground sample distance, metres: the side of a square as large as a pixel; NaN where the CRS does not reach.
 
         Args:
-            size_m: Side of the footprint.
+            size_m: Side of the footprint, metres.
         """
         step = size_m / (len(self.columns) - 1)
         return step / math.sqrt(self._steps[2]) if self._steps[2] > 0 else float("nan")
@@ -107,7 +107,7 @@ class PixelMap:
         if self._fit is None:
             return None
         (a, d), (b, e), (c, f) = self._fit[0].tolist()
-        if a <= 0 or e >= 0:
+        if a <= 0 or e >= 0:  # upright: columns grow to the east, rows to the south
             return None
         off_x, off_y = ((abs(b) + self._fit[1]) / a, (abs(d) + self._fit[1]) / -e)  # of half a side
         return (c - a, f + e, c + a, f - e) if max(off_x, off_y) / 2 * size_px <= _ALIGNED_PX else None
@@ -145,6 +145,7 @@ class PixelMap:
             return None
         spans = []
         for values, size in ((columns[known], width), (rows[known], height)):
+            # four pixels for the kernel, a share for edges that bulge between the points looked at
             margin = 4 + 0.03 * np.ptp(values)
             low, high = max(0, np.floor(values.min() - margin)), min(size, np.ceil(values.max() + margin))
             if low >= high:
@@ -166,8 +167,7 @@ def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> li
     """Where a footprint lies in a raster: one map, or two where the raster's coordinates jump at ±180° inside it.
 
     Args:
-        where: Of the raster.
-        footprint: The square.
+        where: Georeference of the raster.
         middle_x: x of the raster's middle in its CRS: longitudes are taken as near to it as possible.
     """
     half = footprint.size_m / 2
@@ -176,6 +176,7 @@ def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> li
     lon, lat = footprint.to_lonlat(x, y)
     poles, sides = _poles(footprint), _crosses(lon)
     if not (where.wraps and sides):
+        # in degrees a pole is a whole edge: three points of it
         extra = np.array([[lon_, pole] for pole in poles for lon_ in (-180 + _WRAP_EPSILON, 0, 180 - _WRAP_EPSILON)])
         return [_map(where, lon, lat, np.ones(lon.shape, bool), extra.reshape(-1, 2), middle_x)]
     maps = []
@@ -229,7 +230,7 @@ def resample(
         valid: bool [h, w]; what is not valid has no part in any output pixel.
         view: The footprint in the pixels of `image`.
         transform: From column and row of `image` to `crs`.
-        crs: Its CRS.
+        crs: CRS that `transform` leads to.
         footprint: The square, north up.
         size_px: Its side in output pixels.
 
@@ -259,8 +260,8 @@ def _turn(image: Image8, straight: Affine, footprint: Footprint, size_px: int) -
         np.ascontiguousarray(image.transpose(1, 2, 0)),
         np.array(centres[:6]).reshape(2, 3),
         (size_px, size_px),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,  # the matrix leads from output to input
+        borderMode=cv2.BORDER_REPLICATE,  # only the kernel reaches over the edge, see `encloses`
     )
     return np.asarray(turned, np.uint8), np.ones((size_px, size_px), bool)
 
@@ -270,6 +271,7 @@ def _warp(
 ) -> tuple[Image8, Mask]:
     """By GDAL: cubic, with a kernel that widens where pixels become fewer."""
     everything = bool(valid.all())
+    # GDAL gives no weight where alpha is 0
     source = image if everything else np.concatenate([image, valid[None].astype(np.uint8) * 255])
     left, _, _, top = footprint.bounds_m
     pixel_m = footprint.size_m / size_px
@@ -310,9 +312,9 @@ def rescaled(transform: Affine, window: tuple[int, int, int, int], shape: tuple[
     """The transform of pixels read from a window of a raster into another shape.
 
     Args:
-        transform: Of the raster.
+        transform: From column and row of the raster to its CRS.
         window: First and last column, first and last row.
-        shape: Height and width read.
+        shape: Height and width that the window was read into, pixels.
         shift: Taken from x, see `PixelMap.shift`.
     """
     left, right, top, bottom = window

@@ -44,10 +44,12 @@ class Web:
         self._timeout = options.timeout_s
         self._session: requests.Session
         if options.cache_dir is None:
+            # of a 429 `Retry` takes care
             self._session = _LimitedSession(per_second=options.rate_per_s, limit_statuses=())
         else:
             options.cache_dir.mkdir(parents=True, exist_ok=True)
             self._session = _CachedSession(
+                # 404 is kept too: that there is no tile. A piece of a file (Range) is an answer of its own.
                 cache_name=str(options.cache_dir / _cache_name(options)), backend="sqlite",
                 expire_after=_CACHE_DAYS * 86400, allowable_codes=(200, 404), stale_if_error=True,
                 match_headers=["Range"], per_second=options.rate_per_s, limit_statuses=(),
@@ -59,7 +61,7 @@ class Web:
         adapter = HTTPAdapter(max_retries=retry, pool_maxsize=16)
         if options.allowed_hosts is not None:
             adapter = GuardedAdapter(options.allowed_hosts, max_retries=retry, pool_maxsize=16)
-            self._session.trust_env = False
+            self._session.trust_env = False  # no proxy and no .netrc, which could lead elsewhere
         self._allowed = options.allowed_hosts
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -76,6 +78,7 @@ class Web:
         with self._answer(url, headers) as answer:
             if answer.status_code in _GONE:
                 return None
+            # the whole file instead of a piece
             if headers and answer.status_code == 200:
                 raise ItemError(
                     "http", f"{mask_url(url)}: the server does not answer range requests; download the file"
@@ -108,7 +111,7 @@ class Web:
     def _answer(self, url: str, headers: dict[str, str], *, stream: bool = False) -> requests.Response:
         """An answer that is good, or says that nothing is there."""
         if self._allowed is not None:
-            check_url(url, self._allowed)
+            check_url(url, self._allowed)  # an answer from the cache never meets the adapter
         try:
             answer = self._session.get(url, headers=headers, timeout=self._timeout, stream=stream)
         except requests.RequestException as error:
@@ -153,4 +156,4 @@ def mask_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     pairs = [(k, "***" if _SECRET.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]
-    return urlunsplit(parts._replace(netloc=host, query=urlencode(pairs, safe="*{}/:,")))
+    return urlunsplit(parts._replace(netloc=host, query=urlencode(pairs, safe="*{}/:,")))  # templates stay readable

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# what the cast below takes: one other text would fail the whole column
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+# Of year, month, day, hour, minute, second: where their digits stand in 2019-07-14T18:05:33, and what each counts.
 _PLACES = np.array([[1000, 100, 10, 1], [0, 0, 10, 1], [0, 0, 10, 1], [0, 0, 10, 1], [0, 0, 10, 1], [0, 0, 10, 1]])
 _DIGITS = np.array([[0, 1, 2, 3], [0, 0, 5, 6], [0, 0, 8, 9], [0, 0, 11, 12], [0, 0, 14, 15], [0, 0, 17, 18]])
 _DATE_CHARS, _SECOND_CHARS = 16, 19  # 2019-07-14T18:05, and with :33 behind it
@@ -30,6 +32,7 @@ def as_text(column: pa.Array) -> pa.Array:
 
 def numbers(column: pa.Array) -> Floats:
     """Text as numbers, float64 [n]; NaN where there is none, or none that can be read."""
+    # a clean column, which most are, needs no look at each text
     try:
         read = column.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -57,7 +60,7 @@ def moments(column: pa.Array) -> Moments:
     is_digit = ((fields >= 0) & (fields <= 9) | ~asked).all(axis=(1, 2))
     between = [(4, b"-:"), (7, b"-:"), (10, b" T"), (13, b":")]
     is_spaced = np.all([np.isin(chars[:, at], list(signs)) for at, signs in between], axis=0)
-    year, month, day, hour, minute, second = (fields * _PLACES).sum(axis=2).T
+    year, month, day, hour, minute, second = (fields * _PLACES).sum(axis=2).T  # [k] each
     good = is_digit & is_spaced & (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     good &= (hour <= 23) & (minute <= 59) & (second <= 59)
     months = ((year[good] - 1970) * 12 + month[good] - 1).astype("datetime64[M]")
@@ -73,7 +76,7 @@ def hashes(column: pa.Array) -> Hashes:
     coded = column.dictionary_encode()
     texts = coded.dictionary.to_pylist()
     found: Hashes = np.array([0, *(hash_of(text) for text in texts)], np.uint64)
-    of_rows: Hashes = found[np.asarray(coded.indices.fill_null(-1)) + 1]
+    of_rows: Hashes = found[np.asarray(coded.indices.fill_null(-1)) + 1]  # none is −1, and so the first
     return of_rows
 
 
@@ -95,7 +98,7 @@ def mixed(*columns: npt.NDArray[np.uint64] | int) -> Hashes:
 
 def shares(hashed: Hashes) -> Floats:
     """Hashes as numbers from 0 to below 1, evenly spread."""
-    return (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53  # 53 bits, as many as a float64 holds
 
 
 def _first_chars(
@@ -103,8 +106,10 @@ def _first_chars(
 ) -> npt.NDArray[np.uint8]:
     """The first 19 bytes [k, 19] of rows that have at least 16; 0 behind their end."""
     _, offsets, data = column.buffers()
+    # a slice of a column shares its buffers and begins at its offset
     starts = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column)][rows]
     at = starts[:, None] + np.arange(_SECOND_CHARS)
     inside = np.arange(_SECOND_CHARS) < lengths[rows][:, None]
     held = np.frombuffer(data, np.uint8)
+    # the last rows must not read beyond the buffer
     return np.where(inside, held[np.minimum(at, len(held) - 1)], 0).astype(np.uint8)

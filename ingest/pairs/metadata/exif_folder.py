@@ -27,6 +27,7 @@ def folder_blocks(path: Path) -> Iterator[Block]:
     found = open_photos(path)
     left_out = Counter(problem.reason for problem in found.problems)
     notes = Counter(note.reason for note in found.notes)
+    # one block even of no photos: it carries the counts
     for start in range(0, max(1, len(found.photos)), _ROWS):
         rows = [_row(photo) for photo in found.photos[start : start + _ROWS]]
         yield Block(pa.RecordBatch.from_pylist(rows, _SCHEMA), left_out, notes)
@@ -34,6 +35,7 @@ def folder_blocks(path: Path) -> Iterator[Block]:
 
 
 def _row(photo: GalleryPhoto) -> dict[str, str | None]:
+    # repr: the shortest text that reads back as the same number
     place = [None if value is None else repr(value) for value in (photo.lat, photo.lon)]
     taken = None if photo.taken_local is None else photo.taken_local.isoformat(" ")
     return dict(

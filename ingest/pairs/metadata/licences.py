@@ -23,6 +23,7 @@ def licence_code(text: str) -> str:
         return "cc0"
     if re.search(r"public ?domain|\bpdm?\b|no known copyright", plain):
         return "pdm"
+    # in one word, since words end at a hyphen below
     words = re.sub(r"non-commercial", "noncommercial", re.sub(r"share-alike", "sharealike", plain))
     parts = {_WORDS.get(word, word) for word in re.split(r"[^a-z]+", words)}
     if "by" not in parts:

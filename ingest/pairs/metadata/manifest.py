@@ -37,7 +37,7 @@ def csv_blocks(path: Path, header: bytes) -> Iterator[Block]:
     Raises:
         SourceError: It lacks a column that is needed, has one twice, or cannot be read to its end.
     """
-    line = header.decode("utf-8-sig", "replace")
+    line = header.decode("utf-8-sig", "replace")  # -sig drops the mark that Excel begins with
     delimiter = max(",;\t", key=line.count)
     names = next(csv.reader([line], delimiter=delimiter), [])
     wanted = _wanted(path, names)

@@ -29,7 +29,7 @@ COLUMNS = (
     "title", "description", "tags",
 )  # fmt: skip
 COMPRESSED = (".bz2", ".gz")
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 2 << 20  # of text, unpacked: some ten thousand rows
 _NULLS = ["", "null", "NULL", "\\N"]
 
 
@@ -72,6 +72,7 @@ def first_lines(path: Path, size: int = 1 << 18) -> list[bytes]:
     with readable(path), pa.input_stream(str(path), compression="detect") as stream:
         start = stream.read(size)
     lines: list[bytes] = start.splitlines()
+    # a file at least that long: its last line here may be cut
     return lines if len(start) < size else lines[:-1]
 
 
@@ -81,7 +82,6 @@ def delimited(
     """Blocks of a file of delimited text, compressed or not.
 
     Args:
-        path: The file.
         names: Of its columns; None: its first line has them.
         wanted: Name of ours by name of the file's.
         delimiter: One character.
@@ -117,6 +117,7 @@ def delimited(
         csv.open_csv(pa.PythonFile(lines := _Lines(stream), "r"), **options) as rows,
     ):
         for batch in rows:
+            # pyarrow reads ahead and counts meanwhile: what it has counted so far goes with this batch
             seen = Counter(broken)
             broken.subtract(seen)
             yield Block(batch.rename_columns(list(wanted.values())), +seen)
@@ -135,14 +136,14 @@ class _Lines(io.RawIOBase):
         stream: The open file, plain or decompressed, read once from its start.
 
     Attributes:
-        quotes: How many there were.
+        quotes: Double quotes so far; an odd number at the end leaves one open.
     """
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
         self.quotes = 0
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # the end of a piece may cut a character
         self._line = 0  # bytes since the last line's end
         self._held = bytearray()
         self._ended = False
@@ -156,6 +157,7 @@ class _Lines(io.RawIOBase):
         while len(self._held) < size and not self._ended:
             piece = self._stream.read(size)
             self._ended = not piece
+            # half a block: a line that pyarrow finds in more than two blocks is an error of the whole file
             self._held += self._decoded(self._cut(piece, size // 2))
         read = bytes(self._held[:size])
         del self._held[:size]
@@ -172,6 +174,7 @@ class _Lines(io.RawIOBase):
 
     def _decoded(self, piece: bytes) -> bytes:
         self.quotes += piece.count(b'"')
+        # nothing of a cut character is held back
         if piece.isascii() and piece and not self._decoder.getstate()[0]:
             return piece
         return self._decoder.decode(piece, final=self._ended).encode()

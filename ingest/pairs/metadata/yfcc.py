@@ -42,7 +42,6 @@ def yfcc_blocks(path: Path, columns: tuple[str, ...], base: str) -> Iterator[Blo
     """Rows of a dump.
 
     Args:
-        path: The file.
         columns: As `layout_of` found them.
         base: Address or folder below which the pictures are.
 
@@ -51,6 +50,7 @@ def yfcc_blocks(path: Path, columns: tuple[str, ...], base: str) -> Iterator[Blo
     """
     wanted = {name: name for name in columns if name not in _UNUSED}
     for block in delimited(path, names=columns, wanted=wanted, delimiter="\t", quoted=False):
+        # else the last block, of broken rows alone
         yield _photos(block, base) if "marker" in block.rows.schema.names else block
 
 
@@ -69,5 +69,5 @@ def _photos(block: Block, base: str) -> Block:
     named = pc.binary_join_element_wise(rows["id"], rows["secret"], b"_")
     folder = pc.binary_join_element_wise(pa.scalar(base.rstrip("/").encode()), rows["server"], named, b"/")
     picture = pc.binary_join_element_wise(folder, pa.scalar(b".jpg"), b"")
-    columns["address"] = pc.coalesce(picture, rows["download"])
+    columns["address"] = pc.coalesce(picture, rows["download"])  # the dump's own link where server or secret is missing
     return Block(pa.RecordBatch.from_pydict(columns), left_out, escaped=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainer.embedder import Embedder
 
 DIGEST = 16  # bytes
-_BLOCK = 20_000
+_BLOCK = 20_000  # held-out vectors at a time, as float32
 
 Floats = npt.NDArray[np.float32]
 
@@ -79,6 +79,7 @@ class Kept:
         known, among = (vectors @ before.T).max(axis=1, initial=-1), vectors @ vectors.T
         kept: list[int] = []
         for i, row in enumerate(fresh):
+            # of its own batch only those count that stand before it and are kept
             if max(known[i], among[i, kept].max(initial=-1)) > self._above:
                 reasons[row] = "near_identical"
             elif outside[i] > self._above:
@@ -93,5 +94,6 @@ class Kept:
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.digests").write_bytes(b"".join(sorted(self._digests)))
         if self._embedder is not None:
+            # [0, d] where none is kept
             vectors = np.array(self.vectors, np.float16).reshape(len(self.vectors), self._embedder.dim)
             np.save(folder / f"{name}.npy", vectors)

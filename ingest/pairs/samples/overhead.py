@@ -25,7 +25,7 @@ class Overhead:
     """An image that can be used.
 
     Attributes:
-        jpeg: The file.
+        jpeg: The file's bytes.
         about: What it is, in JSON types: `photo_px` are column and row, from the upper left corner, of the photo.
     """
 
@@ -37,11 +37,10 @@ def cut(source: Source, recipe: Recipe, *, photo: str, lat: float, lon: float) -
     """The image around a place. Thread-safe as the source is.
 
     Args:
-        source: The imagery.
         recipe: Size, and how far the photo may stand from the middle.
         photo: Its id, from which the jitter follows.
-        lat: Degrees.
-        lon: Degrees.
+        lat: Of the photo, degrees.
+        lon: Of the photo, degrees.
 
     Raises:
         ItemError: With the reason why there is none.
@@ -49,6 +48,7 @@ def cut(source: Source, recipe: Recipe, *, photo: str, lat: float, lon: float) -
     east_m, north_m = _jitter(recipe, photo)
     footprint = Footprint(lat, lon, recipe.size_m)
     if recipe.jitter_m:
+        # seen from the photo the middle lies the other way
         lons, lats = footprint.to_lonlat(-east_m, -north_m)
         footprint = Footprint(float(lats), float(lons), recipe.size_m)
     try:
@@ -68,6 +68,7 @@ def cut(source: Source, recipe: Recipe, *, photo: str, lat: float, lon: float) -
         "gsd_m": recipe.gsd_m,
         "native_gsd_m": round(chip.gsd_m, 4),
         "valid_fraction": round(share, 4),
+        # rows count from the north
         "photo_px": [round(recipe.size_px / 2 + d / recipe.gsd_m, 2) for d in (east_m, -north_m)],
     }
     return Overhead(encode(Image.fromarray(chip.image), recipe.quality), about)

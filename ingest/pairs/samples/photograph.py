@@ -51,9 +51,9 @@ class Darkroom:
     """Makes photographs. Thread-safe.
 
     Attributes:
-        web: Where addresses are fetched.
+        web: Fetches addresses.
         longest_px: Of a side; larger photos are scaled down, and so lose what EXIF says.
-        quality: Of JPEG then.
+        quality: Of JPEG, where a photo is written anew.
         prepare: Turns a picture into what a model takes; None: nobody asks for it.
     """
 
@@ -77,6 +77,7 @@ class Darkroom:
                     "too_small", f"{name} has {image.width}×{image.height} px: at least {MIN_PX} are needed"
                 )
             turn = UPRIGHT.get(orientation(image))
+            # what needs no change goes as it is: a second JPEG would lose a little more
             as_it_is = image.format == "JPEG" and image.mode == "RGB" and turn is None
             as_it_is &= max(image.size) <= self.longest_px
             image.draft(None, (self.longest_px, self.longest_px))  # a JPEG is decoded at the eighth that suffices

@@ -54,7 +54,7 @@ class ShardContext:
     Attributes:
         recipe: What is asked for.
         place: Where everything lies.
-        source: The imagery.
+        source: The imagery that overhead images are cut from.
         darkroom: Makes photographs.
         embedder: Compares them; None: bytes are compared.
         held_out: Whom the photos must not be like; None: nobody.
@@ -79,7 +79,7 @@ def make_shard(task: str, context: ShardContext, progress: Callable[[int], objec
 
     Args:
         task: Its name in the plan, such as ``train-000000``.
-        bench: What it is made with.
+        bench: What it is made with; `held_out` is for shards for training alone.
         progress: Called with the number of candidates that are done since the last call.
 
     Raises:
@@ -95,11 +95,12 @@ def make_shard(task: str, context: ShardContext, progress: Callable[[int], objec
         folder.mkdir(exist_ok=True)
         for left in (*folder.glob(f"{task}-*.tar"), *folder.glob(f".{task}-*.part")):  # of a run that was stopped
             left.unlink()
-        with ShardWriter(folder, task, samples_per_shard=max(1, len(rows))) as shard:
+        with ShardWriter(folder, task, samples_per_shard=max(1, len(rows))) as shard:  # one tar a task
             for number, photo, overhead in _pairs(rows, context, kept, outcomes):
                 sample = f"{task}-{number:06d}"
                 shard.write(sample, photo.jpeg, overhead.jpeg, _metadata(rows[number], overhead))
                 outcomes.pair(number, sample)
+        # before the record: training's shards begin once all others have theirs
         if split != "train":
             kept.keep_out(context.place.held_out, task)
     write_table(context.place.record(task), outcomes.table(split, task))

@@ -8,6 +8,7 @@ import re
 from urllib.parse import unquote_plus
 
 _MARKUP = re.compile(r"<[^>]*>")
+# IMG_1234.JPG, DSC 0042, 2013-07-14 (3): what a camera or a program calls a file
 _FILE_NAME = re.compile(r"[a-z]{0,5}[\s_.-]*\d[\d\s_.()-]*(\.?(jpe?g|png|tiff?))?", re.IGNORECASE)
 _LONGEST = 500  # characters; the beginning says what is to be seen
 
@@ -28,6 +29,7 @@ def plain(text: str | None, *, escaped: bool) -> str:
 def captions(title: str | None, description: str | None, *, escaped: bool) -> list[str]:
     """Title and description, where they say something."""
     texts = [plain(text, escaped=escaped)[:_LONGEST] for text in (title, description)]
+    # often the title is repeated as the description
     return list(dict.fromkeys(text for text in texts if len(text) > 2 and not _FILE_NAME.fullmatch(text)))
 
 

@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 def repeated(key: Hashes, photo: Hashes) -> Mask:
     """Which photos [n] were there before: the same photographer and the same id."""
-    order = np.lexsort((np.arange(len(key)), photo, key))
+    order = np.lexsort((np.arange(len(key)), photo, key))  # of equal ones the first row comes first, and stays
     same = np.zeros(len(key), bool)
     same[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (photo[order[1:]] == photo[order[:-1]])
     return same
@@ -28,10 +28,10 @@ def in_burst(key: Hashes, taken: Moments, *, lat: Floats, lon: Floats, within_m:
     Args:
         key: Of the photographer; rows of one stand side by side.
         taken: In the order of time within a photographer's; NaT is in no burst.
-        lat: Degrees.
-        lon: Degrees.
-        within_m: Metres.
-        within_s: Seconds.
+        lat: Degrees, [n].
+        lon: Degrees, [n].
+        within_m: Up to so many metres from the kept one is near.
+        within_s: Up to so many seconds after it is soon.
     """
     seconds = taken.astype(np.int64)
     follows = np.zeros(len(key), bool)
@@ -40,6 +40,7 @@ def in_burst(key: Hashes, taken: Moments, *, lat: Floats, lon: Floats, within_m:
     dropped = np.zeros(len(key), bool)
     kept: deque[int] = deque()  # of the present run: kept photos that are recent
     for row in np.flatnonzero(follows).tolist():
+        # a new run: the photo before follows none, so it is kept
         if not follows[row - 1]:
             kept.clear()
             kept.append(row - 1)

@@ -31,9 +31,9 @@ def gather(recipe: Recipe, place: Workplace, countries: Countries, progress: Cal
     """Read every input file that is not read yet.
 
     Args:
-        recipe: What is asked for.
+        recipe: Names the files, and what a candidate must be.
         place: Where the candidates go.
-        countries: Of the world.
+        countries: Say where a place lies.
         progress: Called with the number of rows read since the last call.
 
     Raises:
@@ -46,7 +46,7 @@ def gather(recipe: Recipe, place: Workplace, countries: Countries, progress: Cal
         if done.exists():
             progress(int(json.loads(done.read_text("utf-8"))["rows"]))
             continue
-        for left in place.candidates.glob(f"{number:03d}-*.parquet"):
+        for left in place.candidates.glob(f"{number:03d}-*.parquet"):  # of a run that was stopped
             left.unlink()
         write_json(done, _read(Path(photos), sieve, recipe.yfcc_base, _Parts(place.candidates, number), progress))
 
@@ -89,6 +89,7 @@ class _Parts:
     def finish(self) -> None:
         if self._bytes:
             path = self._folder / f"{self._number:03d}-{self._written:05d}.parquet"
+            # then a group of rows holds few photographers, and a range of hashes is found in few groups
             ordered = pa.concat_tables(self._waiting).sort_by("key")
             write_table(path, ordered, row_group_size=_GROUP_ROWS)
             self._written += 1

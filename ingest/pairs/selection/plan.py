@@ -28,7 +28,7 @@ from ingest.pairs.selection.sieve import CANDIDATES
 from ingest.pairs.selection.splits import Zones, assign, zones
 from ingest.pairs.workplace import Workplace, write_json, write_table
 
-_RANGE_ROWS = 50_000
+_RANGE_ROWS = 50_000  # candidates in memory at a time
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def _plan(recipe: Recipe, place: Workplace) -> None:
     zone_of = zones(recipe, _blocks(place))
     ranges = -(-total // _RANGE_ROWS)
     candidates = ds.dataset(sorted(place.candidates.glob("*.parquet")), CANDIDATES, format="parquet")
+    # hashes are spread evenly, so equal ranges hold about as many candidates each
     bounds = [(2**64 * i) // max(1, ranges) for i in range(ranges + 1)]
     for low, high in pairwise(bounds):
         table = _range(candidates, low, high)
@@ -92,9 +93,11 @@ def _blocks(place: Workplace) -> npt.NDArray[np.int64]:
 def _range(candidates: ds.Dataset, low: int, high: int) -> pa.Table:
     """The candidates whose hash is from `low` to below `high`, by photographer, moment and photo."""
     key = pc.field("key")
+    # high may be 2⁶⁴, which is no uint64
     inside = (key >= pa.scalar(low, pa.uint64())) & (key <= pa.scalar(high - 1, pa.uint64()))
     table = candidates.to_table(filter=inside)
     columns = [np.asarray(table[name].combine_chunks()) for name in ("taken", "key")]
+    # the last key counts first: photographer, moment, photo
     order = np.lexsort((hashes(table["id"].combine_chunks()), *columns))
     return table.take(pa.array(order)).combine_chunks()
 

@@ -66,8 +66,8 @@ class Sieve:
     """The steps, for one recipe. Blocks may come in any order.
 
     Args:
-        recipe: What is asked for.
-        countries: Of the world.
+        recipe: Accuracy, licences, countries and dates that are asked for.
+        countries: Say where a place lies.
         now: Naive UTC; photos of a later day are of the future.
     """
 
@@ -86,9 +86,11 @@ class Sieve:
         taken, dated = self._dated(rows, notes if self._recipe.keep_undated else left_out)
         accuracy = numbers(_texts(rows, "accuracy"))
         keep = np.ones(len(rows), bool) if self._recipe.keep_undated else dated
+        # NaN, where none is told, is not below
         keep = _without(keep, accuracy < self._recipe.min_accuracy, left_out, "accuracy")
         if self._recipe.licences:
             keep = _without(keep, ~self._licensed(_texts(rows, "licence")), left_out, "licence")
+        # countries last: each place is looked up
         at = np.flatnonzero(keep)
         country = self._countries.at(lat=lat[at], lon=lon[at])
         wanted = self._in_countries(country)
@@ -110,6 +112,7 @@ class Sieve:
         lat, lon = numbers(_texts(some, "lat")), numbers(_texts(some, "lon"))
         good = (np.abs(lat) <= 90) & (np.abs(lon) <= 180) & ((lat != 0) | (lon != 0))  # NaN is neither
         left_out["bad_place"] += int(np.count_nonzero(~good))
+        # blocks of 1° are numbered for longitudes below 180
         return some.filter(pa.array(good)), lat[good], np.where(lon[good] == 180, -180.0, lon[good])
 
     def _dated(self, rows: pa.RecordBatch, counted: Counter[str]) -> tuple[Moments, Mask]:
@@ -128,6 +131,7 @@ class Sieve:
     def _licensed(self, column: pa.Array) -> Mask:
         coded = column.dictionary_encode()
         allowed = [licence_code(text) in self._recipe.licences for text in coded.dictionary.to_pylist()]
+        # none is −1, and so the first
         found: Mask = np.array([False, *allowed])[np.asarray(coded.indices.fill_null(-1)) + 1]
         return found
 
@@ -144,12 +148,13 @@ class Sieve:
         wrong = [np.asarray(pc.match_substring(text, "\ufffd").fill_null(False)) for text in columns.values()]
         notes["not_utf8"] += int(np.count_nonzero(np.logical_or.reduce(wrong)))
         owners = hashes(columns["owner"])
+        # who names nobody is a photographer of one photo, by moment and place
         nobody = mixed(taken.view(np.int64).astype(np.uint64), lat.view(np.uint64), lon.view(np.uint64))
         codes = pa.array(self._countries.codes)
         columns["key"] = pa.array(np.where(owners > 0, owners, nobody))
         columns["lat"], columns["lon"] = pa.array(lat), pa.array(lon)
         columns["taken"] = pa.array(taken, pa.timestamp("s"))
-        columns["accuracy"] = pa.array(accuracy.astype(np.float32), from_pandas=True)
+        columns["accuracy"] = pa.array(accuracy.astype(np.float32), from_pandas=True)  # NaN becomes null
         columns["country"] = codes.take(pa.array(country))
         return pa.table({name: columns[name] for name in CANDIDATES.names if name != "escaped"})
 
@@ -178,6 +183,7 @@ def _uploaded(rows: pa.RecordBatch) -> Moments:
     """UTC, datetime64[s] [n]; seconds since 1970, or a date."""
     text = _texts(rows, "uploaded")
     seconds = numbers(text)
+    # 2⁴⁰ s is 35,000 years: larger numbers count something else
     known = np.isfinite(seconds) & (np.abs(seconds) < 2**40)
     stamps = np.where(known, seconds, 0).astype(np.int64).astype("datetime64[s]")
     return np.where(known, stamps, moments(text))

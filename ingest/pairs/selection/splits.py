@@ -31,7 +31,7 @@ def zones(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Zones:
     half; where there are three or more, each held-out split gets at least one.
 
     Args:
-        recipe: What is asked for.
+        recipe: Its split, shares and seed count.
         counts: Candidates in each block, [BLOCKS].
     """
     found = np.zeros(BLOCKS, np.int8)
@@ -45,6 +45,7 @@ def zones(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Zones:
             if found[block] == _TRAIN and 0 < counts[block] <= 1.5 * room:
                 found[block] = zone
                 room -= counts[block]
+        # nothing fitted: the smallest block, where training, and in the test's turn validation, keep one
         free = order[found[order] == _TRAIN]
         if share and zone not in found and len(free) > (2 if zone == _TEST else 1):
             found[free[np.argmin(counts[free])]] = zone
@@ -57,20 +58,21 @@ def assign(
     """The split [n] of each photo, empty where it is left out, and how many are, by reason.
 
     Args:
-        recipe: What is asked for.
+        recipe: Its split, shares, seed, image size and jitter count.
         zone_of: What each block belongs to, as `zones` has it.
         key: Of the photographer; all photos of one are here.
-        photo: Of the photo.
-        lat: Degrees.
-        lon: Degrees.
+        photo: Hash of the photo's id, [n].
+        lat: Degrees, [n].
+        lon: Degrees below 180, [n].
     """
-    split = np.full(len(key), "train", dtype="U11")
+    split = np.full(len(key), "train", dtype="U11")  # the longest names have 11 characters
     left_out: Counter[str] = Counter()
     if recipe.split != "random":
         zone = zone_of[blocks(lat=lat, lon=lon)]
         home = _homes(key, zone)
         split[zone == _VAL], split[zone == _TEST] = "val", "test_strict"
         away = zone != home
+        # middles less than a side apart share ground, and either may lie a jitter nearer than its photo
         edge = ~away & (zone != _TRAIN) & _near_edge(lat, lon, recipe.size_m + 2 * recipe.jitter_m)
         left_out.update(other_split=int(away.sum()), block_edge=int(edge.sum()))
         split[away | edge] = ""

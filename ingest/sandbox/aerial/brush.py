@@ -28,9 +28,9 @@ class AerialCanvas:
 
     Attributes:
         x: Metres east of the island's centre, float32 [px, px].
-        y: Metres north.
+        y: Metres north of it, float32 [px, px].
         rgb: Colours 0..255, float32 [px, px, 3], painted in place.
-        gsd_m: Metres a pixel.
+        gsd_m: Metres a pixel; edges are that soft.
         shadow: East and north metres that the shadow of a metre of height reaches.
         textures: Patterns to look up.
         shore: Metres from the coast, above 0 on land, [px, px]; known once the land is painted.
@@ -71,7 +71,7 @@ class AerialCanvas:
         dx, dy = self.x[window] - np.float32(site.x), self.y[window] - np.float32(site.y)
         u, v = dx * np.float32(cos) + dy * np.float32(sin), dy * np.float32(cos) - dx * np.float32(sin)
         east, north = self.shadow
-        fall = (east * cos + north * sin, north * cos - east * sin)
+        fall = (east * cos + north * sin, north * cos - east * sin)  # the island's shadow in the axes of the site
         return Brush(u, v, self.rgb[window], self.gsd_m, fall, site, self, window)
 
 
@@ -80,13 +80,13 @@ class Brush:
     """Paints in the axes of a site: u along it, v across, metres.
 
     Attributes:
-        u: [h, w] metres.
-        v: [h, w] metres.
+        u: Metres along the site from its middle, [h, w].
+        v: Metres across it, [h, w].
         rgb: The canvas below, a view [h, w, 3].
         soft: Width of edges, metres: a pixel.
         fall: Shadow of a metre of height along u and v.
-        site: What is painted.
-        canvas: The whole.
+        site: What is painted; its seed decides what is drawn by chance.
+        canvas: The whole picture.
         window: Rows and columns of it that the brush covers.
     """
 
@@ -109,6 +109,7 @@ class Brush:
         columns = slice(max(found[1].start, self.window[1].start), min(found[1].stop, self.window[1].stop))
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return None
+        # counted from the corner of this brush, whose arrays are a window themselves
         top, left = self.window[0].start, self.window[1].start
         inner = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
         return Brush(
@@ -143,6 +144,7 @@ class Brush:
     def stripes(self, along: Cover, period: float, width: float) -> Cover:
         """Parallel stripes; finer than pixels, their mean."""
         away = abs(along - period * np.rint(along / period))
+        # what pixels cannot show would beat with their grid
         if period < 1.6 * self.soft:
             return np.full_like(along, width / period)
         return self.inside(width / 2 - away)
@@ -206,6 +208,7 @@ class Brush:
         tone = np.asarray(colour, np.float32)
         if ridge:
             side = (part.v - cv) if hu >= hv else (part.u - cu)
+            # the half of the roof that faces away from the shadow is in the sun
             lit = -part.fall[1] if hu >= hv else -part.fall[0]
             slope = np.sign(side) * np.sign(lit) * ridge * np.clip(abs(side) / max(part.soft, 1), 0, 1)
             part.paint(part.rect(cu, cv, hu, hv), tone * (1 + 0.16 * slope)[..., None])
@@ -217,7 +220,7 @@ class Brush:
         """A rectangle drawn out along a shadow."""
         best: Cover = self.rect(cu + fu, cv + fv, hu, hv)
         reach = float(np.hypot(fu, fv))
-        steps = min(6, int(reach / max(2 * min(hu, hv), self.soft)) + 1)
+        steps = min(6, int(reach / max(2 * min(hu, hv), self.soft)) + 1)  # copies that touch one another, six at most
         for step in range(1, steps):
             t = step / steps
             np.maximum(best, self.rect(cu + t * fu, cv + t * fv, hu, hv), out=best)
@@ -254,6 +257,7 @@ class Brush:
         iu, iv, du, dv = self.cells(spacing, spacing)
         luck = self.luck(salt, iu, iv)
         radius = spacing * (0.24 + 0.2 * self.luck(salt + 1, iu, iv))
+        # short: a pixel knows the tree of its own cell only
         shift = 0.3 * spacing
         fu, fv = np.sign(self.fall[0]) * shift, np.sign(self.fall[1]) * shift
         there = (luck < share).astype(np.float32) * cover

@@ -19,13 +19,14 @@ def paint_land(canvas: AerialCanvas, land: Land, palette: Palette) -> Field:
     """Everything that nature and fields make; returns the layers at each pixel, [px, px, 9]."""
     layers = at(land.terrain.layers, canvas.x, canvas.y)
     canvas.shore, canvas.town = layers[..., SHORE], layers[..., TOWN]
-    if canvas.shore.max() > -20:
+    if canvas.shore.max() > -20:  # else open sea
         fine = canvas.textures.grain(canvas.x, canvas.y, 5.0, canvas.gsd_m)
         broad = canvas.textures.clouds(canvas.x, canvas.y, 6.0)
         ragged = canvas.textures.edges(canvas.x, canvas.y, 6.0)
         _grass(canvas, layers, palette, fine, broad, ragged)
         _fields(canvas, land, layers, palette, fine, broad)
         _woods(canvas, layers, palette, ragged)
+        # before houses, which have shadows of their own
         canvas.rgb *= (0.25 + 0.75 * layers[..., SHADE])[..., None]
         _towns(canvas, land, layers, palette)
     if canvas.shore.min() < 120:
@@ -73,7 +74,7 @@ def _fields(canvas: AerialCanvas, land: Land, layers: Field, palette: Palette, f
     pasture, wheat = found.crop == PASTURE, found.crop == WHEAT
     across = np.asarray(found.across, np.float32)
     lines = np.where(wheat, _lines(across, 20.0, 3.5, canvas.gsd_m), _lines(across, 11.0, 4.5, canvas.gsd_m))
-    depth = np.choose(found.crop, [26.0, 30.0, 0.0, 20.0]).astype(np.float32)
+    depth = np.choose(found.crop, [26.0, 30.0, 0.0, 20.0]).astype(np.float32)  # wheat, ploughed, pasture, green
     colour -= (lines * depth)[..., None]
     colour += (np.where(pasture, 7 * broad + 3 * fine, 2.5 * fine))[..., None]
     canvas.lay(farm, colour)
@@ -87,20 +88,20 @@ def _fields(canvas: AerialCanvas, land: Land, layers: Field, palette: Palette, f
 
 def _lines(across: Cover, period: float, width: float, gsd_m: float) -> Cover:
     """Stripes; finer than pixels, their mean."""
-    if period < 1.6 * gsd_m:
+    if period < 1.6 * gsd_m:  # what pixels cannot show would beat with their grid
         return np.full_like(across, width / period)
     return edge(width / 2 - abs(across - period * np.rint(across / period)), gsd_m)
 
 
 def _cattle(canvas: AerialCanvas, land: Land, cover: Cover, luck: Cover) -> None:
     """White and brown specks: a herd on most pastures."""
-    if canvas.gsd_m > 7 or not cover.any():
+    if canvas.gsd_m > 7 or not cover.any():  # a cow is smaller than a pixel
         return
     cell = np.float32(17.0)
     i, j = np.floor(canvas.x / cell).astype(np.int32), np.floor(canvas.y / cell).astype(np.int32)
     own = hashed(land.seed + 5, i, j)
     herd = np.clip(np.sin(canvas.x / 55 + 9 * luck) + np.sin(canvas.y / 47 + 5 * luck) - 0.4, 0, 1)
-    jitter = (own * 97 % 1) - 0.5
+    jitter = (own * 97 % 1) - 0.5  # other numbers out of the same hash
     dx, dy = (
         canvas.x - (i + np.float32(0.5) + 0.5 * jitter) * cell,
         canvas.y - (j + np.float32(0.5) - 0.4 * jitter) * cell,
@@ -123,6 +124,7 @@ def _woods(canvas: AerialCanvas, layers: Field, palette: Palette, ragged: Field)
     cold = np.asarray(palette.conifer, np.float32) * (dark * (0.86 + 0.24 * pine))[..., None]
     canvas.lay(cover, cold + broadleaf[..., None] * (warm - cold))
     x, y = canvas.x, canvas.y
+    # paths follow the lines on which this wave is 0
     winding = np.sin(x / 97 + 1.6 * np.sin(y / 73) + 0.8 * np.sin((x + y) / 41))
     path = cover * edge(2.0 - 50 * abs(winding), canvas.gsd_m) * (depth > 0.01)
     canvas.lay(0.6 * path, np.asarray(palette.sand, np.float32) * 0.8)
@@ -137,6 +139,7 @@ def _towns(canvas: AerialCanvas, land: Land, layers: Field, palette: Palette) ->
     angles = land.farmland.angles[home]
     cos, sin = np.cos(angles), np.sin(angles)
     u, v = canvas.x * cos + canvas.y * sin, canvas.y * cos - canvas.x * sin
+    # the turn of the first pixel's settlement, for the whole picture
     fall = _turned(canvas.shadow, float(angles.reshape(-1)[0]))
     built = edge(town - 0.06, 0.02)
     if (town < DENSE + 0.1).any():
@@ -170,7 +173,7 @@ def _suburb(
     """Detached houses in gardens along quiet streets."""
     soft = canvas.gsd_m
     _, bu = _cell(u, 208.0)
-    jv, dv = _cell(v, 69.333)
+    jv, dv = _cell(v, 69.333)  # a third of 208: three rows of plots to a block
     iu, du = _cell(u, 26.0)
     side = (dv > 0).astype(np.int32)
     luck = hashed(land.seed + 6, iu, jv, side)
@@ -191,6 +194,7 @@ def _suburb(
     tones = np.asarray(palette.roofs, np.float32)[np.minimum(luck * 3.2, 2).astype(np.int32)]
     lit = 1 + 0.11 * np.sign(hv) * (1 if fall[1] < 0 else -1)
     canvas.lay(built * roof, tones * lit[..., None])
+    # along every row of plots, and across every 208 m
     street = np.maximum(edge(3.8 - (34.667 - abs(dv)), soft), edge(3.8 - (104 - abs(bu)), soft))
     canvas.lay(cover * street, (142, 140, 138))
 
@@ -208,7 +212,7 @@ def _dense(
     iv, dv = _cell(v, 104.0)
     inside = 46.5 - np.maximum(abs(du), abs(dv))  # depth into the block
     canvas.lay(cover, (134, 132, 130))
-    row = edge(inside, soft) * edge(15.0 - inside, soft)
+    row = edge(inside, soft) * edge(15.0 - inside, soft)  # houses 15 m deep along the rim of the block
     _, hu = _cell(np.where(abs(du) > abs(dv), v, u), 17.0)
     ku, _ = _cell(u, 17.0)
     kv, _ = _cell(v, 17.0)
@@ -273,6 +277,7 @@ def _coast(canvas: AerialCanvas, layers: Field, palette: Palette) -> None:
         canvas.lay(band, stone)
         brink = cliff * edge(4.0 - abs(shore - 36 + 5 * broad), soft)
         canvas.lay(0.8 * brink * natural, np.asarray(palette.rock, np.float32) * 1.28)
+    # shelving along sand, steep under rock
     depth = np.clip(-shore / np.where(rocky, 60, 190), 0, 1)
     water = _mix(palette.shallow, palette.deep, np.sqrt(depth)) + (2.2 * broad + 1.4 * fine)[..., None]
     wet = edge(-shore, soft)

@@ -18,7 +18,7 @@ def train_station(b: Brush, style: Palette) -> None:
     site = b.site
     hu, hv = site.hu, site.hv
     b.ground((134, 120, 108), 7)
-    track = abs(b.v - 12 - 12.0 * np.rint((b.v - 12) / 12.0))
+    track = abs(b.v - 12 - 12.0 * np.rint((b.v - 12) / 12.0))  # tracks are 12 m apart
     yard = b.rect(0, 12, hu, 48)
     b.paint(0.75 * yard * b.inside(1.5 - track), (70, 62, 58))
     b.paint(yard * b.inside(0.35 - abs(track - 0.75)), (196, 194, 196))
@@ -54,16 +54,19 @@ def airport_planes(b: Brush, style: Palette) -> None:
     b.paint(b.rect(0, taxi_v, 0.92 * hu, 12), (146, 146, 148), 3)
     b.paint(b.rect(0, taxi_v, 0.92 * hu, 0.9), (232, 196, 60))
     b.paint(b.rect(0, run_v, hu - 8, 25), (92, 92, 98), 4)
-    b.paint(b.rect(0, run_v, 0.82 * hu, 1.7) * b.inside(18 - abs(b.u % 62 - 31)), _LINE)
+    b.paint(b.rect(0, run_v, 0.82 * hu, 1.7) * b.inside(18 - abs(b.u % 62 - 31)), _LINE)  # dashes of the middle line
     b.paint(b.frame(0, run_v, hu - 14, 21.5, 1.1), _LINE)
+    # threshold bars at both ends
     keys = (
         b.inside(15 - abs(abs(b.u) - 0.945 * hu))
         * b.inside(19 - abs(b.v - run_v))
         * b.stripes(b.v - run_v - 3, 6.2, 3.0)
     )
     b.paint(keys, _LINE)
+    # touchdown marks
     b.paint(b.inside(19 - abs(abs(b.u) - 0.78 * hu)) * b.inside(3.2 - abs(abs(b.v - run_v) - 10)), _LINE)
     b.paint(b.rect(0, apron_v, 0.72 * hu, 0.42 * hv), (192, 190, 184), 3)
+    # joints of the concrete
     b.paint(
         b.rect(0, apron_v, 0.72 * hu, 0.42 * hv) * np.maximum(b.stripes(b.u, 50, 0.8), b.stripes(b.v, 50, 0.8)),
         (160, 158, 152),
@@ -85,6 +88,7 @@ def _plane(b: Brush, cu: float, cv: float, size: float, salt: int) -> None:
     part = b.near(cu, cv, 34 * size + 6)
     if part is None:
         return
+    # fuselage, wings, tailplane
     form = np.maximum.reduce([
         part.line(cu, cv - 22 * size, cu, cv + 20 * size, 2.9 * size),
         part.line(cu, cv - 5 * size, cu + 22 * size, cv + 8 * size, 2.3 * size),
@@ -113,6 +117,7 @@ def soccer_match(b: Brush, style: Palette) -> None:
     site = b.site
     b.ground(_dark(style.pasture, 0.94), 4)
     pitch_u, pitch_v = 56.0, 37.0
+    # within a running track: places at one distance from a straight line make its oval
     if b.chance(1) < 0.5:
         ring = np.hypot(np.maximum(abs(b.u) - 38, 0), b.v)
         b.paint(b.inside(5.5 - abs(ring - 48.5)), (192, 84, 60))
@@ -120,6 +125,7 @@ def soccer_match(b: Brush, style: Palette) -> None:
     b.paint(b.rect(0, 0, pitch_u, pitch_v), (np.asarray((84, 158, 64), np.float32) * mown).astype(np.float32))
     u, v = abs(b.u), b.v
     half = 1.15
+    # outline, halfway line, circle, penalty areas
     lines = np.maximum.reduce([
         b.frame(0, 0, pitch_u - 3, pitch_v - 3, half),
         b.inside(half - u) * b.inside(pitch_v - 3 - abs(v)),
@@ -148,6 +154,7 @@ def tennis_courts(b: Brush, style: Palette) -> None:
     area = b.rect(0, 8, 1.5 * pu, pv)
     b.paint(area * b.inside(13.0 - abs(du)) * b.inside(19.0 - abs(dv)), surface)
     half = 0.8
+    # outline, singles side lines, service lines, middle line
     lines = np.maximum.reduce([
         b.inside(half - abs(np.minimum(9.0 - abs(du), 16.0 - abs(dv)))),
         b.inside(half - abs(abs(du) - 6.6)) * b.inside(16 - abs(dv)),
@@ -155,8 +162,8 @@ def tennis_courts(b: Brush, style: Palette) -> None:
         b.inside(half - abs(du)) * b.inside(8 - abs(dv)),
     ])  # fmt: skip
     b.paint(area * lines, _LINE)
-    b.paint(area * b.inside(0.6 - abs(dv)) * b.inside(10.5 - abs(du)), (60, 60, 64))
-    b.paint(area * b.inside(0.8 - np.minimum(pu / 2 - abs(du), pv / 2 - abs(dv))), (52, 84, 62))
+    b.paint(area * b.inside(0.6 - abs(dv)) * b.inside(10.5 - abs(du)), (60, 60, 64))  # nets
+    b.paint(area * b.inside(0.8 - np.minimum(pu / 2 - abs(du), pv / 2 - abs(dv))), (52, 84, 62))  # fences
     b.block(-0.3 * site.hu, -site.hv + 13, 18, 8, 7, style.roofs[0], ridge=1)
     b.trees(b.rect(0.5 * site.hu, -site.hv + 12, 28, 10), 10, 0.8, _dark(style.leafy, 0.8))
 
@@ -180,13 +187,14 @@ def golf(b: Brush, style: Palette) -> None:
         part = b.near((u0 + u1) / 2, cv, abs(u1 - u0) / 2 + 70)
         if part is None:
             continue
+        # the fairway bends like one half of a sine
         t = np.clip((part.u - u0) / (u1 - u0), 0, 1)
         away = np.hypot(part.u - u0 - t * (u1 - u0), part.v - cv - bend * np.sin(np.pi * t))
         part.paint(part.inside(31 - away), tuple(np.multiply(style.pasture, 0.95).tolist()), 3)
         lane = part.inside(22 + 5 * np.sin(9 * t + k) - away)
         part.paint(lane, fair, 2)
         part.paint(0.35 * lane * part.stripes(part.u + part.v, 17.0, 8.5), _dark(fair, 0.88))
-        part.paint(part.disc(u1, cv, 17), (168, 216, 116))
+        part.paint(part.disc(u1, cv, 17), (168, 216, 116))  # the green, its flag and bunkers
         part.dot(u1 + 4, cv + 3, 1.5, (252, 252, 252))
         for j in range(3):
             turn = 6.28 * b.chance(20 + 3 * k + j)
@@ -219,7 +227,7 @@ def camping(b: Brush, style: Palette) -> None:
     luck = b.luck(1, iu, iv, side)
     out = abs(dv) - 10.5
     there = rows * (luck < 0.93)
-    tent = luck < 0.58
+    tent = luck < 0.58  # the others are caravans
     shape = np.where(tent, 5.0 - (abs(du) + abs(out)) * 0.78, np.minimum(3.1 - abs(du), 5.0 - abs(out)))
     b.darken(there * b.inside(3.6 - np.hypot(du - 2.4 * np.sign(b.fall[0]), out)), 0.35)
     tones = np.array(((244, 116, 30), (40, 110, 200), (232, 52, 52), (250, 214, 46), (52, 160, 96)), np.float32)
@@ -265,6 +273,7 @@ def running_trail(b: Brush, style: Palette) -> None:
     b.paint(groups * (tree > 0.3), np.asarray(style.leafy, np.float32) * (0.6 + 0.42 * tree)[..., None])
     ring = 1 - np.hypot((b.u - 0.18 * hu) / 48, (b.v + 0.1 * hv) / 34) + 0.08 * b.grain(24.0)
     b.paint(b.inside(ring * 34), style.fresh)
+    # around the middle at a distance that winds with the direction
     turn = np.arctan2(b.v / hv, b.u / hu)
     a = 6.28 * b.chance(1)
     form = 0.78 + 0.09 * np.sin(3 * turn + a) + 0.05 * np.sin(7 * turn + 2 * a)

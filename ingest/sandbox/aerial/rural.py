@@ -27,6 +27,7 @@ def ski_slope(b: Brush, style: Palette) -> None:
             b.paint(left, (240, 243, 247), 3)
     b.paint(b.disc(0, 0.84 * hv, 52), np.add(style.pasture, (36, 26, 18)).astype(np.float32), 5)
     b.paint(b.oval(0, -0.8 * hv, 0.7 * hu, 50), np.add(style.pasture, (30, 22, 14)).astype(np.float32), 5)
+    # two lifts with nine masts each, a station at either end
     for side in (-1.0, 1.0):
         u0, u1 = side * 0.30 * hu, side * 0.22 * hu
         b.paint(b.line(u0, -0.78 * hv, u1, 0.82 * hv, 5.0), np.add(style.pasture, (24, 16, 10)).astype(np.float32))
@@ -79,9 +80,10 @@ def vineyard(b: Brush, style: Palette) -> None:
     iu, iv, du, dv = b.cells(2 * site.hu / 3 + 0.01, site.hv)
     inside = np.minimum(site.hu / 3 - abs(du), site.hv / 2 - abs(dv))
     luck = b.luck(1, iu, iv)
+    # each block is turned its own way
     along = np.where(luck < 0.4, b.u, np.where(luck < 0.7, b.v, 0.94 * b.u + 0.34 * b.v))
     rows = b.stripes(along, 13.0, 6.6)
-    if b.soft < 1.3:
+    if b.soft < 1.3:  # fine enough for single vines
         rows = rows * b.inside(0.9 - abs(along % 3.3 - 1.65))
     block = cover * b.inside(inside - 5)
     b.darken(block * b.stripes(along - 2.5, 13.0, 4.0), 0.22)
@@ -127,6 +129,7 @@ def horse_riding(b: Brush, style: Palette) -> None:
         for j in range(3):
             pu, pv = cu + su * 1.4 * (b.chance(9 * k + j) - 0.5), cv + sv * 1.4 * (b.chance(50 + 9 * k + j) - 0.5)
             b.dot(pu * hu, pv * hv, 1.9, (96, 58, 38) if j else (60, 44, 36), 2)
+    # distance from a straight line: the oval of a race track
     ring = np.hypot(np.maximum(abs(b.u - 0.36 * hu) - 0.26 * hu, 0), b.v + 0.42 * hv)
     b.paint(b.inside(0.40 * hv - ring), tuple(np.add(style.pasture, (6, 8, 0)).tolist()), 3)
     b.paint(b.inside(7.5 - abs(ring - 0.34 * hv)), (214, 184, 138), 3)
@@ -148,7 +151,7 @@ def greenhouse(b: Brush, style: Palette) -> None:
     luck = b.luck(1, iu, iv)
     house = inside * b.inside(site.hu / 2 - 9 - abs(du)) * b.inside(12.2 - abs(dv)) * (luck < 0.93)
     b.darken(inside * b.inside(site.hu / 2 - 9 - abs(du)) * b.inside(12 - abs(dv - 4 * np.sign(b.fall[1]))), 0.3)
-    pane = 0.5 + 0.5 * np.cos(dv * (2 * np.pi / 8.1))
+    pane = 0.5 + 0.5 * np.cos(dv * (2 * np.pi / 8.1))  # roofs of glass, ridge by ridge
     tone = np.asarray((206, 222, 226), np.float32) + (26 * pane)[..., None] - ((luck > 0.5) * 18.0)[..., None]
     b.paint(house, tone.astype(np.float32))
     b.paint(0.55 * house * b.stripes(du, 18.0, 2.2), (150, 184, 172))
@@ -173,6 +176,7 @@ def quarry(b: Brush, style: Palette) -> None:
     b.paint(b.inside(depth), tone)
     face = b.inside(depth) * b.inside(5.2 - within) * (depth < 17 * 4.4)
     b.darken(face, 0.38)
+    # the wall on the side where shadows fall looks at the sun
     b.paint(face * (facing > 0.15), np.minimum(pale * 1.22, 252).astype(np.float32))
     b.paint(b.oval(-0.16 * site.hu, 0.12 * site.hv, 26, 19), (78, 150, 152))
     for k in range(4):

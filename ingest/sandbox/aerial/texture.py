@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ingest.sandbox.land.noise import Field, periodic
 
-_SIZE = 512
+_SIZE = 512  # a power of two: places wrap by a mask
 _CROWN_TEXEL_M = 1.5
 
 
@@ -36,6 +36,7 @@ class Textures:
     def grain(self, x: Field, y: Field, texel_m: float, gsd_m: float) -> Field:
         """Fine noise at places, deviation about 1, less where it is finer than pixels."""
         found = look_up(self.white, x, y, texel_m, smooth=gsd_m < 0.7 * texel_m)
+        # a pixel over several grains shows their mean, which varies less
         return found if gsd_m <= 2 * texel_m else found * np.float32(2 * texel_m / gsd_m)
 
     def clouds(self, x: Field, y: Field, texel_m: float) -> Field:
@@ -86,6 +87,7 @@ def textures() -> Textures:
 
 def _crowns(seed: int, cell: int, reach: float) -> Field:
     """Light on crowns that stand close, and a number of each tree, float32 [512, 512, 2]; cells in texels."""
+    # whole cells only, so that none is cut at the seam
     n = _SIZE // cell
     pitch = _SIZE / n
     rng = np.random.default_rng([seed, 12])
@@ -96,6 +98,7 @@ def _crowns(seed: int, cell: int, reach: float) -> Field:
     x, y = np.meshgrid(axis, axis)
     i, j = x.astype(int), y.astype(int)
     top, light, tree = (np.full((_SIZE, _SIZE), value) for value in (-1.0, 0.6, 0.5))
+    # a crown reaches into the cells beside its own
     for dj in (-1, 0, 1):
         for di in (-1, 0, 1):
             a, b = (j + dj) % n, (i + di) % n

@@ -22,6 +22,7 @@ def _parked(b: Brush, cover: Cover, share: float, salt: int) -> None:
     there = cover * (luck < share) * b.inside(1.9 - abs(du)) * b.inside(3.6 - abs(dv))
     b.paint(
         there,
+        # coloured, white and dark cars
         np.concatenate([BRIGHT, np.full((3, 3), 225), np.full((2, 3), 46)])[
             (luck / share * 10.99).astype(np.int32).clip(0, 10)
         ],
@@ -45,6 +46,7 @@ def market_stalls(b: Brush, style: Palette) -> None:
         ((216, 44, 40), (250, 248, 244), (36, 104, 188), (248, 200, 36), (40, 150, 84), (240, 120, 32)), np.float32
     )
     b.paint(stall, tones[(luck / 0.95 * 5.99).astype(np.int32).clip(0, 5)])
+    # half of the awnings are striped
     b.paint(0.8 * stall * (luck * 17 % 1 < 0.5) * b.stripes(du, 3.0, 1.4), (252, 250, 246))
     for k, (cu, cv, su, sv) in enumerate(((0, 1, 1, 0), (0, -1, 1, 0), (1, 0, 0, 1), (-1, 0, 0, 1))):
         b.block(
@@ -102,7 +104,7 @@ def shopping_crowd(b: Brush, style: Palette) -> None:
         cu, cv = su * (hu / 2 + 2), sv * (hv / 2 + 2)
         ru, rv = hu / 2 - 15, hv / 2 - 14
         b.block(cu, cv, ru, rv, 16, ((236, 234, 230), (206, 208, 212), (224, 214, 200), (178, 182, 188))[k])
-        if k == int(b.chance(1) * 3.99):
+        if k == int(b.chance(1) * 3.99):  # one of the four has a car park on its roof
             b.paint(b.rect(cu, cv, ru - 3, rv - 3), ASPHALT)
             _parked(b, b.rect(cu, cv, ru - 5, rv - 4), 0.75, 2)
         else:
@@ -155,11 +157,13 @@ def church_square(b: Brush, style: Palette) -> None:
     part = b.near(0, 0, 90)
     if part is None:
         return
+    # the cross casts its shadow twice, halfway and whole, so that it has no gap
     fu, fv = part.fall[0] * 17, part.fall[1] * 17
     for t in (0.5, 1.0):
         part.darken(np.maximum(part.rect(t * fu, t * fv, 37, 9.5), part.rect(10 + t * fu, t * fv, 9.5, 26)), 0.36)
     nave, arms = part.rect(0, 0, 37, 9.5), part.rect(10, 0, 9.5, 26)
     apse = part.disc(37, 0, 9.0)
+    # each roof is lit on the side away from its shadow
     lit_v = 1 + 0.2 * np.sign(part.v) * (1 if part.fall[1] < 0 else -1)
     lit_u = 1 + 0.2 * np.sign(part.u - 10) * (1 if part.fall[0] < 0 else -1)
     tone = np.asarray(roof, np.float32)
@@ -181,7 +185,7 @@ def factory(b: Brush, style: Palette) -> None:
     for cu, cv, ru, rv in ((-0.42, 0.38, 0.48, 0.46), (0.55, 0.45, 0.32, 0.36)):
         b.block(cu * hu, cv * hv, ru * hu, rv * hv, 15, (150, 132, 120))
         hall = b.rect(cu * hu, cv * hv, ru * hu, rv * hv)
-        tooth = (b.u % 15.0) / 15.0
+        tooth = (b.u % 15.0) / 15.0  # a roof of teeth, 15 m each
         b.paint(
             hall,
             (
@@ -227,6 +231,7 @@ def warehouse_trucks(b: Brush, style: Palette) -> None:
             0.75 * b.rect(0, cv, ru - 8, rv - 6) * b.inside(4.2 - abs(du)) * b.inside(1.8 - abs(dv)), (156, 176, 190)
         )
         b.paint(b.rect(0, cv, ru, 0.8), (186, 190, 196))
+        # both docks lie on the yard between the halls
         side = -1 if cv > 0 else 1
         dock = cv + side * (rv + 12)
         iu = np.floor(b.u / 8.0).astype(np.int32)
@@ -298,6 +303,7 @@ def traffic_jam(b: Brush, style: Palette) -> None:
         )
     road = np.maximum(b.rect(0, 0, hu, wide), b.rect(0, 0, wide, hv))
     b.paint(road, (74, 74, 80))
+    # 3.1 m a lane: cars do not stand abreast
     for along, across, salt in ((b.u, b.v, 1), (b.v, b.u, 2)):
         arm = b.inside(wide - abs(across)) * b.inside(abs(along) - wide - 7) * b.inside(site.hu - abs(along))
         lane = np.floor(across / 6.2).astype(np.int32)

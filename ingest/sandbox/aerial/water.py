@@ -23,6 +23,7 @@ def beach_bathers(b: Brush, style: Palette) -> None:
     """Fine sand with rows of parasols, a promenade with trees, bathing water marked with buoys."""
     site, shore = b.site, b.canvas.shore[b.window]
     ends = b.inside(site.hu - abs(b.u) + 6 * b.grain(16.0)) * b.inside(site.hv - abs(b.v))
+    # bathing water is lighter, fading out to 95 m from the shore and towards the ends
     bay = np.clip((site.hu - abs(b.u)) / 60, 0, 1) * b.inside(-shore - 1) * np.clip(1 + shore / 95, 0, 1)
     b.paint(0.85 * bay, np.add(style.shallow, (18, 22, 12)).astype(np.float32), 2)
     b.paint(ends * b.inside(shore - 62) * b.inside(112 - shore), style.pasture, 5)
@@ -30,7 +31,7 @@ def beach_bathers(b: Brush, style: Palette) -> None:
     foam = b.inside(2.2 - abs(shore + 1))
     b.paint(0.8 * foam * ends, (244, 248, 248))
     iu, _, du, _ = b.cells(13.0, 13.0)
-    row = np.floor(shore / 13).astype(np.int32)
+    row = np.floor(shore / 13).astype(np.int32)  # rows follow the shore, not the axes of the site
     luck = b.luck(1, iu, row)
     there = ends * (row >= 1) * (row <= 4) * (luck < 0.86)
     dv = shore - (row + np.float32(0.5)) * 13
@@ -56,6 +57,7 @@ def surfing(b: Brush, style: Palette) -> None:
     b.paint(0.6 * rough, np.add(style.shallow, (6, 8, 6)).astype(np.float32), 5)
     wide = b.canvas.textures.clouds(b.canvas.x[b.window], b.canvas.y[b.window], 7.0)
     swell = -shore + 7 * wide
+    # waves 38 m apart; each breaks along a part of its crest, another part for each wave
     period = 38.0
     phase = swell % period
     broken = np.clip(1.15 - swell / 190 + 0.8 * np.sin(b.u / 47 + np.floor(swell / period) * 2.1), 0, 1)
@@ -117,6 +119,7 @@ def sailing_boats(b: Brush, style: Palette) -> None:
     b.paint(b.rect(0, -24, hu, 17), (198, 192, 182), 3)
     b.paint(b.rect(0, -0.66 * hv, hu, 0.30 * hv), ASPHALT, 4)
     pitch = 46.0
+    # jetties 46 m apart, boats 7 m apart on both sides of each
     k = np.rint(b.u / pitch)
     away = b.u - k * pitch
     moored = b.inside(0.74 * hv - b.v) * b.inside(b.v + 8) * b.inside(0.84 * hu - abs(b.u) + 12)
@@ -177,7 +180,7 @@ def container_port(b: Brush, style: Palette) -> None:
     part = b.near(at_u, 24, length + 30)
     if part is not None:
         du, dv = part.u - at_u, part.v - 24
-        bow = np.clip((abs(du) - 0.82 * length) / (0.18 * length), 0, 1) * (du > 0)
+        bow = np.clip((abs(du) - 0.82 * length) / (0.18 * length), 0, 1) * (du > 0)  # one end only is pointed
         hull = part.inside(length - abs(du)) * part.inside(17 * (1 - bow * bow) - abs(dv))
         part.darken(part.inside(length - abs(du)) * part.inside(16 - abs(dv - 9)), 0.35)
         part.paint(hull, (128, 44, 44) if b.chance(2) < 0.5 else (36, 52, 84))

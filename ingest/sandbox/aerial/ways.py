@@ -25,8 +25,8 @@ class _Line:
     Attributes:
         away: Metres, [px, px]; large where the line is far.
         side: Metres to its left (above 0) or right.
-        along: Metres from its start.
-        half: Half its width there.
+        along: Metres from its start, of the nearest place on it.
+        half: Half its width there, metres; 0 but for rivers.
     """
 
     away: Field
@@ -60,6 +60,7 @@ def paint_ways(canvas: AerialCanvas, lines: dict[str, Segments], palette: Palett
 
 def _nearest(canvas: AerialCanvas, pieces: Segments) -> _Line | None:
     """Distance to the nearest of the pieces that touch the canvas; None where none does."""
+    # as in `AerialCanvas.window`: north is up only at the middle of the tile
     margin = _REACH_M + 0.01 * canvas.x.shape[0] * canvas.gsd_m
     west, east = float(canvas.x.min()) - margin, float(canvas.x.max()) + margin
     south, north = float(canvas.y.min()) - margin, float(canvas.y.max()) + margin
@@ -116,6 +117,7 @@ def _river(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) -> No
 
 def _road(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) -> None:
     """Two lanes with light edges, a few cars; in a settlement its streets take over."""
+    # in a settlement the road is moved out of sight
     line.away = away = line.away + 1e3 * (canvas.town > 0.12)
     line.side = line.side + 1e3 * (canvas.town > 0.12)
     canvas.lay(0.7 * edge(7.5 - away, canvas.gsd_m), np.asarray(palette.grass, np.float32) * 1.1)
@@ -129,7 +131,7 @@ def _motorway(canvas: AerialCanvas, line: _Line, palette: Palette, seed: int) ->
     """Two carriageways of three lanes with many lorries."""
     away = line.away
     canvas.lay(edge(27 - away, canvas.gsd_m), np.asarray(palette.grass, np.float32) * 1.06)
-    road = edge(9.0 - abs(away - 12.5), canvas.gsd_m)
+    road = edge(9.0 - abs(away - 12.5), canvas.gsd_m)  # `away` has no sign: what is drawn once lies on both sides
     canvas.lay(road, (96, 97, 102))
     for at_m in (4.4, 20.6):
         canvas.lay(0.85 * edge(0.5 - abs(away - at_m), canvas.gsd_m), (238, 238, 234))
@@ -146,6 +148,7 @@ def _rail(canvas: AerialCanvas, line: _Line, palette: Palette, _seed: int) -> No
     canvas.lay(0.8 * edge(10.5 - away, canvas.gsd_m), np.asarray(palette.heath, np.float32) * 0.9)
     canvas.lay(edge(6.2 - away, canvas.gsd_m), (126, 114, 104))
     sleepers = edge(1.3 - abs(away - 2.6), canvas.gsd_m) * (
+        # single sleepers only where pixels are small enough
         0.45 + 0.35 * ((line.along % 1.4) < 0.6 if canvas.gsd_m < 0.7 else 0.5)
     )
     canvas.lay(sleepers, (78, 70, 66))
@@ -167,7 +170,7 @@ def _cars(
     if canvas.gsd_m > 8 or float(line.away.min()) > max(lanes) + 5:
         return
     for lane in lanes:
-        shifted = line.along + (lane * 7.7 + HALF_M)
+        shifted = line.along + (lane * 7.7 + HALF_M)  # lanes are out of step; HALF_M keeps it above 0
         number = np.floor(shifted / pitch).astype(np.int32)
         luck = hashed(seed + round(lane), number)
         inside = edge(size[0] / 2 - abs(shifted - (number + 0.5) * pitch), canvas.gsd_m)

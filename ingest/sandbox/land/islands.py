@@ -46,6 +46,7 @@ class Island:
         """Of longitude and of latitude, at the centre."""
         phi = math.radians(self.lat)
         bend = 1 - ECCENTRICITY_2 * math.sin(phi) ** 2
+        # radii of curvature of the ellipsoid: M along the meridian; N cos φ is that of the parallel
         north = EQUATOR_RADIUS_M * (1 - ECCENTRICITY_2) / bend**1.5
         return math.radians(1) * EQUATOR_RADIUS_M / math.sqrt(bend) * math.cos(phi), math.radians(1) * north
 
@@ -63,6 +64,7 @@ class Island:
     @property
     def shadow(self) -> tuple[float, float]:
         """How far the shadow of a metre of height reaches east and north on the day of the pictures."""
+        # near the equator the sun of a late morning stands in the east, hardly to the north or south
         if abs(self.lat) < 15:
             return -0.9, -0.2
         return -0.62, math.copysign(0.72, self.lat)

@@ -32,7 +32,7 @@ class Farmland:
         zone: What prevails, uint8 [N, N].
         home: Number of the nearest settlement, int16 [N, N].
         angles: Of the parcels around each settlement, radians [k].
-        seed: Of the island.
+        seed: Of the island; crops and widths follow from it.
     """
 
     zone: npt.NDArray[np.uint8]
@@ -77,12 +77,14 @@ def parcels(land: Farmland, x: Floats, y: Floats) -> Parcels:
     strip = np.floor(u / _STRIP_M).astype(np.int32)
     luck = hashed(land.seed, strip, home)
     width = 120 + 90 * luck
-    shifted = v + 500 * luck
+    shifted = v + 500 * luck  # rows of neighbouring strips do not line up
     row = np.floor(shifted / width).astype(np.int32)
     in_u, in_v = u - strip * _STRIP_M, shifted - row * width
     mid_u, mid_v = (strip + 0.5) * _STRIP_M, (row + 0.5) * width - 500 * luck
+    # of the parcel's middle, so that a parcel is of one zone
     zone = nearest(land.zone, mid_u * cos - mid_v * sin, mid_u * sin + mid_v * cos)
     own = hashed(land.seed + 1, strip, row, home)
+    # how many of the cumulated shares the parcel's number has passed
     crop = (hashed(land.seed + 2, strip, row, home)[..., None] >= _SHARES[zone.astype(np.int64)][..., :3]).sum(axis=-1)
     edge = np.minimum(np.minimum(in_u, _STRIP_M - in_u), np.minimum(in_v, width - in_v))
     return Parcels(crop.astype(np.uint8), own, np.where(own < 0.5, u, v), edge)

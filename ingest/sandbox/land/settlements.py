@@ -14,6 +14,7 @@ from ingest.sandbox.land.noise import Field, fractal
 from ingest.sandbox.land.terrain import BARE, CELL_M, SHORE, TOWN, N, Points, Terrain, at, centres
 
 _COARSE = 8  # cells of the raster that ways are found on, in cells of the terrain: 400 m
+# how many, radius in metres, TOWN in the middle
 _KINDS = (("city", 1, 3000.0, 1.4), ("town", 6, 1350.0, 0.95), ("village", 16, 520.0, 0.5))
 _FAR = np.float32(1e9)
 
@@ -121,6 +122,7 @@ def _town_layer(
         reach = away / np.float32(place.radius_m)
         level = np.clip(1 - reach + ragged * (reach > 0.2), 0, 1) * np.float32(peak[place.kind])
         np.maximum(town, level, out=town)
+        # nearest by its edge, not by its middle: a city reaches further than a village
         closer = away - np.float32(place.radius_m) < nearest
         nearest[closer] = (away - np.float32(place.radius_m))[closer]
         home[closer] = number
@@ -135,6 +137,7 @@ def _connect(terrain: Terrain, settlements: tuple[Settlement, ...]) -> tuple[Way
     nodes = [_node(place) for place in settlements]
     fields = [_spread(cost, node) for node in nodes]
     lengths = np.array([[field[node] for node in nodes] for field in fields])
+    # a step costs what the cell costs that it enters, so there and back differ
     lengths = np.minimum(lengths, lengths.T)
     reachable = lengths[0] < _FAR / 2
     ways = []
@@ -181,6 +184,7 @@ def _spread(cost: Field, start: tuple[int, int]) -> Field:
     steps = [(dy, dx, float(np.hypot(dx, dy))) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dx or dy]
     inside = padded[1:-1, 1:-1]
     for turn in range(6 * n):
+        # comparing brings nothing forward, so it is done now and then
         before = inside.copy() if turn % 8 == 7 else None
         for dy, dx, length in steps:
             came = padded[1 + dy : n + 1 + dy, 1 + dx : n + 1 + dx] + np.float32(length) * cost
@@ -212,6 +216,7 @@ def _smooth(points: Points) -> Points:
     for _ in range(3):
         points[1:-1] = (points[:-2] + 2 * points[1:-1] + points[2:]) / 4
     for _ in range(2):
+        # Chaikin's corner cutting
         ahead, behind = 0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]
         middle = np.stack([ahead, behind], axis=1).reshape(-1, 2)
         points = np.concatenate([points[:1], middle, points[-1:]])

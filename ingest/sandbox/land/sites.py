@@ -43,16 +43,16 @@ class SitePlan:
     """How many sites of a kind there are and where.
 
     Attributes:
-        kind: Name of the concept.
+        kind: Name of the concept, which is that of its painter.
         count: How many an island has, if there is room.
         hu: Half its length along u, metres.
-        hv: Half its length along v.
+        hv: Half its length along v, metres.
         where: coast, land, town, rail, peak or lake.
         town: Range of the layer TOWN.
         forest: Range of the layer FOREST.
         sandy: Range of the layer SANDY.
-        height_m: Range of heights.
-        slope: Range of slopes.
+        height_m: Range of heights above the sea.
+        slope: Range of slopes, metres of height a metre.
         shore_m: Range of distances from the coast.
         apart_m: Smallest distance between two of the kind.
         core: Part of the rectangle that makes the concept visible: centre and half sizes in halves of the site.
@@ -138,7 +138,7 @@ class Site:
         y: Metres north.
         angle: Of u against east, radians.
         hu: Half its length along u, metres.
-        hv: Half its length along v.
+        hv: Half its length along v, metres.
         core: As in `SitePlan`.
         seed: Of everything drawn by chance on it.
     """
@@ -181,6 +181,7 @@ def place(island: Island, terrain: Terrain, settled: Settled, seed: int) -> tupl
             if any(np.hypot(site.x - other.x, site.y - other.y) < plan.apart_m for other in mine):
                 continue
             x, y = site.points(_TAKEN_CELL_M)
+            # a station lies on the railway, which is taken
             if not taken[_cells(x, y)].any() or plan.where in ("rail", "peak"):
                 taken[_cells(x, y)] = True
                 mine.append(site)
@@ -229,6 +230,7 @@ class _Ground:
     def candidates(self, plan: SitePlan, rng: np.random.Generator) -> list[Site]:
         """Sites that fit the land, in random order; whether the ground is still free is not asked."""
         x, y, angle = self._along_rails(plan, rng) if plan.where == "rail" else self._on_cells(plan, rng)
+        # lakes are of many sizes, everything else is built to one
         size = rng.uniform(0.7, 1.25, len(x)) if plan.where == "lake" else np.ones(len(x))
         if plan.where != "rail":
             fit = self._fits(plan, x, y, angle, size)
@@ -273,6 +275,7 @@ class _Ground:
         mask &= self._inside((low, high), height)
         if plan.where == "peak":
             peak = np.ones((N, N), bool)
+            # no lower than eight cells 150 to 210 m away, and four at 300 m
             for dy, dx in (
                 (0, 3),
                 (3, 0),
@@ -303,6 +306,7 @@ class _Ground:
         """The shore nearest to places beside it."""
         shore = self.terrain.layers[..., SHORE]
         for _ in range(3):
+            # Newton's steps to where SHORE is 0; doubled, since `to_land` was taken with twice the step
             gx, gy = 2 * at(self.to_land_x, x, y), 2 * at(self.to_land_y, x, y)
             away = at(shore, x, y) / np.maximum(gx**2 + gy**2, 0.05)
             x, y = x - np.clip(gx * away, -40, 40), y - np.clip(gy * away, -40, 40)

@@ -43,7 +43,7 @@ class Terrain:
             above .5 is forest; LEAFY share of broadleaved trees; BARE rock 0..1; SANDY −1 rocky to 1 sandy coast;
             MOIST −1..1; TOWN 0 none to 1.4 city centre; FARM, above .5 is flat and low enough for fields.
         height_m: float32 [N, N], 0 at sea.
-        rivers: The rivers.
+        rivers: Up to six.
     """
 
     layers: Field
@@ -72,10 +72,11 @@ def coast(island: Island, seed: int) -> Field:
     form = 1 - radius + 0.20 * fractal(rng, N, 9, 5, gain=0.55)
     edge = (x**4 + y**4) ** 0.25 / HALF_M
     form -= 6 * np.maximum(edge - 0.68, 0) ** 2 + 40 * np.maximum(edge - 0.9, 0)  # always sea at the edge
+    # as many cells lie above it as the land has
     level = np.sort(form, axis=None)[-int(island.land_km2 * 1e6 / CELL_M**2)]
     above = np.asarray(form - level, np.float32)
     slope = blur(np.hypot(*rise(above, CELL_M)), 4)
-    return np.asarray(above / np.maximum(slope, 2e-5), np.float32)
+    return np.asarray(above / np.maximum(slope, 2e-5), np.float32)  # a level divided by its slope is about metres
 
 
 def build(island: Island, seed: int) -> Terrain:
@@ -110,7 +111,8 @@ def _height(rng: np.random.Generator, island: Island, shore: Field, sandy: Field
     """Metres above the sea, and where the mountains are, 0..1."""
     inland = np.clip(shore / 4500, 0, 1)
     massif = np.clip(0.55 * fractal(rng, N, 3.2, 2) + 1.5 * inland - 0.75, 0, 1)
-    massif = np.asarray(massif * massif * (3 - 2 * massif), np.float32)
+    massif = np.asarray(massif * massif * (3 - 2 * massif), np.float32)  # smooth at both ends
+    # ridged noise: a field's zero lines become crests
     ridges = 1 - np.minimum(abs(fractal(rng, N, 9, 5, gain=0.5)), 1.6) / 1.6
     hills = 1 + np.clip(fractal(rng, N, 12, 4), -0.9, 2)
     rocky = np.clip(-sandy - 0.2, 0, 1)
@@ -142,6 +144,7 @@ def _rivers(rng: np.random.Generator, shore: Field) -> tuple[River, ...]:
                 break
         path = np.array(points)
         on_land = at(shore, path[:, 0], path[:, 1]) > -150
+        # 1.6 km on land at least
         if on_land[:20].all() and len(path) > 30:
             rivers.append(River(path, np.linspace(9, 24, len(path))))
     return tuple(rivers)
@@ -157,6 +160,7 @@ def _valley(rivers: tuple[River, ...]) -> Field:
     best = np.full((len(axis), len(axis)), 1e12, np.float32)
     for x, y in points:
         i, j = int((x + HALF_M) / CELL_M / coarse), int((y + HALF_M) / CELL_M / coarse)
+        # 8 cells of 200 m reach further than a valley, 1,150 m
         rows, columns = slice(max(0, j - 8), j + 9), slice(max(0, i - 8), i + 9)
         dx, dy = axis[columns] - x, axis[rows] - y
         np.minimum(best[rows, columns], dx[None, :] ** 2 + dy[:, None] ** 2, out=best[rows, columns])

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # SQLite changes a column by writing the table anew: a batch does that
     with op.batch_alter_table("jobs") as jobs:
         jobs.add_column(sa.Column("model_id", sa.String(64), nullable=True))
         jobs.add_column(sa.Column("queued", sa.Boolean, nullable=False, server_default=sa.false()))
