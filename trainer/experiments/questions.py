@@ -27,7 +27,7 @@ class Question:
     """A text, and what is true where it fits.
 
     Attributes:
-        text: In which words.
+        text: The words that are embedded.
         concept: Of the truth; empty: not known.
         cover: Classes of the land cover whose shares, summed, it should follow.
     """
@@ -70,6 +70,7 @@ def read_questions(path: Path) -> Questions:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if not isinstance(document, dict):
             raise UsageError(f"questions {path}: {_FORM}")
+        # what is left over was misspelt: an error, for else a question would silently not be asked
         known = {name: document.pop(name) for name in tuple(document) if name in Questions.__dataclass_fields__}
         if document:
             raise UsageError(f"questions {path}: {min(document)!r} is unknown; {_FORM}")
