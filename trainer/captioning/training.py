@@ -116,7 +116,7 @@ def train_captioner(
     stop = _stop(words, recipe)
 
     encoded = _Encoded(samples, words, stop)
-    # noise keeps a small network from learning captions by heart: each number is shaken by a share of its own spread
+    # numbers of S differ in how far they spread: each is shaken by a share of its own
     spread = torch.from_numpy(samples.overhead.std(axis=0)) * recipe.noise  # [d]
     parameters = [p for p in network.parameters() if p.requires_grad]
     # decay draws weights to 0, where a norm's scale and a bias should not go
