@@ -167,11 +167,10 @@ def choose(tower: nn.Module, *, size_px: int, expected_images: int | None, remem
 
     Args:
         tower: A float32 vision tower; not changed.
-        size_px: Side of its square input.
+        size_px: Side of its square input, pixels.
         expected_images: About how many images the job has; None: unknown, so short.
         remembered: JSON file of earlier measurements, made if missing; None: nothing is remembered. One file serves
-        many
-            models and machines.
+            many models and machines.
     """
     expected = expected_images or 0
     long = expected >= COMPILE_FROM_IMAGES

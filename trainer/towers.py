@@ -33,7 +33,7 @@ class TowerSpec:
         arch: Name of the architecture, for people.
         dim: Width of the embedding space, d.
         quick_gelu: OpenAI's activation, x·σ(1.702x), in place of GELU.
-        config: open_clip's `vision_cfg` or `text_cfg`.
+        config: open_clip's `vision_cfg` or `text_cfg`, from which the tower is built.
         stored_as: Prefix of its tensors in `model.safetensors`.
     """
 

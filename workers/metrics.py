@@ -84,7 +84,7 @@ def serve(port: int, look: Callable[[], QueueStatistics | None]) -> int:
     To be called before the first child is forked. The thread reads files and memory only.
 
     Args:
-        port: 0: any that is free.
+        port: TCP port; 0: any that is free.
         look: What stands in ledger and broker, as last seen.
 
     Raises:

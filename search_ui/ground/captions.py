@@ -91,11 +91,11 @@ class CaptionView:
     """The captions of a tile.
 
     Attributes:
-        tile_id: Id of the tile.
+        tile_id: Id of the tile that the captions are of.
         lat: Of the tile's middle, degrees north.
         lon: Of its middle, degrees east.
         model_id: The model that made the tile's vector.
-        method: How the captions were found.
+        method: How they were found: by the model's `captioner`, or as nearest `phrases` of a bank.
         attribution: Whom to credit for the imagery.
         captions: In the order of the moments asked about.
         note: What a person should read beside them.

@@ -25,7 +25,7 @@ class GroundQuery:
         place: Latitude and longitude in degrees, anywhere in the tile; None: `tile_id` says which.
         when: The moment, wall-clock time at the place; None: at any time.
         k: How many photos, 1 to 10,000.
-        photos: Which photos may answer.
+        photos: What a photo must satisfy to answer; by default nothing.
 
     Raises:
         UsageError: Neither or both of tile and place are given, k is out of range, or the moment has a time zone.
@@ -76,7 +76,7 @@ class PhotoHit:
         owner: Whom to credit.
         licence: As the gallery's source says it.
         path: Path of the file, as the gallery's source named it.
-        url: Where it was published.
+        url: Address at which it was published.
         heading_deg: Where the camera looked, degrees clockwise from north.
     """
 
@@ -109,7 +109,7 @@ class GroundView:
     """The photos of a tile at a moment, and how they were found.
 
     Attributes:
-        query: The question in JSON types.
+        query: The question in JSON types, see `GroundQuery.as_dict`.
         lat: The place asked about, degrees north.
         lon: The same place, degrees east.
         tile_id: The tile that holds it.
@@ -123,7 +123,7 @@ class GroundView:
         photos: How many the gallery holds.
         candidates: How many of them passed the filter, all of which were scored.
         unknown: How many could not pass because this is not known of them, see `Selection`.
-        hits: Best first.
+        hits: The photos, best first.
         note: What a person should read beside the hits.
     """
 

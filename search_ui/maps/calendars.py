@@ -42,7 +42,7 @@ class PlaceCalendar:
     Attributes:
         cosine: Mean of the `top` highest tiles, float32 [12, 24], January first.
         top: How many of the highest tiles each number averages.
-        tiles: How many the area has.
+        tiles: How many tiles the area has, of which `top` are averaged.
         year: Calendar year of the moments.
     """
 

@@ -158,7 +158,7 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
         scores: Of the layer's query at its moment.
         minus: Of its `minus`, of the same tiles; None: no difference.
         scale: What colours mean, see `scale_of`.
-        of: Says which tiles these are.
+        of: Says which tiles these are; equal for equal tiles, so that pixels are worked out once.
 
     Raises:
         GroundcastError: The tiles changed between the two.

@@ -34,7 +34,7 @@ Values = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Panel:
-    """One map.
+    """One of the maps on a page.
 
     Attributes:
         title: What is shown; two lines at most.
@@ -78,7 +78,7 @@ def draw_page(
         ground: Of the things that the values belong to, see `screen`.
         panels: The maps, 1 to `MAX_PANELS` of them, in reading order.
         scale: Scale of the panels that have none of their own.
-        words: What stands round the maps.
+        words: Title, notes, credit and foot round the maps.
         columns: Panels side by side; more begin a new row.
 
     Raises:
@@ -105,7 +105,7 @@ class Sheet:
         ground: Of the things that the values belong to.
         panels: What will be shown: their number, titles and scales decide the layout.
         scale: Scale of the panels that have none of their own.
-        words: What stands round the maps.
+        words: Title, notes, credit and foot round the maps.
         columns: Panels side by side; more begin a new row.
     """
 

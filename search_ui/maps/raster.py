@@ -101,11 +101,11 @@ def write_geotiff(
 
     Args:
         path: The GeoTIFF to write; replaced if it is there.
-        bands: What they hold, in order.
+        bands: What each band holds, in the order of `parts`.
         parts: Gives the values of the bands, once through.
         places: Of the tiles, n > 0.
         provenance: What was asked of what; becomes tags.
-        description: One line for every reader.
+        description: One line in TIFFTAG_IMAGEDESCRIPTION, which every reader shows.
         averaged: Whether overviews average; else they take the nearest pixel, as kinds need.
         pixel_m: Height of a pixel; None: chosen.
 

@@ -48,7 +48,7 @@ class About:
     """What a map is of.
 
     Attributes:
-        question: In words, for titles.
+        question: The question in words, for titles.
         provenance: What was asked of what, in JSON types; see `search_ui.files.answers.Provenance.facts`.
     """
 
@@ -102,7 +102,7 @@ def write_scores(path: Path, scores: Scores, about: About, *, value: Value, publ
 
     Args:
         path: Its suffix says what; see the top.
-        scores: Of at least one tile.
+        scores: Of every tile of the area at one moment; at least one.
         about: The question in words for titles, and the provenance that travels in the file.
         value: Which value a picture shows; the other files hold both.
         published: Scale and cut as the paper does.
@@ -141,7 +141,7 @@ def write_difference(path: Path, scores: Scores, minus: Scores, about: About, *,
 
     Args:
         path: Its suffix says what; see the top.
-        scores: Of at least one tile.
+        scores: At the moment asked about, of at least one tile.
         minus: At the moment that is taken away; of the same tiles in the same order.
         about: The question in words for titles, and the provenance that travels in the file.
         value: Which value a picture shows; the other files hold both.
@@ -187,7 +187,7 @@ def write_hexagons(
 
     Args:
         path: A ``.png`` or ``.parquet``.
-        scores: Of at least one tile.
+        scores: Of every tile of the area at one moment; at least one.
         about: The question in words for titles, and the provenance that travels in the file.
         value: Whether cosines or relevances are gathered.
         resolution: Of H3, 0 (2,200 km across) to 15 (1 m).

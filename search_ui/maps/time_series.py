@@ -35,7 +35,7 @@ def write_frames(path: Path, reel: Reel, about: About, *, published: bool, fps: 
 
     Args:
         path: Its suffix says what; see the top. A ``.png`` holds at most `MAX_PANELS` moments.
-        reel: Of at least one tile.
+        reel: The moments and the scores of at least one tile at each.
         about: The question in words for titles, and the provenance that travels in the file.
         published: Scale and cut as the paper does, over all moments together.
         fps: Frames a second of a film.

@@ -47,7 +47,7 @@ class Sample:
 
     @property
     def n(self) -> int:
-        """How many."""
+        """How many tiles there are, n."""
         return len(self.lat)
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:

@@ -142,7 +142,7 @@ class Hit:
         relevance: Calibrated chance that one would see it there, 0..1.
         acquired_at: When the imagery was taken, aware UTC; None when unknown.
         source: URI of the imagery.
-        collection: Name of the collection.
+        collection: Name by which the collection was asked for.
         model_id: The model that made the collection's vectors.
         grade: The relevance in a word: strong, possible, weak, nothing.
         near: The nearest named place, how far and which way.
@@ -192,7 +192,7 @@ class Answer:
         method: Which way the answer was computed: ``exact``, every tile by the formula, or ``candidates of the index``,
             which the formula put in order.
         candidates: How many tiles the formula was computed for.
-        hits: Best first.
+        hits: The tiles that answer, best first.
         note: One sentence a person should read beside the hits, such as why there are none.
     """
 

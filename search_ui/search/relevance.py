@@ -54,7 +54,7 @@ class CalibrationTiles(Protocol):
 
     @property
     def n(self) -> int:
-        """How many."""
+        """How many tiles there are."""
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
         """See `ingest.field.scorer.ExactScorer.predicted`."""

@@ -26,7 +26,7 @@ class Shown:
         model: Name of its model; None where the model is not here any more.
         model_id: Of the model that made its vectors.
         knows_time: Whether a moment plays a part in its answers; None where the model is not here.
-        tiles: How many can be searched.
+        tiles: How many of its tiles can be searched.
         tile_m: Side of its largest tile, metres.
         gsd_m: Typical ground sample distance of its imagery, metres; None if unknown.
         bounds: West, south, east and north of the tiles, degrees; east lies beyond 180 across ±180°; None if empty.

@@ -26,7 +26,7 @@ class Task:
     """A command that was started.
 
     Attributes:
-        title: What it does, for people.
+        title: What it does, in words that the page shows.
         log: The file with what it prints, standard output and error together.
         started_at: When it was started, seconds since 1970.
         process: The child process that runs it.
@@ -88,7 +88,7 @@ class Background:
 
         Args:
             name: Of the work; no two of one name run at once.
-            title: What it does, for people.
+            title: What it does, in words that the page shows.
             arguments: Words of the command line behind `groundcast --home HOME`.
 
         Raises:

@@ -54,7 +54,7 @@ class Imagery:
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def close(self) -> None:
-        """Closes files."""
+        """Closes the open imagery and the cache."""
         for _, intake, _ in self._open.values():
             intake.close()
         self._open.clear()

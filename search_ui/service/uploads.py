@@ -41,7 +41,7 @@ class Uploads:
     """Kept pictures of one home. May be used from several threads.
 
     Args:
-        folder: Made when the first comes.
+        folder: Where they are kept; made when the first comes.
     """
 
     def __init__(self, folder: Path) -> None:

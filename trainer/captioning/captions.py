@@ -83,7 +83,7 @@ def load_captioner(folder: Path, *, model_id: str | None = None) -> Captioner:
     """Open a captioner; its folder is all that is needed.
 
     Args:
-        folder: As `trainer.captioning.folder.write_captioner` wrote it.
+        folder: The captioner's folder, as `trainer.captioning.folder.write_captioner` writes it.
         model_id: The model whose vectors will come; None: not checked here.
 
     Raises:

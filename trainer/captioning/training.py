@@ -52,7 +52,7 @@ class CaptionerConfig:
         dropout: Share of numbers left out in the language model.
         noise: Standard deviation of noise on S, as a share of the vectors' own in each number.
         weight_decay: AdamW's, on matrices alone.
-        seed: Of order, chance and weights.
+        seed: Decides the first weights, the order of samples, noise and dropout.
         store_every: Steps between two stored states, from which a stopped run goes on.
     """
 
@@ -92,13 +92,13 @@ def train_captioner(
     """Train a captioner; the same call again goes on where the last one stopped.
 
     Args:
-        samples: What it learns from.
+        samples: Vectors and captions that it learns from.
         out: The folder to write; beside it lies the state while it is trained.
         recipe: How it is trained; part of the state's name, so another recipe does not go on from it.
         model_id: The model whose vectors these are.
         validation: What it is measured on in the end.
         data_card: What it is trained on, in words.
-        report: Called every 50 steps.
+        report: Called every 50 steps with the step and its loss and samples per second.
 
     Raises:
         UsageError: The folder exists, or its state is of another recipe.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment.
+    """One table or figure of the paper, and what it takes to repeat it.
 
     Attributes:
         name: Its name in commands, and of its folder.

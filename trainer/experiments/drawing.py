@@ -34,7 +34,7 @@ class Strip:
     Attributes:
         title: What stands above it.
         images: From left to right; None leaves a gap.
-        framed: Which of them are right.
+        framed: Which of them are right and get a green frame; those beyond its end are not.
     """
 
     title: str
@@ -93,7 +93,7 @@ def draw_maps(
         path: The PNG file; replaced if it is there.
         tiles: The tiles that the values belong to.
         rows: The maps, row by row; rows may be of different lengths.
-        caption: What the picture shows.
+        caption: What the picture shows, for the report.
         width: Width of a map, inches.
     """
     canvas = layout(tiles)

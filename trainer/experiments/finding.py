@@ -89,7 +89,7 @@ class Stored:
     """A finding with what it was made of.
 
     Attributes:
-        finding: What was found.
+        finding: What the experiment found, without what it was made of.
         inputs: Model, data and code, see `trainer.experiments.running`.
         seconds: How long the experiment took.
     """

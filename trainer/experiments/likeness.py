@@ -75,7 +75,7 @@ def compare(likeness: Likeness, said: Sequence[str], references: Sequence[Sequen
     Args:
         likeness: Embeds the texts, and keeps what it has embedded.
         said: The n captions to judge.
-        references: Of each, one or more.
+        references: The texts that each is judged by, one or more.
     """
     sentence, words = np.empty(len(said)), np.empty(len(said))
     likeness.sentences([*said, *(text for several in references for text in several)])  # all at once

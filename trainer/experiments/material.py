@@ -55,7 +55,7 @@ class GalleryPairs:
     expected: Mapping[str, Vectors]
 
     def __len__(self) -> int:
-        """How many."""
+        """How many pairs the gallery has."""
         return len(self.gallery.rows)
 
     def picture(self, i: int, part: Part) -> bytes:
@@ -83,7 +83,7 @@ class Material:
         data: The folder of data, see the module.
         questions: Texts and moments that the experiments ask.
         captioner: Folder of a captioner of the model; None: that beside the model, or the bundled one if it is its.
-        options: How to embed and measure.
+        options: How to embed and measure; None: the defaults of `Options`.
 
     Raises:
         CheckpointError: A folder is no checkpoint.

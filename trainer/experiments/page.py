@@ -22,7 +22,7 @@ def write_page(path: Path, ran: Sequence[Ran], *, about: Mapping[str, str], made
 
     Args:
         path: The HTML file; replaced if it is there.
-        ran: All experiments, in order.
+        ran: What became of each experiment, in the order of the page.
         about: What stands at the head: name → value.
         made: When it was made, local time; printed at the head.
 

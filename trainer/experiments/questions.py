@@ -43,9 +43,9 @@ class Questions:
 
     Attributes:
         about: Where the data come from, and whether training saw them; printed with every table.
-        country: For maps of a country.
-        city: For maps of a city.
-        seasons: For maps of two seasons.
+        country: Texts for maps of a country, each with a class of land cover or a concept.
+        city: Texts for maps of a city, each with a concept.
+        seasons: Texts for maps of two seasons, each with a concept.
         season_moments: Two moments, half a year apart; the truth must have them.
         texts: All that the truth can answer.
         hours: Two moments of one day.

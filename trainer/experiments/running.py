@@ -27,7 +27,7 @@ class Ran:
         folder: Its own folder, with tables, pictures and JSON.
         stored: What it found; None: it was left out.
         why_not: Why it was left out; else empty.
-        again: Whether it was found done.
+        again: Whether it was found done before, with the same inputs.
     """
 
     experiment: Experiment

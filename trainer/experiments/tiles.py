@@ -43,7 +43,7 @@ class Tiles:
     clip: Vectors
 
     def __len__(self) -> int:
-        """How many."""
+        """How many tiles there are."""
         return len(self.vectors)
 
     @property

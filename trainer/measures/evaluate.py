@@ -52,10 +52,10 @@ class Options:
         gallery: Pairs to draw from the shards; all of them where they have fewer.
         draws: How many bootstrap draws make an interval.
         seed: Of the gallery, the draws and the clusters.
-        device: As for `Embedder.load`.
-        precision: As for `Embedder.load`.
+        device: Device of the towers, such as `cuda:1`; None: chosen by `Embedder.load`.
+        precision: Arithmetic of the towers, one of `trainer.precision.PRECISIONS` or `auto`.
         progress: Called as the work goes on.
-        embed: What makes vectors of pictures.
+        embed: What makes vectors of pictures, or brings those that were kept.
     """
 
     gallery: int = GALLERY

@@ -36,8 +36,8 @@ class Estimate:
 
     Attributes:
         value: The statistic of the sample as it is.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
+        low: Lower end of the interval: the 2.5 % quantile of the draws.
+        high: Upper end of the interval: the 97.5 % quantile.
     """
 
     value: float

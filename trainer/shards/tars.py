@@ -170,7 +170,7 @@ class Shards:
         when: datetime64[s] [n], camera-local; NaT: not known.
         place: int64 [n], the same for samples of one `place`; MISSING: not told.
         owner: int64 [n], the same for photos of one `owner`; MISSING: not told.
-        problems: Skipped samples by reason.
+        problems: How many samples were skipped, by reason.
         dates: Samples that were kept without a date: `none`, or `unreadable`.
 
     Raises:

@@ -51,7 +51,7 @@ class AddressField:
     """One part of the state.
 
     Attributes:
-        default: Left out of the address.
+        default: Its value where the address says nothing; left out when one is written.
         read: What an address says, or None where it cannot be.
         several: Whether it may stand there several times; the value is then a list.
     """

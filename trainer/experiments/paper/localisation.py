@@ -48,8 +48,8 @@ class LocalisableText:
     """One localisable text in one area.
 
     Attributes:
-        question: The text.
-        column: Its number among the questions.
+        question: The text and the concept that is true of it.
+        column: Its number among the questions: the column of the scores.
         tiles: Rows of the area's tiles.
         right: Rows of the right place.
     """
