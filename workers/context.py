@@ -66,7 +66,6 @@ class _Shift:
         """Counts what was done, left out or failed."""
         self._dealt += items
 
-    # asked before each chunk: `chunk_s` is how long an urgent job, or a request to end, waits at most
     def goes_on(self) -> bool:
         """Whether another chunk would be done in time."""
         left = self._taken - self._dealt + self._chunk_items  # with another chunk as large as the last one

@@ -32,7 +32,7 @@ def embed(self: Any, key: str) -> None:
     """Does a chunk and as many after it as `chunk_s` allows; nothing, if somebody else has it."""
     context = context_of(self.app)
     try:
-        # whoever took a chunk wakes the next worker: no need to wait for the reaper
+        # whoever took a chunk has the next ones dispatched: no need to wait for the reaper
         context.embed(key, on_taken=lambda: dispatch_chunks(self.app, context.catalog))
     except GroundcastError as error:
         log.warning("chunk %s is left: %s", key, error)

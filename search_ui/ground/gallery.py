@@ -153,7 +153,8 @@ class Gallery:
         if asked.hours is not None:
             minute, (first, last) = self._minutes(), (60 * hour for hour in asked.hours)
             later, earlier = minute >= first, minute < last
-            need("hour", minute >= 0, later & earlier if first < last else later | earlier)  # over midnight
+            # a span that ends before it begins runs over midnight
+            need("hour", minute >= 0, later & earlier if first < last else later | earlier)
         if asked.licences:
             need("licence", *self._licensed(asked.licences))
         return Selection(mask, unknown)

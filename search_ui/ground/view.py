@@ -25,7 +25,7 @@ class GroundQuery:
         place: Latitude and longitude in degrees, anywhere in the tile; None: `tile_id` says which.
         when: The moment, wall-clock time at the place; None: at any time.
         k: How many photos, 1 to 10,000.
-        photos: What a photo must satisfy to answer; by default nothing.
+        photos: What a photo must satisfy to answer; by default any may.
 
     Raises:
         UsageError: Neither or both of tile and place are given, k is out of range, or the moment has a time zone.

@@ -49,7 +49,7 @@ class About:
 
     Attributes:
         question: The question in words, for titles.
-        provenance: What was asked of what, in JSON types; see `search_ui.files.answers.Provenance.facts`.
+        provenance: What was asked of what, in JSON types; see `search_ui.search.provenance.Provenance.facts`.
     """
 
     question: str

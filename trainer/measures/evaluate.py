@@ -5,7 +5,8 @@
 Each model is asked three ways, as far as it can answer: from the tile alone (S = O), with the place, with place and
 time. Beside it stands its teacher, CLIP, looking at the tile as if it were a photo. In retrieval the pair itself is
 right and everything else wrong, as in the paper; photos of one place are drawn together in the bootstrap, for they are
-no independent evidence. `trainer.measures.maps` scores maps, `trainer.measures.report` prints and plots.
+no independent evidence. `trainer.measures.maps` scores maps, `trainer.measures.report` prints,
+`trainer.measures.plots` draws.
 
 Nothing here knows training, imagery or the sandbox planet: truth comes in as a file.
 """

@@ -2,7 +2,7 @@
 
 Three layouts are known: open_clip and OpenAI (`visual.…`, text at the top level or under `text.`), Hugging Face CLIP
 (`vision_model.…`, `text_model.…`), and the Sat2Cap authors' two: a Hub folder (config.json and model.safetensors of
-CLIPVisionModelWithProjection) and a Lightning file. Nothing here reads pickles (see `weights`) or writes checkpoints
+CLIPVisionModelWithProjection) and a Lightning file. Nothing here reads pickles (see `files`) or writes checkpoints
 (`zoo`).
 """
 
@@ -193,7 +193,7 @@ def _tower_base(tensors: Mapping[str, torch.Tensor], prefix: str) -> str | None:
 def _authors_tower(tensors: Mapping[str, torch.Tensor], base: str, where: str) -> Tensors:
     own = {k.removeprefix(base): v for k, v in tensors.items() if k.startswith(base)}
     tower = hf_vision(own)
-    # what `_hf_tower` was not given it cannot miss; blocks are counted from what is there
+    # `hf_vision` renames what is there: that something is missing shows only here
     missing = [k for k in _VISION.values() if k not in tower]
     if missing:
         raise CheckpointError(
