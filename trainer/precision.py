@@ -63,6 +63,7 @@ class _Int8Linear(nn.Module):
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         super().__init__()
         weight = weight.detach()
+        # symmetric, without −128: a product of two numbers then needs its scale alone, no zero point
         scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127  # [out]
         self.register_buffer("weight", (weight / scale[:, None]).round().to(torch.int8).t().contiguous())  # [in, out]
         self.register_buffer("scale", scale)
@@ -73,6 +74,7 @@ class _Int8Linear(nn.Module):
         rows = x.reshape(-1, x.shape[-1])  # [tokens, in]
         row_scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127  # [tokens, 1]
         quantised = (rows / row_scale).round_().to(torch.int8)
+        # torch's int8 product with int32 sums, for which it has no public name
         product = torch._int_mm(quantised, self.weight)  # int32 [tokens, out]
         return torch.addcmul(self.bias, product * row_scale, self.scale).view(*x.shape[:-1], -1)
 
@@ -127,11 +129,13 @@ def with_precision(tower: nn.Module, name: str) -> nn.Module:
 
 def sharing_copy(tower: nn.Module, name: str) -> nn.Module:
     """A copy of a float32 tower at another precision; the weights that stay as they are exist once in memory."""
+    # a memo that holds the parameters already: `deepcopy` takes them for copied and shares them
     return with_precision(copy.deepcopy(tower, {id(p): p for p in tower.parameters()}), name)
 
 
 def _replace_linear(module: nn.Module, linear: _Linear) -> None:
     for name, child in list(module.named_children()):
+        # replaced whole: it hands `out_proj.weight` to a function and never calls that layer
         if isinstance(child, nn.MultiheadAttention):
             if _splittable(child):
                 setattr(module, name, _SplitAttention(child, linear))
@@ -163,11 +167,10 @@ def choose(tower: nn.Module, *, size_px: int, expected_images: int | None, remem
 
     Args:
         tower: A float32 vision tower; not changed.
-        size_px: Side of its square input.
+        size_px: Side of its square input, pixels.
         expected_images: About how many images the job has; None: unknown, so short.
         remembered: JSON file of earlier measurements, made if missing; None: nothing is remembered. One file serves
-        many
-            models and machines.
+            many models and machines.
     """
     expected = expected_images or 0
     long = expected >= COMPILE_FROM_IMAGES
@@ -218,6 +221,7 @@ def measure(
             continue
         variants[name] = variant
     seconds: dict[str, list[float]] = {name: [] for name in variants}
+    # in turn, so that a busy moment of the machine hits all alike; the best round is the one least disturbed
     for _ in range(rounds):
         for name, variant in variants.items():
             seconds[name].append(_seconds(variant, images))
@@ -228,6 +232,7 @@ def _seconds(tower: nn.Module, images: torch.Tensor) -> float:
     start = time.perf_counter()
     tower(images)
     if images.is_cuda:
+        # a GPU's calls return before the work is done
         torch.cuda.synchronize(images.device)
     return time.perf_counter() - start
 
@@ -260,6 +265,7 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return f"{name} {flags}"
+    # reversed: /proc/cpuinfo repeats itself for every core, and the first one stays
     facts = dict(reversed([[s.strip() for s in line.split(":", 1)] for line in lines if ":" in line]))
     sets = hashlib.sha256(facts.get("flags", flags).encode()).hexdigest()[:8]
     return f"{facts.get('model name', name)} {sets}"

@@ -25,8 +25,8 @@ class Preprocess:
 
     Attributes:
         size_px: Side of the square input in pixels.
-        mean: Of each channel, values 0..1.
-        std: Of each channel, values 0..1.
+        mean: Mean of each channel in the training, R, G, B, of values 0..1.
+        std: Standard deviation of each channel, R, G, B, of values 0..1.
     """
 
     size_px: int
@@ -55,6 +55,7 @@ class Preprocess:
     def scale_and_shift(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Factors a, b of [3, 1, 1] such that a·pixel + b is the normalised value of a pixel 0..255."""
         mean, std = (np.asarray(v, dtype=np.float64)[:, None, None] for v in (self.mean, self.std))
+        # (pixel/255 − mean)/std as one multiplication and one addition on the device
         return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
 
 

@@ -29,11 +29,11 @@ class TowerSpec:
     """One tower, described completely.
 
     Attributes:
-        kind: `vision` or `text`.
+        kind: Which of the two: `vision` sees pictures, `text` reads.
         arch: Name of the architecture, for people.
         dim: Width of the embedding space, d.
         quick_gelu: OpenAI's activation, x·σ(1.702x), in place of GELU.
-        config: open_clip's `vision_cfg` or `text_cfg`.
+        config: open_clip's `vision_cfg` or `text_cfg`, from which the tower is built.
         stored_as: Prefix of its tensors in `model.safetensors`.
     """
 
@@ -94,6 +94,7 @@ def _check_config(name: str, config: Any) -> None:
 def tower_specs(name: str, config: Config) -> tuple[TowerSpec, TowerSpec]:
     """Vision and text tower of a configuration; the vision tower is stored as `overhead`."""
     dim, quick = int(config["embed_dim"]), bool(config.get("quick_gelu", False))
+    # weights come from the checkpoint: a pretrained flag would make open_clip download others
     vision = {**config["vision_cfg"], "output_tokens": False, "timm_model_pretrained": False}
     text = {**config["text_cfg"], "output_tokens": False, "hf_model_pretrained": False}
     return (
@@ -109,6 +110,7 @@ def packed_text(spec: TowerSpec) -> tuple[TowerSpec, Path | None]:
         raise UsageError(f"text tower and tokenizer lie in two folders ({', '.join(sorted(folders))}): put them in one")
     if not folders:
         return spec, None
+    # the folder's name here means nothing elsewhere; `_resolved` makes a path of it again
     packed = {k: TEXT_FILES for k in ("hf_model_name", "hf_tokenizer_name") if spec.config.get(k)}
     return replace(spec, config={**spec.config, **packed}), Path(folders.pop())
 
@@ -117,7 +119,7 @@ def build_tower(spec: TowerSpec, folder: Path | None = None) -> nn.Module:
     """Build a tower with fresh random weights.
 
     Args:
-        spec: What to build.
+        spec: The tower's full description.
         folder: The checkpoint's folder, for a text tower whose files lie in its `text/`.
     """
     from open_clip import model as clip
@@ -142,6 +144,7 @@ def load_tower(spec: TowerSpec, tensors: Mapping[str, torch.Tensor], folder: Pat
     if foreign:
         tower = build_tower(spec, folder)
     else:
+        # no memory and no random numbers for weights that are replaced in the next step (`assign`)
         with torch.device("meta"):
             tower = build_tower(spec, folder)
     try:

@@ -24,7 +24,7 @@ class Groundcast(Celery):  # type: ignore[misc]
     """The application of one process and its children.
 
     Attributes:
-        settings: Of the home.
+        settings: Of the home; the child reads catalog, archive, device and precision from them.
         worker: A name that no other worker has, nor this one after a restart.
         stopping: Set when the worker is asked to end.
         complaint: Why the reaper's last look failed.
@@ -37,6 +37,7 @@ class Groundcast(Celery):  # type: ignore[misc]
     @cached_property
     def stopping(self) -> Any:
         """An event that parent and child share."""
+        # made in the parent, inherited by the child that the pool forks: so its start method is fork
         return multiprocessing.get_context("fork").Event()
 
 
@@ -51,6 +52,7 @@ def make_app(settings: Settings) -> Groundcast:
             "no redis_url: set it in settings.toml or as GROUNDCAST_REDIS_URL, such as redis://:PASSWORD@HOST:6379/0; "
             "without workers, leave --queue out"
         )
+    # not the process's current app: a test, or the app's server, may have several
     app = Groundcast("groundcast", include=["workers.tasks"], set_as_current=False)
     app.settings = settings
     app.worker = f"{platform.node()[:60]}-{secrets.token_hex(4)}"
@@ -69,6 +71,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.redis_url.get_secret_value(),
         "broker_connection_retry_on_startup": True,
+        # without end: Redis may be away for a night, and a worker that gave up would have to be started by hand
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,  # a full broker is no reason to end
         "broker_transport_options": {
@@ -87,15 +90,21 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "result_backend": None,
+        # acknowledged when done: the message of a child that was killed comes back (`reject_on_worker_lost`)
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": longest_s,
+        # a message that is not taken is sent by the reaper later; whoever sends does not wait
         "task_publish_retry": False,
+        # one message at hand: the queue's order and its priorities hold until the last moment
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": 1,
         "worker_pool": "prefork",
+        # SIGQUIT: so long for the chunk at hand
         "worker_soft_shutdown_timeout": 10.0,
+        # the lease, not the connection, says whose chunk it is: work goes on while Redis is away
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # lines look as `log_lines` has it, in parent and child
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "enable_utc": True,

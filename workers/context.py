@@ -68,7 +68,7 @@ class _Shift:
 
     def goes_on(self) -> bool:
         """Whether another chunk would be done in time."""
-        left = self._taken - self._dealt + self._chunk_items
+        left = self._taken - self._dealt + self._chunk_items  # with another chunk as large as the last one
         return time.monotonic() - self._started + left * self._each_s() <= self._longest_s
 
     def at_once(self) -> int:
@@ -84,8 +84,8 @@ class WorkerContext:
     """One worker's place of work.
 
     Args:
-        settings: Of the home.
-        worker: Its name.
+        settings: Of the home: catalog, archive, models, lease and chunk times, device.
+        worker: Name that no other worker has; stands in the leases.
         stopping: Says that no further chunk should be begun.
     """
 
@@ -103,7 +103,7 @@ class WorkerContext:
         """Does a chunk and as many after it as `chunk_s` allows; None if there was nothing to do.
 
         Args:
-            key: Chunk to begin with.
+            key: Key of the chunk to begin with; the job's id stands before its first dash.
             on_taken: Called when it is clear whether this worker has the chunk.
 
         Raises:
@@ -116,7 +116,9 @@ class WorkerContext:
             self._check_schema()
             self._opened(job)  # a lease does not run while a model is being loaded
             with self.leases.renewing():
+                # a message is only a hint: whoever has the lease has the chunk, and the same message may come twice
                 first = self.leases.take(job.id, first=key, most_items=self._most_items(job))
+                # before the work: other workers are woken while this one is busy
                 on_taken()
                 return self._work_off(job, first[0]) if first else None
         except GroundcastError as error:
@@ -187,12 +189,14 @@ class WorkerContext:
             pace=pace(self.settings, at_hand.embedder),
             progress=shift.dealt_with,
         )
+        # ids are read from all parts, which takes time: only where another job may have embedded the same items
         known = self._known(at_hand.archive) if self.catalog.may_overlap(job.id) else set()
         try:
             work_off(job, work, self._chunks(job, first, shift), report, known=known)
         finally:
             report.wall_s = time.perf_counter() - started
             record(report, at_hand.collection.name)
+        # work was done, so what the note complains of is over
         if job.note is not None:
             self.catalog.set_note(job.id, None)
         close_finished(self.catalog)
@@ -202,6 +206,7 @@ class WorkerContext:
         """The first chunk, and others as long as there is time for another; one that crashed before is done alone."""
         shift.took([first])
         yield first
+        # `attempts`: this chunk may be what kills a worker, and must not take others along
         while not first.attempts and not self._stopping() and shift.goes_on():
             taken = self.leases.take(job.id, count=shift.at_once(), most_items=self._most_items(job))
             if not taken:
@@ -217,6 +222,7 @@ class WorkerContext:
     def _opened(self, job: Job) -> _Open:
         if self._open is not None and self._open.job.id == job.id:
             return self._open
+        # one job at a time: files, connections and an index are kept for the job at hand alone
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -277,6 +283,7 @@ class WorkerContext:
     def _known(self, archive: Archive) -> set[str]:
         """Ids of all items in the archive; of each part they are read once."""
         parts = {str(path): path for path in archive.parts()}
+        # parts of other collections, and those that were replaced, are let go of
         self._ids = {part: ids for part, ids in self._ids.items() if part in parts}
         for part, path in parts.items():
             if part not in self._ids:

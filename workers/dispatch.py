@@ -12,6 +12,7 @@ from workers.app import EMBED, QUEUES, Groundcast, reap_every_s
 
 log = logging.getLogger(__name__)
 
+# kombu wraps most of what the client raises, but not what happens on a channel that is open already
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 PRIORITIES = {"high": 0, "normal": 5, "low": 9}
 
@@ -28,6 +29,7 @@ def dispatch_chunks(app: Groundcast, catalog: Catalog) -> bool:
     messages = next_dispatches(catalog, lost_after_s=2 * every_s if empty else app.settings.lease_s)
     for number, message in enumerate(messages):
         if not send(app, EMBED, message.key, priority=message.priority):
+            # given back to the ledger, which counts them as sent when it hands them out
             not_sent(catalog, messages[number:])
             return False
     return True

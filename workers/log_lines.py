@@ -19,7 +19,7 @@ def configure(style: Style, *, verbose: bool) -> None:
 
     Args:
         style: ``json`` tells each step, as machines like it; ``text`` only with `verbose`.
-        verbose: Warnings of libraries too.
+        verbose: Tell each step, and warnings of libraries too.
 
     Raises:
         SettingsError: The library that writes JSON is missing.

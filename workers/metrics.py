@@ -84,12 +84,13 @@ def serve(port: int, look: Callable[[], QueueStatistics | None]) -> int:
     To be called before the first child is forked. The thread reads files and memory only.
 
     Args:
-        port: 0: any that is free.
+        port: TCP port; 0: any that is free.
         look: What stands in ledger and broker, as last seen.
 
     Raises:
         SettingsError: The port is taken.
     """
+    # before the import: the library chooses files or memory when it is first imported
     os.environ[FOLDER] = tempfile.mkdtemp(prefix="groundcast-metrics-")
     from prometheus_client import start_http_server
 
@@ -107,8 +108,8 @@ def record(report: IngestSummary, collection: str) -> None:
     """Counts what a task did; nothing where nobody serves metrics.
 
     Args:
-        report: Of the task.
-        collection: Its name.
+        report: What a task did: items, failures by reason, seconds of each stage.
+        collection: Name of the collection, the label of every counter.
     """
     if FOLDER not in os.environ:
         return
@@ -136,6 +137,7 @@ def forget_the_dead() -> None:
     for file in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
         number = file.stem.rpartition("_")[2]
         try:
+            # signal 0 reaches nobody: it only tells whether there is such a process
             os.kill(int(number), 0)
         except ProcessLookupError:
             mark_process_dead(int(number))  # type: ignore[no-untyped-call]
@@ -156,6 +158,7 @@ def _registry(folder: Path, look: Callable[[], QueueStatistics | None]) -> "Coll
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
+    # sums what the children wrote into their files, those of dead ones too: counters never go back
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     registry.register(QueueCollector(look))
     return registry

@@ -16,8 +16,8 @@ class Caller:
     """Called again and again with the number of shards that nobody has in hand.
 
     Args:
-        app: The application.
-        catalog: The ledger.
+        app: The Celery application that sends.
+        catalog: The ledger, where workers note why they cannot go on.
         key: Of the build, as `ingest.pairs.handover` wrote it.
         with_model: It needs a model, so it is for workers of the queue ``embed``, else of ``light``.
         tell: Told, once, what a person should know.
@@ -53,6 +53,7 @@ class Caller:
     def _sends(self, free: int) -> bool:
         """Whether messages wait or were taken."""
         try:
+            # messages wait: more of them would only pile up
             if depths(self._app)[self._queue]:
                 return True
         except BROKER_ERRORS:

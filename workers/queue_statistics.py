@@ -20,7 +20,7 @@ class QueueStatistics:
     """Both at a moment.
 
     Attributes:
-        backlog: Of the ledger.
+        backlog: Chunks by state, ages and workers, as the ledger has them.
         messages: Messages that wait in the broker, by queue; empty where there is none, or it does not answer.
     """
 

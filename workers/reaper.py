@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 class Reaper(bootsteps.StartStopStep):  # type: ignore[misc]
     """Sweeps while the worker has a connection to the broker."""
 
+    # when that step runs the consumer has its connection and its queues
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, consumer: Any) -> None:
@@ -41,12 +42,14 @@ def reap(app: Groundcast) -> None:
     every_s = reap_every_s(app.settings)
     try:
         with closing(Catalog(app.settings.catalog_at)) as catalog:
+            # 0.9: a timer that comes a little early must not miss its own turn
             if not claim_turn(catalog, "reap", 0.9 * every_s):
                 return
             freed = free_overdue(catalog)
             if freed:
                 log.warning("%d chunks of workers that are gone are free again", freed)
             close_finished(catalog)
+            # embedding first: messages for indexes only where Redis took those
             if dispatch_chunks(app, catalog):
                 _index(app, catalog, every_s)
     except CatalogError as error:

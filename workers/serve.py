@@ -51,11 +51,13 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
     def end(**_: Any) -> None:
         stopping.set()
 
+    # weak=False: Celery would else let go of functions that nobody but it knows
     signals.worker_process_init.connect(begin, weak=False)
     signals.worker_shutting_down.connect(end, weak=False)
     worker = app.Worker(
         hostname=f"{app.worker}@{os.getpid()}",
         queues=list(queues),
+        # no talk among workers: they share the ledger, and nothing else need be known of the others
         without_mingle=True,
         without_gossip=True,
         quiet=True,

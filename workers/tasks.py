@@ -32,6 +32,7 @@ def embed(self: Any, key: str) -> None:
     """Does a chunk and as many after it as `chunk_s` allows; nothing, if somebody else has it."""
     context = context_of(self.app)
     try:
+        # whoever took a chunk has the next ones dispatched: no need to wait for the reaper
         context.embed(key, on_taken=lambda: dispatch_chunks(self.app, context.catalog))
     except GroundcastError as error:
         log.warning("chunk %s is left: %s", key, error)
@@ -51,6 +52,7 @@ def pairs(self: Any, key: str) -> None:
     """Makes shards of a build of pairs for about `chunk_s`, and sends for itself again if there are more."""
     try:
         if context_of(self.app).pairs(key):
+            # the queue it came by: a build that needs a model goes on among workers that have one
             send(self.app, PAIRS, key, queue=self.request.delivery_info["routing_key"])
     except GroundcastError as error:
         log.warning("build %s is left: %s", key, error)

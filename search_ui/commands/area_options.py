@@ -57,6 +57,7 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
     """
     from trainer.errors import UsageError
 
+    # silent: also called where no command runs
     context = click.get_current_context(silent=True)
     place: str | None = None if context is None else context.meta.get(_PLACE)
     options = {"--bbox": bbox, "--near": near, "--area": file, "--place": place}

@@ -62,6 +62,7 @@ def command(ctx: CommandContext, no_browser: bool, as_json: bool) -> None:
         _show(reply)
     click.echo(f"\nmaps of all answers: {picture}")
     click.echo(f'{seconds:.0f} s in all. Ask yourself:  groundcast search "a crowded beach" --collection {NAME}')
+    # the app would not return to a script or a pipe
     if no_browser or not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo("or look at it in a browser:  groundcast ui")
         return
@@ -80,6 +81,7 @@ def _model(ctx: CommandContext, name: str) -> "Embedder":
     wanted = bundled_meta().model_id
     if name not in known:
         keep_model(ctx, name, add_bundled)
+    # a home of another version: its collection is of that model, and must not be mixed with this one
     elif known[name] != wanted:
         raise ModelMismatchError(
             f"the model {name!r} in {ctx.settings.home} is {known[name]}, this groundcast brings {wanted}: "

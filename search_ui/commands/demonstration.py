@@ -38,7 +38,7 @@ class DemoQuestion:
     """What the demonstration asks.
 
     Attributes:
-        text: The query.
+        text: The query, as a person would write it.
         concept: What is true of it, see `ingest.sandbox.concepts`.
         when: The moments to ask it at.
     """
@@ -60,9 +60,9 @@ class Reply:
     """A question at one moment.
 
     Attributes:
-        question: What was asked.
-        when: At which moment.
-        scores: Of every tile.
+        question: The text, and the concept that is true of it.
+        when: The moment it was asked at, wall-clock time there.
+        scores: Cosine and relevance of every tile at that moment.
         probability: That a person there sees the concept then, [n].
         seconds: From the text to the scores.
     """
@@ -82,8 +82,8 @@ def draw_photos(folder: Path, world: World, progress: Callable[[int], object]) -
     """Take photos on the island and write them with their manifest; returns the manifest. Done once.
 
     Args:
-        folder: Where the pictures and their manifest are written; made if missing.
-        world: The planet.
+        folder: Folder of the photos and their manifest; made if it is missing.
+        world: The planet on which they are taken.
         progress: Called with the number of photos drawn since the last call.
     """
     manifest = folder / "manifest.csv"
@@ -97,6 +97,7 @@ def draw_photos(folder: Path, world: World, progress: Callable[[int], object]) -
         Image.fromarray(image).save(folder / name, quality=90)
         rows.append({"path": name} | columns)
         progress(1)
+    # the manifest appears last, and whole: where it lies, all photos do
     part = manifest.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -108,6 +109,7 @@ def draw_photos(folder: Path, world: World, progress: Callable[[int], object]) -
 
 def _photographed(world: World) -> Iterator[tuple[npt.NDArray[np.uint8], dict[str, object]]]:
     west, south, east, north = world.islands[ISLAND].bbox
+    # photographs are spread over all islands: three times the share of one, so that enough lie here
     taken = photographs(world, split="train", count=PHOTOS * 3 * len(world.islands), seed=1)
     here = (taken.lon >= west) & (taken.lon <= east) & (taken.lat >= south) & (taken.lat <= north)
     taken = taken.take(np.flatnonzero(here)[:PHOTOS])

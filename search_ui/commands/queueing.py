@@ -97,6 +97,7 @@ def follow(ctx: CommandContext, job_id: str) -> "Job":
     with tqdm(total=job.items, desc=job.collection, bar_format=bar_format) as bar:
         while True:
             state, now = ctx.catalog.job_state(job.id), progress(ctx.catalog, job.id)
+            # set, not counted up: others do the work, and the ledger says how far they are
             bar.n = job.items - now.left
             bar.set_postfix_str(progress_line(now))
             if state != "running":

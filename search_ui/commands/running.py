@@ -41,6 +41,7 @@ def run_request(
             click.echo(line)
         if outcome.report is not None and outcome.report.done:
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
+    # after the closing lines: they say what was left out, and a collection without a tile is a failure
     if not ctx.catalog.items_done(outcome.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
         raise SourceError(
@@ -67,6 +68,7 @@ def watch(
     def start(intake: "Intake", left: int) -> Callable[[int], Any]:
         for warning in _warnings(intake, embedder):
             click.echo(f"warning: {warning}", err=True)
+        # before the first batch: `auto` decides by the size of the job
         embedder.expect(left)
         click.echo(f"{left} {unit} to do", err=True)
         every_s = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants a line now and then

@@ -28,7 +28,7 @@ class Basemap:
     Attributes:
         tiles: URL of Web-Mercator tiles with {z}, {x} and {y}.
         bounds: West, south, east and north of what is shown first, degrees.
-        attribution: Whom to credit.
+        attribution: Whom to credit for the tiles; shown on the map.
         maxZoom: The finest zoom level of the tiles.
     """
 
@@ -49,8 +49,8 @@ def draw_area(ground: Basemap, *, key: str, ring: Sequence[tuple[float, float]] 
     """Show the map; returns the corners (longitude, latitude) in the run in which a person has drawn an area.
 
     Args:
-        ground: What to draw on.
-        key: Of the widget.
+        ground: The map to draw on, and what of it is seen first.
+        key: Streamlit's key of the widget: another one begins anew.
         ring: Corners of an area that is there already.
     """
     data = asdict(ground) | {"ring": list(ring), "label": "map to draw an area on"}

@@ -20,16 +20,16 @@ class Card:
     """One hit as it is shown.
 
     Attributes:
-        id: Of the tile.
-        rank: 1 is best.
+        id: Id of the tile.
+        rank: Place in the answer, counted from 1, the best.
         title: What to call the place.
         place: A line about where and when.
         grade: The relevance in a word.
-        relevance: In digits.
-        cosine: In digits.
+        relevance: The relevance in digits, 0..1.
+        cosine: The cosine in digits.
         image: URL of the chip.
-        alt: What the chip shows.
-        vote: 1, −1 or 0.
+        alt: What the chip shows, for those who cannot see it.
+        vote: The thumb: 1 up, −1 down, 0 none.
     """
 
     id: str
@@ -68,13 +68,14 @@ def hit_list(cards: Sequence[Card], *, chosen: str | None, help_text: str, votes
     """Show the cards.
 
     Args:
-        cards: Best first.
+        cards: The hits, best first.
         chosen: The tile that is open.
-        help_text: What relevance means.
+        help_text: What relevance means; shown where a person asks for it.
         votes: Whether thumbs are shown.
-        key: Of the widget.
+        key: Streamlit's key of the widget.
     """
     data = {"hits": [asdict(card) for card in cards], "chosen": chosen, "help": help_text, "votes": votes}
+    # callbacks that do nothing: named, they make what was chosen and voted attributes of the result
     nothing = {"on_chosen_change": lambda: None, "on_voted_change": lambda: None}
     result = _component()(key=key, data=data, **nothing)
     voted: Mapping[str, Any] | None = result.voted

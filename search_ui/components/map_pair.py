@@ -54,13 +54,13 @@ def show_maps(
     """Show maps.
 
     Args:
-        ground: Under all of them.
+        ground: The tiles that lie under all maps, and what is seen first.
         picture: West, south, east and north of every picture, degrees.
         frames: For each moment one picture a map; more than one moment can be played.
-        key: Of the widget.
-        opacity: Of the pictures, 0..1.
-        height: Pixels.
-        start: The moment shown first.
+        key: Streamlit's key of the widget: another one begins anew.
+        opacity: How strongly the pictures cover the ground, 0..1.
+        height: Height of each map, pixels.
+        start: Number in `frames` of the moment shown first.
     """
     data = asdict(ground) | {
         "picture": list(picture),

@@ -37,6 +37,7 @@ from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# what XML 1.0 does not allow, even escaped: other control characters, surrogates, U+FFFE and U+FFFF
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KML = "http://www.opengis.net/kml/2.2"
 _SCHEMA = pa.schema(
@@ -103,6 +104,7 @@ def _write_json(answer: Answer, block: Block) -> bytes:
 def _write_geojson(answer: Answer, block: Block) -> bytes:
     features = []
     for hit in answer.hits:
+        # RFC 7946, 3.1.6: outer rings anticlockwise
         geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(_footprint(hit))))
         feature = {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox)}
         features.append(feature | {"geometry": geometry, "properties": _row(hit)})

@@ -40,11 +40,11 @@ def write_tiles(
     """Write values of tiles; the file appears whole or not at all.
 
     Args:
-        path: The file.
-        tile_id: [n].
+        path: The GeoParquet file; replaced if it is there.
+        tile_id: Ids of the tiles, [n].
         columns: The values by name, [n], or [n, T] for a list of T in every row; NaN of floats becomes null.
-        places: Of the tiles, [n].
-        told: Metadata, written as JSON.
+        places: Centres and sides of the tiles, [n].
+        told: Metadata of the file by name, each value written as JSON.
 
     Raises:
         GroundcastError: The file cannot be written, such as on a full disk.

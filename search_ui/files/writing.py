@@ -15,7 +15,7 @@ def check_name(path: Path, suffixes: Iterable[str]) -> None:
     """Refuse a file that could not be written.
 
     Args:
-        path: The file.
+        path: The file that is to be written; it need not exist.
         suffixes: Those that are known, lower case, with their dots.
 
     Raises:
@@ -41,9 +41,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         GroundcastError: the file cannot be written, such as on a full disk.
     """
+    # the same suffix, by which GDAL and PyAV choose a format; the same folder, for a rename within a disk is one step
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
+        # on the disk before it takes the name: after a power cut the old file stands there, or the whole new one
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -40,8 +40,8 @@ class CaptionQuery:
     """What is asked: a tile, by its id or by a place in it, and moments.
 
     Args:
-        tile_id: The tile.
-        place: Latitude and longitude, degrees.
+        tile_id: Id of the tile; None: `place` says which.
+        place: Latitude and longitude in degrees, anywhere in the tile; None: `tile_id` says which.
         whens: Wall-clock times at the place; None among them: at any time.
         phrases: Answer with the nearest phrases, whether the model has a captioner or not.
 
@@ -73,7 +73,7 @@ class Said:
 
     Attributes:
         when: The moment as the model could use it.
-        text: The caption.
+        text: The caption, one sentence.
         cosine: Of its text's vector with S, −1..1.
     """
 
@@ -91,12 +91,11 @@ class CaptionView:
     """The captions of a tile.
 
     Attributes:
-        tile_id: The tile.
+        tile_id: Id of the tile that the captions are of.
         lat: Of the tile's middle, degrees north.
-        lon: Degrees east.
-        collection: Its collection's name.
-        model_id: The model behind it.
-        method: How the captions were found.
+        lon: Of its middle, degrees east.
+        model_id: The model that made the tile's vector.
+        method: How they were found: by the model's `captioner`, or as nearest `phrases` of a bank.
         attribution: Whom to credit for the imagery.
         captions: In the order of the moments asked about.
         note: What a person should read beside them.
@@ -142,8 +141,7 @@ class Captions:
         """A caption of a tile at each moment.
 
         Args:
-            collection_name: The collection of tiles that the place lies in.
-            query: The question.
+            collection_name: Name of a collection of tiles, as people give it.
 
         Raises:
             MissingError: No such collection or tile.
@@ -157,6 +155,7 @@ class Captions:
         lat, lon = float(columns.lat[row]), float(columns.lon[row])
         asked = [self.engine.moment(tiles, when) for when in query.whens]
         whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
+        # S unnormalised: a captioner learnt from vectors with their length
         vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
         captioner = None if query.phrases else self._captioner(tiles)
         if captioner is None:
@@ -186,9 +185,11 @@ class Captions:
 
     def _captioner(self, tiles: Collection) -> Captioner | None:
         """The captioner of a collection's model, loaded once."""
+        # held while it loads: two threads would load the same network
         with self._loading:
             if tiles.model_id not in self._captioners:
                 model = self.engine.catalog.model(model_id=tiles.model_id)
+                # None is kept as well: a model without a captioner is not looked for in every question
                 folder = self.captioner or captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
                 found = None if folder is None else load_captioner(folder, model_id=tiles.model_id)
                 self._captioners[tiles.model_id] = found
@@ -205,6 +206,7 @@ class Captions:
             bank = self._banks[tiles.model_id]
         found = []
         for s, when in zip(vectors, whens, strict=True):
+            # the moment is known, so the phrase need not guess it: only the scene is looked for
             named = {"season": season(when, lat=lat), "part": part_of_day(when, lat=lat, lon=lon)}
             found += bank.captions_at(s[np.newaxis], **named)
         return [one.text for one in found], [one.cosine for one in found]
@@ -218,6 +220,7 @@ def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
 
 def _once(captioner: Captioner, vectors: Floats) -> list[str]:
     """Captions of vectors, equal ones captioned once."""
+    # a model that knows no time gives one vector at every moment, and a beam search is what takes time
     fresh, number = np.unique(vectors, axis=0, return_inverse=True)
     said = captioner.captions(fresh, BEAMS)
     return [said[i] for i in number.ravel().tolist()]

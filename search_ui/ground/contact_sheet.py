@@ -34,9 +34,10 @@ def draw_sheet(view: GroundView, provenance: str) -> tuple[bytes, list[str]]:
     """The sheet as PNG, and one sentence for each photo that could not be shown.
 
     Args:
-        view: At most `MAX_PHOTOS` hits.
-        provenance: Written into the file.
+        view: The view to draw, of at most `MAX_PHOTOS` hits.
+        provenance: JSON; written into the file's text chunk of that name.
     """
+    # three in a row for the usual nine; of more, about as many rows as columns
     columns = _COLUMNS if len(view.hits) <= 3 * _COLUMNS else math.ceil(math.sqrt(len(view.hits)))
     width = 2 * _MARGIN + columns * _CELL + (columns - 1) * _GAP
     head = _heading(view, width - 2 * _MARGIN)
@@ -88,6 +89,7 @@ def _place_photo(sheet: Image.Image, pen: ImageDraw.ImageDraw, hit: PhotoHit, co
             at = (x + _CELL / 2, y + _PHOTO / 2 + (number - len(lines) / 2 + 0.5) * _LINE)
             pen.text(at, line, _INK if number == 0 else _GREY, typeface(_TEXT), anchor="mm")
         return [f"photo {hit.photo_id}: {error}"]
+    # `thumbnail` makes pictures only smaller; small ones are brought to the cell's size below
     photo.thumbnail((_CELL, _PHOTO), Image.Resampling.LANCZOS)
     scale = min(_CELL / photo.width, _PHOTO / photo.height)
     if scale > 1:

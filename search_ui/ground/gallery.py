@@ -38,7 +38,7 @@ class PhotoFilter:
     Args:
         within_m: Metres from the place asked about, at most.
         licences: One of these; without a version any version of it, see `licence_key`.
-        months: One of these, 1..12.
+        months: Taken in one of these months, 1..12.
         seasons: One of these names of `SEASONS`, as it is where the photo was taken.
         hours: From and to on the wall clock, 0..24, the end not included; it may run over midnight.
 
@@ -96,7 +96,7 @@ class Gallery:
     """n photos.
 
     Attributes:
-        ids: [n].
+        ids: Ids of the photos in the gallery, [n].
         lat: Degrees north, NaN where unknown, [n].
         lon: Degrees east, NaN where unknown, [n].
         table: The archive's other columns, n rows.
@@ -125,7 +125,7 @@ class Gallery:
         """Which photos match.
 
         Args:
-            asked: The filter.
+            asked: What they must satisfy; an empty filter lets all through.
             distance_m: From the place asked about, [n]; read only where `within_m` is asked for.
         """
         mask = np.ones(len(self), dtype=np.bool_)
@@ -146,11 +146,14 @@ class Gallery:
                 need("date", month > 0, np.isin(month, list(asked.months)))
             if asked.seasons:
                 north = [number for name in asked.seasons for number in SEASONS[name]]
+                # a season needs the hemisphere: without a place there is none
                 need("place", placed, np.ones_like(mask))
+                # in the south six months on: January there is the July of the table
                 need("date", month > 0, np.isin(np.where(self.lat < 0, (month + 5) % 12 + 1, month), north))
         if asked.hours is not None:
             minute, (first, last) = self._minutes(), (60 * hour for hour in asked.hours)
             later, earlier = minute >= first, minute < last
+            # a span that ends before it begins runs over midnight
             need("hour", minute >= 0, later & earlier if first < last else later | earlier)
         if asked.licences:
             need("licence", *self._licensed(asked.licences))
@@ -171,6 +174,7 @@ class Gallery:
 
     def _licensed(self, asked: Sequence[str]) -> tuple[Mask, Mask]:
         """Whose licence is known, and who has one of those asked for."""
+        # many photos, few licences: each licence is understood once
         names = self.table["licence"].combine_chunks().dictionary_encode()
         wanted = [licence_key(name) for name in asked]
         fits = [any(_covers(want, licence_key(name)) for want in wanted) for name in names.dictionary.to_pylist()]
@@ -189,6 +193,7 @@ def read_gallery(archive: Archive) -> Gallery:
     if not tables:
         return Gallery([], np.empty(0), np.empty(0), pa.table({name: [] for name in _COLUMNS}))
     whole = pa.concat_tables(tables)
+    # of equal ids the last row stays, at the place of the first
     last = {name: row for row, name in enumerate(whole["photo_id"].to_pylist())}
     if len(last) < whole.num_rows:
         whole = whole.take(pa.array(list(last.values())))
@@ -200,7 +205,7 @@ def licence_key(text: str) -> tuple[str, str | None]:
     """Family and version of a licence: ``CC BY-SA 4.0``, ``cc-by-sa-4.0`` and its URL give ``('ccbysa', '4.0')``."""
     url = _CC_URL.search(text.casefold())
     if url:
-        family = {"zero": "cc0", "mark": "pdm"}.get(url[1], f"cc{url[1]}")
+        family = {"zero": "cc0", "mark": "pdm"}.get(url[1], f"cc{url[1]}")  # in URLs these two have names of their own
         return re.sub(r"[^a-z0-9]", "", family), url[2]
     versioned = _VERSION.match(text.casefold())  # what follows the version is a country's port of it
     family, version = (versioned[1], versioned[2]) if versioned else (text.casefold(), None)
@@ -217,6 +222,7 @@ def parse_months(text: str) -> frozenset[int]:
     for item in text.split(","):
         ends = [_month(name, text) for name in item.split("-", 1)]
         first, last = ends[0], ends[-1]
+        # round the year: nov-feb is 11, 12, 1, 2
         found |= {(first - 1 + step) % 12 + 1 for step in range((last - first) % 12 + 1)}
     return frozenset(found)
 
@@ -250,6 +256,7 @@ def _covers(asked: tuple[str, str | None], have: tuple[str, str | None]) -> bool
 def _since(times: npt.NDArray[np.datetime64], unit: str, start: str, *, first: int) -> npt.NDArray[np.int64]:
     """How many units have gone by in the running larger one, counted from `first`; `_NOT_KNOWN` for NaT, [n]."""
     known = ~np.isnat(times)
+    # NaT counts as no number: a stand-in is cast, and `_NOT_KNOWN` put in its place
     sound = np.where(known, times, np.datetime64(0, "us"))
     gone = sound.astype(f"datetime64[{unit}]") - sound.astype(f"datetime64[{start}]").astype(f"datetime64[{unit}]")
     return np.where(known, gone.astype(np.int64) + first, _NOT_KNOWN)

@@ -54,8 +54,7 @@ class GroundRetriever:
         """The photos most like what one would see in a tile.
 
         Args:
-            collection_name: The collection of tiles that the place lies in.
-            query: The question.
+            collection_name: Name of a collection of tiles, as people give it.
             gallery: Its name; None: that of the collection's name, else the only one.
 
         Raises:
@@ -125,8 +124,10 @@ class GroundRetriever:
         """A gallery's field, its photos, and which row of the field each of them has."""
         columns = self.engine.field(album)
         known = self._galleries.get(album.name)
+        # a new field means new parts: photos and their rows are read anew with it
         if known is None or known[0] is not columns:
             photos = read_gallery(Archive(self.engine.settings.archive_dir(album.name), "gallery"))
+            # field and archive have orders of their own; −1: not in the field yet
             rows = {photo: row for row, photo in enumerate(columns.ids() if columns.n else [])}
             known = columns, photos, np.array([rows.get(photo, -1) for photo in photos.ids], np.int64)
             self._galleries[album.name] = known
@@ -136,6 +137,7 @@ class GroundRetriever:
         """The k photos of the chosen that are most like what is seen, best first: row and cosine."""
         columns, photos, rows = self._gallery(album)
         chosen = chosen[rows[chosen] >= 0]  # a photo that came while the field was opened waits for the next question
+        # a vector of zeros or NaN is as like to every photo as to any other: no answer is better than that one
         if not (np.isfinite(seen).all() and seen.any()):
             raise ArchiveError(f"the tile's vector has no direction: run `groundcast verify` ({seen[:3]} …)")
         cosine = columns.cosines(seen, when=None, rows=rows[chosen])
@@ -203,6 +205,7 @@ def row_at(tiles: Collection, columns: ExactScorer, lat: float, lon: float) -> i
         UsageError: There is none; the message says where the nearest is.
     """
     roughly = _haversine_m(lat, lon, columns.lat, columns.lon)
+    # the sphere's order is right to half a percent: of the 16 nearest on it the geodesic one is found exactly
     near = np.argpartition(roughly, min(_NEAREST, columns.n) - 1)[:_NEAREST]
     exact = distance_m(lat=lat, lon=lon, lats=columns.lat[near], lons=columns.lon[near])
     # a tile of any size reaches half a diagonal
@@ -222,6 +225,7 @@ def row_at(tiles: Collection, columns: ExactScorer, lat: float, lon: float) -> i
 def _haversine_m(lat: float, lon: float, lats: Floats, lons: Floats) -> Floats:
     """Distances on a sphere, to half a percent, [n]."""
     phi, phis = math.radians(lat), np.radians(lats)
+    # haversine: exact where places are close, and nothing to do at ±180°
     half = np.sin((phis - phi) / 2) ** 2 + math.cos(phi) * np.cos(phis) * np.sin(np.radians(lons - lon) / 2) ** 2
     metres: Floats = 2 * MEAN_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     return metres
@@ -229,8 +233,10 @@ def _haversine_m(lat: float, lon: float, lats: Floats, lons: Floats) -> Floats:
 
 def _distances(photos: Gallery, within_m: float | None, *, lat: float, lon: float) -> Floats:
     """Metres from a place to the photos that may be so near, infinite for others, NaN where theirs is unknown, [n]."""
+    # geodesics only for photos that the sphere, wrong by half a percent, cannot rule out
     away = np.where(np.isfinite(photos.lat), np.inf, np.nan)
     if within_m is not None:
+        # NaN compares as false: a photo without a place is not near
         near = _haversine_m(lat, lon, photos.lat, photos.lon) <= 1.01 * within_m + 1
         away[near] = distance_m(lat=lat, lon=lon, lats=photos.lat[near], lons=photos.lon[near])
     return away

@@ -21,11 +21,11 @@ class GroundQuery:
     """What is asked: a tile, by its id or by a place in it.
 
     Args:
-        tile_id: The tile.
-        place: Latitude and longitude, degrees.
+        tile_id: Id of the tile; None: `place` says which.
+        place: Latitude and longitude in degrees, anywhere in the tile; None: `tile_id` says which.
         when: The moment, wall-clock time at the place; None: at any time.
         k: How many photos, 1 to 10,000.
-        photos: Which photos may answer.
+        photos: What a photo must satisfy to answer; by default any may.
 
     Raises:
         UsageError: Neither or both of tile and place are given, k is out of range, or the moment has a time zone.
@@ -64,19 +64,19 @@ class PhotoHit:
     """One photo that answers; None says that a value is not known.
 
     Attributes:
-        rank: 1 is best.
+        rank: Place in the answer, counted from 1, the best.
         photo_id: Its id in the gallery.
         cosine: Between its vector and S of the tile, −1..1.
-        lat: Degrees north.
-        lon: Degrees east.
-        distance_m: From the place asked about.
+        lat: Where it was taken, degrees north.
+        lon: Where it was taken, degrees east.
+        distance_m: Geodesic, from the place asked about, metres.
         here: Whether it was taken inside the tile's footprint.
         taken_local: Naive wall clock of the camera.
-        taken_utc: Aware UTC.
+        taken_utc: When it was taken, aware UTC.
         owner: Whom to credit.
         licence: As the gallery's source says it.
-        path: The file.
-        url: Where it was published.
+        path: Path of the file, as the gallery's source named it.
+        url: Address at which it was published.
         heading_deg: Where the camera looked, degrees clockwise from north.
     """
 
@@ -109,21 +109,21 @@ class GroundView:
     """The photos of a tile at a moment, and how they were found.
 
     Attributes:
-        query: The question in JSON types.
+        query: The question in JSON types, see `GroundQuery.as_dict`.
         lat: The place asked about, degrees north.
-        lon: Degrees east.
+        lon: The same place, degrees east.
         tile_id: The tile that holds it.
         tile: The tile's footprint.
         acquired_at: When the tile's imagery was taken, as RFC 3339, or None.
         when: The moment as the model could use it.
         collection: Name of the collection of tiles.
-        gallery: Name of the gallery.
-        model_id: The model of both.
+        gallery: Name of the gallery, without its prefix in the catalog.
+        model_id: The model of tiles and photos; another one's vectors could not be compared.
         attribution: Whom to credit for the imagery.
         photos: How many the gallery holds.
         candidates: How many of them passed the filter, all of which were scored.
         unknown: How many could not pass because this is not known of them, see `Selection`.
-        hits: Best first.
+        hits: The photos, best first.
         note: What a person should read beside the hits.
     """
 
@@ -146,6 +146,7 @@ class GroundView:
 
     def as_dict(self) -> dict[str, Any]:
         """Say the answer in JSON types."""
+        # the tile's own facts stand in one member; `acquired_at` goes there
         said = vars(self) | {
             "query": dict(self.query),
             "tile": {

@@ -41,9 +41,9 @@ class PlaceCalendar:
 
     Attributes:
         cosine: Mean of the `top` highest tiles, float32 [12, 24], January first.
-        top: How many tiles.
-        tiles: How many the area has.
-        year: Of the moments.
+        top: How many of the highest tiles each number averages.
+        tiles: How many tiles the area has, of which `top` are averaged.
+        year: Calendar year of the moments.
     """
 
     cosine: Grid
@@ -82,7 +82,7 @@ class BestMoments:
     Attributes:
         month: 1 to 12, float32 [n]; NaN where a tile has no score.
         hour: 0 to 23, float32 [n].
-        cosine: Then, float32 [n].
+        cosine: At that moment, float32 [n]; NaN where a tile has no score.
         spread: Its highest less its lowest, float32 [n]: how much the moment matters.
     """
 
@@ -114,6 +114,7 @@ def calendar_of(reel: Reel, *, top: int = TOP) -> PlaceCalendar:
     """
     check_top(top)
     means = []
+    # one moment at a time: all scores of a year need not fit into memory
     for _, cosine in reel.frames():
         known = cosine[np.isfinite(cosine)]
         count = min(top, len(known))
@@ -139,10 +140,12 @@ def best_moments(reel: Reel) -> BestMoments:
     for number, (_, cosine) in enumerate(reel.frames()):
         higher = cosine > best
         best[higher], at[higher] = cosine[higher], number
+        # fmin passes NaN over; a comparison with NaN is false, so `best` does too
         np.fmin(lowest, cosine, out=lowest)
     moments = [when for when in reel.whens if isinstance(when, datetime)]
     month = np.array([when.month for when in moments], np.float32)[at]
     hour = np.array([when.hour for when in moments], np.float32)[at]
+    # never higher than −∞: no score at any moment
     month[best == -np.inf] = hour[best == -np.inf] = np.nan
     cosine = np.where(best == -np.inf, np.float32(np.nan), best)
     return BestMoments(month, hour, cosine, cosine - np.where(np.isinf(lowest), np.float32(np.nan), lowest))
@@ -234,7 +237,7 @@ def draw_calendar(calendar: PlaceCalendar, words: Words) -> Image.Image:
 def _scale(calendar: PlaceCalendar) -> Scale:
     """From the lowest to the highest number: there are few, and none is to be cut off."""
     low, high = float(np.nanmin(calendar.cosine)), float(np.nanmax(calendar.cosine))
-    room = max(0.0, 1e-3 - (high - low)) / 2
+    room = max(0.0, 1e-3 - (high - low)) / 2  # a model that knows no time would have a scale of no width
     return Scale(low - room, high + room, calendar.statistic, empty="")
 
 
@@ -251,5 +254,6 @@ def _draw_cells(page: Image.Image, calendar: PlaceCalendar, scale: Scale, left: 
     pen.rectangle((left - 1, top - 1, left + _HOURS * wide, top + 12 * tall), outline=GREY)
     month, hour = calendar.best
     x, y = left + hour * wide, top + (month - 1) * tall
+    # light under dark: seen on every colour
     pen.rectangle((x - 2, y - 2, x + wide + 1, y + tall + 1), outline=PAPER, width=5)
     pen.rectangle((x - 1, y - 1, x + wide, y + tall), outline=INK, width=2)

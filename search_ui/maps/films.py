@@ -40,11 +40,11 @@ def write_film(path: Path, reel: Reel, scale: Scale, words: Words, *, fps: float
     """Write a map of every moment; the file appears whole or not at all.
 
     Args:
-        path: A ``.gif`` or ``.mp4``.
-        reel: The scores.
-        scale: Of all frames.
+        path: A ``.gif`` or ``.mp4``: its suffix decides the format.
+        reel: Scores of the same tiles at every moment.
+        scale: One for all frames, so that what changes is seen to change.
         words: What stands round the maps; the moment is the map's name.
-        fps: Frames a second.
+        fps: Frames a second, above 0 and up to `MAX_FPS`.
 
     Raises:
         UsageError: A speed that is none, or more moments than a GIF holds.
@@ -65,6 +65,7 @@ def write_film(path: Path, reel: Reel, scale: Scale, words: Words, *, fps: float
 def _pages(reel: Reel, scale: Scale, words: Words) -> Iterator[Image.Image]:
     tiles = reel.tiles
     empty = np.full(len(tiles.tile_id), np.nan, np.float32)
+    # laid out with any moment's name: that there is one decides the layout, and frames must all be of one size
     named = Panel(say_moment(reel.whens[0]), empty)
     ground = screen(Places(tiles.lat, tiles.lon, tiles.size_m), 1)
     sheet = Sheet(ground, [named], scale, words)
@@ -74,6 +75,7 @@ def _pages(reel: Reel, scale: Scale, words: Words) -> Iterator[Image.Image]:
 
 def _write_gif(path: Path, pages: Iterator[Image.Image], scale: Scale, words: Words, fps: float) -> None:
     palette = _palette(scale)
+    # dithering would scatter colours that mean other values
     frames = (page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages)
     first = next(frames)
     comment = (words.provenance or "").encode("utf-8", "replace")
@@ -98,6 +100,7 @@ def _write_mp4(path: Path, named: Path, pages: Iterable[Image.Image], words: Wor
     import av
 
     try:
+        # faststart: the index stands in front, and a browser plays before it has all
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:
             if words.provenance:
                 film.metadata["comment"] = words.provenance
@@ -106,10 +109,11 @@ def _write_mp4(path: Path, named: Path, pages: Iterable[Image.Image], words: Wor
             stream.pix_fmt = "yuv420p"
             stream.options = {"crf": "16", "preset": "medium", "tune": "stillimage"}
             for page in pages:
+                # 4:2:0 halves the colours both ways, so sides must be even
                 even = page.crop((0, 0, page.width // 2 * 2, page.height // 2 * 2))
                 if not stream.codec_context.is_open:
                     stream.width, stream.height = even.size
                 film.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(even), format="rgb24")))
-            film.mux(stream.encode())
+            film.mux(stream.encode())  # what the encoder still holds
     except av.FFmpegError as error:
         raise cannot_write(named, error.strerror or str(error)) from error

@@ -67,6 +67,7 @@ def _sideways(page: Image.Image, text: str, x: int, middle: int, tall: int) -> N
     """Text that reads upwards."""
     font = typeface(_TICK + 1)
     text = fitted(text, font, tall)
+    # Pillow writes level text only: written on a strip of its own, which is turned
     strip = Image.new("RGB", (int(font.getlength(text)) + 4, _TICK + 8), PAPER)
     ImageDraw.Draw(strip).text((2, 1), text, INK, font)
     turned = strip.rotate(90, expand=True)
@@ -88,6 +89,7 @@ def draw_scale_bar(page: Image.Image, canvas: Canvas, x: int, y: int) -> None:
     left, top = x + 8, y + canvas.height - tall - 8
     if wide + 16 > canvas.width or tall + 16 > canvas.height:
         return
+    # the map shines through a little, and the bar is read on any colour
     glass = Image.blend(page.crop((left, top, left + wide, top + tall)), Image.new("RGB", (wide, tall), PAPER), 0.9)
     page.paste(glass, (left, top))
     pen = ImageDraw.Draw(page)
@@ -122,6 +124,7 @@ def _draw_graticule(page: Image.Image, canvas: Canvas, x: int, y: int) -> None:
     assert canvas.centre is not None  # noqa: S101 - asked of local canvases alone
     columns, rows = np.meshgrid(np.linspace(0, canvas.width, 40), np.linspace(0, canvas.height, 40))
     lon, lat = canvas.to_lonlat(columns, rows)
+    # from the middle: a canvas across ±180° has longitudes of both signs
     east = (lon - canvas.centre[1] + 180) % 360 - 180
     spread = float(np.ptp(east))
     meridians, digits = ([float(v) for v in range(-180, 180, 45)], 0) if spread > 200 else round_numbers(
@@ -145,6 +148,7 @@ def _draw_line(
     if inside.sum() < 2:
         return
     pen = ImageDraw.Draw(page)
+    # a line may leave the map and come back: each piece inside is drawn by itself
     edges = np.flatnonzero(np.diff(inside.astype(int))) + 1
     for piece in np.split(np.arange(len(columns)), edges):
         if inside[piece[0]] and len(piece) > 1:
@@ -155,6 +159,7 @@ def _draw_line(
     best = some[np.argmax(2 * outwards[some] + rows[some])] if low else some[np.argmin(columns[some])]
     font = typeface(_FOOT)
     wide = font.getlength(name)
+    # the name stays whole on the map
     across = min(max(columns[best] + 4, 6), canvas.width - wide - 6)
     lowest = canvas.height - (54 if across < canvas.width * 0.25 + 40 else 4)  # above the scale bar
     down = min(max(rows[best] - 4, _FOOT + 6), lowest)

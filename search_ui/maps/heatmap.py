@@ -42,7 +42,7 @@ class Layer:
     Args:
         query: The question at its moment; tiles of less than its `min_relevance` are transparent.
         minus: The same or another question at another moment, to be taken away; of the same area and dates.
-        value: Relevance or cosine.
+        value: What colours show: relevance, 0..1, or cosine.
         low: Value of the first colour; None: chosen.
         high: Value of the last colour; None: chosen.
         palette: Colours, told apart by colour-blind eyes; None: the usual ones.
@@ -70,9 +70,9 @@ class HeatValues:
     """The values of a layer.
 
     Attributes:
-        places: Of n tiles.
+        places: Centres and sides of n tiles.
         values: float32 [n]; NaN is transparent.
-        scale: What colours mean.
+        scale: What colours mean: range, palette, unit.
         of: Says which tiles these are; equal for equal tiles.
         note: What a person should read beside it.
     """
@@ -87,6 +87,7 @@ class HeatValues:
         """Colours of the tiles, 1 to 255, 0 where transparent; and one 0 more, for pixels without a tile, [n + 1]."""
         part = (self.values - self.scale.low) / (self.scale.high - self.scale.low)
         known = np.isfinite(part)
+        # colour 0 is the transparent one; what lies beyond the scale takes the colour of its end
         index = 1 + np.clip(np.where(known, part, 0) * _COLOURS, 0, _COLOURS - 1).astype(np.uint8)
         return np.append(np.where(known, index, 0), 0).astype(np.uint8)
 
@@ -96,9 +97,9 @@ class Bitmap:
     """A picture of a layer.
 
     Attributes:
-        png: The file.
+        png: The PNG file, 255 colours and a transparent one.
         bounds: West, south, east and north, degrees; its rows are spaced as in Web Mercator.
-        scale: What colours mean.
+        scale: What colours mean: range, palette, unit.
     """
 
     png: bytes
@@ -136,10 +137,12 @@ class Drawing:
 
     def _draw(self, heat: HeatValues, canvas: MercatorCanvas) -> bytes:
         key = (heat.of, canvas)
+        # by tiles and canvas, not by moment: a slider in time then costs one look-up a pixel
         owners = self._owners.get(key, lambda: _owners(canvas, heat.places), size=lambda made: made.nbytes)
         picture = Image.fromarray(heat.indexes()[owners])  # −1 is the last one
         colours = np.zeros((256, 3), np.uint8)
         colours[1:] = heat.scale.lut[np.linspace(0, len(heat.scale.lut) - 1, _COLOURS).round().astype(int)]
+        # `putpalette` takes an L image as it stands and makes it one with a palette
         picture = picture.convert("P") if picture.mode != "L" else picture
         picture.putpalette(colours.tobytes())
         out = io.BytesIO()
@@ -151,11 +154,11 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
     """The values of a layer.
 
     Args:
-        layer: What is shown.
-        scores: At its moment.
-        minus: Those to be taken away.
+        layer: Says which value is shown, and from which relevance on.
+        scores: Of the layer's query at its moment.
+        minus: Of its `minus`, of the same tiles; None: no difference.
         scale: What colours mean, see `scale_of`.
-        of: Says which tiles these are.
+        of: Says which tiles these are; equal for equal tiles, so that pixels are worked out once.
 
     Raises:
         GroundcastError: The tiles changed between the two.
@@ -167,6 +170,7 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
         values = values - (minus.cosine if layer.value == "cosine" else minus.relevance)
     least = layer.query.min_relevance
     if least:
+        # of a difference a tile is shown if it is relevant at either moment: what vanishes is what is asked about
         best = scores.relevance if minus is None else np.maximum(scores.relevance, minus.relevance)
         values = np.where(best >= least, values, np.float32(np.nan))
     return HeatValues(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
@@ -178,13 +182,14 @@ def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, mi
     Args:
         layer: Its `low` and `high` are heeded.
         usual: Lowest and highest cosine of the question over all moments; needed where amounts of it are shown.
-        scores: At its moment.
-        minus: Those to be taken away.
+        scores: Of the layer's query at its moment.
+        minus: Of its `minus`; None: no difference.
     """
     hidden = f"relevance below {layer.query.min_relevance:g}" if layer.query.min_relevance else ""
     if minus is not None:
         change = scores.cosine - minus.cosine if layer.value == "cosine" else scores.relevance - minus.relevance
         made = difference_scale(change, f"difference of {layer.value}")
+        # 0 stays in the middle whatever ends are given: the palette's middle means no change
         reach = max(abs(layer.low or 0.0), abs(layer.high or 0.0)) or made.high
         return Scale(-reach, reach, made.unit, layer.palette or DIFFERENCE, hidden=hidden)
     values = scores.cosine if layer.value == "cosine" else scores.relevance
@@ -210,12 +215,13 @@ def legend(scale: Scale) -> dict[str, Any]:
 
 def _owners(canvas: MercatorCanvas, places: Places) -> Owners:
     """Which place each pixel shows, −1 for none."""
+    # of a collection of a million tiles an XYZ tile shows few
     some = touching(canvas, places)
     if not len(some):
         return np.full((canvas.height, canvas.width), -1, np.int32)
     near = Squares.of(Places(places.lat[some], places.lon[some], places.size_m[some]))
     found = Resampler(canvas, near).whole()
-    return np.append(some, -1).astype(np.int32)[found]
+    return np.append(some, -1).astype(np.int32)[found]  # rows of all places again; −1, none, finds the last
 
 
 def _tiles_of(query: Query) -> Hashable:

@@ -37,7 +37,7 @@ class Hexagons:
     Attributes:
         cell: H3 index, uint64 [m], ascending.
         lat: Their centres, degrees north, [m].
-        lon: Degrees east, [m].
+        lon: Their centres, degrees east, [m].
         tiles: How many tiles have their centre inside, int64 [m].
         mean: Of the tiles' scores, float32 [m].
         max: The highest of them, float32 [m].
@@ -81,10 +81,10 @@ def gather(resolution: int, values: Values, *, lat: Floats, lon: Floats) -> Hexa
     """Gather the values of tiles into hexagons.
 
     Args:
-        resolution: 0 to 15.
+        resolution: Of H3, 0 (2,200 km across) to 15 (1 m).
         values: [n]; NaN is left out.
         lat: Centres of the tiles, degrees north, [n].
-        lon: Degrees east, [n].
+        lon: Centres of the tiles, degrees east, [n].
 
     Raises:
         UsageError: There is no such resolution.
@@ -93,6 +93,7 @@ def gather(resolution: int, values: Values, *, lat: Floats, lon: Floats) -> Hexa
     known = np.flatnonzero(np.isfinite(values))
     find = h3.latlng_to_cell
     pairs = zip(lat[known].tolist(), lon[known].tolist(), strict=True)
+    # h3 takes one place at a time
     cells = np.fromiter((find(y, x, resolution) for y, x in pairs), np.uint64, len(known))
     cell, group, tiles = np.unique(cells, return_inverse=True, return_counts=True)
     mean = np.bincount(group, values[known].astype(float), minlength=len(cell)) / tiles
@@ -109,6 +110,7 @@ def owners(hexagons: Hexagons, canvas: Canvas) -> Owners:
     find, resolution = h3.latlng_to_cell, hexagons.resolution
     pairs = zip(lat.tolist(), lon.tolist(), strict=True)
     cells = np.fromiter((find(y, x, resolution) for y, x in pairs), np.uint64, len(lat))
+    # cells ascend: where the search ends there is the very cell, or the pixel's hexagon holds no tile
     at = np.minimum(np.searchsorted(hexagons.cell, cells), len(hexagons.cell) - 1)
     return np.where(hexagons.cell[at] == cells, at, -1).astype(np.int32).reshape(columns.shape)
 
@@ -116,6 +118,7 @@ def owners(hexagons: Hexagons, canvas: Canvas) -> Owners:
 def places(hexagons: Hexagons) -> Places:
     """Squares that hold the hexagons, for a canvas that shows them whole."""
     edge = np.array([h3.average_hexagon_edge_length(hexagons.resolution, unit="m")])
+    # from corner to corner a hexagon is two edges; the rest is room for those that are larger than the average
     return Places(hexagons.lat, hexagons.lon, np.repeat(2.3 * edge, len(hexagons.cell)))
 
 
@@ -140,8 +143,8 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
     """Write hexagons as GeoParquet: h3 (text), lat, lon, tiles, mean and highest of the values, geometry.
 
     Args:
-        path: The file.
-        hexagons: What to write.
+        path: The GeoParquet file; replaced if it is there.
+        hexagons: One row each, in the order of their cells.
         name: Of the values, such as ``cosine``: the columns are ``cosine_mean`` and ``cosine_max``.
         told: Metadata, written as JSON.
 

@@ -34,7 +34,7 @@ Values = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Panel:
-    """One map.
+    """One of the maps on a page.
 
     Attributes:
         title: What is shown; two lines at most.
@@ -55,7 +55,7 @@ class Words:
 
     Attributes:
         title: Of the page; two lines at most.
-        notes: Lines under it.
+        notes: Lines under the title; each is wrapped to two at most.
         credit: Whom to credit for the imagery.
         foot: What made the values, such as the collection and the model.
         provenance: Written into the file for machines.
@@ -74,12 +74,12 @@ def draw_page(
     """Write maps side by side as PNG; the file appears whole or not at all.
 
     Args:
-        path: The PNG file.
+        path: The PNG file; replaced if it is there.
         ground: Of the things that the values belong to, see `screen`.
-        panels: 1 to `MAX_PANELS`.
-        scale: Of panels without one.
-        words: What stands round the maps.
-        columns: Panels side by side.
+        panels: The maps, 1 to `MAX_PANELS` of them, in reading order.
+        scale: Scale of the panels that have none of their own.
+        words: Title, notes, credit and foot round the maps.
+        columns: Panels side by side; more begin a new row.
 
     Raises:
         GroundcastError: The file cannot be written.
@@ -104,9 +104,9 @@ class Sheet:
     Args:
         ground: Of the things that the values belong to.
         panels: What will be shown: their number, titles and scales decide the layout.
-        scale: Of panels without one.
-        words: What stands round the maps.
-        columns: Panels side by side.
+        scale: Scale of the panels that have none of their own.
+        words: Title, notes, credit and foot round the maps.
+        columns: Panels side by side; more begin a new row.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class Sheet:
         self._own_legends = any(panel.scale is not None for panel in panels)
         self._name_lines = 0 if all(not panel.title for panel in panels) else 2 if _any_long(panels) else 1
         self._words = words
+        # title and legend are the same on every frame of a film: drawn once, then copied
         self._blank = self._draw_blank(len(panels))
 
     def page(self, panels: Sequence[Panel]) -> Image.Image:
@@ -179,6 +180,7 @@ class Sheet:
         colours = scale.colours(values)
         if strength is not None:
             part = np.clip(strength, 0, 1)[:, None]
+            # towards a near white, which is not the white of the page
             colours = (part * colours + (1 - part) * 250).astype(np.uint8)
         colours[~np.isfinite(values)] = hidden
         return np.asarray(np.concatenate([colours, empty[None]])[self.owners])  # −1 is the last: no tile
@@ -210,7 +212,7 @@ class Screen:
     """The pixels of a map.
 
     Attributes:
-        canvas: Where they are.
+        canvas: Where the pixels lie on the ground.
         owners: Which of n things each shows, int32 [height, width]; −1: none.
     """
 
@@ -227,5 +229,6 @@ def screen_canvas(places: Places, panels: int) -> Canvas:
 def screen(places: Places, panels: int) -> Screen:
     """The pixels of one of so many maps of tiles on a page."""
     canvas = screen_canvas(places, panels)
+    # a tile smaller than a pixel may hold no pixel's centre, and would not be seen at all
     drawn = Places(places.lat, places.lon, np.maximum(places.size_m, _LEAST_PX * canvas.pixel_m))
     return Screen(canvas, Resampler(canvas, Squares.of(drawn)).whole())

@@ -32,6 +32,7 @@ def fitted(text: str, font: Font, width_px: int) -> str:
     text = plain(text)
     if len(text) <= _LONGEST and font.getlength(text) <= width_px:
         return text
+    # the most characters that fit, found by halving
     low, high = 0, min(len(text), _LONGEST)
     while low < high:
         middle = (low + high + 1) // 2

@@ -48,6 +48,7 @@ class MercatorCanvas(Canvas):
 
     def to_pixels(self, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Columns and rows of places in degrees, as fractions; x.5 is the middle of a pixel."""
+        # within half a turn of the canvas's middle, so that tiles beyond ±180° land beside their neighbours
         middle = self.left + self.dx * self.width / 2
         near = (np.asarray(lon, float) - middle + 180) % 360 - 180 + middle
         return (near - self.left) / self.dx, (self.top - ordinate(lat)) / self.dy
@@ -60,12 +61,14 @@ class MercatorCanvas(Canvas):
     def reach_px(self, squares: Squares) -> tuple[Floats, Floats]:
         """Pixels by which squares reach from their centres, along columns and along rows."""
         up, along = squares.reach_deg()
+        # Mercator stretches by 1/cos(lat); of a tile, most at the edge that is nearer to the pole
         stretch = np.cos(np.radians(np.minimum(np.abs(squares.lat) + up, MAX_LAT)))
         return up / stretch / self.dy, along / self.dx
 
 
 def ordinate(lat: npt.ArrayLike) -> Floats:
     """The Mercator ordinate of latitudes, in the unit of degrees of longitude; beyond `MAX_LAT` that of its end."""
+    # y = asinh(tan φ), on the sphere, as web maps have it (Snyder, Map Projections, USGS 1395, Mercator projection)
     phi = np.radians(np.clip(np.asarray(lat, float), -MAX_LAT, MAX_LAT))
     return np.asarray(np.degrees(np.arcsinh(np.tan(phi))))
 
@@ -91,8 +94,8 @@ def canvas_over(places: Places, *, longest_px: int) -> MercatorCanvas:
     """A canvas that holds all footprints, `longest_px` along its longer side.
 
     Args:
-        places: At least one.
-        longest_px: How many pixels.
+        places: Centres and sides of the tiles, at least one.
+        longest_px: Pixels along the longer side.
     """
     squares = Squares.of(places)
     up, along = squares.reach_deg()
@@ -115,6 +118,7 @@ def _together(lon: Floats) -> Floats:
 def touching(canvas: MercatorCanvas, places: Places) -> npt.NDArray[np.int64]:
     """Rows of places whose footprints may touch a canvas."""
     columns, rows = canvas.to_pixels(lat=places.lat, lon=places.lon)
+    # degrees of longitude at the equator; 1.5 is more than √2 (corners): this may find too many, never too few
     half = np.asarray(places.size_m, float) / 2 * 1.5 / EQUATOR_M * 360
     reach = half / np.cos(np.radians(np.minimum(np.abs(places.lat), MAX_LAT))) / canvas.dx + 1
     inside = (
@@ -139,5 +143,6 @@ def square_over(canvas: MercatorCanvas) -> tuple[Footprint, Floats, Floats]:
     x, y = offsets_m(
         one, sine=sine[None], cosine=cosine[None], east_sine=np.sin(turn)[None], east_cosine=np.cos(turn)[None]
     )
-    reach = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    reach = max(float(np.abs(x).max()), float(np.abs(y).max()))  # metres; of the outermost pixels' middles
+    # a little wider: half a pixel to the outer edge, and a neighbour for the interpolation of the last one
     return Footprint(lat, (lon + 180) % 360 - 180, 2 * reach * (1 + 3 / max(canvas.width, canvas.height))), x[0], y[0]

@@ -43,8 +43,8 @@ class Canvas:
         top: Outer edge of the first row.
         dx: Width of a pixel, in units of the CRS.
         dy: Height of a pixel, above 0.
-        width: Columns.
-        height: Rows.
+        width: Number of columns, pixels.
+        height: Number of rows, pixels.
         centre: Latitude and longitude of the middle of a local CRS in metres; None: EPSG:4326, degrees.
     """
 
@@ -77,6 +77,7 @@ class Canvas:
     def to_pixels(self, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Columns and rows of places in degrees, as fractions; x.5 is the middle of a pixel."""
         lat, lon = np.asarray(lat, float), np.asarray(lon, float)
+        # PROJ gets longitudes counted from the canvas's middle, −180..180: none of them jumps by a turn at ±180°
         x, y = (lon, lat) if self.centre is None else self._local()(self._around(lon), lat)
         return (np.asarray(x) - self.left) / self.dx, (self.top - np.asarray(y)) / self.dy
 
@@ -97,6 +98,7 @@ class Canvas:
 
     def _local(self) -> Proj:
         assert self.centre is not None  # noqa: S101 - asked of local canvases alone
+        # lat_0 to the digits that `crs` spells: the file and the pixels must mean one projection
         return Proj(proj="laea", lat_0=round(self.centre[0], 6), lon_0=0, datum="WGS84", units="m")
 
     def _around(self, lon: Floats) -> Floats:
@@ -125,12 +127,14 @@ def canvas_of(
     """
     squares = Squares.of(places)
     west, south, east, north, centre = _extent(squares)
+    # a degree of longitude is cos(lat) of one of latitude; bounded, for near a pole pixels would be endlessly wide
     aspect = 1.0 if centre else 1 / max(np.cos(np.radians((south + north) / 2)), 0.05)  # dx ÷ dy
     wide, tall = (east - west) / aspect, north - south
     longest = max(wide, tall)
     room = (max(wide, flattest * longest) + 2 * margin * longest, max(tall, flattest * longest) + 2 * margin * longest)
     unit = 1.0 if centre else MEAN_DEGREE_M
     dy = pixel_m / unit if pixel_m else max(room) / (longest_px or 1000)
+    # room is in units of dy both ways: their product over dy² is the number of pixels
     dy = max(dy, (room[0] * room[1] / max_pixels) ** 0.5)
     dx = dy * aspect
     middle_x, middle_y = (west + east) / 2, (south + north) / 2
@@ -140,6 +144,7 @@ def canvas_of(
     right, bottom = middle_x + room[0] * aspect / 2, middle_y - room[1] / 2
     if centre is None:
         left, right, top, bottom = max(left, -180.0), min(right, 180.0), min(top, 90.0), max(bottom, -90.0)
+    # 1e-6: a side that is whole but for rounding gets no further pixel
     width, height = (max(1, int(np.ceil(n - 1e-6))) for n in ((right - left) / dx, (top - bottom) / dy))
     return Canvas(float(left), float(top), float(dx), float(dy), width, height, centre)
 
@@ -151,15 +156,18 @@ def _extent(squares: Squares) -> tuple[float, float, float, float, tuple[float, 
     if not polar and not _crosses(squares.lon, along):
         west, east = (squares.lon - along).min(), (squares.lon + along).max()
         return float(west), float((squares.lat - up).min()), float(east), float((squares.lat + up).max()), None
+    # the middle of points on a sphere, not of degrees: the mean of 179° and −179° would be 0°
     phi, lam = np.radians(squares.lat), np.radians(squares.lon)
     points = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=1)
     mean = points.mean(axis=0)
     length = float(np.linalg.norm(mean))
+    # spread round the globe: no middle, or too far from it for one projection to show
     if length < 1e-6 or (points @ (mean / length)).min() < _LOCAL_REACH:
         south, north = max((squares.lat - up).min(), -90), min((squares.lat + up).max(), 90)
         return -180.0, float(south), 180.0, float(north), None
     x, y, z = mean / length
     centre = (round(float(np.degrees(np.arcsin(z))), 6), round(float(np.degrees(np.arctan2(y, x))), 6))
+    # pixels of one metre, so that its columns and rows are metres of the projection; rows count down
     spot = Canvas(0.0, 0.0, 1.0, 1.0, 1, 1, centre)
     columns, rows = spot.to_pixels(lat=squares.lat, lon=squares.lon)
     half = _local_half_m(squares)
@@ -169,7 +177,7 @@ def _extent(squares: Squares) -> tuple[float, float, float, float, tuple[float, 
 
 def _local_half_m(squares: Squares) -> Floats:
     """Half of a box that holds a square however it is turned, with room for what the projection stretches."""
-    return squares.half_m * 2**0.5 * 1.16
+    return squares.half_m * 2**0.5 * 1.16  # 1/cos(30°) = 1.155: the most that LAEA stretches 60° away
 
 
 def _crosses(lon: Floats, along: Floats) -> bool:
@@ -177,6 +185,7 @@ def _crosses(lon: Floats, along: Floats) -> bool:
     if ((np.abs(lon) + along) > 180).any():
         return True
     ordered = np.sort(lon)
+    # a gap of more than 180° lies across 0°; if it is wider than the gap across ±180°, tiles are neighbours there
     widest = np.diff(ordered).max(initial=0.0)
     return bool(widest > 360 - (ordered[-1] - ordered[0]) and widest > 180)
 
@@ -186,8 +195,8 @@ class Resampler:
     """Which tile each pixel of a canvas shows, strip by strip, by `RULE`.
 
     Args:
-        canvas: The pixels.
-        squares: The footprints.
+        canvas: The pixels that are asked about.
+        squares: The footprints of n tiles; rows of the answer count in them.
     """
 
     canvas: Canvas
@@ -201,6 +210,7 @@ class Resampler:
         tile = np.arange(len(rows))
         if canvas.centre is None:
             _, along = squares.reach_deg()
+            # a tile across ±180° gets a second window at the other edge, a whole turn away
             over = np.flatnonzero(np.abs(squares.lon) + along > 180)
             turn = np.where(squares.lon[over] > 0, -360, 360) / canvas.dx
             tile, rows = np.concatenate([tile, over]), np.concatenate([rows, rows[over]])
@@ -225,6 +235,7 @@ class Resampler:
         places = _Centres.of(self.canvas, start, stop)
         some = np.flatnonzero((self._window[:, 1] > start) & (self._window[:, 0] < stop))
         at = 0
+        # in groups: NumPy works on many windows at once, and memory stays bounded
         while at < len(some):
             count = self._fitting(some[at : at + _PAIRS], start, stop)
             self._paint(some[at : at + count], places, owner, nearest)
@@ -236,6 +247,7 @@ class Resampler:
         window = self._window[some]
         high = np.maximum.accumulate(np.minimum(window[:, 1], stop) - np.maximum(window[:, 0], start))
         wide = np.maximum.accumulate(window[:, 3] - window[:, 2])
+        # all windows of a group are worked on at the size of the largest
         pairs = np.arange(1, len(some) + 1) * high.astype(np.int64) * wide
         return max(1, int(np.searchsorted(pairs, _PAIRS, side="right")))
 
@@ -246,6 +258,7 @@ class Resampler:
         rows = first_row[:, None] + np.arange((last_row - first_row).max())  # [m, p]
         columns = window[:, 2, None] + np.arange((window[:, 3] - window[:, 2]).max())  # [m, r]
         real = (rows < last_row[:, None])[:, :, None] & (columns < window[:, 3, None])[:, None, :]
+        # what pads a small window is not `real`, and looks at its last pixel, so that every index is in bounds
         rows = np.minimum(rows, last_row[:, None] - 1) - places.start
         columns = np.minimum(columns, window[:, 3, None] - 1)
         squares = self.squares.take(self._tile[some])
@@ -255,8 +268,9 @@ class Resampler:
         away = (x.ravel()[hold] ** 2 + y.ravel()[hold] ** 2).astype(np.float32)
         pixel = (rows[:, :, None] * self.canvas.width + columns[:, None, :]).ravel()[hold]
         tile = self._tile[some][hold // (rows.shape[1] * columns.shape[1])]
+        # unbuffered: a pixel may stand in many windows of this group
         np.minimum.at(nearest, pixel, away)
-        wins = away <= nearest[pixel]
+        wins = away <= nearest[pixel]  # over groups too: `nearest` lives as long as the strip
         owner[pixel[wins]] = tile[wins]
 
 
@@ -276,6 +290,7 @@ class _Centres:
         if canvas.centre is not None:
             columns, rows = np.broadcast_arrays(columns, rows)
         lon, lat = canvas.to_lonlat(columns, rows)
+        # PROJ gives inf for corners of a local canvas that lie on no globe; there no footprint is near
         sine, cosine = authalic(np.clip(np.where(np.isfinite(lat), lat, 90.0), -90, 90))
         return cls(start, stop - start, sine, cosine, np.radians(np.where(np.isfinite(lon), lon, 0.0)))
 

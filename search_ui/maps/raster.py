@@ -57,9 +57,9 @@ class Band:
     """What a band holds.
 
     Attributes:
-        name: Shown by every reader.
-        unit: Of its values.
-        tags: More about it.
+        name: Description of the band, which every reader shows.
+        unit: Unit of its values, such as `cosine` or `hour, local time`.
+        tags: Further metadata of the band, such as GROUNDCAST_WHEN.
     """
 
     name: str
@@ -72,8 +72,8 @@ class WrittenRaster:
     """What was written.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
+        width: Columns, pixels.
+        height: Rows, pixels.
         crs: EPSG code or PROJ string.
         pixel_m: Height of a pixel on the ground.
         hidden: Tiles of which no pixel is left: smaller than a pixel, or under others.
@@ -100,12 +100,12 @@ def write_geotiff(
     """Write values of tiles as a COG; the file appears whole or not at all.
 
     Args:
-        path: The file.
-        bands: What they hold, in order.
+        path: The GeoTIFF to write; replaced if it is there.
+        bands: What each band holds, in the order of `parts`.
         parts: Gives the values of the bands, once through.
         places: Of the tiles, n > 0.
         provenance: What was asked of what; becomes tags.
-        description: One line for every reader.
+        description: One line in TIFFTAG_IMAGEDESCRIPTION, which every reader shows.
         averaged: Whether overviews average; else they take the nearest pixel, as kinds need.
         pixel_m: Height of a pixel; None: chosen.
 
@@ -115,12 +115,14 @@ def write_geotiff(
     wanted = pixel_m or fitting_pixel_m(places)
     most = max(1, min(MAX_PIXELS, MAX_SAMPLES // len(bands)))
     canvas = canvas_of(places, pixel_m=wanted, max_pixels=most)
+    # which tile a pixel shows is the same in every band: worked out once, 4 bytes a pixel
     strips = list(_strips(Resampler(canvas, Squares.of(places))))
     shown = np.zeros(len(places.lat) + 1, bool)
     for _, owners in strips:
         shown[owners.reshape(-1)] = True  # −1 is the last
     written = WrittenRaster(canvas.width, canvas.height, canvas.crs, canvas.pixel_m, int((~shown[:-1]).sum()))
     tags = _tags(provenance, description, canvas, written)
+    # GDAL's own default is a share of the machine's memory
     with _gdal_errors(path), whole_file(path) as temporary, rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
         plain = temporary.with_suffix(".strips.tif")
         try:
@@ -134,8 +136,9 @@ def write_geotiff(
 
 def fitting_pixel_m(places: Places) -> float:
     """A quarter of a small tile, or of the step between tiles where they overlap, metres."""
-    size = float(np.quantile(places.size_m, 0.05))
+    size = float(np.quantile(places.size_m, 0.05))  # not the smallest: one tiny tile would decide for all
     if len(places.lat) > 1:
+        # on the unit sphere, where neighbours across ±180° are neighbours; so short a chord is its arc in radians
         phi, lam = np.radians(places.lat), np.radians(places.lon)
         points = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=1)
         some = points[:: max(1, len(points) // 1000)]
@@ -165,6 +168,7 @@ def _tags(provenance: dict[str, Any], description: str, canvas: Canvas, written:
     tags["GROUNDCAST_RESAMPLING"] = RULE
     tags["GROUNDCAST_PIXEL_M"] = f"{canvas.pixel_m:.6g}"
     tags["GROUNDCAST_HIDDEN_TILES"] = str(written.hidden)
+    # GDAL's tags are C strings: they end at a zero
     return {name: value.replace("\x00", "").encode("utf-8", "replace").decode() for name, value in tags.items()}
 
 
@@ -180,6 +184,7 @@ def _write_strips(
     profile = {"driver": "GTiff", "dtype": "float32", "nodata": float("nan"), "count": len(bands), "tiled": True}
     layout = {"blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band", "compress": "zstd", "zstd_level": 1}
     size = {"width": canvas.width, "height": canvas.height, "crs": CRS.from_string(canvas.crs), "transform": transform}
+    # sparse: blocks without a tile take no space; zstd at its quickest, for this file is read once and goes
     with rasterio.open(path, "w", **profile, **layout, **size, SPARSE_OK=True, BIGTIFF="IF_SAFER") as raster:
         raster.update_tags(**tags)
         for number, band in enumerate(bands, start=1):
@@ -188,6 +193,7 @@ def _write_strips(
             raster.update_tags(number, **(band.tags or {}))
         for first, values in parts:
             padded = np.pad(values, ((0, 0), (0, 1)), constant_values=np.nan)  # −1 is the last: no data
+            # pixels look their value up in the column of a band, with one NaN behind it for those that no tile owns
             for start, owners in strips:
                 window = Window(0, start, canvas.width, len(owners))
                 for number, column in enumerate(padded, start=first + 1):
@@ -212,6 +218,7 @@ def _copy_as_cog(plain: Path, path: Path, *, averaged: bool) -> None:
     """
     with rasterio.open(plain, "r+") as raster:
         longest = max(raster.width, raster.height)
+        # down to half a block: a smaller overview saves a viewer nothing
         factors = [2**power for power in range(1, 30) if longest // 2**power >= _BLOCK // 2]
         if factors:
             raster.build_overviews(factors, Resampling.average if averaged else Resampling.nearest)

@@ -29,7 +29,7 @@ class Scale:
     Attributes:
         low: Value of the first colour.
         high: Value of the last one.
-        unit: What the values are.
+        unit: What the values are; stands beside the legend.
         palette: Name of a matplotlib colour map.
         below: Whether there are values under `low`.
         above: Whether there are values over `high`.
@@ -54,6 +54,7 @@ class Scale:
     def lut(self) -> Pixels:
         """The colours, uint8 [steps, 3]."""
         if self.palette == RING:
+            # the first corner once more at the end: December lies beside January, 23 h beside midnight
             where = np.arange(self.steps) * len(_RING) / self.steps
             corners = np.array([*_RING, _RING[0]]).T
             return np.stack([np.interp(where, range(len(_RING) + 1), one) for one in corners], axis=1).astype(np.uint8)
@@ -65,6 +66,7 @@ class Scale:
     def colours(self, values: Values) -> Pixels:
         """Colours of values, uint8 [..., 3]; of NaN, the first one."""
         part = (np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low)
+        # floor, so that each of `steps` colours has an equal share of the range, and a ring's kinds fall into their own
         return np.asarray(self.lut[np.clip(part * self.steps, 0, self.steps - 1).astype(np.intp)])
 
     def marks(self) -> list[tuple[float, str]]:
@@ -81,7 +83,7 @@ def amount_scale(values: Values, unit: str, *, sample: int = 2_000_000) -> Scale
 
     Args:
         values: Of any shape; NaN is left out.
-        unit: What they are.
+        unit: What the values are; stands beside the legend.
         sample: At most about so many are looked at.
     """
     known = _known(values, sample)
@@ -116,6 +118,7 @@ def hour_scale() -> Scale:
 
 def round_numbers(low: float, high: float, count: int) -> tuple[list[float], int]:
     """Round numbers in a range, about so many, and the decimals that they need."""
+    # 1, 2 or 5 times a power of ten; the small numbers forgive what binary fractions do to decimal ones
     rough = (high - low) / count
     power = 10.0 ** np.floor(np.log10(rough))
     step = float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999))
@@ -126,6 +129,7 @@ def round_numbers(low: float, high: float, count: int) -> tuple[list[float], int
 
 def _known(values: Values, sample: int) -> Values:
     flat = values.reshape(-1)
+    # of hundreds of millions, two million tell the ends as well
     some = flat[:: max(1, flat.size // sample)]
     return some[np.isfinite(some)]
 

@@ -48,8 +48,8 @@ class About:
     """What a map is of.
 
     Attributes:
-        question: In words, for titles.
-        provenance: What was asked of what, in JSON types; see `search_ui.files.answers.Provenance.facts`.
+        question: The question in words, for titles.
+        provenance: What was asked of what, in JSON types; see `search_ui.search.provenance.Provenance.facts`.
     """
 
     question: str
@@ -61,6 +61,7 @@ class About:
 
         told = self.provenance
         foot = f"collection {told['collection']} · model {told['model_id']} · groundcast {told['groundcast_version']}"
+        # a path whose bytes are no UTF-8 has lone surrogates, which no file takes
         text = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace").decode()
         return Words(title, tuple(note for note in notes if note), told.get("attribution"), foot, text)
 
@@ -101,8 +102,8 @@ def write_scores(path: Path, scores: Scores, about: About, *, value: Value, publ
 
     Args:
         path: Its suffix says what; see the top.
-        scores: Of at least one tile.
-        about: What it is of.
+        scores: Of every tile of the area at one moment; at least one.
+        about: The question in words for titles, and the provenance that travels in the file.
         value: Which value a picture shows; the other files hold both.
         published: Scale and cut as the paper does.
 
@@ -140,9 +141,9 @@ def write_difference(path: Path, scores: Scores, minus: Scores, about: About, *,
 
     Args:
         path: Its suffix says what; see the top.
-        scores: Of at least one tile.
-        minus: Of the same tiles.
-        about: What it is of.
+        scores: At the moment asked about, of at least one tile.
+        minus: At the moment that is taken away; of the same tiles in the same order.
+        about: The question in words for titles, and the provenance that travels in the file.
         value: Which value a picture shows; the other files hold both.
 
     Returns:
@@ -153,6 +154,7 @@ def write_difference(path: Path, scores: Scores, minus: Scores, about: About, *,
         GroundcastError: The file cannot be written, or the tiles are not the same.
     """
     places = places_of(scores)
+    # an ingest may have finished between the two: then rows are no longer the same tiles
     if scores.tile_id != minus.tile_id:
         raise GroundcastError("the collection changed while its moments were scored: run the command again")
     differences = {
@@ -185,10 +187,10 @@ def write_hexagons(
 
     Args:
         path: A ``.png`` or ``.parquet``.
-        scores: Of at least one tile.
-        about: What it is of.
-        value: Which value is gathered.
-        resolution: 0 to 15.
+        scores: Of every tile of the area at one moment; at least one.
+        about: The question in words for titles, and the provenance that travels in the file.
+        value: Whether cosines or relevances are gathered.
+        resolution: Of H3, 0 (2,200 km across) to 15 (1 m).
         statistic: What a picture shows; a table holds both.
 
     Returns:

@@ -35,8 +35,8 @@ def write_frames(path: Path, reel: Reel, about: About, *, published: bool, fps: 
 
     Args:
         path: Its suffix says what; see the top. A ``.png`` holds at most `MAX_PANELS` moments.
-        reel: Of at least one tile.
-        about: What it is of.
+        reel: The moments and the scores of at least one tile at each.
+        about: The question in words for titles, and the provenance that travels in the file.
         published: Scale and cut as the paper does, over all moments together.
         fps: Frames a second of a film.
 
@@ -52,10 +52,12 @@ def write_frames(path: Path, reel: Reel, about: About, *, published: bool, fps: 
     places, suffix = places_of(reel.tiles), path.suffix.lower()
     if suffix == ".png" and len(reel) > MAX_PANELS:
         raise UsageError(f"{len(reel)} moments: a .png holds at most {MAX_PANELS}, write .mp4 or .tif")
+    # over all moments: a scale for each frame would hide what the moment does
     scale = amount_scale(reel.sample(), UNITS["cosine"])
     remark = None
     if published:
         low, high = _range_of_reel(reel)
+        # part by part as it is read: the scaled scores need not fit into memory either
         reel = reel.changed(lambda cosine: as_published(cosine, low, high))
         scale = Scale(CUT, 1.0, "cosine, scaled to 0..1 over all moments", hidden="below 0.5")
         remark = "scaled to 0..1 over all moments; below 0.5 not shown"
@@ -86,7 +88,7 @@ def write_best_moment(path: Path, reel: Reel, about: About) -> dict[str, Any]:
     Args:
         path: Its suffix says what; see the top.
         reel: Of at least one tile, at moments with a date and an hour.
-        about: What it is of.
+        about: The question in words for titles, and the provenance that travels in the file.
 
     Returns:
         What was written, in JSON types.
@@ -104,14 +106,17 @@ def write_best_moment(path: Path, reel: Reel, about: About) -> dict[str, Any]:
     match path.suffix.lower():
         case ".parquet":
             known = np.isfinite(best.month)
+            # whole numbers in a table; −1: a tile without a score
             whole = {name: np.where(known, columns[name], -1).astype(np.int8) for name in ("month", "hour")}
             write_table(path, reel.tiles.tile_id, columns | whole, places, about)
             return {}
         case ".tif":
             units = {"month": "month, 1 to 12", "hour": "hour, local time", "cosine": "cosine"}
             bands = {name: (units.get(name, "highest less lowest cosine"), column) for name, column in columns.items()}
+            # the mean of January and December is no month
             return write_raster(path, bands, places, about, title, averaged=False)
     scale = amount_scale(best.cosine, "cosine at the best moment")
+    # a tile that never looks like it has a best month all the same: it is drawn pale
     strength = (best.cosine - scale.low) / (scale.high - scale.low)
     panels = [
         Panel("best month", best.month, month_scale(), strength),

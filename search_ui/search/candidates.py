@@ -37,7 +37,7 @@ class Sample:
         lat: Degrees north.
         lon: Degrees east.
         vectors: O, float32 [n, d].
-        embedder: Of the model that made them.
+        embedder: The model that made the vectors; gives E where a moment is asked about.
     """
 
     lat: npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class Sample:
 
     @property
     def n(self) -> int:
-        """How many."""
+        """How many tiles there are, n."""
         return len(self.lat)
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
@@ -62,7 +62,7 @@ class Pool:
     """The candidates as columns, [n], with their exact scores; read like a field.
 
     Attributes:
-        tile_id: Their ids.
+        tile_id: Id of each.
         lat: Centres, degrees north.
         lon: Centres, degrees east.
         size_m: Sides, metres.
@@ -99,8 +99,9 @@ def take_sample(archive: Archive, embedder: Embedder) -> Sample:
         ArchiveError: A part is broken.
     """
     parts = archive.parts()
+    # 32 parts at most: a sample must not cost a pass over a large archive
     chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, 32).astype(int))] if parts else []
-    each = -(-SAMPLE // max(len(chosen), 1))
+    each = -(-SAMPLE // max(len(chosen), 1))  # rounded up
     read = [archive.read(path.stem) for path in chosen]
     steps = [max(1, part.table.num_rows // each) for part in read]
     lat, lon = (
@@ -115,13 +116,14 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
     """Tiles among which the k best of the filter are, almost surely, with their exact scores.
 
     Args:
-        index: Of the collection.
-        sample: Of its tiles.
+        index: The collection's, open; holds directions O/‖O‖ and the norms as payload.
+        sample: Tiles that stand for the collection; tells what E does in each region.
         query: float32 [d], unit length.
         when: The moment; None: S = O, and what the index finds is exact.
         k: How many hits are wanted.
-        filter: What they must satisfy.
+        filter: Area and dates; heeded inside the index's search, never on its results.
     """
+    # without a moment u·q is the cosine itself, and the index's own first k are the true ones
     count = min(MAX_K, max(LEAST, FACTOR * k)) if when is not None else min(MAX_K, k)
     found: dict[str, Match] = {}
     for asked in _asked(sample, query, when, filter):
@@ -131,6 +133,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
     place = [match.payload[LOCATION] for match in matches]
     lat, lon = (np.array([where[name] for where in place], np.float64) for name in ("lat", "lon"))
     norm = np.array([match.payload["norm"] for match in matches], np.float32)
+    # the index holds u = O/‖O‖, and ‖O‖ as payload: both together are O again, [m, d]
     o = np.stack([directions[match.item_id] for match in matches]) * norm[:, None] if matches else _nothing(query)
     s = o if when is None or not matches else o + sample.embedder.place_time(lat=lat, lon=lon, when=when)
     return Pool(
@@ -151,6 +154,7 @@ def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Fl
         return [query]
     inside = np.ones(len(sample.lat), bool)
     if filter.area is not None:
+        # its box is enough: the sample only tells what E is like there (of an area on both sides of ±180°, all round)
         west, south, east, north = filter.area.bounds
         inside = (sample.lat >= south) & (sample.lat <= north) & (sample.lon >= west) & (sample.lon <= east)
     if filter.area is None or inside.sum() >= SAMPLE // 64:
@@ -165,18 +169,21 @@ def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Fl
     score = s @ query / norm
     asked = []
     for region in _regions(e):
+        # f and ‖S‖ of tiles that score like hits: the linear form has to hold there, not in the middle
         likely = region & (score >= np.quantile(score[region], 1 - _TOP))
+        # q − f E/‖S‖ of this region, see above
         asked.append(query - float(score[likely].mean() / norm[likely].mean()) * e[region].mean(axis=0))
     return asked
 
 
 def _regions(e: Floats) -> list[npt.NDArray[np.bool_]]:
     """Groups of alike E, as masks [n]."""
+    # E is the same everywhere: one question does
     if np.ptp(e, axis=0).max() < 1e-6:
         return [np.ones(len(e), bool)]
     from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
 
-    centres, _ = kmeans(e, min(REGIONS, len(e)), iter=3, seed=0)
+    centres, _ = kmeans(e, min(REGIONS, len(e)), iter=3, seed=0)  # seeded: the same question, the same candidates
     label, _ = vq(e, centres)
     return [label == i for i in np.unique(label)]
 
@@ -184,7 +191,7 @@ def _regions(e: Floats) -> list[npt.NDArray[np.bool_]]:
 def _microseconds(acquired: str | None) -> int:
     if acquired is None:
         return NO_DATE
-    return round(datetime.fromisoformat(acquired).timestamp() * 1e6)
+    return round(datetime.fromisoformat(acquired).timestamp() * 1e6)  # a float of seconds has microseconds only nearly
 
 
 def _nothing(query: Floats) -> Floats:

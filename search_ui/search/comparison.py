@@ -36,7 +36,7 @@ class PromptRow:
     """One prompt; `before` is the version in service, `after` the new one.
 
     Attributes:
-        prompt: What was asked.
+        prompt: The text that both were asked.
         overlap: Share of the nine best that both name.
         relevance_before: Mean of the nine; None for photos, which have none.
         relevance_after: The same of the new version.
@@ -92,6 +92,7 @@ class Comparison:
             for side, version in (("before", self.before), ("after", self.after))
             if self.mean(f"{what}_{side}") is not None
         }
+        # what a person should look at: prompts with labels, then where the versions differ most
         first = sorted(self.rows, key=lambda row: (row.precision_before is None, row.overlap, row.prompt))[:SHOWN]
         table = [
             list(named.values()),
@@ -112,8 +113,10 @@ def compare(engine: Engine, before: Version, after: Version, prompts: Sequence[s
     for prompt in dict.fromkeys([*prompts, *labels]):
         (old, was), (new, now) = (_best(engine, version, prompt) for version in (before, after))
         known = labels.get(prompt, {})
+        # where fewer than nine tiles are right in truth, no version can name nine of them
         enough = sum(probability >= RIGHT for probability in known.values()) >= K
         right = [_share_right(ids, known) if enough else None for ids in (old, new)]
+        # of the longer list: a version that finds less than nine does not agree the better for it
         shared = len(set(old) & set(new)) / max(len(old), len(new), 1)
         rows.append(PromptRow(prompt, round(shared, 4), was, now, *right))
     return Comparison(before.name, after.name, tuple(rows))
@@ -125,7 +128,7 @@ def read_labels(
     """Labels of a Parquet file: tile_id, probability, and concept where `prompt` does not say what it is about.
 
     Args:
-        path: The file.
+        path: A Parquet file with columns tile_id, probability and, unless `prompt` says it, concept.
         prompt: The text that all of its rows are about; None: its column `concept` says it.
         asked: The text that asks for a concept, by its name; a concept that is not there is the text itself.
 
@@ -159,7 +162,7 @@ def _best(engine: Engine, version: Version, prompt: str) -> tuple[list[str], flo
         return [hit.tile_id for hit in hits], mean
     photos = engine.field(version.collection)
     cosine = photos.cosines(engine.query_vector(version.collection, query))
-    return photos.ids(best_rows(cosine, K, photos.ids)[:K]), None
+    return photos.ids(best_rows(cosine, K, photos.ids)[:K]), None  # with ties of the last it gives more than K
 
 
 def _share_right(ids: Sequence[str], known: Mapping[str, float]) -> float:

@@ -58,9 +58,9 @@ class Engine:
     Models, fields and calibrations stay loaded between queries.
 
     Attributes:
-        settings: Where things are.
-        catalog: The open catalog that names collections and their models.
-        gazetteer: Names of places.
+        settings: Of the home: its folders, the device, and `exact_tiles`, up to which every tile is scored.
+        catalog: The open catalog; the engine does not close it.
+        gazetteer: Names the places near hits, where a collection's source names none of its own.
     """
 
     settings: Settings
@@ -68,12 +68,13 @@ class Engine:
     _vectors: Vectors = field(init=False)
     gazetteer: Gazetteer = field(init=False)
     _samples: dict[str, Sample] = field(default_factory=dict)
-    _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)
+    _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)  # with the parts of then
     _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
+    # by collection; re-entrant, because `_scored` opens the field under it where the index is locked
     _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
-    _spent: threading.local = field(default_factory=threading.local)
+    _spent: threading.local = field(default_factory=threading.local)  # each thread times its own query
 
     def __post_init__(self) -> None:
         self._vectors = Vectors(self.settings, self.catalog)
@@ -96,9 +97,8 @@ class Engine:
         """The tiles of a collection most like the query at its moment, in an order that heeds the feedback.
 
         Args:
-            collection_name: The collection of tiles to search, by its alias or version.
-            query: The question.
-            feedback: Thumbs.
+            collection_name: Name of a collection of tiles, as people give it: an alias or NAME@VERSION.
+            feedback: Tiles called right or wrong: they steer the order, and the relevance not at all.
             among: Ids of the only tiles that may be hits; of a collection above `exact_tiles`, of what is proposed.
 
         Raises:
@@ -138,6 +138,7 @@ class Engine:
         calibration = self._calibration(collection)
         with self._timed("score"):
             cosine = columns.cosines(asked.steered, when=when, rows=rows)
+            # relevance is calibrated for the words as they were put, so thumbs must not move it
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
@@ -174,6 +175,7 @@ class Engine:
         """The field of a collection of tiles or photos, up to date with its archive."""
         parts = self._parts(collection)
         known = self._fields.get(collection.name)
+        # without the lock: nearly every call finds the field up to date
         if known is not None and known[0] == parts:
             return known[1]
         with self._opening[collection.name]:
@@ -234,6 +236,7 @@ class Engine:
     def _calibration(self, collection: Collection) -> Calibration:
         """What is usual in a collection: of its field, or of a sample where it is too large for one."""
         usual = self.field(collection) if self._small(collection) else self._sample(collection)
+        # made anew only when the field or the sample is another object: then tiles have come or gone
         known = self._calibrations.get(collection.name)
         if known is not None and known[0] is usual:
             return known[1]
@@ -247,6 +250,7 @@ class Engine:
 
     def _small(self, collection: Collection) -> bool:
         key = (collection.name, self._parts(collection))
+        # the ledger counts without opening a part; kept by the parts, for one search asks several times
         tiles = self._counts.get(key, lambda: self.catalog.items_done(collection.name, ("archived", "done")))
         return tiles <= self.settings.exact_tiles
 
@@ -282,6 +286,7 @@ class Engine:
             rows = [columns.row(tile_id) for tile_id in ids]
             if None not in rows:
                 return columns.predicted(np.array(rows, np.int64), when=when)
+        # without a field, or with an id that it lacks: from the archive, which names the one that is missing
         found = [self._found(collection, tile_id) for tile_id in ids]
         s = np.array([vector for _, vector in found], np.float32).reshape(len(found), collection.dim)
         if when is None or not found:
@@ -302,6 +307,7 @@ class Engine:
         if self._small(collection):
             return self._scored_exactly(collection, query, asked, when, among)
         sample = self._sample(collection)
+        # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
         with self._opening[collection.name]:  # the embedded index is one holder's at a time
             try:
@@ -335,8 +341,9 @@ class Engine:
         count = query.k * _SLACK
         while True:
             best = best_rows(cosine, count, lambda some: columns.ids(scored.at(some)))
-            at = scored.at(best)
+            at = scored.at(best)  # rows of `columns`; `best` counts within what was scored
             vector, plain = scored.asked.vector, cosine[best]
+            # the order is that of the steered vector, the relevance that of the words
             if scored.asked.steered is not vector:
                 plain = columns.cosines(vector, when=scored.when, rows=at)
             relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
@@ -346,6 +353,7 @@ class Engine:
             if len(fit) >= query.k or len(best) >= usable:
                 fit = fit[: query.k]
                 return best[fit], relevance[fit]
+            # too few of these may be shown: look further down
             count *= 4
 
     def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, relevance: Floats) -> list[Hit]:
@@ -390,6 +398,7 @@ class Engine:
             return "" if found is None else str(found)
 
         places = zip(lats.tolist(), lons.tolist(), strict=True)
+        # the names are kept as texts: "" where there is none
         return [self._names.get((collection.name, *place), partial(name, *place)) or None for place in places]
 
     def archive(self, collection: Collection) -> Archive:
@@ -398,7 +407,7 @@ class Engine:
 
     def _filter(self, collection: Collection, query: Query) -> Filter:
         """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""
-        reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5
+        reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5  # half a diagonal
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 
     def _remark(self, collection: Collection, query: Query, hits: list[Hit], scored: int) -> str | None:
@@ -413,11 +422,13 @@ class Engine:
         return None
 
     def _why_empty(self, collection: Collection, query: Query) -> str:
+        # only a field could say more, and a large collection is not opened for that
         if not self._small(collection):
             return "no tile lies in that area and was acquired in that time"
         columns = self.field(collection)
         if not columns.n:
             return f"collection {collection.name!r} is empty: run `groundcast ingest`"
+        # which of the two leaves nothing: the dates or the area?
         undated = replace(self._filter(collection, query), acquired_from=None, acquired_to=None)
         in_area = columns.rows(undated)
         if in_area is None or len(in_area):

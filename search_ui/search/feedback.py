@@ -75,8 +75,8 @@ def steered(query: Floats, liked: Floats, disliked: Floats, *, beta: float = BET
         query: float32 [d], unit length.
         liked: S of the right tiles, of any length, [m, d]; m may be 0.
         disliked: S of the wrong tiles, [k, d].
-        beta: Weight of the right ones.
-        gamma: Weight of the wrong ones.
+        beta: Weight of the mean of the right ones, the question weighing 1.
+        gamma: Weight of the mean of the wrong ones, which is taken away.
 
     Raises:
         UsageError: They cancel out.

@@ -33,7 +33,7 @@ class Provenance:
         source: URI of its imagery.
         attribution: Whom to credit for the imagery; None when the source names nobody.
         created_at: When the file was made, aware UTC.
-        groundcast_version: The program that made it.
+        groundcast_version: Version of the program that made it.
     """
 
     collection: str

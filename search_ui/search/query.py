@@ -43,7 +43,7 @@ class Part:
         kind: ``text``: what one would see on the ground there; ``image``: a file with an overhead image or crop;
             ``photo``: a file with a photo taken on the ground; ``tile``: the id of a tile of the collection.
         value: The text, the file or the id.
-        weight: Of its unit vector in the sum; negative: away from it.
+        weight: Factor of its unit vector in the sum, 0 < |weight| ≤ `MAX_WEIGHT`; negative: away from it.
 
     Raises:
         UsageError: The value is empty or no text, or the weight is 0 or not finite.
@@ -133,7 +133,7 @@ class Hit:
     """One tile that answers a query.
 
     Args:
-        rank: 1 is best.
+        rank: Place in the answer, counted from 1, the best.
         tile_id: The tile's id in its grid.
         lat: Centre of the tile, degrees.
         lon: Centre of the tile, degrees.
@@ -142,7 +142,7 @@ class Hit:
         relevance: Calibrated chance that one would see it there, 0..1.
         acquired_at: When the imagery was taken, aware UTC; None when unknown.
         source: URI of the imagery.
-        collection: Name of the collection.
+        collection: Name by which the collection was asked for.
         model_id: The model that made the collection's vectors.
         grade: The relevance in a word: strong, possible, weak, nothing.
         near: The nearest named place, how far and which way.
@@ -192,7 +192,7 @@ class Answer:
         method: Which way the answer was computed: ``exact``, every tile by the formula, or ``candidates of the index``,
             which the formula put in order.
         candidates: How many tiles the formula was computed for.
-        hits: Best first.
+        hits: The tiles that answer, best first.
         note: One sentence a person should read beside the hits, such as why there are none.
     """
 
@@ -229,6 +229,7 @@ def rfc3339(moment: datetime | None) -> str | None:
 def _check_text(name: str, text: str) -> None:
     if not _has_words(text):
         raise UsageError(f"{name} is empty: {text[:40]!r}. Say what one would see there")
+    # a lone surrogate: so Python hands on bytes of the command line that are no UTF-8; no tokenizer takes it
     if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise UsageError(f"{name} is not valid Unicode: {text[:40]!r}. Give it as UTF-8")
     if len(text) > MAX_TEXT_CHARS:
@@ -256,5 +257,6 @@ def _describe_area(area: BaseGeometry) -> dict[str, Any]:
     if vertices <= MAX_AREA_VERTICES:
         described: dict[str, Any] = json.loads(shapely.to_geojson(area))
         return described
+    # JSON has no NaN, and `to_json` would refuse it
     bounds = [value for value in area.bounds if math.isfinite(value)]
     return {"bbox": bounds, "vertices": vertices}

@@ -23,15 +23,17 @@ def best_rows(score: npt.NDArray[np.float32], count: int, ids: Callable[[Rows], 
 
     Args:
         score: [n]; what is not finite is never among the best.
-        count: How many.
-        ids: Names of rows.
+        count: How many are wanted.
+        ids: Gives the ids of rows; asked for those near the top alone.
     """
     usable = np.flatnonzero(np.isfinite(score))
     if count < len(usable):
+        # sort only what can be among the best; a partition of all is linear
         floor = np.partition(score[usable], len(usable) - count)[len(usable) - count]
+        # with room for rounding, so that every tie of the last one is there and ids decide, not the order of rows
         usable = usable[score[usable] >= floor - 10.0**-SCORE_DIGITS]
     rounded = np.round(score[usable], SCORE_DIGITS)
-    order = np.lexsort((np.array(ids(usable), dtype=object), -rounded)) if len(usable) else usable
+    order = np.lexsort((np.array(ids(usable), dtype=object), -rounded)) if len(usable) else usable  # last key first
     return usable[order].astype(np.int64)
 
 
@@ -39,13 +41,14 @@ def distinct(lat: Columns, lon: Columns, size_m: Columns, most: int) -> Rows:
     """Which of tiles in order of rank to keep, so that no two overlap by more than `OVERLAP`; at most `most`.
 
     Args:
-        lat: Centres, degrees north, [n].
+        lat: Centres in order of rank, degrees north, [n].
         lon: Degrees east, [n].
         size_m: Sides, metres, [n].
-        most: Stop there.
+        most: Stop when so many are kept.
     """
     kept = np.empty(min(most, len(lat)), np.int64)
     count = 0
+    # greedy from the best: a tile gives way to better ones alone
     for row in range(len(lat)):
         others = kept[:count]
         if not np.any(_shared(lat, lon, size_m, row, others) > OVERLAP):
@@ -59,6 +62,7 @@ def distinct(lat: Columns, lon: Columns, size_m: Columns, most: int) -> Rows:
 def _shared(lat: Columns, lon: Columns, size_m: Columns, row: int, others: Rows) -> Columns:
     """Area that a tile shares with each other, as a fraction of the smaller one."""
     north = np.abs(lat[others] - lat[row]) * MEAN_DEGREE_M
+    # on a plane, which is near enough to tell an overlap; the shorter way round the globe
     turn = np.abs(lon[others] - lon[row])
     east = np.minimum(turn, 360 - turn) * MEAN_DEGREE_M * np.cos(np.radians(lat[row]))
     smaller, both = np.minimum(size_m[others], size_m[row]), (size_m[others] + size_m[row]) / 2

@@ -54,7 +54,7 @@ class CalibrationTiles(Protocol):
 
     @property
     def n(self) -> int:
-        """How many."""
+        """How many tiles there are."""
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
         """See `ingest.field.scorer.ExactScorer.predicted`."""
@@ -84,8 +84,9 @@ class Usual:
 
     def level(self, query: Floats) -> tuple[float, float]:
         """Mean and standard deviation of the cosine with a vector [d] of any length."""
+        # var(q·s) = qᵀ C q: the spread of any text from one matrix, without another pass over the tiles
         variance = float(query @ self.covariance @ query)
-        return float(self.mean @ query), max(variance, 0.0) ** 0.5
+        return float(self.mean @ query), max(variance, 0.0) ** 0.5  # below 0 by rounding alone
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Calibration:
             columns: The field, or other columns of its collection.
             query: Unit vector, float32 [d].
             cosine: Of each of those rows with the query at the moment, [m].
-            when: The moment.
+            when: The moment of `cosine`; None: any time.
             rows: Which rows of `columns`; None: all.
         """
         if not len(cosine):
@@ -132,6 +133,7 @@ class Calibration:
         usual = self.usual(when)
         level, spread = usual.level(self.neutral)
         margin = _over(_MARGIN * spread, usual.reach)
+        # the rest stays `nothing` even if the bank scored `_MARGIN` deviations too low there: no product for them
         near = np.flatnonzero(chance(evidence + np.array([0, margin])) >= WEAK)
         if len(near):
             away = self._neutral(columns, when, near if rows is None else rows[near]) - level
@@ -151,6 +153,7 @@ class Calibration:
     def usual(self, when: When) -> Usual:
         """What is usual at moments of this kind: with date and hour, with date only, with hour only, or none."""
         kind = type(when).__name__
+        # held while it is made: two threads would draw and multiply the same sample
         with self._lock:
             if kind not in self._usual:
                 self._usual[kind] = _usual(_sample(self._tiles, when), self.bank)
@@ -160,6 +163,7 @@ class Calibration:
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, when: When, rows: Rows | None
     ) -> Floats:
         """The evidence of each row if the neutral prompts scored there what they score on the whole, [m, 2]."""
+        # whether it is a place for it at all is asked without the moment
         place = cosine if when is None else columns.cosines(query, rows=rows)
         level, spread = self.usual(None).level(query)
         usual = self.usual(when)
@@ -208,7 +212,7 @@ def _sample(tiles: CalibrationTiles, when: When) -> Floats:
 
 def _moment(number: int, like: When) -> When:
     """The middle of each month at two hours, so that the hours of the day come once each."""
-    moment = datetime(2025, number // 2 + 1, 15, number * 7 % 24)
+    moment = datetime(2025, number // 2 + 1, 15, number * 7 % 24)  # 7 and 24 share no factor
     if isinstance(like, time):
         return moment.time()
     return moment if isinstance(like, datetime) or not isinstance(like, date) else moment.date()
@@ -218,10 +222,11 @@ def _usual(vectors: Floats, bank: Floats) -> Usual:
     """Of unit vectors [s, d]."""
     if not len(vectors):
         dim = bank.shape[1]
-        return Usual(np.zeros(dim, np.float32), np.zeros((dim, dim), np.float32), 0.0)
+        return Usual(np.zeros(dim, np.float32), np.zeros((dim, dim), np.float32), 0.0)  # no spread: `_over` gives 0
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = vectors - mean
     excess = centred @ (bank - bank.mean(axis=0)).T  # [s, b]
+    # the quantile of each prompt; of these the median, which one prompt that truly fits here does not move
     place = min(len(excess) - 1, int(_REACH * len(excess)))
     reach = np.partition(excess, place, axis=0)[place]
     return Usual(mean, centred.T @ centred / len(centred), float(np.median(reach)))

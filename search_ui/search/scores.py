@@ -19,7 +19,7 @@ class Scores:
     """n tiles at one moment.
 
     Attributes:
-        tile_id: [n].
+        tile_id: Ids of the tiles in their grid, [n].
         lat: Centres, degrees north, [n].
         lon: Centres, degrees east, [n].
         size_m: Sides, metres, [n].
@@ -44,7 +44,7 @@ class Frames:
     """n tiles at T moments.
 
     Attributes:
-        tile_id: [n].
+        tile_id: Ids of the tiles in their grid, [n].
         lat: Centres, degrees north, [n].
         lon: Centres, degrees east, [n].
         size_m: Sides, metres, [n].

@@ -94,9 +94,11 @@ class Reel:
     def __init__(self, ask: Ask, whens: Sequence[When], *, kept: int = _KEPT) -> None:
         self.whens = tuple(whens)
         self._ask = ask
+        # one moment tells how many tiles there are, and so how many moments make a part
         first = ask(self.whens[:1])
         count = max(1, len(first.tile_id))
         self._step = max(1, min(len(self.whens), kept // count))
+        # where all fit they are asked for once: a film reads them for its scale, then for its frames
         self._all = ask(self.whens).cosine if self._step == len(self.whens) else None
         self.tiles = replace(first, cosine=first.cosine[:0], whens=())
         self._change: Callable[[Scores32], Scores32] | None = None
@@ -121,6 +123,7 @@ class Reel:
             return
         for start in range(0, len(self), self._step):
             part = self._ask(self.whens[start : start + self._step])
+            # an ingest may finish between two parts; then row i is no longer the same tile
             if part.tile_id != self.tiles.tile_id:
                 raise GroundcastError("the collection changed while its moments were scored: run the command again")
             yield start, part.cosine
@@ -132,5 +135,5 @@ class Reel:
 
     def sample(self, count: int = 2_000_000) -> Scores32:
         """Scores of all moments, evenly thinned to about so many."""
-        step = max(1, len(self) * len(self.tiles.tile_id) // count)
+        step = max(1, len(self) * len(self.tiles.tile_id) // count)  # over the tiles: every moment stays in the sample
         return np.concatenate([cosine[:, ::step].reshape(-1) for _, cosine in self.parts()])

@@ -31,8 +31,8 @@ class Vectors:
     """The models of a home folder, and what they make of questions.
 
     Attributes:
-        settings: Where things are.
-        catalog: The open catalog that names collections and their models.
+        settings: Of the home: where models and the cache of texts lie, and the device.
+        catalog: The open catalog; says which model a collection is of.
     """
 
     settings: Settings
@@ -47,10 +47,12 @@ class Vectors:
         Raises:
             CatalogError: It is not here.
         """
+        # one at a time: two threads that ask for one model must not load it twice
         with self._loading:
             if collection.model_id not in self._embedders:
                 model = self.catalog.model(model_id=collection.model_id)
                 folder = self.settings.models_dir / model.name
+                # float32: for a text or a picture at a time no faster arithmetic pays
                 self._embedders[collection.model_id] = Embedder.load(
                     folder, precision="float32", device=self.settings.device
                 )
@@ -72,6 +74,7 @@ class Vectors:
             UsageError: The parts cancel out, or an image cannot be used.
             CatalogError: No such tile, or the model is not here.
         """
+        # at length 1 first: a weight compares directions, however long the model makes texts and pictures
         vectors = [part.weight * unit(self._part(collection, part, query.ensemble)) for part in query.parts]
         return unit(np.sum(vectors, axis=0))
 
@@ -112,6 +115,7 @@ def unit(vector: npt.NDArray[np.floating]) -> Floats:
 
 def _overhead(path: Path, collection: Collection) -> npt.NDArray[np.uint8]:
     """An overhead picture, shown as the collection's own imagery is: bands, stretch."""
+    # here, because it brings rasterio, which a question in words does not need
     from ingest.jobs.request import options_from_json
     from ingest.sources.crop import RASTER_SUFFIXES, read_crop
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from search_ui.search.query import NOT_WEIGHT, Part
 from trainer.errors import UsageError
 
+# the last ^ counts; what is no good weight is matched too, to be refused and not to be searched for as words
 _WEIGHTED = re.compile(r"(.*)\^([-+.\deE]+|nan|inf)", re.DOTALL)
 
 

@@ -22,18 +22,18 @@ class Shown:
     """A collection of tiles as the app shows it.
 
     Attributes:
-        name: Its name.
+        name: Its name as people ask with it, an alias or NAME@VERSION.
         model: Name of its model; None where the model is not here any more.
         model_id: Of the model that made its vectors.
         knows_time: Whether a moment plays a part in its answers; None where the model is not here.
-        tiles: How many can be searched.
+        tiles: How many of its tiles can be searched.
         tile_m: Side of its largest tile, metres.
         gsd_m: Typical ground sample distance of its imagery, metres; None if unknown.
         bounds: West, south, east and north of the tiles, degrees; east lies beyond 180 across ±180°; None if empty.
         source: URI of its imagery.
         attribution: Whom to credit for it.
         gallery: The gallery of ground photos that fits it; None: there is none, or there are several.
-        created_at: When it was made.
+        created_at: When it was made, aware UTC.
     """
 
     name: str
@@ -53,7 +53,9 @@ class Shown:
     def max_zoom(self) -> int:
         """The zoom of Web Mercator from which on the imagery shows nothing more."""
         lat = 0.0 if self.bounds is None else (self.bounds[1] + self.bounds[3]) / 2
+        # of unknown imagery, as if a tile were shown by one Web-Mercator tile
         finest = self.gsd_m or self.tile_m / TILE_PX
+        # on the ground at zoom 0; each zoom halves it
         pixel_m = EQUATOR_M * math.cos(math.radians(lat)) / TILE_PX
         return max(1, min(MAX_ZOOM, math.ceil(math.log2(pixel_m / finest))))
 
@@ -71,7 +73,7 @@ class TileFacts:
     """One tile; None says that a value is not known.
 
     Attributes:
-        tile_id: Its id.
+        tile_id: Id of the tile in its grid.
         footprint: The square on the ground.
         acquired_at: When its imagery was taken, aware UTC.
         gsd_m: Native ground sample distance, metres.
@@ -117,10 +119,10 @@ class Replay:
     """A saved search asked again.
 
     Attributes:
-        saved: As it was before.
-        found: The answer now.
+        saved: The saved search as it stood before it was asked again.
+        found: The answer to the same question now.
         new_tiles: How many tiles have come since the last time.
-        new_hits: The best of these.
+        new_hits: The best of the new tiles, best first.
     """
 
     saved: SavedSearch

@@ -26,10 +26,10 @@ class Task:
     """A command that was started.
 
     Attributes:
-        title: What it does, for people.
-        log: What it prints.
-        started_at: Seconds since the epoch.
-        process: Its own.
+        title: What it does, in words that the page shows.
+        log: The file with what it prints, standard output and error together.
+        started_at: When it was started, seconds since 1970.
+        process: The child process that runs it.
     """
 
     title: str
@@ -59,10 +59,12 @@ class Task:
     def _lines(self) -> list[str]:
         try:
             with self.log.open("rb") as file:
+                # the end alone: a log of hours has megabytes, and a page asks every other second
                 file.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
                 text = file.read().decode("utf-8", "replace")
         except OSError:
             return []
+        # a progress bar rewrites its line by \r: each state of it is a line here
         return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
 
 
@@ -71,7 +73,7 @@ class Background:
     """The commands of one home. May be used from several threads.
 
     Attributes:
-        settings: Where things are.
+        settings: Of the home: its path, under which logs are kept.
     """
 
     settings: Settings
@@ -86,8 +88,8 @@ class Background:
 
         Args:
             name: Of the work; no two of one name run at once.
-            title: What it does, for people.
-            arguments: Of `groundcast`.
+            title: What it does, in words that the page shows.
+            arguments: Words of the command line behind `groundcast --home HOME`.
 
         Raises:
             UsageError: It runs already.
@@ -122,6 +124,7 @@ class Background:
     def close(self) -> None:
         """End what still runs; what was done stays."""
         running = [task.process for task in self._tasks.values() if task.running]
+        # all are asked first, then waited for: they end side by side
         for process in running:
             process.terminate()
         for process in running:

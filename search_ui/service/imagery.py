@@ -43,8 +43,8 @@ class Imagery:
     """Pictures of the collections of one home. May be used from several threads.
 
     Args:
-        settings: Where things are.
-        catalog: The open catalog that says where imagery and photos lie.
+        settings: Of the home: the folders of both caches.
+        catalog: The open catalog; its last job says how the imagery was read.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
@@ -54,7 +54,7 @@ class Imagery:
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def close(self) -> None:
-        """Closes files."""
+        """Closes the open imagery and the cache."""
         for _, intake, _ in self._open.values():
             intake.close()
         self._open.clear()
@@ -70,6 +70,7 @@ class Imagery:
         """
         _check_px(px)
         intake, fingerprint = self._intake(collection)
+        # with the imagery's fingerprint: what was cut from other files is not shown as these
         key = ("chip", collection.name, fingerprint, tile_id, px)
         known: bytes | None = self._cache.get(key)
         if known is None:
@@ -89,6 +90,7 @@ class Imagery:
             stamp = path.stat().st_mtime_ns
         except OSError as error:
             raise ItemError("missing", f"'{path.name}' is not where its gallery says: {error.strerror}") from error
+        # with the time of change: a photo that was replaced shows anew
         key = ("photo", str(path), stamp, px)
         known: bytes | None = self._cache.get(key)
         if known is None:
@@ -125,6 +127,7 @@ class Imagery:
         whole, side = Image.new("RGBA", (TILE_PX, TILE_PX)), TILE_PX // times
         below = [(x * times + i, y * times + j, i, j) for i in range(times) for j in range(times)]
         coverage = _coverage(intake)
+        # counted before any is cut
         touched = [one for one in below if coverage.intersects(_box(tile_canvas(DIRECT_ZOOM, one[0], one[1])))]
         for column, row, i, j in touched if len(touched) <= MAX_GATHERED else ():
             with Image.open(io.BytesIO(self.tile(collection, DIRECT_ZOOM, column, row))) as tile:
@@ -141,6 +144,7 @@ class Imagery:
         jobs = self._catalog.jobs(collection.name)
         if not jobs:
             raise MissingError(f"collection {collection.name!r} has no job: run `groundcast ingest`")
+        # by collection: a slow source holds nobody up who looks at another
         with self._opening[collection.name]:
             known = self._open.get(collection.name)
             if known is None or known[0] != jobs[-1].id:
@@ -173,6 +177,7 @@ def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
     square, x, y = square_over(canvas)
     here = _box(canvas)
     if isinstance(intake, ChipIntake):
+        # chips have no order and no levels: each that touches is laid, at about the pixel's size on the ground
         items = [item for item in intake.source.items() if item.footprint.polygon.intersects(here)]
         for item in items[:MAX_CHIPS]:
             px = max(MIN_PX, min(MAX_READ_PX, round(item.size_m / canvas.pixel_m)))
@@ -198,6 +203,7 @@ def _centre_of(
 ) -> tuple[float, float]:
     """Where a place lies in the metres of a canvas's square, from the pixel nearest to it and the pixels' spacing."""
     column, row = canvas.to_pixels(lat=lat, lon=lon)
+    # from 1 on, for the spacing is taken to the pixel before; a centre outside the canvas is reached from its edge
     i, j = (min(max(int(v), 1), n - 1) for v, n in ((row, canvas.height), (column, canvas.width)))
     down, right = float(row) - 0.5 - i, float(column) - 0.5 - j
     return (
@@ -209,10 +215,12 @@ def _centre_of(
 def _lay(whole: Rgba, chip: Chip, size_m: float, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
     """Lay a square picture over pixels that lie x, y metres from its centre, where there is none yet."""
     px = chip.valid.shape[0]
+    # metres from the centre to pixels of the chip; OpenCV counts from the middle of the first pixel, hence − ½
     columns = ((x / size_m + 0.5) * px - 0.5).astype(np.float32)
     rows = ((0.5 - y / size_m) * px - 0.5).astype(np.float32)
     colours = cv2.remap(chip.image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     valid = cv2.remap(chip.valid.astype(np.uint8), columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    # of chips that overlap the first stays: always the same one, for the source's order is
     new = (np.asarray(valid) > 0) & (whole[..., 3] == 0)
     whole[new, :3] = np.asarray(colours)[new]
     whole[new, 3] = 255
@@ -220,6 +228,7 @@ def _lay(whole: Rgba, chip: Chip, size_m: float, x: npt.NDArray[np.float64], y: 
 
 def _webp(pixels: Rgba) -> bytes:
     out = io.BytesIO()
+    # a picture that is whole needs no alpha channel: a smaller file
     everything = pixels.shape[2] == 4 and bool((pixels[..., 3] == 255).all())
     Image.fromarray(pixels[..., :3] if everything else pixels).save(out, "WEBP", quality=_QUALITY, method=2)
     return out.getvalue()

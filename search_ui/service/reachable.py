@@ -35,6 +35,7 @@ def check_archive(settings: "Settings") -> Check:
         if isinstance(root, Path):
             where = "in the home" if settings.archive_url is None else str(root)
             return Check("archive", True, f"folder {where}")
+        # written and removed: a bucket that may only be read looks sound until the first part is to be kept
         probe = root / f".doctor-{secrets.token_hex(4)}"
         storage.listed(root, "")
         storage.write(probe, _nothing)
@@ -59,6 +60,7 @@ def check_redis(url: str) -> Check:
         return Check("redis", False, f"{shown}: {said}", "start Redis, or mend redis_url, its password too")
     keeps = "keeps messages on disk" if found.get("aof_enabled") else "has no append-only file: a restart forgets"
     policy = str(found.get("maxmemory_policy", "noeviction"))
+    # with a bound on memory any other policy may drop the queues themselves
     evicts = int(found.get("maxmemory", 0)) > 0 and policy != "noeviction"
     return Check(
         "redis",

@@ -41,7 +41,7 @@ class Uploads:
     """Kept pictures of one home. May be used from several threads.
 
     Args:
-        folder: Made when the first comes.
+        folder: Where they are kept; made when the first comes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,6 +60,7 @@ class Uploads:
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{name}.png"
+            # the same picture again: its time of change says when it was last wanted, by which `_sweep` goes
             if path.exists():
                 path.touch()
             else:
@@ -92,7 +93,7 @@ def read_area(content: bytes, folder: Path) -> BaseGeometry:
     """The polygons of an uploaded GeoJSON or KML, WGS84 degrees.
 
     Args:
-        content: The file.
+        content: Bytes of the file, `MAX_AREA_BYTES` at most.
         folder: For a file that lives for a moment.
 
     Raises:
@@ -113,6 +114,7 @@ def read_area(content: bytes, folder: Path) -> BaseGeometry:
         path.write_bytes(text)
         return read_area_file(path)
     except AreaError as error:
+        # a person knows the file by another name, and paths of the server are not shown
         raise AreaError(str(error).replace(f"'{path}'", "uploaded")) from error
     finally:
         path.unlink(missing_ok=True)
@@ -134,6 +136,7 @@ def _clean(content: bytes) -> bytes:
                     f"the picture has {image.width}×{image.height} pixels, at most "
                     f"{MAX_PICTURE_PIXELS / 1e6:.0f} million are taken: make it smaller"
                 )
+            # after the checks: until here only the header was read, however many pixels it promises
             image.draft("RGB", (2 * KEPT_PX, 2 * KEPT_PX))  # a JPEG is decoded no larger than needed
             turn = orientation(image)
             image.load()
@@ -162,6 +165,7 @@ def _of_json(content: bytes) -> list[BaseGeometry]:
 
 def _of_kml(content: bytes) -> list[BaseGeometry]:
     head = content[:4096].lower()
+    # entities that name each other grow without bound while they are read (“billion laughs”), or name files
     if b"<!doctype" in content.lower() or b"<!entity" in content.lower():
         raise UploadError("the file declares XML entities, which no KML needs: export it again")
     if b"<kml" not in head:
@@ -194,7 +198,7 @@ def _rings(side: "ET.Element[Any]") -> list[list[tuple[float, float]]]:
 
 
 def _named(element: "ET.Element[Any]", name: str) -> bool:
-    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == name
+    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == name  # of any namespace
 
 
 def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:

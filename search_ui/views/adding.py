@@ -104,6 +104,7 @@ def add_imagery(service: Service) -> None:
             except GroundcastError as error:
                 st.error(str(error))
     known = st.session_state.get("estimated")
+    # the estimate is of this very form: a changed one is estimated anew before it can be started
     if known is not None and known[0] == form:
         _show(known[1])
         if service.settings.redis_url is None:
@@ -178,6 +179,7 @@ def kept_imagery(service: Service, name: str, content: memoryview) -> Path:
         raise UploadError(f"{name}: only {', '.join(IMAGERY)} can be uploaded")
     if len(content) > MAX_MB * 2**20:
         raise UploadError(f"{name} has {len(content) >> 20} MB, the limit is {MAX_MB} MB: put it on the server's disk")
+    # GDAL goes by the content, not by the name: only what imagery of these kinds begins with is kept for it
     if not bytes(content[:16]).startswith(_STARTS[suffix]):
         raise UploadError(f"{name} is no {suffix} file: its first bytes say something else")
     folder = service.settings.home / "uploads" / "imagery"

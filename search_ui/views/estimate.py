@@ -27,7 +27,7 @@ class IngestEstimate:
     """What an ingest would be.
 
     Attributes:
-        tiles: How many tiles.
+        tiles: How many tiles the grid has in the imagery and the area.
         seconds: How long it would take here, or None where no tile could be tried.
         gsd_m: Ground sample distance of the imagery; None: unknown.
         bounds: West, south, east and north; None: unknown.
@@ -47,9 +47,9 @@ def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
     """Open the imagery, count its tiles, read and embed a few of them.
 
     Args:
-        service: Of the app.
+        service: The app's service: its settings name the folders of models and cache.
         request: What is to be brought in.
-        model: Name of the model.
+        model: Name of the model that would look at the tiles.
 
     Raises:
         GroundcastError: It cannot be opened, or nothing of it lies in the area.
@@ -59,6 +59,7 @@ def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
         ids = list(intake.ids())
         if not ids:
             raise UsageError(f"{request.source}: no tile lies in the imagery and the area")
+        # spread over the whole: the first tiles of a grid lie at its edge, where imagery is scarce
         step = max(1, len(ids) // _TRIED)
         pace, sample, warnings = _try(intake, embedder, list(itertools.islice(ids, 0, None, step))[:_TRIED])
         warnings += [f"{problem.subject}: {problem.message}" for problem in intake.problems[:5]]
@@ -96,4 +97,5 @@ def _try(
     embedder.embed_prepared(np.stack(inputs[:1]))  # the first pass makes things ready
     started = time.perf_counter()
     embedder.embed_prepared(np.stack(inputs))
+    # reading and embedding go on side by side in an ingest: the slower one sets the pace
     return max(read_s, (time.perf_counter() - started) / len(inputs)), sample, warnings

@@ -52,8 +52,8 @@ class PictureCard:
     """A picture with lines under it.
 
     Attributes:
-        url: Of the picture.
-        alt: What it shows.
+        url: Address of the picture on this server.
+        alt: What it shows, for those who cannot see it.
         lines: Under it; those that say that it was taken here are marked.
         here: Whether it was taken in the tile.
     """
@@ -94,6 +94,7 @@ def photos(pictures: Sequence[PictureCard]) -> None:
     figures = []
     for number, picture in enumerate(pictures, start=1):
         lines = "<br>".join(
+            # line 1 says where
             f'<span class="here">{html.escape(line)}</span>' if picture.here and place == 1 else html.escape(line)
             for place, line in enumerate(picture.lines)
         )

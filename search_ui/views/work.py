@@ -41,6 +41,7 @@ def watch(service: Service, name: str) -> None:
     task = background(service).task(name)
     if task is None:
         return
+    # a fragment runs by itself: only a run of the whole page shows what the work has made
     if not task.running:
         st.session_state[f"ended {name}"] = True
         st.rerun()

@@ -54,7 +54,7 @@ class Captioner:
 
         Args:
             vectors: S, [n, d], **unnormalised**, of the model `model_id`.
-            beams: Of the beam search.
+            beams: Sentences that the beam search follows side by side, 1 to 50.
 
         Raises:
             UsageError: The vectors are of another shape or not finite, or beams is not 1 … 50.
@@ -83,7 +83,7 @@ def load_captioner(folder: Path, *, model_id: str | None = None) -> Captioner:
     """Open a captioner; its folder is all that is needed.
 
     Args:
-        folder: As `trainer.captioning.folder.write_captioner` wrote it.
+        folder: The captioner's folder, as `trainer.captioning.folder.write_captioner` writes it.
         model_id: The model whose vectors will come; None: not checked here.
 
     Raises:
@@ -126,8 +126,8 @@ def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
     """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
 
     Args:
-        checkpoint: The model's folder.
-        model_id: Its id.
+        checkpoint: Folder of the model's checkpoint, which may hold a captioner.
+        model_id: Id of the model: the bundled captioner belongs to one alone.
     """
     beside = checkpoint / BESIDE
     if beside.is_dir():

@@ -31,7 +31,7 @@ def add_clipcap(
 
     Args:
         weights: The `.pt` file, or the same tensors as safetensors.
-        words: Folder with GPT-2's tokenizer.
+        words: Folder with GPT-2's tokenizer, whose numbers the weights were trained with.
         target: Folder to write; must not exist.
         model_id: The model whose vectors it shall caption.
         dim: Width of that model's vectors.
@@ -52,6 +52,7 @@ def add_clipcap(
             "same CLIP, such as ViT-B-32"
         )
     tokenizer = read_words(words)
+    # the end of a caption, see above; and a vocabulary larger than the embedding would index past its end
     full_stop = tokenizer.token_to_id(".")
     if full_stop is None or tokenizer.get_vocab_size() > len(tensors["lm.transformer.wte.weight"]):
         raise CheckpointError(f"the tokenizer in {words} is not the one of {weights}: take GPT-2's own")

@@ -52,6 +52,7 @@ def season(when: When, *, lat: float) -> str | None:
     """
     if not isinstance(when, date) or abs(lat) < TROPIC_DEG:
         return None
+    # December % 12 is 0: December to February are 0, and two seasons on in the south
     return SEASONS[(when.month % 12 // 3 + (2 if lat < 0 else 0)) % 4]
 
 
@@ -75,6 +76,7 @@ def dated(caption: str, when: When, *, lat: float, lon: float) -> str:
 
 def said_parts(caption: str) -> frozenset[str]:
     """The parts of the day that a caption names: of `PARTS`, and `noon`."""
+    # whole words: an afternoon is no noon
     return frozenset(part for part, words in _SAID_PARTS.items() if re.search(rf"\b(?:{words})\b", caption.lower()))
 
 

@@ -32,16 +32,16 @@ class CaptionerMeta:
 
     Attributes:
         model_id: The model whose S it captions.
-        dim: Width of S, d.
+        dim: Width of S that the projector takes, d.
         prefix_length: Embeddings before the first word.
         lm: Shape of the GPT-2, see `trainer.captioning.network.SHAPE`.
-        stop: Token that ends a caption.
-        most_tokens: Of a caption.
+        stop: Number of the token that ends a caption.
+        most_tokens: Tokens of a caption at most.
         length_penalty: Power of its length by which the beam search divides a caption's log-probability.
-        training: How it was trained.
+        training: The training's configuration; None where it was not trained here.
         metrics: Name → number, as measured at the end of training.
         data_card: What it was trained on, in words.
-        origin: Where the weights come from.
+        origin: Where the weights come from: trained here, or the file of CLIPCap.
     """
 
     model_id: str
@@ -63,16 +63,17 @@ def write_captioner(
     """Write a captioner, whole or not at all.
 
     Args:
-        folder: Where; must not exist.
-        meta: Its description.
-        tensors: As `CaptionNetwork.state_dict` names them.
-        words: Its tokenizer.
-        half: Store float16.
+        folder: The folder to write; must not exist.
+        meta: What it says about itself, but for the format.
+        tensors: Weights by the names of `CaptionNetwork.state_dict`.
+        words: The tokenizer that its numbers belong to.
+        half: Store floating-point tensors as float16; they are read as float32 again.
 
     Raises:
         UsageError: The folder exists.
         CheckpointError: The disk refuses.
     """
+    # the output layer is the same tensor as the word embedding: stored once, put back on reading
     kept = {name: t.detach().cpu() for name, t in tensors.items() if name != _TIED}
     stored = {name: (t.half() if half and t.is_floating_point() else t).contiguous() for name, t in kept.items()}
     with new_folder(folder) as part:

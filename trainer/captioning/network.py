@@ -23,7 +23,7 @@ class CaptionNetwork(nn.Module):
     Args:
         dim: Width of the vectors, d.
         prefix_length: Embeddings before the first word.
-        lm: Values of `SHAPE`.
+        lm: What decides the tensors of the GPT-2, by the names of `SHAPE`.
         dropout: Share of numbers that training leaves out, everywhere in the language model.
     """
 
@@ -31,6 +31,7 @@ class CaptionNetwork(nn.Module):
         super().__init__()
         self.prefix_length = prefix_length
         settings: dict[str, Any] = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
+        # GPT-2's own end token may lie outside a small vocabulary; the end is given to `generate`
         settings |= {**lm, "bos_token_id": None, "eos_token_id": None}
         self.lm = GPT2LMHeadModel(GPT2Config(**settings))
         width = self.lm.config.n_embd
@@ -55,6 +56,7 @@ class CaptionNetwork(nn.Module):
         words = self.lm.transformer.wte(tokens)  # [n, t, width]
         whole = torch.cat([self.prefix(vectors), words], dim=1)
         hidden = self.lm.transformer(inputs_embeds=whole, use_cache=False).last_hidden_state
+        # place i says token i + 1: the last of the prefix says the first word, the last word nothing
         logits: torch.Tensor = self.lm.lm_head(hidden[:, self.prefix_length - 1 : -1])
         return logits
 
@@ -73,15 +75,17 @@ class CaptionNetwork(nn.Module):
         Args:
             vectors: S, float [n, d].
             beams: Sentences followed side by side; 1: the likeliest word each time.
-            most: Tokens at most.
+            most: Tokens of a sentence at most; then it ends unfinished.
             stop: The token that ends a sentence.
             length_penalty: 1: the likeliest per token, as CLIPCap has it; 0: the likeliest, which is shorter.
         """
         prefix = self.prefix(vectors)
+        # transformers warns of a penalty without beams
         search = {"length_penalty": length_penalty} if beams > 1 else {}
         lm: Any = self.lm  # its mixin is typed for another base
         said = lm.generate(
             inputs_embeds=prefix,
+            # nothing is padded; without a mask `generate` would have to guess
             attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=prefix.device),
             num_beams=beams,
             do_sample=False,
@@ -90,4 +94,5 @@ class CaptionNetwork(nn.Module):
             pad_token_id=stop,
             **search,
         )
+        # behind the end stands padding, which is the end token too
         return [row[: row.index(stop)] if stop in row else row for row in said.tolist()]

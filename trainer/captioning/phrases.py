@@ -69,7 +69,7 @@ class PhraseBank:
         """The nearest of the phrases that name a known moment, or none; arguments and errors as for `captions`.
 
         Args:
-            vectors: S at that moment.
+            vectors: S at that moment, [n, d], of any length but 0.
             season: One of `SEASONS`, or None.
             part: One of `PARTS`, or None.
         """

@@ -81,6 +81,7 @@ def read_samples(shards: Shards, embedder: Embedder, cache: Path, *, progress: P
         known = [seen(when, way) for when in whens]
         if way != "tile":
             e = embedder.place_time(lat=lat, lon=lon, when=cast("Sequence[When]", known))
+            # where this way knows nothing S = O, as in a search without a moment; no E of an unknown one
             dynamic[number] = np.where([[when is not None] for when in known], e, 0)
         places = zip(rows.tolist(), known, lat.tolist(), lon.tolist(), strict=True)
         captions.append([[dated(t, when, lat=at, lon=on) for t in _told(texts[i], when)] for i, when, at, on in places])
@@ -116,6 +117,7 @@ def _told(captions: Sequence[str], when: When) -> list[str]:
     """As many captions, of those that tell nothing of the moment which is not known; all of them if each does."""
     dated_, timed = isinstance(when, date), isinstance(when, datetime | time)
     fitting = [t for t in captions if (dated_ or not said_seasons(t)) and (timed or not said_parts(t))] or captions
+    # as many as in every other way, so that a number names one caption of a sample in all of them
     return [fitting[i % len(fitting)] for i in range(len(captions))]
 
 

@@ -39,21 +39,21 @@ class CaptionerConfig:
     """Everything that decides what a training run does.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Optimiser steps in all.
         batch: Samples a step.
         lr: Peak learning rate; warmed up over the first twentieth, then along a cosine to 0.
         prefix_length: Embeddings before the first word.
         lm: Folder of a GPT-2 in Hugging Face's form to start from; "": a small one from nothing.
         frozen: Leave that GPT-2 as it is and train the projector alone.
         width: Of a language model from nothing.
-        layers: Of the same.
-        heads: Of the same.
-        words: Tokens of the same, at most.
+        layers: Blocks of a language model from nothing.
+        heads: Attention heads of a language model from nothing; must divide `width`.
+        words: Tokens of its vocabulary, at most.
         dropout: Share of numbers left out in the language model.
         noise: Standard deviation of noise on S, as a share of the vectors' own in each number.
-        weight_decay: On matrices.
-        seed: Of order, chance and weights.
-        store_every: Steps between stored states.
+        weight_decay: AdamW's, on matrices alone.
+        seed: Decides the first weights, the order of samples, noise and dropout.
+        store_every: Steps between two stored states, from which a stopped run goes on.
     """
 
     steps: int = 2500
@@ -92,13 +92,13 @@ def train_captioner(
     """Train a captioner; the same call again goes on where the last one stopped.
 
     Args:
-        samples: What it learns from.
+        samples: Vectors and captions that it learns from.
         out: The folder to write; beside it lies the state while it is trained.
-        recipe: How.
+        recipe: How it is trained; part of the state's name, so another recipe does not go on from it.
         model_id: The model whose vectors these are.
         validation: What it is measured on in the end.
         data_card: What it is trained on, in words.
-        report: Called every 50 steps.
+        report: Called every 50 steps with the step and its loss and samples per second.
 
     Raises:
         UsageError: The folder exists, or its state is of another recipe.
@@ -116,8 +116,10 @@ def train_captioner(
     stop = _stop(words, recipe)
 
     encoded = _Encoded(samples, words, stop)
+    # numbers of S differ in how far they spread: each is shaken by a share of its own
     spread = torch.from_numpy(samples.overhead.std(axis=0)) * recipe.noise  # [d]
     parameters = [p for p in network.parameters() if p.requires_grad]
+    # decay draws weights to 0, where a norm's scale and a bias should not go
     matrices, others = ([p for p in parameters if (p.ndim > 1) is many] for many in (True, False))
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
@@ -138,6 +140,7 @@ def train_captioner(
         loss = network.loss(vectors, tokens, lengths)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        # one odd batch must not undo the learning of many
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if (step + 1) % 50 == 0 or step + 1 == recipe.steps:
@@ -172,12 +175,15 @@ class _Encoded:
     def __init__(self, samples: Samples, words: Tokenizer, stop: int) -> None:
         self.samples = samples
         self._chances = np.array([_CHANCES[way] for way in (WAYS if len(samples.dynamic) > 1 else WAYS[-1:])])
+        # of a model without time one way is left
         self._chances /= self._chances.sum()
         self._count = np.array([len(texts) for texts in samples.captions[0]])  # captions of each sample
+        # captions of all samples lie one after the other: where each sample's begin
         self._first = np.concatenate([[0], np.cumsum(self._count)[:-1]])
         texts = [[text for some in way for text in some] for way in samples.captions]
         known: dict[str, list[int]] = {}
         for way in texts:
+            # ways share most captions: each text is encoded once
             fresh = [text for text in dict.fromkeys(way) if text not in known]
             encoded = zip(fresh, words.encode_batch(fresh), strict=True)
             known |= {text: [*one.ids[: _MOST_TOKENS - 1], stop] for text, one in encoded}
@@ -190,6 +196,7 @@ class _Encoded:
         numbers = self._first[rows] + np.floor(rng.random(batch) * self._count[rows]).astype(np.int64)
         said = [self._tokens[way][number] for way, number in zip(ways.tolist(), numbers.tolist(), strict=True)]
         lengths = torch.tensor([len(one) for one in said])
+        # padded with 0, which `lengths` keeps out of the loss
         tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(one) for one in said], batch_first=True)
         return torch.from_numpy(self.samples.vectors(ways, rows)), tokens, lengths
 
@@ -207,9 +214,11 @@ class _State:
         if not self._path.is_file():
             return 0
         try:
+            # no code in it: a state may come from another machine
             found = torch.load(self._path, weights_only=True)
         except Exception as error:  # torch raises whatever the bytes lead it to
             raise CheckpointError(f"{self._path} is broken ({error}): remove it to begin anew") from error
+        # steps of two recipes in one network would be a model that neither recipe describes
         if found["run"] != self._run:
             raise UsageError(f"{self._path} is the state of another recipe: remove it, or give its options")
         network.load_state_dict(found["network"])
@@ -252,6 +261,7 @@ def _language_model(
             f"language model {folder} cannot be read ({error}): give a folder with config.json, model.safetensors and "
             "tokenizer.json of a GPT-2"
         ) from error
+    # Hugging Face stores GPT-2 with and without that prefix; masks were buffers once, the output layer is the embedding
     whole = {name if name.startswith("transformer.") else f"transformer.{name}": t for name, t in weights.items()}
     whole = {name: t for name, t in whole.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
     return read_words(folder), shape, whole | {"lm_head.weight": whole["transformer.wte.weight"]}

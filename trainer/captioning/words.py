@@ -20,6 +20,7 @@ def learn_words(captions: Iterable[str], *, most: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
+    # all 256 bytes are tokens, so that no text is unknown, whatever script it is in
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=most, min_frequency=2, initial_alphabet=alphabet, special_tokens=[END], show_progress=False

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment.
+    """One table or figure of the paper, and what it takes to repeat it.
 
     Attributes:
-        name: In commands and folders.
-        paper: What it repeats.
+        name: Its name in commands, and of its folder.
+        paper: Which table or figure of the paper it repeats.
         short: What it does, in a line.
         module: In this package; its `run` does it.
         needs: Of `pairs`, `tiles`, `land_cover`, `city`, `captioner`, `beside`.
@@ -37,6 +37,7 @@ class Experiment:
         Raises:
             UsageError: The model, the data or the questions do not serve for it.
         """
+        # imported when it runs: a list of names needs neither torch nor matplotlib
         work: Callable[[Material, Path], ExperimentResult] = importlib.import_module(
             f"trainer.experiments.paper.{self.module}"
         ).run

@@ -32,9 +32,9 @@ class Strip:
     """A row of pictures.
 
     Attributes:
-        title: Above it.
+        title: What stands above it.
         images: From left to right; None leaves a gap.
-        framed: Which of them are right.
+        framed: Which of them are right and get a green frame; those beyond its end are not.
     """
 
     title: str
@@ -47,7 +47,7 @@ class MapPanel:
     """Values of tiles.
 
     Attributes:
-        title: Above it.
+        title: What stands above it.
         values: [n]; NaN is not shown.
         low: Lower end of the colours; None: the 2nd hundredth of the values.
         high: Upper end; None: the 98th hundredth.
@@ -90,11 +90,11 @@ def draw_maps(
     """Write maps, as a grid; each has colours of its own, told by its bar.
 
     Args:
-        path: The file.
-        tiles: Whose values they are.
-        rows: The maps of each row of the page, from top to bottom.
-        caption: What the picture shows.
-        width: Of a map, inches.
+        path: The PNG file; replaced if it is there.
+        tiles: The tiles that the values belong to.
+        rows: The maps, row by row; rows may be of different lengths.
+        caption: What the picture shows, for the report.
+        width: Width of a map, inches.
     """
     canvas = layout(tiles)
     height = width * canvas.shape[0] / canvas.shape[1] + 0.45
@@ -111,8 +111,8 @@ def layout(tiles: Tiles, rows: Ints | None = None, step_m: float | None = None) 
     """The tile of each pixel of a map, int64 [h, w]; −1 where there is none. One pixel a tile; areas side by side.
 
     Args:
-        tiles: The tiles.
-        rows: Only these; None: all.
+        tiles: The tiles to lay out; their areas stand side by side.
+        rows: Numbers of the tiles to show; None: all.
         step_m: How far apart those are, metres; None: as far as all are.
     """
     step = tiles.step_m if step_m is None else step_m
@@ -120,6 +120,7 @@ def layout(tiles: Tiles, rows: Ints | None = None, step_m: float | None = None) 
     parts = [_area(tiles, chosen[tiles.area[chosen] == number], step) for number in np.unique(tiles.area[chosen])]
     if len(parts) == 1:
         return parts[0]
+    # areas side by side in a page that is wider than tall
     across = int(np.ceil(np.sqrt(len(parts) * 1.6)))
     height, width = max(p.shape[0] for p in parts) + 2, max(p.shape[1] for p in parts) + 2
     page = np.full((height * -(-len(parts) // across), width * across), -1)
@@ -133,12 +134,13 @@ def mosaic(tiles: Tiles, rows: Ints, step_m: float, px: int = 48) -> Image8:
     """What a camera above saw: pictures of tiles side by side, uint8 [h, w, 3]; white where there is none.
 
     Args:
-        tiles: The tiles.
-        rows: Which; should not overlap.
+        tiles: The tiles whose pictures are shown.
+        rows: Numbers of the tiles to show; they should not overlap.
         step_m: How far apart they are, metres.
-        px: Side of each.
+        px: Side of each picture, pixels.
     """
     canvas = layout(tiles, rows, step_m)
+    # [rows, columns, px, px, 3]; brought to [rows · px, columns · px, 3] at the end
     page = np.full((*canvas.shape, px, px, 3), 255, np.uint8)
     for i, j in np.argwhere(canvas >= 0):
         image = decode(tiles.shards.picture(int(canvas[i, j]), "overhead"), px)
@@ -191,6 +193,7 @@ def _area(tiles: Tiles, rows: Ints, step: float) -> Ints:
     low, high = place.min(axis=0), place.max(axis=0)
     width, height = (np.round((high - low) / step).astype(int) + 1).tolist()
     x, y = np.meshgrid(low[0] + np.arange(width) * step, high[1] - np.arange(height) * step)
+    # rows of tiles are shifted against each other: a pixel takes the nearest tile; .75 is more than √½, half a diagonal
     far, nearest = cKDTree(place).query(np.stack([x.ravel(), y.ravel()], axis=1))
     return np.where(far <= 0.75 * step, rows[nearest], -1).reshape(height, width)
 
@@ -201,6 +204,7 @@ def _draw_map(figure: "Figure", axis: "Axes", canvas: Ints, one: MapPanel) -> No
     ends = np.quantile(known, [0.02, 0.98]) if len(known) else (0.0, 1.0)
     low = float(ends[0]) if one.low is None else one.low
     high = float(ends[1]) if one.high is None else one.high
+    # grey below: a tile without a value shows as land, not as sea
     axis.imshow(np.where(canvas >= 0, 0.9, 1.0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     shown = axis.imshow(values, cmap=one.colours, vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest")
     bar = figure.colorbar(shown, ax=axis, shrink=0.8, pad=0.02)

@@ -28,10 +28,10 @@ class Table:
     """A table of texts.
 
     Attributes:
-        name: Of its CSV file.
-        title: Above it.
-        head: Names of the columns.
-        rows: Cells.
+        name: Name of its CSV file, without the suffix.
+        title: What stands above it.
+        head: Names of the columns, of the length of every row.
+        rows: The cells as they are printed, row by row.
         texts: How many columns from the left are texts; the others are numbers.
     """
 
@@ -64,13 +64,13 @@ class ExperimentResult:
     """What one experiment found.
 
     Attributes:
-        title: Of the experiment.
+        title: Name of the experiment, for people.
         paper: What it repeats, such as `Table 1`.
         outcome: What came out, in a sentence.
         says: Sentences: what was asked, of what, how it was measured.
-        tables: With the numbers.
-        pictures: In the folder.
-        beside: The paper's numbers.
+        tables: The numbers as they are printed.
+        pictures: The picture files in the finding's folder.
+        beside: The paper's numbers, each with ours for the same thing.
         numbers: Every number, for machines; NaN becomes null.
     """
 
@@ -89,9 +89,9 @@ class Stored:
     """A finding with what it was made of.
 
     Attributes:
-        finding: See there.
+        finding: What the experiment found, without what it was made of.
         inputs: Model, data and code, see `trainer.experiments.running`.
-        seconds: It took.
+        seconds: How long the experiment took.
     """
 
     finding: ExperimentResult
@@ -114,6 +114,7 @@ def write(folder: Path, stored: Stored) -> None:
             with (folder / f"{table.name}.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([table.head, *table.rows])
         (folder / "finding.md").write_text(say(finding), "utf-8")
+        # last, and renamed: `read` takes a folder with this file for a whole one
         part.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
         part.rename(folder / NAME)
     except OSError as error:

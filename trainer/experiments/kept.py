@@ -49,6 +49,7 @@ class KeptVectors:
         Raises:
             GroundcastError: The disk refuses.
         """
+        # all that decides the vectors is in the name: what is found under it need not be checked
         told = f"{embedder.model_id} {shards.fingerprint} {part} {role} {self._precision}".encode()
         digest = hashlib.sha256(told + np.ascontiguousarray(rows, np.int64).tobytes()).hexdigest()[:24]
         path = self._folder / f"{digest}.npy"

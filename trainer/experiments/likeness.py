@@ -55,6 +55,7 @@ class Likeness:
             given = tokenizer(part, padding=True, truncation=True, max_length=minilm.CONTEXT, return_tensors="pt")
             hidden = model(**given).last_hidden_state.numpy()  # [b, t, 384]
             for text, vectors, mask in zip(part, hidden, given["attention_mask"].numpy(), strict=True):
+                # without the padding, which has vectors too
                 whole = vectors[mask > 0]
                 words = whole[1:-1] if len(whole) > 2 else whole  # without [CLS] and [SEP], as BERTScore has it
                 self._known[text] = (unit(whole.mean(axis=0)), unit(words))
@@ -62,7 +63,8 @@ class Likeness:
 
 def bert_score(candidate: Vectors, reference: Vectors) -> float:
     """F1 of the greedy matching of two texts' tokens, unit vectors [t, d] each; 0 where they point away."""
-    cosine = candidate @ reference.T
+    cosine = candidate @ reference.T  # [t, t']
+    # each token takes the other text's nearest one: candidate's rows give precision, reference's columns recall
     precision, recall = (max(float(cosine.max(axis=axis).mean()), 0.0) for axis in (1, 0))
     return 2 * precision * recall / max(precision + recall, 1e-9)
 
@@ -71,13 +73,14 @@ def compare(likeness: Likeness, said: Sequence[str], references: Sequence[Sequen
     """The mean likeness of each caption to its references, as sentences and as BERTScore, [n] each.
 
     Args:
-        likeness: What compares.
-        said: n captions.
-        references: Of each, one or more.
+        likeness: Embeds the texts, and keeps what it has embedded.
+        said: The n captions to judge.
+        references: The texts that each is judged by, one or more.
     """
     sentence, words = np.empty(len(said)), np.empty(len(said))
     likeness.sentences([*said, *(text for several in references for text in several)])  # all at once
     for i, (text, several) in enumerate(zip(said, references, strict=True)):
+        # mean over the references, not the best: what people wrote under one photo differs
         sentence[i] = float((likeness.sentences([text]) @ likeness.sentences(several).T).mean())
         mine = likeness.tokens([text])[0]
         words[i] = float(np.mean([bert_score(mine, theirs) for theirs in likeness.tokens(several)]))

@@ -39,7 +39,7 @@ class GalleryPairs:
     """The pairs of a gallery, and what the model makes of them.
 
     Attributes:
-        shards: Where they lie.
+        shards: The shards that hold the pictures.
         gallery: Which of them, where and when; n.
         tiles: O, float32 [n, d].
         photos: G, float32 [n, d].
@@ -55,7 +55,7 @@ class GalleryPairs:
     expected: Mapping[str, Vectors]
 
     def __len__(self) -> int:
-        """How many."""
+        """How many pairs the gallery has."""
         return len(self.gallery.rows)
 
     def picture(self, i: int, part: Part) -> bytes:
@@ -77,13 +77,13 @@ class Material:
     """A model, others beside it, and a folder of data.
 
     Args:
-        name: Of the model.
-        checkpoint: Its folder.
+        name: What tables call the model.
+        checkpoint: Folder of its checkpoint.
         beside: Name → folder of other models, for the experiments that compare.
-        data: The folder of data.
-        questions: What is asked.
+        data: The folder of data, see the module.
+        questions: Texts and moments that the experiments ask.
         captioner: Folder of a captioner of the model; None: that beside the model, or the bundled one if it is its.
-        options: How to embed and measure.
+        options: How to embed and measure; None: the defaults of `Options`.
 
     Raises:
         CheckpointError: A folder is no checkpoint.
@@ -133,6 +133,7 @@ class Material:
         tiles = self._embed(shards, gallery.rows, "tiles", part="overhead", role="tile")
         photos = self._embed(shards, gallery.rows, "photos", part="groundlevel", role="photo")
         clip = self._embed(shards, gallery.rows, "tiles as photos", part="overhead", role="photo")
+        # a picture that cannot be decoded is a row of NaN; its pair is no query and in no gallery
         sound = np.isfinite(tiles[:, 0]) & np.isfinite(photos[:, 0])
         if not sound.any():
             raise UsageError(f"shards {shards.where}: not one pair can be decoded: check the pictures in them")
@@ -169,6 +170,7 @@ class Material:
     @property
     def pairs_folder(self) -> Path:
         """Where the pairs lie: `pairs`, `test_strict`, another `test…`, or the folder of data itself."""
+        # strict before any other test: training saw neither its places nor its photographers
         found = [self.data / "pairs", self.data / "test_strict", *sorted(self.data.glob("test*")), self.data]
         for folder in found:
             if any(folder.glob("*.tar")):

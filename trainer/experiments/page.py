@@ -21,14 +21,15 @@ def write_page(path: Path, ran: Sequence[Ran], *, about: Mapping[str, str], made
     """Write the report, whole or not at all.
 
     Args:
-        path: The HTML file.
-        ran: All experiments, in order.
+        path: The HTML file; replaced if it is there.
+        ran: What became of each experiment, in the order of the page.
         about: What stands at the head: name → value.
-        made: When.
+        made: When it was made, local time; printed at the head.
 
     Raises:
         GroundcastError: The disk refuses.
     """
+    # escaped, for texts come from files that others wrote; a name that the template misspells is an error, not a gap
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )

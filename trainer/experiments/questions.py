@@ -27,7 +27,7 @@ class Question:
     """A text, and what is true where it fits.
 
     Attributes:
-        text: In which words.
+        text: The words that are embedded.
         concept: Of the truth; empty: not known.
         cover: Classes of the land cover whose shares, summed, it should follow.
     """
@@ -43,9 +43,9 @@ class Questions:
 
     Attributes:
         about: Where the data come from, and whether training saw them; printed with every table.
-        country: For maps of a country.
-        city: For maps of a city.
-        seasons: For maps of two seasons.
+        country: Texts for maps of a country, each with a class of land cover or a concept.
+        city: Texts for maps of a city, each with a concept.
+        seasons: Texts for maps of two seasons, each with a concept.
         season_moments: Two moments, half a year apart; the truth must have them.
         texts: All that the truth can answer.
         hours: Two moments of one day.
@@ -70,6 +70,7 @@ def read_questions(path: Path) -> Questions:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if not isinstance(document, dict):
             raise UsageError(f"questions {path}: {_FORM}")
+        # what is left over was misspelt: an error, for else a question would silently not be asked
         known = {name: document.pop(name) for name in tuple(document) if name in Questions.__dataclass_fields__}
         if document:
             raise UsageError(f"questions {path}: {min(document)!r} is unknown; {_FORM}")

@@ -23,11 +23,11 @@ class Ran:
     """What became of an experiment.
 
     Attributes:
-        experiment: Which.
-        folder: Its own.
+        experiment: The experiment that was to be run.
+        folder: Its own folder, with tables, pictures and JSON.
         stored: What it found; None: it was left out.
         why_not: Why it was left out; else empty.
-        again: Whether it was found done.
+        again: Whether it was found done before, with the same inputs.
     """
 
     experiment: Experiment
@@ -46,6 +46,7 @@ def run(experiment: Experiment, material: Material, folder: Path) -> Ran:
     """
     inputs = _inputs(experiment, material)
     before = read(folder)
+    # the pictures are looked for as well: somebody may have removed one
     if before is not None and before.inputs == inputs and _whole(folder, before):
         return Ran(experiment, folder, before, again=True)
     started = time.perf_counter()
@@ -61,15 +62,16 @@ def run_all(
     """Run experiments one after the other, each in a folder of its name; what cannot be asked is left out.
 
     Args:
-        experiments: Which.
-        material: Model, data and questions that the experiments work on.
-        folder: Of all of them.
+        experiments: The experiments to run, in this order.
+        material: The model and the data that they are run on.
+        folder: Folder in which each gets one of its name.
         tell: Called with a line before each.
     """
     for one in experiments:
         tell(f"{one.name} ({one.paper}): {one.short}")
         try:
             yield run(one, material, folder / one.name)
+        # data that do not serve for one experiment serve for others; a full disk or broken data ends the run
         except UsageError as error:
             yield Ran(one, folder / one.name, None, why_not=str(error))
 
@@ -106,6 +108,7 @@ def _inputs(experiment: Experiment, material: Material) -> dict[str, str]:
 def _code() -> str:
     """A hash of the code that measures and draws."""
     here = Path(__file__).parent
+    # whole files, so a comment makes all experiments run again: dear, and never wrong
     files = sorted([*here.rglob("*.py"), *(here.parent / "measures").glob("*.py")])
     return _hash(b"".join(path.read_bytes() for path in files))
 

@@ -20,7 +20,7 @@ class Sayer:
     """One way to caption.
 
     Attributes:
-        name: `captioner` or `nearest phrase`.
+        name: What the tables call it: `captioner` or `nearest phrase`.
         say: S, [n, d], unnormalised → n captions, which name season and part of the day if they come with a moment.
     """
 

@@ -29,9 +29,9 @@ class Tiles:
     """n tiles, what is true there, and what the model makes of them.
 
     Attributes:
-        shards: Their pictures, n.
-        truth: What is there.
-        embedder: The model.
+        shards: The shards that hold their pictures; row i of all columns is sample i.
+        truth: What is to be seen in them.
+        embedder: The model, for texts and for E.
         vectors: O, float32 [n, d].
         clip: What the frozen tower of photos makes of them, float32 [n, d].
     """
@@ -43,7 +43,7 @@ class Tiles:
     clip: Vectors
 
     def __len__(self) -> int:
-        """How many."""
+        """How many tiles there are."""
         return len(self.vectors)
 
     @property
@@ -81,10 +81,12 @@ class Tiles:
     @cached_property
     def area(self) -> Ints:
         """Number of each tile's area, 0, 1, … from the largest, [n]."""
+        # a cell a degree: neighbours, corners too, are one area; islands an empty cell apart are not
         grid = np.zeros((182, 361), bool)
         row, col = np.floor(self.lat).astype(int) + 91, np.floor(self.lon).astype(int) + 180
         grid[row, col] = True
         label = ndimage.label(grid, np.ones((3, 3)))[0][row, col]
+        # `label` numbers them as it meets them; rank by size, for the largest comes first
         numbers, counts = np.unique(label, return_counts=True)
         rank: Ints = np.empty(int(numbers.max()) + 1, np.int64)
         rank[numbers[np.argsort(-counts, kind="stable")]] = np.arange(len(numbers))
@@ -96,6 +98,7 @@ class Tiles:
         found = np.empty((len(self), 2))
         for number in np.unique(self.area):
             here = self.area == number
+            # a plane around the area's middle: an area is a few degrees at most, and squares are kilometres
             lat, lon = self.lat[here], self.lon[here]
             found[here, 1] = (lat - lat.mean()) * EQUATOR_DEGREE_M
             found[here, 0] = (lon - lon.mean()) * EQUATOR_DEGREE_M * np.cos(np.radians(lat.mean()))
@@ -104,6 +107,7 @@ class Tiles:
     @cached_property
     def step_m(self) -> float:
         """How far apart rows of tiles are, metres."""
+        # rows of tiles have one latitude each; less than a metre is rounding, and the median ignores gaps between areas
         rows = np.unique(np.round(self.lat, 7))
         steps = np.diff(rows) * EQUATOR_DEGREE_M
         return float(np.median(steps[steps > 1])) if (steps > 1).any() else 480.0
@@ -111,6 +115,7 @@ class Tiles:
     def squares(self, side_m: float) -> Ints:
         """Number of the square of this side that each tile lies in, counted within its area, [n]."""
         east, north = np.floor(self.position_m / side_m).astype(np.int64).T
+        # the area is in the key: squares of two areas may have the same numbers
         return np.unique(np.stack([self.area, north, east]), axis=1, return_inverse=True)[1].ravel()
 
 
@@ -121,6 +126,7 @@ def column(truth: Truth, keys: npt.NDArray[np.str_], concept: str, when: datetim
         UsageError: The truth does not say it of all of them.
     """
     moment = np.datetime64("NaT") if when is None else np.datetime64(when, "s")
+    # none where the truth does not know the concept: then no key is found, which is the error below
     numbers = np.flatnonzero(truth.concepts == concept)
     same = np.isnat(truth.when) if when is None else truth.when == moment
     rows = np.flatnonzero(same & np.isin(truth.concept, numbers))

@@ -19,10 +19,10 @@ def kmeans(vectors: npt.ArrayLike, k: int, *, seed: int = 0, starts: int = 3) ->
     """The cluster of each vector, int64 [n]: Lloyd's algorithm from k-means++ starts, the best of some.
 
     Args:
-        vectors: [n, d].
+        vectors: Points in Euclidean space, [n, d].
         k: Clusters, 1 … n.
-        seed: Of the starts.
-        starts: How many.
+        seed: Decides the starts: the same seed, the same clusters.
+        starts: How many starts are tried; the one of the smallest squared distances is kept.
     """
     x = np.asarray(vectors, np.float64)
     if not 1 <= k <= len(x):
@@ -42,12 +42,14 @@ def silhouette(vectors: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
     k = int(label.max()) + 1
     if k < 2:
         raise UsageError("one cluster has no silhouette: give at least two")
+    # one product gives the sums over each cluster
     member = np.eye(k)[label]  # [n, k]
     size = member.sum(axis=0)
     total = np.sqrt(_squared(x, x)) @ member  # [n, k], sum of the distances to each cluster
     own_size = size[label]
     rows = np.arange(len(x))
-    own = total[rows, label] / np.maximum(own_size - 1, 1)
+    own = total[rows, label] / np.maximum(own_size - 1, 1)  # its distance to itself, 0, is in the sum, not in the mean
+    # its own cluster is none of the others
     others = np.where(member > 0, np.inf, total / size)
     nearest = others.min(axis=1)
     widest = np.maximum(own, nearest)
@@ -70,8 +72,8 @@ def silhouette_curve(
 
 def _squared(a: Floats, b: Floats) -> Floats:
     """Squared distances, [n, m]."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-    return np.asarray(np.maximum(squares, 0.0))
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T  # |a|² + |b|² − 2a·b, one product
+    return np.asarray(np.maximum(squares, 0.0))  # below 0 by rounding alone
 
 
 def _spread_starts(x: Floats, k: int, rng: np.random.Generator) -> Floats:
@@ -80,6 +82,7 @@ def _spread_starts(x: Floats, k: int, rng: np.random.Generator) -> Floats:
     nearest = _squared(x, centres[0][None])[:, 0]
     for _ in range(1, k):
         total = nearest.sum()
+        # no distance left: all vectors stand on a centre, and any of them does
         i = rng.choice(len(x), p=nearest / total) if total > 0 else rng.integers(len(x))
         centres.append(x[i])
         nearest = np.minimum(nearest, _squared(x, x[i][None])[:, 0])
@@ -95,7 +98,7 @@ def _lloyd(x: Floats, centres: Floats) -> tuple[Ints, float]:
         nearest = squares[np.arange(len(x)), found]
         for empty in np.setdiff1d(np.arange(len(centres)), found):
             far = int(nearest.argmax())
-            found[far], nearest[far] = empty, 0.0
+            found[far], nearest[far] = empty, 0.0  # taken: the next empty cluster takes another
         if np.array_equal(found, label):
             break
         label = found

@@ -61,13 +61,13 @@ def embed_pictures(
     """Vectors of one picture of each sample, float32 [n, d], unnormalised; NaN where it cannot be decoded.
 
     Args:
-        embedder: The model.
-        shards: The samples.
-        rows: Which samples.
-        part: Which of its pictures.
+        embedder: The model whose towers embed.
+        shards: The samples that hold the pictures.
+        rows: Numbers of the samples to embed, [n]; row i of the answer is `rows[i]`.
+        part: Which picture of a sample: the tile or the photo.
         role: By which tower: that of tiles or that of photos.
-        what: What to tell `progress`.
-        progress: Called after each batch.
+        what: Words for `progress`: what is being embedded.
+        progress: Called before the first batch and after each, with how many are done.
     """
     prepare = embedder.prepare if role == "tile" else embedder.prepare_photo
     embed = embedder.embed_prepared if role == "tile" else embedder.embed_prepared_photos
@@ -79,6 +79,7 @@ def embed_pictures(
     batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
     vectors = np.full((len(rows), embedder.dim), np.nan, np.float32)
     progress(what, 0, len(rows))
+    # `_AHEAD` batches are on their way while one is embedded: enough to keep the tower busy, and memory bounded
     with ThreadPoolExecutor(_READERS) as pool:
         coming: deque[Future[list[Pixels | None]]] = deque(pool.submit(read, batch) for batch in batches[:_AHEAD])
         for number, batch in enumerate(batches):
@@ -98,7 +99,7 @@ def expectations(
     """S of each tile in every way that the model can be asked: given → float32 [n, d], unnormalised.
 
     Args:
-        embedder: The model.
+        embedder: The model that knows place and time, or neither.
         overhead: O, float32 [n, d].
         lat: Degrees north, WGS84, [n].
         lon: Degrees east, WGS84, [n].

@@ -5,7 +5,8 @@
 Each model is asked three ways, as far as it can answer: from the tile alone (S = O), with the place, with place and
 time. Beside it stands its teacher, CLIP, looking at the tile as if it were a photo. In retrieval the pair itself is
 right and everything else wrong, as in the paper; photos of one place are drawn together in the bootstrap, for they are
-no independent evidence. `trainer.measures.maps` scores maps, `trainer.measures.report` prints and plots.
+no independent evidence. `trainer.measures.maps` scores maps, `trainer.measures.report` prints,
+`trainer.measures.plots` draws.
 
 Nothing here knows training, imagery or the sandbox planet: truth comes in as a file.
 """
@@ -50,12 +51,12 @@ class Options:
 
     Attributes:
         gallery: Pairs to draw from the shards; all of them where they have fewer.
-        draws: Bootstrap draws.
+        draws: How many bootstrap draws make an interval.
         seed: Of the gallery, the draws and the clusters.
-        device: As for `Embedder.load`.
-        precision: As for `Embedder.load`.
+        device: Device of the towers, such as `cuda:1`; None: chosen by `Embedder.load`.
+        precision: Arithmetic of the towers, one of `trainer.precision.PRECISIONS` or `auto`.
         progress: Called as the work goes on.
-        embed: What makes vectors of pictures.
+        embed: What makes vectors of pictures, or brings those that were kept.
     """
 
     gallery: int = GALLERY
@@ -73,8 +74,8 @@ class Maps:
 
     Attributes:
         tiles: Shards of the tiles, their keys are the truth's tile ids.
-        truth: What is there.
-        prompts: The texts.
+        truth: What is to be seen in the tiles.
+        prompts: The texts to map, each of a concept of the truth.
     """
 
     tiles: Shards
@@ -87,7 +88,7 @@ class EvaluationRow:
     """One model, asked in one way. Every measure is an array [1 + draws], see `trainer.measures.metrics`.
 
     Attributes:
-        model: Its name here.
+        model: Name of the model, or of its teacher.
         given: What it was given: `tile`, `tile + place`, `tile + place + time`.
         overhead_to_ground: Measures of finding the photo from the tile.
         ground_to_overhead: Measures of finding the tile from the photo.
@@ -115,14 +116,14 @@ class Evaluation:
     """All that was measured on one folder of shards.
 
     Attributes:
-        shards: The folder.
+        shards: Where the pairs lie, for people.
         pairs: Pairs in the gallery; each is a query in both directions.
-        places: Distinct places among them.
-        undated: Pairs without a time.
+        places: How many distinct places they have; the bootstrap draws those.
+        undated: How many pairs have no time.
         problems: Reason → pairs that could not be read.
         models: Name → model_id.
         training: Name → training configuration.
-        rows: Retrieval and silhouette.
+        rows: Retrieval and silhouette, a row for each model and way to ask it.
         swaps: Time swaps, of models that know time.
         maps: Maps against truth, one a model and way of asking.
     """
@@ -144,7 +145,7 @@ class SampleGallery:
     """Which samples of the shards are asked for, and where and when they are.
 
     Attributes:
-        rows: Of the shards, [n].
+        rows: Numbers of the samples in the shards, [n].
         lat: Degrees north, [n].
         lon: Degrees east, [n].
         when: Wall-clock time, [n]; NaT where it is not known.
@@ -177,9 +178,9 @@ def evaluate(
 
     Args:
         models: Name → checkpoint folder.
-        shards: The pairs.
+        shards: The pairs, which no training saw.
         maps: Tiles with known truth; None: no maps.
-        options: See there.
+        options: How to evaluate; None: the defaults of `Options`.
 
     Raises:
         UsageError: No pair can be decoded, or a name is taken.
@@ -193,6 +194,7 @@ def evaluate(
     for name, embedder in embedders.items():
         done.models[name] = embedder.model_id
         done.training[name] = dict(embedder.meta.training or {})
+        # by its weights, not its name: models of one teacher share its vectors, and stand beside one row of CLIP
         key = _teacher_key(models[name], embedder)
         new = key not in teachers
         overhead = _embed(name, embedder, shards, pairs, "tiles", options)
@@ -237,7 +239,9 @@ def draw_gallery(shards: Shards, options: Options) -> SampleGallery:
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, options.gallery, replace=False))
     place = shards.place[rows]
     unknown = place == MISSING  # then photos of one spot are of one place
+    # five decimals are about a metre
     spots = np.unique(np.round([shards.lat[rows], shards.lon[rows]], 5), axis=1, return_inverse=True)[1].ravel()
+    # negative: a spot's number must not be that of a named place
     labels = np.where(unknown, -1 - spots, np.unique(place, return_inverse=True)[1].ravel())
     return SampleGallery(rows, shards.lat[rows], shards.lon[rows], shards.when[rows], labels)
 
@@ -258,6 +262,7 @@ def _teach(name: str, embedder: Embedder, shards: Shards, pairs: SampleGallery, 
 def _teacher_key(folder: Path, embedder: Embedder) -> str:
     """Hash of the frozen tower of photos, which several models may share."""
     spec = embedder.meta.ground
+    # what it is called, and under which prefix it lies, makes no other tower of it
     about = asdict(replace(spec, arch="", stored_as="")), asdict(embedder.meta.ground_input)
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, tensor in sorted(read_tensors(folder, f"{spec.stored_as}.").items()):
@@ -276,6 +281,7 @@ def _is_plain_clip(embedder: Embedder) -> bool:
 def _row(model: str, given: str, s: Vectors, photos: Vectors, pairs: SampleGallery, options: Options) -> EvaluationRow:
     """Retrieval in both directions, and the silhouette."""
     directions = []
+    # row i of both is one pair: the only right answer
     for queries, gallery in ((s, photos), (photos, s)):
         measures = metrics.recalls(metrics.ranks(queries, gallery))
         directions.append({name: _bootstrap(m, pairs.place, options) for name, m in measures.items()})
@@ -324,6 +330,7 @@ def _maps(name: str, embedder: Embedder, maps: Maps, options: Options, *, teache
     if teacher:
         asked.insert(0, (f"{TEACHER} of {name}", vectors("photo"), None))
     if teacher and _is_plain_clip(embedder):
+        # its tiles are seen by the teacher itself: the two rows would be one
         asked.pop()
     return [
         zero_shot(

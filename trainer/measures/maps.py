@@ -54,8 +54,8 @@ class Prompt:
     """A text to be mapped.
 
     Attributes:
-        concept: What it asks for.
-        text: In which words.
+        concept: Name in the truth of what it asks for.
+        text: The words that are embedded.
         unseen: Whether its words occur in no caption of the training.
     """
 
@@ -70,11 +70,11 @@ class Truth:
 
     Attributes:
         tile: Row of the tile in `tile_ids`, [r].
-        tile_ids: [t].
+        tile_ids: Ids of the t tiles.
         concept: Number of the concept in `concepts`, [r].
-        concepts: [c].
-        probability: [r].
-        when: NaT: whenever it is likeliest, [r].
+        concepts: Names of the c concepts.
+        probability: That one sees the concept there, 0..1, [r].
+        when: Wall-clock time at the place, [r]; NaT: whenever it is likeliest.
     """
 
     tile: Ints
@@ -90,10 +90,10 @@ class Score:
     """One prompt in one way.
 
     Attributes:
-        prompt: The text.
-        way: One of `WAYS`.
+        prompt: The text that was scored.
+        way: How it was asked, one of `WAYS`.
         maps: Maps that were scored: moments, or 1.
-        tiles: Rows in them.
+        tiles: Rows of truth in all of those maps.
         places: Rows of a probability of ½ or more.
         measures: `auroc`, `soft` (AUROC with the probabilities as weights), `ap` (average precision), `rho` (rank
             correlation); [1 + draws] each. Of texts whose words are unseen, `auroc` alone.
@@ -112,9 +112,9 @@ class MapScores:
     """All prompts of one model.
 
     Attributes:
-        model: Its name.
-        tiles: Distinct tiles.
-        moments: Distinct moments.
+        model: Name of the model, for people.
+        tiles: How many distinct tiles have truth.
+        moments: How many distinct moments the truth has.
         scores: Of each prompt, in each way that the model and the truth allow.
         unanswerable: Concepts of which no map has enough places, way → names.
     """
@@ -161,6 +161,7 @@ def read_truth(path: Path) -> Truth:
     tiles, concepts = (
         pc.dictionary_encode(table[c].cast(pa.string()).combine_chunks()) for c in ("tile_id", "concept")
     )
+    # whole seconds: moments are compared for equality
     when = table["when"].cast(pa.timestamp("s"), safe=False)
     return Truth(
         tile=np.asarray(tiles.indices, np.int64),
@@ -186,9 +187,9 @@ def zero_shot(
     """Score the maps of all prompts.
 
     Args:
-        model: Its name.
+        model: Name of the model, for people.
         tiles: Ids, O (unnormalised), latitude and longitude of n tiles.
-        truth: What is there.
+        truth: What is to be seen in those tiles.
         prompts: p texts; those of concepts without truth are an error.
         texts: Their vectors, float32 [p, d].
         place_time: What place and time add to O; None: the model knows neither.
@@ -205,8 +206,10 @@ def zero_shot(
     truth = replace(truth, **{k: getattr(truth, k)[asked] for k in ("tile", "concept", "probability", "when")})
     rows = _Rows(_rows_of(ids, truth), number_of[truth.concept], truth.when)
     group = np.unique(_neighbourhood(lat[rows.tile], lon[rows.tile]), return_inverse=True)[1].ravel()
+    # the same draws for every prompt and way: their means and differences keep honest intervals
     counts = metrics.group_counts(int(group.max()) + 1, draws=draws)
     alone = _scores(rows, vectors, lat, lon, texts, which, None)
+    # without E no row's score depends on its moment
     timed = alone if place_time is None else _scores(rows, vectors, lat, lon, texts, which, place_time)
     done = MapScores(model, len(np.unique(rows.tile)), len(np.unique(truth.when[~np.isnat(truth.when)])))
     for number, concept in enumerate(concepts):
@@ -249,13 +252,16 @@ def _scores(
     Every tile at every moment is computed once, whatever the number of concepts that ask for it.
     """
     moments, moment = np.unique(rows.when.astype(np.int64), return_inverse=True)
+    # one number for each tile and moment; NaT is a moment of its own, the smallest integer
     at = rows.tile * len(moments) + moment.ravel() if place_time is not None else rows.tile
     distinct, number = np.unique(at, return_inverse=True)
+    # rows sorted by what they need, so that a chunk of tiles and moments serves a run of them
     order = np.argsort(number.ravel(), kind="stable")
     edges = np.searchsorted(number.ravel()[order], np.arange(0, len(distinct) + _CHUNK, _CHUNK))
     found = np.empty((len(rows.tile), which.shape[1]), np.float32)
     for start, (low, high) in zip(range(0, len(distinct), _CHUNK), pairwise(edges), strict=False):
         part = order[low:high]
+        # for each tile and moment of the chunk one row that names it
         first = part[np.searchsorted(number.ravel()[part], np.arange(start, min(start + _CHUNK, len(distinct))))]
         tile = rows.tile[first]
         s = vectors[tile]
@@ -277,6 +283,7 @@ def _maps(way: str, mine: Ints, truth: Truth) -> list[Ints]:
     else:
         maps = [mine[known]]
     places = [int((truth.probability[m] >= POSITIVE).sum()) for m in maps]
+    # of fewer than five of either kind an AUROC hangs on single tiles
     return [m for m, n in zip(maps, places, strict=True) if min(n, len(m) - n) >= FEWEST]
 
 
@@ -294,7 +301,7 @@ def _measured(scores: Vectors, probability: Floats, maps: list[Ints], *, brief: 
 def _neighbourhood(lat: Floats, lon: Floats) -> Ints:
     """A number for the neighbourhood of each place; tiles of one see the same things."""
     north, east = (np.floor(x / NEIGHBOURHOOD_DEG).astype(np.int64) for x in (lat, lon))
-    return north * 10_000 + east
+    return north * 10_000 + east  # more than 360 / 0.05 columns, so that no two squares share a number
 
 
 def _asked(prompts: Sequence[Prompt], truth: Truth) -> tuple[list[str], Ints]:
@@ -313,6 +320,7 @@ def _asked(prompts: Sequence[Prompt], truth: Truth) -> tuple[list[str], Ints]:
 def _rows_of(ids: npt.NDArray[np.str_], truth: Truth) -> Ints:
     """Row of `ids` of each row of truth, [r]."""
     order = np.argsort(ids)
+    # ids need not be sorted; where the search ends there is the very id, or it is missing
     at = np.minimum(np.searchsorted(ids, truth.tile_ids, sorter=order), len(ids) - 1)
     row = order[at]
     lacking = truth.tile_ids[ids[row] != truth.tile_ids]

@@ -35,9 +35,9 @@ class Estimate:
     """A number and its bootstrap interval of 95 %; all NaN where it is not defined.
 
     Attributes:
-        value: Of the sample.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
+        value: The statistic of the sample as it is.
+        low: Lower end of the interval: the 2.5 % quantile of the draws.
+        high: Upper end of the interval: the 97.5 % quantile.
     """
 
     value: float
@@ -47,6 +47,7 @@ class Estimate:
     @classmethod
     def of(cls, statistic: Floats) -> "Estimate":
         """From an array [1 + draws]; draws in which it is not defined are left out."""
+        # a draw may hold no row of a kind that the statistic needs, such as none of a small group
         draws = statistic[1:][np.isfinite(statistic[1:])]
         if not np.isfinite(statistic[0]) or not len(draws):
             return cls(float(statistic[0]), float("nan"), float("nan"))
@@ -60,8 +61,8 @@ class Linear:
 
     Attributes:
         value: Of the sample; NaN where it is not defined.
-        influence: Of each row, [n].
-        limits: It lies between them.
+        influence: What the value would gain, to first order, by each row once more, float64 [n].
+        limits: The lowest and highest value that the statistic can have.
     """
 
     value: float
@@ -82,7 +83,7 @@ def ranks(queries: npt.ArrayLike, gallery: npt.ArrayLike, *, chunk: int = 1024) 
     Args:
         queries: [n, d], need not be normalised.
         gallery: [n, d]; item i is the one that query i looks for, all others are wrong.
-        chunk: Queries at a time.
+        chunk: Queries whose scores, [chunk, n], are held at once.
 
     Returns:
         float64 [n]; a model that gives the same vector for everything gets (n + 1) / 2 everywhere.
@@ -96,6 +97,7 @@ def ranks(queries: npt.ArrayLike, gallery: npt.ArrayLike, *, chunk: int = 1024) 
         scores = q[rows] @ g.T  # [chunk, n]
         own = np.take_along_axis(scores, np.arange(len(q))[rows, None], axis=1)
         better = (scores > own + TIE).sum(axis=1)
+        # ties share the middle rank: a model that says the same of everything must not come out first, or last
         equal = (np.abs(scores - own) <= TIE).sum(axis=1)  # itself among them
         found[rows] = better + (equal + 1) / 2
     return found
@@ -105,15 +107,16 @@ def weights(n: int, *, groups: npt.ArrayLike | None = None, draws: int = DRAWS, 
     """How often each of n rows is drawn: first all once, then in each bootstrap draw; yields float64 [b, n].
 
     Args:
-        n: Rows.
+        n: How many rows the sample has.
         groups: Label of each row, [n]; rows of one group are drawn together.
-        draws: Bootstrap draws.
+        draws: How many bootstrap draws follow.
         seed: Same seed, same draws.
     """
     yield np.ones((1, n))
     if n == 0:
         yield np.ones((draws, 0))
         return
+    # whole groups are drawn: rows of one place are no independent evidence, and by rows intervals would be too narrow
     group = _group_numbers(n, groups)
     for counts in _counts(int(group.max()) + 1, draws, seed, width=n):
         yield counts[:, group]
@@ -143,6 +146,7 @@ def median(values: npt.ArrayLike) -> Weighted:
             return np.full(len(w), np.nan)
         total = np.cumsum(w[:, order], axis=1)
         half = total[:, -1:] / 2
+        # weights count rows, so half of them may fall between two values (mean of both) or within one (that one twice)
         lower, upper = (total < half).sum(axis=1), (total <= half).sum(axis=1)
         middle: Floats = (v[order[lower]] + v[order[np.minimum(upper, len(v) - 1)]]) / 2
         return middle
@@ -164,6 +168,7 @@ def linear_bootstrap(statistics: Sequence[Linear], groups: Sequence[Ints], count
         float64 [1 + draws], as `bootstrap`.
     """
     value = float(np.mean([s.value for s in statistics]))
+    # θ* ≈ θ + Σ (count − 1)·influence, the infinitesimal jackknife's linear form: one product for all draws
     moved = np.zeros(counts.shape[1])  # by a whole group, drawn once more
     for s, group in zip(statistics, groups, strict=True):
         moved += np.bincount(group, s.influence, minlength=len(moved)) / len(statistics)
@@ -185,12 +190,14 @@ def auroc(scores: npt.ArrayLike, probability: npt.ArrayLike) -> Linear:
             stays below 1.
     """
     order, runs, p = _by_score(scores, probability)
+    # by run of equal scores; a row of probability p is p of a positive and 1 − p of a negative
     positive, negative = np.bincount(runs, p, minlength=1), np.bincount(runs, 1 - p, minlength=1)
     below, above = np.cumsum(negative) - negative / 2, p.sum() - np.cumsum(positive) + positive / 2
     both = p.sum() * (1 - p).sum()
     if both == 0:
         return Linear(float("nan"), np.full(len(p), np.nan))
     area = float((positive * below).sum() / both)
+    # derivative of area = U / (P·N) by the weight of one row, U the weight of pairs in the right order
     change = p * (below[runs] - area * (1 - p).sum()) + (1 - p) * (above[runs] - area * p.sum())
     return Linear(area, _unsorted(change / both, order))
 
@@ -203,6 +210,7 @@ def average_precision(scores: npt.ArrayLike, probability: npt.ArrayLike) -> Line
     positive, seen = np.bincount(runs, p), np.cumsum(np.bincount(runs))
     precision = np.cumsum(positive) / seen
     area = float((positive * precision).sum() / p.sum())
+    # one more row changes the precision of its own run and of every later one: sums from there to the end
     after, drop = (np.cumsum((positive * x / seen)[::-1])[::-1] for x in (np.ones(len(seen)), precision))
     change = p * (precision[runs] - area) + p * after[runs] - drop[runs]
     return Linear(area, _unsorted(change / p.sum(), order))
@@ -213,6 +221,7 @@ def spearman(a: npt.ArrayLike, b: npt.ArrayLike) -> Linear:
     x, y = middle_ranks(a), middle_ranks(b)
     if not len(x) or x.std() == 0 or y.std() == 0:
         return Linear(float("nan"), np.full(len(x), np.nan))
+    # on standardised ranks the influence of a row on a correlation is uv − ρ(u² + v²)/2
     u, v = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     rho = float((u * v).mean())
     return Linear(rho, (u * v - rho * (u**2 + v**2) / 2) / len(x), (-1.0, 1.0))
@@ -221,6 +230,7 @@ def spearman(a: npt.ArrayLike, b: npt.ArrayLike) -> Linear:
 def middle_ranks(values: npt.ArrayLike) -> Floats:
     """Rank of each value, 1 is the smallest; equal values share the middle of their ranks, [n]."""
     _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    # a run that ends at rank c with m members has ranks c − m + 1 … c, their middle c − (m − 1)/2
     middle: Floats = (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
     return middle
 
@@ -239,7 +249,7 @@ def _by_score(scores: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Ints, 
         raise UsageError("scores must be finite and probabilities within 0..1; some are not: check the truth's columns")
     order = np.argsort(s, kind="stable")
     runs = np.cumsum(np.diff(s[order], prepend=s[order][:1]) > 0, dtype=np.int64)
-    return order, runs, p[order]
+    return order, runs, p[order]  # [n] each
 
 
 def _unsorted(values: Floats, order: Ints) -> Floats:
@@ -260,5 +270,6 @@ def _counts(n_groups: int, draws: int, seed: int, width: int | None = None) -> I
     at_once = max(1, _CELLS // max(width or n_groups, 1))
     for start in range(0, draws, at_once):
         b = min(at_once, draws - start)
+        # each draw counts in a range of its own: one `bincount` for all of them
         drawn = rng.integers(0, n_groups, (b, n_groups)) + n_groups * np.arange(b)[:, None]
         yield np.bincount(drawn.ravel(), minlength=b * n_groups).reshape(b, n_groups).astype(np.float64)

@@ -28,7 +28,7 @@ def plot(done: Evaluation, folder: Path, *, only: Collection[str] | None = None)
     """Write the pictures that the evaluation has numbers for.
 
     Args:
-        done: What was measured.
+        done: What was measured; decides which pictures there can be.
         folder: Made if it is missing.
         only: Names of the pictures to write, of `recall`, `silhouette`, `time_swap`, `maps_MODEL`; None: all.
 
@@ -60,6 +60,7 @@ def _recall(done: Evaluation) -> "Figure":
         ks = [int(name.removeprefix("R@")) for name in measures[0][1] if name != "median"]
         for row, values in measures:
             _curve(axis, done, row, ks, [Estimate.of(values[f"R@{k}"]) for k in ks])
+        # k of n drawn blindly hold the right one k times in n
         axis.plot(ks, [k / done.pairs for k in ks], color=_GREY, linewidth=0.8, linestyle="-.", label="chance")
         axis.set(title=title, xlabel="k", xscale="log", ylim=(0, 1))
         axis.set_xticks(ks, [str(k) for k in ks])
@@ -109,6 +110,7 @@ def _maps(scores: MapScores) -> "Figure | None":
     if not found:
         return None
     order = next(iter(found.values()))
+    # by the value of the first way, so that one sees which concepts the model does not know
     names = sorted({c for values in found.values() for c in values}, key=lambda c: order[c][0] if c in order else 0)
     figure, (axis,) = _panels(1, width=7.5, height=1.6 + 0.19 * len(names))
     for shift, (way, values) in zip((-0.16, 0.16), found.items(), strict=False):
@@ -148,7 +150,7 @@ def _curve(axis: "Axes", done: Evaluation, row: EvaluationRow, ks: list[int], es
 def _whiskers(estimates: list[Estimate]) -> np.ndarray:
     """Lengths of the error bars below and above, [2, n]."""
     below = [max(e.value - e.low, 0) for e in estimates]
-    return np.nan_to_num([below, [max(e.high - e.value, 0) for e in estimates]])
+    return np.nan_to_num([below, [max(e.high - e.value, 0) for e in estimates]])  # no interval, no whisker
 
 
 def _colour(done: Evaluation, model: str) -> str:
@@ -157,6 +159,7 @@ def _colour(done: Evaluation, model: str) -> str:
 
 
 def _panels(count: int, *, width: float, height: float) -> "tuple[Figure, list[Axes]]":
+    # a figure of its own, not pyplot's: no window system is asked for, and nothing stays open
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -22,7 +22,7 @@ def report(done: Evaluation, *, as_published: bool = False) -> str:
     """All tables of an evaluation, as Markdown.
 
     Args:
-        done: What was measured.
+        done: What was measured, on one folder of shards.
         as_published: Print the retrieval as the paper's Table 1 does, whose two median columns are swapped.
     """
     undated = f", {done.undated} of them without a date" if done.undated else ""
@@ -76,6 +76,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1)
         + " |"
         for line in (head, *rows)
     ]
+    # a colon at the end tells Markdown to align a column to the right
     rule = "|" + "|".join("-" * (w + 1) + ("-" if i < texts else ":") for i, w in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
@@ -92,6 +93,7 @@ def times_teacher(done: Evaluation, row: EvaluationRow, direction: str, measure:
     """How many times the first teacher's value this row has."""
     first: Floats = getattr(done.rows[0], direction)[measure]
     with np.errstate(divide="ignore", invalid="ignore"):
+        # draw by draw, of the same queries: the interval is that of the ratio
         return Estimate.of(getattr(row, direction)[measure] / first)
 
 
@@ -153,6 +155,7 @@ def _published(done: Evaluation) -> list[str]:
     for row in done.rows:
         to_ground, to_overhead = row.overhead_to_ground, row.ground_to_overhead
         cells = [to_ground["R@5"], to_ground["R@10"], to_overhead["median"]]
+        # the other direction's median: as the paper prints it
         cells += [to_overhead["R@5"], to_overhead["R@10"], to_ground["median"]]
         shown = [number(Estimate.of(c), 1 if i % 3 == 2 else 3) for i, c in enumerate(cells)]
         rows.append([row.model, _learnt(done, row), row.given, *shown])

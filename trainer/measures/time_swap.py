@@ -27,13 +27,14 @@ def moments_apart(
         hours: Another hour is at least so far round the clock: a quarter of the day.
         days: Another season is at least so far round the year: a quarter of it.
         limit: No more pairs than these, drawn at random.
-        seed: Of that draw.
+        seed: Decides which pairs are drawn where there are more than `limit`.
 
     Returns:
         Rows a and b of each pair, [p]; whether their hours differ, bool [p]; whether their seasons differ, bool [p].
     """
     labels = np.unique(np.asarray(place), return_inverse=True)[1].ravel()
     known = np.flatnonzero(~np.isnat(when))
+    # photos of one place side by side: pairs are rows 1, 2, … apart within a run
     rows = known[np.argsort(labels[known], kind="stable")]
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for step in range(1, int(np.bincount(labels[rows]).max()) if len(rows) else 0):
@@ -42,6 +43,7 @@ def moments_apart(
         first.append(a[same])
         second.append(b[same])
     a, b = np.concatenate(first), np.concatenate(second)
+    # round the circle: 23 h and 1 h are two hours apart, December and January a month
     by_hour = _round(_hour(when[a]), _hour(when[b]), 24.0) >= hours
     by_season = _round(_day(when[a]), _day(when[b]), 365.25) >= days
     kept = np.flatnonzero(by_hour | by_season)
@@ -55,14 +57,15 @@ def time_swap(s: npt.ArrayLike, ground: npt.ArrayLike, a: Ints, b: Ints) -> Floa
 
     Args:
         s: What the model expects for each photo's tile, place and time, [n, d].
-        ground: The photos, [n, d].
+        ground: The photos' vectors, [n, d]; need not be normalised.
         a: One photo of each pair, [p].
-        b: The other, [p].
+        b: The other photo of each pair, [p].
 
     Returns:
         Two choices a pair, the one for a's time then the one for b's, float64 [p, 2].
     """
     q, g = unit(s), unit(ground)
+    # by how much S at a photo's own time prefers that photo to the other one, [p, 2]
     lead = np.stack([((g[x] - g[y]) * q[x]).sum(axis=1) for x, y in ((a, b), (b, a))], axis=1)
     return np.where(np.abs(lead) <= TIE, 0.5, (lead > 0).astype(np.float64))
 

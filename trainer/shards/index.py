@@ -34,14 +34,14 @@ class SampleTable:
     """The samples of one tar, or of several, as columns of one length, and what was wrong with it.
 
     Attributes:
-        keys: str [n].
+        keys: Names of the samples, str [n].
         offsets: int64 [n, 3], where the content of each part starts, in the order of PARTS.
         sizes: int64 [n, 3], bytes; -1: the sample lacks this part.
-        lat: float64 [n], degrees.
-        lon: float64 [n], degrees.
+        lat: float64 [n], degrees north, WGS84.
+        lon: float64 [n], degrees east, WGS84.
         when: datetime64[s] [n], camera-local; NaT: not known.
         place: int64 [n], a hash; MISSING: not told.
-        owner: int64 [n], the same.
+        owner: int64 [n], a hash of the photographer's name; MISSING: not told.
         problems: Samples that were left out, by reason.
         dates: Samples that are kept without a date, by reason.
     """
@@ -63,12 +63,14 @@ def read_tables(tars: Sequence[Path]) -> dict[int, SampleTable]:
     tables: dict[int, SampleTable] = {}
     for folder in sorted({tar.parent for tar in tars}):
         known = _read_index(folder / INDEX)
+        # by name, size and time of change: one tar that was copied anew is read anew, the others are not
         stamps = {i: _stamp(tar) for i, tar in enumerate(tars) if tar.parent == folder}
         fresh = [i for i, stamp in stamps.items() if stamp not in known]
         for i, stamp in stamps.items():
             tables[i] = known.get(stamp) or _scan(tars[i])
         if fresh:
             logger.info("indexed %d of %d tars in %s", len(fresh), len(stamps), folder)
+            # only the tars asked for: a list of some of a folder's tars leaves an index of those
             _write_index(folder / INDEX, {stamp: tables[i] for i, stamp in stamps.items()})
     return tables
 
@@ -86,11 +88,13 @@ def _scan(path: Path) -> SampleTable:
     size = path.stat().st_size
     with path.open("rb") as content:
         for key, members in _samples(path, problems):
+            # headers come before contents: a tar that was cut off names a file that it does not hold
             if any(offset + length > size for offset, length in members.values()):
                 problems["truncated"] += 1
                 continue
             offset, length = members.get("metadata", (0, -1))
             try:
+                # `pread` takes its own offset: no seek, and nothing shared with the reader of headers
                 metadata = _metadata(os.pread(content.fileno(), length, offset)) if length >= 0 else None
                 if metadata is None:
                     problems["no_metadata"] += 1
@@ -114,12 +118,14 @@ def _samples(path: Path, problems: Counter[str]) -> Iterator[tuple[str, dict[str
     """Key and parts (name → offset, length) of each sample of a tar."""
     key, members = "", dict[str, tuple[int, int]]()
     try:
+        # uncompressed alone: offsets into a compressed tar would be of no use
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 if not member.isfile():
                     continue
                 folder, _, name = member.name.rpartition("/")
                 stem, _, suffix = name.partition(".")
+                # WebDataset's key: everything before the first dot of the name
                 this = f"{folder}/{stem}" if folder else stem
                 if this != key and members:
                     yield key, members
@@ -171,6 +177,7 @@ def _id(name: object) -> int:
     """63 bits for a name; MISSING for none."""
     if name is None or name == "":
         return MISSING
+    # one bit less, so that it is a positive int64 and never `MISSING`
     return int.from_bytes(hashlib.blake2b(str(name).encode(), digest_size=8).digest(), "big") >> 1
 
 
@@ -204,6 +211,7 @@ def _write_index(path: Path, tables: Mapping[str, SampleTable]) -> None:
     """Keep the tables beside the tars; a folder that cannot be written to is scanned again next time."""
     about = [{"stamp": s, "samples": len(t.keys), "problems": t.problems, "dates": t.dates} for s, t in tables.items()]
     columns = {c: getattr(joined(list(tables.values())), c) for c in _COLUMNS}
+    # several processes may index one folder at once: each writes its own, the last rename stays
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as f:
@@ -217,6 +225,7 @@ def _write_index(path: Path, tables: Mapping[str, SampleTable]) -> None:
 def _read_index(path: Path) -> dict[str, SampleTable]:
     """Tables by the stamp of their tar; empty where the file is missing, broken or of another version."""
     try:
+        # no pickle: the file lies beside data that others may have written
         with np.load(path, allow_pickle=False) as stored:
             if int(stored["version"]) != INDEX_VERSION:
                 return {}
@@ -225,6 +234,7 @@ def _read_index(path: Path) -> dict[str, SampleTable]:
     except (OSError, ValueError, KeyError, EOFError):
         return {}
     tables, start = {}, 0
+    # columns of all tars stand one after the other
     for tar in about:
         rows = slice(start, start + tar["samples"])
         cut: list[Any] = [column[rows] for column in columns]

@@ -52,7 +52,7 @@ class Pair:
         lon: Degrees east, WGS84.
         when: Camera-local time, naive; None: not known.
         captions: Texts for the photo, maybe none.
-        owner: Who took the photo.
+        owner: Name of who took the photo; photos of one owner are no negatives of each other.
         place: Name of the place; photos of one place are no negatives of each other.
         photo_id: Name of the photo where it came from.
     """
@@ -83,6 +83,7 @@ class ShardWriter:
 
     def __init__(self, folder: Path, prefix: str = "pairs", samples_per_shard: int = 1000) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        # numbers begin at 0: a second writer would write over the first one's shards
         if any(folder.glob(f"{prefix}-*.tar")):
             raise UsageError(f"{folder} has shards named {prefix}-*.tar already: choose another folder or remove them")
         self.written = 0
@@ -144,6 +145,7 @@ class ShardWriter:
             return
         self._tar.close()
         self._tar = None
+        # a name that readers look for only when the tar is whole
         self._part.rename(self._folder / f"{self._prefix}-{self._shards:06d}.tar")
         self._shards += 1
 
@@ -162,13 +164,13 @@ class Shards:
         needs: The pictures without which a sample is skipped.
 
     Attributes:
-        keys: str [n].
+        keys: Names of the samples, str [n].
         lat: float64 [n], degrees north.
         lon: float64 [n], degrees east.
         when: datetime64[s] [n], camera-local; NaT: not known.
         place: int64 [n], the same for samples of one `place`; MISSING: not told.
         owner: int64 [n], the same for photos of one `owner`; MISSING: not told.
-        problems: Skipped samples by reason.
+        problems: How many samples were skipped, by reason.
         dates: Samples that were kept without a date: `none`, or `unreadable`.
 
     Raises:
@@ -184,6 +186,7 @@ class Shards:
         for part, lacks in zip(needs, lacking, strict=True):
             self.problems[f"no_{part}"] += int(lacks.sum())
         self.problems = +self.problems  # without zeros
+        # a sample without both pictures is counted for each of them, and left out once
         kept = ~np.logical_or.reduce(lacking) if lacking else np.ones(len(whole.keys), bool)
         self._shard = np.repeat(np.arange(len(tables)), [len(t.keys) for t in tables])[kept]
         self._offsets, self._sizes = whole.offsets[kept], whole.sizes[kept]
@@ -203,6 +206,7 @@ class Shards:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over names, places and lengths of all samples; the same in every copy of the tars."""
+        # not the contents, which are gigabytes: names, places and lengths change whenever a tar is made anew
         digest = hashlib.sha256("\n".join(self.keys).encode())
         for column in (self._shard, self._offsets, self._sizes):
             digest.update(np.ascontiguousarray(column).tobytes())
@@ -242,11 +246,13 @@ class Shards:
         path = self.tars[self._shard[i]]
         contents = []
         try:
+            # unbuffered: a picture is read at once, and a buffer would read what nobody wants
             with path.open("rb", buffering=0) as tar:
                 for part in parts:
                     column = PARTS.index(part)
                     offset, size = int(self._offsets[i, column]), int(self._sizes[i, column])
                     contents.append(os.pread(tar.fileno(), max(size, 0), offset))
+                    # the index is of a whole file: it was cut since then
                     if len(contents[-1]) != max(size, 0):
                         raise SourceError(f"{path}: cut short within sample {self.keys[i]}: copy it again")
         except OSError as e:

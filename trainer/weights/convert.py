@@ -2,7 +2,7 @@
 
 Three layouts are known: open_clip and OpenAI (`visual.…`, text at the top level or under `text.`), Hugging Face CLIP
 (`vision_model.…`, `text_model.…`), and the Sat2Cap authors' two: a Hub folder (config.json and model.safetensors of
-CLIPVisionModelWithProjection) and a Lightning file. Nothing here reads pickles (see `weights`) or writes checkpoints
+CLIPVisionModelWithProjection) and a Lightning file. Nothing here reads pickles (see `files`) or writes checkpoints
 (`zoo`).
 """
 
@@ -53,13 +53,13 @@ class AuthorsModel:
     """What an authors' file holds, with open_clip's names.
 
     Attributes:
-        overhead: The overhead tower.
+        overhead: The trained tower of overhead tiles.
         ground: The frozen photo tower; None in a Hub folder.
         encoder: fc1 and fc2 of the place and time encoder; None where there is none.
         logit_scale: The learnt temperature, or None.
         vision_cfg: open_clip's description of the overhead tower.
         dim: Width of the embedding space.
-        layout: `hub folder` or `lightning`.
+        layout: How it lay on disk: `hub folder` or `lightning`.
     """
 
     overhead: Tensors
@@ -90,6 +90,7 @@ def open_clip_names(tensors: Mapping[str, torch.Tensor]) -> Tensors:
                 found[f"text.{k}"] = v
     else:
         raise CheckpointError(f"weights with names such as {sorted(tensors)[:2]} are no CLIP model that is known here")
+    # position_ids only count 0, 1, 2 …: older versions of transformers stored them
     return {k: v.float() for k, v in found.items() if not k.endswith("position_ids")}
 
 
@@ -132,6 +133,7 @@ def _hf_tower(
             raise CheckpointError(f"tensor {prefix}{name} has no place in open_clip's vision or text transformer")
     if projection not in tensors:
         raise CheckpointError(f"weights have {prefix}… but no {projection}: give the class with the projection")
+    # there a Linear's weight, [d, width]; open_clip has the matrix of x @ proj, [width, d]
     found[projected] = tensors[projection].float().T.contiguous()
     return found
 
@@ -191,6 +193,7 @@ def _tower_base(tensors: Mapping[str, torch.Tensor], prefix: str) -> str | None:
 def _authors_tower(tensors: Mapping[str, torch.Tensor], base: str, where: str) -> Tensors:
     own = {k.removeprefix(base): v for k, v in tensors.items() if k.startswith(base)}
     tower = hf_vision(own)
+    # `hf_vision` renames what is there: that something is missing shows only here
     missing = [k for k in _VISION.values() if k not in tower]
     if missing:
         raise CheckpointError(
@@ -203,6 +206,7 @@ def _vision_cfg(tower: Tensors, config: Mapping[str, Any]) -> Config:
     """open_clip's description of a vision transformer, from its shapes and, for the heads, HF's configuration."""
     width, _, patch, _ = tower["conv1.weight"].shape
     layers = 1 + max((int(k.split(".")[2]) for k in tower if k.startswith("transformer.resblocks.")), default=-1)
+    # one position for the class token, the others in a square of patches
     grid = round((tower["positional_embedding"].shape[0] - 1) ** 0.5)
     hidden = tower["transformer.resblocks.0.mlp.c_fc.weight"].shape[0] if layers else 4 * width
     heads = config.get("num_attention_heads", width // HEAD_WIDTH)

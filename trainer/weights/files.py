@@ -41,6 +41,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise UsageError(f"weights {path} are not a file: give a .safetensors, .pt, .bin or .ckpt file")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    # training code wraps the weights: Lightning under the one name, many others under the other
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -100,6 +101,7 @@ def _blocked_name(error: Exception) -> str:
 def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as z:
+            # a member that `torch.jit.save` writes and `torch.save` does not
             return any(name.endswith("constants.pkl") for name in z.namelist())
     except (zipfile.BadZipFile, OSError):
         return False
@@ -160,6 +162,7 @@ def _cached(repo: str) -> Path | None:
 
 def _reachable(url: str) -> bool:
     """Whether the server answers at all, asked once and briefly: the hub's own client would retry for minutes."""
+    # the hub's own switch, in the spellings that it takes
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
         return False
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310 -- the address comes from open_clip's table

@@ -91,7 +91,7 @@ def add_sat2cap(
     Args:
         target: The folder to write; must not exist.
         path: The authors' folder or file.
-        teacher: Architecture of the teacher.
+        teacher: Architecture of the frozen CLIP beside it, as `arch` of `add_open_clip`.
         pretrained: The teacher's tag; `openai` if none of the three is given.
         weights: The teacher's weights file, in place of a tag.
         random_seed: Draw the teacher's weights on the spot, in place of either.
@@ -114,8 +114,10 @@ def _sat2cap_meta(authors: AuthorsModel, clip: _Clip) -> Meta:
     return Meta(
         dim=authors.dim,
         overhead=overhead,
+        # stored apart even if it is the teacher's tower: tiles and photos go through different weights here
         ground=replace(ground, stored_as="ground"),
         text=clip.text,
+        # their tiles were normalised with statistics of their own, their photos with CLIP's
         overhead_input=Preprocess(overhead.size_px, SAT2CAP_MEAN, SAT2CAP_STD),
         ground_input=replace(clip.pixels, size_px=ground.size_px),
         encoding="sat2cap" if authors.encoder else None,
@@ -138,6 +140,7 @@ def _sat2cap_tensors(authors: AuthorsModel, clip: _Clip) -> dict[str, torch.Tens
             raise CheckpointError(f"the authors' geo_encoder has {sorted(authors.encoder)}, not fc1 (12 → 64) and fc2")
         tensors |= {f"encoder.{k}": v for k, v in authors.encoder.items()}
     if authors.logit_scale is not None:
+        # the temperature that was learnt with these vectors, in place of the teacher's
         tensors["logit_scale"] = authors.logit_scale
     return tensors
 
@@ -176,17 +179,19 @@ def _check_parts(tensors: Mapping[str, torch.Tensor], where: str) -> None:
 
 def _random_weights(vision: TowerSpec, text: TowerSpec, seed: int) -> dict[str, torch.Tensor]:
     """Weights drawn on the spot, the same for the same seed; the caller's random state is left as it was."""
+    # CPU alone: the towers are built there
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         tensors = {f"overhead.{k}": v for k, v in build_tower(vision).state_dict().items()}
         tensors |= {f"text.{k}": v for k, v in build_tower(text).state_dict().items()}
-    return tensors | {"logit_scale": torch.tensor(1 / 0.07).log()}
+    return tensors | {"logit_scale": torch.tensor(1 / 0.07).log()}  # CLIP's own start
 
 
 def _write(target: Path, meta: Meta, tensors: dict[str, torch.Tensor]) -> Meta:
     """Write the folder after every tower has taken its weights, so that what is added can be loaded."""
     for spec in {s.stored_as: s for s in (meta.overhead, meta.ground, meta.text)}.values():
         prefix = f"{spec.stored_as}."
+        # dropped again: only whether it takes the weights is asked
         load_tower(spec, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     text, files = packed_text(meta.text)
     return write_checkpoint(target, replace(meta, text=text), tensors, text_files=files)

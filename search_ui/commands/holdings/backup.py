@@ -40,6 +40,7 @@ def place(ctx: CommandContext, named: str) -> "FilePath":
     from ingest.backup.bundle import open_place
 
     settings = ctx.settings
+    # the archive's keys are for its own kind of store: they are not shown to any other
     same = settings.archive_url is not None and urlsplit(settings.archive_url).scheme == urlsplit(named).scheme
     options = settings.archive_options.get_secret_value() if same and settings.archive_options else {}
     return open_place(named, options)

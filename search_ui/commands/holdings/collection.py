@@ -68,6 +68,7 @@ def upgrade(
     from ingest.catalog.aliases import name_of
     from ingest.jobs.upgrade import change_over, requests, shadow
 
+    # files are read first: a wrong name must not show after hours of embedding
     asked, known = _prompts(prompts), _labels(labels)
     present = ctx.aliases.collection(name)
     name = name_of(present.name)
@@ -82,6 +83,7 @@ def upgrade(
     comparison = _compare(ctx, before, after, asked, known)
     if not as_json:
         _say(comparison.lines())
+    # compared before the change over: what a person is shown is about a choice that is still open
     if not keep:
         change_over(ctx.settings, ctx.catalog, name, after, incomplete=incomplete)
     if as_json:
@@ -182,6 +184,7 @@ def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
 
     labels: dict[str, dict[str, float]] = {}
     for one in given:
+        # the last =, because a text may hold one; without any the file is all
         text, _, file = one.rpartition("=")
         for prompt, known in read_labels(Path(file), text or None, asked=prompt_of_concept()).items():
             labels.setdefault(prompt, {}).update(known)

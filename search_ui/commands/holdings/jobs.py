@@ -159,6 +159,7 @@ def _state(ctx: CommandContext, job: "Job") -> str:
     if job.state != "running" or job.queued:
         return job.state
     try:
+        # a living ingest holds this lock: whoever gets it at once knows that there is none
         with FileLock(ctx.settings.lock_path(job.collection), timeout=0):
             return "stopped"
     except Timeout:

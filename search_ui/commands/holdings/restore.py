@@ -41,5 +41,6 @@ def _filled(ctx: CommandContext, name: str) -> int:
     """Fills the index of a collection from the archive; returns how many items it has."""
     from ingest.jobs.verify import verify
 
+    # what `verify --repair` does with a lost index: fill it from the archive
     findings = verify(ctx.settings, ctx.catalog, ctx.catalog.collection(name), repair=True)
     return findings.indexed or 0

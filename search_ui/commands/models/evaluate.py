@@ -200,6 +200,7 @@ def bars() -> "Iterator[Any]":
     open_bar: list[tqdm[Any]] = []
 
     def progress(what: str, done: int, total: int) -> None:
+        # what is done next has a bar of its own
         if not open_bar or open_bar[0].desc != what:
             for bar in open_bar:
                 bar.close()

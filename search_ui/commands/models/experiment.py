@@ -65,6 +65,7 @@ def command(
     from trainer.errors import UsageError
     from trainer.experiments.catalogue import EXPERIMENTS, experiment
 
+    # before anything heavy is loaded
     if names == ("list",):
         _list(as_json)
         return
@@ -82,6 +83,7 @@ def command(
         material = _material(ctx, checkpoint, beside, data, captioner, _with(options, kept))
         ran = _run(chosen, material, output, whole="all" in names)
     _print(ran, output, as_json=as_json, whole="all" in names)
+    # one that was left out among others is told; if all were, the command did not do what it was asked
     if not any(one.stored for one in ran):
         raise UsageError(f"experiment {' '.join(names)}: {ran[0].why_not}")
 
@@ -132,6 +134,7 @@ def _material(
 
     folder = checkpoint or _bundled(ctx)
     models = checkpoints(ctx, folder, beside)
+    # the bundled model is called `ours` in tables, not by the name of a cache folder
     if checkpoint is None:
         models = {BUNDLED: folder} | {name: other for name, other in models.items() if other != folder}
     name, first = next(iter(models.items()))

@@ -94,7 +94,7 @@ def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -
     """Make a checkpoint in the home folder and enter it in the catalog.
 
     Args:
-        ctx: Settings and catalog of the home that gets the model.
+        ctx: The command's context: home folder and catalog.
         name: Of the model; not taken yet.
         make: Writes the checkpoint into a folder that does not exist yet.
 

@@ -187,6 +187,7 @@ def build(
     embedder = None if model is None else _embedder(ctx, model)
     codes = {name: _codes(name, chosen[name]) for name in ("licences", "countries", "without_countries")}
     recipe = Recipe(
+        # absolute: workers stand in other folders, and the same build must have the same recipe from anywhere
         photos=tuple(str(path.expanduser().resolve()) for path in photos),
         overhead=source_location(overhead),
         options=source_options(cache_dir=ctx.settings.cache_dir / "tiles", **reading),
@@ -285,6 +286,7 @@ class _Bars:
 
     def planned(self, total: int, done: int) -> "Callable[[int], Any]":
         """The shards are planned."""
+        # the metadata is read: its bar ends before the next begins
         self.__exit__()
         return self._start("pairs", "photos", total, done).update
 

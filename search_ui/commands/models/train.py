@@ -87,10 +87,12 @@ class _Bars:
     def _at(self, what: str, total: int, done: int, unit: str) -> "tqdm[Any]":
         from tqdm import tqdm
 
+        # going back means another thing of the same name, such as the next split
         if self._bar is None or what != self._what or done <= self._bar.n:
             if self._bar is not None:
                 self._bar.close()
             every_s = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants a line now and then
+            # a run that goes on begins where it stood; the step that is told now is counted below
             start = done - 1 if what == "training" else 0
             self._bar = tqdm(
                 total=total,

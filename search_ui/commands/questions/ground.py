@@ -66,6 +66,7 @@ def command(
     from search_ui.search.moments import parse_moment
 
     imported_s = time.perf_counter() - started
+    # for its errors alone, before the model is loaded; `look` finds it again
     find_gallery(ctx.catalog, tiles, gallery)
     query = GroundQuery(
         tile_id=tile,

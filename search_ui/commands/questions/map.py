@@ -87,6 +87,7 @@ def command(
     from search_ui.search.wording import asked_parts
 
     check_target(output, kind)
+    # all that can be refused is refused here: loading the model and scoring take far longer
     _check_numbers(resolution, fps, year)
     first, last = parse_dates(acquired_from, acquired_to)
     query = Query(

@@ -81,6 +81,7 @@ def command(
         return engine.frames(collection, query, whens)
 
     reel = Reel(ask, calendar_moments(year or this_year()))
+    # for its error alone: an area without a tile
     places_of(reel.tiles)
     calendar = calendar_of(reel, top=top)
     asked = {name: value for name, value in query.as_dict().items() if name not in ("k", "distinct")}

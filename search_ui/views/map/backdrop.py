@@ -34,9 +34,10 @@ def style_of(shown: Shown) -> str:
 
 def bounds_of(shown: Shown) -> Bounds:
     """What a map of the collection shows: its tiles whole, with a little room."""
+    # without tiles: the inhabited world
     west, south, east, north = shown.bounds or (-180.0, -60.0, 180.0, 75.0)
-    reach = max(shown.tile_m / 2 / 111_000, _LEAST_DEG)
-    return west - 2 * reach, south - reach, east + 2 * reach, north + reach
+    reach = max(shown.tile_m / 2 / 111_000, _LEAST_DEG)  # metres in a degree of latitude
+    return west - 2 * reach, south - reach, east + 2 * reach, north + reach  # degrees of longitude are shorter
 
 
 def chip_url(collection: str, tile_id: str, px: int = 256) -> str:

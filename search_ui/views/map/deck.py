@@ -35,10 +35,10 @@ class Drawn:
         bounds: Of the collection: what is seen first.
         tiles: URL of the tiles' outlines, to be clicked on; None: too many.
         picture: URL of the scores' picture and where it lies; None: not shown.
-        opacity: Of that picture, 0..1.
-        hits: With their numbers.
+        opacity: How strongly that picture covers the ground, 0..1.
+        hits: The hits, drawn as footprints with their ranks.
         chosen: Id and footprint of the tile that is open.
-        area: That is searched.
+        area: The area that is searched, WGS84 degrees; None: everywhere.
     """
 
     style: str
@@ -55,11 +55,11 @@ def show(drawn: Drawn, *, focus: tuple[float, float, float] | None, key: str, al
     """Draw the map; returns the id of a tile that was clicked on just now.
 
     Args:
-        drawn: What is on it.
+        drawn: Basemap, scores, tiles, hits and area to draw.
         focus: Latitude, longitude and zoom to move to; None: the whole collection. While it stays the same the map
             stays where the person has moved it.
-        key: Of the widget.
-        alt: What the map shows.
+        key: Streamlit's key of the widget: another one begins at its first view.
+        alt: What the map shows, for those who cannot see it.
     """
     lat, lon, zoom = focus or fitting(drawn.bounds)
     deck = pdk.Deck(
@@ -77,6 +77,7 @@ def fitting(bounds: Bounds) -> tuple[float, float, float]:
     """Latitude, longitude and zoom at which all of a box is seen."""
     west, south, east, north = bounds
     east = east + 360 if east < west else east
+    # Mercator ordinates; at zoom 0 deck.gl's world is 512 pixels wide, and twice that with each zoom
     top, bottom = (math.asinh(math.tan(math.radians(lat))) for lat in (north, south))
     wide, tall = max((east - west) / 360, 1e-7), max((top - bottom) / (2 * math.pi), 1e-7)
     zoom = min(math.log2(_WIDTH_PX / (512 * wide)), math.log2(HEIGHT_PX / (512 * tall))) - 0.2
@@ -92,6 +93,7 @@ def _clicked(event: Any, nonce: str) -> str | None:
     """The tile of a selection, if it was made on the layers as they are now."""
     objects = event.get("selection", {}).get("objects", {}) if event else {}
     for layer, chosen in objects.items():
+        # layers are named KIND/OPEN TILE: a selection of other names was made before the page changed, and is done with
         if layer.partition("/")[2] == nonce and chosen:
             tile = chosen[0].get("id") or chosen[0].get("tile_id")  # of a hit, of any tile
             return None if tile is None else str(tile)
@@ -112,6 +114,7 @@ def _layers(drawn: Drawn) -> list[pdk.Layer]:
         )  # fmt: skip
     if drawn.tiles is not None:
         seen_through = {
+            # these are there to be clicked on, not to be seen
             "get_fill_color": [0, 0, 0, 1],
             "get_line_color": [255, 255, 255, 40],
             "line_width_max_pixels": 1,

@@ -36,9 +36,9 @@ class HeatPicture:
     """A picture of values.
 
     Attributes:
-        url: A data URL.
+        url: The PNG as a data URL: no route has to remember it.
         bounds: West, south, east and north of the picture.
-        scale: What its colours mean.
+        scale: What its colours mean: range, palette, unit.
         clear: What has no colour; nothing: every tile has one.
     """
 
@@ -54,12 +54,12 @@ def heats(
     """The question at some moments, all on one scale.
 
     Args:
-        service: Of the app.
-        collection: Whose tiles.
+        service: The app's service, which scores.
+        collection: Name of the collection of tiles.
         query: Its own moment plays no part.
-        whens: The moments.
-        show: What the colours show.
-        said: Thumbs.
+        whens: Moments, wall-clock time at the place; None among them: any time.
+        show: Whether colours show relevance or cosine.
+        said: Tiles called right or wrong; they steer the cosine.
 
     Returns:
         As many as moments; none where no tile is asked for.
@@ -83,6 +83,7 @@ def difference(
         return None
     if show == "cosine":
         return _drawn(heat)
+    # most tiles hardly change: without a colour they leave the ground to be seen where something does
     values = np.where(np.abs(heat.values) >= _LITTLE, heat.values, np.float32(np.nan))
     return replace(_drawn(replace(heat, values=values)), clear=f"less than {_LITTLE:g} either way")
 
@@ -118,5 +119,6 @@ def _by_words(heat: heatmap.HeatValues) -> heatmap.HeatValues:
     """Relevance on a scale on which weak, possible and strong lie evenly."""
     known = np.where(np.isfinite(heat.values), heat.values, 0)
     values = np.where(known >= WEAK, np.sqrt(known), np.float32(np.nan)).astype(np.float32)
+    # the scale is in roots, its marks say the relevance itself
     ticks = tuple((value**0.5, name) for value, name in _MARKS)
     return replace(heat, values=values, scale=Scale(WEAK**0.5, 1.0, heat.scale.unit, ticks=ticks))

@@ -54,6 +54,7 @@ def daylight(shown: Shown, month: int, hour: int) -> str:
     told = _sun_up(quarters, heights)
     if hour == ANY:
         return f"{MONTHS[month - 1]} there: {told}."
+    # quarters of an hour
     height = heights[4 * hour]
     state = "daylight" if height > 0 else "twilight" if height > _TWILIGHT_DEG else "night"
     standing = f", the sun {height:.0f}° high" if height > 0 else ""

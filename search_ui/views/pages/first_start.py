@@ -15,7 +15,7 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
     """Offer the two ways to begin.
 
     Args:
-        service: Of the app.
+        service: The app's service: where work is started, and whether it may be.
         own_imagery: Shows the page on which imagery is added.
     """
     st.title("Search the map by what you would see there")

@@ -47,9 +47,11 @@ def _page(service: Service, shown: Shown) -> None:
     asked_chips(service)
     query = query_of(service)
     said = Feedback(tuple(value("up")), tuple(value("down")))
+    # its place on the page, above the map; filled last
     prompts = st.container()
     place_hint(service)
     found = None if query is None else service.search(shown.name, query, said)
+    # two moments of photos side by side need room
     wide = bool(value("tile")) and st.session_state.get("beside")
     left, right = st.columns([1, 1.1] if wide else [1.45, 1], gap="medium")
     with left:

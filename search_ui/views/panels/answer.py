@@ -99,5 +99,6 @@ def _nothing(found: Found) -> None:
 
 
 def _vote(tile: str, vote: int) -> None:
+    # out of both first: a second click on the other thumb changes the vote
     up, down = ([one for one in value(name) if one != tile] for name in ("up", "down"))
     change(up=[*up, tile] if vote > 0 else up, down=[*down, tile] if vote < 0 else down)

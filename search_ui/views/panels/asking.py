@@ -38,6 +38,7 @@ def box(service: Service, shown: Sequence[Shown]) -> Shown:
     """The collection and the question; returns the collection."""
     names = [one.name for one in shown]
     if value("collection") not in names:
+        # an empty name is the first visit, not a link to something that is gone
         if value("collection"):
             st.error(f"There is no collection “{value('collection')}” here any more; this is another one.")
         change(collection=names[0])
@@ -186,6 +187,7 @@ def _picture(service: Service) -> None:
             change(image=f"{kind}:{service.uploads.keep(file.getvalue())}")
         except GroundcastError as error:
             notice(f"This picture cannot be used. {error}")
+        # another key is another, empty uploader: else the same file would be taken again in every run
         st.session_state["picture number"] = number + 1
         st.rerun()
 
@@ -199,6 +201,7 @@ def _refine() -> None:
         for number, one in enumerate(value(name)):
             text, weight = weighted(one, 1.0 if name == "plus" else round(NOT_WEIGHT / len(value(name)), 2))
             key = f"weight {name} {number}"
+            # before the slider is shown: Streamlit lets a widget's value be set until then
             st.session_state[key] = min(max(weight, 0.1), 3.0)
             st.slider(
                 f"{mark} {text}", 0.1, 3.0, step=0.05, key=key, on_change=_weigh, args=(name, number, text, key),
@@ -238,6 +241,7 @@ def _area(service: Service, shown: Shown) -> None:
             change(area=area_of_file(service, file), focus=None)
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {error}")
+        # an empty uploader again, as for pictures
         st.session_state["area number"] = number + 1
         st.rerun()
 

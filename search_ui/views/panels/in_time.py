@@ -92,6 +92,7 @@ def _film(service: Service, shown: Shown, query: Query) -> None:
 
 def _calendar(service: Service, shown: Shown, query: Query) -> None:
     with st.spinner("Asking 288 moments …"):
+        # all that decides the calendar: Streamlit hashes the key alone, arguments with a _ in front are only handed on
         key = f"{service.version(shown.name)} {query!r} {year()}"
         calendar: PlaceCalendar = _kept_calendar(key, service, shown, query)
     month, hour = calendar.best

@@ -58,6 +58,7 @@ def _alt(tile: TileFacts) -> str:
 
 def _score(service: Service, shown: Shown, query: Query, tile: str, said: Feedback) -> None:
     """How likely the question is here, at its moment."""
+    # a tile that was opened on the map may lie outside the question's area or dates: it has a score all the same
     scores = service.scores(shown.name, replace(query, area=None, acquired_from=None, acquired_to=None), said)
     if tile not in scores.tile_id:
         return
@@ -96,6 +97,7 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
         return
     usual = shown.gallery if shown.gallery in galleries else galleries[0]
     if len(galleries) > 1:
+        # a link, or another collection, may name a gallery of another model
         if value("gallery") not in galleries:
             change(gallery=usual)
         st.selectbox("Ground photos from", galleries, key="gallery")

@@ -51,7 +51,7 @@ class AddressField:
     """One part of the state.
 
     Attributes:
-        default: Left out of the address.
+        default: Its value where the address says nothing; left out when one is written.
         read: What an address says, or None where it cannot be.
         several: Whether it may stand there several times; the value is then a list.
     """
@@ -122,6 +122,7 @@ def store() -> None:
     kept = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
     st.session_state[_KEPT] = kept
     address = {name: _written(kept[name]) for name, field in FIELDS.items() if kept[name] != field.default}
+    # a value that is too long stays in the session and out of the link
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
     if address != arrived:

@@ -147,6 +147,7 @@ def where(service: Service) -> SearchArea:
 
 def area_of_ring(ring: list[tuple[float, float]]) -> str:
     """Corners (longitude, latitude) as the address names them."""
+    # a metre, or ten: many corners must still fit into an address
     digits = 5 if len(ring) < 80 else 4
     corners = ", ".join(f"{lon:.{digits}f} {lat:.{digits}f}" for lon, lat in [*ring, ring[0]])
     return f"wkt:POLYGON (({corners}))"
@@ -157,6 +158,7 @@ def _drawn(wkt: str) -> BaseGeometry:
         shape = shapely.from_wkt(wkt[:MAX_CHARS])
     except shapely.errors.ShapelyError as error:
         raise AreaError("the area in the address cannot be read: draw it again") from error
+    # a ring that was drawn by hand may cross itself
     shape = shapely.make_valid(shape)
     if shape.is_empty or shape.area == 0:
         raise AreaError("the area drawn has no extent: draw it again")
@@ -197,6 +199,7 @@ def area_of_file(service: Service, file: Any) -> str:
 
 def _kept_area(settings: Settings, name: str) -> BaseGeometry:
     path = _folder(settings) / f"{name}.wkb"
+    # the name comes from an address that anybody may write: only a hash becomes a path
     if not re.fullmatch("[0-9a-f]{32}", name) or not path.is_file():
         raise AreaError("the area that this address names is not on this server: upload it again")
     return shapely.from_wkb(path.read_bytes())

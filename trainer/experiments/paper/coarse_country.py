@@ -76,6 +76,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
 
 def sampled(tiles: Tiles, step: int) -> tuple[Ints, Ints]:
     """Every so many rows and columns: the tiles kept, [k], and for each tile the kept one that stands for it, [n]."""
+    # rows and columns as whole steps from the area's middle
     east, north = np.round(tiles.position_m / tiles.step_m).astype(np.int64).T
     kept = (east % step == 0) & (north % step == 0)
     stands_for: Ints = np.empty(len(tiles), np.int64)

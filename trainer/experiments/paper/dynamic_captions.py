@@ -80,6 +80,7 @@ def _agreement(
             lat, lon = float(gallery.lat[row]), float(gallery.lon[row])
             light, year = part_of_day(when, lat=lat, lon=lon), season(when, lat=lat)
             if light is not None:
+                # noon is no part of the day here: it names neither morning nor afternoon
                 parts.append(_right(said_parts(caption) - {"noon"}, light))
             if year is not None:  # between the tropics there is none
                 seasons.append(_right(said_seasons(caption), year))

@@ -87,6 +87,7 @@ def _agreement(material: Material, tiles: Tiles, moved: Floats, change: Floats) 
     changed = np.flatnonzero(abs(change) >= CHANGED)
     if not len(changed):
         return rho, Estimate(*[float("nan")] * 3), 0
+    # no movement is half right: a model without time must come out as guessing does
     agrees = np.where(moved[changed] == 0, 0.5, np.sign(moved[changed]) == np.sign(change[changed]))
     right = metrics.bootstrap(
         metrics.mean(agrees), len(changed), groups=groups[changed], draws=options.draws, seed=options.seed
@@ -97,6 +98,7 @@ def _agreement(material: Material, tiles: Tiles, moved: Floats, change: Floats) 
 def _maps(
     text: str, moments: tuple[datetime, datetime], scores: tuple[Floats, Floats], moved: Floats, change: Floats
 ) -> list[MapPanel]:
+    # of both seasons together: a scale for each would hide what time does
     low, high = np.quantile(np.concatenate(scores), [0.02, 0.98]).tolist()
     seasons = [MapPanel(f"{text}\n{when:%B}", values, low, high) for when, values in zip(moments, scores, strict=True)]
     reach = max(float(np.quantile(abs(moved), 0.98)), 1e-6)

@@ -91,6 +91,7 @@ def _measure(
     found = {}
     for way, s in ways.items():
         nine = nearest(s, pairs.photos, K)
+        # each photo's light at its own place and time against the light at the place asked about, [asked, 9]
         right = (dark[nine] == now[:, None]).mean(axis=1)
         found[way] = (_estimate(material, fits[nine].mean(axis=1)), _estimate(material, right))
     by_chance = (float(fits.mean()), float((dark[None] == now[:, None]).mean()))
@@ -127,6 +128,7 @@ def _at(material: Material, rows: Ints, when: datetime) -> Vectors:
 
 def _round(apart: Floats) -> Floats:
     """Hours round the clock; unknown is far away."""
+    # 12 h is the farthest on a clock: a photo without a time fits no hour
     far = np.where(np.isnan(apart), 12.0, abs(apart) % 24)
     return np.asarray(np.minimum(far, 24 - far))
 

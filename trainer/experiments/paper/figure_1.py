@@ -38,6 +38,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
     if not asked:
         raise UsageError(f"data {material.data}: its questions have no `country`, the texts of this experiment")
     texts = tiles.texts([question.text for question in asked])
+    # of all tiles and texts: O is there, as in the field; reading and embedding pictures is not in it
     started = time.perf_counter()
     ours = tiles.scores(texts)
     seconds = time.perf_counter() - started
@@ -139,8 +140,10 @@ def cover_of(material: Material, tiles: Tiles, question: Question) -> Floats:
 def _agreement(material: Material, tiles: Tiles, scores: Floats, cover: Floats) -> tuple[list[Estimate], str]:
     """Rank correlation in squares, of tiles, and in squares that have any of it; the ceilings of the first two."""
     square, wide = tiles.squares(SQUARE_M), tiles.squares(2 * SQUARE_M)
+    # too little to change any order but that of ties: what a map without ties could reach at best
     noise = np.random.default_rng(material.options.seed).random(len(tiles)) * 1e-9
     shares = means(cover, square)
+    # [4, squares]; a square of 4.8 km holds whole ones of 2.4 km, so the mean of its number is that number
     squares = np.stack([means(scores, square), shares, np.round(means(wide, square)), means(noise, square)])
     some = squares[:, shares > 0] if shares.any() else squares
     found, ceilings = [], []

@@ -84,6 +84,7 @@ def nearest(s: Vectors, photos: Vectors, k: int) -> Ints:
     found = np.empty((len(q), k), np.int64)
     for start in range(0, len(q), _CHUNK):
         cosine = q[start : start + _CHUNK] @ g.T
+        # the k best in any order, then sorted: nobody needs the order of ten thousand
         some = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         order = np.argsort(-np.take_along_axis(cosine, some, axis=1), axis=1, kind="stable")
         found[start : start + _CHUNK] = np.take_along_axis(some, order, axis=1)
@@ -104,6 +105,7 @@ def _right(shows: npt.NDArray[np.bool_], asked: Ints, nine: Ints) -> Floats:
 
 def _chance(shows: npt.NDArray[np.bool_], asked: Ints) -> Floats:
     """The same for photos drawn at random."""
+    # photos that show the same count together: far fewer kinds than photos
     kinds, count = np.unique(shows, axis=0, return_counts=True)
     share: Floats = (shows[asked].astype(np.float32) @ kinds.T.astype(np.float32) > 0) @ (count / count.sum())
     return share
@@ -145,6 +147,7 @@ def _places(material: Material, shows: npt.NDArray[np.bool_]) -> list[int]:
     taken: set[frozenset[str]] = set()
     found: list[int] = []
     for i in np.random.default_rng(material.options.seed).permutation(len(pairs)).tolist():
+        # each place of another subject, so that a page does not show five beaches
         named = pairs.subjects[i]
         if np.isnat(pairs.gallery.when[i]) or (shows.any() and (not named or named in taken)):
             continue

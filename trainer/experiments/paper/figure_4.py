@@ -45,6 +45,7 @@ def _slope(row: EvaluationRow) -> float:
     """Of the silhouette over log10 k."""
     if len(row.silhouette) < 2:
         return float("nan")
+    # over log k, where the ks lie about evenly: a line over k would follow the largest alone
     ks = np.log10(list(row.silhouette))
     return float(np.polyfit(ks, [e.value for e in row.silhouette.values()], 1)[0])
 

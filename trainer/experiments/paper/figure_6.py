@@ -23,6 +23,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
     vectors = given_vectors(material, rows)
     ours, clip = sayer.say(vectors[best], best == MOMENT), sayer.say(vectors[TEACHER], False)
     references = [pairs.captions[int(row)] for row in rows]
+    # one for both: the references are embedded once
     likeness = Likeness()
     mine, theirs = compare(likeness, ours, references)[0], compare(likeness, clip, references)[0]
     nearer = int((mine > theirs).sum())

@@ -48,8 +48,8 @@ class LocalisableText:
     """One localisable text in one area.
 
     Attributes:
-        question: The text.
-        column: Its number among the questions.
+        question: The text and the concept that is true of it.
+        column: Its number among the questions: the column of the scores.
         tiles: Rows of the area's tiles.
         right: Rows of the right place.
     """
@@ -78,6 +78,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
         share = _share(material, metres, searches)
         rows.append((model, given, number(share), f"{np.median(metres):.0f} m"))
         numbers[f"{model}, {given}"] = {"within 1 km": share.value, "median m": float(np.median(metres))}
+    # a tile drawn blindly counts as found if it lies near enough, as share of the area
     chance = float(np.mean([_near(tiles, search).mean() for search in searches]))
     rows.append(("by chance", "", f"{chance:.3f}", ""))
     ours = numbers[f"{material.name}, tile"]["within 1 km"]
@@ -128,6 +129,7 @@ def localisable(tiles: Tiles, asked: Sequence[Question]) -> list[LocalisableText
 
 def among(scores: Floats) -> Floats:
     """The share of each text among all of them at each tile, [n, texts]: softmax of the cosines."""
+    # less the highest, so that nothing overflows; the share stays the same
     raised = np.exp((scores - scores.max(axis=1, keepdims=True)) / TEMPERATURE)
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
@@ -167,10 +169,12 @@ def _at_best(material: Material, tiles: Tiles, asked: Sequence[Question]) -> Flo
     found = np.full((len(tiles), len(asked)), np.nan)
     best = np.full((int(square.max()) + 1, len(asked)), -1.0)
     for moment in moments.astype("datetime64[s]").tolist():
+        # one moment at a time, keeping the likeliest of each area: all at once would be n × texts × moments
         scores = tiles.scores(texts, moment)
         for i, question in enumerate(asked):
             most = np.zeros(len(best))
             np.maximum.at(most, square, tiles.probability(question.concept, moment))
+            # of an area all tiles are scored at one moment, or its strongest tile would compare moments, not places
             better = (most > best[:, i])[square]
             found[better, i] = scores[better, i]
             best[:, i] = np.maximum(best[:, i], most)
@@ -179,6 +183,7 @@ def _at_best(material: Material, tiles: Tiles, asked: Sequence[Question]) -> Flo
 
 def _share(material: Material, metres: Floats, searches: Sequence[LocalisableText]) -> Estimate:
     hit = (metres <= NEAR_M).astype(np.float64)
+    # by area: texts of one area share its tiles, and are drawn together
     groups = np.array([int(search.tiles[0]) for search in searches])
     options = material.options
     drawn = metrics.bootstrap(metrics.mean(hit), len(hit), groups=groups, draws=options.draws, seed=options.seed)

@@ -106,6 +106,7 @@ def _beside(done: Evaluation) -> list[Beside]:
             found.append(Beside(f"{title} {name}", f"{theirs:.{digits}f}", f"{ours:.{digits}f}"))
     told = f"{float(clip.overhead_to_ground['R@10'][0]):.3f}"
     found.append(Beside("CLIP alone, overhead → ground R@10", f"{TABLE_1['CLIP R@10']:.3f}", told))
+    # the same model without its moment: the paper's row of dropout without E at inference
     alone = [row for row in done.rows if row.model == best.model and row.given == "tile"]
     if alone and best.given != "tile":
         told = f"{float(alone[0].overhead_to_ground['R@10'][0]):.3f}"

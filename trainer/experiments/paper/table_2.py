@@ -92,6 +92,7 @@ def chosen(material: Material, most: int) -> Ints:
         UsageError: There are none.
     """
     pairs = material.pairs
+    # shuffled first, so that the one pair of a place that `unique` finds is a random one
     order = np.random.default_rng(material.options.seed).permutation(len(pairs))
     first = order[np.unique(pairs.gallery.place[order], return_index=True)[1]]
     sound = [int(row) for row in np.sort(first) if pairs.captions[row] and not np.isnat(pairs.gallery.when[row])]
@@ -105,6 +106,7 @@ def given_vectors(material: Material, rows: Ints) -> dict[str, Vectors]:
     """What is put into words: CLIP of the tile, S without and, if the model knows time, with a moment; [n, d] each."""
     pairs = material.pairs
     alone = pairs.tiles[rows]
+    # a captioner learnt from S, unnormalised: CLIP's unit vectors would be much shorter than anything it knows
     length = np.linalg.norm(alone, axis=1).mean()
     found: dict[str, Vectors] = {TEACHER: metrics.unit(pairs.clip[rows]) * np.float32(length), ALONE: alone}
     if MOMENT in pairs.expected:

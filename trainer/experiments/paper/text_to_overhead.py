@@ -47,6 +47,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
         table.append((name, number(mean), number(one)))
         numbers[name] = {"right of 4": mean.value, "at least one right": one.value}
     chance = float(places.mean())
+    # four tiles drawn one by one: each misses with probability 1 − share
     table.append(("by chance", f"{chance:.3f}", f"{1 - np.mean((1 - places.mean(axis=0)) ** K):.3f}"))
     cells = [
         (q.text, str(int(places[:, i].sum())), *(f"{right[name][i] * K:.0f}" for name in right))
