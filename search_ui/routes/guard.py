@@ -41,7 +41,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         asked = HTTPConnection(scope)
-        host = (urlsplit(f"//{asked.headers.get('host', '')}").hostname or "").lower()
+        host = _hostname(asked.headers.get("host", ""))
         if self._hosts and host not in self._hosts:
             told = f"this app does not go by the name {host[:100]!r}: start it with --allow-host to let it"
             await self._refuse(scope, receive, send, 421, told)
@@ -60,9 +60,17 @@ class Guard:
         await answer(scope, receive, send)
 
 
+def _hostname(host: str) -> str:
+    """The name in a Host header, in small letters and without port or brackets; empty where it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # such as an IPv6 address that lacks a bracket
+        return ""
+
+
 def _same_origin(asked: HTTPConnection) -> bool:
     """Whether what changes something comes from a page of the app itself, or from no page."""
     if asked.scope["method"] in _HARMLESS:
         return True
     origin = asked.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == asked.headers.get("host", "").lower()
+    return origin is None or origin.lower().partition("://")[2] == asked.headers.get("host", "").lower()
