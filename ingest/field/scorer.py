@@ -10,7 +10,6 @@ It does not know texts, models' files, or what a cosine means to a person.
 import logging
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
 from ingest.archive.parts import Archive, Kind
@@ -67,7 +67,7 @@ class ExactScorer:
         self.acquired_us = columns.acquired_us
         self._columns, self._encoder, self._threads = columns, encoder, threads
         self._whereabouts = Whereabouts(self.lat, self.lon, self.size_m)
-        self._kept: OrderedDict[bytes, Floats] = OrderedDict()
+        self._kept: LRUCache[bytes, Floats] = LRUCache(max(1, KEPT_BYTES // max(1, 4 * self.n)))
         self._ids: list[str] | None = None
         self._lock = threading.Lock()
 
@@ -192,8 +192,6 @@ class ExactScorer:
             return None
         with self._lock:
             known = self._kept.get(unit.tobytes())
-            if known is not None:
-                self._kept.move_to_end(unit.tobytes())
         if known is None and rows is not None and len(rows) > self.n / 2:  # then all of them, for the next question
             self._scores(unit, [None], None)
             return self._known(unit, None)
@@ -202,8 +200,6 @@ class ExactScorer:
     def _keep(self, unit: Floats, dots: Floats) -> None:
         with self._lock:
             self._kept[unit.tobytes()] = dots
-            while len(self._kept) > max(1, KEPT_BYTES // max(1, dots.nbytes)):
-                self._kept.popitem(last=False)
 
     def _tiles(self, dots: Floats, chosen: slice | Rows) -> TileBlock:
         columns = self._columns

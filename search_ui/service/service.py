@@ -6,7 +6,6 @@ else. It draws no page and knows no HTTP.
 """
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -71,7 +70,7 @@ class Service:
         self.captions = Captions(self.engine)
         self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
-        self._known: Recent[Collection] = Recent(64)
+        self._known: Recent[Collection] = Recent(64, seconds=_SECONDS)
         self._drawing = Drawing()
         self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
         self._facts: Recent[TileFacts] = Recent(_ANSWERS)
@@ -122,8 +121,7 @@ class Service:
         Raises:
             MissingError: There is none of that name.
         """
-        key = (collection, int(time.monotonic() / _SECONDS))
-        return self._known.get(key, lambda: self._find(collection))
+        return self._known.get(collection, lambda: self._find(collection))
 
     def _find(self, collection: str) -> Collection:
         found = self.aliases.find(collection)
