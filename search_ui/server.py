@@ -4,7 +4,6 @@ It builds the service and hands it to both. Started by `groundcast ui`; `app_of`
 other server.
 """
 
-import json
 import logging
 import os
 import socket
@@ -16,23 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ingest.settings import Settings
-from search_ui.routes import answers, basemap, captions, layers, pictures, saved
-from search_ui.routes.document import openapi
-from search_ui.routes.endpoint import Lanes, routes_of
-from search_ui.routes.guard import LOCAL, Guard
-from search_ui.routes.health import Metrics
-from search_ui.routes.problems import respond
-from search_ui.search.provenance import program_version
+from search_ui.routes.api import api
+from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.service import service as running
 from search_ui.service.service import Service
-from trainer.errors import GroundcastError, UsageError
-from workers.metrics import QueueCollector
-from workers.queue_statistics import queue_statistics
+from trainer.errors import UsageError
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -42,46 +32,14 @@ log = logging.getLogger(__name__)
 PORT = 8501
 HOST = "127.0.0.1"
 SCRIPT = Path(__file__).with_name("app.py")
-ENDPOINTS = (
-    *pictures.ENDPOINTS,
-    *layers.ENDPOINTS,
-    *basemap.ENDPOINTS,
-    *answers.ENDPOINTS,
-    *captions.ENDPOINTS,
-    *saved.ENDPOINTS,
-)
 MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own
 _TRIES = 50  # ports after the usual one
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Every route but Streamlit's own."""
-    metrics = Metrics()
-    metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
-    document = json.dumps(openapi(ENDPOINTS))
-
-    async def api(_: Request) -> Response:
-        return Response(document, media_type="application/json")
-
-    def health(_: Request) -> Response:
-        try:
-            collections = len(service.catalog.collections())
-        except GroundcastError as error:
-            return respond(error)
-        told = {"status": "ok", "version": program_version(), "collections": collections}
-        return JSONResponse(told | {"read_only": service.read_only}, headers={"Cache-Control": "no-store"})
-
-    def counters(_: Request) -> Response:
-        for shown in service.collections():
-            metrics.tiles(shown.name, shown.tiles)
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
-
-    return [
-        *routes_of(ENDPOINTS, service, metrics, Lanes()),
-        Route("/api/openapi.json", api),
-        Route("/healthz", health),
-        Route("/metrics", counters),
-    ]
+    answering = api(service)
+    return [Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz")]
 
 
 def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":

@@ -4,10 +4,12 @@ import io
 import json
 import shutil
 import threading
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -21,8 +23,9 @@ from ingest.archive.parts import Archive
 from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
-from search_ui.routes.endpoint import MAX_BODY_BYTES
+from search_ui.routes.answers import MAX_BODY_BYTES
 from search_ui.routes.guard import LOCAL, Guard
+from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Part, Query
@@ -225,15 +228,16 @@ def test_what_cannot_be_answered_says_what_and_why(client, path, status, told) -
 GARBAGE = ["", "-1", "nan", "1e999", "\x00", "\u202e", "💥", "../..", "[]", "0000-00-00", "180,0,-180,1", "demo@x"]
 
 
-@pytest.mark.parametrize("start", ["/api/search", "/scores/{collection}/image", "/api/ground", "/api/tile"])
-def test_no_garbage_brings_the_server_out_of_step(client, start) -> None:
-    endpoint = next(one for one in server.ENDPOINTS if one.path.startswith(start))
-    fields = endpoint.parameters.model_fields
-    sound = {name: told for name, told in {"collection": "demo", "q": BEACH, "px": 64}.items() if name in fields}
-    path = endpoint.path.replace("{collection}", "demo")
-    for name in set(fields) - {"also", "negative"}:
+@pytest.mark.parametrize("path", ["/api/search", "/scores/{collection}/image.png", "/api/ground", "/api/tile"])
+def test_no_garbage_brings_the_server_out_of_step(client, path) -> None:
+    told = client.get("/api/openapi.json").json()["paths"][path]["get"]["parameters"]
+    places = {one["name"]: one["in"] for one in told}
+    sound = {name: value for name, value in {"collection": "demo", "q": BEACH, "px": 64}.items() if name in places}
+    for name in set(places) - {"also", "negative"}:
         for value in GARBAGE[:1] if name == "q" else GARBAGE:  # other texts would be embedded, which takes long
-            answer = client.get(path, params=sound | {name: value})
+            asked = sound | {name: value}
+            at = path.format_map({key: quote(asked[key], safe="") for key in asked if places[key] == "path"})
+            answer = client.get(at, params={key: asked[key] for key in asked if places[key] == "query"})
             assert answer.status_code < 500, (name, value, answer.text)
 
 
@@ -325,17 +329,92 @@ def test_outlines_of_all_tiles_come_in_one_document(client) -> None:
     assert rows[0]["ring"][0] == rows[0]["ring"][-1] and len(rows[0]["ring"]) == 5
 
 
+ROUTES = {
+    "GET /api/calendar",
+    "GET /api/caption",
+    "GET /api/collections",
+    "GET /api/ground",
+    "GET /api/map",
+    "GET /api/places",
+    "GET /api/search",
+    "GET /api/searches",
+    "GET /api/searches/{search_id}",
+    "GET /api/tile",
+    "GET /basemap/style.json",
+    "GET /chips/{collection}/{tile_id}.webp",
+    "GET /footprints/{collection}.json",
+    "GET /photos/{gallery}/{photo_id}.webp",
+    "GET /scores/{collection}/bounds",
+    "GET /scores/{collection}/image.png",
+    "GET /scores/{collection}/legend.json",
+    "GET /scores/{collection}/{z}/{x}/{y}.png",
+    "GET /tiles/{collection}.json",
+    "GET /tiles/{collection}/{z}/{x}/{y}.webp",
+    "POST /api/searches",
+    "POST /api/uploads",
+    "DELETE /api/searches/{search_id}",
+}
+
+
 def test_the_document_tells_every_route_and_every_parameter(client) -> None:
     document = client.get("/api/openapi.json").json()
-    for endpoint in server.ENDPOINTS:
-        path = endpoint.path.replace(":int", "").replace(":path", "")
-        operation = document["paths"][path][endpoint.method.lower()]
-        if endpoint.method == "GET":
-            told = {one["name"]: one for one in operation["parameters"]}
-            assert set(told) == set(endpoint.parameters.model_fields)
-            assert all(told[name]["in"] == "path" for name in told if f"{{{name}}}" in path)
-    k = next(one for one in document["paths"]["/api/search"]["get"]["parameters"] if one["name"] == "k")
-    assert k["schema"] == {"default": 9, "maximum": 1000, "minimum": 1, "type": "integer"}
+    told = {
+        f"{method.upper()} {path}": one for path in document["paths"] for method, one in document["paths"][path].items()
+    }
+    assert set(told) == ROUTES
+    for route, operation in told.items():
+        for one in operation.get("parameters", []):
+            assert (one["in"] == "path") == (f"{{{one['name']}}}" in route), route
+            assert one["description"], (route, one["name"])
+    search = {one["name"]: one for one in told["GET /api/search"]["parameters"]}
+    assert set(search) == set(SearchParameters.model_fields)
+    assert search["k"]["schema"] == {
+        "default": 9,
+        "description": "How many hits.",
+        "maximum": 1000,
+        "minimum": 1,
+        "title": "K",
+        "type": "integer",
+    }
+    saved = document["components"]["schemas"]["NewSearchParameters"]["properties"]
+    assert set(saved) == set(search) | {"name"}
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_parameter_that_is_not_known_is_refused_everywhere(client, route) -> None:
+    method, path = route.split(" ")
+    answer = client.request(method, path.format_map(defaultdict(lambda: 1)), params={"whenn": "T12"})
+    assert answer.status_code == 422 and "whenn ('T12')" in answer.json()["error"]["message"]
+
+
+def test_the_page_of_the_routes_tells_all_of_them_and_loads_nothing(client) -> None:
+    page = client.get("/api/docs")
+    assert page.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert all(f"<code>{route}</code>" in page.text for route in ROUTES)
+    assert all(f"<code>{name}</code>" in page.text for name in SearchParameters.model_fields)
+    assert "<script" not in page.text and "src=" not in page.text and "//" not in page.text
+
+
+def test_an_address_that_no_route_has_is_told_as_json(client) -> None:
+    for method, path, status in (
+        ("GET", "/api/serach", 404),
+        ("GET", "/tiles/demo/a/0/0.webp", 404),
+        ("POST", "/api/search", 405),
+    ):
+        answer = client.request(method, path)
+        assert answer.status_code == status and "/api/docs" in answer.json()["error"]["message"]
+
+
+def test_headers_alone_can_be_asked_for(client) -> None:
+    asked, told = client.get("/tiles/demo.json"), client.head("/tiles/demo.json")
+    assert (told.status_code, told.headers["etag"]) == (200, asked.headers["etag"])
+
+
+@pytest.mark.parametrize("body", ["[]", "1", "{", '"x"'])
+def test_a_body_that_is_no_json_object_is_told(client, body) -> None:
+    for headers in ({}, {"content-type": "application/json"}):
+        answer = client.post("/api/searches", content=body, headers=headers)
+        assert answer.status_code == 400 and "JSON object" in answer.json()["error"]["message"]
 
 
 def test_health_and_counters(client) -> None:
@@ -394,7 +473,12 @@ def test_the_app_answers_to_its_own_names_alone(service) -> None:
 def test_a_page_of_another_site_changes_nothing(service) -> None:
     client = guarded(service)
     asked = {"collection": "demo", "q": BEACH, "name": "Bathers"}
-    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://[", 403), ("http://localhost:8501", 200)):
+    for origin, status in (
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+        ("http://localhost:8501", 200),
+    ):
         answer = client.post("/api/searches", json=asked, headers={"origin": origin})
         assert answer.status_code == status, origin
     client.delete(f"/api/searches/{answer.json()['id']}")

@@ -2,15 +2,27 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from search_ui.maps import snapshots as maps
-from search_ui.routes.endpoint import Endpoint, Made, as_json
-from search_ui.routes.parameters import Calendar, Ground, Map, Nothing, Place, Search, TileOf, Upload, place_of
-from search_ui.search.query import Query
+from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.routes.parameters import (
+    CalendarParameters,
+    GroundParameters,
+    MapParameters,
+    NothingElse,
+    PlaceParameters,
+    SearchParameters,
+    TileParameters,
+    place_of,
+)
 from search_ui.service.service import Found, Service
-from trainer.errors import UsageError
+from trainer.errors import UploadError, UsageError
 
+router = APIRouter(route_class=MeasuredRoute)
+MAX_BODY_BYTES = 32 * 2**20
 _MEDIA = {
     "tif": "image/tiff; application=geotiff; profile=cloud-optimized",
     "png": "image/png",
@@ -27,37 +39,59 @@ def found_document(service: Service, collection: str, found: Found) -> dict[str,
     }
 
 
-def _collections(service: Service, _: Nothing) -> Made:
+@router.get("/api/collections")
+@in_lane("fast")
+def collections(exchange: CurrentExchange, _: NothingElse) -> Response:
+    """What can be searched here."""
+    service = exchange.service
     galleries = [{"name": name, "model_id": found.model_id} for name, found in service.named_galleries().items()]
     shown = [one.as_dict() for one in service.collections()]
-    return as_json({"collections": shown, "galleries": galleries, "read_only": service.read_only})
+    return exchange.json({"collections": shown, "galleries": galleries, "read_only": service.read_only})
 
 
-def _search(service: Service, asked: Search) -> Made:
+@router.get("/api/search")
+@in_lane("fast")
+def search(exchange: CurrentExchange, asked: Annotated[SearchParameters, Query()]) -> Response:
+    """The tiles most like a question."""
+    service = exchange.service
+    exchange.tag(service.version(asked.collection))
     found = service.search(asked.collection, asked.asked(service), asked.feedback())
-    return as_json(found_document(service, asked.collection, found), service.attribution(asked.collection))
+    return exchange.json(found_document(service, asked.collection, found), service.attribution(asked.collection))
 
 
-def _tile(service: Service, asked: TileOf) -> Made:
+@router.get("/api/tile")
+@in_lane("fast")
+def tile(exchange: CurrentExchange, asked: Annotated[TileParameters, Query()]) -> Response:
+    """What is known of a tile."""
+    service = exchange.service
+    exchange.tag(service.version(asked.collection), seconds=60)
     if (asked.tile is None) == (asked.at is None):
         raise UsageError("give the tile, or a place in it: one of `tile` and `at`")
     place = place_of(asked.at)
     tile_id = asked.tile
     if place is not None:
         tile_id = service.tile_at(asked.collection, lat=place[0], lon=place[1])
-    tile = service.tile(asked.collection, str(tile_id))
-    return as_json(tile.as_dict(), tile.attribution)
+    known = service.tile(asked.collection, str(tile_id))
+    return exchange.json(known.as_dict(), known.attribution)
 
 
-def _ground(service: Service, asked: Ground) -> Made:
-    view = service.look(asked.collection, asked.query(), asked.gallery)
+@router.get("/api/ground")
+@in_lane("fast")
+def ground(exchange: CurrentExchange, asked: Annotated[GroundParameters, Query()]) -> Response:
+    """Photos most like what one would see in a tile."""
+    view = exchange.service.look(asked.collection, asked.query(), asked.gallery)
     document = view.as_dict()
     for hit in document["hits"]:
         del hit["path"]  # of this machine
-    return as_json(document, view.attribution)
+    return exchange.json(document, view.attribution)
 
 
-def _map(service: Service, asked: Map) -> Made:
+@router.get("/api/map")
+@in_lane("heavy")
+def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()]) -> Response:
+    """Every tile with its scores, as JSON, GeoTIFF, GeoParquet or picture."""
+    service = exchange.service
+    exchange.tag(service.version(asked.collection))
     query = asked.query(service)
     scores = service.scores(asked.collection, query, asked.feedback())
     provenance = service.engine.provenance(asked.collection).facts()
@@ -68,76 +102,53 @@ def _map(service: Service, asked: Map) -> Made:
             for name in ("lat", "lon", "size_m", "cosine", "relevance")
         }
         document = {"query": query.as_dict(), "note": scores.note, "provenance": provenance, "attribution": credit}
-        return as_json(document | {"tile_id": scores.tile_id} | columns, credit)
+        return exchange.json(document | {"tile_id": scores.tile_id} | columns, credit)
     about = maps.About(maps.say_question(query), {"query": query.as_dict()} | provenance)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"map.{asked.format}"
         maps.write_scores(path, scores, about, value=asked.value, published=False)
         headers = {"Content-Disposition": f'attachment; filename="{path.name}"'}
-        return Made(path.read_bytes(), _MEDIA[asked.format], credit, headers)
+        return exchange.file(path.read_bytes(), _MEDIA[asked.format], credit, headers)
 
 
-def _calendar(service: Service, asked: Calendar) -> Made:
-    query: Query = asked.query(service)
-    calendar = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
+@router.get("/api/calendar")
+@in_lane("heavy")
+def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Query()]) -> Response:
+    """A question over the months of a year and the hours of a day."""
+    service = exchange.service
+    exchange.tag(service.version(asked.collection))
+    query = asked.query(service)
+    made = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
     credit = service.attribution(asked.collection)
-    return as_json(calendar.as_dict() | {"query": query.as_dict(), "attribution": credit}, credit)
+    return exchange.json(made.as_dict() | {"query": query.as_dict(), "attribution": credit}, credit)
 
 
-def _place(service: Service, asked: Place) -> Made:
-    found = service.place(asked.name)
+@router.get("/api/places")
+@in_lane("fast")
+def place(exchange: CurrentExchange, asked: Annotated[PlaceParameters, Query()]) -> Response:
+    """A place by name or coordinates."""
+    found = exchange.service.place(asked.name)
     west, south, east, north = found.area.bounds
     document = {"says": found.says, "others": list(found.others), "bbox": [west, south, east, north]}
-    return as_json(document | {"attribution": found.attribution}, found.attribution)
+    return exchange.json(document | {"attribution": found.attribution}, found.attribution)
 
 
-def _upload(service: Service, asked: Upload) -> Made:
-    service.require_writable()
-    return as_json({"id": service.uploads.keep(asked.content)})
+async def _body(request: Request) -> bytes:
+    """The body, refused as soon as it is too large."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY_BYTES:
+            raise UploadError(f"the upload is larger than {MAX_BODY_BYTES >> 20} MiB: send a smaller file")
+    return bytes(content)
 
 
-def _tiles(service: Service, asked: Any) -> str:
-    return service.version(asked.collection)
+_FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
 
-ENDPOINTS = (
-    Endpoint(path="/api/collections", summary="What can be searched here", parameters=Nothing, work=_collections),
-    Endpoint(
-        path="/api/search",
-        summary="The tiles most like a question",
-        parameters=Search,
-        work=_search,
-        version=_tiles,
-    ),
-    Endpoint(
-        path="/api/tile", summary="What is known of a tile", parameters=TileOf, work=_tile, version=_tiles, seconds=60
-    ),
-    Endpoint(
-        path="/api/ground", summary="Photos most like what one would see in a tile", parameters=Ground, work=_ground
-    ),
-    Endpoint(
-        path="/api/map",
-        summary="Every tile with its scores, as JSON, GeoTIFF, GeoParquet or picture",
-        parameters=Map,
-        work=_map,
-        lane="heavy",
-        version=_tiles,
-    ),
-    Endpoint(
-        path="/api/calendar",
-        summary="A question over the months of a year and the hours of a day",
-        parameters=Calendar,
-        work=_calendar,
-        lane="heavy",
-        version=_tiles,
-    ),
-    Endpoint(path="/api/places", summary="A place by name or coordinates", parameters=Place, work=_place),
-    Endpoint(
-        path="/api/uploads",
-        summary="Keep a picture to search with; the body is the file",
-        parameters=Upload,
-        work=_upload,
-        method="POST",
-        body=True,
-    ),
-)
+@router.post("/api/uploads", openapi_extra=_FILE)
+@in_lane("fast")
+def upload(exchange: CurrentExchange, content: Annotated[bytes, Depends(_body)], _: NothingElse) -> Response:
+    """Keep a picture to search with; the body is the file: PNG, JPEG, WebP or TIFF."""
+    exchange.service.require_writable()
+    return exchange.json({"id": exchange.service.uploads.keep(content)})

@@ -1,15 +1,19 @@
 """The route that answers in words: what one would see in a tile at moments."""
 
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from search_ui.ground.captions import MOST_MOMENTS, CaptionQuery, usual_moments
-from search_ui.routes.endpoint import Endpoint, Made, as_json
-from search_ui.routes.parameters import MOMENT, Name, TileOf, moment, place_of
-from search_ui.service.service import Service
+from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.routes.parameters import MOMENT, Name, TileParameters, moment, place_of
 from trainer.errors import UsageError
 
+router = APIRouter(route_class=MeasuredRoute)
 
-class Caption(TileOf):
+
+class CaptionParameters(TileParameters):
     """What one would see in a tile, in words."""
 
     when: list[Name] = Field([], max_length=MOST_MOMENTS, description=f"{MOMENT}; may be repeated.")
@@ -28,17 +32,10 @@ class Caption(TileOf):
         return CaptionQuery(tile_id=self.tile, place=place_of(self.at), whens=whens, phrases=self.phrases)
 
 
-def _caption(service: Service, asked: Caption) -> Made:
-    view = service.caption(asked.collection, asked.query())
-    return as_json(view.as_dict(), view.attribution)
-
-
-ENDPOINTS = (
-    Endpoint(
-        path="/api/caption",
-        summary="What one would see in a tile, in words",
-        parameters=Caption,
-        work=_caption,
-        version=lambda service, asked: service.version(asked.collection),
-    ),
-)
+@router.get("/api/caption")
+@in_lane("fast")
+def caption(exchange: CurrentExchange, asked: Annotated[CaptionParameters, Query()]) -> Response:
+    """What one would see in a tile, in words."""
+    exchange.tag(exchange.service.version(asked.collection))
+    view = exchange.service.caption(asked.collection, asked.query())
+    return exchange.json(view.as_dict(), view.attribution)

@@ -1,105 +1,104 @@
 """Routes that answer with scores on a map: XYZ tiles for a GIS, one bitmap for the app, and what the colours mean."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
 
 from search_ui.maps.heatmap import legend
-from search_ui.routes.endpoint import Endpoint, Made, as_json
-from search_ui.routes.parameters import HeatImage, HeatLayer, HeatTile, OfCollection, Outlines
-from search_ui.service.service import Service
+from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.routes.parameters import (
+    CollectionName,
+    Column,
+    HeatImageParameters,
+    HeatParameters,
+    NothingElse,
+    Row,
+    VersionParameters,
+    Zoom,
+)
 
-_PNG = "image/png"
+router = APIRouter(route_class=MeasuredRoute)
 _MINUTE = 60
 
 
-def _tile(service: Service, asked: HeatTile) -> Made:
-    content = service.heat_tile(
-        asked.collection, asked.layer(service), asked.z, asked.x, asked.y, feedback=asked.feedback()
-    )
-    return Made(content, _PNG, service.attribution(asked.collection))
+class Png(Response):
+    """A picture."""
+
+    media_type = "image/png"
 
 
-def _image(service: Service, asked: HeatImage) -> Made:
-    made = service.heatmap(asked.collection, asked.layer(service), asked.feedback(), px=asked.px)
-    told = {"X-Bounds": ",".join(f"{side:.8f}" for side in made.bounds)}
-    told |= {"X-Low": f"{made.scale.low:.6g}", "X-High": f"{made.scale.high:.6g}"}
-    return Made(made.png, _PNG, service.attribution(asked.collection), told)
+@router.get("/scores/{collection}/bounds")
+@in_lane("fast")
+def bounds(exchange: CurrentExchange, collection: CollectionName, _: NothingElse) -> Response:
+    """West, south, east and north of a collection, degrees; east lies beyond 180 across ±180°."""
+    exchange.tag(exchange.service.version(collection), seconds=_MINUTE)
+    shown = exchange.service.shown(collection)
+    document = {"bounds": shown.bounds and list(shown.bounds), "attribution": shown.attribution}
+    return exchange.json(document, shown.attribution)
 
 
-def _legend(service: Service, asked: HeatLayer) -> Made:
+@router.get("/footprints/{collection}.json")
+@in_lane("pictures")
+def outlines(
+    exchange: CurrentExchange, collection: CollectionName, _: Annotated[VersionParameters, Query()]
+) -> Response:
+    """Outlines of all tiles of a collection that is not too large: one row a polygon, of tile_id and ring."""
+    service = exchange.service
+    exchange.tag(service.version(collection), seconds=_MINUTE)
+    rows = [{"tile_id": tile_id, "ring": ring} for tile_id, ring in service.outlines(collection)]  # as deck.gl reads it
+    return exchange.json(rows, service.attribution(collection))
+
+
+@router.get("/scores/{collection}/legend.json")
+@in_lane("fast")
+def heat_legend(
+    exchange: CurrentExchange, collection: CollectionName, asked: Annotated[HeatParameters, Query()]
+) -> Response:
+    """What the colours of a heat map mean."""
+    service = exchange.service
+    exchange.tag(service.version(collection), seconds=_MINUTE)
     layer = asked.layer(service)
-    heat = service.heat(asked.collection, layer, asked.feedback())
-    credit = service.attribution(asked.collection)
-    bounds = service.shown(asked.collection).bounds
+    heat = service.heat(collection, layer, asked.feedback())
+    credit = service.attribution(collection)
+    around = service.shown(collection).bounds
     document: dict[str, Any] = {
         "query": layer.query.as_dict(),
         "minus_when": asked.minus_when,
         "tiles": len(heat.values),
-        "bounds": bounds and list(bounds),
+        "bounds": around and list(around),
         "legend": legend(heat.scale),
         "note": heat.note,
         "attribution": credit,
     }
-    return as_json(document, credit)
+    return exchange.json(document, credit)
 
 
-def _bounds(service: Service, asked: OfCollection) -> Made:
-    shown = service.shown(asked.collection)
-    document = {"bounds": shown.bounds and list(shown.bounds), "attribution": shown.attribution}
-    return as_json(document, shown.attribution)
+@router.get("/scores/{collection}/image.png", response_class=Png)
+@in_lane("fast")
+def heat_image(
+    exchange: CurrentExchange, collection: CollectionName, asked: Annotated[HeatImageParameters, Query()]
+) -> Response:
+    """Scores of all tiles as one bitmap, rows as in Web Mercator; headers say its bounds and its scale."""
+    service = exchange.service
+    exchange.tag(service.version(collection), seconds=_MINUTE)
+    made = service.heatmap(collection, asked.layer(service), asked.feedback(), px=asked.px)
+    told = {"X-Bounds": ",".join(f"{side:.8f}" for side in made.bounds)}
+    told |= {"X-Low": f"{made.scale.low:.6g}", "X-High": f"{made.scale.high:.6g}"}
+    return exchange.file(made.png, Png.media_type, service.attribution(collection), told)
 
 
-def _outlines(service: Service, asked: Outlines) -> Made:
-    """One row a polygon: deck.gl reads it as it is."""
-    rows = [{"tile_id": tile_id, "ring": ring} for tile_id, ring in service.outlines(asked.collection)]
-    return as_json(rows, service.attribution(asked.collection))
-
-
-def _tiles(service: Service, asked: Any) -> str:
-    return service.version(asked.collection)
-
-
-ENDPOINTS = (
-    Endpoint(
-        path="/scores/{collection}/bounds",
-        summary="West, south, east and north of a collection, degrees; east lies beyond 180 across ±180°",
-        parameters=OfCollection,
-        work=_bounds,
-        version=_tiles,
-        seconds=_MINUTE,
-    ),
-    Endpoint(
-        path="/footprints/{collection}.json",
-        summary="Outlines of all tiles of a collection that is not too large: rows of tile_id and ring",
-        parameters=Outlines,
-        work=_outlines,
-        lane="pictures",
-        version=_tiles,
-        seconds=_MINUTE,
-    ),
-    Endpoint(
-        path="/scores/{collection}/legend.json",
-        summary="What the colours of a heat map mean",
-        parameters=HeatLayer,
-        work=_legend,
-        version=_tiles,
-        seconds=_MINUTE,
-    ),
-    Endpoint(
-        path="/scores/{collection}/image.png",
-        summary="Scores of all tiles as one bitmap, rows as in Web Mercator; headers say its bounds and its scale",
-        parameters=HeatImage,
-        work=_image,
-        media=_PNG,
-        version=_tiles,
-        seconds=_MINUTE,
-    ),
-    Endpoint(
-        path="/scores/{collection}/{z:int}/{x:int}/{y:int}.png",
-        summary="Scores as XYZ tiles in Web Mercator",
-        parameters=HeatTile,
-        work=_tile,
-        media=_PNG,
-        version=_tiles,
-        seconds=_MINUTE,
-    ),
-)
+@router.get("/scores/{collection}/{z:int}/{x:int}/{y:int}.png", response_class=Png)
+@in_lane("fast")
+def heat_tile(
+    exchange: CurrentExchange,
+    collection: CollectionName,
+    z: Zoom,
+    x: Column,
+    y: Row,
+    asked: Annotated[HeatParameters, Query()],
+) -> Response:
+    """Scores as XYZ tiles in Web Mercator."""
+    service = exchange.service
+    exchange.tag(service.version(collection), seconds=_MINUTE)
+    content = service.heat_tile(collection, asked.layer(service), z, x, y, feedback=asked.feedback())
+    return exchange.file(content, Png.media_type, service.attribution(collection))

@@ -6,6 +6,8 @@ A moment, a box, a place are written as on the command line. It does not know ho
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from fastapi import Path
+from fastapi import Query as QueryString
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry.base import BaseGeometry
 
@@ -30,6 +32,11 @@ MOST_HITS = 1_000  # in one answer over HTTP
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 Name = Annotated[str, Field(max_length=200)]
+_COLLECTION = "Name of a collection of tiles."
+CollectionName = Annotated[str, Path(max_length=200, description=_COLLECTION)]
+Zoom = Annotated[int, Path(ge=0, le=MAX_ZOOM, description="Zoom.")]
+Column = Annotated[int, Path(ge=0, description="Column from the west.")]
+Row = Annotated[int, Path(ge=0, description="Row from the north.")]
 MOMENT = "2025-07-14T18, 2025-07 or T18: wall-clock time at the place"
 
 
@@ -39,17 +46,27 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Nothing(Parameters):
-    """No parameters."""
+class NoParameters(Parameters):
+    """None."""
 
 
-class OfCollection(Parameters):
+NothingElse = Annotated[NoParameters, QueryString()]
+"""For routes whose parameters stand in their path or body."""
+
+
+class CollectionParameters(Parameters):
     """A collection."""
 
-    collection: Name = Field(description="Name of a collection of tiles.")
+    collection: Name = Field(description=_COLLECTION)
 
 
-class Where(OfCollection):
+class VersionParameters(Parameters):
+    """Of what is kept by caches."""
+
+    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
+
+
+class AreaParameters(Parameters):
     """Which tiles are asked."""
 
     bbox: Text | None = Field(None, description="W,S,E,N in degrees; may cross ±180.")
@@ -75,7 +92,7 @@ class Where(OfCollection):
         return None if self.place is None else service.place(self.place).area
 
 
-class Question(Where):
+class QuestionParameters(AreaParameters):
     """What one would see there."""
 
     q: Text | None = Field(None, description="What one would see there; `text^2` weighs 2.")
@@ -120,7 +137,7 @@ class Question(Where):
         return Feedback(tuple(dict.fromkeys(self.liked)), tuple(dict.fromkeys(self.disliked)))
 
 
-class Search(Question):
+class SearchParameters(CollectionParameters, QuestionParameters):
     """A search."""
 
     k: int = Field(9, ge=1, le=MOST_HITS, description="How many hits.")
@@ -128,28 +145,27 @@ class Search(Question):
     overlapping: bool = Field(False, description="Also tiles that overlap a better one.")
 
     def asked(self, service: Service) -> Query:
-        """The question itself; see `Question.query`."""
+        """The question itself; see `QuestionParameters.query`."""
         return self.query(service, k=self.k, min_relevance=self.min_relevance, distinct=not self.overlapping)
 
 
-class Calendar(Question):
+class CalendarParameters(CollectionParameters, QuestionParameters):
     """A question over a year."""
 
     year: int | None = Field(None, ge=1, le=9999, description="Of the moments; this year if missing.")
     top: int = Field(9, ge=1, le=100_000, description="How many of the highest tiles are averaged.")
 
 
-class Map(Question):
+class MapParameters(CollectionParameters, QuestionParameters):
     """A map of every tile."""
 
     format: Literal["json", "tif", "png", "parquet"] = Field("json", description="Of the file.")
     value: Literal["relevance", "cosine"] = Field("relevance", description="Shown by a picture; others hold both.")
 
 
-class HeatLayer(Question):
+class HeatParameters(VersionParameters, QuestionParameters):
     """A heat map."""
 
-    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
     minus_when: Name | None = Field(None, description=f"Less the scores at this moment ({MOMENT}), or `any`.")
     value: Literal["relevance", "cosine"] = Field("relevance", description="What is drawn.")
     low: float | None = Field(None, description="Value of the first colour [0, or the question's usual lowest].")
@@ -158,7 +174,7 @@ class HeatLayer(Question):
     min_relevance: float = Field(0.0, ge=0, le=1, description="Tiles of less are transparent.")
 
     def layer(self, service: Service) -> Layer:
-        """The layer itself; raises as `Question.query`."""
+        """The layer itself; raises as `QuestionParameters.query`."""
         query = self.query(service, min_relevance=self.min_relevance)
         minus = None
         if self.minus_when is not None:
@@ -166,60 +182,32 @@ class HeatLayer(Question):
         return Layer(query=query, minus=minus, value=self.value, low=self.low, high=self.high, palette=self.scale)
 
 
-class HeatImage(HeatLayer):
+class HeatImageParameters(HeatParameters):
     """A heat map in one piece."""
 
     px: int = Field(1024, ge=MIN_PX, le=MAX_PX, description="Pixels along the longer side.")
 
 
-class HeatTile(HeatLayer):
-    """A heat map in XYZ tiles."""
-
-    z: int = Field(ge=0, le=MAX_ZOOM, description="Zoom.")
-    x: int = Field(ge=0, description="Column from the west.")
-    y: int = Field(ge=0, description="Row from the north.")
-
-
-class MapTile(OfCollection):
-    """Imagery in XYZ tiles."""
-
-    z: int = Field(ge=0, le=MAX_ZOOM, description="Zoom.")
-    x: int = Field(ge=0, description="Column from the west.")
-    y: int = Field(ge=0, description="Row from the north.")
-    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
-
-
-class Outlines(OfCollection):
-    """The outlines of tiles."""
-
-    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
-
-
-class Chip(OfCollection):
+class ChipParameters(VersionParameters):
     """The picture of a tile."""
 
-    tile_id: Name = Field(description="Its id.")
     px: int = Field(256, ge=CHIP_MIN_PX, le=CHIP_MAX_PX, description="Pixels on each side.")
-    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
 
 
-class TileOf(OfCollection):
+class TileParameters(CollectionParameters):
     """A tile, by its id or by a place in it."""
 
     tile: Name | None = Field(None, description="Id of the tile.")
     at: Text | None = Field(None, description="A place in it, in any usual notation.")
 
 
-class Photo(Parameters):
+class PhotoParameters(VersionParameters):
     """A ground photo."""
 
-    gallery: Name = Field(description="Name of the gallery.")
-    photo_id: Annotated[str, Field(max_length=1_000)] = Field(description="Its id in the gallery.")
     px: int = Field(256, ge=CHIP_MIN_PX, le=CHIP_MAX_PX, description="Pixels along the longer side.")
-    v: Name | None = Field(None, description="Anything: a new text keeps caches from answering with what was.")
 
 
-class Ground(TileOf):
+class GroundParameters(TileParameters):
     """What one would see in a tile, as photos."""
 
     gallery: Name | None = Field(None, description="Whose photos [that of the collection's name, or the only one].")
@@ -247,16 +235,10 @@ class Ground(TileOf):
         return GroundQuery(tile_id=self.tile, place=place_of(self.at), when=moment(self.when), k=self.k, photos=photos)
 
 
-class Place(Parameters):
+class PlaceParameters(Parameters):
     """A place by name."""
 
     name: Text = Field(min_length=1, description="A town, a country, or coordinates.")
-
-
-class Upload(Parameters):
-    """A picture to search with: the body is the file, PNG, JPEG, WebP or TIFF."""
-
-    content: Annotated[bytes, Field(exclude=True)]
 
 
 def moment(text: str | None) -> When:

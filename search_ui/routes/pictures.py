@@ -1,92 +1,91 @@
 """Routes that answer with imagery: XYZ tiles, chips of tiles, ground photos."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from search_ui.routes.endpoint import BASE, Endpoint, Made, as_json
-from search_ui.routes.parameters import Chip, MapTile, OfCollection, Photo
-from search_ui.service.service import Service
+from fastapi import APIRouter, Path, Query, Response
 
-_WEBP = "image/webp"
+from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.routes.parameters import (
+    ChipParameters,
+    CollectionName,
+    Column,
+    NothingElse,
+    PhotoParameters,
+    Row,
+    VersionParameters,
+    Zoom,
+)
+
+router = APIRouter(route_class=MeasuredRoute)
 _HOUR, _DAY = 3_600, 86_400
 
 
-def _map_tile(service: Service, asked: MapTile) -> Made:
-    content = service.map_tile(asked.collection, asked.z, asked.x, asked.y)
-    return Made(content, _WEBP, service.attribution(asked.collection))
+class WebP(Response):
+    """A picture."""
+
+    media_type = "image/webp"
 
 
-def _chip(service: Service, asked: Chip) -> Made:
-    content = service.chip(asked.collection, asked.tile_id, px=asked.px)
-    return Made(content, _WEBP, service.attribution(asked.collection))
-
-
-def _photo(service: Service, asked: Photo) -> Made:
-    return Made(service.photo(asked.gallery, asked.photo_id, px=asked.px), _WEBP)
-
-
-def _tile_json(service: Service, asked: OfCollection) -> Made:
-    """TileJSON 3.0.0, which maps of other makers read."""
-    shown = service.shown(asked.collection)
+@router.get("/tiles/{collection}.json")
+@in_lane("fast")
+def tile_json(exchange: CurrentExchange, collection: CollectionName, _: NothingElse) -> Response:
+    """TileJSON 3.0.0 of a collection's imagery, which maps of other makers read."""
+    exchange.tag(exchange.service.imagery_version(collection), seconds=60)
+    shown = exchange.service.shown(collection)
     document: dict[str, Any] = {
         "tilejson": "3.0.0",
         "name": shown.name,
         "attribution": shown.attribution or "",
         "scheme": "xyz",
-        "tiles": [f"{BASE}tiles/{shown.name}/{{z}}/{{x}}/{{y}}.webp"],
+        "tiles": [f"{exchange.base}tiles/{shown.name}/{{z}}/{{x}}/{{y}}.webp"],
         "maxzoom": shown.max_zoom,
     }
     if shown.bounds is not None:
         west, south, east, north = shown.bounds
         whole = east > 180  # a box of TileJSON does not cross ±180°
         document["bounds"] = [-180, south, 180, north] if whole else [west, south, east, north]
-    return as_json(document, shown.attribution)
+    return exchange.json(document, shown.attribution)
 
 
-def _imagery(service: Service, asked: Any) -> str:
-    return service.imagery_version(asked.collection)
+@router.get("/tiles/{collection}/{z:int}/{x:int}/{y:int}.webp", response_class=WebP)
+@in_lane("pictures")
+def map_tile(
+    exchange: CurrentExchange,
+    collection: CollectionName,
+    z: Zoom,
+    x: Column,
+    y: Row,
+    _: Annotated[VersionParameters, Query()],
+) -> Response:
+    """Imagery as XYZ tiles in Web Mercator, transparent where there is none."""
+    service = exchange.service
+    exchange.tag(service.imagery_version(collection), seconds=_HOUR)
+    return exchange.file(service.map_tile(collection, z, x, y), WebP.media_type, service.attribution(collection))
 
 
-def _gallery(service: Service, asked: Photo) -> str:
-    return service.gallery_version(asked.gallery)
+@router.get("/chips/{collection}/{tile_id:path}.webp", response_class=WebP)
+@in_lane("pictures")
+def chip(
+    exchange: CurrentExchange,
+    collection: CollectionName,
+    tile_id: Annotated[str, Path(max_length=200, description="Its id.")],
+    asked: Annotated[ChipParameters, Query()],
+) -> Response:
+    """The overhead picture of a tile."""
+    service = exchange.service
+    exchange.tag(service.imagery_version(collection), seconds=_DAY)
+    content = service.chip(collection, tile_id, px=asked.px)
+    return exchange.file(content, WebP.media_type, service.attribution(collection))
 
 
-ENDPOINTS = (
-    Endpoint(
-        path="/tiles/{collection}.json",
-        summary="TileJSON of a collection's imagery",
-        parameters=OfCollection,
-        work=_tile_json,
-        version=_imagery,
-        seconds=60,
-    ),
-    Endpoint(
-        path="/tiles/{collection}/{z:int}/{x:int}/{y:int}.webp",
-        summary="Imagery as XYZ tiles in Web Mercator, transparent where there is none",
-        parameters=MapTile,
-        work=_map_tile,
-        media=_WEBP,
-        lane="pictures",
-        version=_imagery,
-        seconds=_HOUR,
-    ),
-    Endpoint(
-        path="/chips/{collection}/{tile_id:path}.webp",
-        summary="The overhead picture of a tile",
-        parameters=Chip,
-        work=_chip,
-        media=_WEBP,
-        lane="pictures",
-        version=_imagery,
-        seconds=_DAY,
-    ),
-    Endpoint(
-        path="/photos/{gallery}/{photo_id:path}.webp",
-        summary="A ground photo",
-        parameters=Photo,
-        work=_photo,
-        media=_WEBP,
-        lane="pictures",
-        version=_gallery,
-        seconds=_DAY,
-    ),
-)
+@router.get("/photos/{gallery}/{photo_id:path}.webp", response_class=WebP)
+@in_lane("pictures")
+def photo(
+    exchange: CurrentExchange,
+    gallery: Annotated[str, Path(max_length=200, description="Name of the gallery.")],
+    photo_id: Annotated[str, Path(max_length=1_000, description="Its id in the gallery.")],
+    asked: Annotated[PhotoParameters, Query()],
+) -> Response:
+    """A ground photo."""
+    exchange.tag(exchange.service.gallery_version(gallery), seconds=_DAY)
+    return exchange.file(exchange.service.photo(gallery, photo_id, px=asked.px), WebP.media_type)

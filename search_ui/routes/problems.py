@@ -6,16 +6,18 @@ It does not know routes.
 import logging
 from typing import Any
 
-from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from trainer import errors
 
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[Exception], int] = {
-    ValidationError: 422,  # a parameter is missing, unknown or of the wrong type
+    RequestValidationError: 422,  # a parameter is missing, unknown or of the wrong type
     errors.ReadOnlyError: 403,
     errors.UploadError: 422,
     errors.UsageError: 400,  # understood, and cannot be done
@@ -31,6 +33,9 @@ STATUS: dict[type[Exception], int] = {
 """The entry of the nearest class counts. Everything else is a defect: 500, and its message goes to the log alone."""
 
 
+_NO_OBJECT = "the body must be a JSON object, sent as application/json, with the members that /api/docs names"
+
+
 class BusyError(errors.GroundcastError):
     """Too many are waiting; it is worth trying again."""
 
@@ -38,34 +43,64 @@ class BusyError(errors.GroundcastError):
 STATUS[BusyError] = 503
 
 
+class Told(BaseModel):
+    """What went wrong."""
+
+    kind: str
+    message: str
+
+
+class ErrorDocument(BaseModel):
+    """The answer to what cannot be answered."""
+
+    error: Told
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "model": ErrorDocument,
+        "description": ", ".join(sorted(kind.__name__ for kind in STATUS if STATUS[kind] == status)),
+    }
+    for status in sorted(set(STATUS.values()))
+}
+"""The table, for the OpenAPI document."""
+
+
 def status_of(error: Exception) -> int:
     """The HTTP status of an error."""
+    if isinstance(error, HTTPException):
+        return error.status_code
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def respond(error: Exception) -> Response:
     """An error as JSON: what, where and what to do."""
-    status = status_of(error)
-    if isinstance(error, ValidationError):
-        message = "; ".join(_say(problem) for problem in error.errors(include_url=False, include_context=False))
+    status, kind, headers = status_of(error), type(error).__name__, None
+    if isinstance(error, HTTPException):  # the framework's own
+        message, headers = f"{error.detail}: /api/docs tells what is answered here", error.headers
+    elif isinstance(error, RequestValidationError):
+        if not isinstance(error.body, dict | None):
+            return respond(errors.UsageError(_NO_OBJECT))
+        kind, message = "ValidationError", "; ".join(map(_say, error.errors()))
     elif isinstance(error, errors.GroundcastError):
-        message = str(error)
+        message, headers = str(error), {"Retry-After": "2"} if isinstance(error, BusyError) else None
     else:
         log.error("a request failed", exc_info=error)
         message = "this should not have happened; the log of the server says more"
+    if status == 304:
+        return Response(status_code=status, headers=headers)
     if status >= 500:
         log.warning("%d: %s", status, message)
-    headers = {"Retry-After": "2"} if isinstance(error, BusyError) else None
-    return JSONResponse({"error": {"kind": type(error).__name__, "message": message}}, status, headers=headers)
+    return JSONResponse({"error": {"kind": kind, "message": message}}, status, headers=headers)
 
 
 async def handle(_: Request, error: Exception) -> Response:
-    """For errors outside the routes, such as those of the guard."""
+    """For errors outside the routes, such as an address that none of them has."""
     return respond(error)
 
 
 def _say(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "the question"
+    where, *parts = problem["loc"]
     given = problem.get("input")
     shown = f" ({given!r:.60})" if isinstance(given, str | int | float) else ""
-    return f"{place}{shown}: {problem['msg']}"
+    return f"{'.'.join(map(str, parts)) or where}{shown}: {problem['msg']}"

@@ -2,31 +2,28 @@
 
 from typing import Annotated, Any
 
+from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
-from search_ui.routes.answers import found_document
-from search_ui.routes.endpoint import Endpoint, Made, as_json
-from search_ui.routes.parameters import Name, Nothing, Parameters, Search
+from search_ui.routes.answers import MAX_BODY_BYTES, found_document
+from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.routes.parameters import NothingElse, SearchParameters
 from search_ui.search.query import rfc3339
 from search_ui.service.answers import PAGE
-from search_ui.service.service import Service
 from trainer.errors import UsageError
 
+router = APIRouter(route_class=MeasuredRoute)
+SearchId = Annotated[str, Path(max_length=200, description="Id of a saved search.")]
 
-class NewSearch(Search):
+
+class NewSearchParameters(SearchParameters):
     """A search to be saved."""
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)] = Field(description="What to call it.")
 
 
-class SearchId(Parameters):
-    """A saved search."""
-
-    search_id: Name = Field(description="Its id.")
-
-
-def question_of(saved: SavedSearch) -> Search:
+def question_of(saved: SavedSearch) -> SearchParameters:
     """The question of a saved search.
 
     Raises:
@@ -34,7 +31,7 @@ def question_of(saved: SavedSearch) -> Search:
     """
     question = {name: value for name, value in saved.question.items() if name != PAGE}
     try:
-        return Search.model_validate(question | {"collection": saved.collection})
+        return SearchParameters.model_validate(question | {"collection": saved.collection})
     except ValueError as error:
         raise UsageError(f"the saved search {saved.name!r} cannot be understood any more: save it anew") from error
 
@@ -51,43 +48,37 @@ def say(saved: SavedSearch) -> dict[str, Any]:
     }
 
 
-def _save(service: Service, asked: NewSearch) -> Made:
-    asked.asked(service)  # what cannot be asked is not saved
+@router.get("/api/searches")
+@in_lane("fast")
+def saved_searches(exchange: CurrentExchange, _: NothingElse) -> Response:
+    """Saved searches."""
+    return exchange.json({"searches": [say(saved) for saved in exchange.service.saved_searches.all()]})
+
+
+@router.post("/api/searches", max_body_size=MAX_BODY_BYTES)
+@in_lane("fast")
+def save(exchange: CurrentExchange, asked: NewSearchParameters, _: NothingElse) -> Response:
+    """Save a search."""
+    asked.asked(exchange.service)  # what cannot be asked is not saved
     question = asked.model_dump(exclude={"name", "collection"}, exclude_defaults=True)
-    return as_json(say(service.save(asked.name, asked.collection, question)))
+    return exchange.json(say(exchange.service.save(asked.name, asked.collection, question)))
 
 
-def _list(service: Service, _: Nothing) -> Made:
-    return as_json({"searches": [say(saved) for saved in service.saved_searches.all()]})
+@router.get("/api/searches/{search_id}")
+@in_lane("fast")
+def replay(exchange: CurrentExchange, search_id: SearchId, _: NothingElse) -> Response:
+    """Ask a saved search again, and what has come since the last time."""
+    service = exchange.service
+    saved = service.saved_searches.get(search_id)
+    replayed = service.replay(saved.id, question_of(saved).asked(service))
+    new = {"tiles": replayed.new_tiles, "hits": [hit.as_dict() for hit in replayed.new_hits]}
+    document = {"saved": say(saved), "new_since": new} | found_document(service, saved.collection, replayed.found)
+    return exchange.json(document, service.attribution(saved.collection))
 
 
-def _replay(service: Service, asked: SearchId) -> Made:
-    saved = service.saved_searches.get(asked.search_id)
-    replay = service.replay(saved.id, question_of(saved).asked(service))
-    new = {"tiles": replay.new_tiles, "hits": [hit.as_dict() for hit in replay.new_hits]}
-    document = {"saved": say(saved), "new_since": new} | found_document(service, saved.collection, replay.found)
-    return as_json(document, service.attribution(saved.collection))
-
-
-def _delete(service: Service, asked: SearchId) -> Made:
-    service.forget(asked.search_id)
-    return as_json({"deleted": asked.search_id})
-
-
-ENDPOINTS = (
-    Endpoint(path="/api/searches", summary="Saved searches", parameters=Nothing, work=_list),
-    Endpoint(path="/api/searches", summary="Save a search", parameters=NewSearch, work=_save, method="POST"),
-    Endpoint(
-        path="/api/searches/{search_id}",
-        summary="Ask a saved search again, and what has come since the last time",
-        parameters=SearchId,
-        work=_replay,
-    ),
-    Endpoint(
-        path="/api/searches/{search_id}",
-        summary="Delete a saved search",
-        parameters=SearchId,
-        work=_delete,
-        method="DELETE",
-    ),
-)
+@router.delete("/api/searches/{search_id}")
+@in_lane("fast")
+def delete(exchange: CurrentExchange, search_id: SearchId, _: NothingElse) -> Response:
+    """Delete a saved search."""
+    exchange.service.forget(search_id)
+    return exchange.json({"deleted": search_id})

@@ -1,0 +1,117 @@
+"""A request and its answer: what every route is given, how it answers, and in which lane.
+
+What is answered carries a tag of the data behind it, so that a browser asks again without anything being computed
+again. It does not know what the routes answer.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial, wraps
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from search_ui.routes.lanes import Lane, Lanes
+from search_ui.routes.problems import respond
+from search_ui.search.provenance import program_version
+from search_ui.service.service import Service
+
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",  # an answer is data: nothing in it runs
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-site",
+}
+
+
+class Exchange:
+    """A request and what is answered to it.
+
+    Attributes:
+        service: Knows the answers.
+        lanes: Where they are made.
+        base: The address that the app was asked at, with a slash behind it.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.service: Service = request.app.state.service
+        self.lanes: Lanes = request.app.state.lanes
+        self.base = str(request.base_url)
+        self._url = str(request.url)
+        self._known = request.headers.get("if-none-match", "")
+        self._headers = {"Cache-Control": "no-store"}
+
+    def tag(self, version: str, *, seconds: int = 0) -> None:
+        """Let the browser keep the answer.
+
+        Args:
+            version: A text that changes when the answer may.
+            seconds: For how long the browser need not ask again.
+
+        Raises:
+            HTTPException: 304, it has this answer.
+        """
+        told = f"{program_version()} {version} {self._url}"
+        tag = f'"{hashlib.sha256(told.encode()).hexdigest()[:20]}"'
+        self._headers = {"Cache-Control": f"private, max-age={seconds}", "ETag": tag}
+        if tag in self._known:
+            raise HTTPException(304, headers=self._headers)
+
+    def json(self, document: Any, attribution: str | None = None) -> Response:
+        """A JSON document, and whom to credit; values that JSON has none for are an error, not NaN."""
+        text = json.dumps(document, allow_nan=False, default=str)
+        return self.file(text.encode(), "application/json", attribution)
+
+    def file(
+        self, content: bytes, media: str, attribution: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Anything else, and whom to credit."""
+        told = self._headers | dict(headers or {})
+        if attribution:
+            told["X-Attribution"] = quote(attribution, safe=" ,;:()'/")
+        return Response(content, media_type=media, headers=told)
+
+
+async def _exchange(request: Request) -> Exchange:
+    return Exchange(request)
+
+
+CurrentExchange = Annotated[Exchange, Depends(_exchange)]
+
+
+def in_lane(lane: Lane) -> Callable[[Callable[..., Response]], Callable[..., Awaitable[Response]]]:
+    """Decorates the function of a route, which is then called in a thread of the lane."""
+
+    def decorate(answer: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
+        @wraps(answer)
+        async def run(exchange: Exchange, **asked: Any) -> Response:
+            return await exchange.lanes.run(lane, partial(answer, exchange, **asked))
+
+        return run
+
+    return decorate
+
+
+class MeasuredRoute(APIRoute):
+    """A route that is counted; each of its errors becomes an answer, and its answers are data to a browser."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, measured."""
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            started = time.perf_counter()
+            try:
+                response = await answer(request)
+            except Exception as error:  # noqa: BLE001 - a door: every error becomes an answer
+                response = respond(error)
+            response.headers.update(_SAFE)
+            request.app.state.metrics.count(self.path, response.status_code, time.perf_counter() - started)
+            return response
+
+        return handle
