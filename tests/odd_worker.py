@@ -54,7 +54,7 @@ def start(home: Path, log: Path, odd: dict[str, Any]) -> multiprocessing.context
 def _make_odd(odd: dict[str, Any]) -> None:
     from ingest.catalog import catalog
     from ingest.jobs.items import GridIntake
-    from workers import bench
+    from workers import context
 
     read = GridIntake.read
 
@@ -68,5 +68,5 @@ def _make_odd(odd: dict[str, Any]) -> None:
 
     GridIntake.read = read_oddly
     if "head" in odd:
-        catalog.HEAD = bench.HEAD = odd["head"]
+        catalog.HEAD = context.HEAD = odd["head"]
         catalog.Database.migrate = lambda _self, _head: None
