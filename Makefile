@@ -1,46 +1,66 @@
 # make setup   the virtual environment .venv with everything in it
-# make test    sets up if needed, then the whole test run
+# make demo    sets up what the demonstration needs, then the sandbox planet: ingested, asked, drawn as a map
+# make test    sets up the rest, then the whole test run
+# make quick   the tests that need no service, no browser and no demonstration, in a minute; after `make setup`, or
+#              with BIN= in an environment of your own where `pip install '.[test]'` ran
 # make test-long  the tests that have a long form, at full length: twenty kills, crops of five sources, …
-# make check   sets up if needed, then style, types and the import contract
-# make demo    sets up if needed, then the sandbox planet: ingested, asked, drawn as a map
-# make soak    sets up if needed, then 20,000 tiles by workers that are killed again and again (minutes)
-# make bench   sets up if needed, then every benchmark (long)
+# make check   sets up the rest, then style, types and the import contract
+# make documents  docs/architecture.md and docs/numbers.md anew, from the files' own sentences and docs/numbers/*.json
+# make sizes   how large each extra is, for docs/numbers.md
+# make soak    20,000 tiles by workers that are killed again and again (minutes)
+# make bench   every benchmark (long)
 
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/bin/
+SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
+RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 LONGER := $(foreach name,area browser crash crops served_workers,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup test test-long check demo bench soak clean
+.PHONY: setup demo test quick test-long check documents sizes bench soak clean
+
+$(SHOWN): pyproject.toml constraints.txt tools/setup.sh
+	sh tools/setup.sh $(VENV) demo
+	touch $(SHOWN)
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	sh tools/setup.sh $(VENV) all
+	touch $(READY) $(SHOWN)
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt tools/setup.sh
-	sh tools/setup.sh $(VENV)
-	touch $(READY)
+demo: $(SHOWN)
+	$(BIN)groundcast demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+	$(RUN)
+
+quick: $(if $(filter command,$(firstword $(origin BIN))),,$(READY))
+	$(RUN) --quick
 
 test-long: $(READY)
-	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(LONGER)
+	GROUNDCAST_TEST_LONG=1 OMP_NUM_THREADS=1 $(BIN)python -m pytest $(LONGER)
 
 check: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+	$(BIN)mypy
+	$(BIN)lint-imports
 
-demo: $(READY)
-	$(BIN)/groundcast demo
+documents:
+	$(BIN)python -m tools.architecture
+	$(BIN)python -m tools.numbers
+
+sizes: $(READY)
+	$(BIN)python -m tools.numbers --measure sizes
 
 bench: $(READY)
-	failed=; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
+	failed=; for name in $(BENCHMARKS); do $(BIN)python -m benchmarks.$$name || failed="$$failed $$name"; done; \
 	if [ -n "$$failed" ]; then echo "these ended with an error:$$failed"; exit 1; fi
 
 soak: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m tools.soak
+	OMP_NUM_THREADS=1 $(BIN)python -m tools.soak
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

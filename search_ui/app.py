@@ -5,6 +5,7 @@ It only chooses the page; what a page shows stands in `search_ui.views`.
 
 import streamlit as st
 
+from search_ui.service.extras import advice
 from search_ui.service.service import Service, service
 from search_ui.views import pieces
 from search_ui.views.login import may_see
@@ -22,6 +23,11 @@ def main() -> None:
     except GroundcastError as error:
         st.error(str(error))
         st.caption("The server goes on. `groundcast doctor` says what is not sound here.")
+    except ModuleNotFoundError as error:
+        advised = advice(error)
+        if advised is None:
+            raise
+        st.error(advised)
 
 
 class _Pages:

@@ -105,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if verbose:
             logging.getLogger(__name__).exception("failed")
-        code = _say(f"{type(error).__name__}: {error} (run with --verbose to see where)")
+        advice = _advice(error) if isinstance(error, ModuleNotFoundError) else None
+        code = _say(advice or f"{type(error).__name__}: {error} (run with --verbose to see where)")
     sys.exit(code)
 
 
@@ -114,6 +115,13 @@ def _leave() -> None:
     gc.disable()
     if "triton" not in sys.modules:  # whose library would complain of every object that was not freed
         gc.freeze()
+
+
+def _advice(error: ModuleNotFoundError) -> str | None:
+    """Which extra to install."""
+    from search_ui.service.extras import advice
+
+    return advice(error)
 
 
 def _log_style(door: CommandContext) -> Style:

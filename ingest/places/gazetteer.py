@@ -23,7 +23,7 @@ import numpy.typing as npt
 from pyproj import Geod
 
 from ingest.places.names import MAX_CHARS, normal
-from ingest.places.store import TOWN, Tell, forget, on_sphere, open_names, open_places
+from ingest.places.store import TOWN, Tell, forget, is_installed, on_sphere, open_names, open_places
 from trainer.errors import AreaError, GroundcastError
 
 Matched = Literal["name", "other name", "beginning", "words", "similar"]
@@ -167,7 +167,7 @@ class Gazetteer:
         """The named town nearest to each point, countries and regions left out.
 
         Args:
-            lat: Degrees [n]; None comes back where it is not finite.
+            lat: Degrees [n]; None comes back where it is not finite, and without GeoNames' package everywhere.
             lon: Degrees [n].
 
         Raises:
@@ -176,7 +176,7 @@ class Gazetteer:
         lats, lons = np.atleast_1d(np.asarray(lat, float)), np.atleast_1d(np.asarray(lon, float))
         known = np.flatnonzero(np.isfinite(lats) & np.isfinite(lons))
         found: list[Nearby | None] = [None] * len(lats)
-        if known.size:
+        if known.size and is_installed():
             near = self._sound(lambda: self._nearest(lats[known], lons[known]))
             for row, place in zip(known.tolist(), near, strict=True):
                 found[row] = place

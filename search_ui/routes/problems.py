@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from search_ui.service.extras import advice
 from trainer import errors
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ STATUS: dict[type[Exception], int] = {
     errors.VectorIndexError: 503,
     errors.CheckpointError: 503,
     errors.GroundcastError: 500,
+    ModuleNotFoundError: 501,  # an extra that is not installed
 }
 """The entry of the nearest class counts. Everything else is a defect: 500, and its message goes to the log alone."""
 
@@ -84,6 +86,8 @@ def respond(error: Exception) -> Response:
         kind, message = "ValidationError", "; ".join(map(_say, error.errors()))
     elif isinstance(error, errors.GroundcastError):
         message, headers = str(error), {"Retry-After": "2"} if isinstance(error, BusyError) else None
+    elif isinstance(error, ModuleNotFoundError) and (advised := advice(error)) is not None:
+        message = advised
     else:
         log.error("a request failed", exc_info=error)
         message = "this should not have happened; the log of the server says more"

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel
 
 SHAPE = ("n_embd", "n_layer", "n_head", "n_positions", "vocab_size")  # what decides the tensors of a GPT-2
 IGNORE = -100
@@ -28,6 +27,8 @@ class CaptionNetwork(nn.Module):
     """
 
     def __init__(self, dim: int, prefix_length: int, lm: Mapping[str, int], *, dropout: float = 0.0) -> None:
+        from transformers import GPT2Config, GPT2LMHeadModel  # an optional package
+
         super().__init__()
         self.prefix_length = prefix_length
         settings: dict[str, Any] = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)

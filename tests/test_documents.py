@@ -1,0 +1,59 @@
+"""The documents say what is so: made by a script, as it makes them; written by hand, with the program's names."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ingest.settings import Settings
+from tools import architecture, numbers
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]
+
+
+def test_every_file_of_the_four_packages_is_in_the_architecture_with_its_own_first_sentence():
+    assert architecture.DOCUMENT.read_text("utf-8") == architecture.page(), "run `make documents`"
+
+
+def test_the_numbers_are_those_that_benchmarks_printed():
+    assert numbers.DOCUMENT.read_text("utf-8") == numbers.page(), "run `make documents`"
+
+
+def test_every_setting_is_described_with_its_default():
+    rows = re.findall(r"^\| `(\w+)` \| ?(.*?) ?\|", (ROOT / "docs/settings.md").read_text("utf-8"), flags=re.MULTILINE)
+    said = {name: default.strip("`").replace(",", "") for name, default in rows}
+    known = {name: field.default for name, field in Settings.model_fields.items()}
+    assert set(said) == set(known)
+    assert said.pop("home") == "~/.groundcast"
+    shown = {name: said[name] for name, default in known.items() if name != "home" and default is not None}
+    assert shown == {name: str(list(known[name]) if known[name] == () else known[name]) for name in shown}
+    assert {said[name] for name in said if known[name] is None} <= {"", "none"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_links_to_is_there(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    inside = [link for link in links if "://" not in link and not link.startswith(("mailto:", "data:"))]
+    assert [link for link in inside if not (page.parent / link).exists()] == []
+
+
+def test_readme_is_read_in_one_sitting():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 160
+
+
+def test_the_demonstration_is_installed_with_what_its_extra_names():
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]["demo"]
+    named = {re.split(r"[<>=]", requirement)[0] for requirement in extra}
+    setup = (ROOT / "tools/setup.sh").read_text("utf-8")
+    lines = re.findall(r"^install (?:--editable \.|--no-deps) (.*)$", setup, flags=re.MULTILINE)
+    assert {name for line in lines for name in line.split()} == named
+
+
+def test_every_goal_of_make_is_explained():
+    text = (ROOT / "Makefile").read_text("utf-8")
+    (goals,) = re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)
+    assert set(goals.split()) - {"clean"} == set(re.findall(r"^# make (\S+)", text, flags=re.MULTILINE))
+    subprocess.run(["make", "--dry-run", *goals.split()], cwd=ROOT, check=True, capture_output=True)
