@@ -139,9 +139,9 @@ def _inputs(shards: Shards, embedder: Embedder, rows: Floats, work: Path) -> dic
     if not path.with_suffix(".npy").exists():
         np.save(path.with_suffix(".npy"), embed_pictures(embedder, shards, rows, part="overhead", role="photo"))
     teacher = np.load(path.with_suffix(".npy"))
-    e = embedder.place_time(lat=shards.lat[rows], lon=shards.lon[rows], when=cast(Any, shards.when[rows]))
+    s = embedder.at(o, lat=shards.lat[rows], lon=shards.lon[rows], when=cast(Any, shards.when[rows]))
     longer = np.linalg.norm(o, axis=1).mean() / np.linalg.norm(teacher, axis=1).mean()
-    return {WITH: o + e, WITHOUT: o, TEACHER: teacher * longer}
+    return {WITH: s, WITHOUT: o, TEACHER: teacher * longer}
 
 
 def _judge(

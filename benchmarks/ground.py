@@ -78,11 +78,11 @@ def draw(count: int, embedder: Embedder) -> Pairs:
     spots = [Footprint(float(taken.lat[i]), float(taken.lon[i]), TILE_SIZE_M) for i in rows]
     tiles = [embedder.prepare(overhead.draw(world, spot, embedder.input_px)[0]) for spot in spots]
     seen_from_above = embedder.embed_prepared(tiles)
-    place_time = embedder.place_time(lat=taken.lat[rows], lon=taken.lon[rows], when=taken.when[rows])
+    now = embedder.at(seen_from_above, lat=taken.lat[rows], lon=taken.lon[rows], when=taken.when[rows])
     _, place = np.unique(np.stack([taken.lat[rows], taken.lon[rows]]), axis=1, return_inverse=True)
     return Pairs(
         photos=metrics.unit(embedder.embed_prepared_photos(photos)),
-        tiles=metrics.unit(seen_from_above + place_time),
+        tiles=metrics.unit(now),
         still=metrics.unit(seen_from_above),
         subject=np.array([NAMES.index(seen[i].subjects[0]) for i in rows]),
         truth=truth(world, lat=taken.lat[rows], lon=taken.lon[rows], when=taken.when[rows]),

@@ -9,8 +9,17 @@ import pytest
 import torch
 
 from trainer import checkpoint
-from trainer.checkpoint import Meta, copy_checkpoint, read_meta, read_tensors, verify, write_checkpoint
+from trainer.checkpoint import (
+    Meta,
+    copy_checkpoint,
+    overhead_id,
+    read_meta,
+    read_tensors,
+    verify,
+    write_checkpoint,
+)
 from trainer.errors import CheckpointError, UsageError
+from trainer.model import Form
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import build_tower, load_config, tower_specs
 
@@ -77,6 +86,32 @@ def test_equal_towers_are_stored_once(tmp_path: Path, parts) -> None:
     assert verify(tmp_path / "m") == written
 
 
+def test_a_folder_of_the_first_format_is_read_as_what_it_was(tmp_path: Path, parts) -> None:
+    meta, tensors = parts
+    written = write_checkpoint(tmp_path / "m", meta, tensors)
+    path = tmp_path / "m" / "meta.json"
+    document = json.loads(path.read_text())
+    assert document["format_version"] == 2
+    before = {k: v for k, v in document.items() if k not in ("activation", "interaction", "rank")}
+    path.write_text(json.dumps(before | {"format_version": 1}))
+    assert verify(tmp_path / "m") == written  # its model_id among it
+    assert written.form == Form(64, "relu", "none", 0)
+
+
+def test_models_of_one_tower_whose_moments_differ_have_one_overhead_id(tmp_path: Path, parts) -> None:
+    meta, tensors = parts
+    other = {k: v + 1 if k.startswith("encoder.") else v for k, v in tensors.items()}
+    for name, m, t in [
+        ("base", meta, tensors),
+        ("moment", meta, other),
+        ("pixels", replace(meta, overhead_input=Preprocess(32)), tensors),
+        ("tower", meta, {**tensors, "overhead.proj": tensors["overhead.proj"] + 1}),
+    ]:
+        write_checkpoint(tmp_path / name, m, t)
+    ids = {name: overhead_id(tmp_path / name) for name in ("base", "moment", "pixels", "tower")}
+    assert ids["base"] == ids["moment"] and len(set(ids.values())) == 3
+
+
 def test_an_existing_folder_is_not_overwritten(tmp_path: Path, parts) -> None:
     (tmp_path / "m").mkdir()
     with pytest.raises(UsageError, match="exists"):
@@ -131,7 +166,10 @@ def test_folders_that_are_no_checkpoint_say_what_they_are(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "format 2, this program reads 1: update"),
+        ({"format_version": 3}, "format 3, this program reads 2 and older: update"),
+        ({"interaction": "full"}, "interaction 'full' of rank 0 cannot be"),
+        ({"interaction": "braided", "rank": 4}, "'braided' is unknown: update"),
+        ({"activation": "gelu"}, "'gelu', 'none' is unknown: update"),
         ({"dim": 16}, "overhead tower gives 32 numbers, the model 16"),
         ({"encoding": "fourier"}, "'fourier' is unknown"),
         ({"text": {"kind": "text"}}, "incomplete"),

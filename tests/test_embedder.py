@@ -3,7 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from PIL import Image
 
 from trainer import embedder as embedder_module
 from trainer import precision
-from trainer.checkpoint import Meta, read_tensors, write_checkpoint
+from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
+from trainer.encoding import encode
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import DynamicEncoder
+from trainer.model import DynamicEncoder, Form
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import TowerSpec, build_tower, load_config, load_tower, tower_specs
 from trainer.weights.zoo import add_open_clip
@@ -214,13 +215,64 @@ def test_place_and_time_add_what_the_encoder_says(sat2cap: Path) -> None:
 
 
 def test_the_encoder_as_arrays_computes_the_same(sat2cap: Path) -> None:
-    from trainer.encoding import encode
-
     embedder = Embedder.load(sat2cap)
     w = embedder.encoder_weights()
     m = encode("cyclic", lat=48, lon=11, when=datetime(2020, 7, 14, 18)).values[0]
     expected = w.w2 @ np.maximum(w.w1 @ m + w.b1, 0) + w.b2
     np.testing.assert_allclose(embedder.place_time(lat=48, lon=11, when=datetime(2020, 7, 14, 18)), expected, atol=1e-5)
+
+
+def with_interaction(sat2cap: Path, folder: Path, interaction: str) -> Path:
+    """The same towers, and an encoder in which the moment meets the tile."""
+    form = Form(6, "linear", interaction, 4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = DynamicEncoder("seasonal", 32, form)
+        with torch.no_grad():
+            encoder.moment.normal_()
+            encoder.mean.normal_()
+    tensors = {k: v for k, v in read_tensors(sat2cap).items() if not k.startswith("encoder.")}
+    tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+    write_checkpoint(folder, replace(read_meta(sat2cap), encoding="seasonal", **asdict(form)), tensors)
+    return folder
+
+
+@pytest.mark.parametrize("interaction", ["diagonal", "full", "untied"])
+def test_a_moment_that_meets_the_tile_as_arrays_computes_the_same(
+    sat2cap: Path, tmp_path: Path, interaction: str
+) -> None:
+    embedder = Embedder.load(with_interaction(sat2cap, tmp_path / "m", interaction))
+    w, o = embedder.encoder_weights(), np.random.default_rng(0).normal(size=(3, 32)).astype(np.float32)
+    where = {"lat": [48, -20, 3], "lon": [11, 12, 13], "when": datetime(2020, 7, 14, 18)}
+    z = w.hidden(encode("seasonal", **where).values)
+    met = w.interaction
+    assert met is not None and (met.tied, met.diagonal) == (interaction != "untied", interaction == "diagonal")
+    turned = np.einsum("noi,ni->no", met.matrix(z), (o - met.mean) @ met.basis) @ met.out_basis.T
+    np.testing.assert_allclose(embedder.at(o, **where), o + z @ w.w2.T + w.b2 + turned, atol=1e-4)
+
+
+def test_what_is_known_of_nothing_leaves_the_tile_as_it_is(sat2cap: Path, tmp_path: Path) -> None:
+    o = np.random.default_rng(0).normal(size=(2, 32)).astype(np.float32)
+    for folder in (sat2cap, with_interaction(sat2cap, tmp_path / "m", "full")):
+        embedder = Embedder.load(folder)
+        np.testing.assert_array_equal(embedder.at(o, lat=None, lon=None, when=None), o)
+        known = embedder.at(o, lat=None, lon=None, when=[None, datetime(2020, 7, 14, 18)])
+        np.testing.assert_array_equal(known[0], o[0])
+        assert not np.allclose(known[1], o[1])
+        with pytest.raises(UsageError, match="3 places or moments for 2 vectors"):
+            embedder.at(o, lat=[1, 2, 3], lon=[1, 2, 3])
+
+
+def test_at_adds_e_where_the_moment_is_the_same_for_every_tile(sat2cap: Path) -> None:
+    embedder, o = Embedder.load(sat2cap), np.ones((2, 32), np.float32)
+    where = {"lat": [48, 49], "lon": [11, 12], "when": datetime(2020, 7, 14, 18)}
+    np.testing.assert_allclose(embedder.at(o, **where), o + embedder.place_time(**where), atol=1e-6)
+
+
+def test_a_moment_that_meets_the_tile_cannot_be_had_without_the_tile(sat2cap: Path, tmp_path: Path) -> None:
+    embedder = Embedder.load(with_interaction(sat2cap, tmp_path / "m", "full"))
+    with pytest.raises(UsageError, match="give its vectors to `at`"):
+        embedder.place_time(lat=1, lon=2, when=datetime(2020, 1, 1))
 
 
 def test_a_model_without_encoder_refuses_a_time(clip: Path) -> None:

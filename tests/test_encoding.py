@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta, timezone
 import numpy as np
 import pytest
 
-from trainer.encoding import DIMENSIONS, encode
+from trainer.encoding import DIMENSIONS, PLACE_COLUMNS, encode, place_columns, place_terms
 from trainer.errors import AreaError, UsageError
 
 GOLDEN = [
@@ -73,6 +73,70 @@ def test_cyclic_flags_what_is_missing_and_puts_zeros_there() -> None:
     nothing = encode("cyclic")
     assert not nothing.usable.any()
     assert not nothing.values.any()
+
+
+def seasonal(**given: object) -> np.ndarray:
+    return encode("seasonal", **given).values.astype(np.float64)
+
+
+def test_seasonal_turns_the_year_round_south_of_the_equator_and_leaves_the_hours_alone() -> None:
+    summer, winter = datetime(2023, 7, 15, 14), datetime(2023, 1, 13, 14)  # half a year apart, on the same weekday
+    assert summer.weekday() == winter.weekday() + 1
+    hidden = {"lon": 0.0, "weekday": False}
+    north, south = (seasonal(lat=lat, when=summer, **hidden)[0] for lat in (45, -45))
+    other = seasonal(lat=45, when=winter, **hidden)[0]
+    assert np.linalg.norm(south - other) < 0.1 * np.linalg.norm(north - south)
+    np.testing.assert_array_equal(*(seasonal(lat=lat, lon=0.0, when=time(14))[0] for lat in (45, -45)))
+
+
+def test_seasonal_has_no_summer_on_the_equator() -> None:
+    year = [datetime(2023, month, 15, 12) for month in range(1, 13)]
+    spread = {lat: seasonal(lat=lat, lon=0.0, when=year, weekday=False).std(axis=0).max() for lat in (0, 45)}
+    assert spread[0] < 1.01 * spread[45]  # twice a year there may be something
+    once = {lat: seasonal(lat=lat, lon=0.0, when=year, weekday=False)[:, :2].std(axis=0).max() for lat in (0, 20, 45)}
+    assert once[0] == 0 < once[20] < once[45]
+
+
+def test_what_seasonal_does_not_know_it_averages() -> None:
+    start = np.datetime64("2022-01-03T00:30")  # a Monday; 7 years of days have every weekday on every date
+    days = start + np.arange(365)[:, None].astype("timedelta64[D]") + np.arange(24).astype("timedelta64[h]")
+    place = {"lat": 50.0, "lon": 3.0}
+    whole = seasonal(**place, when=days.ravel(), weekday=False).reshape(365, 24, -1)
+    morning = seasonal(**place, when=time(8, 30))[0]
+    np.testing.assert_allclose(whole[:, 8].mean(axis=0), morning, atol=1e-6)
+    day = seasonal(**place, when=date(2022, 1, 13), weekday=False)[0]
+    np.testing.assert_allclose(whole[10].mean(axis=0), day, atol=1e-6)
+    week = start + np.arange(7).astype("timedelta64[D]")
+    of_a_week = seasonal(**place, when=week)[:, -30:].mean(axis=0)
+    np.testing.assert_allclose(of_a_week, seasonal(**place, when=week[:1], weekday=False)[0, -30:], atol=1e-6)
+    assert not np.allclose(seasonal(**place, when=week)[0], seasonal(**place, when=week[:1], weekday=False)[0])
+    assert not encode("seasonal").usable.any() and not encode("seasonal").values.any()
+
+
+def test_a_date_that_is_hidden_hides_its_weekday() -> None:
+    yes, no = np.ones(1, bool), np.zeros(1, bool)
+    hidden = seasonal(lat=50, lon=3, when=datetime(2022, 1, 3, 8), known=(yes, no, yes))
+    np.testing.assert_array_equal(hidden, seasonal(lat=50, lon=3, when=time(8)))
+
+
+@pytest.mark.parametrize("name", list(DIMENSIONS))
+def test_every_encoding_is_affine_in_its_place_columns(name: str) -> None:
+    lat, lon = [-60.0, -20, -12, 0, 3, 15, 27, 29, 80], np.linspace(-170, 170, 9)
+    moments = [datetime(2024, 2, 29, 23, 59), date(2021, 7, 1), time(6), None]
+    columns = place_columns(name, lat=lat, lon=lon)
+    assert columns.shape == (9, PLACE_COLUMNS[name]) and columns.dtype == np.float32
+    for weekday in (True, False):
+        terms = place_terms(name, moments, weekday=weekday)
+        assert terms.slope.shape == (4, PLACE_COLUMNS[name], DIMENSIONS[name])
+        for t, when in enumerate(moments):
+            expected = encode(name, lat=lat, lon=lon, when=when, weekday=weekday)
+            assert (expected.usable == terms.usable[t]).all()
+            if terms.usable[t]:
+                np.testing.assert_allclose(terms.base[t] + columns @ terms.slope[t], expected.values, atol=2e-6)
+            nowhere = encode(name, when=when, weekday=weekday)
+            assert nowhere.usable[0] == terms.usable_nowhere[t]
+            if nowhere.usable[0]:
+                np.testing.assert_allclose(terms.base[t], nowhere.values[0], atol=2e-6)
 
 
 def test_masks_hide_what_is_known_sample_by_sample() -> None:

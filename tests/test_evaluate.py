@@ -293,13 +293,13 @@ def truth_of(**concepts: list[tuple[np.datetime64, np.ndarray]]) -> Truth:
     )
 
 
-def by_day(*, lat: np.ndarray, lon: np.ndarray, when: np.ndarray) -> np.ndarray:
-    """E that moves along the second axis at night."""
+def by_day(o: np.ndarray, *, lat: np.ndarray, lon: np.ndarray, when: np.ndarray) -> np.ndarray:
+    """S that moves along the second axis at night."""
     night = np.asarray(when) == NIGHT
-    return np.stack([-2.0 * night, np.zeros(len(night)), 2.0 * night], axis=1).astype(np.float32)
+    return o + np.stack([-2.0 * night, np.zeros(len(night)), 2.0 * night], axis=1).astype(np.float32)
 
 
-def score(truth: Truth, *prompts: Prompt, place_time: Callable | None = None) -> MapScores:
+def score(truth: Truth, *prompts: Prompt, at: Callable | None = None) -> MapScores:
     """Maps of tiles whose first axis says that the thing is there; texts ask along that axis."""
     random = np.random.default_rng(0)
     vectors = np.stack([HERE + 0.1 * random.normal(size=60), 1 - HERE, np.zeros(60)], axis=1).astype(np.float32)
@@ -311,7 +311,7 @@ def score(truth: Truth, *prompts: Prompt, place_time: Callable | None = None) ->
         truth=truth,
         prompts=prompts,
         texts=texts,
-        place_time=place_time,
+        at=at,
         draws=20,
     )
 
@@ -335,7 +335,7 @@ def test_a_concept_is_the_mean_of_its_prompts_and_unseen_texts_stand_apart() -> 
 
 def test_time_is_scored_within_each_moment_and_over_them() -> None:
     truth = truth_of(thing=[(NOON, HERE), (NIGHT, np.zeros(60))])  # where it is by day, nothing is at night
-    knows = score(truth, Prompt("thing", "a thing"), place_time=by_day)
+    knows = score(truth, Prompt("thing", "a thing"), at=by_day)
     ways = (AT_A_MOMENT, AT_A_MOMENT + WITHOUT_E, OVER_MOMENTS, OVER_MOMENTS + WITHOUT_E)
     at_noon, at_noon_without, over, over_without = (knows.over_concepts(way).value for way in ways)
     assert at_noon == at_noon_without == over == 1  # at one moment the tile alone says where
@@ -350,7 +350,7 @@ def test_however_few_tiles_are_computed_at_once_the_scores_are_the_same(monkeypa
     prompts = [Prompt("thing", "a"), Prompt("thing", "b"), Prompt("other", "c")]
 
     def everything() -> list[tuple[str, str, list[float]]]:
-        found = score(truth, *prompts, place_time=by_day)
+        found = score(truth, *prompts, at=by_day)
         return [(s.prompt.text, s.way, [float(m[0]) for m in s.measures.values()]) for s in found.scores]
 
     whole = everything()

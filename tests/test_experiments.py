@@ -141,10 +141,10 @@ class Oracle:
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         return np.array([np.eye(4)[("a well", "a field of wheat", "snow").index(text)] for text in texts], np.float32)
 
-    def place_time(self, *, lat: np.ndarray, lon: np.ndarray, when: datetime) -> Vectors:
+    def at(self, o: Vectors, *, lat: np.ndarray, lon: np.ndarray, when: datetime) -> Vectors:
         e = np.zeros((len(lat), 4), np.float32)
         e[:, 2] = (when == WINTER) == (lat > 0)
-        return e
+        return o + e
 
 
 class Known(Material):

@@ -8,8 +8,9 @@ A tower whose weights equal another's is stored once: `TowerSpec.stored_as` name
 under a temporary name and renamed, so it is whole or not there. Nothing here knows how to build a tower or what is in
 it.
 
-Format 1. `model_id` is the hash of the weights and of whatever changes the vectors: towers, encoding, preprocessing.
-It does not depend on the name, the training record or the data card.
+Format 2; format 1, which knew no interaction of moment and tile, is read too. `model_id` is the hash of the weights and
+of whatever changes the vectors: towers, encoding, preprocessing. It does not depend on the name, the training record or
+the data card.
 """
 
 import hashlib
@@ -28,10 +29,12 @@ from safetensors.torch import save_file
 
 from trainer.encoding import DIMENSIONS
 from trainer.errors import CheckpointError, UsageError
+from trainer.model import ACTIVATIONS, HIDDEN, INTERACTIONS, Activation, Form, Interaction
 from trainer.preprocess import Preprocess
 from trainer.towers import TEXT_FILES, TowerSpec
 
-FORMAT, VERSION = "groundcast-checkpoint", 1
+FORMAT, VERSION = "groundcast-checkpoint", 2
+READABLE = (1, 2)
 WEIGHTS, META = "model.safetensors", "meta.json"
 
 
@@ -48,6 +51,9 @@ class Meta:
         ground_input: Preprocessing of photos.
         encoding: Name of the encoding of place and time; None: no encoder, S = O.
         hidden: Hidden width of the encoder.
+        activation: Of its hidden layer, see `trainer.model.Form`.
+        interaction: How the moment meets the tile, see there.
+        rank: Directions of that.
         tile_size_m: Ground size of the tiles it was trained on, metres; None: not trained on tiles.
         gsd_m: Ground sample distance it was trained on, metres; None: not trained on tiles.
         training: The training configuration.
@@ -65,7 +71,10 @@ class Meta:
     overhead_input: Preprocess
     ground_input: Preprocess
     encoding: str | None = None
-    hidden: int = 64
+    hidden: int = HIDDEN
+    activation: Activation = "relu"
+    interaction: Interaction = "none"
+    rank: int = 0
     tile_size_m: float | None = None
     gsd_m: float | None = None
     training: dict[str, Any] | None = None
@@ -74,6 +83,11 @@ class Meta:
     data_card: dict[str, Any] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
     model_id: str = ""
+
+    @property
+    def form(self) -> Form:
+        """Of the encoder."""
+        return Form(self.hidden, self.activation, self.interaction, self.rank)
 
 
 def write_checkpoint(
@@ -107,6 +121,7 @@ def write_checkpoint(
     return meta
 
 
+_BEFORE_INTERACTIONS: dict[str, Any] = {"activation": "relu", "interaction": "none", "rank": 0}  # of format 1
 _WEIGHT_FILES = (
     "*.safetensors",
     "*.bin",
@@ -145,10 +160,12 @@ def read_meta(folder: Path) -> Meta:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(f"checkpoint {folder}: {META} is not one of groundcast's")
     version = document.get("format_version")
-    if version != VERSION:
+    if version not in READABLE:
         raise CheckpointError(
-            f"checkpoint {folder} has format {version}, this program reads {VERSION}: update groundcast"
+            f"checkpoint {folder} has format {version}, this program reads {READABLE[-1]} and older: update groundcast"
         )
+    if version == 1:
+        document = {**_BEFORE_INTERACTIONS, **document}
     try:
         known = {f.name: document[f.name] for f in fields(Meta)}
         for tower in ("overhead", "ground", "text"):
@@ -208,6 +225,13 @@ def _check(folder: Path, meta: Meta) -> None:
             )
     if meta.encoding is not None and meta.encoding not in DIMENSIONS:
         raise CheckpointError(f"checkpoint {folder}: encoding {meta.encoding!r} is unknown: update groundcast")
+    if meta.activation not in ACTIVATIONS or meta.interaction not in INTERACTIONS:
+        raise CheckpointError(
+            f"checkpoint {folder}: an encoder of the form {meta.activation!r}, {meta.interaction!r} is unknown: "
+            "update groundcast"
+        )
+    if (meta.interaction == "none") != (meta.rank == 0) or not 0 <= meta.rank <= meta.dim:
+        raise CheckpointError(f"checkpoint {folder}: interaction {meta.interaction!r} of rank {meta.rank} cannot be")
 
 
 def _share_ground(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> Meta:
@@ -231,10 +255,30 @@ def _equal(tensors: Mapping[str, torch.Tensor]) -> bool:
 
 def _model_id(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> str:
     """16 hexadecimal digits of SHA-256 over what changes the vectors."""
-    keys = ("dim", "overhead", "ground", "text", "overhead_input", "ground_input", "encoding", "hidden")
+    keys = {"dim", "overhead", "ground", "text", "overhead_input", "ground_input", "encoding", "hidden"}
+    if {k: getattr(meta, k) for k in _BEFORE_INTERACTIONS} != _BEFORE_INTERACTIONS:  # so that older ids stay
+        keys |= _BEFORE_INTERACTIONS.keys()
     described = {k: v for k, v in asdict(meta).items() if k in keys}
     for tower in ("overhead", "ground", "text"):
         described[tower].pop("arch")  # a name for people
+    return _digest(described, tensors)
+
+
+def overhead_id(folder: Path) -> str:
+    """16 hexadecimal digits over what decides O alone: tower and preprocessing of tiles.
+
+    Where two models have the same, the vectors of a collection can stay, though the moment be another's.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    meta = read_meta(folder)
+    described = {k: v for k, v in asdict(meta).items() if k in ("dim", "overhead", "overhead_input")}
+    described["overhead"].pop("arch")
+    return _digest(described, read_tensors(folder, f"{meta.overhead.stored_as}."))
+
+
+def _digest(described: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())

@@ -35,20 +35,62 @@ GPU_BATCH = 512  # a large GPU is idle half the time below
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderWeights:
-    """The place and time encoder as arrays, float32: E = w2·relu(w1·m + b1) + b2, for whoever factorises it.
+class InteractionWeights:
+    """How the moment meets the tile, as arrays, float32: C·M(t)·Bᵀ(O − ō), with M(t) linear in z.
 
     Attributes:
-        w1: [hidden, m].
-        b1: [hidden].
-        w2: [d, hidden].
+        basis: B, [d, r], with orthonormal columns.
+        out_basis: C, [d, r], the same; `basis` itself where they are tied.
+        mean: ō, [d].
+        weights: [h, r, r], of z, out, in: M(t) = Σⱼ zⱼ·weights[j]; or, diagonal, [h, r].
+    """
+
+    basis: Floats
+    out_basis: Floats
+    mean: Floats
+    weights: Floats
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether M is."""
+        return self.weights.ndim == 2
+
+    @property
+    def tied(self) -> bool:
+        """Whether C is B."""
+        return self.out_basis is self.basis
+
+    def matrix(self, z: Floats) -> Floats:
+        """M, float32 [..., r, r], of z, [..., h]."""
+        if not self.diagonal:
+            return np.tensordot(z, self.weights, 1).astype(np.float32)
+        return np.asarray((z @ self.weights)[..., None] * np.eye(self.weights.shape[1]), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderWeights:
+    """The place and time encoder as arrays, float32, for whoever factorises it; see `trainer.model` for the formula.
+
+    Attributes:
+        w1: [h, m].
+        b1: [h].
+        w2: [d, h].
         b2: [d].
+        activation: `relu`, or `linear`.
+        interaction: None: what is added is the same for every tile.
     """
 
     w1: Floats
     b1: Floats
     w2: Floats
     b2: Floats
+    activation: str = "relu"
+    interaction: InteractionWeights | None = None
+
+    def hidden(self, m: Floats) -> Floats:
+        """z, float32 [n, h], of encoded place and time, [n, m]."""
+        z: Floats = m @ self.w1.T + self.b1
+        return z if self.activation == "linear" else np.maximum(z, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,28 +232,60 @@ class Embedder:
         return vectors
 
     @torch.inference_mode()
+    def at(
+        self,
+        vectors: npt.NDArray[np.floating],
+        *,
+        lat: npt.ArrayLike | None,
+        lon: npt.ArrayLike | None,
+        when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
+        weekday: bool = True,
+    ) -> Floats:
+        """What tiles show at a place and a moment: S, float32 [n, d], unnormalised, of O, [n, d].
+
+        Rows of which the encoding can use nothing (see `trainer.encoding`) stay as they are: there S = O.
+
+        Args:
+            vectors: O, [n, d].
+            lat: Degrees north, WGS84; one or [n].
+            lon: Degrees east, WGS84; one or [n].
+            when: Wall-clock time at the place; one or n.
+            weekday: False: on any day of such a week.
+
+        Raises:
+            UsageError: The model has no encoder, or an argument is wrong.
+        """
+        encoder = self._place_time_encoder()
+        o = torch.from_numpy(np.array(vectors, np.float32))
+        encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        rows = len(encoded.values)
+        if rows not in (1, len(o)):
+            raise UsageError(f"{rows} places or moments for {len(o)} vectors: give one, or one for each")
+        m, usable = torch.from_numpy(encoded.values).expand(len(o), -1), torch.from_numpy(encoded.usable)
+        s: Floats = torch.where(usable[:, None], o + encoder(m, o), o).numpy()
+        return s
+
+    @torch.inference_mode()
     def place_time(
         self,
         *,
         lat: npt.ArrayLike | None,
         lon: npt.ArrayLike | None,
         when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
+        weekday: bool = True,
     ) -> Floats:
-        """What place and time add to O: E, float32 [d], or [n, d] if any argument has n values.
+        """What place and time add to O where that is the same for all tiles: E, float32 [d], or [n, d] for n values.
 
-        Rows that the encoding cannot use (see `trainer.encoding`) are zero: there S = O.
-
-        Args:
-            lat: Degrees north, WGS84.
-            lon: Degrees east, WGS84.
-            when: Wall-clock time at the place.
+        Rows that the encoding cannot use (see `trainer.encoding`) are zero: there S = O. Arguments as in `at`.
 
         Raises:
-            UsageError: The model has no encoder, or an argument is wrong.
+            UsageError: The model has no encoder, the moment meets the tile in it (use `at`), or an argument is wrong.
         """
         encoder = self._place_time_encoder()
-        encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when)
-        e: Floats = encoder(torch.from_numpy(encoded.values)).numpy()
+        if encoder.form.interaction != "none":
+            raise UsageError(f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`")
+        encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        e: Floats = encoder.added(torch.from_numpy(encoded.values)).numpy()
         e = np.where(encoded.usable[:, None], e, np.float32(0))
         one = all(v is None or np.ndim(v) == 0 for v in (lat, lon)) and not isinstance(when, Sequence | np.ndarray)
         return e[0] if one else e
@@ -220,7 +294,13 @@ class Embedder:
         """The encoder as arrays; UsageError where the model has none."""
         encoder = self._place_time_encoder()
         layers = (encoder.fc1.weight, encoder.fc1.bias, encoder.fc2.weight, encoder.fc2.bias)
-        return EncoderWeights(*(p.detach().numpy().copy() for p in layers))
+        arrays = [p.detach().numpy().copy() for p in layers]
+        interaction = None
+        if encoder.form.interaction != "none":
+            b, c = (basis.detach().numpy().copy() for basis in encoder.bases())
+            mean, weights = (p.detach().numpy().copy() for p in (encoder.mean, encoder.moment))
+            interaction = InteractionWeights(b, c if encoder.form.interaction == "untied" else b, mean, weights)
+        return EncoderWeights(*arrays, encoder.form.activation, interaction)
 
     @torch.inference_mode()
     def _embed_pixels(self, spec: TowerSpec, expects: Preprocess, batch: Pixels | Sequence[Pixels]) -> Floats:
@@ -288,7 +368,7 @@ class Embedder:
             )
         with self._loading:
             if self._encoder is None:
-                encoder = DynamicEncoder(self.meta.encoding, self.dim, hidden=self.meta.hidden)
+                encoder = DynamicEncoder(self.meta.encoding, self.dim, self.meta.form)
                 try:
                     encoder.load_state_dict(read_tensors(self._folder, "encoder."))
                 except RuntimeError as e:

@@ -1,7 +1,9 @@
 """Encodings of place and time: the numbers that the dynamic encoder sees. NumPy only, vectorised over n samples.
 
-Two encodings, by name: `sat2cap`, bit-compatible with the authors of the paper, and `cyclic`, ours. Both take degrees
-(WGS84) and **wall-clock time at the place**. Nothing here knows the model, time zones or where a time came from.
+Three encodings, by name: `sat2cap`, bit-compatible with the authors of the paper; `cyclic`, ours for a place on the
+globe; and `seasonal`, ours for what goes with the sun: harmonics of the year and the day and their products, and of the
+week. All take degrees (WGS84) and **wall-clock time at the place**. Nothing here knows the model, time zones or where a
+time came from.
 
 A time is a `datetime` (date and hour), a `date` (no hour), a `time` (no date) or `None`; or an array of `datetime64`
 with NaT where it is missing. A missing value is never replaced by a made-up one:
@@ -10,11 +12,18 @@ with NaT where it is missing. A missing value is never replaced by a made-up one
   E is not added and S = O.
 - `cyclic` carries a validity flag for each of the three; zeros stand where one is missing, and a sample is usable as
   soon as one of the three is known.
+- `seasonal` is made of waves whose mean over the year, the week or the day is zero. So zeros where date, weekday or hour
+  is missing are the mean over all it could be, and what is linear in them is averaged too. The weekday may be hidden
+  by itself: a month has none.
+
+Every encoding is affine in a few columns of the place (`place_columns`, `place_terms`): whoever scores many places at one
+moment needs no more of them.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -26,8 +35,19 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 When: TypeAlias = datetime | date | time | None
 
-DIMENSIONS = {"sat2cap": 12, "cyclic": 11}
 MINUTES_A_DAY = 24 * 60
+DAYS_A_WEEK = 7
+# Of `seasonal`: how many harmonics of the year, of the day, of the week, and of the day as they differ by weekday.
+_YEARLY, _DAILY, _WEEKLY, _DAILY_BY_WEEKDAY = 3, 4, 3, 2
+_NO_SEASONS, _SEASONS = 10.0, 28.0  # degrees from the equator: none nearer, all of them farther away
+_YEAR_WAVES = 2 * _YEARLY + 2 * (_YEARLY // 2)
+_WEEK_WAVES = 2 * _WEEKLY
+DIMENSIONS = {
+    "sat2cap": 12,
+    "cyclic": 11,
+    "seasonal": (1 + _YEAR_WAVES) * (1 + 2 * _DAILY) - 1 + _WEEK_WAVES * (1 + 2 * _DAILY_BY_WEEKDAY),
+}
+PLACE_COLUMNS = {"sat2cap": 4, "cyclic": 4, "seasonal": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +74,12 @@ class _Samples:
     day: Floats
     day_of_year: Floats  # 0 on the first of January
     year_days: Floats  # 365 or 366
+    weekday: Floats  # 0 on a Monday
     minute: Floats  # of the day
     has_place: Bools
     has_date: Bools
     has_hour: Bools
+    has_weekday: Bools
 
 
 def encode(
@@ -67,26 +89,74 @@ def encode(
     lon: npt.ArrayLike | None = None,
     when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
     known: tuple[Bools, Bools, Bools] | None = None,
+    weekday: bool | Bools = True,
 ) -> Encoded:
     """Encode n samples of place and time.
 
     Args:
-        name: `sat2cap` or `cyclic`.
+        name: `sat2cap`, `cyclic` or `seasonal`.
         lat: Degrees north, scalar or [n]; None: no place.
         lon: Degrees east, scalar or [n]; None: no place.
         when: Wall-clock time at the place, one or n of them; see the module for the types.
         known: Masks of place, date and hour, bool [n] each: what is False is treated as missing (training drops them).
+        weekday: Whether a date tells its weekday, one or bool [n]; False for any day of such a week. Only `seasonal`
+            looks at weekdays.
 
     Raises:
         UsageError: An unknown encoding, an aware time, columns of different lengths.
         AreaError: A latitude or longitude that is NaN or out of range.
     """
+    values, usable = _encoding(name)(_samples(lat, lon, when, known, weekday))
+    return Encoded(values.astype(np.float32), usable)
+
+
+def place_columns(name: str, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """What an encoding sees of n places, float32 [n, p]; where the place is missing zeros stand for it.
+
+    `seasonal`: the hemisphere s, −1 … 1, and the tropics t, 0 … 1. Farther than 28° from the equator s is −1 or 1 and t
+    is 0; nearer than 10° it is the other way round. The others: the first four of their values.
+    """
+    if name == "seasonal":
+        return np.stack(_hemisphere(_degrees("latitude", lat, 90)), axis=1).astype(np.float32)
+    return encode(name, lat=lat, lon=lon, when=_ANY_MOMENT).values[:, : PLACE_COLUMNS[name]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTerms:
+    """An encoding at T moments as what it is in the place columns x, [p]: base + x·slope.
+
+    Attributes:
+        base: float32 [T, m].
+        slope: float32 [T, p, m].
+        usable: bool [T]: where the place is known.
+        usable_nowhere: bool [T]: where it is not.
+    """
+
+    base: npt.NDArray[np.float32]
+    slope: npt.NDArray[np.float32]
+    usable: Bools
+    usable_nowhere: Bools
+
+
+def place_terms(name: str, whens: Sequence[When], *, weekday: bool = True) -> PlaceTerms:
+    """An encoding at moments, as a function of `place_columns`; arguments as for `encode`."""
+    there, nowhere = (encode(name, lat=lat, lon=lat, when=list(whens), weekday=weekday) for lat in (0.0, None))
+    p, m = PLACE_COLUMNS[name], DIMENSIONS[name]
+    if name != "seasonal":
+        base = there.values.copy()
+        base[:, :p] = 0
+        slope = np.broadcast_to(np.eye(p, m, dtype=np.float32), (len(base), p, m))
+        return PlaceTerms(base, slope, there.usable, nowhere.usable)
+    north, south = (encode(name, lat=lat, lon=0.0, when=list(whens), weekday=weekday).values for lat in (90.0, -90.0))
+    slope = np.stack([(north - south) / 2, there.values - nowhere.values], axis=1)
+    return PlaceTerms(nowhere.values, slope, there.usable, nowhere.usable)
+
+
+def _encoding(name: str) -> "Callable[[_Samples], tuple[Floats, Bools]]":
     try:
-        encoding = _ENCODINGS[name]
+        return _ENCODINGS[name]
     except KeyError:
         raise UsageError(f"encoding {name!r} is unknown: use one of {', '.join(_ENCODINGS)}") from None
-    values, usable = encoding(_samples(lat, lon, when, known))
-    return Encoded(values.astype(np.float32), usable)
 
 
 def _sat2cap(s: _Samples) -> tuple[Floats, Bools]:
@@ -123,7 +193,45 @@ def _cyclic(s: _Samples) -> tuple[Floats, Bools]:
     return np.stack(columns, axis=1), s.has_place | s.has_date | s.has_hour  # [n, 11]
 
 
-_ENCODINGS: dict[str, Callable[[_Samples], tuple[Floats, Bools]]] = {"sat2cap": _sat2cap, "cyclic": _cyclic}
+def _seasonal(s: _Samples) -> tuple[Floats, Bools]:
+    """Waves of the year, of the day, of both, of the week, and of week and day.
+
+    Odd harmonics of the year turn round with the hemisphere, and fade near the equator; even ones do not, but have terms
+    of their own there.
+    """
+    place, day, hour = (m.astype(np.float64) for m in (s.has_place, s.has_date, s.has_hour))
+    week = (s.has_date & s.has_weekday).astype(np.float64)
+    hemisphere, tropics = (place * column for column in _hemisphere(s.lat))
+    season = 2 * np.pi * s.day_of_year / s.year_days
+    years: list[Floats] = []
+    for k in range(1, _YEARLY + 1):
+        for factor in (hemisphere,) if k % 2 else (np.ones_like(place), tropics):
+            years += [day * factor * f(k * season) for f in (np.sin, np.cos)]
+    days = [hour * c for c in _waves(2 * np.pi * s.minute / MINUTES_A_DAY, _DAILY)]
+    weeks = [week * c for c in _waves(2 * np.pi * s.weekday / DAYS_A_WEEK, _WEEKLY)]
+    by_weekday = [a * b for a, b in product(weeks, days[: 2 * _DAILY_BY_WEEKDAY])]
+    columns = (*years, *days, *(a * b for a, b in product(years, days)), *weeks, *by_weekday)
+    return np.stack(columns, axis=1), s.has_place | s.has_date | s.has_hour  # [n, DIMENSIONS["seasonal"]]
+
+
+def _waves(angle: Floats, count: int) -> list[Floats]:
+    """Sine and cosine of the first harmonics of an angle."""
+    return [f(k * angle) for k in range(1, count + 1) for f in (np.sin, np.cos)]
+
+
+def _hemisphere(lat: Floats) -> tuple[Floats, Floats]:
+    """Hemisphere −1 … 1 and tropics 0 … 1 of latitudes, [n]; see `place_columns`."""
+    share = np.clip((np.abs(lat) - _NO_SEASONS) / (_SEASONS - _NO_SEASONS), 0, 1)
+    seasons = share * share * (3 - 2 * share)
+    return np.sign(lat) * seasons, 1 - seasons
+
+
+_ENCODINGS: dict[str, Callable[[_Samples], tuple[Floats, Bools]]] = {
+    "sat2cap": _sat2cap,
+    "cyclic": _cyclic,
+    "seasonal": _seasonal,
+}
+_ANY_MOMENT = datetime(2025, 1, 1)
 
 
 def _samples(
@@ -131,6 +239,7 @@ def _samples(
     lon: npt.ArrayLike | None,
     when: When | Sequence[When] | npt.NDArray[np.datetime64],
     known: tuple[Bools, Bools, Bools] | None,
+    weekday: bool | Bools,
 ) -> _Samples:
     """Bring place and time to columns of one length."""
     if (lat is None) != (lon is None):
@@ -138,12 +247,14 @@ def _samples(
     lats = _degrees("latitude", lat, 90)
     lons = _degrees("longitude", lon, 180)
     days, minutes, has_date, has_hour = _time_columns(when)
-    lengths = {len(c) for c in (lats, lons, days) if len(c) != 1} | {len(m) for m in known or ()}
+    days_told = np.atleast_1d(np.asarray(weekday, bool))
+    lengths = {len(c) for c in (lats, lons, days, days_told) if len(c) != 1} | {len(m) for m in known or ()}
     n = max(lengths, default=1)
     if lengths - {n}:
         raise UsageError(f"columns of place and time differ in length: {sorted(lengths)}")
     masks = known or (np.ones(n, bool),) * 3
-    present = (np.array([lat is not None]), has_date, has_hour)
+    masks = (*masks, np.ones(n, bool))
+    present = (np.array([lat is not None]), has_date, has_hour, days_told)
     columns = (lats, lons, *_calendar(days), minutes)
     return _Samples(
         *(np.broadcast_to(c.astype(np.float64), n) for c in columns),
@@ -152,7 +263,11 @@ def _samples(
 
 
 def _calendar(days: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], ...]:
-    """Year, month (1…12), day of the month (1…31), day of the year (0…), days of the year; of datetime64[D] [n]."""
+    """Year, month (1…12), day of the month (1…31), day of the year (0…), days of the year, weekday (0 = Monday), [n].
+
+    Args:
+        days: datetime64[D] [n].
+    """
     year, month = days.astype("datetime64[Y]"), days.astype("datetime64[M]")
     first, next_first = year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]")
     return (
@@ -161,6 +276,7 @@ def _calendar(days: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], 
         (days - month.astype("datetime64[D]")).astype(np.int64) + 1,
         (days - first).astype(np.int64),
         (next_first - first).astype(np.int64),
+        (days.astype(np.int64) + 3) % DAYS_A_WEEK,  # 1970-01-01 was a Thursday
     )
 
 

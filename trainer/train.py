@@ -122,6 +122,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     prepare = Preparation(config, beginning, fabric, watching)
     pairs, card = prepare.pairs(config.train, size_px=config.image_px or expects.size_px)
     gallery, val_card = prepare.gallery(config.val, size_px=expects.size_px)
+    panels = prepare.panels() if config.settle else None
     del prepare  # and with it the teacher
     logger.info("%d pairs to learn from, %d to measure on", len(pairs), len(gallery) if gallery else 0)
 
@@ -239,12 +240,14 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     if config.settle:
         # each process for itself: it is one pass
         texts = beginning.text_tower(fabric.device).embed(BANK)
-        settle(student, pairs, expects, keep=config.settle_keep, time=config.settle_time, texts=texts)
+        how = {"keep": config.settle_keep, "time": config.settle_time}
+        settle(student, pairs, expects, **how, texts=texts, panels=panels)
         if gallery is not None:
             memory.measures = measure(fabric, student, gallery, expects)
     if rank == 0:
         card["left_out"] = dict(pairs.problems)  # pictures that are decoded as they come may have turned out broken
         data = {"train": card, "val": val_card, "teacher": identity["teacher"]}
+        data |= {} if panels is None else {"panels": panels.card}
         record = {"training": asdict(config), "step": seen, "metrics": memory.measures, "data_card": data}
         beginning.write(out / MODEL, record)
     fabric.barrier()

@@ -19,6 +19,7 @@ from datetime import datetime
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,9 @@ MOMENTS = tuple(
     for day in days
     for hour in (8, 12, 17, 22)
 )
+
+
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True)
@@ -101,24 +105,24 @@ def write_shards(folder: Path, amounts: Amounts, *, processes: int, progress: Ca
         UsageError: The folder holds shards of other settings.
         ArchiveError: The disk refuses.
     """
-    _settle(folder, amounts)
+    keep_settings(folder / _SETTINGS, asdict(amounts))
     pieces = list(_pieces(folder, amounts))
     missing = [piece for piece in pieces if not _path(piece).exists()]
     progress(sum(_size(piece) for piece in pieces) - sum(_size(piece) for piece in missing))
-    for size in _drawn(missing, min(processes, len(missing))):
+    for size in drawn(_draw, missing, min(processes, len(missing))):
         progress(size)
     if not (folder / "truth.parquet").exists():
         _write_truth(folder / "truth.parquet", amounts)
 
 
-def _drawn(pieces: list[_Piece], processes: int) -> Iterator[int]:
+def drawn(draw: Callable[[Piece], int], pieces: list[Piece], processes: int) -> Iterator[int]:
     """Draw pieces, side by side; the size of each as it is done."""
     if processes <= 1:
-        yield from map(_draw, pieces)
+        yield from map(draw, pieces)
         return
     # spawn: a fork of a process that has threads may hang
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(_draw, piece) for piece in pieces]):
+        for done in as_completed([pool.submit(draw, piece) for piece in pieces]):
             yield done.result()
 
 
@@ -127,10 +131,14 @@ def total(amounts: Amounts) -> int:
     return sum(_size(piece) for piece in _pieces(Path(), amounts))
 
 
-def _settle(folder: Path, amounts: Amounts) -> None:
-    """The folder's settings: written once, compared ever after."""
-    path = folder / _SETTINGS
-    mine = asdict(amounts)
+def keep_settings(path: Path, mine: dict[str, Any]) -> None:
+    """The settings of a folder of shards: written once, compared ever after.
+
+    Raises:
+        UsageError: The folder holds shards of other settings.
+        ArchiveError: The disk refuses.
+    """
+    folder = path.parent
     if path.exists():
         theirs = json.loads(path.read_text("utf-8"))
         if theirs != mine:
@@ -215,8 +223,8 @@ def _write_pairs(shard: ShardWriter, photos: Photographs, piece: _Piece) -> None
         number = piece.number * A_SHARD + i
         shard.write(
             f"{piece.split}-{number:06d}",
-            _jpeg(ground.draw(scene, amounts.photo_px)),
-            _jpeg(tile),
+            jpeg(ground.draw(scene, amounts.photo_px)),
+            jpeg(tile),
             {
                 "latitude": round(lat, 6),
                 "longitude": round(lon, 6),
@@ -234,11 +242,12 @@ def write_tiles(shard: ShardWriter, tiles: list[Tile], size_px: int) -> None:
     """Draw tiles into a shard, without photos."""
     for tile in tiles:
         image, _ = overhead.draw(planet(), tile.footprint, size_px)
-        place = {"latitude": tile.footprint.lat, "longitude": tile.footprint.lon}
-        shard.write(tile.id, None, _jpeg(image), place)
+        place = {"latitude": tile.footprint.lat, "longitude": tile.footprint.lon, "place": tile.id}
+        shard.write(tile.id, None, jpeg(image), place)
 
 
-def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """A picture, uint8 [h, w, 3], encoded."""
     buffer = io.BytesIO()
     # subsampling=0: colours in full resolution, since what is to be seen may be a few pixels large
     Image.fromarray(image).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)

@@ -80,9 +80,9 @@ def read_samples(shards: Shards, embedder: Embedder, cache: Path, *, progress: P
     for number, way in enumerate(ways):
         known = [seen(when, way) for when in whens]
         if way != "tile":
-            e = embedder.place_time(lat=lat, lon=lon, when=cast("Sequence[When]", known))
+            s = embedder.at(overhead[rows], lat=lat, lon=lon, when=cast("Sequence[When]", known))
             # where this way knows nothing S = O, as in a search without a moment; no E of an unknown one
-            dynamic[number] = np.where([[when is not None] for when in known], e, 0)
+            dynamic[number] = np.where([[when is not None] for when in known], s - overhead[rows], 0)
         places = zip(rows.tolist(), known, lat.tolist(), lon.tolist(), strict=True)
         captions.append([[dated(t, when, lat=at, lon=on) for t in _told(texts[i], when)] for i, when, at, on in places])
     return Samples(overhead[rows], dynamic, captions)

@@ -67,7 +67,7 @@ class Tiles:
         """
         s = self.clip if clip else self.vectors
         if when is not None and self.embedder.has_encoder and not clip:
-            s = s + self.embedder.place_time(lat=self.lat, lon=self.lon, when=when)
+            s = self.embedder.at(s, lat=self.lat, lon=self.lon, when=when)
         return np.asarray(metrics.unit(s) @ texts.T, np.float64)
 
     def probability(self, concept: str, when: datetime | None = None) -> Floats:

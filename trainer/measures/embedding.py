@@ -109,10 +109,9 @@ def expectations(
     if not embedder.has_encoder:
         return ways
     if embedder.meta.encoding != "sat2cap":  # which has no way to say that the time is missing
-        ways[PLACE] = overhead + embedder.place_time(lat=lat, lon=lon)
+        ways[PLACE] = embedder.at(overhead, lat=lat, lon=lon)
     moments = cast(Any, when)  # the encoding takes arrays of datetime64 as they are
-    e: Vectors = embedder.place_time(lat=lat, lon=lon, when=moments)
-    return ways | {MOMENT: overhead + e}
+    return ways | {MOMENT: embedder.at(overhead, lat=lat, lon=lon, when=moments)}
 
 
 def _prepared(encoded: bytes, prepare: Callable[[Image.Image], Pixels]) -> Pixels | None:

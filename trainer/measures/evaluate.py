@@ -339,7 +339,7 @@ def _maps(name: str, embedder: Embedder, maps: Maps, options: Options, *, teache
             truth=maps.truth,
             prompts=maps.prompts,
             texts=texts,
-            place_time=None if knows is None else knows.place_time,
+            at=None if knows is None else knows.at,
             draws=options.draws,
             progress=options.progress,
         )

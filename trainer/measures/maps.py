@@ -36,7 +36,7 @@ from trainer.measures import metrics
 from trainer.measures.embedding import Moments, Progress, silent
 from trainer.measures.metrics import Estimate, Floats, Ints, Linear, Vectors
 
-PlaceTime: TypeAlias = Callable[..., Vectors]  # lat=, lon=, when= → E [n, d]
+At: TypeAlias = Callable[..., Vectors]  # O [n, d], lat=, lon=, when= → S [n, d]
 Tiles: TypeAlias = tuple[npt.NDArray[np.str_], Vectors, Floats, Floats]  # ids [n], O [n, d], lat [n], lon [n]
 Measures: TypeAlias = dict[str, Floats]  # name → [1 + draws]
 
@@ -180,7 +180,7 @@ def zero_shot(
     truth: Truth,
     prompts: Sequence[Prompt],
     texts: Vectors,
-    place_time: PlaceTime | None = None,
+    at: At | None = None,
     draws: int = metrics.DRAWS,
     progress: Progress = silent,
 ) -> MapScores:
@@ -192,7 +192,7 @@ def zero_shot(
         truth: What is to be seen in those tiles.
         prompts: p texts; those of concepts without truth are an error.
         texts: Their vectors, float32 [p, d].
-        place_time: What place and time add to O; None: the model knows neither.
+        at: What place and time make of O; None: the model knows neither.
         draws: Bootstrap draws.
         progress: Called after each concept.
 
@@ -210,10 +210,10 @@ def zero_shot(
     counts = metrics.group_counts(int(group.max()) + 1, draws=draws)
     alone = _scores(rows, vectors, lat, lon, texts, which, None)
     # without E no row's score depends on its moment
-    timed = alone if place_time is None else _scores(rows, vectors, lat, lon, texts, which, place_time)
+    timed = alone if at is None else _scores(rows, vectors, lat, lon, texts, which, at)
     done = MapScores(model, len(np.unique(rows.tile)), len(np.unique(truth.when[~np.isnat(truth.when)])))
     for number, concept in enumerate(concepts):
-        for way in WAYS if place_time is not None else WAYS[:3]:
+        for way in WAYS if at is not None else WAYS[:3]:
             maps = _maps(way, np.flatnonzero(rows.concept == number), truth)
             if not maps:
                 done.unanswerable.setdefault(way, []).append(concept)
@@ -245,16 +245,16 @@ def _scores(
     lon: Floats,
     texts: Vectors,
     which: Ints,
-    place_time: PlaceTime | None,
+    at: At | None,
 ) -> Vectors:
-    """Cosine of each row of truth with each text of its concept, float32 [r, texts]; of S = O without `place_time`.
+    """Cosine of each row of truth with each text of its concept, float32 [r, texts]; of S = O without `at`.
 
     Every tile at every moment is computed once, whatever the number of concepts that ask for it.
     """
     moments, moment = np.unique(rows.when.astype(np.int64), return_inverse=True)
     # one number for each tile and moment; NaT is a moment of its own, the smallest integer
-    at = rows.tile * len(moments) + moment.ravel() if place_time is not None else rows.tile
-    distinct, number = np.unique(at, return_inverse=True)
+    asked = rows.tile * len(moments) + moment.ravel() if at is not None else rows.tile
+    distinct, number = np.unique(asked, return_inverse=True)
     # rows sorted by what they need, so that a chunk of tiles and moments serves a run of them
     order = np.argsort(number.ravel(), kind="stable")
     edges = np.searchsorted(number.ravel()[order], np.arange(0, len(distinct) + _CHUNK, _CHUNK))
@@ -265,8 +265,8 @@ def _scores(
         first = part[np.searchsorted(number.ravel()[part], np.arange(start, min(start + _CHUNK, len(distinct))))]
         tile = rows.tile[first]
         s = vectors[tile]
-        if place_time is not None:
-            s = s + place_time(lat=lat[tile], lon=lon[tile], when=rows.when[first])
+        if at is not None:
+            s = at(s, lat=lat[tile], lon=lon[tile], when=rows.when[first])
         cosine = metrics.unit(s) @ texts.T  # [chunk, p]
         found[part] = cosine[(number.ravel()[part] - start)[:, None], which[rows.concept[part]]]
     return found

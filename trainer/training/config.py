@@ -35,8 +35,12 @@ class TrainConfig:
         arch: Vision tower: an open_clip name, a JSON file, or a name in presets/; "": the teacher's own.
         init: Where its weights start: `teacher`, `random`, or a checkpoint folder (its overhead tower).
         statistics: Pixel statistics of its input: `clip`, `sat2cap`, or `teacher` for the teacher's.
-        encoding: Of place and time: `cyclic`, `sat2cap`, or `none` for a model without.
+        encoding: Of place and time: `seasonal`, `cyclic`, `sat2cap`, or `none` for a model without.
         hidden: Width inside the encoder of place and time.
+        activation: Of its hidden layer: `relu`, or `linear`, which `settle` can fit to many photos of few tiles.
+        interaction: How the moment meets the tile: `none`: it adds the same to all of them; `full`: along `rank`
+            directions it turns what they show; `diagonal`, `untied`: see `trainer.model.Form`.
+        rank: How many directions; 0 without interaction.
         tile_size_m: Ground size of a tile, metres; told to whoever uses the checkpoint.
         gsd_m: Ground sample distance of a tile as stored, metres.
 
@@ -52,7 +56,8 @@ class TrainConfig:
         mask_place: Chance of each sample that its place is hidden.
         mask_date: The same for the date.
         mask_hour: The same for the hour.
-        mask_all: Chance of each sample that all three are hidden.
+        mask_weekday: The same for the weekday alone; only `seasonal` knows it.
+        mask_all: Chance of each sample that all of them are hidden.
 
         loss: `both`: both directions, negatives in the batch and the queue; `queue`: the paper's one direction.
         queue: Targets of past samples held as negatives.
@@ -78,6 +83,9 @@ class TrainConfig:
             lies where the mean of the photos lies, which is what a text asks for.
         settle_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
         settle_time: How much larger than least squares make it E becomes: they make small what they are unsure of.
+            Not for `linear` encoders: theirs is fitted anew (`trainer.training.moments`).
+        panels: Folder of panels, photos over and over of few tiles, to which `settle` then fits what moments change;
+            "": the pairs themselves, each of which shows one of a tile's many things.
 
         seed: Of order, augmentation, masks, and of weights that are drawn.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU.
@@ -104,6 +112,9 @@ class TrainConfig:
     statistics: str = "sat2cap"
     encoding: str = "cyclic"
     hidden: int = 64
+    activation: str = "relu"
+    interaction: str = "none"
+    rank: int = 0
     tile_size_m: float = 480.0
     gsd_m: float = 0.6
 
@@ -118,6 +129,7 @@ class TrainConfig:
     mask_place: float = 0.3
     mask_date: float = 0.3
     mask_hour: float = 0.3
+    mask_weekday: float = 0.3
     mask_all: float = 0.15
 
     loss: str = "both"
@@ -143,6 +155,7 @@ class TrainConfig:
     settle: bool = False
     settle_keep: float = 0.3
     settle_time: float = 3.0
+    panels: str = ""
 
     seed: int = 0
     precision: str = "auto"
@@ -172,6 +185,16 @@ class TrainConfig:
             raise SettingsError(
                 'image = "groundlevel" trains a teacher, which sees no place or time: encoding = "none"'
             )
+        if (self.interaction == "none") != (self.rank == 0):
+            raise SettingsError(
+                f'interaction = "{self.interaction}" with rank = {self.rank}: an interaction needs directions, '
+                'such as interaction = "full", rank = 64; without one rank = 0'
+            )
+        if self.settle and self.interaction != "none" and self.activation != "linear":
+            raise SettingsError(
+                f'settle = true cannot fit interaction = "{self.interaction}" behind activation = '
+                f'"{self.activation}": use activation = "linear", or settle = false'
+            )
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -179,6 +202,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "target": ("photo", "caption"),
     "statistics": ("clip", "sat2cap", "teacher"),
     "encoding": (*DIMENSIONS, "none"),
+    "activation": ("relu", "linear"),
+    "interaction": ("none", "diagonal", "full", "untied"),
     "cache_images": ("auto", "yes", "no"),
     "augment": ("strong", "paper", "photo", "none"),
     "loss": ("both", "queue"),
@@ -189,11 +214,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "device": ("auto", "cpu", "cuda"),
 }
 _MANY = float(2**40)
+_SHARES = ("coin", "mask_place", "mask_date", "mask_hour", "mask_weekday", "mask_all", "final_lr")
 _RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("coin", "mask_place", "mask_date", "mask_hour", "mask_all", "final_lr"), (0.0, 1.0)),
+    **dict.fromkeys(_SHARES, (0.0, 1.0)),
     **dict.fromkeys(("steps", "batch", "accumulate", "hidden", "restart_steps"), (1, _MANY)),
     **dict.fromkeys(("log_every", "checkpoint_every", "eval_pairs"), (1, _MANY)),
-    **dict.fromkeys(("image_px", "workers", "queue", "warmup", "seed", "eval_every", "patience"), (0, _MANY)),
+    **dict.fromkeys(("image_px", "workers", "queue", "warmup", "seed", "eval_every", "patience", "rank"), (0, _MANY)),
     **dict.fromkeys(
         ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "settle_keep", "settle_time", "max_minutes"),
         (0, _MANY),
@@ -206,7 +232,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # what may differ between the two halves of one run: where and how fast, and what is done after the last step
 FREE = frozenset(
     ("device", "workers", "cache", "cache_images", "compile", "grad_checkpointing", "log_every", "checkpoint_every")
-) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep", "settle_time"}
+) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep", "settle_time", "panels"}
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -142,7 +142,7 @@ class Pairs:
         share, chance = -(-len(self) // world), np.random.default_rng([self._config.seed, _MASKS])
         rows = np.resize(self._rows, share * world)[rank * share : (rank + 1) * share]
         for taken, pixels in self._pictures.batches(rows[i : i + size] for i in range(0, share, size)):
-            known = _known(self._config, chance, len(taken)) if masked else np.ones((3, len(taken)), bool)
+            known = _known(self._config, chance, len(taken)) if masked else np.ones((4, len(taken)), bool)
             yield self._batch(taken, pixels, known, None, None)
 
     def _joined(self, number: int) -> Rows:
@@ -164,9 +164,9 @@ class Pairs:
         targets, ids = self._met(rows, choice)
         encoded = usable = None
         if self._config.encoding != "none":
-            place, date, hour = known
+            place, date, hour, weekday = known
             where = {"lat": self._lat[rows], "lon": self._lon[rows], "when": self._when[rows]}
-            found = encode(self._config.encoding, **where, known=(place, date, hour))
+            found = encode(self._config.encoding, **where, known=(place, date, hour), weekday=weekday)
             encoded, usable = self._here(found.values), self._here(found.usable)
         return Batch(pixels, view, targets, ids, encoded, usable)
 
@@ -179,11 +179,15 @@ class Pairs:
 
 
 def _known(config: TrainConfig, chance: np.random.Generator, n: int) -> Bools:
-    """Which of place, date and hour each of n samples may know, bool [3, n]."""
+    """Which of place, date, hour and weekday each of n samples may know, bool [4, n]."""
     coin = chance.random() < config.coin
     shares = np.array([config.mask_place, config.mask_date, config.mask_hour])
     hidden = chance.random((3, n)) < shares[:, None]
-    return ~(hidden | (chance.random(n) < config.mask_all) | coin)
+    hidden |= (chance.random(n) < config.mask_all) | coin
+    weekday = np.zeros(n, bool)
+    if config.encoding == "seasonal":  # the others draw what they always drew
+        weekday = chance.random(n) < config.mask_weekday
+    return ~np.concatenate([hidden, weekday[None] | hidden[1:2]])
 
 
 def _ids(shards: Shards, samples: Rows, config: TrainConfig) -> Rows:

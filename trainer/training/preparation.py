@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from lightning_fabric import Fabric
 
 from trainer.embedder import Embedder
+from trainer.errors import SettingsError
 from trainer.shards.tars import Part, Shards
 from trainer.training.config import TrainConfig
 from trainer.training.pairs import Pairs
+from trainer.training.panels import PHOTOS, Panels
 from trainer.training.student import Start
 from trainer.training.targets import Crew, Targets, caption_targets, photo_targets
 
@@ -54,6 +56,17 @@ class Preparation:
     def gallery(self, where: str, *, size_px: int) -> tuple[Pairs | None, dict[str, Any]]:
         """The same of the validation split, as much of it as is measured on; nothing where none is named."""
         return self.pairs(where, size_px=size_px, limit=self._config.eval_pairs) if where else (None, {})
+
+    def panels(self) -> Panels | None:
+        """The panels that are named, if any, embedded by the teacher."""
+        config = self._config
+        if not config.panels:
+            return None
+        if self._teacher is None:
+            raise SettingsError(f'panels = {config.panels!r} are for a model of tiles: use target = "photo"')
+        folder = Path(config.panels)
+        cache = Path(config.cache) if config.cache else folder / PHOTOS / ".cache"
+        return Panels(folder, lambda shards: self._targets(shards, cache))
 
     def _targets(self, shards: Shards, cache: Path) -> Targets:
         fabric, watcher = self._fabric, self._watcher

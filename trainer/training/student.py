@@ -9,9 +9,9 @@ Nothing here knows shards, losses or steps.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ from torch import nn
 from trainer import minilm
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.errors import SettingsError
-from trainer.model import DynamicEncoder, Sat2Cap
+from trainer.model import Activation, DynamicEncoder, Form, Interaction, Sat2Cap
 from trainer.preprocess import CLIP_MEAN, CLIP_STD, SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import (
     TEXT_FILES,
@@ -91,6 +91,7 @@ class Start:
         tensors = {f"overhead.{k}": v for k, v in network.overhead.state_dict().items()}
         tensors |= {"logit_scale": self.student.logit_scale}
         if network.encoder is not None:
+            network.encoder.straighten()
             tensors |= {f"encoder.{k}": v for k, v in network.encoder.state_dict().items()}
         frozen = self.text_weights or read_tensors(self._teacher(), f"{self.meta.text.stored_as}.")
         tensors |= {f"text.{k}": v for k, v in frozen.items()}
@@ -130,7 +131,8 @@ def start(config: TrainConfig) -> Start:
         if config.patch_dropout:
             _drop_patches(tower, config.patch_dropout)
         encoding = None if config.encoding == "none" else config.encoding
-        encoder = None if encoding is None else DynamicEncoder(encoding, spec.dim, hidden=config.hidden)
+        form = _form(config, spec.dim)
+        encoder = None if encoding is None else DynamicEncoder(encoding, spec.dim, form)
     student = Student(Sat2Cap(tower.requires_grad_(True), encoder), config.temperature)
     pixels = _statistics(config, spec, known)
     trains_teacher = config.image == "groundlevel"
@@ -142,12 +144,24 @@ def start(config: TrainConfig) -> Start:
         overhead_input=pixels,
         ground_input=pixels if trains_teacher or known is None else known.ground_input,
         encoding=encoding,
-        hidden=config.hidden,
+        **asdict(form),
         tile_size_m=None if trains_teacher else config.tile_size_m,
         gsd_m=None if trains_teacher else config.gsd_m,
         origin=_origin(config, spec, known),
     )
     return Start(student, meta, teacher, None if known is not None else _text_weights(text, str(config.arch)))
+
+
+def _form(config: TrainConfig, dim: int) -> Form:
+    """The form of the encoder of place and time; without one it is that of no interaction."""
+    if config.encoding == "none":
+        if config.interaction != "none":
+            raise SettingsError(f'encoding = "none" has no moment: interaction = "{config.interaction}" needs another')
+        return Form()
+    if config.rank > dim:
+        raise SettingsError(f"rank = {config.rank}: the space has {dim} directions, use no more")
+    activation, interaction = cast("Activation", config.activation), cast("Interaction", config.interaction)
+    return Form(config.hidden, activation, interaction, config.rank)
 
 
 def architecture(arch: str) -> tuple[str, Config]:

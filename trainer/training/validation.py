@@ -33,9 +33,7 @@ def measure(fabric: Fabric, student: Student, gallery: Pairs, expects: Preproces
     for batch in gallery.in_order(EMBED_BATCH, fabric.global_rank, fabric.world_size):
         with fabric.autocast():
             o = student.sat2cap.overhead(normalised(batch.pixels, expects)).float()  # [b, d]
-        s = o
-        if encoder is not None and batch.encoded is not None and batch.usable is not None:
-            s = o + encoder(batch.encoded) * batch.usable[:, None]
+        s = student.sat2cap.at(o, batch.encoded, batch.usable)
         for column, vectors in zip(columns, (o, s, batch.targets), strict=True):
             column.append(vectors)
     student.train()

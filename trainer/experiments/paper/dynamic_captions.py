@@ -64,9 +64,8 @@ def _moments(material: Material) -> list[datetime]:
 
 
 def _at(material: Material, rows: Ints, when: datetime) -> np.ndarray:
-    gallery = material.pairs.gallery
-    e = material.embedder.place_time(lat=gallery.lat[rows], lon=gallery.lon[rows], when=when)
-    return np.asarray(material.pairs.tiles[rows] + e)
+    gallery, tiles = material.pairs.gallery, material.pairs.tiles[rows]
+    return material.embedder.at(tiles, lat=gallery.lat[rows], lon=gallery.lon[rows], when=when)
 
 
 def _agreement(

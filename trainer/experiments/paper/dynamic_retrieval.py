@@ -121,9 +121,8 @@ def _dark(lat: Floats, lon: Floats, when: Moments) -> npt.NDArray[np.bool_]:
 
 def _at(material: Material, rows: Ints, when: datetime) -> Vectors:
     pairs = material.pairs
-    e = material.embedder.place_time(lat=pairs.gallery.lat[rows], lon=pairs.gallery.lon[rows], when=when)
-    found: Vectors = pairs.tiles[rows] + e
-    return found
+    lat, lon = pairs.gallery.lat[rows], pairs.gallery.lon[rows]
+    return material.embedder.at(pairs.tiles[rows], lat=lat, lon=lon, when=when)
 
 
 def _round(apart: Floats) -> Floats:
