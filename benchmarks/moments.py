@@ -26,12 +26,9 @@ Intervals are of 95 %, concepts (or tiles) drawn again. None of the island's til
 was drawn and embedded, so that the same command goes on where it stopped.
 """
 
-import argparse
-import json
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,15 +36,11 @@ import numpy.typing as npt
 from scipy.stats import rankdata, spearmanr
 
 from ingest.geo.grid import Grid, Tile
-from ingest.sandbox import ground, overhead
 from ingest.sandbox.concepts import CONCEPTS
+from ingest.sandbox.pairs import TILE_SIZE_M, centres
 from ingest.sandbox.panels import SHOWN
-from ingest.sandbox.pairs import SIZE_PX, PHOTO_PX, TILE_SIZE_M, centres
-from ingest.sandbox.photographs import Photographs, scenes
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
-from trainer.bundled import add_bundled
-from trainer.embedder import Embedder
 
 Array = npt.NDArray[Any]
 
@@ -57,6 +50,8 @@ PRESENT, ABSENT = 0.5, 0.05
 TOP, OTHERS = 9, 60
 LEVEL, HARDLY = 0.02, 0.3  # least standard deviation and least highest value of a true calendar that counts
 SAID = 0.90
+MEASURES = ("ROC", "said dead", "all", "months", "hours", "best", "swap", "R@10", "R@10 back")
+GALLERY_MOMENTS, GALLERY = 24, 10_000
 
 
 @dataclass(frozen=True)
@@ -113,16 +108,224 @@ def dead_or_alive(best: Array, real: Array) -> tuple[Array, Array]:
 
 def calendars(calendar: Array, real: Array) -> dict[str, Array]:
     """Rank correlations with the truth, [moments, concepts] both, and the truth at the best moment ÷ highest."""
-    names = ("all", "months", "hours", "best")
-    found = {name: np.full(real.shape[1], np.nan) for name in names}
-    for c in range(real.shape[1]):
-        if real[:, c].std() <= LEVEL or real[:, c].max() < HARDLY:
-            continue
+    found = {name: np.full(real.shape[1], np.nan) for name in ("all", "months", "hours", "best")}
+    for c in counted(real):
         mine, true = (a[:, c].reshape(12, -1) for a in (calendar, real))
-        for name, said, was in (
-            ("all", mine.ravel(), true.ravel()), ("months", mine.mean(1), true.mean(1)), ("hours", mine.mean(0), true.mean(0)),
-        ):  # fmt: skip
+        sides = {"all": (mine.ravel(), true.ravel()), "months": (mine.mean(axis=1), true.mean(axis=1))}
+        sides["hours"] = (mine.mean(axis=0), true.mean(axis=0))
+        for name, (said, was) in sides.items():
             if was.std() > LEVEL:
                 found[name][c] = spearmanr(said, was).statistic
         found["best"][c] = true.ravel()[mine.argmax()] / true.max()
     return found
+
+
+def counted(real: Array) -> Array:
+    """Concepts whose true calendar, [moments, concepts], is neither level nor hardly there."""
+    return np.flatnonzero((real.std(axis=0) > LEVEL) & (real.max(axis=0) >= HARDLY))
+
+
+def without_ties(real: Array) -> dict[str, float]:
+    """The highest that calendars without equal values reach on average: truth with its ties broken by chance."""
+    noise = 1e-9 * np.random.default_rng(0).random(real.shape)
+    return means(calendars(real + noise, real))
+
+
+def others(real: Array) -> Array:
+    """For each concept the mean of the true calendars of the others, [moments, concepts]."""
+    which = counted(real)
+    rest = np.zeros(real.shape[1])
+    rest[which] = 1
+    return (real @ rest)[:, None] - real * rest
+
+
+def means(found: dict[str, Array]) -> dict[str, float]:
+    """Over concepts."""
+    return {name: float(np.nanmean(values)) for name, values in found.items()}
+
+
+def interval(values: Array) -> list[float]:
+    """Of the mean over concepts, 95 %."""
+    known = values[np.isfinite(values)]
+    draws = np.random.default_rng(0).choice(known, (1000, len(known))).mean(axis=1)
+    return [round(float(v), 4) for v in np.quantile(draws, [0.025, 0.975])]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="checkpoint folder [the bundled model]")
+    parser.add_argument("--before", type=Path, help="checkpoint folder of a model to compare with")
+    parser.add_argument(
+        "--panels", type=Path, help="folder that `groundcast sandbox panels` made, for the additive form"
+    )
+    parser.add_argument("--photos", type=int, default=0, help="of each tile at each moment, for the teacher; 0: none")
+    parser.add_argument("--work", type=Path, help="where vectors are kept [nowhere]")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(asked, asked.work or Path(folder))
+    columns = [row["column"] for row in rows]
+    ratios = {f"{row['column']}: {name}": row[name] for row in rows for name in MEASURES if name in row}
+    if asked.json:
+        setting = {"tiles": rows[0]["tiles"], "moments": len(WHENS), "photos": asked.photos}
+        print(json.dumps({"benchmark": "moments", "setting": setting, "rows": rows, "ratios": ratios}))
+        return
+    print(f"{rows[0]['tiles']} tiles × {len(WHENS)} moments, {rows[0]['live or dead']} concepts that are live and dead")
+    print(f"{'':10}" + "".join(f"{column:>22}" for column in columns))
+    for name in MEASURES:
+        cells = (f"{row[name]:.3f} [{row[name + ' low']:.3f}, {row[name + ' high']:.3f}]" if name + " low" in row
+                 else f"{row[name]:.3f}" if name in row else "" for row in rows)  # fmt: skip
+        print(f"{name:10}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    """One row a column of the table."""
+    work.mkdir(parents=True, exist_ok=True)
+    place = island()
+    real = np.sort(place.truth, axis=1)[:, -TOP:].mean(axis=1)  # [moments, concepts]
+    model = asked.model or work / "bundled"
+    if asked.model is None and not model.exists():
+        add_bundled(model)
+    embedder = Embedder.load(model, precision="float32")
+    texts = embedder.embed_texts([concept.prompt for concept in CONCEPTS])
+    columns: dict[str, dict[str, Array]] = {"others": calendars(others(real), real)}
+    photos = taken(place, embedder, asked.photos, work, asked.processes) if asked.photos else None
+    tiles = seen_from_above(place, embedder, work)
+    named = {"before": asked.before, "model": model}
+    for name, folder in named.items():
+        if folder is not None:
+            mine = embedder if name == "model" else Embedder.load(folder, precision="float32")
+            o = tiles if name == "model" else seen_from_above(place, mine, work)
+            said = mine.embed_texts([concept.prompt for concept in CONCEPTS])
+            columns[name] = judged(place, said, at_moments(mine, o, place), photos)
+        if name == "before" and asked.panels is not None:
+            columns["additive"] = judged(place, texts, additive(embedder, asked.panels, tiles, place), photos)
+    if photos is not None:
+        columns["teacher"] = judged(place, texts, photos.vectors, photos)
+    columns["no ties"] = {name: np.array([value]) for name, value in without_ties(real).items()}
+    return [_row(name, found, place) for name, found in columns.items()]
+
+
+def _row(column: str, found: dict[str, Array], place: Island) -> dict[str, Any]:
+    counts = int(np.isfinite(dead_or_alive(*(place.truth.max(axis=1),) * 2)[0]).sum())
+    row: dict[str, Any] = {"column": column, "tiles": len(place.tiles), "live or dead": counts}
+    for name, values in found.items():
+        row[name] = round(float(np.nanmean(values)), 4)
+        if np.isfinite(values).sum() > 1:
+            row[f"{name} low"], row[f"{name} high"] = interval(values)
+    return row
+
+
+def judged(place: Island, texts: Array, vectors: Iterable[Array], photos: "Taken | None") -> dict[str, Array]:
+    """All measures of S, [n, d] a moment."""
+    unit = texts / np.linalg.norm(texts, axis=1, keepdims=True)
+    kept, scores = [], []
+    for s in vectors:
+        s = metrics.unit(s)
+        scores.append(s @ unit.T)
+        if photos is not None:
+            kept.append(s)
+    found = judge(np.array(scores), place.truth)
+    return found | (retrieval(np.array(kept), photos) if photos is not None else {})
+
+
+def at_moments(embedder: Embedder, tiles: Array, place: Island) -> Iterator[Array]:
+    """S at every moment, on any weekday."""
+    for when in WHENS:
+        yield embedder.at(tiles, lat=place.lat, lon=place.lon, when=when, weekday=False)
+
+
+def additive(embedder: Embedder, panels: Path, tiles: Array, place: Island) -> Iterator[Array]:
+    """S = O + e(t) at every moment, with the e that fits the panels best."""
+    seen = panels_of(panels, embedder).seen("seasonal", embedder.meta.overhead_input, embedder.embed_prepared)
+    bank = neutral(embedder.embed_texts(BANK)).numpy()
+    fitted = fit(seen, interaction="none", rank=0, neutral=bank, ridge=Ridge())
+    for when in WHENS:
+        encoded = encode("seasonal", lat=place.lat, lon=place.lon, when=when, weekday=False).values
+        yield fitted.predicted(tiles, encoded[0])  # the island is small: one latitude
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Photos of every tile at every moment.
+
+    Attributes:
+        vectors: Mean of their unit vectors, float32 [moments, n, d].
+        one: One more of each, for retrieval, unit vectors, float32 [moments, n, d].
+    """
+
+    vectors: Array
+    one: Array
+
+
+def taken(place: Island, embedder: Embedder, count: int, work: Path, processes: int) -> Taken:
+    """Draw and embed `count` photos, and one more, of each tile at each moment, spread over the weekdays."""
+    folder = work / f"photos-{embedder.model_id}-{count}"
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [i for i in range(len(place.tiles)) if not (folder / f"{i:04d}.npy").exists()]
+    if missing:
+        jobs = [(embedder.folder, folder, i, float(place.lat[i]), float(place.lon[i]), count) for i in missing]
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            list(pool.map(_photograph, jobs))
+    both = np.stack([np.load(folder / f"{i:04d}.npy") for i in range(len(place.tiles))], axis=2)  # [2, moments, n, d]
+    return Taken(*both.astype(np.float32))
+
+
+def _photograph(job: tuple[Path, Path, int, float, float, int]) -> None:
+    """In a process of its own: the photos of one tile."""
+    import torch
+
+    torch.set_num_threads(1)
+    model, folder, number, lat, lon, count = job
+    each = count + 1
+    days = np.arange(each) % 7 - 3  # round the 15th, for a week's truth
+    when = np.repeat(np.array(WHENS, "datetime64[s]"), each) + np.tile(days, len(WHENS)) * np.timedelta64(1, "D")
+    n = len(when)
+    seeds = np.random.default_rng([7, number]).integers(0, 2**31, n)
+    photos = Photographs(
+        np.full(n, lat), np.full(n, lon), when.astype("datetime64[s]"), np.ones(n, bool), np.zeros(n, np.int64), seeds
+    )
+    embedder = _teacher(model)
+    pixels = [embedder.prepare_photo(ground.draw(scene, PHOTO_PX)) for scene in scenes(planet(), photos)]
+    unit = metrics.unit(embedder.embed_prepared_photos(pixels)).reshape(len(WHENS), each, -1)
+    both = np.stack([unit[:, :count].mean(axis=1), unit[:, count]])
+    part = folder / f".{number:04d}.npy"
+    np.save(part, both.astype(np.float16))
+    part.rename(folder / f"{number:04d}.npy")
+
+
+@lru_cache(maxsize=1)
+def _teacher(model: Path) -> Embedder:
+    return Embedder.load(model, precision="float32", device="cpu")
+
+
+def retrieval(s: Array, photos: Taken) -> dict[str, Array]:
+    """Time swap and R@10 in both directions, one number a tile, of S, [moments, n, d]."""
+    n, random = s.shape[1], np.random.default_rng(1)
+    chosen = np.stack([random.permutation(len(WHENS))[:GALLERY_MOMENTS] for _ in range(n)])[
+        : GALLERY // GALLERY_MOMENTS
+    ]
+    tile, moment = np.repeat(np.arange(len(chosen)), GALLERY_MOMENTS), chosen.ravel()
+    mine, seen = s[moment, tile], photos.one[moment, tile]
+    a, b, *_ = moments_apart(tile, np.array(WHENS, "datetime64[s]")[moment])
+    right = time_swap(mine, seen, a, b).mean(axis=1)
+    found = {"swap": np.bincount(tile[a], right, n) / np.maximum(np.bincount(tile[a], minlength=n), 1)}
+    for name, ranks in (("R@10", metrics.ranks(mine, seen)), ("R@10 back", metrics.ranks(seen, mine))):
+        found[name] = np.bincount(tile, ranks <= 10, n) / GALLERY_MOMENTS
+    return {name: values[: len(chosen)] for name, values in found.items()}
+
+
+def seen_from_above(place: Island, embedder: Embedder, work: Path) -> Array:
+    """O of the tiles, float32 [n, d]."""
+    path = work / f"above-{embedder.model_id}.npy"
+    if not path.exists():
+        images = [overhead.draw(planet(), tile.footprint, SIZE_PX)[0] for tile in place.tiles]
+        np.save(path, embedder.embed_tiles(images))
+    found: Array = np.load(path)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ NEUTRAL = np.eye(D)[-1]
 
 
 def world(interaction: str, *, photos: int = 40, noise: float = 0.0) -> tuple[Seen, np.ndarray, np.ndarray]:
-    """Tiles within R directions of the space, seen at random moments that turn them; G, and the turning [M + 1, D, D]."""
+    """Photos of tiles within R directions of the space; e, [M + 1, D], and the turning, [M + 1, D, D], behind them."""
     random = np.random.default_rng(0)
     basis = np.linalg.qr(random.normal(size=(D - 1, R)))[0]
     basis = np.concatenate([basis, np.zeros((1, R))])  # across the neutral direction

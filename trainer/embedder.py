@@ -283,7 +283,9 @@ class Embedder:
         """
         encoder = self._place_time_encoder()
         if encoder.form.interaction != "none":
-            raise UsageError(f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`")
+            raise UsageError(
+                f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`"
+            )
         encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when, weekday=weekday)
         e: Floats = encoder.added(torch.from_numpy(encoded.values)).numpy()
         e = np.where(encoded.usable[:, None], e, np.float32(0))
@@ -294,13 +296,13 @@ class Embedder:
         """The encoder as arrays; UsageError where the model has none."""
         encoder = self._place_time_encoder()
         layers = (encoder.fc1.weight, encoder.fc1.bias, encoder.fc2.weight, encoder.fc2.bias)
-        arrays = [p.detach().numpy().copy() for p in layers]
+        w1, b1, w2, b2 = (p.detach().numpy().copy() for p in layers)
         interaction = None
         if encoder.form.interaction != "none":
             b, c = (basis.detach().numpy().copy() for basis in encoder.bases())
             mean, weights = (p.detach().numpy().copy() for p in (encoder.mean, encoder.moment))
             interaction = InteractionWeights(b, c if encoder.form.interaction == "untied" else b, mean, weights)
-        return EncoderWeights(*arrays, encoder.form.activation, interaction)
+        return EncoderWeights(w1, b1, w2, b2, encoder.form.activation, interaction)
 
     @torch.inference_mode()
     def _embed_pixels(self, spec: TowerSpec, expects: Preprocess, batch: Pixels | Sequence[Pixels]) -> Floats:

@@ -12,12 +12,12 @@ with NaT where it is missing. A missing value is never replaced by a made-up one
   E is not added and S = O.
 - `cyclic` carries a validity flag for each of the three; zeros stand where one is missing, and a sample is usable as
   soon as one of the three is known.
-- `seasonal` is made of waves whose mean over the year, the week or the day is zero. So zeros where date, weekday or hour
-  is missing are the mean over all it could be, and what is linear in them is averaged too. The weekday may be hidden
-  by itself: a month has none.
+- `seasonal` is made of waves whose mean over the year, the week or the day is zero. So zeros where date, weekday or
+  hour is missing are the mean over all it could be, and what is linear in them is averaged too. The weekday may be
+  hidden by itself: a month has none.
 
-Every encoding is affine in a few columns of the place (`place_columns`, `place_terms`): whoever scores many places at one
-moment needs no more of them.
+Every encoding is affine in a few columns of the place (`place_columns`, `place_terms`): whoever scores many places at
+one moment needs no more of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -196,8 +196,8 @@ def _cyclic(s: _Samples) -> tuple[Floats, Bools]:
 def _seasonal(s: _Samples) -> tuple[Floats, Bools]:
     """Waves of the year, of the day, of both, of the week, and of week and day.
 
-    Odd harmonics of the year turn round with the hemisphere, and fade near the equator; even ones do not, but have terms
-    of their own there.
+    Odd harmonics of the year turn round with the hemisphere, and fade near the equator; even ones do not, but have
+    terms of their own there.
     """
     place, day, hour = (m.astype(np.float64) for m in (s.has_place, s.has_date, s.has_hour))
     week = (s.has_date & s.has_weekday).astype(np.float64)

@@ -57,6 +57,7 @@ class DynamicEncoder(nn.Module):
     def __init__(self, encoding: str, dim: int, form: Form | None = None) -> None:
         super().__init__()
         self.encoding, self.form = encoding, form or Form()
+        self.mean: torch.Tensor
         self.fc1 = nn.Linear(DIMENSIONS[encoding], self.form.hidden)
         self.fc2 = nn.Linear(self.form.hidden, dim)
         if self.form.interaction != "none":
@@ -153,4 +154,5 @@ class Sat2Cap(nn.Module):
 def _orthonormal(columns: torch.Tensor) -> torch.Tensor:
     """The orthonormal columns nearest in order and sign, float32 [d, r]: those of a QR decomposition."""
     q, r = torch.linalg.qr(columns.float())
-    return q * torch.where(r.diagonal() < 0, -1.0, 1.0)
+    upright: torch.Tensor = q * torch.where(r.diagonal() < 0, -1.0, 1.0)
+    return upright

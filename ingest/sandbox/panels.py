@@ -1,17 +1,16 @@
 """Panels: few tiles, each seen from above once and from the ground over and over, through the year, the week, the day.
 
     FOLDER/tiles     one aerial picture a tile, as shards without photos
-    FOLDER/photos    AT photos of each tile with their captions, as shards without aerial pictures; `place` joins them
+    FOLDER/photos    photos of each tile with their captions, as shards without aerial pictures; `place` joins them
 
-Pairs say where things are; what changes with time is lost in them, for a photo shows one of a tile's many things. Panels
-say it: of one tile they show what comes and goes. Moments are spread evenly over the year and, independently, over the
-day, in years of their own, so every weekday has its share; nights are as long as they are.
+Pairs say where things are; what changes with time is lost in them, for a photo shows one of a tile's many things.
+Panels say it: of one tile they show what comes and goes. Moments are spread evenly over the year and, independently,
+over the day, in years of their own, so every weekday has its share; nights are as long as they are.
 
 None of the tiles lies on the demonstration's island, or in a block of 1° that is held out for tests or validation. The
 same settings give the same bytes. Shards are drawn by several processes, and one that is there is not drawn again.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -21,11 +20,21 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from ingest.geo.degree_blocks import blocks
 from ingest.geo.grid import Grid, Tile
 from ingest.sandbox import ground, words
 from ingest.sandbox.land.islands import ISLANDS
-from ingest.sandbox.pairs import CAPTIONS, PHOTO_PX, SIZE_PX, TILE_SIZE_M, centres, drawn, jpeg, keep_settings, write_tiles
-from ingest.geo.degree_blocks import blocks
+from ingest.sandbox.pairs import (
+    CAPTIONS,
+    PHOTO_PX,
+    SIZE_PX,
+    TILE_SIZE_M,
+    centres,
+    drawn,
+    jpeg,
+    keep_settings,
+    write_tiles,
+)
 from ingest.sandbox.photographs import Photographs, held_out, scenes
 from ingest.sandbox.source import planet
 from trainer.errors import ArchiveError

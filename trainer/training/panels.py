@@ -3,8 +3,8 @@
     FOLDER/tiles     shards with the aerial picture of each tile, and its `place`
     FOLDER/photos    shards with photos, place, time, and the same `place`
 
-Any such folder will do; `groundcast sandbox panels` makes one of the sandbox planet. Photos without a date, or of no tile
-that is there, are left out and counted. Nothing here knows what is fitted to them.
+Any such folder will do; `groundcast sandbox panels` makes one of the sandbox planet. Photos without a date, or of no
+tile that is there, are left out and counted. Nothing here knows what is fitted to them.
 """
 
 import logging

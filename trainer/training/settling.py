@@ -11,8 +11,8 @@ are unsure of, of the moment more than of the tile: `time` makes it larger again
 texts that ask for nothing: no photo tells where E should lie along it, and it would make every text likelier at some
 moments. A and B are folded into the layers: the network stays what it was, with linear last layers.
 
-An encoder with a linear hidden layer is fitted anew instead of by B (`trainer.training.moments`): to panels, where there
-are any, or else to the pairs, each of them as a tile of one photo, known and masked. Nothing here knows files.
+An encoder with a linear hidden layer is fitted anew instead of by B (`trainer.training.moments`): to panels, where
+there are any, or else to the pairs, each of them as a tile of one photo, known and masked. Nothing here knows files.
 """
 
 import logging
@@ -109,7 +109,9 @@ def settle(
 
 
 @torch.no_grad()
-def fit_moments(encoder: DynamicEncoder, seen: Seen, texts: npt.NDArray[np.float32], ridge: Ridge | None = None) -> None:
+def fit_moments(
+    encoder: DynamicEncoder, seen: Seen, texts: npt.NDArray[np.float32], ridge: Ridge | None = None
+) -> None:
     """Fit an encoder with a linear hidden layer to what was seen, in place; `texts` as for `settle`."""
     form = encoder.form
     fitted = fit(

@@ -40,8 +40,8 @@ def measure(fabric: Fabric, student: Student, gallery: Pairs, expects: Preproces
     joined = [gathered(torch.cat(column)) for column in columns]
     measures: dict[str, float] = {}
     if fabric.global_rank == 0:
-        o, s, g = (vectors[: len(gallery)].cpu().numpy() for vectors in joined)
-        forward, backward = metrics.ranks(s, g), metrics.ranks(g, s)
+        alone, then, photos = (vectors[: len(gallery)].cpu().numpy() for vectors in joined)
+        forward, backward = metrics.ranks(then, photos), metrics.ranks(photos, then)
         measures = {
             "r10": (_r10(forward) + _r10(backward)) / 2,
             "forward_r10": _r10(forward),
@@ -49,7 +49,7 @@ def measure(fabric: Fabric, student: Student, gallery: Pairs, expects: Preproces
             "forward_median": float(np.median(forward)),
         }
         if encoder is not None:
-            measures["r10_without"] = (_r10(metrics.ranks(o, g)) + _r10(metrics.ranks(g, o))) / 2
+            measures["r10_without"] = (_r10(metrics.ranks(alone, photos)) + _r10(metrics.ranks(photos, alone))) / 2
     return dict(fabric.broadcast(measures))
 
 
