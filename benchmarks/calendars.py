@@ -3,12 +3,13 @@
     python -m benchmarks.calendars [--home DIR] [--json]
 
 Each concept's own prompt is asked, and its calendar, 12 months × 24 hours, set beside the true one: the mean truth of
-the nine tiles that have most of the thing at that moment. Concepts whose true calendar is level, or that the island
-hardly has, are left out. Given are rank correlations over all moments, over the months alone and over the hours alone
-(the mean of each; where the truth differs between them), and the truth at the calendar's best moment ÷ the highest.
-`others` is what one knows who knows only when things are to be seen in general: the rank correlation with the mean of
-the true calendars of all other concepts. `--home` names a home in which `groundcast demo` ran; without it the demo runs
-in a temporary one.
+the nine tiles that have most of the thing at that moment, over a whole week, for a month has no weekday. Concepts whose
+true calendar is level, or that the island hardly has, are left out. Given are rank correlations over all moments, over
+the months alone and over the hours alone (the mean of each; where the truth differs between them), and the truth at the
+calendar's best moment ÷ the highest. `others` is what one knows who knows only when things are to be seen in general:
+the rank correlation with the mean of the true calendars of all other concepts. `no ties` is the highest that a calendar
+without equal values can reach: the truth has many. `--home` names a home in which `groundcast demo` ran; without it the
+demo runs in a temporary one. `benchmarks.moments` has the ceilings of the teacher and of the additive form.
 """
 
 import argparse
@@ -58,12 +59,14 @@ def measure(home: Path) -> list[dict[str, Any]]:
     every = run(home, "search", "a place", "--collection", "demo", "-k", "10000", "--json")["hits"]
     true = calendars(*(np.array([hit[name] for hit in every]) for name in ("lat", "lon")))
     counts = [c for c in range(len(CONCEPTS)) if true[c].std() > LEVEL and true[c].max() >= HARDLY]
-    rows = []
+    rows, noise = [], np.random.default_rng(0)
     for c in counts:
         text, how = CONCEPTS[c].prompt, ("--top", str(TOP), "--year", str(YEAR))
         said = np.array(run(home, "calendar", text, "--collection", "demo", *how, "--json")["cosine"])
         others = beside(np.mean([true[o] for o in counts if o != c], axis=0), true[c])
-        rows.append({"text": text, **beside(said, true[c]), "others": others["all moments"]})
+        highest = beside(true[c] + 1e-9 * noise.random(true[c].shape), true[c])
+        ceilings = {f"no ties, {name}": highest[name] for name in ("all moments", "months", "hours")}
+        rows.append({"text": text, **beside(said, true[c]), "others": others["all moments"], **ceilings})
     return rows
 
 
@@ -71,9 +74,14 @@ def calendars(lat: Grid, lon: Grid) -> Grid:
     """The true calendar of every concept, [concepts, 12, 24]."""
     found = np.empty((12, 24, len(CONCEPTS)))
     for month, hour in np.ndindex(12, 24):
-        seen = truth(planet(), lat=lat, lon=lon, when=datetime(YEAR, month + 1, 15, hour))  # [tiles, concepts]
+        seen = sum(truth(planet(), lat=lat, lon=lon, when=when) for when in week(month + 1, hour)) / 7  # [n, c]
         found[month, hour] = np.partition(seen, -TOP, axis=0)[-TOP:].mean(axis=0)
     return np.moveaxis(found, 2, 0)
+
+
+def week(month: int, hour: int) -> list[datetime]:
+    """An hour of the seven days round the middle of a month."""
+    return [datetime(YEAR, month, day, hour) for day in range(12, 19)]
 
 
 def beside(said: Grid, true: Grid) -> dict[str, float]:

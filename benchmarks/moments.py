@@ -10,6 +10,8 @@ Judged on `TILES` tiles of the island (the nine truest of every concept, and oth
     additive    the best that S = O + e(t) can do: this model's O, e fitted to --panels (`groundcast sandbox panels`)
     model       the bundled model, or --model
     teacher     the ceiling: the mean of its vectors of N photos of each tile at each moment, with --photos
+    eyes        the ceiling of all teachers: the share of photos that show the thing. Where fewer things compete more
+                photos show what is left (the lighthouse at night), which is not what a person sees who looks around
     no ties     the highest that a score without equal values can reach: the truth has many
 
 and rows:
@@ -26,9 +28,17 @@ Intervals are of 95 %, concepts (or tiles) drawn again. None of the island's til
 was drawn and embedded, so that the same command goes on where it stopped.
 """
 
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,11 +46,24 @@ import numpy.typing as npt
 from scipy.stats import rankdata, spearmanr
 
 from ingest.geo.grid import Grid, Tile
-from ingest.sandbox.concepts import CONCEPTS
-from ingest.sandbox.pairs import TILE_SIZE_M, centres
+from ingest.sandbox import ground, overhead
+from ingest.sandbox.concepts import CONCEPTS, NAMES, index
+from ingest.sandbox.moment import activity
+from ingest.sandbox.pairs import PHOTO_PX, SIZE_PX, TILE_SIZE_M, centres
 from ingest.sandbox.panels import SHOWN
+from ingest.sandbox.photographs import Photographs, scenes
+from ingest.sandbox.scene import subjects
 from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
+from trainer.bundled import add_bundled
+from trainer.embedder import Embedder
+from trainer.encoding import encode
+from trainer.measures import metrics
+from trainer.measures.time_swap import moments_apart, time_swap
+from trainer.neutral_prompts import BANK
+from trainer.training.moments import Ridge, fit
+from trainer.training.panels import panels_of
+from trainer.training.settling import neutral
 
 Array = npt.NDArray[Any]
 
@@ -52,6 +75,7 @@ LEVEL, HARDLY = 0.02, 0.3  # least standard deviation and least highest value of
 SAID = 0.90
 MEASURES = ("ROC", "said dead", "all", "months", "hours", "best", "swap", "R@10", "R@10 back")
 GALLERY_MOMENTS, GALLERY = 24, 10_000
+EYES = 14  # photos
 
 
 @dataclass(frozen=True)
@@ -191,7 +215,7 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     embedder = Embedder.load(model, precision="float32")
     texts = embedder.embed_texts([concept.prompt for concept in CONCEPTS])
     columns: dict[str, dict[str, Array]] = {"others": calendars(others(real), real)}
-    photos = taken(place, embedder, asked.photos, work, asked.processes) if asked.photos else None
+    photos = taken(place, (model, embedder.model_id), asked.photos, work, asked.processes) if asked.photos else None
     tiles = seen_from_above(place, embedder, work)
     named = {"before": asked.before, "model": model}
     for name, folder in named.items():
@@ -204,6 +228,7 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             columns["additive"] = judged(place, texts, additive(embedder, asked.panels, tiles, place), photos)
     if photos is not None:
         columns["teacher"] = judged(place, texts, photos.vectors, photos)
+    columns["eyes"] = judge(shown(place), place.truth)
     columns["no ties"] = {name: np.array([value]) for name, value in without_ties(real).items()}
     return [_row(name, found, place) for name, found in columns.items()]
 
@@ -223,12 +248,28 @@ def judged(place: Island, texts: Array, vectors: Iterable[Array], photos: "Taken
     unit = texts / np.linalg.norm(texts, axis=1, keepdims=True)
     kept, scores = [], []
     for s in vectors:
-        s = metrics.unit(s)
-        scores.append(s @ unit.T)
+        scores.append(metrics.unit(s) @ unit.T)
         if photos is not None:
-            kept.append(s)
+            kept.append(metrics.unit(s))
     found = judge(np.array(scores), place.truth)
     return found | (retrieval(np.array(kept), photos) if photos is not None else {})
+
+
+def shown(place: Island) -> Array:
+    """Share of photos of each tile at each moment that show a thing, float32 [moments, n, concepts]."""
+    presence = planet().presence(lat=place.lat, lon=place.lon)
+    elevation_m = planet().elevation_m(lat=place.lat, lon=place.lon)
+    random, names = np.random.default_rng(0), np.array(NAMES)
+    found = np.zeros((len(WHENS), len(place.lat), len(NAMES)), np.float32)
+    for at, when in enumerate(WHENS):
+        for draw in range(EYES):
+            day = np.datetime64(when, "s") + np.timedelta64(draw % 7 - 3, "D")
+            seen = presence * activity(lat=place.lat, lon=place.lon, elevation_m=elevation_m, when=day)
+            visible = random.random(seen.shape) < seen
+            for i, row in enumerate(visible):
+                for name in subjects(names[row].tolist(), random):
+                    found[at, i, index()[name]] += 1 / EYES
+    return found
 
 
 def at_moments(embedder: Embedder, tiles: Array, place: Island) -> Iterator[Array]:
@@ -260,13 +301,16 @@ class Taken:
     one: Array
 
 
-def taken(place: Island, embedder: Embedder, count: int, work: Path, processes: int) -> Taken:
-    """Draw and embed `count` photos, and one more, of each tile at each moment, spread over the weekdays."""
-    folder = work / f"photos-{embedder.model_id}-{count}"
+def taken(place: Island, model: tuple[Path, str], count: int, work: Path, processes: int) -> Taken:
+    """Draw `count` photos, and one more, of each tile at each moment, on any weekday.
+
+    A model (folder and id) embeds them.
+    """
+    folder = work / f"photos-{model[1]}-{count}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(len(place.tiles)) if not (folder / f"{i:04d}.npy").exists()]
     if missing:
-        jobs = [(embedder.folder, folder, i, float(place.lat[i]), float(place.lon[i]), count) for i in missing]
+        jobs = [(model[0], folder, i, float(place.lat[i]), float(place.lon[i]), count) for i in missing]
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             list(pool.map(_photograph, jobs))
     both = np.stack([np.load(folder / f"{i:04d}.npy") for i in range(len(place.tiles))], axis=2)  # [2, moments, n, d]
@@ -280,10 +324,10 @@ def _photograph(job: tuple[Path, Path, int, float, float, int]) -> None:
     torch.set_num_threads(1)
     model, folder, number, lat, lon, count = job
     each = count + 1
-    days = np.arange(each) % 7 - 3  # round the 15th, for a week's truth
-    when = np.repeat(np.array(WHENS, "datetime64[s]"), each) + np.tile(days, len(WHENS)) * np.timedelta64(1, "D")
-    n = len(when)
-    seeds = np.random.default_rng([7, number]).integers(0, 2**31, n)
+    n, random = len(WHENS) * each, np.random.default_rng([7, number])
+    days = random.integers(-3, 4, n) * np.timedelta64(1, "D")  # round the 15th, for a week's truth
+    when = np.repeat(np.array(WHENS, "datetime64[s]"), each) + days
+    seeds = random.integers(0, 2**31, n)
     photos = Photographs(
         np.full(n, lat), np.full(n, lon), when.astype("datetime64[s]"), np.ones(n, bool), np.zeros(n, np.int64), seeds
     )
@@ -304,9 +348,8 @@ def _teacher(model: Path) -> Embedder:
 def retrieval(s: Array, photos: Taken) -> dict[str, Array]:
     """Time swap and R@10 in both directions, one number a tile, of S, [moments, n, d]."""
     n, random = s.shape[1], np.random.default_rng(1)
-    chosen = np.stack([random.permutation(len(WHENS))[:GALLERY_MOMENTS] for _ in range(n)])[
-        : GALLERY // GALLERY_MOMENTS
-    ]
+    drawn = [random.permutation(len(WHENS))[:GALLERY_MOMENTS] for _ in range(n)]
+    chosen = np.stack(drawn)[: GALLERY // GALLERY_MOMENTS]
     tile, moment = np.repeat(np.arange(len(chosen)), GALLERY_MOMENTS), chosen.ravel()
     mine, seen = s[moment, tile], photos.one[moment, tile]
     a, b, *_ = moments_apart(tile, np.array(WHENS, "datetime64[s]")[moment])

@@ -38,6 +38,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "ui": "ui",
     "pairs": "models.pairs",
     "train": "models.train",
+    "moments": "models.moments",
     "evaluate": "models.evaluate",
     "experiment": "models.experiment",
     "jobs": "holdings.jobs",

@@ -112,17 +112,17 @@ def look(
     rng = np.random.default_rng([seed, 7])
     at = {"lat": [lat], "elevation_m": [elevation_m], "when": when}
     seen = np.asarray(presence, float) * activity(lon=[lon], **at)[0]  # type: ignore[arg-type]
-    subjects = _subjects([NAMES[i] for i in np.flatnonzero(rng.random(len(NAMES)) < seen)], rng)
+    shown = subjects([NAMES[i] for i in np.flatnonzero(rng.random(len(NAMES)) < seen)], rng)
     now = season(**at)  # type: ignore[arg-type]
     altitude, azimuth = sun_position(lat=[lat], lon=[lon], when=when)
     backdrop, second = _backdrops(np.asarray(backdrops, float), rng)
-    cloud, rain = _weather(subjects, rng)
+    cloud, rain = _weather(shown, rng)
     return Scene(
         lat=lat,
         lon=lon,
         when=when,
         seed=seed,
-        subjects=subjects,
+        subjects=shown,
         backdrop=backdrop,
         second=second,
         sun_altitude_deg=float(altitude[0]),
@@ -138,8 +138,8 @@ def look(
     )
 
 
-def _subjects(visible: list[str], rng: np.random.Generator) -> tuple[str, ...]:
-    """The main subject, and up to two more that can stand behind it."""
+def subjects(visible: list[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """What a photo shows of what is there to be seen: the main subject, and up to two more that can stand behind it."""
     if not visible or rng.random() < _NO_SUBJECT:
         return ()
     weights = np.array([_COMMON.get(name, 1.0) for name in visible])

@@ -83,6 +83,38 @@ def shards(
         click.echo(f"{total(amounts)} samples in {folder}: train on {folder / 'train'}")
 
 
+@command.command("panels")
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--each", type=click.IntRange(0), default=3, show_default=True, help="Tiles of each concept on each island."
+)
+@click.option("--others", type=click.IntRange(1), default=40, show_default=True, help="Tiles of each island at random.")
+@click.option("--photos", type=click.IntRange(1), default=128, show_default=True, help="Photos of each tile.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Other tiles, other photographs.")
+@click.option("--size-px", type=click.IntRange(32, 800), default=160, show_default=True, help="Side of a tile.")
+@click.option("--photo-px", type=click.IntRange(32, 800), default=96, show_default=True, help="Side of a photo.")
+@click.option("--processes", type=click.IntRange(1), help="Side by side [as many as there are cores].")
+@json_option
+def panels(folder: Path, processes: int | None, as_json: bool, **extent: int) -> None:
+    """Write panels into FOLDER: few tiles, each photographed over and over through year, week and day.
+
+    From them `groundcast moments`, or `groundcast train` with panels=FOLDER, learns what a moment changes. None of the
+    tiles lies on the demonstration's island or in blocks of 1° that are held out. The same command again goes on where
+    the last run stopped.
+    """
+    from tqdm import tqdm
+
+    from ingest.sandbox.panels import Extent, total, write_panels
+
+    wanted = Extent(**extent)
+    with tqdm(total=total(wanted), unit=" pictures", desc=folder.name) as bar:
+        write_panels(folder, wanted, processes=processes or os.cpu_count() or 1, progress=bar.update)
+    if as_json:
+        print_json({"folder": str(folder), "pictures": total(wanted)})
+    else:
+        click.echo(f"{total(wanted)} pictures in {folder}: fit moments with `groundcast moments MODEL {folder}`")
+
+
 @command.command("truth")
 @click.argument("concept")
 @click.option("--collection", required=True, metavar="NAME", help="Whose tiles.")
