@@ -22,7 +22,8 @@ PRESETS = Path(__file__).parents[1] / "presets"
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that decides what a run does. The defaults are those of `strong`, where they are not paths.
+    """Everything that decides what a run does. The defaults are those of `strong`, where they are not paths;
+    where a key came later, its default keeps older runs what they were.
 
     Attributes:
         train: Folder of shards to learn from.
