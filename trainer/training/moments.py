@@ -63,7 +63,7 @@ class Ridge:
 
     scale: float = 0.8
     level: float = 1e-3
-    turn: float = 0.2
+    turn: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
