@@ -22,10 +22,11 @@ and rows:
     all, months, hours      rank correlation of calendars (mean of nine tiles) with the truth
     best        truth at the calendar's best moment ÷ highest
     swap        of two photos of a tile at moments a quarter of a day or of a year apart, is the right one chosen?
-    R@10        of 24 photos of each tile in one gallery, by tile and moment, and back; needs --photos
+    R@10        of 24 photos of each tile in one gallery, by tile and moment, and back
 
 Intervals are of 95 %, concepts (or tiles) drawn again. None of the island's tiles is in the panels. `--work` keeps what
-was drawn and embedded, so that the same command goes on where it stopped.
+was drawn and embedded, so that the same command goes on where it stopped: the gallery takes two minutes on two cores,
+each of N photos five.
 """
 
 import argparse
@@ -34,7 +35,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from multiprocessing import get_context
@@ -215,7 +216,8 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     embedder = Embedder.load(model, precision="float32")
     texts = embedder.embed_texts([concept.prompt for concept in CONCEPTS])
     columns: dict[str, dict[str, Array]] = {"others": calendars(others(real), real)}
-    photos = taken(place, (model, embedder.model_id), asked.photos, work, asked.processes) if asked.photos else None
+    teacher = (model, embedder.model_id)
+    photos = gallery(place, teacher, work, asked.processes)
     tiles = seen_from_above(place, embedder, work)
     named = {"before": asked.before, "model": model}
     for name, folder in named.items():
@@ -226,8 +228,9 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             columns[name] = judged(place, said, at_moments(mine, o, place), photos)
         if name == "before" and asked.panels is not None:
             columns["additive"] = judged(place, texts, additive(embedder, asked.panels, tiles, place), photos)
-    if photos is not None:
-        columns["teacher"] = judged(place, texts, photos.vectors, photos)
+    if asked.photos:
+        seen = means_of_photos(place, teacher, asked.photos, work, asked.processes)
+        columns["teacher"] = judged(place, texts, seen, photos)
     columns["eyes"] = judge(shown(place), place.truth)
     columns["no ties"] = {name: np.array([value]) for name, value in without_ties(real).items()}
     return [_row(name, found, place) for name, found in columns.items()]
@@ -243,16 +246,11 @@ def _row(column: str, found: dict[str, Array], place: Island) -> dict[str, Any]:
     return row
 
 
-def judged(place: Island, texts: Array, vectors: Iterable[Array], photos: "Taken | None") -> dict[str, Array]:
+def judged(place: Island, texts: Array, vectors: Iterable[Array], photos: "Gallery") -> dict[str, Array]:
     """All measures of S, [n, d] a moment."""
     unit = texts / np.linalg.norm(texts, axis=1, keepdims=True)
-    kept, scores = [], []
-    for s in vectors:
-        scores.append(metrics.unit(s) @ unit.T)
-        if photos is not None:
-            kept.append(metrics.unit(s))
-    found = judge(np.array(scores), place.truth)
-    return found | (retrieval(np.array(kept), photos) if photos is not None else {})
+    kept = np.stack([metrics.unit(s) for s in vectors])  # [moments, n, d]
+    return judge(kept @ unit.T, place.truth) | retrieval(kept, photos)
 
 
 def shown(place: Island) -> Array:
@@ -289,55 +287,82 @@ def additive(embedder: Embedder, panels: Path, tiles: Array, place: Island) -> I
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Photos of every tile at every moment.
+class Gallery:
+    """Photos that are looked for, g of them.
 
     Attributes:
-        vectors: Mean of their unit vectors, float32 [moments, n, d].
-        one: One more of each, for retrieval, unit vectors, float32 [moments, n, d].
+        tile: Where each was taken, int64 [g].
+        moment: When, number of `WHENS`, int64 [g].
+        photos: Unit vectors, float32 [g, d].
     """
 
-    vectors: Array
-    one: Array
+    tile: Array
+    moment: Array
+    photos: Array
 
 
-def taken(place: Island, model: tuple[Path, str], count: int, work: Path, processes: int) -> Taken:
-    """Draw `count` photos, and one more, of each tile at each moment, on any weekday.
+def gallery(place: Island, model: tuple[Path, str], work: Path, processes: int) -> Gallery:
+    """One photo of each tile at each of some moments."""
+    random = np.random.default_rng(1)
+    tiles = np.arange(min(len(place.tiles), GALLERY // GALLERY_MOMENTS))
+    chosen = np.stack([random.permutation(len(WHENS))[:GALLERY_MOMENTS] for _ in tiles])
+    jobs = [_Job(model[0], work / f"gallery-{model[1]}", int(i), chosen[i].tolist(), 1) for i in tiles]
+    photos = np.concatenate(taken(place, jobs, processes))
+    return Gallery(np.repeat(tiles, GALLERY_MOMENTS), chosen.ravel(), metrics.unit(photos))
 
-    A model (folder and id) embeds them.
-    """
-    folder = work / f"photos-{model[1]}-{count}"
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [i for i in range(len(place.tiles)) if not (folder / f"{i:04d}.npy").exists()]
+
+def means_of_photos(place: Island, model: tuple[Path, str], count: int, work: Path, processes: int) -> Array:
+    """Mean of the unit vectors of so many photos of each tile at each moment, float32 [moments, n, d]."""
+    folder, every = work / f"photos-{model[1]}-{count}", list(range(len(WHENS)))
+    jobs = [_Job(model[0], folder, i, every, count) for i in range(len(place.tiles))]
+    return np.stack(taken(place, jobs, processes), axis=1)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Photos of one tile, each moment so many, by the teacher of a model, into a folder."""
+
+    model: Path
+    folder: Path
+    tile: int
+    moments: list[int]
+    count: int
+    lat: float = 0.0
+    lon: float = 0.0
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.tile:04d}.npy"
+
+
+def taken(place: Island, jobs: list[_Job], processes: int) -> list[Array]:
+    """Mean unit vectors at the moments of each job, float32 [moments, d]; what is there is not drawn again."""
+    for folder in {job.folder for job in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+    where = [replace(job, lat=float(place.lat[job.tile]), lon=float(place.lon[job.tile])) for job in jobs]
+    missing = [job for job in where if not job.path.exists()]
     if missing:
-        jobs = [(model[0], folder, i, float(place.lat[i]), float(place.lon[i]), count) for i in missing]
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            list(pool.map(_photograph, jobs))
-    both = np.stack([np.load(folder / f"{i:04d}.npy") for i in range(len(place.tiles))], axis=2)  # [2, moments, n, d]
-    return Taken(*both.astype(np.float32))
+            list(pool.map(_photograph, missing))
+    return [np.load(job.path).astype(np.float32) for job in jobs]
 
 
-def _photograph(job: tuple[Path, Path, int, float, float, int]) -> None:
-    """In a process of its own: the photos of one tile."""
+def _photograph(job: _Job) -> None:
+    """In a process of its own."""
     import torch
 
     torch.set_num_threads(1)
-    model, folder, number, lat, lon, count = job
-    each = count + 1
-    n, random = len(WHENS) * each, np.random.default_rng([7, number])
+    n, random = len(job.moments) * job.count, np.random.default_rng([7, job.tile, job.count])
     days = random.integers(-3, 4, n) * np.timedelta64(1, "D")  # round the 15th, for a week's truth
-    when = np.repeat(np.array(WHENS, "datetime64[s]"), each) + days
-    seeds = random.integers(0, 2**31, n)
-    photos = Photographs(
-        np.full(n, lat), np.full(n, lon), when.astype("datetime64[s]"), np.ones(n, bool), np.zeros(n, np.int64), seeds
-    )
-    embedder = _teacher(model)
+    when = (np.repeat(np.array(WHENS, "datetime64[s]")[job.moments], job.count) + days).astype("datetime64[s]")
+    where = (np.full(n, job.lat), np.full(n, job.lon))
+    photos = Photographs(*where, when, np.ones(n, bool), np.zeros(n, np.int64), random.integers(0, 2**31, n))
+    embedder = _teacher(job.model)
     pixels = [embedder.prepare_photo(ground.draw(scene, PHOTO_PX)) for scene in scenes(planet(), photos)]
-    unit = metrics.unit(embedder.embed_prepared_photos(pixels)).reshape(len(WHENS), each, -1)
-    both = np.stack([unit[:, :count].mean(axis=1), unit[:, count]])
-    part = folder / f".{number:04d}.npy"
-    np.save(part, both.astype(np.float16))
-    part.rename(folder / f"{number:04d}.npy")
+    unit = metrics.unit(embedder.embed_prepared_photos(pixels)).reshape(len(job.moments), job.count, -1)
+    part = job.path.with_name(f".{job.path.name}")
+    np.save(part, unit.mean(axis=1).astype(np.float16))
+    part.rename(job.path)
 
 
 @lru_cache(maxsize=1)
@@ -345,19 +370,17 @@ def _teacher(model: Path) -> Embedder:
     return Embedder.load(model, precision="float32", device="cpu")
 
 
-def retrieval(s: Array, photos: Taken) -> dict[str, Array]:
+def retrieval(s: Array, looked_for: Gallery) -> dict[str, Array]:
     """Time swap and R@10 in both directions, one number a tile, of S, [moments, n, d]."""
-    n, random = s.shape[1], np.random.default_rng(1)
-    drawn = [random.permutation(len(WHENS))[:GALLERY_MOMENTS] for _ in range(n)]
-    chosen = np.stack(drawn)[: GALLERY // GALLERY_MOMENTS]
-    tile, moment = np.repeat(np.arange(len(chosen)), GALLERY_MOMENTS), chosen.ravel()
-    mine, seen = s[moment, tile], photos.one[moment, tile]
-    a, b, *_ = moments_apart(tile, np.array(WHENS, "datetime64[s]")[moment])
-    right = time_swap(mine, seen, a, b).mean(axis=1)
+    tile, n = looked_for.tile, int(looked_for.tile.max()) + 1
+    mine = s[looked_for.moment, tile]
+    a, b, *_ = moments_apart(tile, np.array(WHENS, "datetime64[s]")[looked_for.moment])
+    right = time_swap(mine, looked_for.photos, a, b).mean(axis=1)
     found = {"swap": np.bincount(tile[a], right, n) / np.maximum(np.bincount(tile[a], minlength=n), 1)}
-    for name, ranks in (("R@10", metrics.ranks(mine, seen)), ("R@10 back", metrics.ranks(seen, mine))):
+    there, back = (metrics.ranks(*both) for both in ((mine, looked_for.photos), (looked_for.photos, mine)))
+    for name, ranks in (("R@10", there), ("R@10 back", back)):
         found[name] = np.bincount(tile, ranks <= 10, n) / GALLERY_MOMENTS
-    return {name: values[: len(chosen)] for name, values in found.items()}
+    return found
 
 
 def seen_from_above(place: Island, embedder: Embedder, work: Path) -> Array:

@@ -23,6 +23,7 @@ def test_there_are_no_other_presets() -> None:
         "sandbox-paper",
         "tiny",
         "teacher",
+        "teacher-dark",
     }
 
 
@@ -71,7 +72,9 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 
 def test_neither_file_nor_preset_says_which_presets_there_are() -> None:
-    with pytest.raises(SettingsError, match="paper, sandbox, sandbox-fine, sandbox-paper, strong, teacher, tiny"):
+    with pytest.raises(
+        SettingsError, match="paper, sandbox, sandbox-fine, sandbox-paper, strong, teacher, teacher-dark, tiny"
+    ):
         load_config("nothing")
 
 

@@ -115,7 +115,8 @@ def test_a_run_leaves_a_checkpoint_that_embeds_and_says_how_it_came_about(data: 
     outcome = train(settings(data, tmp_path / "run"))
     assert outcome.why == "done" and outcome.folder == tmp_path / "run" / MODEL
     meta = verify(outcome.folder)
-    assert (meta.encoding, meta.tile_size_m, meta.gsd_m) == ("cyclic", 480.0, 5.0)
+    assert (meta.encoding, meta.tile_size_m, meta.gsd_m) == ("seasonal", 480.0, 5.0)
+    assert (meta.activation, meta.interaction, meta.rank) == ("linear", "full", 8)
     assert meta.training is not None and meta.training["steps"] == 6 and meta.step == outcome.step
     assert meta.metrics == outcome.measures and 0 <= meta.metrics["r10"] <= 1
     assert meta.data_card["train"]["samples"] == 120 and meta.data_card["train"]["without_date"] == {"none": 24}
@@ -126,7 +127,9 @@ def test_a_run_leaves_a_checkpoint_that_embeds_and_says_how_it_came_about(data: 
     np.testing.assert_array_equal(trained.embed_photos(pixels), teacher.embed_photos(pixels))
     np.testing.assert_array_equal(trained.embed_texts(["a"]), teacher.embed_texts(["a"]))
     assert not np.allclose(trained.embed_tiles(pixels), teacher.embed_tiles(pixels), atol=1e-3)
-    assert trained.place_time(lat=1, lon=2, when=datetime(2020, 5, 5, 12)).any()
+    o = trained.embed_tiles(pixels)
+    added = trained.at(o, lat=1, lon=2, when=datetime(2020, 5, 5, 12)) - o
+    assert added.any() and not np.allclose(added[0], added[1], rtol=1e-6)  # the moment meets the tile
 
 
 def test_a_run_leaves_logs_curves_and_its_configuration(data: Path, tmp_path: Path) -> None:
@@ -240,8 +243,9 @@ def predicted(data: Path, checkpoint: Path) -> tuple[np.ndarray, np.ndarray, np.
         for column in zip(*((s.overhead, s.groundlevel) for s in samples), strict=True)
     )
     g = model.embed_photos(photos)
-    e = model.place_time(lat=shards.lat, lon=shards.lon, when=shards.when)
-    return model.embed_tiles(tiles), e, g / np.linalg.norm(g, axis=1, keepdims=True)
+    o = model.embed_tiles(tiles)
+    e = model.at(o, lat=shards.lat, lon=shards.lon, when=shards.when) - o
+    return o, e, g / np.linalg.norm(g, axis=1, keepdims=True)
 
 
 def distances(data: Path, checkpoint: Path) -> tuple[float, float]:
@@ -250,9 +254,38 @@ def distances(data: Path, checkpoint: Path) -> tuple[float, float]:
     return float(((o + e - g) ** 2).sum(axis=1).mean()), float(((o - g) ** 2).sum(axis=1).mean())
 
 
+ADDITIVE = {"encoding": "cyclic", "activation": "relu", "interaction": "none", "rank": 0}
+
+
+@pytest.mark.parametrize("interaction", ["none", "full"])
+def test_settling_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Path, interaction: str) -> None:
+    form = {"interaction": interaction, "rank": 0 if interaction == "none" else 8}
+    changes = {"val": "", "augment": "none", "mask_all": 0.0, **form}
+    trained = train(settings(data, tmp_path / "run", **changes)).folder
+    assert trained is not None
+    trained.rename(tmp_path / "trained")
+    far, _ = distances(data, tmp_path / "trained")
+    train(settings(data, tmp_path / "run", settle=True, settle_keep=0.0, **changes))
+    near, near_alone = distances(data, trained)
+    assert near < 0.5 * far and near < near_alone
+    texts = Embedder.load(trained, precision="float32").embed_texts(BANK)
+    t = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).mean(axis=0)
+    moment = predicted(data, trained)[1]
+    assert np.abs(moment @ t).max() < 1e-3 * np.abs(moment).max()
+
+
+def test_an_interaction_that_settling_cannot_fit_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match='use activation = "linear", or settle = false'):
+        settings(data, tmp_path, settle=True, activation="relu")
+    with pytest.raises(SettingsError, match="without one rank = 0"):
+        settings(data, tmp_path, interaction="none")
+    with pytest.raises(SettingsError, match="rank = 64: the space has 32 directions"):
+        train(settings(data, tmp_path, rank=64))
+
+
 @pytest.mark.parametrize("kind", ["transformer", "convolutions"])
 def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path, tmp_path: Path, kind: str) -> None:
-    changes: dict[str, object] = {"val": "", "augment": "none"}
+    changes: dict[str, object] = {"val": "", "augment": "none", **ADDITIVE}
     if kind == "convolutions":
         tiny = json.loads(Path(TINY).read_text())
         vision = {"image_size": 32, "timm_model_name": "regnetx_002", "timm_pool": "avg", "timm_proj": "linear"}
@@ -368,11 +401,21 @@ def pairs(data: Path, **changes: object) -> Pairs:
 
 
 def test_each_sample_hides_place_date_and_hour_for_itself(data: Path) -> None:
-    batches = pairs(data).batches(0, 0, 1)
+    batches = pairs(data, encoding="cyclic").batches(0, 0, 1)
     encoded = [batch.encoded for batch, _ in zip(batches, range(40), strict=False)]
-    known = torch.cat([e for e in encoded if e is not None])[:, [3, 7, 10]]  # the flags of `cyclic`
+    known = torch.cat([e for e in encoded if e is not None])[:, [3, 7, 10]]  # its flags
     share = known.mean(dim=0).tolist()
     assert share == pytest.approx([0.595, 0.476, 0.476], abs=0.03)  # .7 × .85, and a fifth has no date at all
+
+
+def test_the_weekday_is_hidden_for_itself_and_with_its_date(data: Path) -> None:
+    changes = {"mask_place": 0, "mask_date": 0.5, "mask_hour": 0, "mask_all": 0, "mask_weekday": 0.5}
+    batches = pairs(data, **changes).batches(0, 0, 1)
+    encoded = torch.cat([batch.encoded for batch, _ in zip(batches, range(40), strict=False)])
+    date, week = encoded[:, :8].any(dim=1), encoded[:, -30:-24].any(dim=1)  # waves of the year, and of the week
+    assert not (week & ~date).any()
+    share = [mask.float().mean().item() for mask in (date, week)]
+    assert share == pytest.approx([0.4, 0.2], abs=0.03)  # a fifth has no date at all
 
 
 def test_the_papers_coin_hides_everything_from_a_whole_batch(data: Path) -> None:

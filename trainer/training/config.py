@@ -34,7 +34,8 @@ class TrainConfig:
         target: What it learns to meet: `photo` (the teacher's embedding of it) or `caption` (of a random one).
         teacher: Checkpoint whose frozen towers give the targets; "": for captions, the text tower of `arch`.
         arch: Vision tower: an open_clip name, a JSON file, or a name in presets/; "": the teacher's own.
-        init: Where its weights start: `teacher`, `random`, or a checkpoint folder (its overhead tower).
+        init: Where its weights start: `teacher`, `random`, or a checkpoint folder (its tower of the
+            same kind of pictures).
         statistics: Pixel statistics of its input: `clip`, `sat2cap`, or `teacher` for the teacher's.
         encoding: Of place and time: `seasonal`, `cyclic`, `sat2cap`, or `none` for a model without.
         hidden: Width inside the encoder of place and time.

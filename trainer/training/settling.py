@@ -97,14 +97,15 @@ def settle(
     last.copy_(last.double() @ a.to(last.device))
     if bias is not None:
         bias.copy_(bias.double() @ a.to(bias.device))
+    ridge = Ridge(scale=1 / (1 + keep))  # what is kept makes O longer than the photos' mean
     if encoder is not None and not anew:
         weight, shift = encoder.fc2.weight, encoder.fc2.bias
         weight.copy_(b.T.to(weight.device) @ weight.double())
         shift.copy_(shift.double() @ b.to(shift.device))
     elif encoder is not None and panels is None:
-        fit_moments(encoder, _of_pairs(kept, a), texts)
+        fit_moments(encoder, _of_pairs(kept, a), texts, ridge)
     elif encoder is not None and panels is not None:
-        fit_moments(encoder, panels.seen(encoder.encoding, expects, embedding(tower, expects)), texts)
+        fit_moments(encoder, panels.seen(encoder.encoding, expects, embedding(tower, expects)), texts, ridge)
     student.train(training)
 
 

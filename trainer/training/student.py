@@ -153,10 +153,8 @@ def start(config: TrainConfig) -> Start:
 
 
 def _form(config: TrainConfig, dim: int) -> Form:
-    """The form of the encoder of place and time; without one it is that of no interaction."""
+    """The form of the encoder of place and time; without one it says nothing."""
     if config.encoding == "none":
-        if config.interaction != "none":
-            raise SettingsError(f'encoding = "none" has no moment: interaction = "{config.interaction}" needs another')
         return Form()
     if config.rank > dim:
         raise SettingsError(f"rank = {config.rank}: the space has {dim} directions, use no more")
@@ -187,7 +185,7 @@ def _vision(config: TrainConfig, known: Meta | None, drawn: tuple[str, Config] |
     if drawn is not None:
         return tower_specs(*drawn)[0]
     if config.init not in ("teacher", "random"):
-        return replace(read_meta(Path(config.init)).overhead, stored_as="overhead")
+        return replace(_begun(config), stored_as="overhead")
     assert known is not None  # noqa: S101 -- checked by `start`
     return replace(known.ground, stored_as="overhead")
 
@@ -197,10 +195,16 @@ def _tower(config: TrainConfig, spec: TowerSpec, known: Meta | None, teacher: Pa
     if config.init == "random":
         return build_tower(spec)
     if config.init != "teacher":
-        return load_tower(spec, read_tensors(Path(config.init), f"{read_meta(Path(config.init)).overhead.stored_as}."))
+        return load_tower(spec, read_tensors(Path(config.init), f"{_begun(config).stored_as}."))
     if known is None or teacher is None:
         raise SettingsError('init = "teacher", but there is no teacher: use init = "random"')
     return load_tower(spec, read_tensors(teacher, f"{known.ground.stored_as}."))
+
+
+def _begun(config: TrainConfig) -> TowerSpec:
+    """The tower of the checkpoint that a run goes on from: that of the pictures it learns."""
+    meta = read_meta(Path(config.init))
+    return meta.overhead if config.image == "overhead" else meta.ground
 
 
 def _drop_patches(tower: nn.Module, share: float) -> None:
