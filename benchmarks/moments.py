@@ -1,6 +1,7 @@
 """Does the moment see the tile? Searches and calendars of the demonstration's island at 144 moments, against its truth.
 
-    python -m benchmarks.moments [--model FOLDER] [--before FOLDER] [--panels FOLDER] [--photos N] [--work DIR] [--json]
+    python -m benchmarks.moments [--model FOLDER] [--before FOLDER] [--panels FOLDER] [--forms] [--photos N]
+                                [--work DIR] [--json]
 
 Judged on `TILES` tiles of the island (the nine truest of every concept, and others at random) at the even hours of the
 15th of each month, where the truth is that of a whole week, for a month has no weekday. Columns:
@@ -8,6 +9,7 @@ Judged on `TILES` tiles of the island (the nine truest of every concept, and oth
     others      who knows only when the other concepts are to be seen: the mean of their true calendars
     before      another model, with --before
     additive    the best that S = O + e(t) can do: this model's O, e fitted to --panels (`groundcast sandbox panels`)
+    diagonal, untied, full      with --forms: other ways for the moment to meet the tile, fitted likewise
     model       the bundled model, or --model
     teacher     the ceiling: the mean of its vectors of N photos of each tile at each moment, with --photos
     eyes        the ceiling of all teachers: the share of photos that show the thing. Where fewer things compete more
@@ -61,8 +63,9 @@ from trainer.embedder import Embedder
 from trainer.encoding import encode
 from trainer.measures import metrics
 from trainer.measures.time_swap import moments_apart, time_swap
+from trainer.model import Interaction
 from trainer.neutral_prompts import BANK
-from trainer.training.moments import Ridge, fit
+from trainer.training.moments import Ridge, Seen, fit
 from trainer.training.panels import panels_of
 from trainer.training.settling import neutral
 
@@ -74,6 +77,7 @@ PRESENT, ABSENT = 0.5, 0.05
 TOP, OTHERS = 9, 60
 LEVEL, HARDLY = 0.02, 0.3  # least standard deviation and least highest value of a true calendar that counts
 SAID = 0.90
+RANK = 64
 MEASURES = ("ROC", "said dead", "all", "months", "hours", "best", "swap", "R@10", "R@10 back")
 GALLERY_MOMENTS, GALLERY = 24, 10_000
 EYES = 14  # photos
@@ -184,6 +188,7 @@ def main() -> None:
     parser.add_argument(
         "--panels", type=Path, help="folder that `groundcast sandbox panels` made, for the additive form"
     )
+    parser.add_argument("--forms", action="store_true", help="fit the other forms to the panels as well")
     parser.add_argument("--photos", type=int, default=0, help="of each tile at each moment, for the teacher; 0: none")
     parser.add_argument("--work", type=Path, help="where vectors are kept [nowhere]")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -227,10 +232,15 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             said = mine.embed_texts([concept.prompt for concept in CONCEPTS])
             columns[name] = judged(place, said, at_moments(mine, o, place), photos)
         if name == "before" and asked.panels is not None:
-            columns["additive"] = judged(place, texts, additive(embedder, asked.panels, tiles, place), photos)
+            seen = panels_of(asked.panels, embedder).seen(
+                "seasonal", embedder.meta.overhead_input, embedder.embed_prepared
+            )
+            for form in ("none", "diagonal", "untied", "full") if asked.forms else ("none",):
+                column = "additive" if form == "none" else form
+                columns[column] = judged(place, texts, fitted_to(seen, form, embedder, tiles, place), photos)
     if asked.photos:
-        seen = means_of_photos(place, teacher, asked.photos, work, asked.processes)
-        columns["teacher"] = judged(place, texts, seen, photos)
+        means_seen = means_of_photos(place, teacher, asked.photos, work, asked.processes)
+        columns["teacher"] = judged(place, texts, means_seen, photos)
     columns["eyes"] = judge(shown(place), place.truth)
     columns["no ties"] = {name: np.array([value]) for name, value in without_ties(real).items()}
     return [_row(name, found, place) for name, found in columns.items()]
@@ -276,11 +286,10 @@ def at_moments(embedder: Embedder, tiles: Array, place: Island) -> Iterator[Arra
         yield embedder.at(tiles, lat=place.lat, lon=place.lon, when=when, weekday=False)
 
 
-def additive(embedder: Embedder, panels: Path, tiles: Array, place: Island) -> Iterator[Array]:
-    """S = O + e(t) at every moment, with the e that fits the panels best."""
-    seen = panels_of(panels, embedder).seen("seasonal", embedder.meta.overhead_input, embedder.embed_prepared)
+def fitted_to(seen: Seen, form: Interaction, embedder: Embedder, tiles: Array, place: Island) -> Iterator[Array]:
+    """S at every moment, by what fits panels best in a form; `none` is S = O + e(t)."""
     bank = neutral(embedder.embed_texts(BANK)).numpy()
-    fitted = fit(seen, interaction="none", rank=0, neutral=bank, ridge=Ridge())
+    fitted = fit(seen, interaction=form, rank=RANK, neutral=bank, ridge=Ridge())
     for when in WHENS:
         encoded = encode("seasonal", lat=place.lat, lon=place.lon, when=when, weekday=False).values
         yield fitted.predicted(tiles, encoded[0])  # the island is small: one latitude

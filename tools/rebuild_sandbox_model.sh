@@ -1,13 +1,17 @@
 #!/bin/sh
-# Rebuilds the model that comes with groundcast from nothing: the planet's pictures, the teacher, `sandbox`, `sandbox-fine`
-# that goes on from it, the measures, and last the packed weights in trainer/bundle/sandbox. Every step goes on where it
-# stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the teacher 23, `sandbox` 18
-# and `sandbox-fine` a little over an hour, if the processor has bfloat16 (AVX512-BF16, AMX); else give it
-# precision=float32 and twice the time. `ablation` as a second argument adds `sandbox-paper` and the other rows. Then the
-# captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py (benchmarks/relevance.py) must be
+# Rebuilds the model that comes with groundcast from nothing: the planet's pictures, its panels (the same tiles through
+# year, week and day), the teacher, and the same once more with photos of all hours alike, `sandbox`, `sandbox-fine` that
+# goes on from it and is settled on the panels, the measures, and last the packed weights in trainer/bundle/sandbox. Every
+# step goes on where it stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the
+# panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` a little over an hour, if the processor has bfloat16
+# (AVX512-BF16, AMX); else give it precision=float32 and twice the time.
+#
+# As a second argument, `moments` makes anew only what a moment changes: the packed towers stay to the bit, e and M are
+# fitted to the panels; a quarter of an hour. `ablation` adds `sandbox-paper` and the other rows. Then the captioner
+# (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py (benchmarks/relevance.py) must be
 # made anew: they belong to one model.
 #
-#     sh tools/rebuild_sandbox_model.sh FOLDER [ablation]
+#     sh tools/rebuild_sandbox_model.sh FOLDER [moments|ablation]
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
@@ -16,6 +20,17 @@ folder=$(cd "$1" && pwd)
 cd "$folder"
 export PYTHONPATH="$here"
 groundcast() { "$python" -m search_ui.cli --home "$folder/home" "$@"; }
+pack() { # CHECKPOINT
+    "$python" - "$1" <<'EOF'
+import sys
+from pathlib import Path
+
+from trainer.bundled import NAME, bundle_folder, pack_bundled
+
+meta = pack_bundled(Path(sys.argv[1]), bundle_folder() / NAME)
+print(f"packed {meta.model_id} into {bundle_folder() / NAME}")
+EOF
+}
 both="train=shards/train val=shards/val"
 # Where jemalloc is installed it keeps the memory of tensors that come and go: training is half as fast again.
 jemalloc=$(ldconfig -p 2>/dev/null | awk '/libjemalloc/ { print $NF; exit }')
@@ -23,24 +38,32 @@ if [ -n "$jemalloc" ]; then
     export LD_PRELOAD="$jemalloc" MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always
 fi
 
+groundcast sandbox panels panels
+if [ "${2:-}" = moments ]; then
+    [ -d before ] || "$python" -c 'from pathlib import Path
+from trainer.bundled import add_bundled
+add_bundled(Path("before"))'
+    [ -d moments ] || groundcast moments before panels -o moments
+    "$python" -m benchmarks.moments --model moments --before before --panels panels --work measures
+    pack moments
+    exit
+fi
 groundcast sandbox shards shards
-groundcast train teacher $both out=runs/teacher
+groundcast train teacher $both out=runs/teacher-by-day
+groundcast train teacher-dark train=panels/photos val=shards/val init=runs/teacher-by-day/model out=runs/teacher
 groundcast train sandbox $both teacher=runs/teacher/model out=runs/strong
-groundcast train sandbox-fine $both teacher=runs/teacher/model init=runs/strong/model out=runs/fine
+groundcast train sandbox-fine $both panels=panels teacher=runs/teacher/model init=runs/strong/model out=runs/fine
 if [ "${2:-}" = ablation ]; then
     groundcast train sandbox-paper $both teacher=runs/teacher/model out=runs/paper
     groundcast train sandbox $both teacher=runs/teacher/model out=runs/no-e encoding=none
     groundcast train sandbox $both teacher=runs/teacher/model out=runs/e-no-dropout \
-        mask_place=0 mask_date=0 mask_hour=0 mask_all=0
+        mask_place=0 mask_date=0 mask_hour=0 mask_weekday=0 mask_all=0
+    groundcast train sandbox $both teacher=runs/teacher/model out=runs/additive interaction=none rank=0
+    groundcast train sandbox $both teacher=runs/teacher/model out=runs/diagonal interaction=diagonal
+    groundcast train sandbox $both teacher=runs/teacher/model out=runs/untied interaction=untied
     groundcast evaluate runs shards -o measures
 else
     groundcast evaluate runs/fine shards -o measures
 fi
-"$python" - <<'EOF'
-from pathlib import Path
-
-from trainer.bundled import NAME, bundle_folder, pack_bundled
-
-meta = pack_bundled(Path("runs/fine/model"), bundle_folder() / NAME)
-print(f"packed {meta.model_id} into {bundle_folder() / NAME}")
-EOF
+"$python" -m benchmarks.moments --model runs/fine/model --panels panels --work measures/moments
+pack runs/fine/model

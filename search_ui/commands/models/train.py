@@ -30,6 +30,7 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> None:
     sandbox-fine    goes on from it, with more pixels and for longer: the model that comes with groundcast
     sandbox-paper   the authors', for the small model
     teacher         the sandbox's photos and captions: the model that the others learn from
+    teacher-dark    goes on from it with photos of all hours alike
     tiny            seconds on a CPU, to see the whole way
 
     \b
