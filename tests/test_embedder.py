@@ -263,6 +263,18 @@ def test_what_is_known_of_nothing_leaves_the_tile_as_it_is(sat2cap: Path, tmp_pa
             embedder.at(o, lat=[1, 2, 3], lon=[1, 2, 3])
 
 
+def test_one_moment_for_all_and_however_many_at_once_is_the_same(
+    sat2cap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = Embedder.load(with_interaction(sat2cap, tmp_path / "m", "full"))
+    o = np.random.default_rng(0).normal(size=(7, 32)).astype(np.float32)
+    where = {"lat": np.full(7, 48.0), "lon": np.full(7, 11.0), "when": datetime(2020, 7, 14, 18)}
+    whole = embedder.at(o, **where)
+    np.testing.assert_allclose(embedder.at(o, lat=48.0, lon=11.0, when=where["when"]), whole, atol=1e-4)
+    monkeypatch.setattr(embedder_module, "_AT_ONCE", 3)
+    np.testing.assert_allclose(embedder.at(o, **where), whole, atol=1e-5)
+
+
 def test_at_adds_e_where_the_moment_is_the_same_for_every_tile(sat2cap: Path) -> None:
     embedder, o = Embedder.load(sat2cap), np.ones((2, 32), np.float32)
     where = {"lat": [48, 49], "lon": [11, 12], "when": datetime(2020, 7, 14, 18)}

@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 BATCH = 64  # images a forward pass; more gives nothing on a CPU and takes memory
+_AT_ONCE = 4096  # vectors brought to their moments at a time: each takes as much room as h · r numbers
 GPU_BATCH = 512  # a large GPU is idle half the time below
 
 
@@ -261,9 +262,14 @@ class Embedder:
         rows = len(encoded.values)
         if rows not in (1, len(o)):
             raise UsageError(f"{rows} places or moments for {len(o)} vectors: give one, or one for each")
-        m, usable = torch.from_numpy(encoded.values).expand(len(o), -1), torch.from_numpy(encoded.usable)
-        s: Floats = torch.where(usable[:, None], o + encoder(m, o), o).numpy()
-        return s
+        m, usable = torch.from_numpy(encoded.values), torch.from_numpy(encoded.usable)
+        s = torch.empty_like(o)
+        for start in range(0, len(o), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            own = slice(None) if rows == 1 else some
+            s[some] = torch.where(usable[own, None], o[some] + encoder(m[own], o[some]), o[some])
+        found: Floats = s.numpy()
+        return found
 
     @torch.inference_mode()
     def place_time(

@@ -81,7 +81,7 @@ class DynamicEncoder(nn.Module):
         """What is added to O, float [n, d].
 
         Args:
-            m: Encoded place and time, float [n, DIMENSIONS[encoding]].
+            m: Encoded place and time, float [n, DIMENSIONS[encoding]]; or one row, the same for all tiles.
             o: O, float [n, d].
         """
         added = self.added(m)  # [n, d]
@@ -93,11 +93,13 @@ class DynamicEncoder(nn.Module):
         return e
 
     def turned(self, z: torch.Tensor, o: torch.Tensor) -> torch.Tensor:
-        """C·M·g, float [n, d], of z, float [n, h], and O, float [n, d]."""
+        """C·M·g, float [n, d], of z, float [n, h] or one row for all, and O, float [n, d]."""
         b, c = self.bases()
         g = (o - self.mean) @ b  # [n, r]
         if self.form.interaction == "diagonal":
             return ((z @ self.moment) * g) @ c.T
+        if len(z) == 1:
+            return g @ torch.tensordot(z[0], self.moment, 1).T @ c.T
         # one product [n, h·r] × [h·r, r] rather than a matrix for every sample
         pairs = (z[:, :, None] * g[:, None, :]).flatten(1)  # [n, h·r]
         return (pairs @ self.moment.transpose(1, 2).flatten(0, 1)) @ c.T
