@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from ingest.geo.degree_blocks import blocks
@@ -109,13 +108,13 @@ def test_photos_of_no_tile_or_without_a_date_are_left_out(clip: Path, tmp_path: 
         shard.write("lost", jpeg(1, 0), None, {**where, "date_taken": "2022-01-01 12:00:00", "place": "elsewhere"})
         shard.write("undated", jpeg(1, 0), None, {**where, "place": "p0"})
         shard.write("broken", b"no picture", None, {**where, "date_taken": "2022-01-01 12:00:00", "place": "p0"})
-    panels = panels_of(folder, Embedder.load(clip, device="cpu"), device=torch.device("cpu"))
+    panels = panels_of(folder, Embedder.load(clip, device="cpu"))
     assert len(panels) == 12 * 24
     assert panels.problems == {"of no tile": 1, "without a date": 1, "broken": 1}
     for path in (folder / "photos").glob("photos-*.tar"):
         path.unlink()
     with pytest.raises(SourceError, match=r"not one photo can be used \(.*`place` joins photos and tiles"):
-        panels_of(folder, Embedder.load(clip, device="cpu"), device=torch.device("cpu"))
+        panels_of(folder, Embedder.load(clip, device="cpu"))
 
 
 def seen_at(folder: Path, panels: Path, hour: int) -> np.ndarray:

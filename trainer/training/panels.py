@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from trainer.embedder import Embedder
 from trainer.encoding import encode
@@ -23,7 +24,7 @@ from trainer.preprocess import Preprocess
 from trainer.shards.tars import MISSING, Shards
 from trainer.training.moments import Seen
 from trainer.training.pictures import decode
-from trainer.training.targets import Targets, photo_targets
+from trainer.training.targets import Progress, Targets, photo_targets
 
 logger = logging.getLogger(__name__)
 
@@ -103,14 +104,14 @@ class Panels:
         return np.stack(found)
 
 
-def panels_of(folder: Path, teacher: Embedder, cache: Path | None = None, **how: Any) -> Panels:
+def panels_of(folder: Path, teacher: Embedder, cache: Path | None = None, progress: Progress | None = None) -> Panels:
     """The panels of a folder, embedded by a teacher.
 
     Args:
         folder: With `tiles` and `photos`.
         teacher: Whose ground tower embeds the photos.
         cache: Where embeddings are kept; None: `.cache` beside the photos.
-        how: As for `targets.photo_targets`.
+        progress: Called with photos embedded, and how many there are to embed.
     """
-    stored = cache or folder / PHOTOS / ".cache"
-    return Panels(folder, lambda shards: photo_targets(shards, teacher, stored, **how))
+    stored, here = cache or folder / PHOTOS / ".cache", torch.device("cpu")
+    return Panels(folder, lambda shards: photo_targets(shards, teacher, stored, device=here, progress=progress))

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
-
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
@@ -59,7 +57,7 @@ def refit(
     if out.exists():  # before the slow part
         raise UsageError(f"{out} exists: choose another name, or remove it first")
     meta, teacher = read_meta(model), Embedder.load(model, precision="float32", device=device)
-    found = panels_of(panels, teacher, cache, device=torch.device("cpu"), progress=progress)
+    found = panels_of(panels, teacher, cache, progress)
     seen = found.seen(ENCODING, meta.overhead_input, teacher.embed_prepared)
     encoder = DynamicEncoder(ENCODING, meta.dim, form)
     fit_moments(encoder, seen, teacher.embed_texts(BANK), ridge)
