@@ -1,5 +1,7 @@
 """What a moment makes of a tile, fitted in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from trainer.model import DynamicEncoder, Form
 from trainer.training.moments import Ridge, Seen, fit, fold
 
 D, M, R = 8, 5, 3
-LIGHT = Ridge(scale=1.0, level=1e-9, turn=1e-9)
+LIGHT = Ridge(scale=1.0, level=1e-9, turn=1e-9, gain=1.0)
 NEUTRAL = np.eye(D)[-1]
 
 
@@ -62,6 +64,14 @@ def test_without_interaction_it_is_the_mean_of_what_is_left_of_the_photos() -> N
     assert fitted.turn.size == 0
 
 
+def test_e_is_made_larger_than_least_squares_make_it_and_what_turns_is_not() -> None:
+    seen, _, _ = world("full")
+    plain = fit(seen, interaction="full", rank=R, neutral=NEUTRAL, ridge=LIGHT)
+    larger = fit(seen, interaction="full", rank=R, neutral=NEUTRAL, ridge=replace(LIGHT, gain=1.5))
+    np.testing.assert_allclose(larger.level, 1.5 * plain.level)
+    np.testing.assert_array_equal(larger.turn, plain.turn)
+
+
 def test_no_moment_moves_anything_along_the_neutral_direction() -> None:
     seen, _, _ = world("full", noise=1.0)
     for interaction in ("none", "diagonal", "full", "untied"):
@@ -80,7 +90,7 @@ def test_the_ridge_holds_noise_down_and_the_scale_of_o_does_not_change_what_o_is
     assert held < 0.5 * free
     seen, level, whole = world("full")
     halved = Seen(2 * seen.o, seen.tile, seen.encoded, seen.targets)
-    fitted = fit(halved, interaction="full", rank=R, neutral=NEUTRAL, ridge=Ridge(0.5, 1e-9, 1e-9))
+    fitted = fit(halved, interaction="full", rank=R, neutral=NEUTRAL, ridge=Ridge(0.5, 1e-9, 1e-9, 1.0))
     np.testing.assert_allclose(fitted.level, 2 * level, atol=1e-5)  # S / s is as good as S
     np.testing.assert_allclose(in_the_space(fitted), whole, atol=1e-5)
 

@@ -59,11 +59,14 @@ class Ridge:
         scale: s, how much of O stands in what is fitted.
         level: Of e, as a share of the mean square of its features.
         turn: Of M, as a share of the mean square of g.
+        gain: How much larger than least squares make it e becomes, for they make small what they are unsure of; and the
+            more all moments have in common, the less the length of S, which a cosine divides by, differs among them.
     """
 
     scale: float = 0.8
     level: float = 1e-3
     turn: float = 0.1
+    gain: float = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def fit(seen: Seen, *, interaction: Interaction, rank: int, neutral: npt.NDArray
         level = level + (inside[0] - level @ out_basis) @ out_basis.T
         turn = inside[1:].transpose(1, 2, 0)  # [k, out, in]
     s = ridge.scale
-    return Fitted(basis, out_basis, mean / s, level / s, turn, sums.weight / len(seen.tile), spread / s)
+    return Fitted(basis, out_basis, mean / s, ridge.gain * level / s, turn, sums.weight / len(seen.tile), spread / s)
 
 
 class _Sums:
