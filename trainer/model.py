@@ -99,7 +99,8 @@ class DynamicEncoder(nn.Module):
         if self.form.interaction == "diagonal":
             return ((z @ self.moment) * g) @ c.T
         if len(z) == 1:
-            return g @ torch.tensordot(z[0], self.moment, 1).T @ c.T
+            matrix: torch.Tensor = torch.einsum("h,hoi->oi", z[0], self.moment)
+            return g @ matrix.T @ c.T
         # one product [n, h·r] × [h·r, r] rather than a matrix for every sample
         pairs = (z[:, :, None] * g[:, None, :]).flatten(1)  # [n, h·r]
         return (pairs @ self.moment.transpose(1, 2).flatten(0, 1)) @ c.T
