@@ -28,6 +28,8 @@ from ingest.field.interaction import Interaction
 from trainer.encoding import When, place_terms
 
 _TOGETHER = 8  # moments at a time: [8, p + 1, 4096] floats stay in the second-level cache
+_FEW = 4  # vectors by which the factors are multiplied the other way round
+_ROUNDING = np.float32(2e-7)
 _LEAST_SQUARE = np.float32(1e-12)
 
 
@@ -84,16 +86,16 @@ class Moments:
 
     def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""
-        x, middle, moving = _centred(tiles.place)
+        x, middle, spread = _centred(tiles.place)
         powers, farthest = _powers(x), np.abs(x[1:]).max(axis=1, initial=0)
         for start in range(0, len(out), _TOGETHER):
             at = slice(start, start + _TOGETHER)
             level = self._bias[at] + middle @ self._slope[at]  # W1·m + b1 in the middle of the block, [t, h]
-            straight = _Straight(self, level, self._slope[at][:, moving], farthest)
+            straight = _Straight(self, level, spread @ self._slope[at], farthest)
             square = straight.square(tiles.factors, x, powers)  # [t, n]
             dots = straight.dots(x)  # [t, b, n]
             for t in range(len(level)):
-                straight.add_rest(t, tiles, x, square[t], dots[t])
+                straight.add_rest(t, tiles, x, powers, square[t], dots[t])
             square += tiles.shifted
             np.maximum(square, _LEAST_SQUARE, out=square)
             dots += tiles.dots
@@ -136,7 +138,9 @@ class _Straight:
         q[:, 0] += 2 * self.v @ of._cross
         q[:, 0, 0] += of._b2_square
         square: Floats = q[:, *_above_diagonal(k)] @ powers
-        y = ((2 * self.v).reshape(t * k, h) @ factors.T).reshape(t, k, -1)
+        two_v = (2 * self.v).reshape(t * k, h)
+        few = t * k < _FEW
+        y = ((factors @ two_v.T).T if few else two_v @ factors.T).reshape(t, k, -1)
         y *= x
         square += y.sum(axis=1)
         return square
@@ -147,7 +151,7 @@ class _Straight:
         dots += self.of._b2_along[:, None]
         return dots
 
-    def add_rest(self, t: int, tiles: TileBlock, x: Floats, square: Floats, dots: Floats) -> None:
+    def add_rest(self, t: int, tiles: TileBlock, x: Floats, powers: Floats, square: Floats, dots: Floats) -> None:
         """Adds, at one moment, the units that are on for some tiles of the block only, and M's part."""
         of, units = self.of, np.flatnonzero(self.switching[t])
         z = np.empty((0, len(square)), np.float32)  # of those units, [u, n]
@@ -159,20 +163,39 @@ class _Straight:
             square += np.einsum("kn,kn->n", z, others + 2 * (tiles.factors[:, units].T + of._cross[units, None]))
             dots += of._along[:, units] @ z
         if of._interaction is not None:
-            of._interaction.add(tiles.directions, x, self.v[t], z, units, square, dots)
+            of._interaction.add(tiles.directions, x, powers, self.v[t], z, units, square, dots)
 
 
-def _centred(place: Floats) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
-    """[1, place − middle] of the columns that change, [k, n]; the middle of all, [p]; which ones change, [k − 1]."""
+def _centred(place: Floats) -> tuple[Floats, Floats, Floats]:
+    """Place columns, [n, p], as few as they are within a block, from its middle on.
+
+    Columns that are the same all over the block are left out, and of two that are each other's opposite, such as the
+    hemisphere and the tropics on one side of the equator, one.
+
+    Returns:
+        x: 1 and what is left, [k, n].
+        middle: Of all columns, [p].
+        spread: place − middle = spreadᵀ·x[1:], [k − 1, p].
+    """
     x = np.ones((place.shape[1] + 1, len(place)), np.float32)
     x[1:] = place.T
     low, high = x[1:].min(axis=1), x[1:].max(axis=1)
     middle = (low + high) / 2
-    moving = np.flatnonzero(low != high)
-    if len(moving) < len(middle):
-        x = x[[0, *(moving + 1)]]
-    x[1:] -= middle[moving, None]
-    return x, middle, moving
+    x[1:] -= middle[:, None]
+    kept: list[int] = []
+    spread = np.eye(len(middle), dtype=np.float32)
+    for column in np.flatnonzero(low != high).tolist():
+        twin = next((other for other in kept if _opposite(x[1 + column], x[1 + other])), None)
+        if twin is None:
+            kept.append(column)
+        else:
+            spread[twin, column] = -1
+    return x if len(kept) == len(middle) else x[[0, *(1 + column for column in kept)]], middle, spread[kept]
+
+
+def _opposite(one: Floats, other: Floats) -> bool:
+    """Whether two columns within −1 … 1 are each other's opposite, to float32 rounding."""
+    return bool(abs(one[0] + other[0]) <= _ROUNDING and np.abs(one + other).max() <= _ROUNDING)
 
 
 def _powers(x: Floats) -> Floats:
