@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Doubles = npt.NDArray[np.float64]
 
 _WIDE = 16  # columns of a block, as many as the widest registers hold
-_PIECE = 1_024  # tiles at a time: g and its product, half a megabyte, stay in the second-level cache
+_PIECE = 1_024  # tiles at a time: g and its product, of 64 numbers each, stay in the second-level cache
 
 
 class _Form:
@@ -108,10 +108,12 @@ class Interaction:
         forms = self._forms(v) if self._tied and not len(units) else []
         for start in range(0, len(square), _PIECE):
             at = slice(start, start + _PIECE)
-            for power, form in zip(powers, forms, strict=False):
+            for number, form in enumerate(forms):
                 to_square, to_dots = form.of(directions[at])
-                square[at] += power[at] * to_square
-                dots[:, at] += power[at] * to_dots
+                if number:  # the first power is 1
+                    to_square, to_dots = to_square * powers[number, at], to_dots * powers[number, at]
+                square[at] += to_square
+                dots[:, at] += to_dots
             if not forms:
                 self._add_each(directions[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
 

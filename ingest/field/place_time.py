@@ -105,8 +105,8 @@ class Moments:
     def _mend_unusable(self, tiles: TileBlock, out: Floats) -> None:
         """S = O where the encoding has no use for what is known of place and moment."""
         everywhere = bool(tiles.placed.all())
-        for t in np.flatnonzero(~(self._usable if everywhere else self._usable & self._usable_nowhere)):
-            out[t] = np.where(self._used(tiles.placed, int(t)), out[t], tiles.plain())
+        for t in (~(self._usable if everywhere else self._usable & self._usable_nowhere)).nonzero()[0].tolist():
+            out[t] = np.where(self._used(tiles.placed, t), out[t], tiles.plain())
 
     def _used(self, placed: Mask, t: int) -> Mask:
         return np.asarray(np.where(placed, self._usable[t], self._usable_nowhere[t]), np.bool_)
@@ -153,7 +153,7 @@ class _Straight:
 
     def add_rest(self, t: int, tiles: TileBlock, x: Floats, powers: Floats, square: Floats, dots: Floats) -> None:
         """Adds, at one moment, the units that are on for some tiles of the block only, and M's part."""
-        of, units = self.of, np.flatnonzero(self.switching[t])
+        of, units = self.of, self.switching[t].nonzero()[0]
         z = np.empty((0, len(square)), np.float32)  # of those units, [u, n]
         if len(units):
             z = self.slope[t][:, units].T @ x[1:]
@@ -183,11 +183,12 @@ def _centred(place: Floats) -> tuple[Floats, Floats, Floats]:
     middle = (low + high) / 2
     x[1:] -= middle[:, None]
     kept: list[int] = []
-    spread = np.eye(len(middle), dtype=np.float32)
-    for column in np.flatnonzero(low != high).tolist():
+    spread = np.zeros((len(middle), len(middle)), np.float32)
+    for column in (low != high).nonzero()[0].tolist():
         twin = next((other for other in kept if _opposite(x[1 + column], x[1 + other])), None)
         if twin is None:
             kept.append(column)
+            spread[column, column] = 1
         else:
             spread[twin, column] = -1
     return x if len(kept) == len(middle) else x[[0, *(1 + column for column in kept)]], middle, spread[kept]
