@@ -34,7 +34,7 @@ class FieldEncoder:
     """A model's encoder of place and time.
 
     Attributes:
-        encoding: Name of the encoding.
+        encoding: Name of the encoding, a key of `PLACE_COLUMNS`.
         weights: Its arrays.
     """
 
@@ -87,6 +87,7 @@ class FieldEncoder:
     @cached_property
     def squares(self) -> tuple[Floats, Floats, np.float32]:
         """G, [h, h]; W2ᵀb2, [h]; ‖b2‖²."""
+        # sums of hundreds of products, rounded once
         w2, b2 = (np.asarray(a, np.float64) for a in (self.weights.w2, self.weights.b2))
         return (w2.T @ w2).astype(np.float32), (w2.T @ b2).astype(np.float32), np.float32(b2 @ b2)
 

@@ -30,7 +30,7 @@ from trainer.encoding import When, place_terms
 _TOGETHER = 8  # moments at a time: [8, p + 1, 4096] floats stay in the second-level cache
 _FEW = 4  # vectors by which the factors are multiplied the other way round
 _ROUNDING = np.float32(2e-7)
-_LEAST_SQUARE = np.float32(1e-12)
+_LEAST_SQUARE = np.float32(1e-12)  # ‖S‖² is a sum of terms of both signs, which rounding may bring to zero or below
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Moments:
     """The formula at T moments, for b unit queries.
 
     Args:
-        encoder: The model's.
+        encoder: The model's encoder of place and time.
         whens: T moments, wall-clock time at the place; where None, S = O.
-        queries: float32 [b, d].
+        queries: Unit vectors, float32 [b, d].
         weekday: False: on any day of such weeks.
     """
 
@@ -124,7 +124,9 @@ class _Straight:
 
     def __init__(self, of: Moments, level: Floats, slope: Floats, farthest: Floats) -> None:
         self.of, self.level, self.slope = of, level, slope
+        # a hair more than true: a unit at its edge counts as switching, which is slower and never wrong
         reach = farthest @ np.abs(slope) * np.float32(1.00001)  # how far it goes up or down within the block, [t, h]
+        # level ± reach bound a unit within the block: above zero it is on for all, below off for all, else it switches
         on = np.ones(level.shape, np.bool_) if of._linear else level > reach
         self.switching: Mask = ~on & (level > -reach)
         self.v = np.concatenate([level[:, None], slope], axis=1) * on[:, None]  # [t, k, h]
@@ -135,9 +137,10 @@ class _Straight:
         of, (t, k, h) = self.of, self.v.shape
         q = self.vg @ self.v.transpose(0, 2, 1)  # [t, p + 1, p + 1], symmetric
         q *= 2 - np.eye(k, dtype=np.float32)  # what is above the diagonal stands for what is below
-        q[:, 0] += 2 * self.v @ of._cross
+        q[:, 0] += 2 * self.v @ of._cross  # x[0] is 1: what is linear in x goes into the first row
         q[:, 0, 0] += of._b2_square
         square: Floats = q[:, *_above_diagonal(k)] @ powers
+        # 2 P·z, [t, k, n] before the sum
         two_v = (2 * self.v).reshape(t * k, h)
         few = t * k < _FEW
         y = ((factors @ two_v.T).T if few else two_v @ factors.T).reshape(t, k, -1)
@@ -159,6 +162,7 @@ class _Straight:
             z = self.slope[t][:, units].T @ x[1:]
             z += self.level[t, units, None]
             np.maximum(z, 0, out=z)
+            # with s the units that switch: (z + s)ᵀG(z + s) − zᵀGz = 2 sᵀGz + sᵀGs
             others = 2 * (self.vg[t][:, units].T @ x) + of._gram[np.ix_(units, units)] @ z
             square += np.einsum("kn,kn->n", z, others + 2 * (tiles.factors[:, units].T + of._cross[units, None]))
             dots += of._along[:, units] @ z
