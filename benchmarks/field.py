@@ -1,9 +1,13 @@
 """How fast and how exact is the field: every tile's cosine with a text at a moment, against the direct route in torch.
 
-    python -m benchmarks.field [--n 1000000] [--dim 512] [--frames-n 200000] [--threads 2] [--folder DIR] [--json]
+    python -m benchmarks.field [--n 1000000] [--dim 512] [--interaction full|diagonal|untied|none] [--rank 64]
+                               [--frames-n 200000] [--threads 2] [--folder DIR] [--json]
 
 Made on the spot, in a temporary folder (1.4 GB a million tiles): a grid of 480 m tiles, clustered vectors, an encoder
-of random weights. Direct: E recomputed with torch, added to float32 vectors, normalised, multiplied with the text, in
+of random weights: by default one in which the moment meets the tile (the encoding of seasons, linear features); `none`
+is the form before, which adds the same to every tile. One moment is asked of both in turns, over the same tiles north
+of 28 degrees and again between 20 and 28, where there is no one M for all: `one_moment_over_additive`,
+`…_in_the_tropics`; `float64_error` is against float64 of the stored vectors. Direct: E recomputed with torch, added to float32 vectors, normalised, multiplied with the text, in
 blocks of 65,536 tiles; reading and conversion to float32 are not counted against it.
 Both have the same threads, and run in turns. "read" is the largest number of the same bytes, found by the same threads.
 Memory is anonymous memory (RssAnon) of a process of its own that opens the field and asks, sampled every millisecond.
@@ -37,7 +41,8 @@ from ingest.index.protocol import Filter
 from trainer.encoding import DIMENSIONS, encode
 
 SIZE_M, STEP_LAT, STEP_LON = 480.0, 0.00433, 0.00488
-SOUTH, WEST = 27.6, 85.5
+SOUTH, WEST = 30.0, 85.5
+TROPICAL = 20.0  # degrees north: from here on, tiles of a block differ in hemisphere and tropics
 HIDDEN = 64
 CHUNK = 65_536
 DIRECT_FRAMES = 4
@@ -64,6 +69,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=1_000_000, help="tiles")
     parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--interaction", choices=("full", "diagonal", "untied", "none"), default="full")
+    parser.add_argument("--rank", type=int, default=64, help="directions along which the moment turns a tile")
     parser.add_argument("--frames-n", type=int, default=200_000, help="tiles that get 288 frames")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=7, help="times each is measured; the median counts")

@@ -123,30 +123,31 @@ class FieldEncoder:
         """
         if when is None:
             return vectors
-        terms = place_terms(self.encoding, [when], weekday=weekday)
-        z = self.z(terms.base[0] + place @ terms.slope[0])
-        used = np.where(placed, terms.usable[0], terms.usable_nowhere[0])
+        z, used = self.features(place, placed, when=when, weekday=weekday)
         s = vectors + z @ self.weights.w2.T + self.weights.b2
         if (met := self.weights.interaction) is not None:
             s += _turned(met, z, (vectors - met.mean) @ met.basis) @ met.out_basis.T
         return np.asarray(np.where(used[:, None], s, vectors), np.float32)
 
-    def z(self, m: Floats) -> Floats:
-        """The hidden features, [n, h], of encoded place and time, [n, m]."""
-        z: Floats = m @ self.weights.w1.T + self.weights.b1
-        return z if self.weights.activation == "linear" else np.maximum(z, 0)
+    def features(self, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> tuple[Floats, Mask]:
+        """z, float32 [n, h], and whether anything is to be added with it, bool [n]; arguments as for `at`."""
+        terms = place_terms(self.encoding, [when], weekday=weekday)
+        z = (terms.base[0] + place @ terms.slope[0]) @ self.weights.w1.T + self.weights.b1
+        z = z if self.weights.activation == "linear" else np.maximum(z, 0)
+        used = np.where(placed, terms.usable[0], terms.usable_nowhere[0])
+        return z, np.asarray(used & (when is not None), np.bool_)
 
     def back(self, z: Floats, direction: Floats) -> Floats:
-        """What a direction of S, [d], is in O at one z, [h]: the moment moves into the query.
+        """What a direction of S, [d], is in O, at n places and moments, z [n, h]: float32 [n, d].
 
-        S·q = O·(q + B·Mᵀ·Cᵀq) + what is the same for every tile.
+        The moment moves into the query: S·q = O·(q + B·Mᵀ·Cᵀq) + what is the same for all tiles of that place.
         """
         met = self.weights.interaction
         if met is None:
-            return direction
-        seen = direction @ met.out_basis
-        m = np.tensordot(z, met.weights, 1)  # [r, r], or its diagonal
-        moved: Floats = direction + met.basis @ (m * seen if met.diagonal else seen @ m)
+            return np.broadcast_to(direction, (len(z), len(direction)))
+        seen = direction @ met.out_basis  # Cᵀq, [r]
+        turned = met.weights * seen if met.diagonal else np.einsum("hoi,o->hi", met.weights, seen)  # [h, r]
+        moved: Floats = direction + (z @ turned) @ met.basis.T
         return moved
 
 
