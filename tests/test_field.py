@@ -162,6 +162,18 @@ def test_any_form_of_any_size_is_exact(tmp_path, seed):
     assert_exact(opened(tmp_path, archive, e), e, vectors(1, dim, seed=99)[0], MOMENTS)
 
 
+@pytest.mark.parametrize("interaction", [None, "diagonal", "full", "untied"])
+def test_the_moment_moves_into_the_query(interaction):
+    """At one place S·q is O·q' and a constant."""
+    e, o, query = encoder("seasonal", interaction=interaction, scale=0.3), vectors(30), vectors(1, seed=9)[0]
+    place, placed = np.repeat(e.place(np.array([15.0]), np.array([3.0])), 30, axis=0), np.ones(30, bool)
+    z, used = e.features(place, placed, when=NOON)
+    assert used.all()
+    rest = e.at(o, place, placed, when=NOON) @ query - o @ e.back(z[:1], query)[0]
+    np.testing.assert_allclose(rest, rest.mean(), atol=1e-3)
+    assert (np.ptp(o @ (e.back(z[:1], query)[0] - query)) > 1) == (interaction is not None)
+
+
 @pytest.mark.parametrize("interaction", [None, "full"])
 def test_a_moment_may_leave_the_weekday_open(tmp_path, archive, interaction):
     e = encoder("seasonal", activation="linear", interaction=interaction, scale=0.3)
