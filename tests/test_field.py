@@ -1,5 +1,6 @@
 """The field against the formula written out in float64, on parts of real archives."""
 
+import hashlib
 import json
 import logging
 import resource
@@ -10,6 +11,8 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -526,6 +529,31 @@ def test_a_field_of_another_version_model_or_encoder_is_made_anew(tmp_path, arch
     plain.write("a", tiles(0, 5), vectors(5), META | {"model_id": "n"})
     assert opened(tmp_path, plain, model_id="n").n == 5
     assert "model_id m, now n" in caplog.text
+
+
+def test_a_model_of_another_encoding_is_an_error_that_names_it(tmp_path, archive):
+    w = encoder().weights
+    with pytest.raises(UsageError, match="encoding 'lunar' cannot be factorised: known are sat2cap, cyclic, seasonal"):
+        opened(tmp_path, archive, FieldEncoder("lunar", w))
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(90.5, 0.0), (-91.0, 3.0), (3.0, 180.1)])
+def test_a_tile_outside_the_globe_is_an_error_that_names_it(tmp_path, archive, lat, lon):
+    archive.write("k-0", [tile("beyond", 50.0, 3.0)], vectors(1), META)
+    path = archive.path("k-0")
+    table = pq.read_table(path)
+    for name, value in (("lat", lat), ("lon", lon)):
+        table = table.set_column(table.column_names.index(name), name, pa.array([value]))
+    pq.write_table(table, path)
+    with pytest.raises(ArchiveError, match=r"item 'beyond' lies at lat .* not on the globe"):
+        opened(tmp_path, archive, encoder("seasonal", interaction="full"))
+
+
+def test_an_older_model_has_the_fingerprint_that_it_had():
+    """So that its field on the disk is not made anew."""
+    e = FieldEncoder("cyclic", EncoderWeights(*(np.full(s, 0.5, np.float32) for s in ((2, 11), (2,), (3, 2), (3,)))))
+    digest = hashlib.sha256(b"cyclic" + np.full(22 + 2 + 6 + 3, 0.5, np.float32).tobytes()).hexdigest()
+    assert e.fingerprint == digest and e.directions_width == 0
 
 
 def test_a_part_of_another_model_is_refused(tmp_path, archive):
