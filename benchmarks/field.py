@@ -1,7 +1,7 @@
 """How fast and how exact is the field: every tile's cosine with a text at a moment, against the direct route in torch.
 
     python -m benchmarks.field [--n 1000000] [--dim 512] [--interaction full|diagonal|untied|none] [--rank 64]
-                               [--frames-n 200000] [--threads 2] [--folder DIR] [--json]
+                               [--frames-n 200000] [--threads 2] [--folder DIR] [--only-met] [--json]
 
 Made on the spot, in a temporary folder (1.4 GB a million tiles): a grid of 480 m tiles, clustered vectors, encoders of
 random weights. The first lines are of the form that adds the same to every tile. Then, unless `--interaction none`, one
@@ -77,6 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=7, help="times each is measured; the median counts")
     parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made")
+    parser.add_argument("--only-met", action="store_true", help="only what compares the two forms")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -84,7 +85,11 @@ def arguments() -> argparse.Namespace:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Setting, rows and ratios."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if args.only_met:
+        make(folder / "additive", args.n, args.dim)
+        field = opened(folder / "additive", args.n, args.dim, args.threads)
+        return {"setting": _setting(args), "rows": [{"tiles": args.n}], "ratios": _short(met(folder, field, args))}
     for n in sorted({max(1, args.n // 100), max(1, args.n // 10), args.n}):
         start = time.perf_counter()
         make(folder / str(n), n, args.dim)
@@ -97,16 +102,16 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for name in ("open_ms", "first_text_ms", "one_moment_ms", "memory_mb"):
         ratios[f"slope_{name}"] = slope([row["tiles"] for row in rows[-2:]], [row[name] for row in rows[-2:]])
     ratios["memory_mb"] = rows[-1]["memory_mb"]
-    setting = {
-        "n": args.n,
-        "dim": args.dim,
-        "hidden": HIDDEN,
-        "interaction": args.interaction,
-        "rank": args.rank,
-        "threads": args.threads,
-        "load": os.getloadavg()[0],
-    }
-    return {"setting": setting, "rows": rows, "ratios": {name: float(f"{value:.4g}") for name, value in ratios.items()}}
+    return {"setting": _setting(args), "rows": rows, "ratios": _short(ratios)}
+
+
+def _setting(args: argparse.Namespace) -> dict[str, Any]:
+    names = ("n", "dim", "interaction", "rank", "threads")
+    return {name: getattr(args, name) for name in names} | {"hidden": HIDDEN, "load": os.getloadavg()[0]}
+
+
+def _short(ratios: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in ratios.items()}
 
 
 def encoder(dim: int, interaction: str = "none", rank: int = 64) -> FieldEncoder:

@@ -108,8 +108,8 @@ class FieldEncoder:
         met = self.weights.interaction
         if met is None:
             return np.empty((len(vectors), 0), np.float32)
-        g = (vectors - met.mean) @ met.basis
-        return g if met.tied else np.concatenate([g, vectors @ met.out_basis], axis=1)
+        g: Floats = (vectors - met.mean) @ met.basis
+        return g if met.tied else np.asarray(np.concatenate([g, vectors @ met.out_basis], axis=1), np.float32)
 
     def at(self, vectors: Floats, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> Floats:
         """S at a moment, float32 [n, d]; where the encoding has no use for what is known, and without a moment, S = O.
@@ -133,7 +133,7 @@ class FieldEncoder:
         """z, float32 [n, h], and whether anything is to be added with it, bool [n]; arguments as for `at`."""
         terms = place_terms(self.encoding, [when], weekday=weekday)
         z = (terms.base[0] + place @ terms.slope[0]) @ self.weights.w1.T + self.weights.b1
-        z = z if self.weights.activation == "linear" else np.maximum(z, 0)
+        z = np.asarray(z if self.weights.activation == "linear" else np.maximum(z, 0), np.float32)
         used = np.where(placed, terms.usable[0], terms.usable_nowhere[0])
         return z, np.asarray(used & (when is not None), np.bool_)
 
