@@ -126,7 +126,8 @@ class FieldEncoder:
         z, used = self.features(place, placed, when=when, weekday=weekday)
         s = vectors + z @ self.weights.w2.T + self.weights.b2
         if (met := self.weights.interaction) is not None:
-            s += _turned(met, z, (vectors - met.mean) @ met.basis) @ met.out_basis.T
+            g: Floats = (vectors - met.mean) @ met.basis
+            s += _turned(met, z, g) @ met.out_basis.T
         return np.asarray(np.where(used[:, None], s, vectors), np.float32)
 
     def features(self, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> tuple[Floats, Mask]:
