@@ -170,7 +170,7 @@ def direct(home: Path) -> dict[str, Any]:
     took = []
     for when in [datetime(2024, 7, 12, 14), *(datetime.fromisoformat(f"{when}:00") for when in WHENS[::24])]:
         started = time.perf_counter()
-        s = field.vectors(everything) + embedder.place_time(lat=field.lat, lon=field.lon, when=when)
+        s = embedder.at(field.vectors(everything), lat=field.lat, lon=field.lon, when=when)
         cosine = s @ vector / np.linalg.norm(s, axis=1)
         scores = Scores(ids, field.lat, field.lon, field.size_m, cosine, none, when)
         heat: HeatValues = heat_of(layer, scores, None, scale_of(layer, (-0.2, 0.4), scores, None), of=MANY)

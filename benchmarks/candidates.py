@@ -1,11 +1,12 @@
 """Above a size the index proposes and the formula ranks: how many of the true nine does that find?
 
-    python -m benchmarks.candidates [--home DIR] [--n 20000] [--json]
+    python -m benchmarks.candidates [--home DIR] [--n 20000] [--random-only] [--json]
 
 Two settings. `sandbox`: the demonstration's island and the bundled model (`--home` names a home in which `groundcast
 demo` ran; without it the demo runs in a temporary one), the names of every third concept as texts. `random`: clustered
-vectors and an encoder of random weights over a region, as in `benchmarks.field`, through Qdrant Edge. Each query is
-asked at a moment, over everything and in a box; the other answer scores every tile.
+vectors and encoders of random weights as in `benchmarks.field`, one that adds the same to every tile and those in which
+the moment meets the tile, over a region that reaches into the tropics, through Qdrant Edge. Each query is asked at a
+moment, over everything and in a box; the other answer scores every tile.
 """
 
 import argparse
@@ -18,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.field import SIZE_M, SOUTH, STEP_LAT, STEP_LON, WEST, encoder, texts, vectors
+from benchmarks.field import SIZE_M, STEP_LAT, STEP_LON, WEST, encoder, texts, vectors
 from ingest.geo.geometry import box
 from ingest.index.edge import EdgeIndex
 from ingest.index.protocol import Filter, Points
 from search_ui.search.candidates import Sample, candidates
-from trainer.encoding import encode
 
 K = 9
 WHENS = (datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 23))
@@ -34,10 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, help="where `groundcast demo` ran")
     parser.add_argument("--n", type=int, default=20_000, help="tiles of the second setting")
+    parser.add_argument("--random-only", action="store_true", help="the second setting alone")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = sandbox(asked.home or Path(folder) / "home") + random(asked.n, Path(folder))
+        rows = [] if asked.random_only else sandbox(asked.home or Path(folder) / "home")
+        rows += [row for form in ("none", "diagonal", "full") for row in random(asked.n, Path(folder), form)]
     ratios = {f"recall@9, {row['setting']}, {row['where']}": row["recall"] for row in rows}
     if asked.json:
         print(
@@ -46,7 +48,7 @@ def main() -> None:
         return
     for row in rows:
         print(
-            "{setting:8} {where:10} {queries} queries over {tiles} tiles: recall@9 {recall:.4f} "
+            "{setting:15} {where:10} {queries} queries over {tiles} tiles: recall@9 {recall:.4f} "
             "with {candidates:.0f} candidates, {candidates_ms:.0f} ms; every tile {exact_ms:.0f} ms".format(**row)
         )
 
@@ -90,37 +92,24 @@ def sandbox(home: Path) -> list[dict[str, Any]]:
     return rows
 
 
-class RandomEncoder:
-    """The one thing that `candidates` asks of an embedder."""
-
-    def __init__(self, dim: int) -> None:
-        self.weights = encoder(dim).weights
-
-    def place_time(self, *, lat: np.ndarray, lon: np.ndarray, when: datetime) -> np.ndarray:
-        """E, float32 [n, d]."""
-        w = self.weights
-        z = np.maximum(encode("cyclic", lat=lat, lon=lon, when=when).values @ w.w1.T + w.b1, 0)
-        return (z @ w.w2.T + w.b2).astype(np.float32)
-
-
-def random(n: int, folder: Path, dim: int = 512) -> list[dict[str, Any]]:
-    """Random weights over a region, by the functions that the engine calls."""
+def random(n: int, folder: Path, interaction: str, dim: int = 512) -> list[dict[str, Any]]:
+    """Random weights over a region that reaches into the tropics, by the functions that the engine calls."""
     side = int(np.ceil(np.sqrt(n)))
     row_, column = np.divmod(np.arange(n), side)
-    lat, lon = SOUTH + row_ * STEP_LAT, WEST + column * STEP_LON
+    lat, lon = 27.6 + row_ * STEP_LAT, WEST + column * STEP_LON
     o = np.concatenate(list(vectors(n, dim))).astype(np.float16).astype(np.float32)
     ids = [f"t{i:07d}" for i in range(n)]
     payloads = [
         {"tile_id": ids[i], "location": {"lon": lon[i], "lat": lat[i]}, "size_m": SIZE_M, "norm": float(norm)}
         for i, norm in enumerate(np.linalg.norm(o, axis=1))
     ]
-    embedder: Any = RandomEncoder(dim)
+    form = encoder(dim, interaction)
     pick = np.sort(np.random.default_rng(0).choice(n, min(n, 4096), replace=False))
-    sample = Sample(lat[pick], lon[pick], o[pick], embedder)
+    sample = Sample(lat[pick], lon[pick], o[pick], form)
     reach = SIZE_M / 2 * 2**0.5
     near = box(lon[side // 3], lat[n // 3], lon[side // 3 * 2], lat[n // 3 * 2])
     rows = []
-    with EdgeIndex(folder / "index", "random", dim) as index:
+    with EdgeIndex(folder / f"index-{interaction}", "random", dim) as index:
         index.upsert(Points(ids, o, payloads))
         for where, filter_ in (("everywhere", Filter()), ("in a box", Filter(area=near, reach_m=reach))):
             inside = np.ones(n, bool)
@@ -132,7 +121,7 @@ def random(n: int, folder: Path, dim: int = 512) -> list[dict[str, Any]]:
             for query in texts(10, dim):
                 for when in WHENS:
                     started = time.perf_counter()
-                    s = o[inside] + embedder.place_time(lat=lat[inside], lon=lon[inside], when=when)
+                    s = sample.seen(o[inside], lat=lat[inside], lon=lon[inside], when=when)
                     best = np.argsort(-(s @ query) / np.linalg.norm(s, axis=1))[:K]
                     true = {ids[i] for i in np.flatnonzero(inside)[best]}
                     seconds[0] += time.perf_counter() - started
@@ -142,7 +131,7 @@ def random(n: int, folder: Path, dim: int = 512) -> list[dict[str, Any]]:
                     seconds[1] += time.perf_counter() - started
                     found += len(true & answer)
                     counts.append(len(pool.cosine))
-            rows.append(row("random", where, int(inside.sum()), found, counts, seconds))
+            rows.append(row(f"random {interaction}", where, int(inside.sum()), found, counts, seconds))
     return rows
 
 

@@ -1,9 +1,14 @@
 """How fast and how exact is the field: every tile's cosine with a text at a moment, against the direct route in torch.
 
-    python -m benchmarks.field [--n 1000000] [--dim 512] [--frames-n 200000] [--threads 2] [--folder DIR] [--json]
+    python -m benchmarks.field [--n 1000000] [--dim 512] [--interaction full|diagonal|untied|none] [--rank 64]
+                               [--frames-n 200000] [--threads 2] [--folder DIR] [--only-met] [--json]
 
-Made on the spot, in a temporary folder (1.4 GB a million tiles): a grid of 480 m tiles, clustered vectors, an encoder
-of random weights. Direct: E recomputed with torch, added to float32 vectors, normalised, multiplied with the text, in
+Made on the spot, in a temporary folder (1.4 GB a million tiles): a grid of 480 m tiles, clustered vectors, encoders of
+random weights. The first lines are of the form that adds the same to every tile. Then, unless `--interaction none`, one
+in which the moment meets the tile (the encoding of seasons, linear features) and the first are asked for one moment in
+turns: `one_moment_over_additive`, and the same with tiles at 20 to 25 degrees north, where there is no one M for all,
+`…_in_the_tropics`; `float64_error` is against float64 of the stored vectors.
+Direct: E recomputed with torch, added to float32 vectors, normalised, multiplied with the text, in
 blocks of 65,536 tiles; reading and conversion to float32 are not counted against it.
 Both have the same threads, and run in turns. "read" is the largest number of the same bytes, found by the same threads.
 Memory is anonymous memory (RssAnon) of a process of its own that opens the field and asks, sampled every millisecond.
@@ -13,6 +18,7 @@ Direct frames are measured for `DIRECT_FRAMES` moments and scaled; growth has a 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +43,8 @@ from ingest.index.protocol import Filter
 from trainer.encoding import DIMENSIONS, encode
 
 SIZE_M, STEP_LAT, STEP_LON = 480.0, 0.00433, 0.00488
-SOUTH, WEST = 27.6, 85.5
+SOUTH, WEST = 30.0, 85.5
+TROPICAL = 20.0  # degrees north: from here on, tiles of a block differ in hemisphere and tropics
 HIDDEN = 64
 CHUNK = 65_536
 DIRECT_FRAMES = 4
@@ -64,10 +71,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=1_000_000, help="tiles")
     parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--interaction", choices=("full", "diagonal", "untied", "none"), default="full")
+    parser.add_argument("--rank", type=int, default=64, help="directions along which the moment turns a tile")
     parser.add_argument("--frames-n", type=int, default=200_000, help="tiles that get 288 frames")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=7, help="times each is measured; the median counts")
     parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made")
+    parser.add_argument("--only-met", action="store_true", help="only what compares the two forms")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -75,7 +85,11 @@ def arguments() -> argparse.Namespace:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Setting, rows and ratios."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if args.only_met:
+        make(folder / "additive", args.n, args.dim)
+        field = opened(folder / "additive", args.n, args.dim, args.threads)
+        return {"setting": _setting(args), "rows": [{"tiles": args.n}], "ratios": _short(met(folder, field, args))}
     for n in sorted({max(1, args.n // 100), max(1, args.n // 10), args.n}):
         start = time.perf_counter()
         make(folder / str(n), n, args.dim)
@@ -83,21 +97,50 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     field = opened(folder / str(args.n), args.n, args.dim, args.threads)
     ratios = one_moment(field, args) | first_text(field, args) | box_query(field, args) | rounding(args)
     ratios |= frames(folder, args) | archived(folder, args)
+    if args.interaction != "none":
+        ratios |= met(folder, field, args)
     for name in ("open_ms", "first_text_ms", "one_moment_ms", "memory_mb"):
         ratios[f"slope_{name}"] = slope([row["tiles"] for row in rows[-2:]], [row[name] for row in rows[-2:]])
     ratios["memory_mb"] = rows[-1]["memory_mb"]
-    setting = {"n": args.n, "dim": args.dim, "hidden": HIDDEN, "threads": args.threads, "load": os.getloadavg()[0]}
-    return {"setting": setting, "rows": rows, "ratios": {name: float(f"{value:.4g}") for name, value in ratios.items()}}
+    return {"setting": _setting(args), "rows": rows, "ratios": _short(ratios)}
 
 
-def encoder(dim: int) -> FieldEncoder:
-    """Random weights, of the size that training starts with; those of the second layer thrice, so that E matters."""
-    rng = np.random.default_rng(1)
-    m = DIMENSIONS["cyclic"]
+def _setting(args: argparse.Namespace) -> dict[str, Any]:
+    names = ("n", "dim", "interaction", "rank", "threads")
+    return {name: getattr(args, name) for name in names} | {"hidden": HIDDEN, "load": os.getloadavg()[0]}
+
+
+def _short(ratios: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in ratios.items()}
+
+
+def encoder(dim: int, interaction: str = "none", rank: int = 64) -> FieldEncoder:
+    """Random weights, of the size that training starts with; those of the second layer thrice, so that e matters.
+
+    With an interaction, M turns g by about half its length.
+    """
+    rng, encoding = np.random.default_rng(1), "cyclic" if interaction == "none" else "seasonal"
+    m = DIMENSIONS[encoding]
     shapes = (((HIDDEN, m), m**-0.5), ((HIDDEN,), m**-0.5), ((dim, HIDDEN), 3 * HIDDEN**-0.5), ((dim,), HIDDEN**-0.5))
     arrays = [rng.uniform(-s, s, shape).astype(np.float32) for shape, s in shapes]
     weights = SimpleNamespace(**dict(zip(("w1", "b1", "w2", "b2"), arrays, strict=True)))  # needs no torch
-    return FieldEncoder("cyclic", weights)
+    weights.activation, weights.interaction = "relu", None
+    if interaction != "none":
+        weights.activation = "linear"
+        weights.interaction = meeting(dim, interaction, rank, rng)
+    return FieldEncoder(encoding, weights)
+
+
+def meeting(dim: int, interaction: str, rank: int, rng: np.random.Generator) -> SimpleNamespace:
+    """How the moment meets the tile, as `trainer.embedder.InteractionWeights` has it."""
+    b, c = (np.linalg.qr(rng.normal(size=(dim, rank)))[0].astype(np.float32) for _ in range(2))
+    diagonal, tied = interaction == "diagonal", interaction != "untied"
+    shape = (HIDDEN, rank) if diagonal else (HIDDEN, rank, rank)
+    weights = (rng.normal(size=shape) * (HIDDEN if diagonal else HIDDEN * rank) ** -0.5).astype(np.float32)
+    mean = rng.normal(size=dim).astype(np.float32) * np.float32(0.3)
+    return SimpleNamespace(
+        basis=b, out_basis=b if tied else c, mean=mean, weights=weights, tied=tied, diagonal=diagonal
+    )
 
 
 def vectors(n: int, dim: int, seed: int = 0) -> Iterator[np.ndarray]:
@@ -116,25 +159,24 @@ def texts(count: int, dim: int) -> np.ndarray:
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def make(folder: Path, n: int, dim: int) -> None:
+def make(folder: Path, n: int, dim: int, form: FieldEncoder | None = None, south: float = SOUTH) -> None:
     """The columns of n tiles, without an archive."""
     columns = int(np.ceil(np.sqrt(n)))
     row, column = np.divmod(np.arange(n), columns)
-    lat, lon = SOUTH + row * STEP_LAT, WEST + column * STEP_LON
+    lat, lon = south + row * STEP_LAT, WEST + column * STEP_LON
     order = by_place(lat, lon)
     ids = pa.array([f"r{r}c{c}" for r, c in zip(row.tolist(), column.tolist(), strict=True)], pa.large_string())
     items = Items(ids, lat, lon, np.full(n, SIZE_M, np.float32), np.full(n, NO_DATE)).take(order)
-    layout, state = Layout("tiles", "m", encoder(dim)), State(dim, "g000001", [], 0, {})
+    layout, state = Layout("tiles", "m", form or encoder(dim)), State(dim, "g000001", [], 0, {})
     blocks = ((np.arange(i * BLOCK, i * BLOCK + len(v)), v.astype("f2")) for i, v in enumerate(vectors(n, dim)))
     write_state(folder, layout, write_run(folder, layout, state, items, blocks))
 
 
-def opened(folder: Path, n: int, dim: int, threads: int) -> ExactScorer:
+def opened(folder: Path, n: int, dim: int, threads: int, form: FieldEncoder | None = None) -> ExactScorer:
     """The field that `make` made."""
+    form = form or encoder(dim)
     state = State(dim, "g000001", [(0, n)], (folder / "g000001" / "id_bytes").stat().st_size, {})
-    return ExactScorer(
-        "tiles", MappedColumns(folder, Layout("tiles", "m", encoder(dim)), state), encoder(dim), threads=threads
-    )
+    return ExactScorer("tiles", MappedColumns(folder, Layout("tiles", "m", form), state), form, threads=threads)
 
 
 def growth(folder: Path, args: argparse.Namespace, n: int) -> dict[str, float]:
@@ -208,6 +250,56 @@ def one_moment(field: ExactScorer, args: argparse.Namespace) -> dict[str, float]
         "one_moment_direct_over_field": float(np.median(theirs) / np.median(ours)),
         "one_moment_error": error,
     }
+
+
+def met(folder: Path, additive: ExactScorer, args: argparse.Namespace) -> dict[str, float]:
+    """Text known, moment new, where the moment meets the tile: against the form that adds the same to every tile."""
+    form, query = encoder(args.dim, args.interaction, args.rank), texts(1, args.dim)[0]
+    result: dict[str, float] = {}
+    for where, south in (("", SOUTH), ("_in_the_tropics", TROPICAL)):
+        at = folder / f"met{where}"
+        make(at, args.n, args.dim, form, south)
+        field = opened(at, args.n, args.dim, args.threads, form)
+        times: list[list[float]] = [[], []]
+        for when in [None, *MOMENTS[: args.rounds + 1]]:  # the first two warm up
+            for one, taken in zip((field, additive), times, strict=True):
+                start = time.perf_counter()
+                one.cosines(query, when=when)
+                taken.append(1000 * (time.perf_counter() - start))
+        ours, theirs = (np.array(taken[2:]) for taken in times)
+        result[f"met_one_moment_ms{where}"] = float(np.median(ours))
+        result[f"one_moment_over_additive{where}"] = float(np.median(ours) / np.median(theirs))
+        result[f"one_moment_over_additive_least{where}"] = float(ours.min() / theirs.min())
+        result[f"float64_error{where}"] = max(_error(field, form, query, when) for when in MOMENTS[5::97])
+        if not where:
+            few = np.arange(min(args.frames_n, args.n))
+            start = time.perf_counter()
+            field.frames(query, MOMENTS, rows=few)
+            result["met_frames_s"] = time.perf_counter() - start
+        shutil.rmtree(at)
+    return result
+
+
+def _error(field: ExactScorer, form: FieldEncoder, query: np.ndarray, when: datetime) -> float:
+    """Largest difference from float64 on every tenth tile."""
+    w, m = form.weights, form.weights.interaction
+    rows = np.arange(0, field.n, 10)
+    found, worst = field.cosines(query, when=when)[rows], 0.0
+    for start in range(0, len(rows), 2_048):
+        some = rows[start : start + 2_048]
+        o = field.vectors(some).astype(np.float64)
+        encoded = encode(form.encoding, lat=field.lat[some], lon=field.lon[some], when=when).values
+        kinds, kind = np.unique(encoded, axis=0, return_inverse=True)
+        z = kinds.astype(np.float64) @ w.w1.T + w.b1
+        turns = np.tensordot(z, m.weights.astype(np.float64), 1)  # [kinds, r, r]
+        g = (o - m.mean) @ m.basis.astype(np.float64)
+        s = o + z[kind] @ w.w2.T.astype(np.float64) + w.b2
+        for i, turn in enumerate(turns):
+            turned = g[kind == i] * turn if m.diagonal else g[kind == i] @ turn.T
+            s[kind == i] += turned @ m.out_basis.T.astype(np.float64)
+        exact = s @ query.astype(np.float64) / np.linalg.norm(s, axis=1)
+        worst = max(worst, float(np.abs(found[start : start + 2_048] - exact).max()))
+    return worst
 
 
 def direct(field: ExactScorer, query: np.ndarray, when: datetime) -> tuple[np.ndarray, float]:

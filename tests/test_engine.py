@@ -45,7 +45,7 @@ def directly(engine, vector, when):
     columns, s = everything(engine)
     if when is not None:
         embedder = engine.embedder(engine.catalog.collection("demo"))
-        s = s + embedder.place_time(lat=columns["lat"], lon=columns["lon"], when=when)
+        s = embedder.at(s, lat=columns["lat"], lon=columns["lon"], when=when)
     cosine = s @ vector / np.linalg.norm(s, axis=1)
     return columns["tile_id"], cosine
 

@@ -1,5 +1,6 @@
 """The field against the formula written out in float64, on parts of real archives."""
 
+import hashlib
 import json
 import logging
 import resource
@@ -8,9 +9,10 @@ import sys
 import threading
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -19,6 +21,7 @@ from ingest.field.dot_products import Dots
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.index.protocol import Filter, touching
+from trainer.embedder import EncoderWeights, InteractionWeights
 from trainer.encoding import DIMENSIONS, encode
 from trainer.errors import ArchiveError, ModelMismatchError, UsageError, VectorIndexError
 
@@ -29,11 +32,21 @@ META = {"collection": "c", "model_id": "m"}
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def encoder(encoding="cyclic", dim=DIM, hidden=HIDDEN, seed=0, scale=0.7):
+def encoder(encoding="cyclic", dim=DIM, hidden=HIDDEN, seed=0, scale=0.7, activation="relu", interaction=None, rank=6):
     rng = np.random.default_rng(seed)
     shapes = {"w1": (hidden, DIMENSIONS[encoding]), "b1": (hidden,), "w2": (dim, hidden), "b2": (dim,)}
     arrays = {name: rng.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
-    return FieldEncoder(encoding, SimpleNamespace(**arrays))
+    met = None if interaction is None else meeting(interaction, dim, hidden, rank, rng)
+    return FieldEncoder(encoding, EncoderWeights(**arrays, activation=activation, interaction=met))
+
+
+def meeting(interaction, dim, hidden, rank, rng):
+    """How the moment meets the tile, of random weights."""
+    b, c = (np.linalg.qr(rng.normal(size=(dim, rank)))[0].astype(np.float32) for _ in range(2))
+    mean = rng.normal(0, 1, dim).astype(np.float32)
+    shape = (hidden, rank) if interaction == "diagonal" else (hidden, rank, rank)
+    weights = (rng.normal(size=shape) / hidden).astype(np.float32)
+    return InteractionWeights(b, c if interaction == "untied" else b, mean, weights)
 
 
 def tile(item, lat, lon, acquired=None, size_m=480.0):
@@ -58,16 +71,25 @@ def vectors(count, dim=DIM, seed=0):
     return np.random.default_rng(seed).normal(0, 2, (count, dim)).astype(np.float32)
 
 
-def direct(o, e, when, lat, lon, query):
-    """cos(O + E, q) in float64, from the definitions."""
+def direct(o, e, when, lat, lon, query, weekday=True):
+    """cos(S, q) in float64, from the definitions."""
     o = o.astype(np.float64)
     if when is not None:
         w = e.weights
         known = np.isfinite(lat)
         masks = (known, np.ones_like(known), np.ones_like(known))
-        encoded = encode(e.encoding, lat=np.nan_to_num(lat), lon=np.nan_to_num(lon), when=when, known=masks)
-        z = np.maximum(encoded.values.astype(np.float64) @ w.w1.T + w.b1, 0)
-        o = o + np.where(encoded.usable[:, None], z @ w.w2.T + w.b2, 0)
+        encoded = encode(
+            e.encoding, lat=np.nan_to_num(lat), lon=np.nan_to_num(lon), when=when, known=masks, weekday=weekday
+        )
+        z = encoded.values.astype(np.float64) @ w.w1.T + w.b1
+        z = z if w.activation == "linear" else np.maximum(z, 0)
+        added = z @ w.w2.T + w.b2
+        if (met := w.interaction) is not None:
+            m = np.tensordot(z, met.weights.astype(np.float64), 1)  # [n, r, r]: z, out, in
+            g = (o - met.mean) @ met.basis.astype(np.float64)
+            turned = m * g if met.diagonal else np.einsum("noi,ni->no", m, g)
+            added += turned @ met.out_basis.T
+        o = o + np.where(encoded.usable[:, None], added, 0)
     return o @ (query / np.linalg.norm(query)) / np.linalg.norm(o, axis=1)
 
 
@@ -109,6 +131,67 @@ def assert_exact(field, e, query, whens):
 def test_every_cosine_at_every_moment_is_that_of_the_definition(tmp_path, archive, encoding):
     e = encoder(encoding)
     assert_exact(opened(tmp_path, archive, e), e, vectors(1, seed=9)[0], MOMENTS)
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+@pytest.mark.parametrize("interaction", [None, "diagonal", "full", "untied"])
+@pytest.mark.parametrize("encoding", sorted(DIMENSIONS))
+def test_where_the_moment_meets_the_tile_it_is_that_of_the_definition_too(tmp_path, encoding, interaction, activation):
+    """Among neighbours, north, south and near the equator, and where the place is unknown."""
+    archive = Archive(tmp_path / "archive", "tiles")
+    for part, lat in enumerate((48.0, -33.9, 1.2, 19.5, 90.0, -90.0)):
+        tiles_there = [tile(f"t{part}-{i}", float(np.clip(lat + i * 0.004, -90, 90)), 10 + i * 0.01) for i in range(40)]
+        archive.write(f"j-{part}", tiles_there, vectors(40, seed=part), META)
+    e = encoder(encoding, activation=activation, interaction=interaction, scale=0.3)
+    assert_exact(opened(tmp_path, archive, e), e, vectors(1, seed=9)[0], MOMENTS)
+    gallery = Archive(tmp_path / "photos", "gallery")
+    gallery.write("a", [photo("p1", None, None), photo("p2", 55.7, 13.2)], vectors(2), META)
+    field = open_scorer(tmp_path / "gallery", gallery, model_id="m", encoder=e)
+    assert_exact(field, e, vectors(1, seed=9)[0], MOMENTS)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_form_of_any_size_is_exact(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    dim, hidden, n = (int(rng.integers(low, high)) for low, high in ((3, 70), (1, 40), (1, 1_500)))
+    form = {"activation": rng.choice(["relu", "linear"]), "interaction": rng.choice(["diagonal", "full", "untied"])}
+    encoding = rng.choice(sorted(DIMENSIONS))
+    e = encoder(encoding, dim, hidden, seed, 0.3, **form, rank=int(rng.integers(1, dim + 1)))
+    spread = rng.choice([0.01, 20.0])
+    lats = np.clip(rng.uniform(-70, 70) + spread * rng.uniform(-1, 1, n), -90, 90).tolist()
+    archive = Archive(tmp_path / "archive", "tiles")
+    where = zip(lats, rng.uniform(-180, 180, n).tolist(), strict=True)
+    archive.write("a", [tile(f"t{i}", *at) for i, at in enumerate(where)], vectors(n, dim, seed), META)
+    assert_exact(opened(tmp_path, archive, e), e, vectors(1, dim, seed=99)[0], MOMENTS)
+
+
+@pytest.mark.parametrize("interaction", [None, "diagonal", "full", "untied"])
+def test_the_moment_moves_into_the_query(interaction):
+    """At one place S·q is O·q' and a constant."""
+    e, o, query = encoder("seasonal", interaction=interaction, scale=0.3), vectors(30), vectors(1, seed=9)[0]
+    place, placed = np.repeat(e.place(np.array([15.0]), np.array([3.0])), 30, axis=0), np.ones(30, bool)
+    z, used = e.features(place, placed, when=NOON)
+    assert used.all()
+    rest = e.at(o, place, placed, when=NOON) @ query - o @ e.back(z[:1], query)[0]
+    np.testing.assert_allclose(rest, rest.mean(), atol=1e-3)
+    assert (np.ptp(o @ (e.back(z[:1], query)[0] - query)) > 1) == (interaction is not None)
+
+
+@pytest.mark.parametrize("interaction", [None, "full"])
+def test_a_moment_may_leave_the_weekday_open(tmp_path, archive, interaction):
+    e = encoder("seasonal", activation="linear", interaction=interaction, scale=0.3)
+    field, query = opened(tmp_path, archive, e), vectors(1, seed=9)[0]
+    expected = direct(field.vectors(every(field)), e, NOON, field.lat, field.lon, query, weekday=False)
+    told = field.cosines(query, when=NOON)
+    assert np.abs(told - expected).max() > 1e-3
+    for found in (
+        field.cosines(query, when=NOON, weekday=False),
+        field.frames(query, [NOON], weekday=False)[0],
+        field.products(query[None], when=NOON, weekday=False)[0],
+    ):
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+    s = field.predicted(every(field), when=NOON, weekday=False)
+    np.testing.assert_allclose(s @ query / np.linalg.norm(s, axis=1) / np.linalg.norm(query), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("encoding", sorted(DIMENSIONS))
@@ -437,10 +520,40 @@ def test_a_field_of_another_version_model_or_encoder_is_made_anew(tmp_path, arch
     other = encoder(seed=1)
     assert_exact(opened(tmp_path, archive, other), other, np.ones(DIM, np.float32), [NOON])
     assert "encoder" in caplog.text
+    for form in ({"activation": "linear"}, {"interaction": "full"}, {"interaction": "untied"}):
+        caplog.clear()
+        other = encoder(seed=1, **form)
+        assert_exact(opened(tmp_path, archive, other), other, np.ones(DIM, np.float32), [NOON])
+        assert "encoder" in caplog.text
     plain = Archive(tmp_path / "other", "tiles")
     plain.write("a", tiles(0, 5), vectors(5), META | {"model_id": "n"})
     assert opened(tmp_path, plain, model_id="n").n == 5
     assert "model_id m, now n" in caplog.text
+
+
+def test_a_model_of_another_encoding_is_an_error_that_names_it(tmp_path, archive):
+    w = encoder().weights
+    with pytest.raises(UsageError, match="encoding 'lunar' cannot be factorised: known are sat2cap, cyclic, seasonal"):
+        opened(tmp_path, archive, FieldEncoder("lunar", w))
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(90.5, 0.0), (-91.0, 3.0), (3.0, 180.1)])
+def test_a_tile_outside_the_globe_is_an_error_that_names_it(tmp_path, archive, lat, lon):
+    archive.write("k-0", [tile("beyond", 50.0, 3.0)], vectors(1), META)
+    path = archive.path("k-0")
+    table = pq.read_table(path)
+    for name, value in (("lat", lat), ("lon", lon)):
+        table = table.set_column(table.column_names.index(name), name, pa.array([value]))
+    pq.write_table(table, path)
+    with pytest.raises(ArchiveError, match=r"item 'beyond' lies at lat .* not on the globe"):
+        opened(tmp_path, archive, encoder("seasonal", interaction="full"))
+
+
+def test_an_older_model_has_the_fingerprint_that_it_had():
+    """So that its field on the disk is not made anew."""
+    e = FieldEncoder("cyclic", EncoderWeights(*(np.full(s, 0.5, np.float32) for s in ((2, 11), (2,), (3, 2), (3,)))))
+    digest = hashlib.sha256(b"cyclic" + np.full(22 + 2 + 6 + 3, 0.5, np.float32).tobytes()).hexdigest()
+    assert e.fingerprint == digest and e.directions_width == 0
 
 
 def test_a_part_of_another_model_is_refused(tmp_path, archive):

@@ -160,7 +160,7 @@ def test_the_scores_are_the_cosines_of_o_plus_e_with_every_photo(look, world, wh
     _, o = Archive(home / "archive" / "town", "tiles").find(tile_id)
     if when is not None:
         embedder = Embedder.load(home / "models" / "m", device="cpu")
-        o = o + embedder.place_time(lat=footprint.lat, lon=footprint.lon, when=when)
+        o = embedder.at(o[None], lat=footprint.lat, lon=footprint.lon, when=when)[0]
     photos = Archive(home / "archive" / "gallery.walk", "gallery")
     part = photos.read(photos.parts()[0].stem)
     vectors = part.vectors().astype(np.float64)

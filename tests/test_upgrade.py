@@ -3,15 +3,20 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog
-from ingest.jobs.upgrade import change_over, shadow
+from ingest.jobs.carry_over import carry_over, vectors_stay
+from ingest.jobs.items import GridIntake
+from ingest.jobs.upgrade import change_over, missing, shadow
 from ingest.settings import load_settings
 from search_ui.cli import main
 from search_ui.commands.planet import prompt_of_concept
@@ -21,8 +26,10 @@ from search_ui.search.query import Part, Query
 from tests.conftest import TINY_CLIP, Groundcast, make_raster
 from tests.home_copy import whole_copy_of
 from tests.test_cli import failed
+from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
-from trainer.errors import CatalogError
+from trainer.errors import ArchiveError, CatalogError
+from trainer.model import DynamicEncoder, Form
 from trainer.weights.zoo import add_open_clip
 
 MARKET = Query(parts=(Part("text", "a market"),))
@@ -178,6 +185,85 @@ def test_a_version_that_lacks_items_takes_over_only_where_that_is_said(town, tmp
     assert Aliases(catalog).collection("town").name == "town"
     change_over(settings, catalog, "town", new, incomplete=True)
     assert Aliases(catalog).collection("town").name == "town@2"
+    catalog.close()
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory, town_home: Path) -> Path:
+    """Two models with the overhead tower of `old`: one that adds the same to every tile, one that does not."""
+    folder, old = tmp_path_factory.mktemp("moments"), town_home / "models" / "old"
+    for name, encoding, form in (("added", "cyclic", Form(6)), ("met", "seasonal", Form(6, "linear", "full", 4))):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            encoder = DynamicEncoder(encoding, read_meta(old).dim, form)
+            if form.rank:
+                torch.nn.init.normal_(encoder.moment)
+        tensors = read_tensors(old) | {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+        write_checkpoint(folder / name, replace(read_meta(old), encoding=encoding, **asdict(form)), tensors)
+    return folder
+
+
+def test_a_model_that_sees_tiles_alike_takes_the_vectors_over_and_embeds_nothing(
+    town, moments, tmp_path, monkeypatch
+) -> None:
+    def embeds(*_: object) -> None:
+        raise AssertionError("something is embedded")
+
+    at = ("search", "a market", "--collection", "town", "--when", "2025-07-14T12", "--json")
+    ids = {}
+    for name in ("added", "met"):
+        ids[name] = town("model", "add", name, "--checkpoint", moments / name, "--json").json()["model_id"]
+    monkeypatch.setattr(Embedder, "embed_prepared", embeds)
+    monkeypatch.setattr(GridIntake, "read", embeds)
+    plain = town("search", "a market", "--collection", "town", "--json").json()["hits"]
+    asked_before = town(*at).json()
+    assert asked_before["hits"][0]["cosine"] == plain[0]["cosine"], "a model that knows no time"
+    answers = []
+    for number, name in ((2, "added"), (3, "met")):
+        upgraded = town("collection", "upgrade", "town", "--model", name, *FEW, "--json").json()
+        assert (upgraded["in_service"], upgraded["model_id"]) == (f"town@{number}", ids[name])
+        assert upgraded["jobs"] == [] and upgraded["vectors_kept"] == count(town)
+        assert upgraded["comparison"]["overlap"] == 1.0, "without a moment nothing has changed"
+        again = town("search", "a market", "--collection", "town", "--json").json()["hits"]
+        assert [(hit["tile_id"], hit["cosine"]) for hit in again] == [(hit["tile_id"], hit["cosine"]) for hit in plain]
+        assert town("verify", "town", "--json").json()["agree"] is True
+        answers.append(town(*at).json()["hits"])
+        assert answers[-1][0]["model_id"] == ids[name]
+    assert answers[0][0]["cosine"] != answers[1][0]["cosine"]
+    assert town("collection", "rollback", "town", "--json").json()["lacks"] == 0
+    assert town(*at).json()["hits"] == answers[0]
+    said = town("collection", "upgrade", "town", "--model", "met", *FEW).out
+    assert "nothing is embedded" in said and "town stands for town@3 now" in said
+
+
+def count(town: Groundcast) -> int:
+    (row,) = town("collections", "--json").json()
+    items: int = row["items"]
+    return items
+
+
+def test_a_collection_taken_over_in_part_goes_on_where_it_stopped(town, moments, tmp_path, monkeypatch) -> None:
+    town("model", "add", "met", "--checkpoint", moments / "met", "--json").json()
+    settings = load_settings(tmp_path / "home")
+    catalog = Catalog(settings.catalog_path)
+    present = Aliases(catalog).collection("town")
+    new = shadow(catalog, "town", Embedder.load(settings.models_dir / "met", precision="float32")).collection
+    take_over, taken = Archive.take_over, []
+
+    def dies(self, *given, **named):
+        if taken:
+            raise ArchiveError("the disk is full")
+        taken.append(take_over(self, *given, **named))
+        return taken[-1]
+
+    monkeypatch.setattr(Archive, "take_over", dies)
+    with pytest.raises(ArchiveError):
+        carry_over(settings, catalog, present, new)
+    monkeypatch.setattr(Archive, "take_over", take_over)
+    left = carry_over(settings, catalog, present, new)
+    assert 0 < left < count(town) and not missing(settings, present, new)
+    assert carry_over(settings, catalog, present, new) == 0
+    assert not vectors_stay(settings, catalog, present, catalog.model("new").model_id)
     catalog.close()
 
 

@@ -186,6 +186,20 @@ class Archive:
                 "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
             }
         )
+        return self._put(key, table)
+
+    def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> FilePath:
+        """Writes another archive's part as one of this, with the same rows; arguments and errors as for `write`."""
+        with opened_part(other.path(key)) as file:
+            table = file.read()
+        told = json.loads(table.schema.metadata[b"groundcast"]) | {"chunk": as_key} | meta
+        for failure in told["failures"]:
+            failure["chunk"] = as_key
+        return self._put(
+            as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)})
+        )
+
+    def _put(self, key: str, table: pa.Table) -> FilePath:
         target = self.path(key)
 
         def fill(file: BinaryIO) -> None:

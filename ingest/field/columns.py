@@ -4,6 +4,7 @@ Format: ``field.json`` (format, kind, model_id, encoder, dim, generation, runs, 
 generation, of raw little-endian columns:
 
     vectors f16 [n, d] · squares, shifted f32 [n] (‖O‖², ‖O‖² + 2 O·b2) · factors f32 [n, h] (P) · place f32 [n, p] ·
+    directions f32 [n, r] (g, where the moment meets the tile; with CᵀO [n, 2 r] where C is not B) ·
     lat, lon f64 [n] · size_m f32 [n] · acquired_us i64 [n] ·
     id_ends i64 [n] · id_bytes u8 · id_order i64 [n] (rows of a run by id, for searching)
 
@@ -24,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.field.place_time import FieldEncoder
+from ingest.field.encoder import FieldEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Layout:
             columns["shifted"] = ("<f4", ())
             columns["factors"] = ("<f4", (self.encoder.hidden,))
             columns["place"] = ("<f4", (self.encoder.places,))
+            columns["directions"] = ("<f4", (self.encoder.directions_width,))
         return columns
 
     def says(self) -> dict[str, Any]:
@@ -146,6 +148,7 @@ class MappedColumns:
         self.shifted: npt.NDArray[np.float32] = arrays.get("shifted", arrays["squares"])
         self.factors: npt.NDArray[np.float32] = arrays.get("factors", nothing)
         self.place: npt.NDArray[np.float32] = arrays.get("place", nothing)
+        self.directions: npt.NDArray[np.float32] = arrays.get("directions", nothing)
         self.lat: npt.NDArray[np.float64] = arrays["lat"]
         self.lon: npt.NDArray[np.float64] = arrays["lon"]
         self.size_m: npt.NDArray[np.float32] = arrays["size_m"]
@@ -265,6 +268,7 @@ def _write_vectors(
     if encoder is not None:
         arrays["factors"][rows], along_b2 = encoder.factors(vectors)
         arrays["shifted"][rows] = squares + 2 * along_b2
+        arrays["directions"][rows] = encoder.directions(vectors)
         arrays["place"][rows] = encoder.place(arrays["lat"][rows], arrays["lon"][rows])
     arrays["squares"][rows] = squares
 

@@ -1,103 +1,36 @@
-"""Place and time, factorised: what a moment adds to every tile, from 64 numbers a tile instead of 512.
+"""Place and time, factorised: what a moment makes of every tile, from some 64 numbers a tile instead of 512.
 
-    S = O + E,  E = W2·z + b2,  z = relu(W1·m + b1),  m = place columns (of the tile) and time columns (of the moment)
+    S = O + e + C·M·g,  e = W2·z + b2,  M = Σⱼ zⱼ·Mⱼ,  g = Bᵀ(O − ō),  z = relu(W1·m + b1), or W1·m + b1 itself
 
-    S·q   = O·q + z·(W2ᵀq) + b2·q
-    ‖S‖²  = ‖O‖² + 2 O·b2 + 2 P·z + zᵀGz + 2 z·(W2ᵀb2) + ‖b2‖²,      P = O·W2,  G = W2ᵀW2
+    S·q   = O·q + z·(W2ᵀq) + b2·q                                       + (M g)·(Cᵀq)
+    ‖S‖²  = ‖O‖² + 2 O·b2 + 2 P·z + zᵀGz + 2 z·(W2ᵀb2) + ‖b2‖²          + (M g)·(M g + 2 CᵀO + 2 Cᵀe)
 
-P, ‖O‖² and ‖O‖² + 2 O·b2 are kept per tile, with the place columns; O·q is one pass over the vectors for each query.
+with P = O·W2 and G = W2ᵀW2. P, g, ‖O‖² and ‖O‖² + 2 O·b2 are kept per tile, with the place columns that m is affine in;
+O·q is one pass over the vectors for each query. What stands to the right is M's part (`interaction`), which models that
+add the same to every tile do not have.
 
-Tiles come in blocks of neighbours. A hidden unit that is on, or off, all over a block is a straight line in the p place
-columns x there: z = Vᵀ[1, x]. So P·z is the product of P with p + 1 vectors a block, and zᵀGz a polynomial in x. Units
-that switch within the block (few, where tiles are neighbours) are worked out tile by tile. Nothing is approximated:
-a block of tiles from all over the world gives the same numbers, only later. It does not know files, areas or texts.
+Tiles come in blocks of neighbours. A hidden unit that is on, or off, all over a block is a straight line in the place
+columns x there: z = Vᵀ[1, x]; of columns that are the same all over the block none is left. So P·z is the product of P
+with a vector a column, and zᵀGz a polynomial in x. Units that switch within the block (few, where tiles are neighbours)
+are worked out tile by tile. Nothing is approximated: a block of tiles from all over the world gives the same numbers,
+only later. It does not know files, areas or texts.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.encoding import When, encode
-from trainer.errors import UsageError
+from ingest.field.encoder import FieldEncoder, Floats, Mask
+from ingest.field.interaction import Interaction
+from trainer.encoding import When, place_terms
 
-if TYPE_CHECKING:
-    from trainer.embedder import EncoderWeights
-
-Floats = npt.NDArray[np.float32]
-Degrees = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-
-PLACE_COLUMNS = {"sat2cap": 4, "cyclic": 4}
-"""How many of an encoding's columns, the first ones, depend on the place alone; the others on the moment alone."""
-
-_ANY_MOMENT = datetime(2015, 1, 1)  # place columns do not depend on it
 _TOGETHER = 8  # moments at a time: [8, p + 1, 4096] floats stay in the second-level cache
+_FEW = 4  # vectors by which the factors are multiplied the other way round
+_ROUNDING = np.float32(2e-7)
 _LEAST_SQUARE = np.float32(1e-12)  # ‖S‖² is a sum of terms of both signs, which rounding may bring to zero or below
-
-
-@dataclass(frozen=True)
-class FieldEncoder:
-    """A model's encoder of place and time.
-
-    Attributes:
-        encoding: Name of the encoding, a key of `PLACE_COLUMNS`.
-        weights: E = w2·relu(w1·m + b1) + b2.
-    """
-
-    encoding: str
-    weights: "EncoderWeights"
-
-    @property
-    def hidden(self) -> int:
-        """Width between the layers, h."""
-        return len(self.weights.b1)
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when any of it does."""
-        digest = hashlib.sha256(self.encoding.encode())
-        for array in (self.weights.w1, self.weights.b1, self.weights.w2, self.weights.b2):
-            digest.update(np.ascontiguousarray(array, dtype=np.float32).tobytes())
-        return digest.hexdigest()
-
-    @property
-    def places(self) -> int:
-        """How many columns the place has, p.
-
-        Raises:
-            UsageError: The encoding is not one whose place and time stand apart.
-        """
-        try:
-            return PLACE_COLUMNS[self.encoding]
-        except KeyError:
-            known = ", ".join(PLACE_COLUMNS)
-            raise UsageError(f"encoding {self.encoding!r} cannot be factorised: known are {known}") from None
-
-    @cached_property
-    def squares(self) -> tuple[Floats, Floats, np.float32]:
-        """G, [h, h]; W2ᵀb2, [h]; ‖b2‖²."""
-        # sums of hundreds of products, rounded once
-        w2, b2 = (np.asarray(a, np.float64) for a in (self.weights.w2, self.weights.b2))
-        return (w2.T @ w2).astype(np.float32), (w2.T @ b2).astype(np.float32), np.float32(b2 @ b2)
-
-    def place(self, lat: Degrees, lon: Degrees) -> Floats:
-        """Place columns, float32 [n, p], of degrees [n]; zeros where they are NaN."""
-        known = np.isfinite(lat) & np.isfinite(lon)
-        columns = np.zeros((len(lat), self.places), np.float32)
-        if known.any():
-            encoded = encode(self.encoding, lat=lat[known], lon=lon[known], when=_ANY_MOMENT)
-            columns[known] = encoded.values[:, : self.places]
-        return columns
-
-    def factors(self, vectors: Floats) -> tuple[Floats, Floats]:
-        """Of n tiles, [n, d]: P, [n, h], and O·b2, [n]."""
-        return vectors @ self.weights.w2, vectors @ self.weights.b2
 
 
 @dataclass(frozen=True)
@@ -109,6 +42,7 @@ class TileBlock:
         squares: ‖O‖², [n].
         shifted: ‖O‖² + 2 O·b2, [n].
         factors: P, [n, h].
+        directions: As `FieldEncoder.directions` has them.
         place: Place columns, [n, p]; zeros where the place is unknown.
         placed: Whether the place is known, bool [n].
     """
@@ -117,6 +51,7 @@ class TileBlock:
     squares: Floats
     shifted: Floats
     factors: Floats
+    directions: Floats
     place: Floats
     placed: Mask
 
@@ -132,41 +67,35 @@ class Moments:
         encoder: The model's encoder of place and time.
         whens: T moments, wall-clock time at the place; where None, S = O.
         queries: Unit vectors, float32 [b, d].
+        weekday: False: on any day of such weeks.
     """
 
-    def __init__(self, encoder: FieldEncoder, whens: Sequence[When], queries: Floats) -> None:
-        w, p = encoder.weights, encoder.places
-        # time columns are the same everywhere; whether they are of use may hang on whether the place is known
-        there = encode(encoder.encoding, lat=0.0, lon=0.0, when=list(whens))
-        nowhere = encode(encoder.encoding, when=list(whens))
+    def __init__(self, encoder: FieldEncoder, whens: Sequence[When], queries: Floats, *, weekday: bool = True) -> None:
+        w = encoder.weights
+        terms = place_terms(encoder.encoding, whens, weekday=weekday)
         given = np.array([when is not None for when in whens])
-        self._usable = there.usable & given  # where the place is known
-        self._usable_nowhere = nowhere.usable & given
-        self._w_place = np.ascontiguousarray(w.w1[:, :p].T)  # [p, h]
-        self._bias = (there.values[:, p:].astype(np.float64) @ w.w1[:, p:].T + w.b1).astype(np.float32)  # [T, h]
-        self._w2, self._b2 = w.w2, w.b2
+        self._usable = terms.usable & given  # where the place is known
+        self._usable_nowhere = terms.usable_nowhere & given
+        self._slope = terms.slope @ w.w1.T  # [T, p, h]
+        self._bias = (terms.base.astype(np.float64) @ w.w1.T + w.b1).astype(np.float32)  # [T, h]
+        self._linear = w.activation == "linear"
         self._gram, self._cross, self._b2_square = encoder.squares
         self._along, self._b2_along = queries @ w.w2, queries @ w.b2  # qᵀW2, [b, h]; b2·q, [b]
-
-    def add(self, vectors: Floats, place: Floats, placed: Mask) -> None:
-        """Makes S of O, [n, d], in place, at the first moment."""
-        e = np.maximum(place @ self._w_place + self._bias[0], 0) @ self._w2.T + self._b2
-        vectors += np.where(self._used(placed, 0)[:, None], e, np.float32(0))
+        met = w.interaction
+        self._interaction = None if met is None else Interaction(met, w.w2, w.b2, queries)
 
     def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""
-        x, middle = _centred(tiles.place)
-        # a hair more than true: a unit at its edge counts as switching, which is slower and never wrong
-        reach = np.abs(x[1:]).max(axis=1, initial=0) @ np.abs(self._w_place) * np.float32(1.00001)  # [h]
-        powers = _powers(x)
+        x, middle, spread = _centred(tiles.place)
+        powers, farthest = _powers(x), np.abs(x[1:]).max(axis=1, initial=0)
         for start in range(0, len(out), _TOGETHER):
             at = slice(start, start + _TOGETHER)
-            level = self._bias[at] + middle @ self._w_place  # W1·m + b1 in the middle of the block, [t, h]
-            straight = _Straight(self, level, reach)
+            level = self._bias[at] + middle @ self._slope[at]  # W1·m + b1 in the middle of the block, [t, h]
+            straight = _Straight(self, level, spread @ self._slope[at], farthest)
             square = straight.square(tiles.factors, x, powers)  # [t, n]
             dots = straight.dots(x)  # [t, b, n]
-            for t in np.flatnonzero(straight.switching.any(axis=1)):
-                straight.add_switching(int(t), tiles.factors, x, square, dots)
+            for t in range(len(level)):
+                straight.add_rest(t, tiles, x, powers, square[t], dots[t])
             square += tiles.shifted
             np.maximum(square, _LEAST_SQUARE, out=square)
             dots += tiles.dots
@@ -176,29 +105,31 @@ class Moments:
     def _mend_unusable(self, tiles: TileBlock, out: Floats) -> None:
         """S = O where the encoding has no use for what is known of place and moment."""
         everywhere = bool(tiles.placed.all())
-        for t in np.flatnonzero(~(self._usable if everywhere else self._usable & self._usable_nowhere)):
-            out[t] = np.where(self._used(tiles.placed, int(t)), out[t], tiles.plain())
+        for t in (~(self._usable if everywhere else self._usable & self._usable_nowhere)).nonzero()[0].tolist():
+            out[t] = np.where(self._used(tiles.placed, t), out[t], tiles.plain())
 
     def _used(self, placed: Mask, t: int) -> Mask:
         return np.asarray(np.where(placed, self._usable[t], self._usable_nowhere[t]), np.bool_)
 
 
 class _Straight:
-    """The units that are on all over a block, at t moments: z = Vᵀx with x = [1, place − middle], p + 1 numbers a tile.
+    """The units that are on all over a block, at t moments: z = Vᵀx with x = [1, place − middle], k numbers a tile.
 
     Args:
         of: The factorised formula, whose matrices are used here without the sums over cells.
         level: W1·m + b1 in the middle of the block, [t, h].
-        reach: How far it goes up or down within the block, [h].
+        slope: How it changes with each of the place columns that do, [t, k − 1, h].
+        farthest: How far those go from the middle, [k − 1].
     """
 
-    def __init__(self, of: Moments, level: Floats, reach: Floats) -> None:
-        self.of, self.level = of, level
+    def __init__(self, of: Moments, level: Floats, slope: Floats, farthest: Floats) -> None:
+        self.of, self.level, self.slope = of, level, slope
+        # a hair more than true: a unit at its edge counts as switching, which is slower and never wrong
+        reach = farthest @ np.abs(slope) * np.float32(1.00001)  # how far it goes up or down within the block, [t, h]
         # level ± reach bound a unit within the block: above zero it is on for all, below off for all, else it switches
-        on = level > reach
+        on = np.ones(level.shape, np.bool_) if of._linear else level > reach
         self.switching: Mask = ~on & (level > -reach)
-        slopes = np.broadcast_to(of._w_place, (len(level), *of._w_place.shape))
-        self.v = np.concatenate([level[:, None], slopes], axis=1) * on[:, None]  # [t, p + 1, h]
+        self.v = np.concatenate([level[:, None], slope], axis=1) * on[:, None]  # [t, k, h]
         self.vg = self.v @ of._gram
 
     def square(self, factors: Floats, x: Floats, powers: Floats) -> Floats:
@@ -209,8 +140,10 @@ class _Straight:
         q[:, 0] += 2 * self.v @ of._cross  # x[0] is 1: what is linear in x goes into the first row
         q[:, 0, 0] += of._b2_square
         square: Floats = q[:, *_above_diagonal(k)] @ powers
-        # 2 P·z, [t, p + 1, n] before the sum
-        y = ((2 * self.v).reshape(t * k, h) @ factors.T).reshape(t, k, -1)
+        # 2 P·z, [t, k, n] before the sum
+        two_v = (2 * self.v).reshape(t * k, h)
+        few = t * k < _FEW
+        y = ((factors @ two_v.T).T if few else two_v @ factors.T).reshape(t, k, -1)
         y *= x
         square += y.sum(axis=1)
         return square
@@ -221,25 +154,53 @@ class _Straight:
         dots += self.of._b2_along[:, None]
         return dots
 
-    def add_switching(self, t: int, factors: Floats, x: Floats, square: Floats, dots: Floats) -> None:
-        """Adds the units that are on for some tiles of the block only, at one moment."""
-        of, units = self.of, np.flatnonzero(self.switching[t])
-        z = of._w_place[:, units].T @ x[1:]  # [k, n]
-        z += self.level[t, units, None]
-        np.maximum(z, 0, out=z)
-        # with s the units that switch: (z + s)ᵀG(z + s) − zᵀGz = 2 sᵀGz + sᵀGs
-        others = 2 * (self.vg[t][:, units].T @ x) + of._gram[np.ix_(units, units)] @ z
-        square[t] += np.einsum("kn,kn->n", z, others + 2 * (factors[:, units].T + of._cross[units, None]))
-        dots[t] += of._along[:, units] @ z
+    def add_rest(self, t: int, tiles: TileBlock, x: Floats, powers: Floats, square: Floats, dots: Floats) -> None:
+        """Adds, at one moment, the units that are on for some tiles of the block only, and M's part."""
+        of, units = self.of, self.switching[t].nonzero()[0]
+        z = np.empty((0, len(square)), np.float32)  # of those units, [u, n]
+        if len(units):
+            z = self.slope[t][:, units].T @ x[1:]
+            z += self.level[t, units, None]
+            np.maximum(z, 0, out=z)
+            # with s the units that switch: (z + s)ᵀG(z + s) − zᵀGz = 2 sᵀGz + sᵀGs
+            others = 2 * (self.vg[t][:, units].T @ x) + of._gram[np.ix_(units, units)] @ z
+            square += np.einsum("kn,kn->n", z, others + 2 * (tiles.factors[:, units].T + of._cross[units, None]))
+            dots += of._along[:, units] @ z
+        if of._interaction is not None:
+            of._interaction.add(tiles.directions, x, powers, self.v[t], z, units, square, dots)
 
 
-def _centred(place: Floats) -> tuple[Floats, Floats]:
-    """[1, place − middle], [p + 1, n], and the middle, [p]."""
+def _centred(place: Floats) -> tuple[Floats, Floats, Floats]:
+    """Place columns, [n, p], as few as they are within a block, from its middle on.
+
+    Columns that are the same all over the block are left out, and of two that are each other's opposite, such as the
+    hemisphere and the tropics on one side of the equator, one.
+
+    Returns:
+        x: 1 and what is left, [k, n].
+        middle: Of all columns, [p].
+        spread: place − middle = spreadᵀ·x[1:], [k − 1, p].
+    """
     x = np.ones((place.shape[1] + 1, len(place)), np.float32)
     x[1:] = place.T
-    middle = (x[1:].min(axis=1) + x[1:].max(axis=1)) / 2
+    low, high = x[1:].min(axis=1), x[1:].max(axis=1)
+    middle = (low + high) / 2
     x[1:] -= middle[:, None]
-    return x, middle
+    kept: list[int] = []
+    spread = np.zeros((len(middle), len(middle)), np.float32)
+    for column in (low != high).nonzero()[0].tolist():
+        twin = next((other for other in kept if _opposite(x[1 + column], x[1 + other])), None)
+        if twin is None:
+            kept.append(column)
+            spread[column, column] = 1
+        else:
+            spread[twin, column] = -1
+    return x if len(kept) == len(middle) else x[[0, *(1 + column for column in kept)]], middle, spread[kept]
+
+
+def _opposite(one: Floats, other: Floats) -> bool:
+    """Whether two columns within −1 … 1 are each other's opposite, to float32 rounding."""
+    return bool(abs(one[0] + other[0]) <= _ROUNDING and np.abs(one + other).max() <= _ROUNDING)
 
 
 def _powers(x: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """The field: the exact cosine of every tile of a collection with any query, at any moment.
 
-cos(S, q) with S = O + E(place, moment), from memory-mapped columns that follow the archive (`ingest.field.columns`) and
-the factorised formula (`ingest.field.place_time`). Fixed memory: columns are read block by block, by several threads.
+cos(S, q) with S what the model makes of O at a place and a moment, from memory-mapped columns that follow the archive
+(`ingest.field.columns`) and the factorised formula (`ingest.field.place_time`). Fixed memory: columns are read block by
+block, by several threads.
 The columns are float16 and float32; the score is exact for the stored vectors, up to float32 rounding.
 
 It does not know texts, models' files, or what a cosine means to a person.
@@ -25,8 +26,9 @@ from ingest.field.area import Whereabouts
 from ingest.field.blocks import each_block
 from ingest.field.columns import NO_DATE, Layout, MappedColumns
 from ingest.field.dot_products import Dots
+from ingest.field.encoder import FieldEncoder
 from ingest.field.parts import bring_up_to_date
-from ingest.field.place_time import FieldEncoder, Moments, TileBlock
+from ingest.field.place_time import Moments, TileBlock
 from ingest.index.protocol import Filter
 from trainer.encoding import When
 from trainer.errors import ArchiveError, UsageError, VectorIndexError
@@ -103,45 +105,43 @@ class ExactScorer:
         """Unnormalised vectors O of some rows, float32 [m, d]."""
         return self._columns.vectors[rows].astype(np.float32)
 
-    def predicted(self, rows: Rows, *, when: When) -> Floats:
-        """S = O + E of some rows at a moment, unnormalised, float32 [m, d]; None: S = O.
-
-        Raises:
-            UsageError: `when` is given and the model knows no time.
-        """
+    def predicted(self, rows: Rows, *, when: When, weekday: bool = True) -> Floats:
+        """S of some rows at a moment, unnormalised, float32 [m, d]; without a moment S = O. See `cosines`."""
         vectors = self.vectors(rows)
-        moments = self._moments([when], np.zeros((1, self.dim), np.float32))
-        if moments is not None and self.n:
-            moments.add(vectors, self._columns.place[rows], self._placed(rows))
-        return vectors
+        encoder = self._encoder_for([when])
+        if encoder is None or not self.n:
+            return vectors
+        return encoder.at(vectors, self._columns.place[rows], self._placed(rows), when=when, weekday=weekday)
 
-    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
+    def cosines(self, query: Floats, *, when: When = None, weekday: bool = True, rows: Rows | None = None) -> Floats:
         """Cosine of every row, or of some, with a query at a moment: float32 [n] or [m].
 
         Args:
             query: float32 [d], of any length but zero.
             when: Wall-clock time at the place; None: time plays no part, S = O.
+            weekday: False: on any day of such a week, where the model knows weekdays.
             rows: Which rows, int64 [m]; None: all.
 
         Raises:
             VectorIndexError: The query is zero, not finite, or of another width.
             UsageError: `when` is given and the model knows no time.
         """
-        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows)[0, 0]
+        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows, weekday)[0, 0]
         return cosines
 
-    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
         """Cosines with one query at T moments, in one pass: float32 [T, n] or [T, m]; see `cosines`."""
-        return self._scores(self._unit(np.asarray(query)[None]), whens, rows)[:, 0]
+        return self._scores(self._unit(np.asarray(query)[None]), whens, rows, weekday)[:, 0]
 
-    def products(self, queries: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
+    def products(self, queries: Floats, *, when: When = None, weekday: bool = True, rows: Rows | None = None) -> Floats:
         """Cosines with b queries at one moment, float32 [b, n] or [b, m]; see `cosines`."""
-        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows)[0]
+        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows, weekday)[0]
         return cosines
 
-    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
+    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None, weekday: bool = True) -> Floats:
         """Cosines with unit queries, [T, b, n] or [T, b, m]."""
-        moments, known = self._moments(whens, unit), self._known(unit, rows)
+        encoder, known = self._encoder_for(whens), self._known(unit, rows)
+        moments = None if encoder is None else Moments(encoder, whens, unit, weekday=weekday)
         shape = (len(unit), self.n if rows is None else len(rows))
         out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)
         # one query with all rows: kept, for the same words at another moment or with another filter
@@ -165,12 +165,17 @@ class ExactScorer:
             self._keep(unit, new)
         return out
 
-    def _moments(self, whens: Sequence[When], queries: Floats) -> Moments | None:
+    def _encoder_for(self, whens: Sequence[When]) -> FieldEncoder | None:
+        """The encoder, if it is needed.
+
+        Raises:
+            UsageError: It is, and the model has none.
+        """
         if all(when is None for when in whens):
             return None
         if self._encoder is None:
             raise UsageError("the model of this collection knows neither place nor time: leave the moment out")
-        return Moments(self._encoder, whens, queries)
+        return self._encoder
 
     def _unit(self, queries: npt.NDArray[np.floating[Any]]) -> Floats:
         """Unit queries, float32 [b, d]."""
@@ -208,6 +213,7 @@ class ExactScorer:
             squares=columns.squares[chosen],
             shifted=columns.shifted[chosen],
             factors=columns.factors[chosen],
+            directions=columns.directions[chosen],
             place=columns.place[chosen],
             placed=self._placed(chosen),
         )

@@ -1,9 +1,14 @@
 """Above a size: the index fetches candidates, and the exact formula puts them in order.
 
-The index knows directions u = O/‖O‖ only, and no time. With E nearly the same over a region, a tile scores at least f
-there exactly if O·q + E·q ≥ f ‖O + E‖; to first order in O·E that orders tiles like u·(q − f E/‖S‖). So each region is
-asked for that vector, with E, f and ‖S‖ of a sample of its tiles, for many more candidates than hits. How often this
-misses one of the true nine is measured by ``benchmarks/candidates.py``.
+The index knows directions u = O/‖O‖ only, and no time; so the moment moves into the query. Over a region S = A·O + c,
+with A = 1 + C·M·Bᵀ (1 where the moment adds the same to every tile), and a tile scores at least f there exactly if
+S·q ≥ f ‖S‖. To first order around a tile O', S' that is likely a hit, that orders tiles like
+
+    u·(Aᵀ(q − f S'/‖S'‖) + f O'/‖S'‖)
+
+which without M is u·(q − f E/‖S'‖). So each region is asked for that vector, with M, f, S' and O' of a sample of its
+tiles, for many more candidates than hits. How often this misses one of the true nine is measured by
+``benchmarks/candidates.py``.
 
 It does not know which tiles are hits in the end.
 """
@@ -15,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.archive.parts import Archive
-from ingest.field.scorer import NO_DATE
+from ingest.field.scorer import NO_DATE, FieldEncoder
 from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Filter, Index, Match
-from trainer.embedder import Embedder
 from trainer.encoding import When
 
 SAMPLE = 4_096  # tiles that stand for a collection
@@ -37,13 +41,13 @@ class Sample:
         lat: Degrees north.
         lon: Degrees east.
         vectors: O, float32 [n, d].
-        embedder: The model that made the vectors; gives E where a moment is asked about.
+        encoder: Of the model that made the vectors; None where it knows neither place nor time.
     """
 
     lat: npt.NDArray[np.float64]
     lon: npt.NDArray[np.float64]
     vectors: Floats
-    embedder: Embedder
+    encoder: FieldEncoder | None
 
     @property
     def n(self) -> int:
@@ -51,10 +55,16 @@ class Sample:
         return len(self.lat)
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
-        """S = O + E of rows at a moment, unnormalised, float32 [m, d]."""
-        if when is None:
-            return self.vectors[rows]
-        return self.vectors[rows] + self.embedder.place_time(lat=self.lat[rows], lon=self.lon[rows], when=when)
+        """S of rows at a moment, unnormalised, float32 [m, d]."""
+        return self.seen(self.vectors[rows], lat=self.lat[rows], lon=self.lon[rows], when=when)
+
+    def seen(
+        self, vectors: Floats, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], when: When
+    ) -> Floats:
+        """S of tiles of the collection, of O, float32 [m, d]."""
+        if when is None or self.encoder is None:
+            return vectors
+        return self.encoder.at(vectors, self.encoder.place(lat, lon), np.isfinite(lat), when=when)
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class Pool:
         size_m: Sides, metres.
         acquired_us: Microseconds since 1970, UTC; `NO_DATE` where unknown.
         o: O, float32 [n, d].
-        s: S = O + E at the moment asked about, [n, d].
+        s: S at the moment asked about, [n, d].
         cosine: float32 [n].
     """
 
@@ -92,7 +102,7 @@ class Pool:
         return cosines
 
 
-def take_sample(archive: Archive, embedder: Embedder) -> Sample:
+def take_sample(archive: Archive, encoder: FieldEncoder | None) -> Sample:
     """Tiles of parts spread evenly over the archive.
 
     Raises:
@@ -109,7 +119,7 @@ def take_sample(archive: Archive, embedder: Embedder) -> Sample:
         for name in ("lat", "lon")
     )
     vectors = [part.vectors()[::step] for part, step in zip(read, steps, strict=True)]
-    return Sample(lat, lon, np.concatenate(vectors).astype(np.float32), embedder)
+    return Sample(lat, lon, np.concatenate(vectors).astype(np.float32), encoder)
 
 
 def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: int, filter: Filter) -> Pool:
@@ -117,7 +127,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
 
     Args:
         index: The collection's, open; holds directions O/‖O‖ and the norms as payload.
-        sample: Tiles that stand for the collection; tells what E does in each region.
+        sample: Tiles that stand for the collection; tells what the moment does in each region.
         query: float32 [d], unit length.
         when: The moment; None: S = O, and what the index finds is exact.
         k: How many hits are wanted.
@@ -135,7 +145,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
     norm = np.array([match.payload["norm"] for match in matches], np.float32)
     # the index holds u = O/‖O‖, and ‖O‖ as payload: both together are O again, [m, d]
     o = np.stack([directions[match.item_id] for match in matches]) * norm[:, None] if matches else _nothing(query)
-    s = o if when is None or not matches else o + sample.embedder.place_time(lat=lat, lon=lon, when=when)
+    s = sample.seen(o, lat=lat, lon=lon, when=when) if matches else o
     return Pool(
         tile_id=[match.item_id for match in matches],
         lat=lat,
@@ -150,11 +160,11 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
 
 def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Floats]:
     """What to ask the index for: one vector, or one a region."""
-    if when is None:
+    if when is None or sample.encoder is None:
         return [query]
     inside = np.ones(len(sample.lat), bool)
     if filter.area is not None:
-        # its box is enough: the sample only tells what E is like there (of an area on both sides of ±180°, all round)
+        # its box is enough: the sample only tells what a moment does there (of an area across ±180°, all round)
         west, south, east, north = filter.area.bounds
         inside = (sample.lat >= south) & (sample.lat <= north) & (sample.lon >= west) & (sample.lon <= east)
     if filter.area is None or inside.sum() >= SAMPLE // 64:
@@ -163,28 +173,44 @@ def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Fl
         middle = filter.area.representative_point()
         lat, lon = np.full(len(sample.lat), middle.y), np.full(len(sample.lon), middle.x)
         vectors = sample.vectors
-    e = sample.embedder.place_time(lat=lat, lon=lon, when=when)  # [n, d]
-    s = vectors + e
+    encoder = sample.encoder
+    place, placed = encoder.place(lat, lon), np.isfinite(lat)
+    z, _ = encoder.features(place, placed, when=when)  # [n, h]
+    s = encoder.at(vectors, place, placed, when=when)
     norm = np.linalg.norm(s, axis=1)
     score = s @ query / norm
     asked = []
-    for region in _regions(e):
-        # f and ‖S‖ of tiles that score like hits: the linear form has to hold there, not in the middle
+    for region in _regions(encoder, place, z, query * norm.mean()):
+        # f, S' and O' of tiles that score like hits: the linear form has to hold there, not in the middle
         likely = region & (score >= np.quantile(score[region], 1 - _TOP))
-        # q − f E/‖S‖ of this region, see above
-        asked.append(query - float(score[likely].mean() / norm[likely].mean()) * e[region].mean(axis=0))
+        pull = float(score[likely].mean() / norm[likely].mean())  # f/‖S'‖
+        to_seen = query - pull * s[likely].mean(axis=0)
+        asked.append(encoder.back(z[region].mean(axis=0)[None], to_seen)[0] + pull * vectors[likely].mean(axis=0))
     return asked
 
 
-def _regions(e: Floats) -> list[npt.NDArray[np.bool_]]:
-    """Groups of alike E, as masks [n]."""
-    # E is the same everywhere: one question does
-    if np.ptp(e, axis=0).max() < 1e-6:
-        return [np.ones(len(e), bool)]
+def _regions(encoder: FieldEncoder, place: Floats, z: Floats, query: Floats) -> list[npt.NDArray[np.bool_]]:
+    """Groups of tiles to which the moment does about the same, as masks [n].
+
+    Args:
+        encoder: The model's.
+        place: Place columns, [n, p].
+        z: Hidden features, [n, h].
+        query: Of about the length that S has, [d].
+    """
+    kinds, kind = np.unique(place, axis=0, return_inverse=True)
+    if len(kinds) <= REGIONS:  # far from the equator the encoding of seasons knows two kinds of places
+        return [kind == i for i in range(len(kinds))]
+    does = z @ encoder.weights.w2.T  # what is added, and what it makes of the query
+    if encoder.rank:
+        does = np.concatenate([does, encoder.back(z, query)], axis=1)
+    # the same everywhere: one question does
+    if np.ptp(does, axis=0).max() < 1e-6:
+        return [np.ones(len(does), bool)]
     from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
 
-    centres, _ = kmeans(e, min(REGIONS, len(e)), iter=3, seed=0)  # seeded: the same question, the same candidates
-    label, _ = vq(e, centres)
+    centres, _ = kmeans(does, min(REGIONS, len(does)), iter=3, seed=0)  # seeded: the same question, the same candidates
+    label, _ = vq(does, centres)
     return [label == i for i in np.unique(label)]
 
 

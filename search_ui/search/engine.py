@@ -1,9 +1,9 @@
 """`Query` in, `Answer` out: any moment, every tile, honest scores.
 
-The score of a tile is the cosine of S = O + E(place, moment) with the query's vector; without a moment S = O. Up to
-`Settings.exact_tiles` tiles the field computes it for every tile that passes the filter. Above, the index fetches
-candidates inside the filter (`search_ui.search.candidates`) and the same formula puts them in order. An answer says
-which.
+The score of a tile is the cosine of S, what is seen there at the moment, with the query's vector; without a moment
+S = O. Up to `Settings.exact_tiles` tiles the field computes it for every tile that passes the filter. Above, the index
+fetches candidates inside the filter (`search_ui.search.candidates`) and the same formula puts them in order. An answer
+says which.
 
 It knows neither the screen nor the command line, nor how imagery is read.
 """
@@ -187,14 +187,16 @@ class Engine:
         if known is not None and known[0] == parts:  # another thread was at it
             return known[1]
         with self._timed("open_scorer"):
-            embedder = self.embedder(collection)
-            encoder = None
-            if embedder.meta.encoding is not None:
-                encoder = FieldEncoder(embedder.meta.encoding, embedder.encoder_weights())
-            folder = self.settings.field_dir(collection.name)
+            folder, encoder = self.settings.field_dir(collection.name), self._encoder(collection)
             opened = open_scorer(folder, archive, model_id=collection.model_id, encoder=encoder)
         self._fields[collection.name] = (parts, opened)
         return opened
+
+    def _encoder(self, collection: Collection) -> FieldEncoder | None:
+        """What the collection's model makes of place and time; None where it knows neither."""
+        embedder = self.embedder(collection)
+        encoding = embedder.meta.encoding
+        return None if encoding is None else FieldEncoder(encoding, embedder.encoder_weights())
 
     def version(self, collection: Collection) -> str:
         """A text that changes when tiles come or go, or with the model."""
@@ -257,7 +259,7 @@ class Engine:
     def _sample(self, collection: Collection) -> Sample:
         if collection.name not in self._samples:
             with self._opening[collection.name], self._timed("sample"):
-                self._samples[collection.name] = take_sample(self.archive(collection), self.embedder(collection))
+                self._samples[collection.name] = take_sample(self.archive(collection), self._encoder(collection))
         return self._samples[collection.name]
 
     def _rows(self, collection: Collection, query: Query) -> tuple[ExactScorer, Rows | None]:
@@ -292,7 +294,7 @@ class Engine:
         if when is None or not found:
             return s
         lat, lon = (np.array([record[name] for record, _ in found]) for name in ("lat", "lon"))
-        return s + self.embedder(collection).place_time(lat=lat, lon=lon, when=when)
+        return self.embedder(collection).at(s, lat=lat, lon=lon, when=when)
 
     def _found(self, collection: Collection, tile_id: str) -> tuple[dict[str, Any], Floats]:
         found = self.archive(collection).find(tile_id)

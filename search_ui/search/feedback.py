@@ -1,6 +1,6 @@
 """Relevance feedback: what a person calls right or wrong among the hits steers the next answer.
 
-With S = O + E of the judged tiles at the moment asked about, each at length 1, the question's vector becomes
+With S of the judged tiles at the moment asked about, each at length 1, the question's vector becomes
 
     q′ = q + BETA · mean of S of the right ones − GAMMA · mean of S of the wrong ones
 

@@ -1,5 +1,6 @@
 """`groundcast collection`: another model for a collection that is being searched, and the way back."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,11 @@ def upgrade(
     Everything that was ever ingested into NAME is ingested again, from the sources that the ledger names, into a new
     version. Searches are answered by the present version until the new one takes over, which is one step; the one
     before is kept for `groundcast collection rollback`. The same command again goes on where the last run stopped.
-    With --queue workers embed, and this command waits for them.
+    With --queue workers embed, and this command waits for them. Where both models see tiles alike and differ in what
+    place and time make of them, the vectors are taken over and nothing is embedded: that takes seconds.
     """
     from ingest.catalog.aliases import name_of
+    from ingest.jobs.carry_over import vectors_stay
     from ingest.jobs.upgrade import change_over, requests, shadow
 
     # files are read first: a wrong name must not show after hours of embedding
@@ -76,7 +79,10 @@ def upgrade(
     embedder = _embedder(ctx, model, precision)
     after = shadow(ctx.catalog, name, embedder)
     asked_for = requests(ctx.catalog, present, after.collection)
-    if queue:
+    kept = None
+    if vectors_stay(ctx.settings, ctx.catalog, present, embedder.model_id):
+        kept, done = _carried(ctx, before, after, silent=as_json), []
+    elif queue:
         done = _by_workers(ctx, asked_for, embedder, priority)
     else:
         done = [_here(ctx, request, embedder, silent=as_json) for request in asked_for]
@@ -87,7 +93,7 @@ def upgrade(
     if not keep:
         change_over(ctx.settings, ctx.catalog, name, after, incomplete=incomplete)
     if as_json:
-        print_json(_upgraded(ctx, name, done, comparison))
+        print_json(_upgraded(ctx, name, done, kept, comparison))
     elif keep:
         click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
     else:
@@ -198,6 +204,21 @@ def _here(ctx: CommandContext, request: "Request", embedder: "Embedder", *, sile
     return outcome_json(outcome)
 
 
+def _carried(ctx: CommandContext, before: "Version", after: "Version", *, silent: bool) -> int:
+    """Takes the vectors of one version over into another; returns how many tiles it has."""
+    from ingest.jobs.carry_over import carry_over
+
+    started = time.perf_counter()
+    carry_over(ctx.settings, ctx.catalog, before.collection, after.collection)
+    tiles = ctx.catalog.items_done(after.collection.name, ("archived", "done"))
+    if not silent:
+        click.echo(
+            f"both models see tiles alike, so the vectors stay and nothing is embedded: {tiles:,} tiles taken over in "
+            f"{time.perf_counter() - started:.1f} s"
+        )
+    return tiles
+
+
 def _by_workers(
     ctx: CommandContext, asked_for: "list[Request]", embedder: "Embedder", priority: str
 ) -> list[dict[str, Any]]:
@@ -227,13 +248,16 @@ def _by_workers(
     return [outcome_json(IngestResult(job, None)) for job in done]
 
 
-def _upgraded(ctx: CommandContext, name: str, done: list[dict[str, Any]], comparison: "Comparison") -> dict[str, Any]:
+def _upgraded(
+    ctx: CommandContext, name: str, done: list[dict[str, Any]], kept: int | None, comparison: "Comparison"
+) -> dict[str, Any]:
     serving = next(version for version in ctx.aliases.versions(name) if version.role == "in service")
     return {
         "name": name,
         "in_service": serving.name,
         "model_id": serving.collection.model_id,
         "jobs": done,
+        "vectors_kept": kept,
         "comparison": comparison.to_json(),
     }
 
