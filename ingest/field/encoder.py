@@ -108,7 +108,7 @@ class FieldEncoder:
         met = self.weights.interaction
         if met is None:
             return np.empty((len(vectors), 0), np.float32)
-        g: Floats = (vectors - met.mean) @ met.basis
+        g = np.asarray((vectors - met.mean) @ met.basis, np.float32)
         return g if met.tied else np.asarray(np.concatenate([g, vectors @ met.out_basis], axis=1), np.float32)
 
     def at(self, vectors: Floats, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> Floats:
@@ -126,7 +126,7 @@ class FieldEncoder:
         z, used = self.features(place, placed, when=when, weekday=weekday)
         s = vectors + z @ self.weights.w2.T + self.weights.b2
         if (met := self.weights.interaction) is not None:
-            g: Floats = (vectors - met.mean) @ met.basis
+            g = np.asarray((vectors - met.mean) @ met.basis, np.float32)
             s += _turned(met, z, g) @ met.out_basis.T
         return np.asarray(np.where(used[:, None], s, vectors), np.float32)
 
