@@ -13,6 +13,7 @@ tiles, for many more candidates than hits. How often this misses one of the true
 It does not know which tiles are hits in the end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,6 +81,7 @@ class Pool:
         o: O, float32 [n, d].
         s: S at the moment asked about, [n, d].
         cosine: float32 [n].
+        sample: Of the collection; it knows the model.
     """
 
     tile_id: list[str]
@@ -90,6 +92,7 @@ class Pool:
     o: Floats
     s: Floats
     cosine: Floats
+    sample: Sample
 
     def ids(self, rows: Rows) -> list[str]:
         """Ids of rows."""
@@ -100,6 +103,16 @@ class Pool:
         vectors = (self.o if when is None else self.s)[slice(None) if rows is None else rows]
         cosines: Floats = vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
         return cosines
+
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+        """Cosines of rows with a query at T moments, float32 [T, m]."""
+        chosen = slice(None) if rows is None else rows
+        o, unit = self.o[chosen], query / np.linalg.norm(query)
+        out = np.empty((len(whens), len(o)), np.float32)
+        for number, when in enumerate(whens if len(o) else ()):
+            s = self.sample.seen(o, lat=self.lat[chosen], lon=self.lon[chosen], when=when)
+            out[number] = s @ unit / np.linalg.norm(s, axis=1)
+        return out
 
 
 def take_sample(archive: Archive, encoder: FieldEncoder | None) -> Sample:
@@ -155,6 +168,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         o=o,
         s=s,
         cosine=s @ query / np.linalg.norm(s, axis=1),
+        sample=sample,
     )
 
 
