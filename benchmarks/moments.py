@@ -67,7 +67,7 @@ from trainer.model import Interaction
 from trainer.neutral_prompts import BANK
 from trainer.training.moments import Ridge, Seen, fit
 from trainer.training.panels import panels_of
-from trainer.training.settling import neutral
+from trainer.training.refit import neutral
 
 Array = npt.NDArray[Any]
 

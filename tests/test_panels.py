@@ -19,8 +19,8 @@ from trainer.embedder import Embedder
 from trainer.errors import SourceError, UsageError
 from trainer.model import Form
 from trainer.shards.tars import Shards, ShardWriter
+from trainer.training.moment_refit import refit_moments
 from trainer.training.panels import panels_of
-from trainer.training.refit import refit
 from trainer.weights.zoo import add_open_clip
 
 SMALL = Extent(each=0, others=2, photos=3, size_px=32, photo_px=32)
@@ -141,7 +141,9 @@ def test_a_refitted_model_knows_what_the_moment_makes_of_each_tile_and_its_tower
     panels = day_and_night(tmp_path / "panels")
     right = {}
     for interaction, rank in (("none", 0), ("full", 4)):
-        meta = refit(clip, panels, tmp_path / interaction, form=Form(8, "linear", interaction, rank), device="cpu")
+        meta = refit_moments(
+            clip, panels, tmp_path / interaction, form=Form(8, "linear", interaction, rank), device="cpu"
+        )
         assert read_meta(tmp_path / interaction) == meta
         assert (meta.encoding, meta.interaction, meta.rank) == ("seasonal", interaction, rank)
         assert meta.data_card["panels"]["photos"] == 12 * 24
@@ -149,7 +151,7 @@ def test_a_refitted_model_knows_what_the_moment_makes_of_each_tile_and_its_tower
         right[interaction] = np.mean([seen_at(tmp_path / interaction, panels, hour) for hour in (0, 12)])
     assert right["full"] > 0.9 > right["none"]  # one e cannot make half of them brighter and half of them darker
     with pytest.raises(UsageError, match="exists"):
-        refit(clip, panels, tmp_path / "full", device="cpu")
+        refit_moments(clip, panels, tmp_path / "full", device="cpu")
 
 
 def test_the_commands_draw_panels_and_fit_to_them(

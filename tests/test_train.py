@@ -30,8 +30,8 @@ from trainer.train import MODEL, STATES, Outcome, _groups, _rate, train
 from trainer.training.config import TrainConfig, load_config
 from trainer.training.pairs import Pairs
 from trainer.training.pictures import Pictures
+from trainer.training.refit import last_layer
 from trainer.training.runlog import draw_curves, read_rows
-from trainer.training.settling import last_layer
 from trainer.training.states import load_last
 from trainer.training.student import start
 from trainer.training.targets import TextTower, photo_targets
@@ -265,7 +265,7 @@ def test_settling_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Pat
     assert trained is not None
     trained.rename(tmp_path / "trained")
     far, _ = distances(data, tmp_path / "trained")
-    train(settings(data, tmp_path / "run", settle=True, settle_keep=0.0, **changes))
+    train(settings(data, tmp_path / "run", refit=True, refit_keep=0.0, **changes))
     near, near_alone = distances(data, trained)
     assert near < 0.5 * far and near < near_alone
     texts = Embedder.load(trained, precision="float32").embed_texts(BANK)
@@ -275,8 +275,8 @@ def test_settling_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Pat
 
 
 def test_an_interaction_that_settling_cannot_fit_is_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match='use activation = "linear", or settle = false'):
-        settings(data, tmp_path, settle=True, activation="relu")
+    with pytest.raises(SettingsError, match='use activation = "linear", or refit = false'):
+        settings(data, tmp_path, refit=True, activation="relu")
     with pytest.raises(SettingsError, match="without one rank = 0"):
         settings(data, tmp_path, interaction="none")
     with pytest.raises(SettingsError, match="rank = 64: the space has 32 directions"):
@@ -296,20 +296,20 @@ def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path,
     assert trained is not None
     trained.rename(tmp_path / "trained")
     far, far_alone = distances(data, tmp_path / "trained")
-    # the same command goes on from the last state, in which nothing is left to do but to settle
-    settled = train(settings(data, out, settle=True, settle_keep=0.0, settle_time=1.0, **changes))
-    assert (settled.why, settled.steps, settled.folder) == ("done", 6, trained)
+    # the same command goes on from the last state, in which nothing is left to do but to refit
+    refitted = train(settings(data, out, refit=True, refit_keep=0.0, refit_time=1.0, **changes))
+    assert (refitted.why, refitted.steps, refitted.folder) == ("done", 6, trained)
     near, near_alone = distances(data, trained)
     assert near < 0.5 * far and near_alone < 0.5 * far_alone and near < near_alone
 
     def again(**how: float) -> tuple[np.ndarray, np.ndarray]:
         shutil.rmtree(trained)
-        train(settings(data, out, settle=True, **how, **changes))
+        train(settings(data, out, refit=True, **how, **changes))
         return predicted(data, trained)[:2]
 
     # the moment alone is made larger
     alone, moment, _ = predicted(data, trained)
-    same, larger = again(settle_keep=0.0, settle_time=2.0)
+    same, larger = again(refit_keep=0.0, refit_time=2.0)
     np.testing.assert_allclose(same, alone, rtol=1e-4)
     np.testing.assert_allclose(larger, 2 * moment, rtol=1e-3, atol=1e-3 * np.abs(moment).max())
     # what was trained stays, but no moment lies nearer to all texts than another
@@ -318,7 +318,7 @@ def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path,
     t = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).mean(axis=0)
     t /= np.linalg.norm(t)
     assert np.abs(e @ t).max() > 0.05 * np.abs(e).max() > 0
-    o_kept, e_kept = again(settle_keep=1e4, settle_time=1.0)
+    o_kept, e_kept = again(refit_keep=1e4, refit_time=1.0)
     for kept, all_of_it in ((o_kept, o), (e_kept, e - np.outer(e @ t, t))):
         np.testing.assert_allclose(kept, 1e4 * all_of_it, rtol=1e-2, atol=1e2 * np.abs(all_of_it).max())
     for moved in (moment, larger, e_kept):
@@ -326,7 +326,7 @@ def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path,
 
 
 def test_a_tower_that_ends_in_no_linear_layer_cannot_settle() -> None:
-    with pytest.raises(SettingsError, match="settle = true: a Identity like this ends in no linear layer"):
+    with pytest.raises(SettingsError, match="refit = true: a Identity like this ends in no linear layer"):
         last_layer(torch.nn.Identity())
 
 

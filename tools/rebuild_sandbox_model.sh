@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rebuilds the model that comes with groundcast from nothing: the planet's pictures, its panels (the same tiles through
 # year, week and day), the teacher, and the same once more with photos of all hours alike, `sandbox`, `sandbox-fine` that
-# goes on from it and is settled on the panels, the measures, and last the packed weights in trainer/bundle/sandbox. Every
+# goes on from it and is refitted on the panels, the measures, and last the packed weights in trainer/bundle/sandbox. Every
 # step goes on where it stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the
 # panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` a little over an hour, if the processor has bfloat16
 # (AVX512-BF16, AMX); else give it precision=float32 and twice the time.

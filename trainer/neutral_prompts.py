@@ -1,6 +1,6 @@
 """Prompts that ask for nothing in particular: what a text scores when it does not fit.
 
-Relevance compares with them, and settling holds E level against their mean. General on purpose: pictures as such, the
+Relevance compares with them, and refitting holds E level against their mean. General on purpose: pictures as such, the
 commonest things in and out of doors, moods. They are no list of what may be seen from above, and none of them is taken
 from the sandbox planet's words.
 """

@@ -35,8 +35,8 @@ from trainer.training.loss import Queue, both_ways, queue_loss
 from trainer.training.pairs import Batch
 from trainer.training.preparation import Preparation
 from trainer.training.processes import agreed, gathered, make_fabric, mean_over
+from trainer.training.refit import refit_last_layers
 from trainer.training.runlog import RunLog
-from trainer.training.settling import settle
 from trainer.training.student import MAX_LOG_SCALE, Student, start
 from trainer.training.validation import DECIDES, measure
 
@@ -122,7 +122,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     prepare = Preparation(config, beginning, fabric, watching)
     pairs, card = prepare.pairs(config.train, size_px=config.image_px or expects.size_px)
     gallery, val_card = prepare.gallery(config.val, size_px=expects.size_px)
-    panels = prepare.panels() if config.settle else None
+    panels = prepare.panels() if config.refit else None
     del prepare  # and with it the teacher
     logger.info("%d pairs to learn from, %d to measure on", len(pairs), len(gallery) if gallery else 0)
 
@@ -230,18 +230,18 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     if why == "time":
         return Outcome(memory.step, memory.step, why, measures=memory.measures)
 
-    # The checkpoint: the best network that was measured, else the last; settled, if asked for.
+    # The checkpoint: the best network that was measured, else the last; refitted, if asked for.
     fabric.barrier()
     kept = states.load_best(out / STATES) if gallery is not None else None
     seen = memory.step
     if kept is not None:
         student.load_state_dict(kept["network"])
         memory.measures, seen = kept["measures"], kept["step"]
-    if config.settle:
+    if config.refit:
         # each process for itself: it is one pass
         texts = beginning.text_tower(fabric.device).embed(BANK)
-        how = {"keep": config.settle_keep, "time": config.settle_time}
-        settle(student, pairs, expects, **how, texts=texts, panels=panels)
+        how = {"keep": config.refit_keep, "time": config.refit_time}
+        refit_last_layers(student, pairs, expects, **how, texts=texts, panels=panels)
         if gallery is not None:
             memory.measures = measure(fabric, student, gallery, expects)
     if rank == 0:

@@ -39,7 +39,7 @@ class TrainConfig:
         statistics: Pixel statistics of its input: `clip`, `sat2cap`, or `teacher` for the teacher's.
         encoding: Of place and time: `seasonal`, `cyclic`, `sat2cap`, or `none` for a model without.
         hidden: Width inside the encoder of place and time.
-        activation: Of its hidden layer: `relu`, or `linear`, which `settle` can fit to many photos of few tiles.
+        activation: Of its hidden layer: `relu`, or `linear`, which `refit` can fit to many photos of few tiles.
         interaction: How the moment meets the tile: `none`: it adds the same to all of them; `full`: along `rank`
             directions it turns what they show; `diagonal`, `untied`: see `trainer.model.Form`.
         rank: How many directions; 0 without interaction.
@@ -81,12 +81,12 @@ class TrainConfig:
         restart_steps: Period of `restarts`.
         final_lr: Share of `lr` that `cosine` ends with.
         grad_clip: Largest norm of the gradient; 0: any.
-        settle: After the last step fit the linear last layers by least squares (`trainer.training.settling`), so that S
+        refit: After the last step fit the linear last layers by least squares (`trainer.training.refit`), so that S
             lies where the mean of the photos lies, which is what a text asks for.
-        settle_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
-        settle_time: How much larger than least squares make it E becomes: they make small what they are unsure of.
+        refit_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
+        refit_time: How much larger than least squares make it E becomes: they make small what they are unsure of.
             Not for `linear` encoders: theirs is fitted anew (`trainer.training.moments`).
-        panels: Folder of panels, photos over and over of few tiles, to which `settle` then fits what moments change;
+        panels: Folder of panels, photos over and over of few tiles, to which `refit` then fits what moments change;
             "": the pairs themselves, each of which shows one of a tile's many things.
 
         seed: Of order, augmentation, masks, and of weights that are drawn.
@@ -154,9 +154,9 @@ class TrainConfig:
     restart_steps: int = 3000
     final_lr: float = 0.0
     grad_clip: float = 1.0
-    settle: bool = False
-    settle_keep: float = 0.3
-    settle_time: float = 3.0
+    refit: bool = False
+    refit_keep: float = 0.3
+    refit_time: float = 3.0
     panels: str = ""
 
     seed: int = 0
@@ -192,10 +192,10 @@ class TrainConfig:
                 f'interaction = "{self.interaction}" with rank = {self.rank}: an interaction needs directions, '
                 'such as interaction = "full", rank = 64; without one rank = 0'
             )
-        if self.settle and self.interaction != "none" and self.activation != "linear":
+        if self.refit and self.interaction != "none" and self.activation != "linear":
             raise SettingsError(
-                f'settle = true cannot fit interaction = "{self.interaction}" behind activation = '
-                f'"{self.activation}": use activation = "linear", or settle = false'
+                f'refit = true cannot fit interaction = "{self.interaction}" behind activation = '
+                f'"{self.activation}": use activation = "linear", or refit = false'
             )
 
 
@@ -223,7 +223,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("log_every", "checkpoint_every", "eval_pairs"), (1, _MANY)),
     **dict.fromkeys(("image_px", "workers", "queue", "warmup", "seed", "eval_every", "patience", "rank"), (0, _MANY)),
     **dict.fromkeys(
-        ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "settle_keep", "settle_time", "max_minutes"),
+        ("align_weight", "encoder_lr", "weight_decay", "grad_clip", "refit_keep", "refit_time", "max_minutes"),
         (0, _MANY),
     ),
     **dict.fromkeys(("lr", "eps", "tile_size_m", "gsd_m"), (1e-12, _MANY)),
@@ -234,7 +234,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 # what may differ between the two halves of one run: where and how fast, and what is done after the last step
 FREE = frozenset(
     ("device", "workers", "cache", "cache_images", "compile", "grad_checkpointing", "log_every", "checkpoint_every")
-) | {"max_minutes", "out", "train", "val", "teacher", "settle", "settle_keep", "settle_time", "panels"}
+) | {"max_minutes", "out", "train", "val", "teacher", "refit", "refit_keep", "refit_time", "panels"}
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -34,7 +34,7 @@ def command(model: Path, panels: Path, output: Path, interaction: Any, rank: int
     from tqdm import tqdm
 
     from trainer.model import Form
-    from trainer.training.refit import refit
+    from trainer.training.moment_refit import refit_moments
 
     form = Form(hidden, "linear", interaction, 0 if interaction == "none" else rank)
     with tqdm(total=0, unit=" photos", desc="embedding photos") as bar:
@@ -43,7 +43,7 @@ def command(model: Path, panels: Path, output: Path, interaction: Any, rank: int
             bar.total = total
             bar.update(done - bar.n)
 
-        meta = refit(model, panels, output, form=form, progress=progress)
+        meta = refit_moments(model, panels, output, form=form, progress=progress)
     if as_json:
         print_json({"model_id": meta.model_id, "folder": str(output), "panels": meta.data_card["panels"]})
         return
