@@ -3,13 +3,15 @@
 The planet's tiles are embedded with a model. Prompts for its 45 concepts and prompts for things that it does not have
 are asked in areas from one tile to a whole island, at eight moments of the year and at none. "Something is here" is
 true where the truth of some tile of the area is at least 0.5, false where no tile has more than 0.05; between them, a
-case is left out of the ROC. An area's answer is that of its tile with the highest cosine. The regression is fitted to
-the truth of that tile, and tested on concepts and on islands that it was not fitted on.
+case is left out of the ROC. An area's answer is that of its tile with the highest cosine. Two regressions are fitted,
+each on cases of its own: "is it a place for it" on the cases without a moment, to the truth of that tile at its best
+moment; "is it now" on tiles where it is a place for it (`benchmarks.now`). Both are tested on concepts and on islands
+that they were not fitted on.
 
     python -m benchmarks.relevance [--model FOLDER] [--areas 3] [--tiles FILE.npz] [--plot FILE.png] [--json]
 
 `--tiles` keeps the embedded tiles between runs: drawing and embedding them takes five minutes on two cores, the rest
-three. The line `PLACE, NEUTRAL, BIAS` that it prints belongs into `search_ui/search/relevance.py`.
+longer. The lines `PLACE, NEUTRAL, BIAS` and `NOW, NOW_BIAS` that it prints belong into `search_ui/search/relevance.py`.
 """
 
 import argparse
@@ -27,6 +29,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks import now
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESENT, ABSENT = 0.5, 0.05
@@ -67,7 +71,7 @@ class Tiles:
 
 @dataclass
 class Cases:
-    """Prompts asked in areas, as columns [c]; `evidence` is [c, 2].
+    """Prompts asked in areas, as columns [c]; `evidence` is [c, 3].
 
     `kind`: 0 plain words, 1 words that no caption of the training uses, 2 things that the planet does not have.
     """
@@ -177,7 +181,7 @@ def ask(field: Any, name: int, squares: list[tuple[int, float, Array]], truths: 
     from search_ui.search.relevance import Calibration
 
     _, concept, kind = prompts()
-    calibration = Calibration.of(field, bank)
+    calibration = Calibration.of(field, bank, knows_time=len(moments) > 1, kept=len(texts))
     row_of = np.full(1 + max(int(square[2].max()) for square in squares), -1)
     tile_of = np.array(field.ids(), np.int64)
     row_of[tile_of] = np.arange(field.n)
@@ -203,14 +207,22 @@ def ask(field: Any, name: int, squares: list[tuple[int, float, Array]], truths: 
         spread = [np.broadcast_to(column, shape).ravel() for column in columns]
         value = cosine[number, best]
         z = (value - levels[:, :1]) / levels[:, 1:]
-        yield Cases(*spread, *highest, true[best, number].ravel(), value.ravel(), z.ravel(), evidence.reshape(-1, 2))
+        yield Cases(*spread, *highest, true[best, number].ravel(), value.ravel(), z.ravel(), evidence.reshape(-1, 3))
 
 
-def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> Cases:
+@dataclass
+class Moments:
+    """What is told of now: cases to fit, and by island the best tile's evidence at every typical moment."""
+
+    cases: now.NowCases
+    best: dict[str, list[dict[str, Any]]]
+
+
+def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> tuple[Cases, Moments | None]:
     """The cases of the whole planet as one collection, and of each island as a collection of its own."""
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import truth
-    from search_ui.search.relevance import BANK
+    from search_ui.search.relevance import BANK, Calibration
     from trainer.embedder import Embedder
 
     embedder = Embedder.load(model, precision="float32")
@@ -218,14 +230,23 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> C
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     moments = MOMENTS if embedder.meta.encoding else (None,)
     truths = [truth(planet(), lat=tiles.lat, lon=tiles.lon, when=when) for when in moments]
-    found = []
+    _, concept, kind = prompts()
+    plain = np.flatnonzero(kind == 0)
+    own = plain[np.unique(concept[plain], return_index=True)[1]]
+    found, moving, best = [], [], {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in range(-1, int(tiles.island.max()) + 1):
+        for name in (-1, *np.unique(tiles.island).tolist()):
             rows = np.arange(len(tiles.lat)) if name < 0 else np.flatnonzero(tiles.island == name)
             field = make_field(Path(folder) / str(name), tiles, vectors, rows, embedder)
             squares = [s for s in areas(tiles, each, seed) if name in (-1, s[0])]
             found += list(ask(field, name, squares, truths, texts, bank, moments))
-    return Cases(*(np.concatenate([getattr(c, n) for c in found]) for n in Cases.__dataclass_fields__))
+            if name >= 0 and len(moments) > 1:
+                calibration = Calibration.of(field, bank, knows_time=True)
+                true = now.weekly(field.lat, field.lon)
+                moving.append(now.cases(field, calibration, name, texts[plain], concept[plain], true))
+                best[planet().islands[name].name] = now.best_tiles(field, calibration, texts[own], concept[own], true)
+    cases = Cases(*(np.concatenate([getattr(c, n) for c in found]) for n in Cases.__dataclass_fields__))
+    return cases, Moments(now.NowCases.joined(moving), best) if moving else None
 
 
 def fit(evidence: Array, target: Array, weight: Array) -> Array:
@@ -259,16 +280,32 @@ def weights(cases: Cases) -> Array:
     )
 
 
-def cross_validated(cases: Cases, fold: Array) -> tuple[Array, Array]:
-    """Chances of cases by regressions that were fitted on the other folds, [c], and their weights, [folds, 3]."""
+def cross_validated(cases: Cases, fold: Array, moving: Moments | None, now_fold: Array) -> tuple[Array, Array]:
+    """Chances of cases by regressions that were fitted on the other folds, [c], and their constants, [folds, 5]."""
     chance, found = np.zeros(len(fold)), []
     for number in np.unique(fold):
-        train = (fold != number) & (cases.kind != 1)
-        w = fit(cases.evidence[train], cases.truth_best[train], weights(cases.where(train)))
+        w = fit_both(cases.where(fold != number), moving, now_fold != number)
         held = fold == number
-        chance[held] = 1 / (1 + np.exp(-(cases.evidence[held] @ w[:-1] + w[-1])))
+        chance[held] = said(cases.evidence[held], cases.moment[held], w)
         found.append(w)
     return chance, np.array(found)
+
+
+def fit_both(cases: Cases, moving: Moments | None, those: Array) -> Array:
+    """PLACE, NEUTRAL, BIAS, NOW, NOW_BIAS, fitted apart: at no moment, and on those of the cases of now."""
+    some = cases.where((cases.kind != 1) & (cases.moment == 0))
+    place = fit(some.evidence[:, :2], some.truth_best, weights(some))
+    if moving is None:
+        return np.array([*place, 0, 30])
+    m = moving.cases
+    return np.array([*place, *fit(m.fall[those, None], m.share[those], m.weight[those])])
+
+
+def said(evidence: Array, moment: Array, w: Array) -> Array:
+    """Relevance by constants."""
+    scores = evidence[:, :2] @ w[:2] + w[2], evidence[:, 2] * w[3] + w[4]
+    place, then = (1 / (1 + np.exp(-np.clip(score, -30, 30))) for score in scores)
+    return place * np.where(moment == 0, 1, then)
 
 
 def reliability(chance: Array, truth: Array, weight: Array) -> list[dict[str, float]]:
@@ -374,7 +411,7 @@ def speed(folder: Path, n: int, dim: int = 512) -> dict[str, float]:
         encoder_weights = staticmethod(lambda: encoder.weights)
 
     field = make_field(folder, tiles, vectors, number, Stub)
-    calibration = Calibration.of(field, random.normal(0, 1, (70, dim)).astype(np.float32))
+    calibration = Calibration.of(field, random.normal(0, 1, (70, dim)).astype(np.float32), knows_time=True)
     taken: dict[str, list[float]] = {"cosines": [], "relevance": []}
     started = time.perf_counter()
     calibration.usual(None), calibration.usual(MOMENTS[1])
@@ -417,14 +454,17 @@ def main() -> None:
     for name in ("reliability", "grades", "random_weights", "speed"):
         print(f"{name}:", *(done[name].items() if isinstance(done[name], dict) else done[name]), sep="\n    ")
     print("fits without each fold (concepts, islands):", *done["folds"], sep="\n    ")
+    print("best tile of an island, live and dead moments:", *done["moments"].items(), sep="\n    ")
     print("PLACE, NEUTRAL, BIAS = {:.2f}, {:.2f}, {:.2f}".format(*done["constants"]))
+    print("NOW, NOW_BIAS = {3:.2f}, {4:.2f}".format(*done["constants"]))
+    print("strong from {}, possible from {}, weak from {}".format(*done["thresholds"]))
     for name, ratio in done["ratios"].items():
         print(f"{name}: {ratio:.3f}")
 
 
 def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All of it, as the document that `--json` prints."""
-    from search_ui.search.relevance import chance
+    from search_ui.search.relevance import BIAS, NEUTRAL, NOW, NOW_BIAS, PLACE, POSSIBLE, STRONG, WEAK
     from trainer.bundled import add_bundled
     from trainer.weights.zoo import add_open_clip
 
@@ -439,20 +479,25 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         tiles = embed_tiles(model, noise, asked.processes)
         if asked.tiles:
             np.savez(asked.tiles, **vars(tiles))
-    cases = gather(tiles, tiles.vectors, model, asked.areas, asked.seed)
+    cases, moving = gather(tiles, tiles.vectors, model, asked.areas, asked.seed)
     concept = np.where(cases.concept >= 0, cases.concept, cases.prompt)
-    by_concept, folds = cross_validated(cases, concept % 2)
-    by_island, more = cross_validated(cases, cases.island % 2)
-    now = chance(cases.evidence)
-    methods = {"cosine": cases.cosine, "z-score": cases.z, "as it is": now}
+    none = np.zeros(0)
+    concepts, islands = (none, none) if moving is None else (moving.cases.concept, moving.cases.island)
+    by_concept, folds = cross_validated(cases, concept % 2, moving, concepts % 2)
+    by_island, more = cross_validated(cases, cases.island % 2, moving, islands % 2)
+    current = np.array([PLACE, NEUTRAL, BIAS, NOW, NOW_BIAS])
+    as_it_is = said(cases.evidence, cases.moment, current)
+    methods = {"cosine": cases.cosine, "z-score": cases.z, "as it is": as_it_is}
     rows = table(cases, methods | {"new concepts": by_concept, "new islands": by_island})
     fitted, w = cases.kind != 1, weights(cases)
-    constants = fit(cases.evidence[fitted], cases.truth_best[fitted], w[fitted])
+    constants = fit_both(cases, moving, np.ones(len(concepts), bool))
     steps = reliability(by_concept[fitted], cases.truth_best[fitted], w[fitted])
     if asked.plot:
         curve = roc(by_concept[fitted], cases.where(fitted), w[fitted])
         plot(asked.plot, steps, curve, rows[0]["new concepts"])
-    guesses = gather(tiles, tiles.random, noise, asked.areas, asked.seed)
+    guesses, _ = gather(tiles, tiles.random, noise, asked.areas, asked.seed)
+    best = {} if moving is None else dict(moving.best)
+    best["all islands"] = [row for told in best.values() for row in told]
     timed = speed(folder / "speed", asked.speed) if asked.speed else {}
     ratios = {
         "auroc": rows[0]["new concepts"],
@@ -468,8 +513,10 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "setting": setting,
         "rows": rows,
         "reliability": steps,
-        "grades": grades(now, cases),
-        "random_weights": grades(chance(guesses.evidence), guesses),
+        "grades": grades(as_it_is, cases),
+        "random_weights": grades(said(guesses.evidence, guesses.moment, current), guesses),
+        "moments": {name: now.table(found, current[:3], current[3:]) for name, found in best.items() if found},
+        "thresholds": [STRONG, POSSIBLE, WEAK],
         "speed": timed,
         "folds": np.round(np.concatenate([folds, more]), 3).tolist(),
         "constants": constants.tolist(),

@@ -13,7 +13,8 @@ from ingest.index.edge import EdgeIndex
 from ingest.settings import load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from trainer.errors import CatalogError, UsageError
+from search_ui.search.relevance import POSSIBLE
+from trainer.errors import CatalogError, MissingError, UsageError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
 
@@ -143,6 +144,41 @@ def test_a_minimum_relevance_may_leave_nothing_and_says_so(engine) -> None:
     assert "nothing here" in answer.note
     some = engine.search("demo", ask("wheat harvest", when=SUMMER, min_relevance=0.3, k=50))
     assert all(hit.relevance >= 0.3 for hit in some.hits)
+
+
+def test_a_thing_out_of_its_hours_is_not_now_and_the_answer_says_when(engine) -> None:
+    answer = engine.search("demo", ask(when=datetime(2025, 7, 12, 2)))
+    assert answer.note.startswith("not now: here it is likeliest ") and answer.note.endswith(" h")
+    first, last = answer.not_now.hours
+    assert first < 12 < last
+    hit = answer.hits[0]
+    assert hit.not_now and hit.relevance < POSSIBLE <= hit.place and hit.likeliest is not None
+    assert answer.as_dict()["not_now"]["says"] == str(answer.not_now)
+
+
+def test_what_is_nowhere_is_nothing_here_at_any_moment_and_not_not_now(engine) -> None:
+    for when in (None, SUMMER, datetime(2025, 7, 12, 2), time(23)):
+        answer = engine.search("demo", ask("elephants in the savannah", when=when))
+        assert answer.not_now is None and answer.note.startswith("nothing here"), when
+        assert "not_now" not in answer.as_dict()
+        assert not any(hit.not_now for hit in answer.hits)
+    place, likeliest = engine.likeliest("demo", ask("elephants in the savannah"))
+    assert place < POSSIBLE and likeliest is None
+
+
+def test_at_its_moment_an_answer_is_not_not_now(engine) -> None:
+    answer = engine.search("demo", ask(when=SUMMER))
+    assert answer.not_now is None and answer.note is None
+    assert answer.hits[0].relevance >= POSSIBLE
+
+
+def test_a_tile_is_judged_alone_as_among_the_hits(engine) -> None:
+    hit = engine.search("demo", ask(when=WINTER)).hits[0]
+    judged = engine.judged("demo", ask(when=WINTER), hit.tile_id)
+    assert judged.relevance[0] == pytest.approx(hit.relevance, abs=2e-3)
+    assert str(judged.likeliest()) == str(hit.likeliest)
+    with pytest.raises(MissingError, match="no tile"):
+        engine.judged("demo", ask(), "nowhere")
 
 
 def test_every_hit_says_the_nearest_named_place_and_a_grade(engine) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from shapely.geometry import Point, Polygon, box
 
+from search_ui.search.likeliest import Likeliest
 from search_ui.search.query import Answer, Hit, Part, Query
 from trainer.errors import AreaError, UsageError
 
@@ -113,7 +114,7 @@ def test_a_hit_in_json_has_exactly_the_documented_fields() -> None:
     hit = Hit(
         rank=1, tile_id="t1", lat=1.0, lon=2.0, bbox=(1.9, 0.9, 2.1, 1.1), cosine=0.25, relevance=0.5,
         acquired_at=datetime(2020, 6, 1, tzinfo=UTC), source="a.tif", collection="c", model_id="m", grade="possible",
-        near="3 km NE of B", size_m=480,
+        near="3 km NE of B", size_m=480, place=0.9, likeliest=Likeliest((5, 10), None, 7, 14), not_now=True,
     )  # fmt: skip
     told = json.loads(Answer(query=ask("é").as_dict(), method="index", candidates=7, hits=[hit]).to_json())
     assert list(told) == ["query", "method", "candidates", "hits"]
@@ -122,10 +123,14 @@ def test_a_hit_in_json_has_exactly_the_documented_fields() -> None:
         {
             "rank": 1, "tile_id": "t1", "lat": 1.0, "lon": 2.0, "bbox": [1.9, 0.9, 2.1, 1.1], "cosine": 0.25,
             "relevance": 0.5, "acquired_at": "2020-06-01T00:00:00Z", "source": "a.tif", "collection": "c",
-            "model_id": "m", "grade": "possible", "near": "3 km NE of B",
+            "model_id": "m", "grade": "possible", "near": "3 km NE of B", "place": 0.9,
+                "likeliest": {
+                    "months": [5, 10], "hours": None, "best": {"month": 7, "hour": 14}, "says": "May to October",
+                },
+                "not_now": True,
         }
     ]  # fmt: skip
-    assert list(told["hits"][0])[-3:] == ["model_id", "grade", "near"]
+    assert list(told["hits"][0])[-3:] == ["place", "likeliest", "not_now"]
 
 
 def test_a_note_stands_beside_the_hits_only_when_there_is_one() -> None:

@@ -9,7 +9,8 @@ from benchmarks.relevance import Cases, auroc, fit
 from ingest.archive.parts import Archive
 from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
-from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, grade
+from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_likeliest, say_not_now
+from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
 from trainer.embedder import EncoderWeights
 from trainer.encoding import DIMENSIONS
 
@@ -56,6 +57,10 @@ def planted(seed=0):
     return tiles, thing, other, rng.normal(0, 1, (40, DIM)).astype(np.float32)
 
 
+def calibrated(field, bank):
+    return Calibration.of(field, bank, knows_time=field._encoder is not None)
+
+
 def relevance_of(field, calibration, query, when=None, rows=None):
     return calibration.relevance(field, query, field.cosines(query, when=when, rows=rows), when=when, rows=rows)
 
@@ -64,7 +69,7 @@ def relevance_of(field, calibration, query, when=None, rows=None):
 def test_what_is_there_is_strong_where_it_is_and_nothing_elsewhere(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    found = relevance_of(field, Calibration.of(field, bank), thing, when)
+    found = relevance_of(field, calibrated(field, bank), thing, when)
     here = np.array(field.ids()) < "t000010"
     assert (found[here] >= STRONG).all()
     assert (found[~here] < POSSIBLE).all()
@@ -74,7 +79,7 @@ def test_what_is_there_is_strong_where_it_is_and_nothing_elsewhere(tmp_path, whe
 def test_what_is_nowhere_is_nowhere_more_than_possible(tmp_path):
     tiles, _, other, bank = planted()
     field = field_of(tmp_path, tiles)
-    found = relevance_of(field, Calibration.of(field, bank), other)
+    found = relevance_of(field, calibrated(field, bank), other)
     assert found.max() < STRONG
     assert (found < WEAK).mean() > 0.99
 
@@ -82,7 +87,7 @@ def test_what_is_nowhere_is_nowhere_more_than_possible(tmp_path):
 def test_with_random_weights_next_to_nothing_is_strong(tmp_path):
     rng = np.random.default_rng(1)
     field = field_of(tmp_path, rng.normal(0, 1, (N, DIM)))
-    calibration = Calibration.of(field, rng.normal(0, 1, (40, DIM)).astype(np.float32))
+    calibration = calibrated(field, rng.normal(0, 1, (40, DIM)).astype(np.float32))
     found = np.stack([relevance_of(field, calibration, q) for q in unit(rng.normal(0, 1, (50, DIM)))])
     assert (found.max(axis=1) >= STRONG).mean() < 0.1
     assert (found >= POSSIBLE).mean() < 1e-3
@@ -95,8 +100,8 @@ def test_a_model_whose_cosines_are_shifted_and_squeezed_gets_the_same_relevance(
         return np.concatenate([unit(vectors), np.full((*vectors.shape[:-1], 1), last, np.float32)], axis=-1)
 
     plain, gap = field_of(tmp_path / "plain", tiles), field_of(tmp_path / "gap", changed(tiles, 2.0))
-    before = relevance_of(plain, Calibration.of(plain, bank), thing)
-    after = relevance_of(gap, Calibration.of(gap, changed(bank, 2.0)), unit(changed(thing, 2.0)))
+    before = relevance_of(plain, calibrated(plain, bank), thing)
+    after = relevance_of(gap, calibrated(gap, changed(bank, 2.0)), unit(changed(thing, 2.0)))
     assert after == pytest.approx(before, abs=0.02)  # float16 columns
 
 
@@ -104,28 +109,139 @@ def test_a_model_whose_cosines_are_shifted_and_squeezed_gets_the_same_relevance(
 def test_rows_get_the_relevance_they_have_among_all(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    calibration = Calibration.of(field, bank)
+    calibration = calibrated(field, bank)
     rows = np.array([0, 5, 17, 300, 3999])
     assert relevance_of(field, calibration, thing, when, rows) == pytest.approx(
         relevance_of(field, calibration, thing, when)[rows], abs=1e-5
     )
 
 
-def test_the_shortcut_changes_nothing_from_weak_on(tmp_path):
+@pytest.mark.parametrize("when", MOMENTS)
+def test_the_shortcut_changes_nothing_from_weak_on(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    calibration, when = Calibration.of(field, bank), MOMENTS[1]
-    quick = relevance_of(field, calibration, thing, when)
+    calibration = calibrated(field, bank)
     cosine = field.cosines(thing, when=when)
-    whole = chance(calibration.evidence(field, thing, cosine, when=when))
+    quick = calibration.relevance(field, thing, cosine, when=when)
+    whole = calibration.judged(field, thing, cosine, when=when).relevance
     seen = (quick >= WEAK) | (whole >= WEAK)
+    assert seen.any()
     assert quick[seen] == pytest.approx(whole[seen], abs=1e-5)
+
+
+def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path):
+    tiles, thing, _, bank = planted()
+    field = field_of(tmp_path, tiles, encoder())
+    calibration, when = calibrated(field, bank), MOMENTS[1]
+    cosine = field.cosines(thing, when=when)
+    evidence = calibration.evidence(field, thing, cosine, when=when)
+    judged = calibration.judged(field, thing, cosine, when=when)
+    assert judged.place == pytest.approx(chance(evidence[:, :2]), abs=1e-5)
+    assert judged.now == pytest.approx(chance_now(evidence[:, 2]), abs=1e-5)
+
+
+class Year:
+    """Tiles whose cosine with one text comes and goes: highest in July at noon on a beach, level on a quarry."""
+
+    n = 3
+
+    def __init__(self):
+        self.mean = unit(np.random.default_rng(0).normal(0, 1, DIM))
+
+    def predicted(self, rows, *, when):
+        return np.random.default_rng(1).normal(0, 1, (len(rows), DIM)).astype(np.float32)
+
+    def cosines(self, query, *, when=None, rows=None):
+        return self.frames(query, [when], rows=rows)[0]
+
+    def frames(self, query, whens, *, rows=None):
+        beach = [0.5 if w is None or not isinstance(w, datetime) else _summer(w) for w in whens]
+        found = np.stack([beach, np.full(len(whens), 0.9), np.zeros(len(whens))], axis=1).astype(np.float32)
+        return found if rows is None else found[:, rows]
+
+
+def _summer(when):
+    month = np.cos(2 * np.pi * (when.month - 7) / 12)
+    return 0.45 + 0.25 * month + 0.2 * np.cos(2 * np.pi * (when.hour - 12) / 24)
+
+
+def judged_at(when):
+    years = Year()
+    calibration = Calibration.of(years, np.random.default_rng(2).normal(0, 1, (40, DIM)), knows_time=True)
+    query = years.mean
+    return calibration.judged(years, query, years.cosines(query, when=when), when=when)
+
+
+def test_a_place_out_of_season_is_not_now_and_says_when(tmp_path):
+    winter, summer = judged_at(datetime(2025, 1, 14, 3)), judged_at(datetime(2025, 7, 14, 12))
+    assert winter.place[0] == pytest.approx(summer.place[0], abs=1e-3)  # a place for it at any moment
+    assert winter.not_now[0] and not summer.not_now[0]
+    assert winter.relevance[0] < POSSIBLE < summer.relevance[0]
+    beach = winter.at(np.array([0])).likeliest()
+    assert (beach.month, beach.hour) == (7, 12)
+    assert beach.months[0] in (4, 5, 6) and beach.months[1] in (8, 9, 10)
+    assert beach.hours[0] < 12 < beach.hours[1]
+
+
+def test_what_is_there_all_the_year_is_always_now(tmp_path):
+    for when in (datetime(2025, 1, 14, 3), datetime(2025, 7, 14, 12), date(2025, 1, 14), time(3)):
+        judged = judged_at(when)
+        assert judged.now[1] > 0.8 and not judged.not_now[1]
+    assert str(judged.at(np.array([1])).likeliest()) == "at any time"
+
+
+def test_no_moment_leaves_the_place_alone(tmp_path):
+    judged = judged_at(None)
+    assert np.array_equal(judged.relevance, judged.place)
+
+
+def test_a_day_or_an_hour_alone_is_judged_by_its_best_moment():
+    assert judged_at(date(2025, 7, 14)).now[0] > judged_at(date(2025, 1, 14)).now[0]
+    assert judged_at(date(2025, 7, 14)).now[0] == pytest.approx(judged_at(datetime(2025, 7, 14, 12)).now[0], abs=1e-5)
+    assert judged_at(time(12)).now[0] > judged_at(time(0)).now[0]
+
+
+def test_a_model_that_knows_no_time_has_a_place_and_no_moment(tmp_path):
+    tiles, thing, _, bank = planted()
+    field = field_of(tmp_path, tiles)
+    judged = calibrated(field, bank).judged(field, thing, field.cosines(thing))
+    assert judged.likeliest() is None and (judged.now == 1).all() and not judged.not_now.any()
+
+
+def now_at(months, hours):
+    now = np.array([0.9 if when.month in months and when.hour in hours else 0.1 for when in TYPICAL], np.float32)
+    now[TYPICAL.index(datetime(2025, months[len(months) // 2], 15, hours[len(hours) // 2]))] = 0.95
+    return Likeliest.of(now)
+
+
+@pytest.mark.parametrize(
+    "months, hours, says",
+    [
+        ([5, 6, 7, 8, 9, 10], [10, 12, 14, 16, 18], "May to October, 10 to 18 h"),
+        ([11, 12, 1, 2], list(HOURS), "November to February"),
+        (list(range(1, 13)), [20, 22, 0, 2, 4], "20 to 4 h"),
+        ([6], [6], "June, 6 h"),
+        (list(range(1, 13)), list(HOURS), "at any time"),
+    ],
+)
+def test_the_likeliest_months_and_hours_are_said_in_words(months, hours, says):
+    assert str(now_at(months, hours)) == says
+
+
+def test_a_second_season_apart_from_the_best_is_not_bridged():
+    found = now_at([4, 5, 6, 9], [12])
+    assert found.months == (4, 6) and found.hours == (12, 12)
+
+
+def test_not_now_and_nothing_here_are_two_sentences():
+    assert say_not_now(now_at([5, 6], [12])) == "not now: here it is likeliest May to June, 12 h"
+    assert "nothing here" in say_likeliest(0.03, None)
 
 
 def test_a_higher_cosine_with_the_same_tile_is_never_less_relevant(tmp_path):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles)
-    calibration, cosine = Calibration.of(field, bank), field.cosines(thing)
+    calibration, cosine = calibrated(field, bank), field.cosines(thing)
     lower = calibration.relevance(field, thing, cosine)
     assert (calibration.relevance(field, thing, cosine + 0.05) >= lower).all()
 
@@ -133,7 +249,7 @@ def test_a_higher_cosine_with_the_same_tile_is_never_less_relevant(tmp_path):
 def test_the_same_collection_is_calibrated_alike_every_time(tmp_path):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    first, second = (relevance_of(field, Calibration.of(field, bank), thing, MOMENTS[1]) for _ in range(2))
+    first, second = (relevance_of(field, calibrated(field, bank), thing, MOMENTS[1]) for _ in range(2))
     assert np.array_equal(first, second)
 
 
@@ -141,14 +257,14 @@ def test_an_empty_area_has_no_relevance(tmp_path):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles)
     none = np.empty(0, np.int64)
-    assert relevance_of(field, Calibration.of(field, bank), thing, rows=none).shape == (0,)
+    assert relevance_of(field, calibrated(field, bank), thing, rows=none).shape == (0,)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_few_tiles_have_nothing_to_be_compared_with_and_are_not_strong(tmp_path, count):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, np.repeat(tiles[:1], count, axis=0))
-    found = relevance_of(field, Calibration.of(field, bank), thing)
+    found = relevance_of(field, calibrated(field, bank), thing)
     assert np.isfinite(found).all() and (found < POSSIBLE).all()
 
 
@@ -157,7 +273,7 @@ def test_a_tile_without_a_cosine_has_no_relevance(tmp_path):
     field = field_of(tmp_path, tiles)
     cosine = field.cosines(thing)
     cosine[3] = np.nan
-    assert Calibration.of(field, bank).relevance(field, thing, cosine)[3] == 0
+    assert calibrated(field, bank).relevance(field, thing, cosine)[3] == 0
 
 
 def test_grades_are_words_for_steps_of_relevance():

@@ -35,6 +35,7 @@ from trainer import errors
 BEACH = "people swimming at a sandy beach"
 WHEAT = "farmers harvesting wheat"  # what `groundcast demo` asks is embedded already
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
+NIGHT = datetime(2025, 7, 12, 2)
 QUERY = Query(parts=(Part("text", BEACH),), when=SUMMER)
 
 
@@ -121,6 +122,13 @@ def test_new_tiles_are_seen_by_the_next_question_and_by_a_saved_search(service) 
         path.unlink()
         service.forget(saved.id)
     assert service.version("demo") != version
+
+
+def test_not_now_and_nothing_here_are_two_answers(service) -> None:
+    night = service.search("demo", replace(QUERY, when=NIGHT))
+    assert night.answer.not_now is not None and not night.nothing
+    nowhere = service.search("demo", replace(QUERY, parts=(Part("text", "elephants in the savannah"),), when=NIGHT))
+    assert nowhere.nothing and nowhere.answer.not_now is None
 
 
 def test_a_read_only_service_changes_nothing(service) -> None:
@@ -305,10 +313,19 @@ def test_a_map_comes_as_a_file(client, form, starts) -> None:
     assert answer.content.startswith(starts) and f"map.{form}" in answer.headers["content-disposition"]
 
 
+def test_an_answer_out_of_its_hours_says_when_it_is_likeliest(client) -> None:
+    answer = search(client, when="2025-07-12T02").json()
+    assert answer["nothing"] is False and answer["not_now"]["says"] in answer["note"]
+    assert answer["hits"][0]["not_now"] is True
+    assert "not_now" not in search(client).json()
+
+
 def test_a_calendar_and_a_place_are_answered(client) -> None:
     calendar = client.get("/api/calendar", params={"collection": "demo", "q": BEACH, "year": 2025}).json()
     assert len(calendar["cosine"]) == 12 and len(calendar["cosine"][0]) == 24
     assert calendar["best"]["cosine"] == max(map(max, calendar["cosine"])) and "sandbox" in calendar["attribution"]
+    first, last = calendar["likeliest"]["hours"]
+    assert first < 12 < last and calendar["place"] > 0.25
     assert "Nepal" in client.get("/api/places?name=Banepa").json()["says"]
 
 

@@ -21,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     item.tabIndex = -1;
     item.setAttribute("role", "option");
     item.setAttribute("aria-selected", hit.id === data.chosen);
-    item.setAttribute("aria-label", `${hit.rank}. ${hit.title}. ${hit.grade}, relevance ${hit.relevance}. ${hit.place}`);
+    item.setAttribute("aria-label", `${hit.rank}. ${hit.title}. ${hit.says || hit.grade}, relevance ${hit.relevance}. ${hit.place}`);
     const picture = make("img");
     picture.src = hit.image;
     picture.alt = hit.alt;
@@ -36,7 +36,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     meter.append(fill);
     const grade = make("div", "grade");
     grade.title = data.help;
-    grade.append(make("b", null, hit.grade), make("span", null, ` · relevance ${hit.relevance} · cosine ${hit.cosine}`));
+    grade.append(make("b", null, hit.says || hit.grade), make("span", null, ` · relevance ${hit.relevance} · cosine ${hit.cosine}`));
     text.append(head, grade, meter, make("div", "place", hit.place));
     item.append(picture, text);
     if (data.votes) {

@@ -30,6 +30,7 @@ class Card:
         image: URL of the chip.
         alt: What the chip shows, for those who cannot see it.
         vote: The thumb: 1 up, −1 down, 0 none.
+        says: In place of the grade, such as "not now"; empty: the grade.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Card:
     image: str
     alt: str
     vote: int = 0
+    says: str = ""
 
 
 @dataclass(frozen=True)

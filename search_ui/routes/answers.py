@@ -119,8 +119,10 @@ def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Que
     exchange.tag(service.version(asked.collection))
     query = asked.query(service)
     made = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
+    highest, likeliest = service.likeliest(asked.collection, query)
+    told = {"place": round(highest, 4), "likeliest": None if likeliest is None else likeliest.as_dict()}
     credit = service.attribution(asked.collection)
-    return exchange.json(made.as_dict() | {"query": query.as_dict(), "attribution": credit}, credit)
+    return exchange.json(made.as_dict() | told | {"query": query.as_dict(), "attribution": credit}, credit)
 
 
 @router.get("/api/places")

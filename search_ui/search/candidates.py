@@ -8,6 +8,7 @@ misses one of the true nine is measured by ``benchmarks/candidates.py``.
 It does not know which tiles are hits in the end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,9 +53,15 @@ class Sample:
 
     def predicted(self, rows: Rows, *, when: When) -> Floats:
         """S = O + E of rows at a moment, unnormalised, float32 [m, d]."""
+        return self.seen(self.vectors[rows], lat=self.lat[rows], lon=self.lon[rows], when=when)
+
+    def seen(
+        self, vectors: Floats, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], when: When
+    ) -> Floats:
+        """S of tiles of the collection, of O, float32 [m, d]."""
         if when is None:
-            return self.vectors[rows]
-        return self.vectors[rows] + self.embedder.place_time(lat=self.lat[rows], lon=self.lon[rows], when=when)
+            return vectors
+        return vectors + self.embedder.place_time(lat=lat, lon=lon, when=when)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Pool:
         o: O, float32 [n, d].
         s: S = O + E at the moment asked about, [n, d].
         cosine: float32 [n].
+        sample: Of the collection; it knows the model.
     """
 
     tile_id: list[str]
@@ -80,6 +88,7 @@ class Pool:
     o: Floats
     s: Floats
     cosine: Floats
+    sample: Sample
 
     def ids(self, rows: Rows) -> list[str]:
         """Ids of rows."""
@@ -90,6 +99,16 @@ class Pool:
         vectors = (self.o if when is None else self.s)[slice(None) if rows is None else rows]
         cosines: Floats = vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
         return cosines
+
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+        """Cosines of rows with a query at T moments, float32 [T, m]."""
+        chosen = slice(None) if rows is None else rows
+        o, unit = self.o[chosen], query / np.linalg.norm(query)
+        out = np.empty((len(whens), len(o)), np.float32)
+        for number, when in enumerate(whens if len(o) else ()):
+            s = self.sample.seen(o, lat=self.lat[chosen], lon=self.lon[chosen], when=when)
+            out[number] = s @ unit / np.linalg.norm(s, axis=1)
+        return out
 
 
 def take_sample(archive: Archive, embedder: Embedder) -> Sample:
@@ -145,6 +164,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         o=o,
         s=s,
         cosine=s @ query / np.linalg.norm(s, axis=1),
+        sample=sample,
     )
 
 

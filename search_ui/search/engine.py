@@ -34,11 +34,12 @@ from ingest.places.gazetteer import Gazetteer, Nearby, nearest_of
 from ingest.settings import Settings
 from search_ui.search.candidates import Sample, candidates, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
+from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.search.recent import Recent
-from search_ui.search.relevance import BANK, Calibration, grade
+from search_ui.search.relevance import BANK, POSSIBLE, WEAK, Calibration, Judged, grade
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.vectors import Floats, Vectors
@@ -48,6 +49,8 @@ from trainer.errors import IndexLockedError, MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
+_LOOKED_AT = 512  # tiles most like a question at no moment, among which the best places are
+_TOGETHER = 9  # best places that say together when it is likeliest
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
 
@@ -113,14 +116,18 @@ class Engine:
         calibration = self._calibration(collection)
         with self._timed("rank"):
             chosen, relevance = self._best(calibration, query, scored)
+            judged = self._judged(calibration, scored, chosen)
+            not_now = self._not_now(calibration, scored, relevance)
         with self._timed("name_places"):
-            hits = self._hits(collection_name, collection, scored, chosen, relevance)
+            hits = self._hits(collection_name, collection, scored, chosen, judged)
+        remark = self._remark(collection, query, hits, len(scored.cosine), not_now)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(note, feedback.note(), self._remark(collection, query, hits, len(scored.cosine))),
+            note=_join(note, feedback.note(), remark),
+            not_now=not_now,
         )
 
     def scores(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
@@ -143,6 +150,44 @@ class Engine:
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
+
+    def likeliest(self, collection_name: str, query: Query) -> tuple[float, Likeliest | None]:
+        """The relevance of the area's best place at its best moment, and when that is, whatever moment is asked.
+
+        The second is None where nothing there is a place for it, no tile lies there, or the model knows no time.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        self.seconds.clear()
+        collection = self._tiles(collection_name)
+        vector = self.query_vector(collection, query)
+        columns, rows = self._rows(collection, query)
+        calibration = self._calibration(collection)
+        with self._timed("score"):
+            cosine = columns.cosines(vector, rows=rows)
+            scored = Scored(columns, rows, cosine, Asked(vector, vector), None, "exact")
+            place, judged = _best_places(calibration, scored, None, least=WEAK)
+        return place, judged.likeliest()
+
+    def judged(self, collection_name: str, query: Query, tile_id: str) -> Judged:
+        """Whether one tile is a place for what is asked, and whether it is now: of one tile.
+
+        Raises:
+            MissingError: There is no such tile.
+            CatalogError: No such collection or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        collection = self._tiles(collection_name)
+        when, _ = self.moment(collection, query.when)
+        columns, vector = self.field(collection), self.query_vector(collection, query)
+        row = columns.row(tile_id)
+        if row is None:
+            raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
+        rows = np.array([row], np.int64)
+        cosine = columns.cosines(vector, when=when, rows=rows)
+        return self._calibration(collection).judged(columns, vector, cosine, when=when, rows=rows)
 
     def frames(self, collection_name: str, query: Query, whens: Sequence[When]) -> Frames:
         """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
@@ -244,7 +289,8 @@ class Engine:
             known = self._calibrations.get(collection.name)
             if known is not None and known[0] is usual:
                 return known[1]
-            calibration = Calibration.of(usual, self._vectors.texts(collection, BANK))
+            knows_time = self.embedder(collection).has_encoder
+            calibration = Calibration.of(usual, self._vectors.texts(collection, BANK), knows_time=knows_time)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
 
@@ -356,10 +402,27 @@ class Engine:
             # too few of these may be shown: look further down
             count *= 4
 
-    def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, relevance: Floats) -> list[Hit]:
+    def _judged(self, calibration: Calibration, scored: Scored, chosen: Rows) -> Judged:
+        """Place and now of the hits, as the question was put."""
+        vector, at = scored.asked.vector, scored.at(chosen)
+        plain = scored.cosine[chosen]
+        if scored.asked.steered is not vector:
+            plain = scored.columns.cosines(vector, when=scored.when, rows=at)
+        return calibration.judged(scored.columns, vector, plain, when=scored.when, rows=at)
+
+    def _not_now(self, calibration: Calibration, scored: Scored, relevance: Floats) -> Likeliest | None:
+        """When it is likeliest, where no hit is `POSSIBLE` at the moment but some tile that was scored is a place."""
+        if scored.when is None or (relevance >= POSSIBLE).any():
+            return None
+        timeless = scored.columns.cosines(scored.asked.vector, rows=scored.rows)
+        _, best = _best_places(calibration, replace(scored, cosine=timeless), scored.when, least=POSSIBLE)
+        return best.likeliest() if len(best.now) and best.now.mean() < LIKELY else None
+
+    def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, judged: Judged) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
         near = self._near(collection, columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
+        relevance, not_now = judged.relevance, judged.not_now
         hits = []
         for i, row in enumerate(at.tolist()):
             lat, lon, size_m = float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row])
@@ -378,6 +441,9 @@ class Engine:
                     model_id=collection.model_id,
                     grade=grade(float(relevance[i])),
                     near=near[i],
+                    place=round(float(judged.place[i]), 4),
+                    likeliest=judged.at(np.array([i])).likeliest() if judged.place[i] >= WEAK else None,
+                    not_now=bool(not_now[i]),
                     size_m=size_m,
                 )
             )
@@ -410,10 +476,14 @@ class Engine:
         reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5  # half a diagonal
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 
-    def _remark(self, collection: Collection, query: Query, hits: list[Hit], scored: int) -> str | None:
+    def _remark(
+        self, collection: Collection, query: Query, hits: list[Hit], scored: int, not_now: Likeliest | None
+    ) -> str | None:
         """What a person should read beside the hits."""
         if not scored:
             return self._why_empty(collection, query)
+        if not_now is not None:
+            return say_not_now(not_now)
         if not hits:
             return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
         best = max(hit.relevance for hit in hits)
@@ -453,6 +523,25 @@ def _places(
     """Ids, latitudes, longitudes and sizes."""
     chosen = slice(None) if rows is None else rows
     return columns.ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
+
+
+def _best_places(calibration: Calibration, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:
+    """The relevance of the best tile at its best moment, and the best tiles of at least so much, judged at a moment.
+
+    Args:
+        calibration: Of the collection.
+        scored: At no moment.
+        when: The moment.
+        least: Tiles of less are left out.
+    """
+    columns, vector, cosine = scored.columns, scored.asked.vector, np.nan_to_num(scored.cosine, nan=-np.inf)
+    some = np.argsort(-cosine, kind="stable")[:_LOOKED_AT].astype(np.int64)
+    at = scored.at(some)
+    then = cosine[some] if when is None else columns.cosines(vector, when=when, rows=at)
+    judged = calibration.judged(columns, vector, then, when=when, rows=at)
+    highest = float(judged.place.max(initial=0.0))
+    best = np.argsort(-judged.place, kind="stable")[:_TOGETHER].astype(np.int64)
+    return highest, judged.at(best[judged.place[best] >= max(least, highest / 2)])
 
 
 def _moment_of(microseconds: int) -> datetime | None:

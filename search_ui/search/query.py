@@ -4,7 +4,8 @@ It knows neither models nor indexes nor the screen: it only says what a well-for
 
 One hit in JSON, in this order: rank, tile_id, lat, lon, bbox (west, south, east, north; west > east across ±180°),
 cosine (−1..1), relevance (0..1), acquired_at (UTC), source, collection, model_id, grade (the relevance in a word),
-near (the nearest named place).
+near (the nearest named place), place (relevance at its best moment), likeliest (months, hours, best, says; null where
+the model knows no time or it is no place for it), not_now (it is a place for it, and not the moment).
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any, Literal
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from search_ui.search.likeliest import Likeliest
 from trainer.encoding import When
 from trainer.errors import AreaError, UsageError
 
@@ -147,6 +149,9 @@ class Hit:
         grade: The relevance in a word: strong, possible, weak, nothing.
         near: The nearest named place, how far and which way.
         size_m: Side of the tile's footprint on the ground; for drawing it, not part of the JSON.
+        place: The chance that one would see it there at its best moment, 0..1.
+        likeliest: When one would see it there; None: it is no place for it, or the model knows no time.
+        not_now: It is a place for it, and the moment asked about is not its moment.
     """
 
     rank: int
@@ -163,6 +168,9 @@ class Hit:
     grade: str
     near: str | None
     size_m: float
+    place: float | None = None
+    likeliest: Likeliest | None = None
+    not_now: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Say the hit in JSON types, fields in the documented order."""
@@ -180,6 +188,9 @@ class Hit:
             "model_id": self.model_id,
             "grade": self.grade,
             "near": self.near,
+            "place": self.place,
+            "likeliest": None if self.likeliest is None else self.likeliest.as_dict(),
+            "not_now": self.not_now,
         }
 
 
@@ -194,6 +205,8 @@ class Answer:
         candidates: How many tiles the formula was computed for.
         hits: The tiles that answer, best first.
         note: One sentence a person should read beside the hits, such as why there are none.
+        not_now: When it is likeliest there, where it is not to be seen at the moment asked about; else None. "Nothing
+            here" is another answer.
     """
 
     query: Mapping[str, Any]
@@ -201,6 +214,7 @@ class Answer:
     candidates: int
     hits: Sequence[Hit]
     note: str | None = None
+    not_now: Likeliest | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Say the answer in JSON types."""
@@ -212,6 +226,8 @@ class Answer:
         }
         if self.note is not None:
             answer["note"] = self.note
+        if self.not_now is not None:
+            answer["not_now"] = self.not_now.as_dict()
         return answer
 
     def to_json(self) -> str:

@@ -1,33 +1,44 @@
 """Relevance: about how likely it is that what a text asks for is really to be seen in a tile, 0..1.
 
-A cosine means nothing to a person: its level comes from the model, the text and the collection. Two numbers without
-unit are made of it:
+A cosine means nothing to a person: its level comes from the model, the text and the collection. Relevance is a product
+of two chances:
 
-    place     cos(O, q) against all tiles of the collection, in standard deviations of the same text;
-    neutral   cos(S, q) minus the mean cosine of a bank of neutral prompts *with the same tile*, minus the usual level
-              of that difference, all divided by how far the neutral prompts themselves reach (`Usual.reach`).
+    place     Is it a place for it, at its best moment? Fitted to what is true there at the best moment.
+    now       Is it now, the tile against itself over the year and the day? Fitted, where it is a place for it, to what
+              is true now ÷ what is true at the best moment. 1 where no moment is asked.
 
-and of the two, by logistic regression on the sandbox planet, whose truth is known, a probability. Shift or scale all
-cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with random weights,
-little is `strong`. The mean over the bank is the cosine with one vector, so the bank costs one more product,
-and that only for the tiles it can still lift. How good it is, and its limits: docs/relevance.md.
+Both come from numbers without unit. The *excess* of a tile at a moment is cos(S, q) minus the mean cosine of a bank of
+neutral prompts with the same tile, minus the usual level of that difference, all divided by how far the neutral prompts
+themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and a lowest value:
+
+    place     cos(O, q) against all tiles of the collection, in standard deviations of the same text; and the highest
+              excess.
+    now       (excess now − highest) ÷ (highest − lowest + 1): a thing that is there all the year falls nowhere.
+
+Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
+random weights, little is `strong`. An excess is one cosine, with q minus the mean of the bank, so a tile's year costs
+144 of them, and only tiles that can come to matter are looked at so. How good it is, and its limits: docs/relevance.md.
 
 It does not know texts, models or collections by name. It was measured with texts; what is asked by a picture gets a
 number that orders the tiles and means less.
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 
+from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
+from search_ui.search.usual import LEAST, CalibrationTiles, Usual, usual_at
 from trainer.encoding import When
 from trainer.neutral_prompts import BANK
 
-__all__ = ["BANK", "POSSIBLE", "STRONG", "WEAK", "Calibration", "Grade", "Usual", "chance", "grade"]
+__all__ = ["BANK", "POSSIBLE", "STRONG", "WEAK", "Calibration", "Grade", "Judged", "chance", "chance_now", "grade"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -35,29 +46,19 @@ Grade = Literal["strong", "possible", "weak", "nothing"]
 
 STRONG, POSSIBLE, WEAK = 0.5, 0.25, 0.1  # from which relevance on
 
-PLACE, NEUTRAL, BIAS = 0.43, 2.05, -5.40
-"""The logistic regression; `python -m benchmarks.relevance` fits them and prints them."""
+PLACE, NEUTRAL, BIAS = 0.55, 2.82, -7.40
+NOW, NOW_BIAS = 6.74, 1.75
+"""Two logistic regressions; `python -m benchmarks.relevance` fits them and prints them."""
 
 FURTHEST = 2.5
-"""Of the second number: beyond it a text is easy for the model, not likelier to be true."""
+"""Of the highest excess: beyond it a text is easy for the model, not likelier to be true."""
 
-SAMPLE = 6_000  # tiles, or tiles at moments, that tell what is usual
-_MOMENTS = 24
-_REACH = 0.999  # quantile
-_MARGIN = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that to matter are left
-_LEAST = 1e-6  # a spread below it is rounding, not a spread
-_SEED = 0
+_MARGIN, _MARGIN_OPEN = 0.75, 1.25
+"""Of excess, with date and hour and without: a tile whose excess must rise by more than that to matter is left."""
 
-
-class CalibrationTiles(Protocol):
-    """What a calibration needs of a field, or of a sample that stands for it."""
-
-    @property
-    def n(self) -> int:
-        """How many tiles there are."""
-
-    def predicted(self, rows: Rows, *, when: When) -> Floats:
-        """See `ingest.field.scorer.ExactScorer.predicted`."""
+_NEUTRAL_SLACK = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that are left too
+_LITTLE = 0.999 * WEAK  # what those tiles have at most
+_KEPT = 16  # queries whose tiles' years are remembered
 
 
 class RelevanceColumns(Protocol):
@@ -66,27 +67,41 @@ class RelevanceColumns(Protocol):
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.cosines`."""
 
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+        """See `ingest.field.scorer.ExactScorer.frames`."""
+
 
 @dataclass(frozen=True)
-class Usual:
-    """How the unit vectors of a collection lie, at one kind of moment.
+class Judged:
+    """The two chances of some tiles, [m], and what they are made of.
 
     Attributes:
-        mean: float32 [d].
-        covariance: float32 [d, d].
-        reach: By how much a neutral prompt at its best (the 0.999 quantile) exceeds the bank's mean, beyond its own
-            usual excess; the median over the bank, in cosine.
+        place: That it is a place for it, at its best moment.
+        now: That it is now; 1 where no moment was asked, or the model knows none.
+        year: That it would be now at each of the `TYPICAL` moments, [144, m]; None where the model knows no time.
     """
 
-    mean: Floats
-    covariance: Floats
-    reach: float
+    place: Floats
+    now: Floats
+    year: Floats | None
 
-    def level(self, query: Floats) -> tuple[float, float]:
-        """Mean and standard deviation of the cosine with a vector [d] of any length."""
-        # var(q·s) = qᵀ C q: the spread of any text from one matrix, without another pass over the tiles
-        variance = float(query @ self.covariance @ query)
-        return float(self.mean @ query), max(variance, 0.0) ** 0.5  # below 0 by rounding alone
+    @property
+    def relevance(self) -> Floats:
+        """Place × now, [m]."""
+        return self.place * self.now
+
+    @property
+    def not_now(self) -> npt.NDArray[np.bool_]:
+        """Where it is a place for it, and not the moment, [m]."""
+        return (self.place >= POSSIBLE) & (self.now < LIKELY) & (self.relevance < POSSIBLE)
+
+    def at(self, tiles: Rows) -> "Judged":
+        """Some of them."""
+        return Judged(self.place[tiles], self.now[tiles], None if self.year is None else self.year[:, tiles])
+
+    def likeliest(self) -> Likeliest | None:
+        """When it is likeliest in all of them together; None where there are none, or the model knows no time."""
+        return None if self.year is None or not len(self.place) else Likeliest.of(self.year.mean(axis=1))
 
 
 @dataclass
@@ -96,29 +111,37 @@ class Calibration:
     Attributes:
         bank: Unit vectors of the neutral prompts, float32 [b, d].
         neutral: Their mean, which is shorter than 1, [d].
+        moments: The moments at which a tile is looked at; None alone where the model knows no time.
     """
 
     bank: Floats
     neutral: Floats
+    moments: tuple[When, ...]
     _tiles: CalibrationTiles
     _usual: dict[str, Usual] = field(default_factory=dict)
+    _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, tiles: CalibrationTiles, bank: Floats) -> "Calibration":
+    def of(cls, tiles: CalibrationTiles, bank: Floats, *, knows_time: bool, kept: int = _KEPT) -> "Calibration":
         """Calibrate a collection.
 
         Args:
             tiles: The collection's field, or a sample of it; what is usual there is read when it is first needed.
             bank: The neutral prompts as the collection's model embeds them, float32 [b, d], of any length.
+            knows_time: Whether a moment plays a part in its model.
+            kept: Of how many queries the year of the field's tiles is remembered, 8 bytes a tile each.
         """
-        unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), _LEAST)).astype(np.float32)
-        return cls(unit, unit.mean(axis=0), tiles)
+        unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), LEAST)).astype(np.float32)
+        moments = TYPICAL if knows_time else (None,)
+        return cls(unit, unit.mean(axis=0), moments, tiles, _years=LRUCache(kept))
 
     def relevance(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
         """Relevance of rows, float32 [m], 0..1; 0 where there is no cosine.
+
+        What stays below `WEAK` is not computed to the end.
 
         Args:
             columns: The field, or other columns of its collection.
@@ -129,26 +152,43 @@ class Calibration:
         """
         if not len(cosine):
             return np.empty(0, np.float32)
-        evidence = self._without_bank(columns, query, cosine, when, rows)
-        usual = self.usual(when)
-        level, spread = usual.level(self.neutral)
-        margin = _over(_MARGIN * spread, usual.reach)
-        # the rest stays `nothing` even if the bank scored `_MARGIN` deviations too low there: no product for them
-        near = np.flatnonzero(chance(evidence + np.array([0, margin])) >= WEAK)
+        spread = self._spread(columns, query, cosine, when, rows)
+        excess = self._without_bank(query, cosine, when)
+        found = np.minimum(chance(np.stack([spread, excess], axis=1)), np.float32(_LITTLE))
+        near = self._near(columns, query, spread, excess, when, rows)
         if len(near):
-            away = self._neutral(columns, when, near if rows is None else rows[near]) - level
-            evidence[near, 1] -= _over(away, usual.reach)
-        return np.where(np.isfinite(cosine), chance(evidence), np.float32(0))
+            at = near if rows is None else rows[near]
+            highest, lowest = self._extremes(columns, query, at)
+            found[near] = self._judged(spread[near], highest, lowest, self._now(columns, query, when, at)).relevance
+        return np.where(np.isfinite(cosine), found, np.float32(0))
+
+    def judged(
+        self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
+    ) -> Judged:
+        """The two chances of rows, each of them, with their year; arguments as for `relevance`."""
+        spread = self._spread(columns, query, cosine, when, rows)
+        year = self._excess(columns, query, self.moments, rows)
+        highest, lowest = _extremes(year)
+        told = self._judged(spread, highest, lowest, self._now(columns, query, when, rows))
+        course = None if self.moments == (None,) else chance_now(_fall(year, highest, lowest))
+        known = np.isfinite(cosine)
+        return Judged(np.where(known, told.place, np.float32(0)), told.now, course)
 
     def evidence(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
-        """The two numbers of the module's description for each row, float32 [m, 2]; arguments as for `relevance`."""
-        evidence = self._without_bank(columns, query, cosine, when, rows)
-        usual = self.usual(when)
-        away = self._neutral(columns, when, rows) - usual.level(self.neutral)[0]
-        evidence[:, 1] -= _over(away, usual.reach)
-        return np.minimum(evidence, [np.inf, FURTHEST], dtype=np.float32)
+        """The numbers of the module's description, float32 [m, 3]: two of the place, one of now (0 at no moment)."""
+        spread = self._spread(columns, query, cosine, when, rows)
+        at = np.arange(len(cosine)) if rows is None else rows
+        highest, lowest = self._extremes(columns, query, at)
+        now = self._now(columns, query, when, rows)
+        fall = np.zeros_like(spread) if now is None else _fall(now, highest, lowest)
+        return np.stack([spread, np.minimum(highest, FURTHEST), fall], axis=1).astype(np.float32)
+
+    def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
+        """How far rows lie below their best at each of the moments, the number that says "now", float32 [T, m]."""
+        year = self._excess(columns, query, self.moments, rows)
+        return _fall(year, *_extremes(year))
 
     def usual(self, when: When) -> Usual:
         """What is usual at moments of this kind: with date and hour, with date only, with hour only, or none."""
@@ -156,32 +196,82 @@ class Calibration:
         # held while it is made: two threads would draw and multiply the same sample
         with self._lock:
             if kind not in self._usual:
-                self._usual[kind] = _usual(_sample(self._tiles, when), self.bank)
+                self._usual[kind] = usual_at(self._tiles, when, self.bank)
             return self._usual[kind]
 
-    def _without_bank(
+    def _judged(self, spread: Floats, highest: Floats, lowest: Floats, now: Floats | None) -> Judged:
+        place = chance(np.stack([spread, highest], axis=1))
+        return Judged(place, np.ones_like(place) if now is None else chance_now(_fall(now, highest, lowest)), None)
+
+    def _spread(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, when: When, rows: Rows | None
     ) -> Floats:
-        """The evidence of each row if the neutral prompts scored there what they score on the whole, [m, 2]."""
-        # whether it is a place for it at all is asked without the moment
+        """cos(O, q) against all tiles of the collection, in standard deviations, [m]."""
         place = cosine if when is None else columns.cosines(query, rows=rows)
         level, spread = self.usual(None).level(query)
-        usual = self.usual(when)
-        away = cosine - usual.level(query)[0]
-        evidence = np.stack([_over(place - level, spread), _over(away, usual.reach)], axis=1)
-        return np.nan_to_num(evidence).astype(np.float32)
+        return np.nan_to_num(_over(place - level, spread))
 
-    def _neutral(self, columns: RelevanceColumns, when: When, rows: Rows | None) -> Floats:
-        """The mean of the bank's cosines with each row."""
-        length = float(np.linalg.norm(self.neutral))
-        return np.float32(length) * columns.cosines(self.neutral, when=when, rows=rows)
+    def _near(
+        self, columns: RelevanceColumns, query: Floats, spread: Floats, excess: Floats, when: When, rows: Rows | None
+    ) -> Rows:
+        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one."""
+        usual = self.usual(when)
+        margin = 0.0 if self.moments == (None,) else _MARGIN if isinstance(when, datetime) else _MARGIN_OPEN
+        slack = margin + _NEUTRAL_SLACK * float(_over(usual.level(self.neutral)[1], usual.reach))
+        near = np.flatnonzero(chance(np.stack([spread, excess + slack], axis=1)) >= WEAK)
+        if not len(near):
+            return near
+        exact = self._excess(columns, query, [when], near if rows is None else rows[near])[0]
+        return near[chance(np.stack([spread[near], exact + margin], axis=1)) >= WEAK]
+
+    def _without_bank(self, query: Floats, cosine: Floats, when: When) -> Floats:
+        """The excess of rows if the neutral prompts scored there what they score on the whole, [m]."""
+        usual = self.usual(when)
+        return np.nan_to_num(_over(cosine - usual.level(query)[0], usual.reach))
+
+    def _excess(self, columns: RelevanceColumns, query: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
+        """How far rows exceed what is neutral and usual at moments of one kind, [T, m]."""
+        aimed = query - self.neutral
+        length, usual = float(np.linalg.norm(aimed)), self.usual(whens[0])
+        if length <= LEAST:
+            return np.zeros((len(whens), len(columns.cosines(query, rows=rows))), np.float32)
+        if len(whens) == 1:
+            cosine = columns.cosines(aimed, when=whens[0], rows=rows)[None]
+        else:
+            cosine = columns.frames(aimed, whens, rows=rows)
+        return np.nan_to_num(_over(np.float32(length) * cosine - usual.level(aimed)[0], usual.reach))
+
+    def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None) -> Floats | None:
+        """The excess at the moment, [m]; where only its day or its hour is known, at the best such moment."""
+        if when is None or self.moments == (None,):
+            return None
+        best: Floats = self._excess(columns, query, _moments_of(when), rows).max(axis=0)
+        return best
+
+    def _extremes(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
+        """The highest and the lowest excess of rows over the typical moments, [2, m]; remembered for the field's."""
+        own: object = self._tiles
+        if columns is not own:
+            return _extremes(self._excess(columns, query, self.moments, rows))
+        with self._lock:
+            known = self._years.get(query.tobytes())
+            if known is None:
+                known = self._years[query.tobytes()] = np.full((2, self._tiles.n), np.nan, np.float32)
+        new = rows[np.isnan(known[0, rows])]
+        if len(new):
+            known[:, new] = _extremes(self._excess(columns, query, self.moments, new))
+        found: Floats = known[:, rows]
+        return found
 
 
 def chance(evidence: npt.NDArray[np.floating]) -> Floats:
-    """The probability that two numbers a row, [m, 2], speak for, float32 [m]."""
-    score = PLACE * evidence[:, 0] + NEUTRAL * np.minimum(evidence[:, 1], FURTHEST) + BIAS
-    probability: Floats = (1 / (1 + np.exp(-np.clip(score, -30, 30)))).astype(np.float32)
-    return probability
+    """The chance that it is a place for it, from two numbers a row, [m, 2]: float32 [m]."""
+    return _logistic(PLACE * evidence[:, 0] + NEUTRAL * np.minimum(evidence[:, 1], FURTHEST) + BIAS)
+
+
+def chance_now(fall: npt.NDArray[np.floating]) -> Floats:
+    """The chance that it is now, from how far it lies below its best, 0 or less; of any shape."""
+    return _logistic(NOW * fall + NOW_BIAS)
 
 
 def grade(value: float) -> Grade:
@@ -193,40 +283,30 @@ def grade(value: float) -> Grade:
     return "weak" if value >= WEAK else "nothing"
 
 
+def _fall(now: Floats, highest: Floats, lowest: Floats) -> Floats:
+    """How far below its best, as a share of the range and of what a neutral prompt reaches: −1 to 0."""
+    fall: Floats = np.minimum(now - highest, np.float32(0)) / (highest - lowest + np.float32(1))
+    return fall
+
+
+def _extremes(year: Floats) -> Floats:
+    return np.stack([year.max(axis=0), year.min(axis=0)])
+
+
+def _moments_of(when: When) -> Sequence[When]:
+    """The moment, or all moments of which a day or an hour is known."""
+    if isinstance(when, datetime) or not isinstance(when, date | time):
+        return [when]
+    if isinstance(when, time):
+        return [datetime.combine(one, when) for one in TYPICAL[:: len(HOURS)]]
+    return [datetime.combine(when, time(hour)) for hour in HOURS]
+
+
+def _logistic(score: npt.NDArray[np.floating]) -> Floats:
+    probability: Floats = (1 / (1 + np.exp(-np.clip(score, -30, 30)))).astype(np.float32)
+    return probability
+
+
 def _over(value: Floats | float, spread: float) -> Floats:
     """A value in units of a spread; 0 where there is none."""
-    return np.asarray(value, np.float32) / np.float32(spread if spread > _LEAST else np.inf)
-
-
-def _sample(tiles: CalibrationTiles, when: When) -> Floats:
-    """Unit vectors of tiles at moments of the kind of `when`, all over the year and the day, float32 [s, d]."""
-    random = np.random.default_rng(_SEED)
-    moments: list[When] = [None] if when is None else [_moment(i, when) for i in range(_MOMENTS)]
-    each = min(tiles.n, SAMPLE // len(moments))
-    drawn = [tiles.predicted(np.sort(random.choice(tiles.n, each, replace=False)), when=moment) for moment in moments]
-    vectors = np.concatenate(drawn)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    some: Floats = (vectors / np.maximum(norms, _LEAST))[norms[:, 0] > _LEAST]
-    return some
-
-
-def _moment(number: int, like: When) -> When:
-    """The middle of each month at two hours, so that the hours of the day come once each."""
-    moment = datetime(2025, number // 2 + 1, 15, number * 7 % 24)  # 7 and 24 share no factor
-    if isinstance(like, time):
-        return moment.time()
-    return moment if isinstance(like, datetime) or not isinstance(like, date) else moment.date()
-
-
-def _usual(vectors: Floats, bank: Floats) -> Usual:
-    """Of unit vectors [s, d]."""
-    if not len(vectors):
-        dim = bank.shape[1]
-        return Usual(np.zeros(dim, np.float32), np.zeros((dim, dim), np.float32), 0.0)  # no spread: `_over` gives 0
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = vectors - mean
-    excess = centred @ (bank - bank.mean(axis=0)).T  # [s, b]
-    # the quantile of each prompt; of these the median, which one prompt that truly fits here does not move
-    place = min(len(excess) - 1, int(_REACH * len(excess)))
-    reach = np.partition(excess, place, axis=0)[place]
-    return Usual(mean, centred.T @ centred / len(centred), float(np.median(reach)))
+    return np.asarray(value, np.float32) / np.float32(spread if spread > LEAST else np.inf)

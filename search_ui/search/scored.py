@@ -3,6 +3,7 @@
 It does not know how they are scored or chosen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,9 @@ class ScoredColumns(Protocol):
 
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.cosines`."""
+
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+        """See `ingest.field.scorer.ExactScorer.frames`."""
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,11 @@ from search_ui.maps.scales import amount_scale
 from search_ui.maps.snapshots import UNITS
 from search_ui.search.engine import Engine
 from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.search.likeliest import Likeliest
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Query
 from search_ui.search.recent import Recent
+from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
@@ -167,10 +169,10 @@ class Service:
     def _search(self, collection: str, query: Query, feedback: Feedback) -> Found:
         answer = self.engine.search(collection, query, feedback)
         if answer.hits or not query.min_relevance or not answer.candidates:
-            nothing = all(hit.grade == "nothing" for hit in answer.hits)
+            nothing = answer.not_now is None and all(hit.grade == "nothing" for hit in answer.hits)
             return Found(answer, nothing, answer.hits[0] if nothing and answer.hits else None)
         near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
-        return Found(answer, True, near.hits[0] if near.hits else None)
+        return Found(answer, answer.not_now is None, near.hits[0] if near.hits else None)
 
     def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
         """The values of a heat map and what its colours mean."""
@@ -219,6 +221,14 @@ class Service:
         """A question over the months of a year and the hours of a day."""
         check_year(year)
         return calendar_of(self.reel(collection, query, calendar_moments(year or this_year())), top=top)
+
+    def likeliest(self, collection: str, query: Query) -> tuple[float, Likeliest | None]:
+        """When a question's area is likeliest to show it; see `search_ui.search.engine.Engine.likeliest`."""
+        return self.engine.likeliest(collection, query)
+
+    def judged(self, collection: str, query: Query, tile_id: str) -> Judged:
+        """Place and now of one tile; see `search_ui.search.engine.Engine.judged`."""
+        return self.engine.judged(collection, query, tile_id)
 
     # -- saved searches ----------------------------------------------------------------------------------------------
 

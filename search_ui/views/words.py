@@ -4,6 +4,10 @@ RELEVANCE = (
     "Relevance: about how likely it is that one would see it there, 0 to 1. "
     "strong from 0.50, possible from 0.25, weak from 0.10, below that nothing."
 )
+LIKELIEST = (
+    "The months and hours in which the best places for it are at least half as sure as at their best moment. "
+    "“Not now” is said where a place is at least possible at its best moment, and the moment asked is not in them."
+)
 COSINE = (
     "Cosine: how alike the question and the predicted ground scene are, −1 to 1. It compares tiles within one answer; "
     "it says little across questions."

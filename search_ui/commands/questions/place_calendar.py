@@ -56,6 +56,7 @@ def command(
     from ingest.geo.area import parse_dates
     from search_ui.maps.calendars import calendar_of, check_target, check_top, table, write_calendar
     from search_ui.maps.snapshots import About, places_of, say_question
+    from search_ui.search.likeliest import say_likeliest
     from search_ui.search.query import Query
     from search_ui.search.series import Reel, calendar_moments, check_year, this_year
     from search_ui.search.wording import asked_parts
@@ -86,16 +87,17 @@ def command(
     calendar = calendar_of(reel, top=top)
     asked = {name: value for name, value in query.as_dict().items() if name not in ("k", "distinct")}
     about = About(say_question(query), {"query": asked, "method": "exact"} | engine.provenance(collection).facts())
-    note = reel.tiles.note
+    place, likeliest = engine.likeliest(collection, query)
+    note = say_likeliest(place, likeliest) if reel.tiles.note is None else reel.tiles.note
     if output is not None:
         note_of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}"
         write_calendar(calendar, output, about.words(about.question, note_of, note), dict(about.provenance))
     if as_json:
-        print_json({"query": asked, "collection": collection} | calendar.as_dict() | ({"note": note} if note else {}))
+        told = {"place": round(place, 4), "likeliest": None if likeliest is None else likeliest.as_dict(), "note": note}
+        print_json({"query": asked, "collection": collection} | calendar.as_dict() | told)
         return
     click.echo(f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}")
     click.echo(table(calendar))
-    if note:
-        click.echo(note)
+    click.echo(note)
     if output is not None:
         click.echo(f"wrote {output}", err=True)

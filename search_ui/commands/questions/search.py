@@ -13,7 +13,7 @@ from search_ui.commands.context import CommandContext, json_option, pass_command
 from search_ui.commands.question_options import question_options
 
 if TYPE_CHECKING:
-    from search_ui.search.query import Answer
+    from search_ui.search.query import Answer, Hit
 
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
@@ -107,11 +107,17 @@ def _show(answer: "Answer") -> None:
     place = f"{'lat':>10}  {'lon':>11}  {'tile':{width}}"
     click.echo(f"rank  {'relevance':16}  {'cosine':>7}  {place}  {'acquired':10}  near")
     for hit in answer.hits:
-        relevance = f"{hit.relevance:.2f} {hit.grade}"
+        relevance = f"{hit.relevance:.2f} {'not now' if hit.not_now else hit.grade}"
         place = f"{hit.lat:>10.5f}  {hit.lon:>11.5f}  {hit.tile_id:{width}}"
         click.echo(
-            f"{hit.rank:>4}  {relevance:16}  {hit.cosine:>7.4f}  {place}  {_day(hit.acquired_at):10}  {hit.near or ''}"
+            f"{hit.rank:>4}  {relevance:16}  {hit.cosine:>7.4f}  {place}  {_day(hit.acquired_at):10}  {_where(hit)}"
         )
+
+
+def _where(hit: "Hit") -> str:
+    """The nearest named place, and when it is likeliest where that is not now."""
+    then = f"then {hit.place:.2f}, {hit.likeliest}" if hit.not_now else None
+    return " · ".join(filter(None, (hit.near, then)))
 
 
 def _day(moment: datetime | None) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from search_ui.components.hit_list import Card, hit_list
+from search_ui.maps.scales import MONTHS
+from search_ui.search.likeliest import Likeliest, say_not_now
 from search_ui.search.query import Hit
 from search_ui.service.service import Found, Shown
 from search_ui.views import words
@@ -24,7 +26,9 @@ def answer_list(shown: Shown, found: Found) -> str | None:
     """Show the answer; returns the id of a tile that was opened just now."""
     answer = found.answer
     hits = answer.hits
-    if found.nothing:
+    if answer.not_now is not None:
+        _not_now(found, answer.not_now)
+    elif found.nothing:
         _nothing(found)
     elif answer.note:
         st.info(answer.note)
@@ -54,6 +58,7 @@ def cards(shown: Shown, hits: Sequence[Hit]) -> list[Card]:
             image=chip_url(shown.name, hit.tile_id, 144),
             alt=f"The tile from above, {hit.size_m:.0f} m wide",
             vote=votes.get(hit.tile_id, 0),
+            says="not now" if hit.not_now else "",
         )
         for hit in hits
     ]
@@ -75,12 +80,26 @@ def _place_line(hit: Hit) -> str:
     """What the title does not say."""
     where = say_place(hit.lat, hit.lon)
     said = hit.near if title_of(hit.near, hit.lat, hit.lon) == where else where
-    return " · ".join(filter(None, (say_taken(hit), said)))
+    then = f"likeliest {hit.likeliest}, then {hit.place:.2f}" if hit.not_now else None
+    return " · ".join(filter(None, (then, say_taken(hit), said)))
 
 
 def say_taken(hit: Hit) -> str:
     """When the imagery was taken."""
     return f"imagery of {hit.acquired_at:%Y-%m-%d}" if hit.acquired_at else "imagery without a date"
+
+
+def _not_now(found: Found, likeliest: Likeliest) -> None:
+    """Say that it is there at another time, and ask for that time."""
+    note = say_not_now(likeliest).removeprefix("not now: ")
+    st.info(f"**Not now.** {note[0].upper()}{note[1:]}.", icon=":material/schedule:")
+    st.button(
+        f"Ask for {MONTHS[likeliest.month - 1]}, {likeliest.hour:02d}:00", on_click=change, key="take likeliest",
+        kwargs={"month": likeliest.month, "hour": likeliest.hour},
+    )  # fmt: skip
+    more = (found.answer.note or "").replace(say_not_now(likeliest), "").strip("; ")
+    if more:
+        st.caption(more)
 
 
 def _nothing(found: Found) -> None:
@@ -95,7 +114,7 @@ def _nothing(found: Found) -> None:
         )  # fmt: skip
     if found.answer.query.get("when") is not None:
         asked = say_when(when_of("month", "hour"))
-        st.caption(f"Asked for {asked}. It may be there at another time: look at the calendar, or ask for any time.")
+        st.caption(f"Asked for {asked}; it is not likely at another time either.")
 
 
 def _vote(tile: str, vote: int) -> None:

@@ -12,6 +12,7 @@ from search_ui.components.map_pair import Frame, show_maps
 from search_ui.maps.calendars import PlaceCalendar, best_moments, draw_calendar
 from search_ui.maps.layers import Words
 from search_ui.maps.scales import MONTHS, hour_scale, month_scale
+from search_ui.search.likeliest import Likeliest, say_likeliest
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Query
 from search_ui.search.series import calendar_moments
@@ -97,6 +98,8 @@ def _calendar(service: Service, shown: Shown, query: Query) -> None:
         calendar: PlaceCalendar = _kept_calendar(key, service, shown, query)
     month, hour = calendar.best
     st.markdown(f"**Best in {MONTHS[month - 1]} at {hour:02d}:00**", help=words.CALENDAR)
+    said = say_likeliest(*_kept_likeliest(key, service, shown, query))
+    st.markdown(f"{said[0].upper()}{said[1:]}.", help=words.LIKELIEST)
     title = " ".join(part.as_dict().get("text", "") for part in query.parts).strip()
     around = Words(title, (calendar.statistic,), shown.attribution)
     picture = draw_calendar(calendar, around)
@@ -111,6 +114,11 @@ def _calendar(service: Service, shown: Shown, query: Query) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _kept_calendar(key: str, _service: Service, _shown: Shown, _query: Query) -> PlaceCalendar:  # noqa: ARG001
     return _service.calendar(_shown.name, replace(_query, when=None), year=year())
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _kept_likeliest(key: str, _service: Service, _shown: Shown, _query: Query) -> tuple[float, Likeliest | None]:  # noqa: ARG001
+    return _service.likeliest(_shown.name, replace(_query, when=None))
 
 
 def _best(service: Service, shown: Shown, query: Query) -> None:

@@ -10,8 +10,9 @@ import streamlit as st
 from search_ui.ground.contact_sheet import say_credit, say_taken, say_where
 from search_ui.ground.view import GroundQuery, GroundView, PhotoHit
 from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.search.likeliest import say_not_now
 from search_ui.search.query import Query
-from search_ui.search.relevance import grade
+from search_ui.search.relevance import WEAK, grade
 from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import chip_url, photo_url
@@ -69,6 +70,11 @@ def _score(service: Service, shown: Shown, query: Query, tile: str, said: Feedba
         unsafe_allow_html=True,
         help=f"{words.RELEVANCE} {words.COSINE}",
     )
+    judged = service.judged(shown.name, query, tile)
+    likeliest = judged.likeliest() if judged.place[0] >= WEAK else None
+    if likeliest is not None:
+        said = say_not_now(likeliest) if judged.not_now[0] else f"likeliest {likeliest}"
+        st.caption(f"{said[0].upper()}{said[1:]}; then up to {judged.place[0]:.2f}.", help=words.LIKELIEST)
 
 
 def _facts(tile: TileFacts) -> None:
