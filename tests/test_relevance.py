@@ -154,7 +154,7 @@ class Year:
     def cosines(self, query, *, when=None, rows=None):
         return self.frames(query, [when], rows=rows)[0]
 
-    def frames(self, query, whens, *, rows=None):
+    def frames(self, query, whens, *, weekday=True, rows=None):
         beach = [0.5 if w is None or not isinstance(w, datetime) else _summer(w) for w in whens]
         found = np.stack([beach, np.full(len(whens), 0.9), np.zeros(len(whens))], axis=1).astype(np.float32)
         return found if rows is None else found[:, rows]

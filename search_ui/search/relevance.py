@@ -67,7 +67,7 @@ class RelevanceColumns(Protocol):
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.cosines`."""
 
-    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.frames`."""
 
 
@@ -238,7 +238,8 @@ class Calibration:
         if len(whens) == 1:
             cosine = columns.cosines(aimed, when=whens[0], rows=rows)[None]
         else:
-            cosine = columns.frames(aimed, whens, rows=rows)
+            # the typical moments stand for their months, which have no weekday
+            cosine = columns.frames(aimed, whens, weekday=whens is not self.moments, rows=rows)
         return np.nan_to_num(_over(np.float32(length) * cosine - usual.level(aimed)[0], usual.reach))
 
     def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None) -> Floats | None:
