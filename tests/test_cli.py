@@ -381,6 +381,7 @@ def test_json_is_one_document_with_the_promised_keys(town):
     assert list(answer["hits"][0]) == [
         "rank", "tile_id", "lat", "lon", "bbox", "cosine",
         "relevance", "acquired_at", "source", "collection", "model_id", "grade", "near",
+        "place", "likeliest", "not_now",
     ]  # fmt: skip
     cosines = [hit["cosine"] for hit in answer["hits"]]
     assert cosines == sorted(cosines, reverse=True)

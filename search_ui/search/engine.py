@@ -189,8 +189,14 @@ class Engine:
         cosine = columns.cosines(vector, when=when, rows=rows)
         return self._calibration(collection).judged(columns, vector, cosine, when=when, rows=rows)
 
-    def frames(self, collection_name: str, query: Query, whens: Sequence[When]) -> Frames:
+    def frames(self, collection_name: str, query: Query, whens: Sequence[When], *, weekday: bool = True) -> Frames:
         """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
+
+        Args:
+            collection_name: The collection of tiles, by its alias or version.
+            query: The question; its own moment plays no part.
+            whens: The moments, wall-clock time at the place.
+            weekday: False: each moment stands for its month, which has no weekday.
 
         Raises:
             CatalogError: No such collection, tile or model.
@@ -203,7 +209,7 @@ class Engine:
         vector = self.query_vector(collection, query)
         columns, rows = self._rows(collection, query)
         with self._timed("score"):
-            cosine = columns.frames(vector, list(whens), rows=rows)
+            cosine = columns.frames(vector, list(whens), weekday=weekday, rows=rows)
         note = None if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 

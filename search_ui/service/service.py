@@ -220,7 +220,9 @@ class Service:
     def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
         """A question over the months of a year and the hours of a day."""
         check_year(year)
-        return calendar_of(self.reel(collection, query, calendar_moments(year or this_year())), top=top)
+        whens = calendar_moments(year or this_year())
+        months = Reel(lambda some: self.engine.frames(collection, query, some, weekday=False), whens)
+        return calendar_of(months, top=top)
 
     def likeliest(self, collection: str, query: Query) -> tuple[float, Likeliest | None]:
         """When a question's area is likeliest to show it; see `search_ui.search.engine.Engine.likeliest`."""

@@ -73,8 +73,8 @@ def _score(service: Service, shown: Shown, query: Query, tile: str, said: Feedba
     judged = service.judged(shown.name, query, tile)
     likeliest = judged.likeliest() if judged.place[0] >= WEAK else None
     if likeliest is not None:
-        said = say_not_now(likeliest) if judged.not_now[0] else f"likeliest {likeliest}"
-        st.caption(f"{said[0].upper()}{said[1:]}; then up to {judged.place[0]:.2f}.", help=words.LIKELIEST)
+        told = say_not_now(likeliest) if judged.not_now[0] else f"likeliest {likeliest}"
+        st.caption(f"{told[0].upper()}{told[1:]}; then up to {judged.place[0]:.2f}.", help=words.LIKELIEST)
 
 
 def _facts(tile: TileFacts) -> None:
