@@ -94,10 +94,10 @@ def waiting(asked: argparse.Namespace, folder: Path, broker: Redis, source: Path
         key = {} if server.api_key is None else {"qdrant_api_key": server.api_key}
         crew = crew_in(folder / "served", broker, asked.arch, chunk_s=3600, qdrant_url=server.url, **key)
         job = crew.queue(source, "served")
-        bench = WorkerContext(crew.settings, "bench", lambda: False)
+        context = WorkerContext(crew.settings, "context", lambda: False)
         first = next(iter(crew.catalog.chunks(job=job.id))).key
         started = time.perf_counter()
-        report = bench.embed(first)
+        report = context.embed(first)
         seconds = time.perf_counter() - started
         crew.close()
     assert report is not None

@@ -170,7 +170,7 @@ def _made(task: str, context: ShardContext, progress: Progress) -> bool:
 
 @contextmanager
 def _opened(recipe: Recipe, place: Workplace, *, threads: int, embedder: "Embedder | None") -> Iterator[ShardContext]:
-    """The bench, with its imagery and connections open."""
+    """What shards are made with, its imagery and connections open."""
     source = open_source(recipe.overhead, recipe.options)
     if isinstance(source, ChipSource):
         source.close()

@@ -46,11 +46,6 @@ class BandPlan:
     stretch: tuple[float, float] | None
     opaque: float
 
-    @property
-    def always_valid(self) -> bool:
-        """Nothing in the file can make a pixel invalid."""
-        return self.alpha is None and not self.masked and self.palette is None and set(self.nodata) == {None}
-
     def stretched(self, stretch: tuple[float, float]) -> "BandPlan":
         """The same plan with another stretch."""
         return replace(self, stretch=stretch)

@@ -14,7 +14,7 @@ import re
 import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import shapely
 from PIL import Image
@@ -24,8 +24,6 @@ from ingest.geo.area import read_area_file
 from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
 from search_ui.files.writing import write_whole
 from trainer.errors import AreaError, ItemError, MissingError, UploadError
-
-PictureKind = Literal["image", "photo"]
 
 MAX_PICTURE_BYTES, MAX_AREA_BYTES = 20 * 2**20, 5 * 2**20
 MAX_PICTURE_PIXELS = 60_000_000

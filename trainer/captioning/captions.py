@@ -117,11 +117,6 @@ def bundled_captioner_folder() -> Path:
     return folder
 
 
-def bundled_captioner() -> Captioner:
-    """The captioner of the bundled model; errors as for `load_captioner`."""
-    return load_captioner(bundled_captioner_folder())
-
-
 def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
     """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
 

@@ -21,8 +21,6 @@ from trainer.measures.maps import Truth
 from trainer.measures.metrics import Floats, Ints, Vectors
 from trainer.shards.tars import Shards
 
-Masks = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Tiles:

@@ -79,7 +79,7 @@ def make_shard(task: str, context: ShardContext, progress: Callable[[int], objec
 
     Args:
         task: Its name in the plan, such as ``train-000000``.
-        bench: What it is made with; `held_out` is for shards for training alone.
+        context: What it is made with; `held_out` is for shards for training alone.
         progress: Called with the number of candidates that are done since the last call.
 
     Raises:

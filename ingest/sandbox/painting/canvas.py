@@ -61,10 +61,6 @@ class PictureCanvas:
         """Length of a metre for what stands at y."""
         return max(y - self.horizon, 0.004) / self.eye_m
 
-    def depth_y(self, metre: float) -> float:
-        """Where on the ground a metre has this length."""
-        return self.horizon + metre * self.eye_m
-
     def pick(self, *colours: Colour) -> Colour:
         """One of several colours, a little varied."""
         red, green, blue = self.rng.choice(colours)
