@@ -109,10 +109,13 @@ def island() -> Island:
 def weekly(lat: Array, lon: Array, whens: tuple[datetime, ...] = WHENS) -> Array:
     """Truth at moments, the mean over the seven weekdays, float32 [moments, n, concepts]."""
     week = np.arange(7) * np.timedelta64(1, "D") - np.timedelta64(3, "D")
+    # `truth` at a moment, with what does not depend on it looked up once
+    presence, elevation_m = planet().presence(lat=lat, lon=lon), planet().elevation_m(lat=lat, lon=lon)
     found = np.zeros((len(whens), len(lat), len(CONCEPTS)), np.float32)
     for at, when in enumerate(whens):
         for day in np.datetime64(when, "s") + week:
-            found[at] += truth(planet(), lat=lat, lon=lon, when=np.full(len(lat), day)) / 7
+            moment = np.full(len(lat), day)
+            found[at] += presence * activity(lat=lat, lon=lon, elevation_m=elevation_m, when=moment) / 7
     return found
 
 

@@ -39,22 +39,6 @@ class NowCases:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
 
 
-def weekly(lat: Array, lon: Array) -> Array:
-    """Truth at the typical moments, the mean over the seven weekdays, float32 [144, n, concepts]."""
-    from ingest.sandbox.moment import activity
-    from ingest.sandbox.source import planet
-    from search_ui.search.likeliest import TYPICAL
-
-    presence = planet().presence(lat=lat, lon=lon)
-    elevation_m = planet().elevation_m(lat=lat, lon=lon)
-    found = np.zeros((len(TYPICAL), len(lat), presence.shape[1]), np.float32)
-    for at, when in enumerate(TYPICAL):
-        for day in range(-3, 4):
-            moment = np.full(len(lat), np.datetime64(when, "s") + np.timedelta64(day, "D"))
-            found[at] += presence * activity(lat=lat, lon=lon, elevation_m=elevation_m, when=moment) / 7
-    return found
-
-
 def cases(field: Any, calibration: Any, island: int, texts: Array, concept: Array, true: Array) -> NowCases:
     """Of every prompt on an island.
 

@@ -220,8 +220,10 @@ class Moments:
 
 def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> tuple[Cases, Moments | None]:
     """The cases of the whole planet as one collection, and of each island as a collection of its own."""
+    from benchmarks.moments import weekly
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import truth
+    from search_ui.search.likeliest import TYPICAL
     from search_ui.search.relevance import BANK, Calibration
     from trainer.embedder import Embedder
 
@@ -242,7 +244,7 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> t
             found += list(ask(field, name, squares, truths, texts, bank, moments))
             if name >= 0 and len(moments) > 1:
                 calibration = Calibration.of(field, bank, knows_time=True)
-                true = now.weekly(field.lat, field.lon)
+                true = weekly(field.lat, field.lon, TYPICAL)
                 moving.append(now.cases(field, calibration, name, texts[plain], concept[plain], true))
                 best[planet().islands[name].name] = now.best_tiles(field, calibration, texts[own], concept[own], true)
     cases = Cases(*(np.concatenate([getattr(c, n) for c in found]) for n in Cases.__dataclass_fields__))

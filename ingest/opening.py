@@ -18,7 +18,7 @@ from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_til
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError, SourceError
 
-SANDBOX = "sandbox:"
+SANDBOX = "sandbox:"  # `ingest.sandbox.source.SCHEME`, said here so that the planet need not be imported
 KINDS = (
     "a GeoTIFF, VRT, JPEG 2000 or MBTiles file; a folder of them; a folder z/x/y of map tiles; a .pmtiles file; "
     "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
