@@ -14,7 +14,7 @@ from ingest.sandbox.photographs import held_out
 from ingest.sandbox.source import planet
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP
-from trainer.checkpoint import overhead_id, read_meta
+from trainer.checkpoint import overhead_id, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import SourceError, UsageError
 from trainer.model import Form
@@ -152,6 +152,29 @@ def test_a_refitted_model_knows_what_the_moment_makes_of_each_tile_and_its_tower
     assert right["full"] > 0.9 > right["none"]  # one e cannot make half of them brighter and half of them darker
     with pytest.raises(UsageError, match="exists"):
         refit_moments(clip, panels, tmp_path / "full", device="cpu")
+
+
+def test_the_eyes_of_a_teacher_take_the_place_of_the_models(clip: Path, tmp_path: Path) -> None:
+    panels, tensors = day_and_night(tmp_path / "panels"), read_tensors(clip)
+    meta = read_meta(clip)
+    other = {k.replace("overhead.", "ground."): v.clone() for k, v in tensors.items() if k.startswith("overhead.")}
+    for name, changed in (
+        ("taught", {"ground.proj": 2 * other["ground.proj"]}),
+        ("foreign", {"text.positional_embedding": None}),
+    ):
+        mine = {**tensors, **other, **{k: v if v is not None else tensors[k] + 1 for k, v in changed.items()}}
+        write_checkpoint(tmp_path / name, replace(meta, ground=replace(meta.ground, stored_as="ground")), mine)
+    done = refit_moments(
+        clip, panels, tmp_path / "m", teacher=tmp_path / "taught", form=Form(8, "linear", "full", 4), device="cpu"
+    )
+    made, taught = (Embedder.load(tmp_path / name, device="cpu") for name in ("m", "taught"))
+    picture = [Image.new("RGB", (32, 32), "red")]
+    np.testing.assert_allclose(made.embed_photos(picture), taught.embed_photos(picture))
+    assert np.abs(made.embed_photos(picture) - made.embed_tiles(picture)).max() > 1e-3
+    assert done.origin["eyes"] == taught.model_id and overhead_id(tmp_path / "m") == overhead_id(clip)
+    with pytest.raises(UsageError, match=r"foreign has another text tower .* teacher-dark init=MODEL"):
+        refit_moments(clip, panels, tmp_path / "n", teacher=tmp_path / "foreign", device="cpu")
+    assert not (tmp_path / "n").exists()
 
 
 def test_the_commands_draw_panels_and_fit_to_them(

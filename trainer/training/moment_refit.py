@@ -1,13 +1,16 @@
-"""Give a trained model the moment anew: its towers stay to the bit, e and M are fitted to panels in closed form.
+"""Give a trained model the moment anew: how it sees tiles stays to the bit, e and M are fitted to panels, closed form.
 
-Minutes instead of hours, and vectors that were stored stay valid, for O does not change. Nothing here knows how it is
-fitted (`moments`), or what panels look like (`panels`).
+Minutes instead of hours, and vectors of tiles that were stored stay valid, for O does not change. Where a teacher was
+taught further, its ground tower takes the place of the model's, for S has to lie where that one sees photos. Nothing
+here knows how it is fitted (`moments`), or what panels look like (`panels`).
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+
+import torch
 
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
@@ -21,6 +24,8 @@ from trainer.training.refit import fit_moments
 
 logger = logging.getLogger(__name__)
 
+Tensors = dict[str, torch.Tensor]
+
 ENCODING = "seasonal"
 FORM = Form(hidden=64, activation="linear", interaction="full", rank=64)
 
@@ -30,9 +35,9 @@ def refit_moments(
     panels: Path,
     out: Path,
     *,
+    teacher: Path | None = None,
     form: Form = FORM,
     ridge: Ridge | None = None,
-    cache: Path | None = None,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Meta:
@@ -40,28 +45,32 @@ def refit_moments(
 
     Args:
         model: A checkpoint folder; whatever encoder it has is left behind.
-        panels: See `trainer.training.panels`; its photos are embedded by the model's ground tower.
+        panels: See `trainer.training.panels`; its photos are embedded by the ground tower.
         out: The folder to write; must not exist.
+        teacher: A checkpoint folder whose ground tower the new model has; None: that of `model`.
         form: Of the new encoder; its activation is `linear`.
         ridge: What keeps the fit from learning noise.
-        cache: Where the photos' embeddings are kept; None: beside them.
         device: Where towers run; None: a GPU if there is one.
         progress: Called with photos embedded, and how many there are.
 
     Raises:
-        UsageError: `out` exists.
-        CheckpointError: The model cannot be read, or `out` not written.
+        UsageError: `out` exists, or the teacher's text tower is not the model's.
+        CheckpointError: The model or the teacher cannot be read, or `out` not written.
         SourceError: The panels cannot be read.
         SettingsError: The form does not fit.
     """
     if out.exists():  # before the slow part
         raise UsageError(f"{out} exists: choose another name, or remove it first")
-    meta, teacher = read_meta(model), Embedder.load(model, precision="float32", device=device)
-    found = panels_of(panels, teacher, cache, progress)
-    seen = found.seen(ENCODING, meta.overhead_input, teacher.embed_prepared)
+    meta, tensors = read_meta(model), read_tensors(model)
+    if teacher is not None:
+        meta, tensors = _with_ground(meta, tensors, teacher)
+    eyes = Embedder.load(teacher or model, precision="float32", device=device)
+    found = panels_of(panels, eyes, progress)
+    above = Embedder.load(model, precision="float32", device=device)
+    seen = found.seen(ENCODING, meta.overhead_input, above.embed_prepared)
     encoder = DynamicEncoder(ENCODING, meta.dim, form)
-    fit_moments(encoder, seen, teacher.embed_texts(BANK), ridge)
-    tensors = {k: v for k, v in read_tensors(model).items() if not k.startswith("encoder.")}
+    fit_moments(encoder, seen, above.embed_texts(BANK), ridge)
+    tensors = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}
     tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
     files = model / TEXT_FILES
     described = replace(
@@ -69,6 +78,21 @@ def refit_moments(
         encoding=ENCODING,
         **asdict(form),
         data_card={**meta.data_card, "panels": found.card},
-        origin={**meta.origin, "moments_of": meta.model_id},
+        origin={**meta.origin, "moments_of": meta.model_id} | ({"eyes": eyes.model_id} if teacher else {}),
     )
     return write_checkpoint(out, described, tensors, text_files=files if files.is_dir() else None)
+
+
+def _with_ground(meta: Meta, tensors: Tensors, teacher: Path) -> tuple[Meta, Tensors]:
+    """A model whose ground tower is a teacher's."""
+    theirs, text = read_meta(teacher), f"{meta.text.stored_as}."
+    known = {k.removeprefix(text): v for k, v in tensors.items() if k.startswith(text)}
+    read = read_tensors(teacher, f"{theirs.text.stored_as}.")
+    if read.keys() != known.keys() or not all(torch.equal(v, known[k]) for k, v in read.items()):
+        raise UsageError(
+            f"teacher {teacher} has another text tower than the model, so no text would find its photos and the tiles "
+            "alike: give one that was taught with the same texts, as `groundcast train teacher-dark init=MODEL` does"
+        )
+    ground = {f"ground.{k}": v for k, v in read_tensors(teacher, f"{theirs.ground.stored_as}.").items()}
+    kept = {k: v for k, v in tensors.items() if not k.startswith("ground.")} | ground
+    return replace(meta, ground=replace(theirs.ground, stored_as="ground"), ground_input=theirs.ground_input), kept

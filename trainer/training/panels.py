@@ -104,14 +104,13 @@ class Panels:
         return np.stack(found)
 
 
-def panels_of(folder: Path, teacher: Embedder, cache: Path | None = None, progress: Progress | None = None) -> Panels:
+def panels_of(folder: Path, teacher: Embedder, progress: Progress | None = None) -> Panels:
     """The panels of a folder, embedded by a teacher.
 
     Args:
         folder: With `tiles` and `photos`.
         teacher: Whose ground tower embeds the photos.
-        cache: Where embeddings are kept; None: `.cache` beside the photos.
-        progress: Called with photos embedded, and how many there are to embed.
+        progress: Called with photos embedded, and how many there are to embed; they are kept in `.cache` beside them.
     """
-    stored, here = cache or folder / PHOTOS / ".cache", torch.device("cpu")
+    stored, here = folder / PHOTOS / ".cache", torch.device("cpu")
     return Panels(folder, lambda shards: photo_targets(shards, teacher, stored, device=here, progress=progress))

@@ -14,6 +14,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.argument("model", type=FOLDER)
 @click.argument("panels", type=FOLDER)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="The new model.")
+@click.option("--teacher", type=FOLDER, help="A model whose ground tower the new one has, such as one taught further.")
 @click.option(
     "--interaction",
     type=click.Choice(["full", "diagonal", "untied", "none"]),
@@ -24,12 +25,22 @@ FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--rank", type=click.IntRange(1), default=64, show_default=True, help="Directions along which it does.")
 @click.option("--hidden", type=click.IntRange(1), default=64, show_default=True, help="Numbers of a moment.")
 @json_option
-def command(model: Path, panels: Path, output: Path, interaction: Any, rank: int, hidden: int, as_json: bool) -> None:
+def command(
+    model: Path,
+    panels: Path,
+    output: Path,
+    teacher: Path | None,
+    interaction: Any,
+    rank: int,
+    hidden: int,
+    as_json: bool,
+) -> None:
     """Give the checkpoint MODEL its moments anew, fitted to PANELS by least squares, and write it to FOLDER.
 
     PANELS is a folder of two kinds of shards: `tiles`, each with the picture from above, and `photos`, each of one of
-    those places (`place`) at a time; `groundcast sandbox panels` makes one. The towers of MODEL stay as they are, so
-    collections that were embedded with it stay valid: only the moment is another.
+    those places (`place`) at a time; `groundcast sandbox panels` makes one. The overhead tower of MODEL stays as it is,
+    so collections that were embedded with it stay valid: only the moment is another. With --teacher galleries of photos
+    are embedded anew.
     """
     from tqdm import tqdm
 
@@ -43,7 +54,7 @@ def command(model: Path, panels: Path, output: Path, interaction: Any, rank: int
             bar.total = total
             bar.update(done - bar.n)
 
-        meta = refit_moments(model, panels, output, form=form, progress=progress)
+        meta = refit_moments(model, panels, output, teacher=teacher, form=form, progress=progress)
     if as_json:
         print_json({"model_id": meta.model_id, "folder": str(output), "panels": meta.data_card["panels"]})
         return
