@@ -51,7 +51,9 @@ def test_few_candidates_hold_the_best_at_any_moment(monkeypatch, interaction, la
         for when in MOMENTS:
             index.asked = 0
             pool = candidates(index, sample, query, when=when, k=K, filter=Filter())  # type: ignore[arg-type]
-            assert index.asked <= questions
+            assert index.asked <= questions + 1
+            timeless = np.argsort(-(o @ query) / index.norm)[: module.AT_ANY_TIME]
+            assert {str(i) for i in timeless.tolist()} <= set(pool.tile_id), '"not now" looks at them'
             s = form.at(o, form.place(lat, lon), np.ones(N, bool), when=when)
             cosine = s @ query / np.linalg.norm(s, axis=1)
             best = {str(i) for i in np.argsort(-cosine)[:K].tolist()}

@@ -156,6 +156,12 @@ def test_a_thing_out_of_its_hours_is_not_now_and_the_answer_says_when(engine) ->
     assert answer.as_dict()["not_now"]["says"] == str(answer.not_now)
 
 
+def test_what_the_index_proposes_holds_the_places_of_another_moment(engine) -> None:
+    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    whole, few = (each.search("demo", ask(when=datetime(2025, 7, 12, 2))) for each in (engine, narrow))
+    assert few.method.startswith("candidates") and few.not_now == whole.not_now is not None
+
+
 def test_what_is_nowhere_is_nothing_here_at_any_moment_and_not_not_now(engine) -> None:
     for when in (None, SUMMER, datetime(2025, 7, 12, 2), time(23)):
         answer = engine.search("demo", ask("elephants in the savannah", when=when))

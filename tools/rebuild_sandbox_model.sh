@@ -6,8 +6,8 @@
 # panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` a little over an hour, if the processor has bfloat16
 # (AVX512-BF16, AMX); else give it precision=float32 and twice the time.
 #
-# As a second argument, `moments` makes anew only what a moment changes: the packed towers stay to the bit, e and M are
-# fitted to the panels; a quarter of an hour. `ablation` adds `sandbox-paper` and the other rows. Then the captioner
+# As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of photos
+# goes on in the dark, e and M are fitted to the panels; half an hour. `ablation` adds `sandbox-paper` and the other rows. Then the captioner
 # (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py (benchmarks/relevance.py) must be
 # made anew: they belong to one model.
 #
@@ -43,8 +43,9 @@ if [ "${2:-}" = moments ]; then
     [ -d before ] || "$python" -c 'from pathlib import Path
 from trainer.bundled import add_bundled
 add_bundled(Path("before"))'
-    [ -d moments ] || groundcast moments before panels -o moments
-    "$python" -m benchmarks.moments --model moments --before before --panels panels --work measures
+    groundcast train teacher-dark train=panels/photos init=before eval_every=0 out=runs/dark
+    [ -d moments ] || groundcast moments before panels --teacher runs/dark/model -o moments
+    "$python" -m benchmarks.moments --model moments --before before --panels panels --photos 8 --work measures
     pack moments
     exit
 fi

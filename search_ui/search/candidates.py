@@ -7,8 +7,8 @@ S·q ≥ f ‖S‖. To first order around a tile O', S' that is likely a hit, th
     u·(Aᵀ(q − f S'/‖S'‖) + f O'/‖S'‖)
 
 which without M is u·(q − f E/‖S'‖). So each region is asked for that vector, with M, f, S' and O' of a sample of its
-tiles, for many more candidates than hits. How often this misses one of the true nine is measured by
-``benchmarks/candidates.py``.
+tiles, for many more candidates than hits, and the index once without time, for what is there at another moment. How
+often this misses one of the true nine is measured by ``benchmarks/candidates.py``.
 
 It does not know which tiles are hits in the end.
 """
@@ -28,6 +28,7 @@ from trainer.encoding import When
 SAMPLE = 4_096  # tiles that stand for a collection
 REGIONS = 8
 LEAST, FACTOR = 2_000, 100  # candidates of a region: at least, and to a hit
+AT_ANY_TIME = 512  # tiles like the question without time: places for it at another moment, for "not now" to look at
 _TOP = 0.02  # of a region's sample: what scores like them is a hit
 
 Rows = npt.NDArray[np.int64]
@@ -144,6 +145,8 @@ def take_sample(archive: Archive, encoder: FieldEncoder | None) -> Sample:
 def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: int, filter: Filter) -> Pool:
     """Tiles among which the k best of the filter are, almost surely, with their exact scores.
 
+    At a moment the `AT_ANY_TIME` best at none are among them too.
+
     Args:
         index: The collection's, open; holds directions O/‖O‖ and the norms as payload.
         sample: Tiles that stand for the collection; tells what the moment does in each region.
@@ -157,6 +160,8 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
     found: dict[str, Match] = {}
     for asked in _asked(sample, query, when, filter):
         found |= {match.item_id: match for match in index.query(asked, count, filter)}
+    if when is not None:
+        found |= {match.item_id: match for match in index.query(query, AT_ANY_TIME, filter)}
     directions = index.vectors(found)
     matches = list(found.values())
     place = [match.payload[LOCATION] for match in matches]

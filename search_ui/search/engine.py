@@ -32,7 +32,7 @@ from ingest.index.protocol import Filter
 from ingest.index.upkeep import open_for_search
 from ingest.places.gazetteer import Gazetteer, Nearby, nearest_of
 from ingest.settings import Settings
-from search_ui.search.candidates import Sample, candidates, take_sample
+from search_ui.search.candidates import AT_ANY_TIME, Sample, candidates, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.provenance import Provenance
@@ -49,7 +49,6 @@ from trainer.errors import IndexLockedError, MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
-_LOOKED_AT = 512  # tiles most like a question at no moment, among which the best places are
 _TOGETHER = 9  # best places that say together when it is likeliest
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
@@ -543,7 +542,7 @@ def _best_places(calibration: Calibration, scored: Scored, when: When, *, least:
         least: Tiles of less are left out.
     """
     columns, vector, cosine = scored.columns, scored.asked.vector, np.nan_to_num(scored.cosine, nan=-np.inf)
-    some = np.argsort(-cosine, kind="stable")[:_LOOKED_AT].astype(np.int64)
+    some = np.argsort(-cosine, kind="stable")[:AT_ANY_TIME].astype(np.int64)
     at = scored.at(some)
     then = cosine[some] if when is None else columns.cosines(vector, when=when, rows=at)
     judged = calibration.judged(columns, vector, then, when=when, rows=at)
