@@ -66,7 +66,7 @@ class Ridge:
     scale: float = 0.8
     level: float = 1e-3
     turn: float = 0.1
-    gain: float = 1.3
+    gain: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
