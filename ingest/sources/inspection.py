@@ -22,7 +22,7 @@ from ingest.geo.geometry import Footprint, outline
 from ingest.sources.bands import plan_bands
 from ingest.sources.handles import HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of
-from ingest.sources.source import SourceOptions
+from ingest.sources.source import SourceOptions, printable
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
 from trainer.errors import AreaError, ItemError
 
@@ -52,6 +52,8 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
 def _look_at_bytes(path: str, name: str) -> None:
     if path.startswith("/vsi"):
         return
+    if name != path and printable(path) == name:
+        raise ItemError("bad_name", f"{name}: its name is not UTF-8: rename it")
     file = Path(path)
     if not file.is_file():
         raise ItemError("missing", f"{name}: there is no such file")

@@ -63,7 +63,7 @@ class PyramidSource:
         self.attribution = options.attribution or store.attribution
         self.problems: list[Problem] = []
         self._store, self._options = store, options
-        if options.zoom is not None and options.zoom not in store.zooms and store.sparse:
+        if options.zoom is not None and options.zoom not in store.zooms:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
         self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)

@@ -26,7 +26,7 @@ from ingest.sources.bands import UNMEASURED
 from ingest.sources.handles import HandlePool
 from ingest.sources.inspection import open_raster
 from ingest.sources.rasterfile import RasterFile
-from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish
+from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
@@ -193,7 +193,7 @@ class RasterSource:
 def raster_folder(folder: Path) -> list[RasterEntry]:
     """Every raster below a folder, by name."""
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    return [RasterEntry(str(path), str(path)) for path in paths]
+    return [RasterEntry(str(path), printable(str(path))) for path in paths]
 
 
 def _priority(file: RasterFile) -> tuple[float, str]:
