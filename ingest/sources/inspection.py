@@ -23,6 +23,7 @@ from ingest.sources.bands import plan_bands
 from ingest.sources.handles import HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions, printable
+from ingest.sources.vrt import is_vrt, source_problems
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
 from trainer.errors import AreaError, ItemError
 
@@ -42,10 +43,16 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
         ItemError: It cannot be used; the reason code says why.
     """
     _look_at_bytes(path, name)
+    problems, sources = source_problems(path, name) if is_vrt(path) else ([], 0)
+    if problems and len(problems) == sources:
+        raise ItemError(problems[0].reason, problems[0].message)
     try:
         with pool.lease(path) as dataset:
-            return _describe(dataset, path, name, options)
+            return replace(_describe(dataset, path, name, options), problems=tuple(problems))
     except (RasterioError, rasterio.errors.CRSError, OSError) as error:
+        # a VRT that warps or sharpens does not open without all of its sources
+        if problems:
+            raise ItemError(problems[0].reason, problems[0].message) from error
         raise _unopenable(path, name, error) from error
 
 

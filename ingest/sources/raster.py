@@ -167,6 +167,7 @@ class RasterSource:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a problem of its own, told as such
             results = list(threads.map(look, entries))
         self.problems += [r for r in results if isinstance(r, Problem)]
+        self.problems += [problem for r in results if isinstance(r, RasterFile) for problem in r.problems]
         for problem in self.problems:
             log.warning("skipped: %s", problem.message)
         return [r for r in results if isinstance(r, RasterFile)]

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
-from ingest.sources.source import Image8, Mask, Mosaic
+from ingest.sources.source import Image8, Mask, Mosaic, Problem
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
@@ -45,6 +45,7 @@ class RasterFile:
         acquired_at: Aware UTC, or None.
         attribution: As the file says, or None.
         parts: Names, sizes and times of the files it is made of.
+        problems: What is wrong with some of those: of a VRT, whose other sources are read.
     """
 
     path: str
@@ -59,6 +60,7 @@ class RasterFile:
     acquired_at: datetime | None
     attribution: str | None
     parts: tuple[tuple[str, int, int], ...]
+    problems: tuple[Problem, ...] = ()
 
     @property
     def middle_x(self) -> float:
@@ -84,9 +86,16 @@ class RasterFile:
                 with pool.lease(self.path) as dataset:
                     part, covered = self._read_view(dataset, view, footprint, size_px)
             except (RasterioError, rasterio.errors.CRSError, OSError) as error:
-                raise _unreadable(self.path, self.name, error) from error
+                raise self._unreadable(error) from error
             canvas.add(part, covered)
         return canvas.image, canvas.valid, gsd_m
+
+    def _unreadable(self, error: Exception) -> ItemError:
+        told = cause_of(error)
+        for problem in self.problems:  # known since it was opened
+            if problem.subject in told:
+                return ItemError(problem.reason, problem.message)
+        return _unreadable(self.path, self.name, error)
 
     def _read_view(
         self, dataset: DatasetReader, view: PixelMap, footprint: Footprint, size_px: int
