@@ -130,12 +130,7 @@ def _problem(raster: str, name: str) -> Problem | None:
 
 def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "ET.Element[str]":
     """The XML of a VRT with the XML of those in it, all paths absolute; adds the files that they name."""
-    if depth > _DEEPEST:
-        raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
-    try:
-        tree = ET.fromstring(_content(path))  # noqa: S314 - expat refuses entities that explode
-    except (ET.ParseError, OSError) as error:
-        raise ItemError("not_a_raster", f"{path}: not a VRT that can be read ({error})") from error
+    tree = _parsed(path)
     root = _folder(path)
     for parent, named in _sources(tree):
         told = (named.text or "").strip()
@@ -153,7 +148,9 @@ def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "E
         if options is None:
             options = ET.Element("OpenOptions")
             parent.insert(list(parent).index(named) + 1, options)
-        if is_vrt(inner):
+        if is_vrt(inner) and depth >= _DEEPEST:
+            raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
+        if is_vrt(inner) and (inner.startswith(("/vsi", XML)) or Path(inner).is_file()):
             named.text = ET.tostring(_expanded(inner, files, rasters, depth + 1), "unicode")
             named.attrib.clear()
         else:
@@ -164,6 +161,13 @@ def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "E
 
 def _folder(path: str) -> str:
     return "" if path.startswith(XML) else path.partition("?")[0].rpartition("/")[0]
+
+
+def _parsed(path: str) -> "ET.Element[str]":
+    try:
+        return ET.fromstring(_content(path))  # noqa: S314 - expat refuses entities that explode
+    except (ET.ParseError, OSError) as error:
+        raise ItemError("not_a_raster", f"{path}: not a VRT that can be read ({error})") from error
 
 
 def _sources(tree: "ET.Element[str]") -> Iterator[tuple["ET.Element[str]", "ET.Element[str]"]]:
