@@ -318,7 +318,7 @@ def test_bad_files_among_good_ones_are_problems_and_the_good_ones_are_read(tmp_p
 
 def test_a_single_bad_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     words = {
-        "nocrs": "gdal_edit",
+        "nocrs": "rio edit-info",
         "swapped": "look swapped",
         "empty": "0 bytes",
         "text": "not a raster",
@@ -365,7 +365,7 @@ def test_a_raster_that_claims_absurd_dimensions_is_read_by_windows_only(tmp_path
         pass
     with opened(path) as source:  # measures a stretch, too
         assert source.read(Footprint(40.0, 40.0, 500.0), 64).image.max() == 0
-        with pytest.raises(ItemError, match="gdaladdo") as caught:
+        with pytest.raises(ItemError, match="rio overview") as caught:
             source.read(Footprint(40.0, 60.0, 1_500_000.0), 64)
         assert caught.value.reason == "too_large"
 

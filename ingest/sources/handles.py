@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import rasterio
 from rasterio.io import DatasetReader
 
+from ingest.sources.controlpoints import laid_out, needs_layout
 from ingest.sources.vrt import VrtReader, is_vrt
 from trainer.errors import SourceError
 
@@ -82,6 +83,10 @@ class HandlePool:
             if keys:
                 # one of this thread's first, then the one used last
                 return self._idle.pop(max(keys, key=lambda key: (key[2] == mine, key[1])))
+        dataset = self._open(path)
+        return laid_out(dataset) if needs_layout(dataset) else dataset
+
+    def _open(self, path: str) -> DatasetReader:
         if is_vrt(path):
             return VrtReader(path, next(_SERIALS))
         if path.startswith("/vsi"):
