@@ -1,4 +1,4 @@
-"""Where rasters say they lie in unusual ways: control points, RPC, world files with .prj, discs and maps of the world."""
+"""Rasters placed in unusual ways: by control points, RPC, a .prj file; discs and maps of the world."""
 
 from pathlib import Path
 

@@ -4,11 +4,7 @@ It does not know tiles or catalogues. Messages never show passwords or keys in a
 """
 
 import itertools
-import logging
 import re
-import threading
-import time
-from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self
@@ -18,10 +14,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests_cache import CacheMixin
 from requests_ratelimiter import LimiterMixin
-from urllib3 import BaseHTTPResponse
-from urllib3.util import Retry
 
 from ingest.sources.allowed_hosts import GuardedAdapter, check_url
+from ingest.sources.patience import Patience
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 
@@ -32,11 +27,6 @@ _TRIMMED_AFTER = 500  # answers
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"GIF8", b"II*\0", b"MM\0*", b"BM")  # of pictures
 _GONE = (204, 404, 410)
 _AGAIN = (429, 500, 502, 503, 504)
-_ANY_WAIT_S = 10**9  # whatever is asked is told as asked
-_SAID_S = 60.0  # a longer wait is told
-_LONGEST_S = 600.0  # a longer wait is the user's to decide
-
-log = logging.getLogger(__name__)
 
 
 class _LimitedSession(LimiterMixin, requests.Session):
@@ -58,69 +48,6 @@ class _CachedSession(CacheMixin, LimiterMixin, _BriefAbsence):
     """Answers from the disk where there are any, the others at a limited rate."""
 
 
-class _Patience:
-    """Hosts that asked to be left alone for longer than anybody waits, and until when; for all threads."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-        self._told: set[str] = set()
-        self._lock = threading.Lock()
-
-    def check(self, url: str) -> None:
-        """Raises while the host of a URL is closed, without asking it."""
-        host = urlsplit(url).hostname or ""
-        left_s = self._until.get(host, 0.0) - time.monotonic()
-        if left_s > 0:
-            opens = datetime.now().astimezone() + timedelta(seconds=left_s)
-            raise ItemError(
-                "http",
-                f"{host} asks not to be asked for {left_s:.0f} s: after {opens:%H:%M} on {opens:%Y-%m-%d}, "
-                "`groundcast jobs retry` does what is left",
-            )
-
-    def wait(self, host: str, seconds: float) -> None:
-        """Waits as long as a host asks, and counts down where that is long; or closes it."""
-        if seconds > _LONGEST_S:
-            self._until[host] = time.monotonic() + seconds
-            self.check(f"//{host}")
-        with self._lock:
-            teller = seconds > _SAID_S and host not in self._told  # one thread tells for all
-            self._told |= {host} if teller else set()
-        try:
-            left_s = seconds
-            while left_s > 0:
-                if teller:
-                    log.warning("%s asks to wait: going on in %.0f s", host, left_s)
-                step_s = min(left_s, _SAID_S / 2) if teller else left_s
-                time.sleep(step_s)
-                left_s -= step_s
-        finally:
-            with self._lock:
-                self._told -= {host} if teller else set()
-
-
-class _Retry(Retry):
-    """Waits as servers ask, within reason."""
-
-    patience: _Patience
-    host: str
-
-    def increment(self, *arguments: Any, **options: Any) -> Self:
-        """The state after one more try."""
-        made = super().increment(*arguments, **options)
-        pool = options.get("_pool")
-        made.patience, made.host = self.patience, "" if pool is None else pool.host
-        return made
-
-    def sleep_for_retry(self, response: BaseHTTPResponse) -> bool:
-        """Waits as long as the answer asks, if it does."""
-        seconds = self.get_retry_after(response)
-        if not seconds:
-            return False
-        self.patience.wait(self.host, seconds)
-        return True
-
-
 class Web:
     """A session with one's manners.
 
@@ -131,7 +58,7 @@ class Web:
     def __init__(self, options: SourceOptions) -> None:
         self._timeout = options.timeout_s
         self._gone = (*_GONE, 403) if options.missing_403 else _GONE
-        self._patience = _Patience()
+        self._patience = Patience()
         self._cache_bytes, self._answers = CACHE_BYTES, itertools.count(1)
         self._session: requests.Session
         if options.cache_dir is None:
@@ -146,11 +73,10 @@ class Web:
                 match_headers=["Range"], cache_control=True, per_second=options.rate_per_s, limit_statuses=(),
             )  # fmt: skip
             self._trim()
-        retry = _Retry(
+        retry = self._patience.retry(
             total=options.retries, backoff_factor=0.3, status_forcelist=_AGAIN, allowed_methods=("GET", "HEAD"),
-            respect_retry_after_header=True, retry_after_max=_ANY_WAIT_S, raise_on_status=False,
+            raise_on_status=False,
         )  # fmt: skip
-        retry.patience = self._patience
         adapter = HTTPAdapter(max_retries=retry, pool_maxsize=16)
         if options.allowed_hosts is not None:
             adapter = GuardedAdapter(options.allowed_hosts, max_retries=retry, pool_maxsize=16)
@@ -233,6 +159,7 @@ class Web:
             raise ItemError("http", f"{mask_url(url)}: no answer ({type(error).__name__})") from error
         if answer.status_code not in (200, 206, *self._gone):
             answer.close()
+            self._patience.heed(url, answer.headers.get("Retry-After"))
             hint = "; is an access key needed?" if answer.status_code in (401, 403) else ""
             if answer.status_code == 403:
                 hint += " Where a store says 403 of tiles that it lacks, pass --missing-403"
