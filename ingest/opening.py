@@ -14,9 +14,9 @@ from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
-from ingest.sources.source import Source, SourceOptions, printable
+from ingest.sources.source import Problem, Source, SourceOptions, printable
 from ingest.sources.stac import stac_entries
-from ingest.sources.tilearchive import MbtilesStore, PmtilesStore, rows_from_north
+from ingest.sources.tilearchive import MbtilesStore, PmtilesStore
 from ingest.sources.tiledescription import describe
 from ingest.sources.tilefolder import EXTENSIONS as PICTURES
 from ingest.sources.tilefolder import FolderStore, is_tile_folder, split_template
@@ -41,6 +41,7 @@ _USED = {  # of the options that not every source has a use for
     "the planet": (),
 }
 _SELECTIVE = sorted({name for names in _USED.values() for name in names})
+_ARCHIVES = (".mbtiles", ".pmtiles")
 _MAX_JSON_BYTES = 64 * 2**20
 
 
@@ -201,6 +202,8 @@ def _remote(uri: str, options: SourceOptions) -> Source:
         return _pmtiles(uri, options)
     if path.endswith((".json", ".geojson")):
         return _json(uri, options)
+    if path.endswith(".mbtiles"):
+        raise SourceError(f"{mask_url(uri)}: MBTiles are read from a file: download it")
     if path.endswith(EXTENSIONS):
         return _rasters(mask_url(uri), [RasterEntry(uri, mask_url(uri))], options)
     raise SourceError(
@@ -223,17 +226,31 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
         _check_options(str(path), options, "a folder of tiles")
         return PyramidSource(FolderStore(path, options), options)
     entries = raster_folder(path)
+    archives = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ARCHIVES and p.is_file())
+    if not entries and len(archives) == 1:
+        return _file(archives[0], options)
     if not entries:
-        lost = next((p for p in path.rglob("*") if p.suffix.lower() in PICTURES), None)
-        hint = (
-            "" if lost is None else f"; {printable(str(lost))} and other pictures do not say where they lie: write "
-            f"{MANIFESTS[0]} with a line for each, or bring them in with `groundcast photos` if they are photos"
-        )  # fmt: skip
-        raise SourceError(
-            f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file "
-            f"ending in {', '.join(EXTENSIONS)}{hint}"
-        )
-    return _rasters(str(path), entries, options)
+        raise SourceError(_nothing_in(path, archives))
+    source = _rasters(str(path), entries, options)
+    for archive in archives:
+        message = f"{archive}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
+        source.problems.append(Problem(str(archive), "unsupported", message))
+    return source
+
+
+def _nothing_in(path: Path, archives: Sequence[Path]) -> str:
+    """What was looked for in a folder, and what lies there instead."""
+    if archives:
+        return f"{path}: it holds {len(archives)} archives of map tiles: bring in each by its own path: {archives[0]} …"
+    picture = next((p for p in path.rglob("*") if p.suffix.lower() in PICTURES), None)
+    hint = (
+        "" if picture is None else f"; {printable(str(picture))} and other pictures do not say where they lie: write "
+        f"{MANIFESTS[0]} with a line for each, or bring them in with `groundcast photos` if they are photos"
+    )  # fmt: skip
+    return (
+        f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file ending in "
+        f"{', '.join((*EXTENSIONS, *_ARCHIVES))}{hint}"
+    )
 
 
 def _file(path: Path, options: SourceOptions) -> Source:
@@ -242,7 +259,7 @@ def _file(path: Path, options: SourceOptions) -> Source:
         return _pmtiles(str(path), options)
     if suffix in (".json", ".geojson"):
         return _json(str(path), options)
-    if suffix == ".mbtiles" and rows_from_north(path):
+    if suffix == ".mbtiles":
         _check_options(str(path), options, "an archive of tiles")
         return PyramidSource(MbtilesStore(path), options)
     return _rasters(str(path), [RasterEntry(str(path), str(path))], options)

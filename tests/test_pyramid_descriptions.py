@@ -1,6 +1,7 @@
 """What a tile pyramid says of itself: which way rows count, where it lies, in which zooms; and templates."""
 
 import io
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -16,10 +17,9 @@ from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
-from trainer.errors import SourceError, UsageError
+from trainer.errors import ItemError, SourceError, UsageError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0
-HERE = (LON, LAT, LON, LAT)
 SHARED: dict[bool, Path] = {}
 TILE_MAP = (
     '<?xml version="1.0"?><TileMap version="1.0.0"><SRS>{srs}</SRS><Origin x="-20037508.34" y="{origin}"/>'
@@ -56,9 +56,8 @@ def lies_here(source: Source | ChipSource) -> bool:
     assert isinstance(source, PyramidSource)
     with source:
         west, south, east, north = source.coverage().bounds
-        there = (
-            abs(south - LAT) < 0.01 and abs(north - LAT) < 0.01 and abs(west - LON) < 0.01 and abs(east - LON) < 0.01
-        )
+        away = [abs(value - place) for value, place in zip((west, south, east, north), (LON, LAT) * 2, strict=True)]
+        there = max(away) < 0.011
         return bool(there and source.read(Footprint(LAT, LON, 100.0), 16).valid.all())
 
 
@@ -252,30 +251,71 @@ def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() ->
     assert len(found[z]) == 4**z and 4**z <= 20_000
 
 
-@pytest.mark.parametrize("said", [{}, {"scheme": "xyz"}, {"scheme": "tms"}, {"bounds": ",".join(map(str, BOUNDS))}])
-@pytest.mark.parametrize("south", [True, False])
-def test_mbtiles_lie_where_they_say_whichever_way_rows_count(tmp_path: Path, said: dict[str, str], south: bool) -> None:
-    if not south and said in ({}, {"scheme": "tms"}):
-        pytest.skip("against the specification, and nothing says so")
-    if south and said == {"scheme": "xyz"}:
-        said = said | {"bounds": ",".join(map(str, BOUNDS))}  # which shows that rows are as specified
-    with sqlite3.connect(tmp_path / "a.mbtiles") as database:
+def write_mbtiles(
+    path: Path, *, south: bool, said: dict[str, str], broken: dict[tuple[int, int], bytes] | None = None
+) -> Path:
+    """Nine tiles; `broken` is what stands in some of them, counted from the middle one."""
+    with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE metadata (name text, value text)")
         database.execute("CREATE TABLE tiles (zoom_level int, tile_column int, tile_row int, tile_data blob)")
         basics = {"name": "a", "format": "png", "type": "overlay", "minzoom": "17", "maxzoom": "17"}
         database.executemany("INSERT INTO metadata VALUES (?, ?)", (basics | said).items())
-        cx, cy = tile_of(17, lat=LAT, lon=LON)
-        for x in (cx - 1, cx, cx + 1):
-            for y in (cy - 1, cy, cy + 1):
-                data = io.BytesIO()
-                tile_picture(17, x, y, wave_m=WAVE_M).save(data, "PNG")
-                row = 2**17 - 1 - y if south else y
-                database.execute("INSERT INTO tiles VALUES (17, ?, ?, ?)", (x, row, data.getvalue()))
+        x, y = tile_of(17, lat=LAT, lon=LON)
+        for i, j in itertools.product((-1, 0, 1), (-1, 0, 1)):
+            data = io.BytesIO()
+            tile_picture(17, x + i, y + j, wave_m=WAVE_M, side=64).save(data, "PNG")
+            row = 2**17 - 1 - y - j if south else y + j
+            content = (broken or {}).get((i, j), data.getvalue())
+            database.execute("INSERT INTO tiles VALUES (17, ?, ?, ?)", (x + i, row, content))
     database.close()
-    with open_source(str(tmp_path / "a.mbtiles")) as source:
-        assert isinstance(source, RasterSource if south else PyramidSource)
-        assert source.coverage().bounds == pytest.approx(HERE, abs=0.011)
-        assert source.read(Footprint(LAT, LON, 100.0), 16).valid.all()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("south", "said"),
+    [
+        (True, {}),
+        (True, {"scheme": "tms"}),
+        (True, {"bounds": ",".join(map(str, BOUNDS))}),
+        (True, {"scheme": "xyz", "bounds": ",".join(map(str, BOUNDS))}),  # they show that rows are as specified
+        (True, {"bounds": "-180,-85,180,85"}),
+        (False, {"scheme": "xyz"}),
+        (False, {"bounds": ",".join(map(str, BOUNDS))}),
+        (False, {"scheme": "xyz", "bounds": "-180,-85,180,85"}),
+        (False, {"scheme": "tms", "bounds": ",".join(map(str, BOUNDS))}),
+    ],
+)
+def test_mbtiles_lie_where_they_say_whichever_way_rows_count(tmp_path: Path, south: bool, said: dict[str, str]) -> None:
+    assert lies_here(open_source(str(write_mbtiles(tmp_path / "a.mbtiles", south=south, said=said))))
+
+
+def test_a_broken_tile_in_mbtiles_is_a_failure_not_a_hole(tmp_path: Path) -> None:
+    broken = {(0, 0): b"no picture", (1, 0): b"", (-1, 0): b"\x89PNG\r\n\x1a\n"}
+    path = write_mbtiles(tmp_path / "a.mbtiles", south=True, said={}, broken=broken)
+    with open_source(str(path)) as source:
+        side_m = 305 * 0.985
+        for i in (-1, 0, 1):
+            with pytest.raises(ItemError) as caught:
+                source.read(Footprint(LAT, LON + i * side_m / 109_640, 20.0), 8)
+            assert caught.value.reason in {"not_an_image", "empty", "truncated", "corrupt"}
+        assert source.read(Footprint(LAT + 0.0027, LON, 20.0), 8).valid.all()
+    for said, word in (({"format": "pbf"}, "its tiles are pbf, not pictures"), ({"bounds": "1,2"}, "its bounds are")):
+        (tmp_path / "a.mbtiles").unlink()
+        with pytest.raises(SourceError, match=word):
+            open_source(str(write_mbtiles(tmp_path / "a.mbtiles", south=True, said=said)))
+
+
+def test_an_archive_of_tiles_in_a_folder_is_read_if_it_is_alone(tmp_path: Path) -> None:
+    write_mbtiles(tmp_path / "a.mbtiles", south=True, said={})
+    assert lies_here(open_source(str(tmp_path)))
+    write_pmtiles(tmp_path / "b.pmtiles", (19.99, 9.99, 20.01, 10.01))
+    with pytest.raises(
+        SourceError, match=r"holds 2 archives of map tiles: bring in each by its own path: .*a\.mbtiles"
+    ):
+        open_source(str(tmp_path))
+    pattern_raster(tmp_path / "c.tif", size=20)
+    with open_source(str(tmp_path)) as source:
+        assert [problem.reason for problem in source.problems] == ["unsupported"] * 2
 
 
 @pytest.mark.parametrize("scheme", ["xyz", "tms"])

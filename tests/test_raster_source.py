@@ -15,6 +15,7 @@ from rasterio.enums import ColorInterp
 
 from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
+from ingest.opening import open_source
 from ingest.sources.raster import RasterEntry, RasterSource, raster_folder
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError, UsageError
@@ -514,7 +515,7 @@ def test_real_orthophotos_are_read(real_data: Path) -> None:
 
 
 def test_real_world_map_is_whole_across_the_antimeridian(real_data: Path) -> None:
-    with opened(real_data / "overhead" / "bluemarble.mbtiles") as source:
+    with open_source(str(real_data / "overhead" / "bluemarble.mbtiles")) as source:
         assert source.attribution and "NASA" in source.attribution
         west, middle, east = (source.read(Footprint(65.0, lon, 500e3), 100) for lon in (177.0, -179.0, -175.0))
         assert west.valid.all() and middle.valid.all() and east.valid.all()

@@ -1,4 +1,4 @@
-"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000, MBTiles; one file, a folder, or a list with dates.
+"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000; one file, a folder, or a list with dates.
 
 Where files overlap the newest wins, then the first by name; files without a date come last. A file that cannot be
 used is a `Problem`, and the others are read. It does not know what a single file looks like inside: `inspection` and
@@ -29,7 +29,7 @@ from ingest.sources.rasterfile import RasterFile
 from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
-EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".ntf")
 _SAMPLED_FILES = 16  # of which one stretch is measured
 _OPENERS = 8  # threads that open remote files: each waits for the network
 

@@ -1,6 +1,6 @@
-"""Map tiles in one file: PMTiles, in a file or behind range requests; and MBTiles whose rows count from the north.
+"""Map tiles in one file: PMTiles, in a file or behind range requests, and MBTiles.
 
-MBTiles that keep to their specification are rasters to GDAL, and read as such. It does not decode pictures.
+Of both it is common that what they say of themselves is not so; then the tiles are believed. Pictures are not decoded.
 """
 
 import hashlib
@@ -10,8 +10,7 @@ import mmap
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
-from ingest.sources.tiledescription import Described, describe
+from ingest.sources.tiledescription import describe
 from ingest.sources.tilestore import Indexes, finest, tile_bounds, tile_boxes, tiles_area
 from ingest.sources.web import Web, mask_url
 from trainer.errors import AreaError, ItemError, SourceError
 
 _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
+_MANY_ROWS = 500_000
 _MANY_LEAVES = 64  # directories below the first
 _TOO_WIDE = 10  # times the area of its tiles: bounds that a program filled in
 
@@ -119,17 +119,8 @@ class PmtilesStore:
         if not runs:
             raise SourceError(f"{self.uri}: it holds no tile")
         zooms = sorted({tileid_to_zxy(first)[0] for first, _ in runs})
-        tiles = finest(_indexes(runs))
-        area = tiles_area(tiles)
-        outside = said is None or not shapely.intersects(said, tile_boxes(tiles)).all()
-        if said is not None and not outside and said.area <= _TOO_WIDE * area.area:
-            return tuple(zooms), said
-        bounds = [round(self._header[key] / 1e7, 6) for key in _BOUNDS]
-        log.warning(
-            "%s: its header says that it lies at %s, but its tiles lie at %s: these are believed",
-            self.uri, bounds, [round(v, 6) for v in area.bounds],
-        )  # fmt: skip
-        return tuple(zooms), area
+        bounds = [self._header[key] / 1e7 for key in _BOUNDS]
+        return tuple(zooms), _true_area(self.uri, said, bounds, finest(_indexes(runs)))
 
     def _header_box(self) -> BaseGeometry | None:
         try:
@@ -176,21 +167,42 @@ def _reader(read: Callable[[int, int], bytes]) -> Any:
 
 
 class MbtilesStore:
-    """MBTiles whose rows count from the north, against their specification: GDAL would turn them over.
+    """MBTiles of pictures. GDAL reads them too, but shows a tile that is broken as none.
+
+    Their rows count from the south; where they count from the north, the bounds show it, or the scheme says so.
 
     Args:
         path: The file.
+
+    Raises:
+        SourceError: It cannot be read, holds no pictures, or none at all.
     """
 
     def __init__(self, path: Path) -> None:
         self.uri, self.sparse = str(path), True
         self._path, self._lock = path, threading.Lock()
-        described = _said(path)
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty (0 bytes)")
+        self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        try:
+            said = dict(self._database.execute("SELECT name, value FROM metadata").fetchall())
+            self._check(said)
+            described = describe(said, self.uri)
+            rows = self._database.execute("SELECT DISTINCT zoom_level FROM tiles ORDER BY zoom_level").fetchall()
+            self.zooms = tuple(int(z) for (z,) in rows)
+            if not self.zooms:
+                raise SourceError(f"{path}: it holds no tile")
+            self._north = described.south is False
+            if described.area is not None:
+                self._north = self._shown_by(described.area, self._north)
+            self._coverage = self._extent(described.area)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise SourceError(f"{path}: not a raster that can be read: no MBTiles ({error})") from error
+        except SourceError:
+            self._database.close()
+            raise
         self.attribution = described.attribution
-        self._database = _open(path)
-        tiles = _levels(self._database)
-        self.zooms = tuple(sorted(tiles))
-        self._coverage = described.within(tiles_area(finest(tiles)))
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """The encoded tile, or None.
@@ -198,21 +210,22 @@ class MbtilesStore:
         Raises:
             ItemError: The database is broken there.
         """
+        row = y if self._north else 2**z - 1 - y
         try:
             with self._lock:
                 found = self._database.execute(
-                    "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?", (z, x, y)
+                    "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?", (z, x, row)
                 ).fetchone()
         except sqlite3.DatabaseError as error:
             raise ItemError("truncated", f"{self.name(z, x, y)}: {error}; copy the file again") from error
-        return None if found is None else bytes(found[0])
+        return None if found is None else bytes(found[0] or b"")
 
     def name(self, z: int, x: int, y: int) -> str:
         """The archive and the place in it."""
         return f"{self.uri}#{z}/{x}/{y}"
 
     def coverage(self) -> BaseGeometry:
-        """Where its tiles lie, within the bounds that it says."""
+        """The bounds that it says if its tiles lie there, else where they do."""
         return self._coverage
 
     def fingerprint(self) -> str:
@@ -222,37 +235,35 @@ class MbtilesStore:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        with self._lock:
+            self._database.close()
 
+    def _check(self, said: dict[str, str]) -> None:
+        kind = str(said.get("format") or "png").lower()
+        if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp"):
+            raise SourceError(f"{self.uri}: its tiles are {kind}, not pictures: PNG, JPEG or WebP is needed")
 
-def rows_from_north(path: Path) -> bool:
-    """Whether rows of MBTiles count from the north, as their bounds show, or where these do not, as they say.
-
-    Raises:
-        SourceError: What they say cannot be meant.
-    """
-    try:
-        described = _said(path)
-        with closing(_open(path)) as database:
-            (z,) = database.execute("SELECT max(zoom_level) FROM tiles").fetchone()
-            ends = database.execute(
-                "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) FROM tiles "
-                "WHERE zoom_level = ?", (z,)
-            ).fetchone()  # fmt: skip
-    except sqlite3.DatabaseError:
-        return False  # GDAL says what is wrong with it
-    if z is None:
-        return False
-    if described.area is not None:
+    def _shown_by(self, area: BaseGeometry, north: bool) -> bool:
+        """Whether rows count from the north: the finest tiles lie in the area that is said if they do."""
+        z = self.zooms[-1]
+        ends = self._database.execute(
+            "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) FROM tiles WHERE zoom_level = ?",
+            (z,),
+        ).fetchone()
         corners = np.array(ends, dtype=np.int64).reshape(2, 2)
-        north, south = (_box(z, places).intersects(described.area) for places in (corners, _turned(z, corners)))
-        if north != south:
-            return bool(north)
-    return described.south is False
+        here, turned = (_box(z, places).intersects(area) for places in (corners, _turned(z, corners)))
+        return north if here == turned else bool(here)
 
-
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    def _extent(self, said: BaseGeometry | None) -> BaseGeometry:
+        (count,) = self._database.execute("SELECT count(*) FROM tiles").fetchone()
+        if said is not None and count > _MANY_ROWS:
+            return said
+        rows = self._database.execute("SELECT zoom_level, tile_column, tile_row FROM tiles").fetchall()
+        places = np.array(rows, dtype=np.int64).reshape(-1, 3)
+        tiles = {int(z): places[places[:, 0] == z, 1:] for z in self.zooms}
+        if not self._north:
+            tiles = {z: _turned(z, found) for z, found in tiles.items()}
+        return _true_area(self.uri, said, None if said is None else said.bounds, finest(tiles))
 
 
 def _box(z: int, corners: Indexes) -> BaseGeometry:
@@ -261,16 +272,19 @@ def _box(z: int, corners: Indexes) -> BaseGeometry:
     return found
 
 
-def _said(path: Path) -> Described:
-    with closing(_open(path)) as database:
-        return describe(dict(database.execute("SELECT name, value FROM metadata").fetchall()), str(path))
-
-
-def _levels(database: sqlite3.Connection) -> dict[int, Indexes]:
-    """Columns and rows as they are counted, by zoom."""
-    rows = database.execute("SELECT zoom_level, tile_column, tile_row FROM tiles").fetchall()
-    places = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return {int(z): places[places[:, 0] == z, 1:] for z in np.unique(places[:, 0])}
+def _true_area(
+    uri: str, said: BaseGeometry | None, bounds: Sequence[float] | None, tiles: dict[int, Indexes]
+) -> BaseGeometry:
+    """The area that is said, if all tiles lie in it and it is not far wider than they are; else theirs."""
+    area = tiles_area(tiles)
+    if said is not None and shapely.intersects(said, tile_boxes(tiles)).all() and said.area <= _TOO_WIDE * area.area:
+        return said
+    if bounds is not None:
+        log.warning(
+            "%s: it says that it lies at %s, but its tiles lie at %s: these are believed",
+            uri, [round(v, 6) for v in bounds], [round(v, 6) for v in area.bounds],
+        )  # fmt: skip
+    return area
 
 
 def _turned(z: int, places: Indexes) -> Indexes:
