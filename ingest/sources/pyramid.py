@@ -129,7 +129,9 @@ class PyramidSource:
             # of the levels that fill in, one that is too fine is passed over
             if z == self._levels(footprint, size_px)[0]:
                 raise ItemError(
-                    "too_large", f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}"
+                    "too_large",
+                    f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}: "
+                    "choose smaller tiles, or a coarser --zoom if there is one",
                 )
             return None
         shrink = _shrink(_level_m(z, footprint.lat), footprint.size_m / size_px)

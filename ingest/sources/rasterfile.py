@@ -156,7 +156,7 @@ class RasterFile:
             raise ItemError(
                 "too_large",
                 f"{self.name}: one tile covers {behind:.1e} of its pixels: choose smaller tiles, or build overviews "
-                "(rio overview --build auto --resampling average FILE)",
+                "(`rio overview --build auto --resampling average FILE`)",
             )
 
     def sample(self, pool: HandlePool) -> npt.NDArray[np.float64]:

@@ -114,8 +114,8 @@ class FolderStore:
 
 
 def is_tile_folder(root: Path) -> bool:
-    """Whether a folder holds at least one tile as z/x/y with the ending of a picture."""
-    return next(_tiles(root, _ORDINARY), None) is not None
+    """Whether a folder says that it holds tiles, or holds one as z/x/y with the ending of a picture."""
+    return (root / "tilemapresource.xml").is_file() or next(_tiles(root, _ORDINARY), None) is not None
 
 
 def split_template(text: str) -> tuple[Path, str]:
