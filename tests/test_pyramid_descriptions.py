@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -374,3 +375,21 @@ def test_a_name_that_is_not_utf8_costs_that_file_alone(tmp_path: Path) -> None:
         assert problem.subject.encode() and source.read(Footprint(LAT, LON, 5.0), 4).valid.all()
     with pytest.raises(SourceError, match=r"caf\\xe9.tif: its name is not UTF-8: rename it"):
         open_source(str(odd))
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    pattern_raster(tmp_path / "a.tif", size=20)
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with open_source(str(tmp_path)) as source:
+        (problem,) = source.problems
+        assert problem.reason == "unreadable" and problem.subject.endswith("closed")

@@ -67,6 +67,8 @@ def _look_at_bytes(path: str, name: str) -> None:
     if name != path and printable(path) == name:
         raise ItemError("bad_name", f"{name}: its name is not UTF-8: rename it")
     file = Path(path)
+    if file.is_dir():
+        raise ItemError("unreadable", f"{name}: its files cannot be listed: allow reading this folder")
     if not file.is_file():
         raise ItemError("missing", f"{name}: there is no such file")
     if file.stat().st_size == 0:

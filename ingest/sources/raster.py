@@ -7,6 +7,7 @@ used is a `Problem`, and the others are read. It does not know what a single fil
 
 import hashlib
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -192,9 +193,12 @@ class RasterSource:
 
 
 def raster_folder(folder: Path) -> list[RasterEntry]:
-    """Every raster below a folder, by name."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    return [RasterEntry(str(path), printable(str(path))) for path in paths]
+    """Every raster below a folder, by name; and every folder that cannot be listed, which will say so."""
+    unlisted: list[str] = []
+    walk = os.walk(folder, onerror=lambda error: unlisted.append(error.filename))
+    paths = [os.path.join(place, name) for place, _, names in walk for name in names]  # noqa: PTH118 - of many, no Path
+    rasters = [path for path in paths if path.lower().endswith(EXTENSIONS) and Path(path).is_file()]
+    return [RasterEntry(path, printable(path)) for path in sorted(rasters) + unlisted]
 
 
 def _priority(file: RasterFile) -> tuple[float, str]:
