@@ -112,11 +112,6 @@ def _is_web(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def is_tile_server(uri: str) -> bool:
-    """Whether a source is a tile server, which does not say where it has imagery."""
-    return _is_web(uri) and _is_template(uri)
-
-
 def _check_name(uri: str) -> None:
     try:
         uri.encode()
