@@ -254,6 +254,11 @@ def _file(path: Path, options: SourceOptions) -> Source:
         return _pmtiles(str(path), options)
     if suffix in (".json", ".geojson"):
         return _json(str(path), options)
+    if suffix == ".gpkg":
+        raise SourceError(
+            f"{path}: pictures in a GeoPackage are not read, because GDAL shows a broken tile of it as black: give what "
+            "it was made from, or `rio convert FILE NEW.tif` and look at it"
+        )
     if suffix == ".mbtiles":
         _check_options(str(path), options, "an archive of tiles")
         return PyramidSource(MbtilesStore(path), options)

@@ -246,6 +246,21 @@ def test_pmtiles_with_a_true_header_end_where_it_says(tmp_path: Path, caplog: py
         assert source.read(Footprint(LAT, LON, 100.0), 16).valid.all()  # zooms come from the tiles, too
 
 
+def test_pmtiles_across_180_are_as_wide_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (tmp_path / "a.pmtiles").open("wb") as file:
+        writer = Writer(file)
+        data = io.BytesIO()
+        Image.new("RGB", (8, 8), (90, 90, 90)).save(data, "PNG")
+        for place in sorted(zxy_to_tileid(8, x, 140) for x in (0, 255)):
+            writer.write_tile(place, data.getvalue())
+        e7 = {"min_lon_e7": 1795000000, "max_lon_e7": -1795000000, "min_lat_e7": -180000000, "max_lat_e7": -160000000}
+        basics = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE, "min_zoom": 8, "max_zoom": 8}
+        writer.finalize(basics | e7 | {"center_zoom": 8, "center_lon_e7": 0, "center_lat_e7": 0}, {})
+    with open_source(str(tmp_path / "a.pmtiles")) as source:
+        assert source.coverage().area == pytest.approx(1 * 2) and not caplog.text
+        assert source.read(Footprint(-16.9, 180, 20e3), 16).valid.all()
+
+
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:
     from ingest.sources.tilearchive import _indexes
 
