@@ -256,7 +256,7 @@ def _file(path: Path, options: SourceOptions) -> Source:
         return _json(str(path), options)
     if suffix == ".gpkg":
         raise SourceError(
-            f"{path}: pictures in a GeoPackage are not read, because GDAL shows a broken tile of it as black: give what "
+            f"{path}: pictures in a GeoPackage are not read, because GDAL shows broken tiles of it as black: give what "
             "it was made from, or `rio convert FILE NEW.tif` and look at it"
         )
     if suffix == ".mbtiles":
