@@ -12,6 +12,7 @@ from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
+from ingest.sources.scene import scene_entries
 from ingest.sources.source import Source, SourceOptions
 from ingest.sources.stac import stac_entries
 from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_tile_folder
@@ -121,13 +122,21 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
         return ChipSource(path, options)
     if is_tile_folder(path):
         return PyramidSource(FolderStore(path, tms=options.tms), options)
-    entries = raster_folder(path)
-    if not entries:
+    files = raster_folder(path)
+    if not files:
         raise SourceError(
             f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file "
             f"ending in {', '.join(EXTENSIONS)}"
         )
-    return RasterSource(str(path), entries, options)
+    entries, problems, notes = scene_entries(files, options.asset)
+    if not entries:
+        told = [problem.message for problem in (problems or notes)]
+        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+        raise SourceError(f"{path}: no picture in this folder: {'; '.join(told[:3])}{more}")
+    source = RasterSource(str(path), entries, options)
+    # first: what names tell, then what the files themselves do
+    source.problems[:0], source.notes[:0] = problems, notes
+    return source
 
 
 def _file(path: Path, options: SourceOptions) -> Source:

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) -> str:
     """16 hexadecimal digits that are the same for the same request over the same files.
 
-    How politely a server is asked, and whom to credit, makes no other request.
+    How politely a server is asked, and whom to credit, makes no other request; nor does what was noted of it.
     """
+    request = {key: value for key, value in request.items() if key != "notes"}
     options = {key: value for key, value in request.get("options", {}).items() if key in READING_OPTIONS}
     text = json.dumps(
         [collection.name, collection.model_id, request | {"options": options}, fingerprint], sort_keys=True
@@ -60,7 +62,7 @@ def plan(
         identity,
         collection=collection.name,
         source=collection.spec["source"],
-        spec=request,
+        spec=request | {"notes": _by_reason(intake.notes)},
         chunks=_chunked(identity, fresh, chunk_size),
         failures=problems,
     )
@@ -108,6 +110,17 @@ def _by_subject(problems: Iterable[Problem]) -> list[Failure]:
         message = problem.message if before is None else f"{before.message}; {problem.message}"
         merged[problem.subject] = Failure(problem.subject, problem.reason, message)
     return list(merged.values())
+
+
+def _by_reason(notes: Iterable[Problem]) -> list[str]:
+    """One sentence a reason: of a folder of scenes the same is to be said of each."""
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for note in notes:
+        first.setdefault(note.reason, note.message)
+        count[note.reason] += 1
+    more = {reason: f" (and {count[reason] - 1} more of this kind)" if count[reason] > 1 else "" for reason in first}
+    return [message + more[reason] for reason, message in first.items()]
 
 
 def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) -> int:

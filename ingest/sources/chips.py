@@ -78,6 +78,7 @@ class ChipSource:
     def __init__(self, folder: Path, options: SourceOptions) -> None:
         self.uri, self.attribution = str(folder), options.attribution
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._options = options
         self._manifest = next((folder / name for name in MANIFESTS if (folder / name).is_file()), None)
         if self._manifest is None:

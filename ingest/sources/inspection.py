@@ -5,6 +5,7 @@ no_georeference, bad_georeference, too_large, unsupported, bands. It does not re
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,8 +20,10 @@ from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint, outline
-from ingest.sources.bands import plan_bands
+from ingest.sources.bands import BandPlan, plan_bands, plan_mask
+from ingest.sources.colours import BandFacts
 from ingest.sources.handles import HandlePool
+from ingest.sources.products import bands_of
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
@@ -29,14 +32,24 @@ from trainer.errors import AreaError, ItemError
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
 
 
-def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) -> RasterFile:
+def open_raster(
+    path: str,
+    name: str,
+    pool: HandlePool,
+    options: SourceOptions,
+    *,
+    told: Sequence[BandFacts] = (),
+    is_mask: bool = False,
+) -> RasterFile:
     """Look at a raster without reading pixels.
 
     Args:
-        path: As GDAL wants it: a path or ``/vsicurl/…``.
+        path: As GDAL wants it: a path, ``/vsicurl/…`` or the XML of a VRT.
         name: For messages, without secrets.
         pool: Lends the open file, here and when it is read.
         options: Bands, nodata, scale and dates.
+        told: What is known of its bands from elsewhere.
+        is_mask: It says which pixels of another file can be used.
 
     Raises:
         ItemError: It cannot be used; the reason code says why.
@@ -44,13 +57,16 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
     _look_at_bytes(path, name)
     try:
         with pool.lease(path) as dataset:
-            return _describe(dataset, path, name, options)
+            plan = (
+                plan_mask(dataset) if is_mask else plan_bands(dataset, options, told or bands_of(name, dataset.count))
+            )
+            return _describe(dataset, path, name, options, plan)
     except (RasterioError, rasterio.errors.CRSError, OSError) as error:
         raise _unopenable(path, name, error) from error
 
 
 def _look_at_bytes(path: str, name: str) -> None:
-    if path.startswith("/vsi"):
+    if path.startswith(("/vsi", "<VRTDataset")):
         return
     file = Path(path)
     if not file.is_file():
@@ -61,7 +77,7 @@ def _look_at_bytes(path: str, name: str) -> None:
 
 def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     """Why a file did not open: a raster cut short, or something else altogether."""
-    if path.startswith("/vsi"):
+    if "/vsi" in path:
         return ItemError("http", f"{name}: cannot be opened over HTTP ({cause_of(error)})")
     with suppress(OSError), Path(path).open("rb") as file:
         if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # TIFF and BigTIFF, either byte order
@@ -71,7 +87,7 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)})")
 
 
-def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions) -> RasterFile:
+def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions, plan: BandPlan) -> RasterFile:
     _check_georeference(dataset, name)
     height, width = dataset.block_shapes[0]
     if height * width * np.dtype(dataset.dtypes[0]).itemsize > MAX_BLOCK_BYTES:
@@ -80,7 +96,6 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
             f"{name}: stored in blocks of {width}×{height} pixels, each of which must be decoded whole: "
             "rewrite it with gdal_translate -of COG",
         )
-    plan = plan_bands(dataset, options)
     where = _georeference(dataset, name)
     shape = _outline(dataset, where, name)
     file = RasterFile(
@@ -185,6 +200,8 @@ def _parts(dataset: DatasetReader, path: str) -> tuple[tuple[str, int, int], ...
     """Names, sizes and times of the files behind a raster; a VRT has many."""
     if path.startswith("/vsi"):
         return ((path.partition("?")[0], 0, 0),)  # over HTTP neither size nor time is asked for
-    names = [path, *(dataset.files if dataset.driver == "VRT" else [])]
-    files = [Path(name) for name in dict.fromkeys(names)]
-    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file())
+    own = [] if path.startswith("<VRTDataset") else [path]
+    names = dict.fromkeys([*own, *(dataset.files if dataset.driver == "VRT" else [])])
+    remote = [(name.partition("?")[0], 0, 0) for name in names if name.startswith("/vsi")]
+    files = [Path(name) for name in names if not name.startswith("/vsi")]
+    return (*remote, *((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()))

@@ -62,6 +62,7 @@ class PyramidSource:
         self.uri = store.uri
         self.attribution = options.attribution or store.attribution
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._store, self._options = store, options
         if options.zoom is not None and options.zoom not in store.zooms and store.sparse:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")

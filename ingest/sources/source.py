@@ -51,12 +51,12 @@ class Chip:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that cannot be used, while the rest of its source can.
+    """A file that cannot be used, while the rest of its source can; or what was chosen in one that is.
 
     Attributes:
         subject: Its path or URL.
         reason: A short stable code: empty, truncated, no_crs, not_a_raster, ...
-        message: What is wrong and what to do.
+        message: What is wrong or was chosen, and what to do.
     """
 
     subject: str
@@ -74,7 +74,7 @@ class SourceOptions:
         acquired_at: When all of it was taken, aware.
         date_in_name: A strptime format found in file names, such as ``%Y%m%d``.
         scale: Values shown as black and white, for other than 8-bit files; ``auto``: their 2nd and 98th percentile.
-        asset: Name of the asset of STAC items to read, instead of the one that fits.
+        asset: Name of the asset of STAC items, or of the layer of a scene's folder, to read instead of what fits.
         zoom: Zoom level of a tile pyramid to read, instead of the one that fits.
         tms: Rows of a tile pyramid count from the south.
         attribution: The credit to show.
@@ -162,12 +162,14 @@ class Source(Protocol):
         attribution: The credit to show, if known.
         gsd_m: Its typical native ground sample distance, metres.
         problems: Files of it that cannot be used.
+        notes: What was chosen where files do not tell.
     """
 
     uri: str
     attribution: str | None
     gsd_m: float
     problems: list[Problem]
+    notes: list[Problem]
 
     def coverage(self) -> BaseGeometry:
         """Where imagery is: degrees, WGS84, split at ±180°."""

@@ -1,0 +1,136 @@
+"""A folder of raster files, seen as scenes: which files make a picture, which are masks of it, which are no imagery.
+
+Names tell, see `products`: the picture of a scene is taken, or made of its red, green and blue; a mask of usable
+pixels is laid over it; what measures quality, the atmosphere, angles or heights is left out, and told. It opens
+nothing: what names do not tell, `raster` finds where files cover the same ground.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.sources.colours import PICTURE
+from ingest.sources.products import SceneLayer, layer_of
+from ingest.sources.raster import RasterEntry
+from ingest.sources.source import Problem
+from trainer.errors import ItemError
+
+HOW_TO_CHOOSE = "choose with --asset and one of these names, or give one file as the source"
+_Files = list[tuple[Path, SceneLayer]]
+
+
+def scene_entries(
+    files: Sequence[RasterEntry], asset: str | None
+) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:
+    """The rasters to read of a folder's files.
+
+    Args:
+        files: All of them, in order.
+        asset: Layer to read instead of the one that fits: its name, such as ``TCI`` or ``AnalyticMS_SR``, or that of
+            a file without its ending.
+
+    Returns:
+        What to read; scenes of which nothing can be read, with the reason; and what was chosen or left out.
+    """
+    layers = {Path(entry.path): layer_of(Path(entry.path)) for entry in files}
+    if asset is not None:
+        return _asked(layers, asset)
+    masked = {layer.scene for layer in layers.values() if layer and layer.kind == "mask"}
+    scenes: dict[str, _Files] = defaultdict(list)
+    for path, known in layers.items():
+        # composite.tif beside composite_udm2.tif
+        alone = path.stem if path.stem in masked else str(path)
+        layer = known or SceneLayer(alone, path.stem, "picture", sure=False)
+        scenes[layer.scene].append((path, layer))
+    entries: list[RasterEntry] = []
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    for scene in scenes.values():
+        notes += [_left_out(path, layer) for path, layer in scene if layer.kind == "quality"]
+        try:
+            found, told = _scene(scene)
+        except ItemError as error:
+            problems.append(Problem(str(scene[0][0]), error.reason, str(error)))
+            continue
+        entries += found
+        notes += told
+    return entries, problems, notes
+
+
+def _asked(layers: dict[Path, SceneLayer | None], asset: str) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:
+    wanted = asset.casefold()
+    chosen = [
+        path
+        for path, layer in layers.items()
+        if wanted in (path.stem.casefold(), path.name.casefold()) or (layer and layer.name.casefold() == wanted)
+    ]
+    if chosen:
+        return [RasterEntry(str(path), str(path)) for path in chosen], [], []
+    known = sorted({layer.name if layer else path.stem for path, layer in layers.items()})
+    message = f"no file is the layer {asset!r}; there are {', '.join(known[:20])}{' …' if len(known) > 20 else ''}"
+    return [], [Problem(asset, "no_asset", message)], []
+
+
+def _scene(files: _Files) -> tuple[list[RasterEntry], list[Problem]]:
+    """The entries of one scene, and the choice if there was one.
+
+    Raises:
+        ItemError: There are layers, but which of them is the picture cannot be told.
+    """
+    pictures = [(path, layer) for path, layer in files if layer.kind == "picture"]
+    bands = [(path, layer) for path, layer in files if layer.kind == "band"]
+    masks = [str(path) for path, layer in files if layer.kind == "mask"]
+    mask = max(masks, key=lambda name: "udm2" in name, default=None)  # which has taken udm's place
+    if pictures:
+        first = min(layer.rank for _, layer in pictures)
+        chosen = [(path, layer) for path, layer in pictures if layer.rank == first]
+        entries = [RasterEntry(str(path), str(path), mask=mask) for path, _ in chosen]
+    elif bands:
+        chosen, entries = _of_bands(bands, mask)
+    elif mask:
+        raise ItemError("no_picture", f"{mask}: a mask of usable pixels, but the picture it belongs to is not here")
+    else:
+        return [], []
+    used = {path for path, _ in chosen}
+    taken = dict.fromkeys(layer.name for _, layer in chosen)
+    rest = [layer.name for path, layer in files if path not in used and layer.kind in ("picture", "band")]
+    rest = [name for name in rest if name not in taken]  # else only of another resolution
+    notes = []
+    if rest:
+        message = (
+            f"{entries[0].name}: {' '.join(taken)} is shown, not {', '.join(dict.fromkeys(rest))}; {HOW_TO_CHOOSE}"
+        )
+        notes.append(Problem(entries[0].name, "layer", message))
+    if mask:
+        message = f"{entries[0].name}: pixels that {Path(mask).name} does not call usable count as no data"
+        notes.append(Problem(entries[0].name, "mask", message))
+    return entries, notes
+
+
+def _of_bands(bands: _Files, mask: str | None) -> tuple[_Files, list[RasterEntry]]:
+    """Red, green and blue put together; else the only band there is; else panchromatic."""
+    best: dict[str, tuple[Path, SceneLayer]] = {}
+    for path, layer in sorted(bands, key=lambda file: (file[1].resolution_m or 0, file[1].name.startswith("TA_"))):
+        best.setdefault(layer.colour or "", (path, layer))
+    if all(colour in best for colour in PICTURE):
+        trio = [best[colour] for colour in PICTURE]
+        red, green, blue = (str(path) for path, _ in trio)
+        return trio, [RasterEntry(red, red, bands=(red, green, blue), mask=mask)]
+    names = {layer.name for _, layer in bands}
+    chosen = bands if len(names) == 1 else [file for file in bands if file[1].colour == "pan"]
+    if not chosen:
+        raise ItemError(
+            "ambiguous_layers",
+            f"{bands[0][0].parent}: the bands {', '.join(sorted(names))} of one scene, without red, green and blue: "
+            f"{HOW_TO_CHOOSE}",
+        )
+    return chosen, [RasterEntry(str(path), str(path), mask=mask) for path, _ in chosen]
+
+
+def _left_out(path: Path, layer: SceneLayer) -> Problem:
+    return Problem(
+        str(path),
+        "not_imagery",
+        f"{path}: {layer.name} is no picture but a layer of quality, atmosphere, angles or heights; to read it all the "
+        f"same, pass --asset {layer.name} or give the file as the source",
+    )
