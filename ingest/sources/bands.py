@@ -180,7 +180,7 @@ def plan_bands(dataset: DatasetReader, options: SourceOptions, told: Sequence[Ba
     Raises:
         ItemError: The raster has no bands that can be shown.
     """
-    told = told if len(told) == dataset.count else ()
+    told = _of_each(told, dataset)
     colours = colours_of(dataset, told)
     indexes, notes = _picture_bands(dataset, options, colours)
     alpha = next((i for i, colour in enumerate(colours, start=1) if colour in MASKS and i not in indexes), None)
@@ -218,6 +218,17 @@ def plan_bands(dataset: DatasetReader, options: SourceOptions, told: Sequence[Ba
         by_pixel=unknown or (bool(flagged) and flagged[0] != alpha),
         notes=notes,
     )
+
+
+def _of_each(told: Sequence[BandFacts], dataset: DatasetReader) -> Sequence[BandFacts]:
+    """What is known from elsewhere, one of each band; none where it is not of these bands."""
+    if len(told) == 1 and dataset.count > 1:  # the same of all of them
+        return [replace(told[0], colour=None)] * dataset.count
+    alpha = ColorInterp.alpha
+    if len(told) == dataset.count - 1 and alpha in dataset.colorinterp:  # catalogues tend to leave it out
+        place = dataset.colorinterp.index(alpha)
+        return [*told[:place], BandFacts(), *told[place:]]
+    return told if len(told) == dataset.count else ()
 
 
 def plan_mask(dataset: DatasetReader) -> BandPlan:
