@@ -2,5 +2,5 @@
 
 In reading order: source (what all have in common), colours, products, bands, handles, warp, rasterfile, inspection,
 composite, raster (GeoTIFF, MBTiles, lists), scene (folders), allowed_hosts, web, tilestore, stac_assets, stac, crop (a
-raster as a plain picture), picture, pyramid (XYZ, URL templates, PMTiles), chips.
+raster as a plain picture), picture, decoding (chips and map tiles), pyramid (XYZ, URL templates, PMTiles), chips.
 """
