@@ -3,6 +3,7 @@
 It looks at names and at what lies there, never at pixels; each source says itself why it cannot be read.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
 from ingest.sources.scene import scene_entries
-from ingest.sources.source import Source, SourceOptions
+from ingest.sources.source import Source, SourceOptions, by_reason
 from ingest.sources.stac import stac_entries
 from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_tile_folder
 from ingest.sources.web import mask_url
@@ -25,6 +26,7 @@ KINDS = (
     "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
     "sandbox: or sandbox:NAME, the made-up planet or one island of it"
 )
+log = logging.getLogger(__name__)
 _TEMPLATE = re.compile(r"\{(z|x|-?y|q)\}")
 
 
@@ -133,6 +135,8 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
         told = [problem.message for problem in (problems or notes)]
         more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
         raise SourceError(f"{path}: no picture in this folder: {'; '.join(told[:3])}{more}")
+    for note in by_reason(notes):
+        log.warning("%s", note)
     source = RasterSource(str(path), entries, options)
     # first: what names tell, then what the files themselves do
     source.problems[:0], source.notes[:0] = problems, notes

@@ -1,5 +1,6 @@
 """A folder of raster files as scenes: the picture is chosen or put together, masks mask, quality is no imagery."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,14 @@ import pytest
 from make_data import transform_around, write_raster
 from rasterio.enums import ColorInterp
 
+from ingest.catalog.catalog import Collection
 from ingest.geo.geometry import Footprint
+from ingest.geo.grid import Grid
+from ingest.jobs.items import GridIntake
+from ingest.jobs.plan import job_id
 from ingest.opening import open_source
 from ingest.sources.raster import RasterSource
-from ingest.sources.source import Chip, SourceOptions
+from ingest.sources.source import Chip, SourceOptions, by_reason
 from trainer.errors import SourceError
 
 HERE = Footprint(10.0, 20.0, 100.0)
@@ -200,3 +205,24 @@ def test_bands_on_other_pixels_are_a_problem_that_says_how_to_mend_it(tmp_path: 
     layer(tmp_path / "a_blue.tif", [51], "uint16", px=32)
     with pytest.raises(SourceError, match=r"a_blue\.tif is not one band .*gdalbuildvrt -separate"):
         opened(tmp_path)
+
+
+def test_map_sheets_that_are_called_like_bands_are_each_read(tmp_path: Path) -> None:
+    for i, name in enumerate(("B1", "B2", "B3", "B4")):
+        place = transform_around("EPSG:3857", lat=10.0, lon=20.0 + i, width=64, height=64, pixel=4.0)
+        write_raster(tmp_path / f"{name}.tif", np.full((3, 64, 64), 10 * i + 10, np.uint8), place, "EPSG:3857")
+    with opened(tmp_path) as source:
+        assert [source.read(Footprint(10.0, 20.0 + i, 100.0), 8).image.max() for i in range(4)] == [10, 20, 30, 40]
+
+
+def test_the_choice_stands_in_the_notes_of_the_job(tmp_path: Path) -> None:
+
+    bands_of_a_scene(tmp_path, {"a_red": 255, "a_green": 128, "a_blue": 51, "a_scl": 4, "a_qa": 1})
+    with opened(tmp_path) as source:
+        notes = by_reason(GridIntake(source, Grid(60, 60), size_px=8).notes)
+    assert len(notes) == 1 and "scl is no picture" in notes[0] and "(and 1 more of this kind)" in notes[0]
+    collection = Collection(
+        name="c", kind="tiles", model_id="m", dim=2, spec={}, created_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    asked = {"source": "x", "options": {}}
+    assert job_id(collection, asked, "f") == job_id(collection, asked | {"notes": notes}, "f")

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
 from ingest.index.upkeep import adopt
 from ingest.jobs.items import Intake
 from ingest.jobs.request import READING_OPTIONS
-from ingest.sources.source import Problem
+from ingest.sources.source import Problem, by_reason
 from trainer.errors import CatalogError
 
 log = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ def plan(
         identity,
         collection=collection.name,
         source=collection.spec["source"],
-        spec=request | {"notes": _by_reason(intake.notes)},
+        spec=request | {"notes": by_reason(intake.notes)},
         chunks=_chunked(identity, fresh, chunk_size),
         failures=problems,
     )
@@ -110,17 +109,6 @@ def _by_subject(problems: Iterable[Problem]) -> list[Failure]:
         message = problem.message if before is None else f"{before.message}; {problem.message}"
         merged[problem.subject] = Failure(problem.subject, problem.reason, message)
     return list(merged.values())
-
-
-def _by_reason(notes: Iterable[Problem]) -> list[str]:
-    """One sentence a reason: of a folder of scenes the same is to be said of each."""
-    first: dict[str, str] = {}
-    count: Counter[str] = Counter()
-    for note in notes:
-        first.setdefault(note.reason, note.message)
-        count[note.reason] += 1
-    more = {reason: f" (and {count[reason] - 1} more of this kind)" if count[reason] > 1 else "" for reason in first}
-    return [message + more[reason] for reason, message in first.items()]
 
 
 def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) -> int:

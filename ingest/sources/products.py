@@ -41,7 +41,7 @@ _RANK = (  # of layers that are pictures of one scene, which goes before: those 
     "analyticms", "analytic", "ortho_analytic", "basic_analytic", "ms", "mul",
 )  # fmt: skip
 _QUALITY = re.compile(
-    r"aot|wvp|scl|pvi|fmask|v[az]a|s[az]a|bqa|\w*qa(?:_\w+)?|msk_\w+|(?:cloud|snow|shadow|water)_?(?:mask|prob\w*)|cldprb|snwprb"
+    r"aot|wvp|scl|pvi|fmask|v[az]a|s[az]a|bqa|(?:\w+_)?qa(?:_\w+)?|msk_\w+|(?:cloud|snow|shadow|water)_?(?:mask|prob\w*)|cldprb|snwprb"
     r"|dem|dsm|dtm|chm|hillshade|depth|sun_?angle\w*|(?:solar|view)_\w+|browse|label\w*|(?:nodata_?)?mask|ndvi|ndwi|slope|preview|thumb\w*|overview|data_?mask|confidence",
     re.IGNORECASE,
 )

@@ -1,15 +1,22 @@
 """A folder of raster files, seen as scenes: which files make a picture, which are masks of it, which are no imagery.
 
 Names tell, see `products`: the picture of a scene is taken, or made of its red, green and blue; a mask of usable
-pixels is laid over it; what measures quality, the atmosphere, angles or heights is left out, and told. It opens
-nothing: what names do not tell, `raster` finds where files cover the same ground.
+pixels is laid over it; what measures quality, the atmosphere, angles or heights is left out, and told. Where names only
+end like layers, it looks whether their files cover the same ground: map sheets may be called B2, B3 and B4, too. What
+names do not tell, `raster` finds where files cover the same ground.
 """
 
+import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy as np
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
 from ingest.sources.colours import PICTURE
+from ingest.sources.handles import HandlePool
 from ingest.sources.products import SceneLayer, layer_of
 from ingest.sources.raster import RasterEntry
 from ingest.sources.source import Problem
@@ -45,7 +52,7 @@ def scene_entries(
     entries: list[RasterEntry] = []
     problems: list[Problem] = []
     notes: list[Problem] = []
-    for scene in scenes.values():
+    for scene in _held_together(scenes.values()):
         notes += [_left_out(path, layer) for path, layer in scene if layer.kind == "quality"]
         try:
             found, told = _scene(scene)
@@ -55,6 +62,34 @@ def scene_entries(
         entries += found
         notes += told
     return entries, problems, notes
+
+
+def _held_together(scenes: Iterable[_Files]) -> Iterator[_Files]:
+    """The scenes; where names do not tell for sure and files lie apart, each file by itself."""
+    with closing(HandlePool()) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which is told where the file is read
+        for files in scenes:
+            layers = [path for path, layer in files if layer.kind in ("picture", "band")]
+            sure = all(layer.sure for _, layer in files)
+            if sure or len(layers) == 1 or _same_ground(layers, pool):
+                yield files
+                continue
+            yield [file for file in files if file[0] not in layers]
+            for path in layers:
+                yield [(path, SceneLayer(str(path), path.stem, "picture", sure=False))]
+
+
+def _same_ground(paths: Sequence[Path], pool: HandlePool) -> bool:
+    """Whether rasters cover the same ground, to a hundredth of their size; what cannot be opened is not asked."""
+    found = []
+    for path in paths:
+        with suppress(RasterioError, OSError), pool.lease(str(path)) as dataset:
+            found.append((dataset.crs, np.array(dataset.bounds)))
+    if not found:
+        return True
+    crs, bounds = found[0]
+    slack = np.ptp(bounds.reshape(2, 2), axis=0).max() / 100
+    return all(other == crs and np.abs(place - bounds).max() <= slack for other, place in found)
 
 
 def _asked(layers: dict[Path, SceneLayer | None], asset: str) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:

@@ -5,6 +5,8 @@ It does not know formats, models or collections. Pixels without imagery are mid-
 
 import logging
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +64,17 @@ class Problem:
     subject: str
     reason: str
     message: str
+
+
+def by_reason(notes: Iterable[Problem]) -> list[str]:
+    """One sentence a reason, and how often it holds: of a folder of scenes the same is to be said of each."""
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for note in notes:
+        first.setdefault(note.reason, note.message)
+        count[note.reason] += 1
+    more = {reason: f" (and {count[reason] - 1} more of this kind)" if count[reason] > 1 else "" for reason in first}
+    return [message + more[reason] for reason, message in first.items()]
 
 
 @dataclass(frozen=True)
