@@ -174,7 +174,7 @@ def test_layers_that_nothing_tells_apart_are_refused_and_can_be_chosen(tmp_path:
     layer(tmp_path / "first.tif", [10, 20, 30])
     layer(tmp_path / "second.tif", [40, 50, 60], px=128)
     with pytest.raises(
-        SourceError, match=r"2 files cover the same ground.*first\.tif, second\.tif; choose with --asset"
+        SourceError, match=r"2 files cover the same ground \(first\.tif, second\.tif\).*choose with --asset"
     ):
         opened(tmp_path)
     assert middle(tmp_path, asset="second") == [40, 50, 60]
@@ -187,8 +187,17 @@ def test_the_same_ground_at_other_dates_is_no_layer(tmp_path: Path) -> None:
     layer(tmp_path / "x_20200101.tif", [10, 20, 30])
     layer(tmp_path / "x_20210101.tif", [40, 50, 60])
     assert middle(tmp_path, date_in_name="%Y%m%d") == [40, 50, 60]
-    with pytest.raises(SourceError, match="--date-in-name"):
-        opened(tmp_path)
+    with opened(tmp_path) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30]
+        assert "--date-in-name %Y%m%d reads them" in source.notes[0].message
+
+
+def test_the_same_ground_in_folders_by_month_is_no_layer(tmp_path: Path) -> None:
+    layer(tmp_path / "july/a.tif", [10, 20, 30])
+    layer(tmp_path / "august/b.tif", [40, 50, 60])
+    with opened(tmp_path) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [40, 50, 60]
+        assert "only b.tif, the first by name, is shown" in source.notes[0].message
 
 
 def test_a_folder_of_nothing_but_quality_is_refused_with_what_there_is(tmp_path: Path) -> None:

@@ -78,9 +78,10 @@ class RasterSource:
     def __init__(self, uri: str, entries: Sequence[RasterEntry], options: SourceOptions) -> None:
         self.uri = uri
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._pool = HandlePool()
         files = sorted(self._open(entries, options), key=_priority)
-        self.notes = _notes(files)
+        self.notes += _notes(files)
         for note in self.notes:
             log.warning("%s", note.message)
         if not files:
@@ -189,8 +190,10 @@ class RasterSource:
         files = [r for r in results if isinstance(r, RasterFile)]
         catalogued = {entry.name for entry in entries if entry.acquired_at is not None}
         alike = _alike([file for file in files if file.name not in catalogued])
-        self.problems += [_ambiguous(group) for group in alike]
-        doubtful = {file.name for group in alike for file in group}
+        layers = [group for group in alike if _layers(group)]
+        self.problems += [_ambiguous(group) for group in layers]
+        self.notes += [_undated(group) for group in alike if group[0].acquired_at is None and not _layers(group)]
+        doubtful = {file.name for group in layers for file in group}
         for problem in self.problems:
             log.warning("skipped: %s", problem.message)
         return [file for file in files if file.name not in doubtful]
@@ -271,14 +274,46 @@ def _alike(files: Sequence[RasterFile]) -> list[list[RasterFile]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
+def _layers(files: Sequence[RasterFile]) -> bool:
+    """Whether files over the same ground may be layers of one scene, not the same layer of several moments."""
+    if _date_form(files) is not None:
+        return False
+    kinds = {(file.plan.dtype, len(file.plan.indexes), file.width, file.height) for file in files}
+    folders = {Path(file.name).parent for file in files}
+    return len(kinds) > 1 or len(folders) < len(files)
+
+
+def _date_form(files: Sequence[RasterFile]) -> str | None:
+    """How the names of files hold a date each, such as %Y%m%d, or None."""
+    for form in ("%Y%m%d", "%Y-%m-%d", "%Y%j"):
+        dates = [SourceOptions(date_in_name=form).date_of(Path(file.name).name) for file in files]
+        if None not in dates and len(set(dates)) == len(dates):
+            return form
+    return None
+
+
 def _ambiguous(files: Sequence[RasterFile]) -> Problem:
-    names = ", ".join(Path(file.name).name for file in files[:10])
+    """Why none of some layers is read, and the option that chooses."""
     return Problem(
         files[0].name,
         "ambiguous_layers",
-        f"{Path(files[0].name).parent}: {len(files)} files cover the same ground, and neither names nor dates tell "
-        f"which is the picture: {names}{' …' if len(files) > 10 else ''}; choose with --asset and the name of one, or "
-        "give one file as the source; where they are of different dates, --date-in-name reads those",
+        f"{_listed(files)}, and nothing tells which is the picture: choose with --asset and the name of one, or "
+        "give one file as the source",
+    )
+
+
+def _undated(files: Sequence[RasterFile]) -> Problem:
+    """What is shown of the same ground at several moments, of which only names or folders tell."""
+    form = _date_form(files)
+    how = f"--date-in-name {form} reads them" if form else "where they are of different dates, give --date-in-name"
+    shown = f"only {Path(min(file.name for file in files)).name}, the first by name, is shown"
+    return Problem(files[0].name, "undated", f"{_listed(files)}, and their dates are not known: {shown}; {how}")
+
+
+def _listed(files: Sequence[RasterFile]) -> str:
+    names = ", ".join(Path(file.name).name for file in files[:10])
+    return (
+        f"{Path(files[0].name).parent}: {len(files)} files cover the same ground ({names}{' …' if files[10:] else ''})"
     )
 
 
