@@ -20,8 +20,10 @@ from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import FILL, SourceOptions
-from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore
+from ingest.sources.tilearchive import PmtilesStore
+from ingest.sources.tilefolder import FolderStore
 from ingest.sources.web import mask_url
+from ingest.sources.webtiles import WebStore
 from trainer.errors import ItemError, SourceError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0
@@ -29,7 +31,7 @@ LAT, LON, WAVE_M = 10.0, 20.0, 200.0
 
 def folder_source(root: Path, **options: object) -> PyramidSource:
     settings = SourceOptions(**options)  # type: ignore[arg-type]
-    return PyramidSource(FolderStore(root, tms=settings.tms), settings)
+    return PyramidSource(FolderStore(root, settings), settings)
 
 
 def off(image: np.ndarray, footprint: Footprint, wave_m: float = WAVE_M) -> float:

@@ -130,9 +130,10 @@ def test_a_mask_of_usable_pixels_masks(tmp_path: Path, with_udm: bool) -> None:
     if with_udm:  # which udm2 has replaced
         layer(tmp_path / f"{PLANET}_AnalyticMS_DN_udm_clip.tif", [0])
     (tmp_path / f"{PLANET}_metadata.json").write_text("{}")
-    chip = read(tmp_path, WHOLE)
-    assert not chip.valid[:, :7].any() and chip.valid[:, 9:].all()
-    assert chip.image[8, 12].tolist() == [10, 20, 30]
+    for options in ({}, {"asset": "AnalyticMS_SR", "scale": (0.0, 255.0)}):
+        chip = read(tmp_path, WHOLE, **options)
+        assert not chip.valid[:, :7].any() and chip.valid[:, 9:].all()
+    assert read(tmp_path, WHOLE).image[8, 12].tolist() == [10, 20, 30]
 
 
 def test_an_old_mask_of_unusable_pixels_masks_where_a_flag_is_set(tmp_path: Path) -> None:

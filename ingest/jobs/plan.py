@@ -27,7 +27,8 @@ def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) ->
     How politely a server is asked, and whom to credit, makes no other request; nor does what was noted of it.
     """
     request = {key: value for key, value in request.items() if key != "notes"}
-    options = {key: value for key, value in request.get("options", {}).items() if key in READING_OPTIONS}
+    telling = (*READING_OPTIONS, "missing_403")  # with it, tiles that failed are no tiles
+    options = {key: value for key, value in request.get("options", {}).items() if key in telling}
     text = json.dumps(
         [collection.name, collection.model_id, request | {"options": options}, fingerprint], sort_keys=True
     )

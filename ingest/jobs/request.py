@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.grid import Grid
 from ingest.jobs.items import MIN_VALID, ChipIntake, GridIntake, Intake, PhotoIntake
-from ingest.opening import open_source
+from ingest.opening import is_tile_server, open_source
 from ingest.photos.folder import open_photos
 from ingest.sources.chips import ChipSource
 from ingest.sources.source import SourceOptions
@@ -58,7 +58,8 @@ class Request:
             # a tenth of a millimetre; one area has one text, and so one job
             "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
             "min_valid": self.min_valid,
-            "options": {k: v for k, v in options.items() if k != "allowed_hosts" or v is not None},
+            # what came later and says nothing is left out, so that jobs of before are the same jobs
+            "options": {k: v for k, v in options.items() if v or k not in ("allowed_hosts", "missing_403")},
         }
 
     @classmethod
@@ -85,7 +86,7 @@ class Request:
             SourceError: Nothing can be read there.
             AreaError: A tile server without an area.
         """
-        if "{z}" in self.source and self.area is None:
+        if self.area is None and is_tile_server(self.source):
             raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))

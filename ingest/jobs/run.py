@@ -164,9 +164,11 @@ def _planned(
         raise UsageError(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
         )
+    # what failed is asked for again, not looked up
+    cache = None if retry_job is not None else settings.cache_dir / "tiles"
     with (
         only_writer(settings, request.collection),
-        closing(request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")) as intake,
+        closing(request.open(input_px=embedder.input_px, cache_dir=cache)) as intake,
     ):
         collection = _collection(catalog, request, embedder, intake)
         archive = Archive(settings.archive_dir(collection.name), collection.kind)

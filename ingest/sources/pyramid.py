@@ -64,7 +64,7 @@ class PyramidSource:
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self._store, self._options = store, options
-        if options.zoom is not None and options.zoom not in store.zooms and store.sparse:
+        if options.zoom is not None and options.zoom not in store.zooms:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
         self._decoder = Decoder(options, self._sample)
@@ -131,7 +131,9 @@ class PyramidSource:
             # of the levels that fill in, one that is too fine is passed over
             if z == self._levels(footprint, size_px)[0]:
                 raise ItemError(
-                    "too_large", f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}"
+                    "too_large",
+                    f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}: "
+                    "choose smaller tiles, or a coarser --zoom if there is one",
                 )
             return None
         shrink = _shrink(_level_m(z, footprint.lat), footprint.size_m / size_px)

@@ -1,4 +1,4 @@
-"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000, MBTiles; one file, a folder, or a list with dates.
+"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000; one file, a folder, or a list with dates.
 
 Where files overlap the newest wins, then the first by name; files without a date come last. A file that cannot be
 used is a `Problem`, and the others are read. It does not know what a single file looks like inside: `inspection` and
@@ -7,6 +7,7 @@ used is a `Problem`, and the others are read. It does not know what a single fil
 
 import hashlib
 import logging
+import os
 import re
 import warnings
 from collections import Counter, defaultdict
@@ -29,10 +30,10 @@ from ingest.sources.composite import composite
 from ingest.sources.handles import HandlePool
 from ingest.sources.inspection import open_raster
 from ingest.sources.rasterfile import RasterFile
-from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish
+from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
-EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".ntf")
 _SAMPLED_FILES = 16  # of which one stretch is measured
 _OPENERS = 8  # threads that open remote files: each waits for the network
 
@@ -194,6 +195,7 @@ class RasterSource:
         self.problems += [_ambiguous(group) for group in layers]
         self.notes += [_undated(group) for group in alike if group[0].acquired_at is None and not _layers(group)]
         doubtful = {file.name for group in layers for file in group}
+        self.problems += [problem for r in results if isinstance(r, RasterFile) for problem in r.problems]
         for problem in self.problems:
             log.warning("skipped: %s", problem.message)
         return [file for file in files if file.name not in doubtful]
@@ -244,9 +246,12 @@ class RasterSource:
 
 
 def raster_folder(folder: Path) -> list[RasterEntry]:
-    """Every raster below a folder, by name."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    return [RasterEntry(str(path), str(path)) for path in paths]
+    """Every raster below a folder, by name; and every folder that cannot be listed, which will say so."""
+    unlisted: list[str] = []
+    walk = os.walk(folder, onerror=lambda error: unlisted.append(error.filename))
+    paths = [os.path.join(place, name) for place, _, names in walk for name in names]  # noqa: PTH118 - of many, no Path
+    rasters = [path for path in paths if path.lower().endswith(EXTENSIONS) and Path(path).is_file()]
+    return [RasterEntry(path, printable(path)) for path in sorted(rasters) + unlisted]
 
 
 def _notes(files: Sequence[RasterFile]) -> list[Problem]:

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import HandlePool
-from ingest.sources.source import Image8, Mask, Mosaic
+from ingest.sources.source import Image8, Mask, Mosaic, Problem
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
@@ -46,6 +46,7 @@ class RasterFile:
         attribution: As the file says, or None.
         parts: Names, sizes and times of the files it is made of.
         mask: A file beside it that says where its pixels can be used, or None.
+        problems: What is wrong with some of those: of a VRT, whose other sources are read.
     """
 
     path: str
@@ -61,6 +62,7 @@ class RasterFile:
     attribution: str | None
     parts: tuple[tuple[str, int, int], ...]
     mask: "RasterFile | None" = None
+    problems: tuple[Problem, ...] = ()
 
     @property
     def _blocky(self) -> bool:
@@ -107,12 +109,19 @@ class RasterFile:
                 with pool.lease(self.path) as dataset:
                     part, covered = self._read_view(dataset, view, footprint, size_px)
             except (RasterioError, rasterio.errors.CRSError, OSError) as error:
-                raise _unreadable(self.path, self.name, error) from error
+                raise self._unreadable(error) from error
             canvas.add(part, covered)
         valid = canvas.valid
         if self.mask is not None and valid.any():
             valid = valid & self.mask.read(pool, footprint, size_px)[1]
         return canvas.image, valid, gsd_m
+
+    def _unreadable(self, error: Exception) -> ItemError:
+        told = cause_of(error)
+        for problem in self.problems:  # known since it was opened
+            if problem.subject in told:
+                return ItemError(problem.reason, problem.message)
+        return _unreadable(self.path, self.name, error)
 
     def _read_view(
         self, dataset: DatasetReader, view: PixelMap, footprint: Footprint, size_px: int
@@ -173,7 +182,7 @@ class RasterFile:
             raise ItemError(
                 "too_large",
                 f"{self.name}: one tile covers {behind:.1e} of its pixels: choose smaller tiles, or build overviews "
-                "(gdaladdo -r average FILE)",
+                "(`rio overview --build auto --resampling average FILE`)",
             )
 
     def sample(self, pool: HandlePool) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from ingest.sources.source import Problem
 from trainer.errors import ItemError
 
 HOW_TO_CHOOSE = "choose with --asset and one of these names, or give one file as the source"
-_Files = list[tuple[Path, SceneLayer]]
+_Files = list[tuple[RasterEntry, SceneLayer]]
 
 
 def scene_entries(
@@ -39,25 +40,25 @@ def scene_entries(
     Returns:
         What to read; scenes of which nothing can be read, with the reason; and what was chosen or left out.
     """
-    layers = {Path(entry.path): layer_of(Path(entry.path)) for entry in files}
-    if asset is not None:
-        return _asked(layers, asset)
-    masked = {layer.scene for layer in layers.values() if layer and layer.kind == "mask"}
+    layers = [layer_of(Path(entry.path)) for entry in files]
+    masked = {layer.scene for layer in layers if layer and layer.kind == "mask"}
     scenes: dict[str, _Files] = defaultdict(list)
-    for path, known in layers.items():
+    for entry, known in zip(files, layers, strict=True):
+        stem = Path(entry.path).stem
         # composite.tif beside composite_udm2.tif
-        alone = path.stem if path.stem in masked else str(path)
-        layer = known or SceneLayer(alone, path.stem, "picture", sure=False)
-        scenes[layer.scene].append((path, layer))
+        layer = known or SceneLayer(stem if stem in masked else entry.path, stem, "picture", sure=False)
+        scenes[layer.scene].append((entry, layer))
+    if asset is not None:
+        return _asked(scenes.values(), asset)
     entries: list[RasterEntry] = []
     problems: list[Problem] = []
     notes: list[Problem] = []
     for scene in _held_together(scenes.values()):
-        notes += [_left_out(path, layer) for path, layer in scene if layer.kind == "quality"]
+        notes += [_left_out(entry, layer) for entry, layer in scene if layer.kind == "quality"]
         try:
             found, told = _scene(scene)
         except ItemError as error:
-            problems.append(Problem(str(scene[0][0]), error.reason, str(error)))
+            problems.append(Problem(scene[0][0].name, error.reason, str(error)))
             continue
         entries += found
         notes += told
@@ -69,21 +70,21 @@ def _held_together(scenes: Iterable[_Files]) -> Iterator[_Files]:
     with closing(HandlePool()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which is told where the file is read
         for files in scenes:
-            layers = [path for path, layer in files if layer.kind in ("picture", "band")]
+            layers = [entry for entry, layer in files if layer.kind in ("picture", "band")]
             sure = all(layer.sure for _, layer in files)
             if sure or len(layers) == 1 or _same_ground(layers, pool):
                 yield files
                 continue
             yield [file for file in files if file[0] not in layers]
-            for path in layers:
-                yield [(path, SceneLayer(str(path), path.stem, "picture", sure=False))]
+            for entry in layers:
+                yield [(entry, SceneLayer(entry.path, Path(entry.path).stem, "picture", sure=False))]
 
 
-def _same_ground(paths: Sequence[Path], pool: HandlePool) -> bool:
+def _same_ground(entries: Sequence[RasterEntry], pool: HandlePool) -> bool:
     """Whether rasters cover the same ground, to a hundredth of their size; what cannot be opened is not asked."""
     found = []
-    for path in paths:
-        with suppress(RasterioError, OSError), pool.lease(str(path)) as dataset:
+    for entry in entries:
+        with suppress(RasterioError, OSError, ItemError, UnicodeEncodeError), pool.lease(entry.path) as dataset:
             found.append((dataset.crs, np.array(dataset.bounds)))
     if not found:
         return True
@@ -92,18 +93,25 @@ def _same_ground(paths: Sequence[Path], pool: HandlePool) -> bool:
     return all(other == crs and np.abs(place - bounds).max() <= slack for other, place in found)
 
 
-def _asked(layers: dict[Path, SceneLayer | None], asset: str) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:
-    wanted = asset.casefold()
-    chosen = [
-        path
-        for path, layer in layers.items()
-        if wanted in (path.stem.casefold(), path.name.casefold()) or (layer and layer.name.casefold() == wanted)
-    ]
-    if chosen:
-        return [RasterEntry(str(path), str(path)) for path in chosen], [], []
-    known = sorted({layer.name if layer else path.stem for path, layer in layers.items()})
-    message = f"no file is the layer {asset!r}; there are {', '.join(known[:20])}{' …' if len(known) > 20 else ''}"
-    return [], [Problem(asset, "no_asset", message)], []
+def _asked(scenes: Iterable[_Files], asset: str) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:
+    """The layers that are called so, each with the mask of its scene."""
+    wanted, entries, known = asset.casefold(), [], set()
+    for files in scenes:
+        for entry, layer in files:
+            path = Path(entry.path)
+            known.add(layer.name)
+            if wanted in (path.stem.casefold(), path.name.casefold(), layer.name.casefold()):
+                entries.append(entry if layer.kind == "mask" else replace(entry, mask=_mask_of(files)))
+    if entries:
+        return entries, [], []
+    some = f"{', '.join(sorted(known)[:20])}{' …' if len(known) > 20 else ''}"
+    return [], [Problem(asset, "no_asset", f"no file is the layer {asset!r}; there are {some}")], []
+
+
+def _mask_of(files: _Files) -> str | None:
+    """The path of a scene's mask of usable pixels."""
+    masks = [entry.path for entry, layer in files if layer.kind == "mask"]
+    return max(masks, key=lambda name: "udm2" in name, default=None)  # which has taken udm's place
 
 
 def _scene(files: _Files) -> tuple[list[RasterEntry], list[Problem]]:
@@ -112,24 +120,21 @@ def _scene(files: _Files) -> tuple[list[RasterEntry], list[Problem]]:
     Raises:
         ItemError: There are layers, but which of them is the picture cannot be told.
     """
-    pictures = [(path, layer) for path, layer in files if layer.kind == "picture"]
-    bands = [(path, layer) for path, layer in files if layer.kind == "band"]
-    masks = [str(path) for path, layer in files if layer.kind == "mask"]
-    mask = max(masks, key=lambda name: "udm2" in name, default=None)  # which has taken udm's place
+    pictures = [file for file in files if file[1].kind == "picture"]
+    bands = [file for file in files if file[1].kind == "band"]
+    mask = _mask_of(files)
     if pictures:
         first = min(layer.rank for _, layer in pictures)
-        chosen = [(path, layer) for path, layer in pictures if layer.rank == first]
-        entries = [RasterEntry(str(path), str(path), mask=mask) for path, _ in chosen]
+        chosen = [file for file in pictures if file[1].rank == first]
+        entries = [replace(entry, mask=mask) for entry, _ in chosen]
     elif bands:
         chosen, entries = _of_bands(bands, mask)
     elif mask:
         raise ItemError("no_picture", f"{mask}: a mask of usable pixels, but the picture it belongs to is not here")
     else:
         return [], []
-    used = {path for path, _ in chosen}
     taken = dict.fromkeys(layer.name for _, layer in chosen)
-    rest = [layer.name for path, layer in files if path not in used and layer.kind in ("picture", "band")]
-    rest = [name for name in rest if name not in taken]  # else only of another resolution
+    rest = [layer.name for _, layer in pictures + bands if layer.name not in taken]
     notes = []
     if rest:
         message = (
@@ -144,28 +149,27 @@ def _scene(files: _Files) -> tuple[list[RasterEntry], list[Problem]]:
 
 def _of_bands(bands: _Files, mask: str | None) -> tuple[_Files, list[RasterEntry]]:
     """Red, green and blue put together; else the only band there is; else panchromatic."""
-    best: dict[str, tuple[Path, SceneLayer]] = {}
-    for path, layer in sorted(bands, key=lambda file: (file[1].resolution_m or 0, file[1].name.startswith("TA_"))):
-        best.setdefault(layer.colour or "", (path, layer))
+    best: dict[str, tuple[RasterEntry, SceneLayer]] = {}
+    for file in sorted(bands, key=lambda file: (file[1].resolution_m or 0, file[1].name.startswith("TA_"))):
+        best.setdefault(file[1].colour or "", file)
     if all(colour in best for colour in PICTURE):
         trio = [best[colour] for colour in PICTURE]
-        red, green, blue = (str(path) for path, _ in trio)
-        return trio, [RasterEntry(red, red, bands=(red, green, blue), mask=mask)]
+        return trio, [replace(trio[0][0], bands=tuple(entry.path for entry, _ in trio), mask=mask)]
     names = {layer.name for _, layer in bands}
     chosen = bands if len(names) == 1 else [file for file in bands if file[1].colour == "pan"]
     if not chosen:
         raise ItemError(
             "ambiguous_layers",
-            f"{bands[0][0].parent}: the bands {', '.join(sorted(names))} of one scene, without red, green and blue: "
-            f"{HOW_TO_CHOOSE}",
+            f"{Path(bands[0][0].name).parent}: the bands {', '.join(sorted(names))} of one scene, without "
+            f"red, green and blue: {HOW_TO_CHOOSE}",
         )
-    return chosen, [RasterEntry(str(path), str(path), mask=mask) for path, _ in chosen]
+    return chosen, [replace(entry, mask=mask) for entry, _ in chosen]
 
 
-def _left_out(path: Path, layer: SceneLayer) -> Problem:
+def _left_out(entry: RasterEntry, layer: SceneLayer) -> Problem:
     return Problem(
-        str(path),
+        entry.name,
         "not_imagery",
-        f"{path}: {layer.name} is no picture but a layer of quality, atmosphere, angles or heights; to read it all the "
-        f"same, pass --asset {layer.name} or give the file as the source",
+        f"{entry.name}: {layer.name} is no picture but a layer of quality, atmosphere, angles or heights; to read it all "
+        f"the same, pass --asset {layer.name} or give the file as the source",
     )

@@ -4,6 +4,7 @@ It does not know formats, models or collections. Pixels without imagery are mid-
 """
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -94,6 +95,7 @@ class SourceOptions:
         rate_per_s: Requests a second to one host, at most.
         timeout_s: Seconds without an answer after which a request has failed.
         retries: How often a request that failed is repeated.
+        missing_403: A tile server answers 403 for tiles that it lacks.
         cache_dir: Folder for tiles read over HTTP; None: no cache.
         allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
             `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
@@ -111,6 +113,7 @@ class SourceOptions:
     rate_per_s: float = 10.0
     timeout_s: float = 20.0
     retries: int = 4
+    missing_403: bool = False
     cache_dir: Path | None = None
     allowed_hosts: tuple[str, ...] | None = None
 
@@ -203,6 +206,11 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown and stored: bytes that are not UTF-8 as \\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def finish(image: Image8, valid: Mask) -> Image8:
