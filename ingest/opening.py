@@ -4,6 +4,7 @@ It looks at names and at what lies there, never at pixels; each source says itse
 """
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
-from ingest.sources.source import Problem, Source, SourceOptions, printable
+from ingest.sources.scene import scene_entries
+from ingest.sources.source import Problem, Source, SourceOptions, by_reason, printable
 from ingest.sources.stac import stac_entries
 from ingest.sources.tilearchive import MbtilesStore, PmtilesStore
 from ingest.sources.tiledescription import describe
@@ -30,14 +32,17 @@ KINDS = (
     "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
     "sandbox: or sandbox:NAME, the made-up planet or one island of it"
 )
+log = logging.getLogger(__name__)
+
 _PIXELS = ("bands", "nodata", "scale")
 _USED = {  # of the options that not every source has a use for
     "a raster": _PIXELS,
+    "a folder of rasters": (*_PIXELS, "asset"),
     "STAC": (*_PIXELS, "asset"),
-    "a folder of tiles": ("nodata", "zoom", "tms"),
-    "a tile server": ("nodata", "zoom", "tms", "missing_403"),
-    "an archive of tiles": ("nodata", "zoom"),
-    "a folder of chips": ("nodata",),
+    "a folder of tiles": ("nodata", "scale", "zoom", "tms"),  # a scale of tiles of more than 8 bits
+    "a tile server": ("nodata", "scale", "zoom", "tms", "missing_403"),
+    "an archive of tiles": ("nodata", "scale", "zoom"),
+    "a folder of chips": _PIXELS,
     "the planet": (),
 }
 _SELECTIVE = sorted({name for names in _USED.values() for name in names})
@@ -220,16 +225,32 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
     if is_tile_folder(path):
         _check_options(str(path), options, "a folder of tiles")
         return PyramidSource(FolderStore(path, options), options)
-    entries = raster_folder(path)
+    files = raster_folder(path)
     archives = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ARCHIVES and p.is_file())
-    if not entries and len(archives) == 1:
+    if not files and len(archives) == 1:
         return _file(archives[0], options)
-    if not entries:
+    if not files:
         raise SourceError(_nothing_in(path, archives))
-    source = _rasters(str(path), entries, options)
+    source = _scenes(path, files, options)
     for archive in archives:
         message = f"{archive}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
         source.problems.append(Problem(str(archive), "unsupported", message))
+    return source
+
+
+def _scenes(path: Path, files: Sequence[RasterEntry], options: SourceOptions) -> RasterSource:
+    """The pictures of a folder's scenes."""
+    _check_options(str(path), options, "a folder of rasters")
+    entries, problems, notes = scene_entries(files, options.asset)
+    if not entries:
+        told = [problem.message for problem in (problems or notes)]
+        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+        raise SourceError(f"{path}: no picture in this folder: {'; '.join(told[:3])}{more}")
+    for note in by_reason(notes):
+        log.warning("%s", note)
+    source = RasterSource(str(path), entries, options)
+    # first: what names tell, then what the files themselves do
+    source.problems[:0], source.notes[:0] = problems, notes
     return source
 
 

@@ -305,6 +305,7 @@ def _spec(request: Request, intake: Intake) -> dict[str, Any]:
                 spec["places"] = [list(place) for place in intake.source.places()]
         case ChipIntake():
             spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
+            spec["stretch"] = intake.source.stretch
     return spec
 
 

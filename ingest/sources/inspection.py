@@ -6,6 +6,7 @@ no_georeference, bad_georeference, too_large, unsupported, bands. It does not re
 
 import logging
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,10 +21,12 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.geo.geometry import Footprint
-from ingest.sources.bands import plan_bands
+from ingest.sources.bands import BandPlan, plan_bands, plan_mask
+from ingest.sources.colours import BandFacts
 from ingest.sources.controlpoints import LaidOut
 from ingest.sources.extent import outline_of
 from ingest.sources.handles import HandlePool
+from ingest.sources.products import bands_of
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions, printable
 from ingest.sources.vrt import is_vrt, source_problems
@@ -35,14 +38,24 @@ log = logging.getLogger(__name__)
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
 
 
-def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) -> RasterFile:
+def open_raster(
+    path: str,
+    name: str,
+    pool: HandlePool,
+    options: SourceOptions,
+    *,
+    told: Sequence[BandFacts] = (),
+    is_mask: bool = False,
+) -> RasterFile:
     """Look at a raster without reading pixels.
 
     Args:
-        path: As GDAL wants it: a path or ``/vsicurl/…``.
+        path: As GDAL wants it: a path, ``/vsicurl/…`` or the XML of a VRT.
         name: For messages, without secrets.
         pool: Lends the open file, here and when it is read.
         options: Bands, nodata, scale and dates.
+        told: What is known of its bands from elsewhere.
+        is_mask: It says which pixels of another file can be used.
 
     Raises:
         ItemError: It cannot be used; the reason code says why.
@@ -53,7 +66,10 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
         raise ItemError(problems[0].reason, problems[0].message)
     try:
         with pool.lease(path) as dataset:
-            return replace(_describe(dataset, path, name, options), problems=tuple(problems))
+            plan = (
+                plan_mask(dataset) if is_mask else plan_bands(dataset, options, told or bands_of(name, dataset.count))
+            )
+            return replace(_describe(dataset, path, name, options, plan), problems=tuple(problems))
     except (RasterioError, rasterio.errors.CRSError, OSError) as error:
         # a VRT that warps or sharpens does not open without all of its sources
         if problems:
@@ -62,7 +78,7 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
 
 
 def _look_at_bytes(path: str, name: str) -> None:
-    if path.startswith("/vsi"):
+    if path.startswith(("/vsi", "<VRTDataset")):
         return
     if name != path and printable(path) == name:
         raise ItemError("bad_name", f"{name}: its name is not UTF-8: rename it")
@@ -77,7 +93,7 @@ def _look_at_bytes(path: str, name: str) -> None:
 
 def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     """Why a file did not open: a raster cut short, or something else altogether."""
-    if path.startswith("/vsi"):
+    if "/vsi" in path:
         return ItemError("http", f"{name}: cannot be opened over HTTP ({cause_of(error)})")
     with suppress(OSError), Path(path).open("rb") as file:
         if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # TIFF and BigTIFF, either byte order
@@ -87,7 +103,7 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)})")
 
 
-def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions) -> RasterFile:
+def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions, plan: BandPlan) -> RasterFile:
     crs = _crs(dataset, path, name)
     if crs is None:
         raise ItemError(
@@ -103,7 +119,6 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
             f"{name}: stored in blocks of {width}×{height} pixels, each of which must be decoded whole: "
             "rewrite it with `rio convert --driver COG FILE NEW.tif`",
         )
-    plan = plan_bands(dataset, options)
     if isinstance(dataset, LaidOut) and dataset.plane_m is not None:
         log.warning(
             "%s: laid out by its RPC on a plane %.0f m above the ellipsoid: what lies higher or lower is off",
@@ -213,6 +228,8 @@ def _parts(dataset: DatasetReader, path: str) -> tuple[tuple[str, int, int], ...
     """Names, sizes and times of the files behind a raster; a VRT has many."""
     if path.startswith("/vsi"):
         return ((path.partition("?")[0], 0, 0),)  # over HTTP neither size nor time is asked for
-    names = [path, *(dataset.files if dataset.driver == "VRT" else [])]
-    files = [Path(name) for name in dict.fromkeys(names)]
-    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file())
+    own = [] if path.startswith("<VRTDataset") else [path]
+    names = dict.fromkeys([*own, *(dataset.files if dataset.driver == "VRT" else [])])
+    remote = [(name.partition("?")[0], 0, 0) for name in names if name.startswith("/vsi")]
+    files = [Path(name) for name in names if not name.startswith("/vsi")]
+    return (*remote, *((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()))

@@ -6,6 +6,8 @@ It does not know formats, models or collections. Pixels without imagery are mid-
 import logging
 import os
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,17 +54,28 @@ class Chip:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that cannot be used, while the rest of its source can.
+    """A file that cannot be used, while the rest of its source can; or what was chosen in one that is.
 
     Attributes:
         subject: Its path or URL.
         reason: A short stable code: empty, truncated, no_crs, not_a_raster, ...
-        message: What is wrong and what to do.
+        message: What is wrong or was chosen, and what to do.
     """
 
     subject: str
     reason: str
     message: str
+
+
+def by_reason(notes: Iterable[Problem]) -> list[str]:
+    """One sentence a reason, and how often it holds: of a folder of scenes the same is to be said of each."""
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for note in notes:
+        first.setdefault(note.reason, note.message)
+        count[note.reason] += 1
+    more = {reason: f" (and {count[reason] - 1} more of this kind)" if count[reason] > 1 else "" for reason in first}
+    return [message + more[reason] for reason, message in first.items()]
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class SourceOptions:
         acquired_at: When all of it was taken, aware.
         date_in_name: A strptime format found in file names, such as ``%Y%m%d``.
         scale: Values shown as black and white, for other than 8-bit files; ``auto``: their 2nd and 98th percentile.
-        asset: Name of the asset of STAC items to read, instead of the one that fits.
+        asset: Name of the asset of STAC items, or of the layer of a scene's folder, to read instead of what fits.
         zoom: Zoom level of a tile pyramid to read, instead of the one that fits.
         tms: Rows of a tile pyramid count from the south.
         attribution: The credit to show.
@@ -165,12 +178,14 @@ class Source(Protocol):
         attribution: The credit to show, if known.
         gsd_m: Its typical native ground sample distance, metres.
         problems: Files of it that cannot be used.
+        notes: What was chosen where files do not tell.
     """
 
     uri: str
     attribution: str | None
     gsd_m: float
     problems: list[Problem]
+    notes: list[Problem]
 
     def coverage(self) -> BaseGeometry:
         """Where imagery is: degrees, WGS84, split at ±180°."""

@@ -136,7 +136,11 @@ def reading_options(function: F) -> F:
             "--missing-403", is_flag=True, help="The tile server answers 403 for tiles that it lacks, as S3 does."
         ),
         click.option("--attribution", help="Whom to credit for the imagery."),
-        click.option("--asset", metavar="NAME", help="Asset of STAC items to read [visual, else the only raster]."),
+        click.option(
+            "--asset",
+            metavar="NAME",
+            help="Asset of STAC items, or layer of a scene's folder [the true-colour picture].",
+        ),
         click.option("--tms", is_flag=True, help="Rows of the tile pyramid count from the south."),
         click.option("--zoom", type=int, help="Zoom level of a tile pyramid [by the size of a tile]."),
         click.option(
