@@ -232,9 +232,9 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
     if not files:
         raise SourceError(_nothing_in(path, archives))
     source = _scenes(path, files, options)
-    for archive in archives:
-        message = f"{archive}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
-        source.problems.append(Problem(str(archive), "unsupported", message))
+    for name in (printable(str(archive)) for archive in archives):
+        message = f"{name}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
+        source.problems.append(Problem(name, "unsupported", message))
     return source
 
 
