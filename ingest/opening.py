@@ -117,11 +117,6 @@ def _is_web(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def is_tile_server(uri: str) -> bool:
-    """Whether a source is a tile server, which does not say where it has imagery."""
-    return _is_web(uri) and _is_template(uri)
-
-
 def _check_name(uri: str) -> None:
     try:
         uri.encode()
@@ -280,6 +275,11 @@ def _file(path: Path, options: SourceOptions) -> Source:
         return _pmtiles(str(path), options)
     if suffix in (".json", ".geojson"):
         return _json(str(path), options)
+    if suffix == ".gpkg":
+        raise SourceError(
+            f"{path}: pictures in a GeoPackage are not read, because GDAL shows broken tiles of it as black: give what "
+            "it was made from, or `rio convert FILE NEW.tif` and look at it"
+        )
     if suffix == ".mbtiles":
         _check_options(str(path), options, "an archive of tiles")
         return PyramidSource(MbtilesStore(path), options)

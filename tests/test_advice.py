@@ -280,6 +280,17 @@ def wide_tile(folder: Path) -> Asked:
     return Asked(str(folder), size_m=12_000.0, options={"zoom": 17})
 
 
+def in_a_geopackage(folder: Path) -> Asked:
+    data = np.full((3, 300, 300), 99, np.uint8)
+    where = transform_around("EPSG:32634", lat=LAT, lon=LON, width=300, height=300, pixel=1.0)
+    return Asked(str(write_raster(folder / "a.gpkg", data, where, "EPSG:32634", driver="GPKG")))
+
+
+def convert(asked: Asked, message: str) -> None:
+    rio(message, **{"FILE": asked.uri, "NEW.tif": str(Path(asked.uri).with_suffix(".tif"))})
+    asked.uri = str(Path(asked.uri).with_suffix(".tif"))
+
+
 def coarser_zoom(asked: Asked, message: str) -> None:
     assert "or a coarser --zoom if there is one" in message
     asked.options["zoom"] = 10
@@ -291,7 +302,7 @@ ADVICE: list[tuple[Callable[[Path], Asked], Callable[[Asked, str], None]]] = [
     (south_rows, write_south), (north_rows, no_tms), (bounds_against_tms, no_tms), (bounds_elsewhere, remove),
     (against_itself, remove), (broken_metadata, remove), (level_names, name_after_zooms), (other_system, give_image),
     (retina, write_it_out), (servers, write_folder), (useless_option, leave_out), (dated_pictures, write_manifest),
-    (wide_tile, coarser_zoom),
+    (wide_tile, coarser_zoom), (in_a_geopackage, convert),
 ]  # fmt: skip
 
 

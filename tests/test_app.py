@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from ingest.catalog.catalog import Failure
 from ingest.settings import load_settings
+from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
 from search_ui.service.background import Background
@@ -239,6 +240,17 @@ def test_a_tile_that_is_open_shows_its_source_and_nine_photos_for_the_moment(ser
     _ran(app.toggle(key="beside").set_value(True).run())
     grids = [element.proto.body for element in app.get("html") if "<figure>" in element.proto.body]
     assert len(grids) == 2
+
+
+def test_the_photo_of_the_question_tells_when_it_was_taken_in_the_open_tile(service: Service) -> None:
+    tile = service.search("demo", _query()).answer.hits[0].tile_id
+    photo = service.uploads.keep((service.settings.home / "demo-photos" / "photo-0000.jpg").read_bytes())
+    app = _app(tile=tile, image=f"photo:{photo}")
+    assert "Likeliest month" not in _told(app)  # nobody asked
+    told = _told(_ran(app.toggle(key="dated").set_value(True).run()))
+    found = service.photo_time("demo", PhotoTimeQuery(photo=service.uploads.path(photo), tile_id=tile))
+    assert "Likeliest month" in told
+    assert str(found.posterior)[1:] in told
 
 
 def test_failures_are_counted_by_reason_with_their_tiles_and_can_be_tried_again(service: Service) -> None:

@@ -247,6 +247,8 @@ def test_a_moment_that_meets_the_tile_as_arrays_computes_the_same(
     z = w.hidden(encode("seasonal", **where).values)
     met = w.interaction
     assert met is not None and (met.tied, met.diagonal) == (interaction != "untied", interaction == "diagonal")
+    # to the bit: a field is made anew where its encoder is another
+    np.testing.assert_array_equal(met.basis, read_tensors(tmp_path / "m")["encoder.basis"].numpy())
     turned = np.einsum("noi,ni->no", met.matrix(z), (o - met.mean) @ met.basis) @ met.out_basis.T
     np.testing.assert_allclose(embedder.at(o, **where), o + z @ w.w2.T + w.b2 + turned, atol=1e-4)
 

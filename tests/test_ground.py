@@ -25,7 +25,10 @@ from search_ui.ground.contact_sheet import caption, say_where
 from search_ui.ground.gallery import PhotoFilter, licence_key, parse_hours, parse_months, read_gallery
 from search_ui.ground.retrieval import GroundRetriever
 from search_ui.ground.view import GroundQuery, GroundView, say_distance
+from search_ui.maps.scales import MONTHS
 from search_ui.search.engine import Engine
+from search_ui.search.posterior import TEMPERATURE
+from search_ui.search.series import calendar_moments
 from tests.conftest import TINY_CLIP, Groundcast, Ran, make_raster
 from tests.home_copy import whole_copy_of
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
@@ -148,6 +151,71 @@ def failed(ran: Ran, code: int, *words: str) -> None:
     assert len(last) == 1, ran.err
     assert all(word in last[0] for word in words), last[0]
     assert "Traceback" not in ran.err
+
+
+# -- when was it taken? ----------------------------------------------------------------------------------------------
+
+
+def test_the_chances_of_a_photo_are_a_softmax_of_its_cosines_with_what_is_seen_then(ask, world) -> None:
+    home, photo = world / "home", world / "photos" / "here.jpg"
+    tile_id, footprint = a_tile(home)
+    embedder = Embedder.load(home / "models" / "m", device="cpu", precision="float32")
+    _, o = Archive(home / "archive" / "town", "tiles").find(tile_id)
+    s = [embedder.at(o[None], lat=footprint.lat, lon=footprint.lon, when=one)[0] for one in calendar_moments(2025)]
+    unit = np.array([one / np.linalg.norm(one) for one in s])
+    with Image.open(photo) as picture:
+        (vector,) = embedder.embed_photos([np.asarray(picture.convert("RGB"))])
+    cosine = unit @ vector / np.linalg.norm(vector)
+    told = ask("--tile", tile_id, "--photo", photo, "--when?", "--json").json()
+    weight = np.exp((cosine - cosine.max()) / TEMPERATURE)
+    assert np.array(told["chances"]).ravel() == pytest.approx(weight / weight.sum(), abs=2e-5)
+    assert told["cosine"] == pytest.approx(cosine.max(), abs=2e-5)
+    assert (told["tile_id"], told["collection"]) == (tile_id, "town")
+    assert "fitted to the bundled model" in told["note"]  # this one is another
+
+
+def test_when_a_photo_was_taken_is_printed_with_a_table_for_the_tile_of_a_place(ask, world) -> None:
+    tile_id, middle = a_tile(world / "home")
+    ran = ask("--at", f"{middle.lat},{middle.lon}", "--photo", world / "photos" / "here.jpg", "--when?")
+    lines = ran.out.splitlines()
+    assert tile_id in lines[0] and "here.jpg" in lines[0]
+    assert [line.split()[0] for line in lines[-13:]] == [*MONTHS, "all"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--photo", "here.jpg", "--when?"], 2, ["needs the place where the photo was taken", "--at"]),
+        (["--tile", "x", "--when?"], 2, ["--photo FILE"]),
+        (["--tile", "x", "--photo", "here.jpg"], 2, ["--photo is for --when?", "search --photo"]),
+        (["--tile", "x", "--photo", "here.jpg", "--when?", "--when", "2025-07"], 2, ["--when plays no part"]),
+        (["--tile", "x", "--photo", "here.jpg", "--when?", "-k", "9"], 2, ["-k plays no part"]),
+        (["--tile", "x", "--photo", "here.jpg", "--when?", "-o", "a.png"], 2, ["--output plays no part"]),
+        (["--tile", "x", "--at", "1,1", "--photo", "here.jpg", "--when?"], 2, ["one of --tile and --at"]),
+        (["--tile", "x", "--photo", "here.jpg", "--when?"], 1, ["has no tile 'x'"]),
+        (["--at", "27.63,-85.5", "--photo", "here.jpg", "--when?"], 2, ["no tile of collection 'town' holds"]),
+        (["--at", "27.63,85.5", "--photo", "gone.jpg", "--when?"], 1, ["gone.jpg", "does not exist"]),
+        (["--at", "27.63,85.5", "--photo", "manifest.csv", "--when?"], 1, ["is no picture that can be read"]),
+        (["--at", "27.63,85.5", "--photo", "large.png", "--when?"], 1, ["more than", "MP"]),
+    ],
+)
+def test_asked_wrongly_when_a_photo_was_taken_is_one_line(ask, world, monkeypatch, options, code, words) -> None:
+    monkeypatch.chdir(world / "photos")
+    if "large.png" in options:
+        Image.new("L", (40, 30)).save("large.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    failed(ask(*options), code, *words)
+
+
+def test_a_model_that_knows_no_time_and_a_gallery_cannot_tell_when(world, groundcast, tmp_path) -> None:
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    shutil.copytree(world / "home" / "models" / "plain", home / "models" / "plain")
+    grid = Grid(size_m=30, stride_m=30)
+    ingest(home, "plain", Request(kind="tiles", collection="town", source=str(world / "town.tif"), grid=grid))
+    asked = ("ground", "--tile", "x", "--photo", world / "photos" / "here.jpg", "--when?", "--collection")
+    failed(groundcast(*asked, "town"), 2, "knows no time, so it cannot tell when a photo was taken")
+    failed(groundcast("--home", world / "home", *asked, "gallery.walk"), 2, "is a gallery")
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------

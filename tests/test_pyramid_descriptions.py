@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 from make_data import pattern_raster, tile_of, tile_picture, write_pyramid
+from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
-from ingest.geo.geometry import Footprint
+from ingest.geo.geometry import Footprint, box
+from ingest.geo.grid import Grid
+from ingest.jobs.request import Request
 from ingest.opening import open_source
 from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
-from trainer.errors import ItemError, SourceError, UsageError
+from trainer.errors import AreaError, ItemError, SourceError, UsageError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0
 SHARED: dict[bool, Path] = {}
@@ -243,6 +246,21 @@ def test_pmtiles_with_a_true_header_end_where_it_says(tmp_path: Path, caplog: py
         assert source.read(Footprint(LAT, LON, 100.0), 16).valid.all()  # zooms come from the tiles, too
 
 
+def test_pmtiles_across_180_are_as_wide_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (tmp_path / "a.pmtiles").open("wb") as file:
+        writer = Writer(file)
+        data = io.BytesIO()
+        Image.new("RGB", (8, 8), (90, 90, 90)).save(data, "PNG")
+        for place in sorted(zxy_to_tileid(8, x, 140) for x in (0, 255)):
+            writer.write_tile(place, data.getvalue())
+        e7 = {"min_lon_e7": 1795000000, "max_lon_e7": -1795000000, "min_lat_e7": -180000000, "max_lat_e7": -160000000}
+        basics = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE, "min_zoom": 8, "max_zoom": 8}
+        writer.finalize(basics | e7 | {"center_zoom": 8, "center_lon_e7": 0, "center_lat_e7": 0}, {})
+    with open_source(str(tmp_path / "a.pmtiles")) as source:
+        assert source.coverage().area == pytest.approx(1 * 2) and not caplog.text
+        assert source.read(Footprint(-16.9, 180, 20e3), 16).valid.all()
+
+
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:
     from ingest.sources.tilearchive import _indexes
 
@@ -393,3 +411,29 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_is_read(
     with open_source(str(tmp_path)) as source:
         (problem,) = source.problems
         assert problem.reason == "unreadable" and problem.subject.endswith("closed")
+
+
+def test_a_pyramid_up_to_one_tile_of_the_earth_is_over_its_town_only(tmp_path: Path) -> None:
+    for z in (0, 4, 9, 14, 15, 17):
+        x, y = tile_of(z, lat=LAT, lon=LON)
+        (tmp_path / f"{z}/{x}").mkdir(parents=True)
+        Image.new("RGB", (2, 2)).save(tmp_path / f"{z}/{x}/{y}.png")
+    x, y = tile_of(15, lat=LAT, lon=LON + 1)  # has no finer one below
+    (tmp_path / f"15/{x}").mkdir()
+    Image.new("RGB", (2, 2)).save(tmp_path / f"15/{x}/{y}.png")
+    with open_source(str(tmp_path)) as source:
+        assert source.coverage().area == pytest.approx(2 * (360 / 2**15) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.org/{z}/{x}/{y}.png", "https://example.org/{q}.png", "a.json", "b.json"]
+)
+def test_a_server_that_does_not_say_where_it_has_tiles_needs_an_area(tmp_path: Path, uri: str) -> None:
+    told = {"tilejson": "3.0.0", "tiles": ["https://example.org/{z}/{x}/{y}.png"]}
+    (tmp_path / "a.json").write_text(json.dumps(told))
+    (tmp_path / "b.json").write_text(json.dumps(told | {"bounds": [-180, -85.0511, 180, 85.0511]}))
+    source = uri if uri.startswith("http") else str(tmp_path / uri)
+    with pytest.raises(AreaError, match="give --bbox, --near or --area"):
+        Request(kind="tiles", collection="a", source=source, grid=Grid(480, 480)).open(input_px=32)
+    area = box(19, 9, 21, 11)
+    Request(kind="tiles", collection="a", source=source, grid=Grid(480, 480), area=area).open(input_px=32).close()

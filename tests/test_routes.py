@@ -307,6 +307,27 @@ def test_the_ground_view_names_no_file_of_this_machine(client) -> None:
     assert max(Image.open(io.BytesIO(photo.content)).size) == 64
 
 
+def test_a_photo_that_was_uploaded_tells_when_it_was_taken_in_a_tile(client, service) -> None:
+    photo = service.settings.home / "demo-photos" / "photo-0000.jpg"
+    kept = client.post("/api/uploads", content=photo.read_bytes()).json()["id"]
+    tile = search(client).json()["hits"][0]["tile_id"]
+    asked = {"collection": "demo", "tile": tile, "photo": kept}
+    told = client.get("/api/ground/when", params=asked).json()
+    assert sum(map(sum, told["chances"])) == pytest.approx(1, abs=1e-3)
+    assert told["note"] is None and "sandbox" in told["attribution"]
+    assert told["spans"][1]["chance"] >= 0.8 and told["says"]
+    for wrong, status, said in (
+        ({"tile": None}, 400, "one of --tile and --at"),
+        ({"photo": None}, 422, "photo"),
+        ({"photo": "0" * 32}, 404, "upload it again"),
+        ({"tile": None, "at": "10 N 10 E"}, 400, "the nearest"),
+        ({"when": "2025-07"}, 422, "when"),
+    ):
+        params = {name: value for name, value in (asked | wrong).items() if value is not None}
+        answer = client.get("/api/ground/when", params=params)
+        assert answer.status_code == status and said in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(("form", "starts"), [("tif", b"II"), ("png", b"\x89PNG"), ("parquet", b"PAR1")])
 def test_a_map_comes_as_a_file(client, form, starts) -> None:
     answer = client.get(f"/api/map?collection=demo&q=city+lights+at+night&format={form}")
@@ -351,6 +372,7 @@ ROUTES = {
     "GET /api/caption",
     "GET /api/collections",
     "GET /api/ground",
+    "GET /api/ground/when",
     "GET /api/map",
     "GET /api/places",
     "GET /api/search",

@@ -1,6 +1,7 @@
 """Manners on the web: what is kept and for how long, how long a server is waited for, what a refusal means."""
 
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -209,3 +210,13 @@ def test_a_refusal_may_mean_that_there_is_no_tile(server: Server) -> None:
     options = SourceOptions(rate_per_s=1000.0, zoom=3, missing_403=True)
     with open_source(template, options) as source:
         assert not source.read(Footprint(10, 20, 1000.0), 8).valid.any()
+
+
+def test_tilejson_on_a_server_leads_to_its_tiles_and_says_where_they_are(server: Server) -> None:
+    told = {"tilejson": "3.0.0", "tiles": ["tiles/{z}/{x}/{y}.png"], "scheme": "tms", "bounds": [19, 9, 21, 11]}
+    document = json.dumps(told | {"minzoom": 3, "maxzoom": 3}).encode()
+    server.answer = lambda path: (200, {}, document if ".json" in path else picture())
+    with open_source(f"{server.url}/maps/town.json?key=geheim", SourceOptions(rate_per_s=1000.0)) as source:
+        assert source.coverage().bounds == (19, 9, 21, 11) and "geheim" not in source.uri
+        assert source.read(Footprint(10, 20, 1000.0), 8).valid.all()
+    assert server.asked[-1] == "/maps/tiles/3/4/4.png"  # row 3 from the north

@@ -59,9 +59,16 @@ def _question(name: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([_said(row[name]) for name in names] for row in rows)]
+    names = [name for name in rows[0] if not name.endswith((" low", " high"))]
+    lines = [names, ["---"] * len(names), *([_cell(row, name) for name in names] for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    """A value, with its interval where it has one."""
+    if f"{name} low" not in row:
+        return _said(row[name])
+    return f"{_said(row[name])} [{_said(row[f'{name} low'])} {_said(row[f'{name} high'])}]"
 
 
 def _said(value: Any) -> str:

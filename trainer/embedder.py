@@ -305,9 +305,12 @@ class Embedder:
         w1, b1, w2, b2 = (p.detach().numpy().copy() for p in layers)
         interaction = None
         if encoder.form.interaction != "none":
-            b, c = (basis.detach().numpy().copy() for basis in encoder.bases())
-            mean, weights = (p.detach().numpy().copy() for p in (encoder.mean, encoder.moment))
-            interaction = InteractionWeights(b, c if encoder.form.interaction == "untied" else b, mean, weights)
+            # as they are stored, which is orthonormal: to make them so once more would move their last bits with the
+            # number of threads, and a field is made anew where a bit of its encoder is another
+            tied = encoder.form.interaction != "untied"
+            stored = (encoder.basis, encoder.mean, encoder.moment, encoder.basis if tied else encoder.out_basis)
+            b, mean, weights, c = (p.detach().numpy().copy() for p in stored)
+            interaction = InteractionWeights(b, b if tied else c, mean, weights)
         return EncoderWeights(w1, b1, w2, b2, encoder.form.activation, interaction)
 
     @torch.inference_mode()

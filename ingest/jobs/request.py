@@ -13,9 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.grid import Grid
 from ingest.jobs.items import MIN_VALID, ChipIntake, GridIntake, Intake, PhotoIntake
-from ingest.opening import is_tile_server, open_source
+from ingest.opening import open_source
 from ingest.photos.folder import open_photos
 from ingest.sources.chips import ChipSource
+from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import SourceOptions
 from trainer.errors import AreaError, SourceError
 
@@ -86,11 +87,12 @@ class Request:
             SourceError: Nothing can be read there.
             AreaError: A tile server without an area.
         """
-        if self.area is None and is_tile_server(self.source):
-            raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))
         source = open_source(self.source, replace(self.options, cache_dir=cache_dir))
+        if self.area is None and isinstance(source, PyramidSource) and source.boundless:
+            source.close()
+            raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if isinstance(source, ChipSource):
             return ChipIntake(source, size_px=input_px, area=self.area, min_valid=self.min_valid)
         if self.grid is None:

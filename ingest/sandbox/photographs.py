@@ -104,7 +104,7 @@ def photographs(world: World, *, split: str, count: int, seed: int) -> Photograp
         rng = np.random.default_rng([seed, 4])
     visited = rng.integers(0, n_places, count)
     lat, lon = place_lat[visited], place_lon[visited]
-    when = _moments(world, lat, lon, rng)
+    when = moments_taken(world, lat, lon, rng)
     block = blocks(lat=lat, lon=lon)
     return Photographs(
         lat=lat,
@@ -184,7 +184,7 @@ def _island(world: World, lat: Floats, lon: Floats) -> Ints:
     return np.asarray(inside.argmax(axis=1), np.int64)
 
 
-def _moments(world: World, lat: Floats, lon: Floats, rng: np.random.Generator, tries: int = 8) -> Moments:
+def moments_taken(world: World, lat: Floats, lon: Floats, rng: np.random.Generator, tries: int = 8) -> Moments:
     """When each photo was taken: of some moments, one at which there was something to see."""
     n = len(lat)
     days = FIRST_DAY + rng.integers(0, (LAST_DAY - FIRST_DAY).astype(int) + 1, (tries, n)).astype("timedelta64[D]")

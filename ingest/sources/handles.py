@@ -18,7 +18,7 @@ from ingest.sources.vrt import VrtReader, is_vrt
 from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
-DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "GPKG", "PNG", "JPEG", "WEBP")
+DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")
 _SERIALS = itertools.count()  # of VRTs opened by this process
 _CONFIG = {
     "GDAL_CACHEMAX": CACHE_BYTES,

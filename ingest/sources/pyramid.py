@@ -56,6 +56,9 @@ class PyramidSource:
     Args:
         store: Where the tiles are kept; it is closed with the source.
         options: Zoom, nodata, dates and attribution.
+
+    Attributes:
+        boundless: It does not know where it has imagery: it must be asked for an area.
     """
 
     def __init__(self, store: TileStore, options: SourceOptions) -> None:
@@ -69,7 +72,8 @@ class PyramidSource:
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
         self._decoder = Decoder(options, self._sample)
         self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)
-        _, south, _, north = store.coverage().bounds
+        west, south, east, north = store.coverage().bounds
+        self.boundless = not store.sparse and east - west >= 360 and north - south >= 170
         self.gsd_m = _level_m(self._zooms[-1], (south + north) / 2)
         self._acquired_at = options.date_of(store.uri.rstrip("/").rpartition("/")[2])
 

@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
 from ingest.sources.tiledescription import describe
-from ingest.sources.tilestore import Indexes, finest, tile_bounds, tile_boxes, tiles_area
+from ingest.sources.tilestore import Indexes, telling, tile_bounds, tile_boxes, tiles_area
 from ingest.sources.web import Web, mask_url
 from trainer.errors import AreaError, ItemError, SourceError
 
@@ -120,7 +120,7 @@ class PmtilesStore:
             raise SourceError(f"{self.uri}: it holds no tile")
         zooms = sorted({tileid_to_zxy(first)[0] for first, _ in runs})
         bounds = [self._header[key] / 1e7 for key in _BOUNDS]
-        return tuple(zooms), _true_area(self.uri, said, bounds, finest(_indexes(runs)))
+        return tuple(zooms), _true_area(self.uri, said, bounds, telling(_indexes(runs)))
 
     def _header_box(self) -> BaseGeometry | None:
         try:
@@ -263,7 +263,7 @@ class MbtilesStore:
         tiles = {int(z): places[places[:, 0] == z, 1:] for z in self.zooms}
         if not self._north:
             tiles = {z: _turned(z, found) for z, found in tiles.items()}
-        return _true_area(self.uri, said, None if said is None else said.bounds, finest(tiles))
+        return _true_area(self.uri, said, None if said is None else said.bounds, telling(tiles))
 
 
 def _box(z: int, corners: Indexes) -> BaseGeometry:

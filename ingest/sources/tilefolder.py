@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.sources.source import SourceOptions
 from ingest.sources.tiledescription import Described, describe_folder
-from ingest.sources.tilestore import Indexes, tiles_area
+from ingest.sources.tilestore import Indexes, telling, tiles_area
 from ingest.sources.tiletemplate import TileTemplate
 from trainer.errors import ItemError, SourceError
 
@@ -79,7 +79,7 @@ class FolderStore:
         return str(self._path(z, x, y) or self._root / self._template.fill(z, x, self._counted(z, y)))
 
     def coverage(self) -> BaseGeometry:
-        """All its tiles, of every zoom, within the bounds that are said."""
+        """All its tiles within the bounds that are said, without coarse ones that have far finer ones below."""
         return self._coverage
 
     def fingerprint(self) -> str:
@@ -96,7 +96,7 @@ class FolderStore:
         """Nothing is open."""
 
     def _area(self, south: bool) -> BaseGeometry:
-        return tiles_area({z: self._indexes(z, south) for z in self._suffixes})
+        return tiles_area(telling({z: self._indexes(z, south) for z in self._suffixes}))
 
     def _indexes(self, z: int, south: bool) -> Indexes:
         places = np.array(sorted(self._suffixes[z]), dtype=np.int64)

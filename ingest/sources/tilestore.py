@@ -12,6 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 LAT_LIMIT = 85.0511287798066  # where the square Web-Mercator world ends
+_FAR = 3  # levels: what fills in where the next ones lack tiles is imagery of its own
 Indexes = npt.NDArray[np.int64]  # columns and rows from the north, [n, 2]
 
 
@@ -69,15 +70,16 @@ def tiles_area(tiles: Mapping[int, Indexes]) -> BaseGeometry:
     return shapely.union_all(tile_boxes(tiles))
 
 
-def finest(tiles: Mapping[int, Indexes]) -> dict[int, Indexes]:
-    """The tiles with no finer ones below: of a pyramid over a town, not the one that shows the Earth."""
-    left, below = {}, np.empty((0, 2), np.int64)
+def telling(tiles: Mapping[int, Indexes]) -> dict[int, Indexes]:
+    """The tiles without those that have far finer ones below: a pyramid over a town begins with one of the Earth."""
+    none = np.empty((0, 2), np.int64)
+    left, finer = {}, none
     for z in range(max(tiles), min(tiles) - 1, -1):
-        own = tiles.get(z, np.empty((0, 2), np.int64))
-        kept = own[~np.isin(_keys(own), _keys(below))]
+        finer = np.unique(np.concatenate([finer >> 1, tiles.get(z + _FAR, none) >> _FAR]), axis=0)
+        own = tiles.get(z, none)
+        kept = own[~np.isin(_keys(own), _keys(finer))]
         if len(kept):
             left[z] = kept
-        below = np.unique(np.concatenate([own, below]), axis=0) >> 1
     return left
 
 

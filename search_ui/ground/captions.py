@@ -16,8 +16,8 @@ import numpy as np
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
-from ingest.field.scorer import ExactScorer
-from search_ui.ground.retrieval import row_at
+from search_ui.ground.retrieval import row_of
+from search_ui.ground.view import check_where
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
@@ -26,7 +26,7 @@ from trainer.captioning.captions import BEAMS, Captioner, captioner_of, load_cap
 from trainer.captioning.daytime import part_of_day, season
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.encoding import When
-from trainer.errors import AreaError, MissingError, UsageError
+from trainer.errors import UsageError
 
 if TYPE_CHECKING:
     from search_ui.search.engine import Engine
@@ -56,10 +56,7 @@ class CaptionQuery:
     phrases: bool = False
 
     def __post_init__(self) -> None:
-        if (self.tile_id is None) == (self.place is None):
-            raise UsageError("give the tile to look from, or a place: one of --tile and --at")
-        if self.place is not None and not (abs(self.place[0]) <= 90 and abs(self.place[1]) <= 180):
-            raise AreaError(f"place {self.place[0]}, {self.place[1]}: latitude goes to ±90, longitude to ±180")
+        check_where(self.tile_id, self.place)
         if not 1 <= len(self.whens) <= MOST_MOMENTS:
             raise UsageError(f"{len(self.whens)} moments: ask for 1 to {MOST_MOMENTS} at once")
         for when in self.whens:
@@ -150,8 +147,10 @@ class Captions:
             ModelMismatchError: It belongs to another model.
         """
         tiles = Aliases(self.engine.catalog).collection(collection_name)
+        if tiles.kind != "tiles":
+            raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
         columns = self.engine.field(tiles)
-        row = _row(tiles, columns, query)
+        row = row_of(tiles, columns, query.tile_id, query.place)
         lat, lon = float(columns.lat[row]), float(columns.lon[row])
         asked = [self.engine.moment(tiles, when) for when in query.whens]
         whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
@@ -224,15 +223,3 @@ def _once(captioner: Captioner, vectors: Floats) -> list[str]:
     fresh, number = np.unique(vectors, axis=0, return_inverse=True)
     said = captioner.captions(fresh, BEAMS)
     return [said[i] for i in number.ravel().tolist()]
-
-
-def _row(tiles: Collection, columns: ExactScorer, query: CaptionQuery) -> int:
-    """The row of the tile asked about."""
-    if tiles.kind != "tiles":
-        raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
-    if query.place is not None and columns.n:
-        return row_at(tiles, columns, *query.place)
-    row = None if query.tile_id is None else columns.row(query.tile_id)
-    if row is None:
-        raise MissingError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
-    return row

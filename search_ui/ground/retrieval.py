@@ -66,7 +66,7 @@ class GroundRetriever:
         tiles = Aliases(catalog).collection(collection_name)
         album = find_gallery(catalog, tiles, gallery)
         columns = self.engine.field(tiles)
-        row = _row(tiles, columns, query)
+        row = row_of(tiles, columns, query.tile_id, query.place)
         when, note = self.engine.moment(tiles, query.when)
         tile = Footprint(float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row]))
         lat, lon = query.place or (tile.lat, tile.lon)
@@ -185,17 +185,21 @@ def _model_name(catalog: Catalog, tiles: Collection) -> str:
     return next((model.name for model in catalog.models() if model.model_id == tiles.model_id), tiles.model_id)
 
 
-def _row(tiles: Collection, columns: ExactScorer, query: GroundQuery) -> int:
-    """The row of the tile asked about."""
+def row_of(tiles: Collection, columns: ExactScorer, tile_id: str | None, place: tuple[float, float] | None) -> int:
+    """The row of the tile asked about, by its id or by a place in it, of which there is one.
+
+    Raises:
+        MissingError: There is no such tile.
+        UsageError: The place is in none.
+    """
     if not columns.n:
         raise MissingError(f"collection {tiles.name!r} is empty: run `groundcast ingest`")
-    if query.tile_id is not None:
-        row = columns.row(query.tile_id)
-        if row is None:
-            raise MissingError(f"collection {tiles.name!r} has no tile {query.tile_id!r}: take an id from a hit")
-        return row
-    assert query.place is not None  # noqa: S101 - one of the two, see GroundQuery
-    return row_at(tiles, columns, *query.place)
+    if place is not None:
+        return row_at(tiles, columns, *place)
+    row = None if tile_id is None else columns.row(tile_id)
+    if row is None:
+        raise MissingError(f"collection {tiles.name!r} has no tile {tile_id!r}: take an id from a hit")
+    return row
 
 
 def row_at(tiles: Collection, columns: ExactScorer, lat: float, lon: float) -> int:

@@ -39,10 +39,7 @@ class GroundQuery:
     photos: PhotoFilter = field(default_factory=PhotoFilter)
 
     def __post_init__(self) -> None:
-        if (self.tile_id is None) == (self.place is None):
-            raise UsageError("give the tile to look from, or a place: one of --tile and --at")
-        if self.place is not None and not (abs(self.place[0]) <= 90 and abs(self.place[1]) <= 180):
-            raise AreaError(f"place {self.place[0]}, {self.place[1]}: latitude goes to ±90, longitude to ±180")
+        check_where(self.tile_id, self.place)
         if not 1 <= self.k <= MAX_K:
             raise UsageError(f"k = {self.k} is outside 1..{MAX_K}: choose how many photos to show")
         if isinstance(self.when, datetime | time) and self.when.tzinfo is not None:
@@ -166,6 +163,19 @@ class GroundView:
     def to_json(self) -> str:
         """Say the answer as one JSON document in ASCII, so that every terminal and pipe can carry it."""
         return json.dumps(self.as_dict(), indent=2, allow_nan=False)
+
+
+def check_where(tile_id: str | None, place: tuple[float, float] | None) -> None:
+    """Refuse what says no tile, or two.
+
+    Raises:
+        UsageError: Neither or both of tile and place are given.
+        AreaError: The place, latitude and longitude in degrees, is not on the globe.
+    """
+    if (tile_id is None) == (place is None):
+        raise UsageError("give the tile to look from, or a place: one of --tile and --at")
+    if place is not None and not (abs(place[0]) <= 90 and abs(place[1]) <= 180):
+        raise AreaError(f"place {place[0]}, {place[1]}: latitude goes to ±90, longitude to ±180")
 
 
 def say_distance(metres: float) -> str:

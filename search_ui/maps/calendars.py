@@ -54,8 +54,8 @@ class PlaceCalendar:
     @property
     def best(self) -> tuple[int, int]:
         """Month (1 to 12) and hour of the highest value."""
-        month, hour = np.unravel_index(int(np.nanargmax(self.cosine)), self.cosine.shape)
-        return int(month) + 1, int(hour)
+        month, hour = _highest(self.cosine)
+        return month + 1, hour
 
     @property
     def statistic(self) -> str:
@@ -209,6 +209,11 @@ _WRITERS: dict[str, Callable[[PlaceCalendar, Words, dict[str, Any]], bytes]] = {
 
 def draw_calendar(calendar: PlaceCalendar, words: Words) -> Image.Image:
     """The calendar as a picture: months down, hours across, the best moment framed."""
+    return draw_months_and_hours(calendar.cosine, _scale(calendar), words)
+
+
+def draw_months_and_hours(cells: Grid, scale: Scale, words: Words) -> Image.Image:
+    """A picture of a value for each month and hour, [12, 24]: months down, hours across, the highest framed."""
     wide, tall = _CELL
     left = _MARGIN + 52
     width = left + _HOURS * wide + 160
@@ -224,14 +229,19 @@ def draw_calendar(calendar: PlaceCalendar, words: Words) -> Image.Image:
         pen.text((_MARGIN, _MARGIN + 36 * number), line, INK, typeface(28, bold=True))
     for number, line in enumerate(notes):
         pen.text((_MARGIN, _MARGIN + 36 * len(heading) + 24 * number), line, GREY, typeface(17))
-    scale = _scale(calendar)
-    _draw_cells(page, calendar, scale, left, top)
+    _draw_cells(page, cells, scale, left, top)
     middle = left + _HOURS * wide / 2
     pen.text((middle, top + 12 * tall + 30), "hour, local time", INK, typeface(15), anchor="ma")
     draw_legend(page, scale, left + _HOURS * wide + 18, top, 12 * tall)
     for number, line in enumerate(foot):
         pen.text((_MARGIN, bottom + 20 * number), line, GREY, typeface(13))
     return page
+
+
+def _highest(cells: Grid) -> tuple[int, int]:
+    """Row and column of the highest value."""
+    month, hour = np.unravel_index(int(np.nanargmax(cells)), cells.shape)
+    return int(month), int(hour)
 
 
 def _scale(calendar: PlaceCalendar) -> Scale:
@@ -241,10 +251,10 @@ def _scale(calendar: PlaceCalendar) -> Scale:
     return Scale(low - room, high + room, calendar.statistic, empty="")
 
 
-def _draw_cells(page: Image.Image, calendar: PlaceCalendar, scale: Scale, left: int, top: int) -> None:
+def _draw_cells(page: Image.Image, cells: Grid, scale: Scale, left: int, top: int) -> None:
     wide, tall = _CELL
-    colours = scale.colours(calendar.cosine)
-    colours[~np.isfinite(calendar.cosine)] = 235
+    colours = scale.colours(cells)
+    colours[~np.isfinite(cells)] = 235
     page.paste(Image.fromarray(colours.repeat(tall, axis=0).repeat(wide, axis=1)), (left, top))
     pen, font = ImageDraw.Draw(page), typeface(14)
     for month, name in enumerate(MONTHS):
@@ -252,8 +262,8 @@ def _draw_cells(page: Image.Image, calendar: PlaceCalendar, scale: Scale, left: 
     for hour in range(0, _HOURS, 2):
         pen.text((left + (hour + 0.5) * wide, top + 12 * tall + 8), f"{hour}", INK, font, anchor="ma")
     pen.rectangle((left - 1, top - 1, left + _HOURS * wide, top + 12 * tall), outline=GREY)
-    month, hour = calendar.best
-    x, y = left + hour * wide, top + (month - 1) * tall
+    month, hour = _highest(cells)
+    x, y = left + hour * wide, top + month * tall
     # light under dark: seen on every colour
     pen.rectangle((x - 2, y - 2, x + wide + 1, y + tall + 1), outline=PAPER, width=5)
     pen.rectangle((x - 1, y - 1, x + wide, y + tall), outline=INK, width=2)

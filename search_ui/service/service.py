@@ -23,6 +23,7 @@ from ingest.jobs.run import GALLERY
 from ingest.places.areas import PlaceArea, area_of
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
+from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeView
 from search_ui.ground.retrieval import GroundRetriever, row_at
 from search_ui.ground.view import GroundQuery, GroundView
 from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
@@ -70,6 +71,7 @@ class Service:
         self.engine = Engine(settings, self.catalog)
         self.ground = GroundRetriever(self.engine)
         self.captions = Captions(self.engine)
+        self.photo_times = PhotoTimes(self.engine)
         self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
         self._known: Recent[Collection] = Recent(64, seconds=_SECONDS)
@@ -78,6 +80,7 @@ class Service:
         self._facts: Recent[TileFacts] = Recent(_ANSWERS)
         self._found: Recent[Found] = Recent(_ANSWERS)
         self._said: Recent[CaptionView] = Recent(_ANSWERS)
+        self._taken: Recent[PhotoTimeView] = Recent(_ANSWERS)
         self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
 
     def close(self) -> None:
@@ -348,6 +351,11 @@ class Service:
         """What one would see in a tile, in words; see `search_ui.ground.captions.Captions.say`."""
         key = (collection, self.version(collection), query)
         return self._said.get(key, lambda: self.captions.say(collection, query))
+
+    def photo_time(self, collection: str, query: PhotoTimeQuery) -> PhotoTimeView:
+        """When an uploaded photo of a tile was taken; see `search_ui.ground.photo_time.PhotoTimes.tell`."""
+        key = (collection, self.version(collection), query)
+        return self._taken.get(key, lambda: self.photo_times.tell(collection, query))
 
     def has_captioner(self, collection: str) -> bool:
         """Whether a collection's model speaks freely; where not, a caption takes a bank of phrases, embedded once."""

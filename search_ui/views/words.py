@@ -43,6 +43,11 @@ CAPTION = (
     "What the model expects to be seen here, in words. The cosine says how like that the words are. A caption is the "
     "model's guess: it may be wrong, and says nothing of a particular day."
 )
+PHOTO_TIME = (
+    "The months and hours at which the model expects this place to look like the photo; beforehand each is as likely. "
+    "A span is the smallest that holds the photo's moment with the chance behind it. It is asked of this place: "
+    "elsewhere the seasons, the daylight and what people do may be others."
+)
 WORKERS = (
     "Workers are other processes, also on other machines, that read and embed tiles: `groundcast worker` starts one. "
     "What is left to them goes on when this page and this server are closed."

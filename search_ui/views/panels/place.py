@@ -19,6 +19,7 @@ from search_ui.views.map.backdrop import chip_url, photo_url
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.panels.answer import say_place, title_of
 from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
+from search_ui.views.panels.photo_time import when_taken
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import say_when, when_of
 from trainer.encoding import When
@@ -51,6 +52,7 @@ def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback =
         _facts(tile)
     _ground(service, shown, tile)
     through_the_year(service, shown, tile.tile_id)
+    when_taken(service, shown, tile.tile_id)
 
 
 def _alt(tile: TileFacts) -> str:
