@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from make_data import transform_around, write_raster
 from rasterio.enums import ColorInterp
+from rasterio.shutil import copy
 
 from ingest.catalog.catalog import Collection
 from ingest.geo.geometry import Footprint
@@ -108,8 +110,6 @@ def test_red_green_and_blue_that_are_files_of_their_own_make_the_picture(
 
 
 def test_nodata_scale_and_offset_of_bands_stay_with_the_picture_made_of_them(tmp_path: Path) -> None:
-    import rasterio
-
     for name in ("B4", "B3", "B2"):
         values = np.where(HALVES == 0, 0, 7273 + RAMP * 7273)
         path = layer(tmp_path / f"{L8}_SR_{name}.TIF", [values], "uint16", nodata=0)
@@ -236,3 +236,9 @@ def test_the_choice_stands_in_the_notes_of_the_job(tmp_path: Path) -> None:
     )
     asked = {"source": "x", "options": {}}
     assert job_id(collection, asked, "f") == job_id(collection, asked | {"notes": notes}, "f")
+
+
+def test_a_vrt_beside_the_file_it_is_made_of_is_no_other_layer(tmp_path: Path) -> None:
+    copy(layer(tmp_path / "b.tif", [10, 20, 30]), tmp_path / "a.vrt", driver="VRT")
+    with opened(tmp_path) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30] and source.problems == []

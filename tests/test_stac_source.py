@@ -288,6 +288,18 @@ def test_red_green_and_blue_that_are_assets_of_their_own_make_the_picture(tmp_pa
         assert source.read(HERE, 8).image[4, 4].tolist() == [30, 20, 10]
 
 
+def test_a_mask_of_usable_pixels_among_the_assets_masks(tmp_path: Path) -> None:
+    transform = transform_around("EPSG:3857", lat=10.0, lon=20.0, width=16, height=16, pixel=8)
+    clear = values(1, 0, 0, 0, 0, 0, 0, 0)
+    clear[:, :, 8:] = 0
+    write_raster(tmp_path / "x_3B_Visual.tif", values(10, 20, 30), transform, "EPSG:3857")
+    write_raster(tmp_path / "x_3B_udm2.tif", clear, transform, "EPSG:3857", photometric="minisblack")
+    assets = {"visual": tif("x_3B_Visual.tif"), "udm2": tif("x_3B_udm2.tif")}
+    with opened(write(tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", assets))) as source:
+        chip = source.read(Footprint(10.0, 20.0, 120.0), 16)
+    assert chip.valid[:, :7].all() and not chip.valid[:, 9:].any() and chip.image[8, 2].tolist() == [10, 20, 30]
+
+
 def test_bad_items_and_links_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
     path = catalogue(tmp_path)
     document = json.loads(path.read_text())

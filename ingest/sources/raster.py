@@ -276,7 +276,10 @@ def _alike(files: Sequence[RasterFile]) -> list[list[RasterFile]]:
         size = max(east - west, north - south) / 1000
         corners = tuple(round(value / size) for value in (west, south, east, north)) if size > 0 else file.name
         groups[corners, file.acquired_at].append(file)
-    return [group for group in groups.values() if len(group) > 1]
+    parts = {part for file in files for part, _, _ in file.parts if part != file.path}
+    # a VRT beside what it is made of is no other layer
+    apart = [[file for file in group if file.path not in parts] for group in groups.values()]
+    return [group for group in apart if len(group) > 1]
 
 
 def _layers(files: Sequence[RasterFile]) -> bool:

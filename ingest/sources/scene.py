@@ -170,6 +170,6 @@ def _left_out(entry: RasterEntry, layer: SceneLayer) -> Problem:
     return Problem(
         entry.name,
         "not_imagery",
-        f"{entry.name}: {layer.name} is no picture but a layer of quality, atmosphere, angles or heights; to read it "
-        f"all the same, pass --asset {layer.name} or give the file as the source",
+        f"{entry.name}: {layer.name} is no picture but a layer of quality, atmosphere, angles or heights; to read "
+        f"it all the same, pass --asset {layer.name} or give the file as the source",
     )
