@@ -51,6 +51,10 @@ class Intake(Protocol):
     def problems(self) -> list[Problem]:
         """Files that could not be opened."""
 
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+
     def fingerprint(self) -> str:
         """Changes when the files change."""
 
@@ -100,6 +104,11 @@ class GridIntake:
     def problems(self) -> list[Problem]:
         """Files that could not be opened."""
         return self.source.problems
+
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+        return self.source.notes
 
     def fingerprint(self) -> str:
         """Changes when the imagery's files change."""
@@ -153,6 +162,11 @@ class ChipIntake:
         """Rows of the manifest that cannot be used."""
         return self.source.problems
 
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+        return self.source.notes
+
     def fingerprint(self) -> str:
         """Changes when manifest or files change."""
         return self.source.fingerprint()
@@ -189,6 +203,11 @@ class PhotoIntake:
     def problems(self) -> list[Problem]:
         """Files and manifest rows that cannot be used."""
         return self.photos.problems
+
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where photos do not tell."""
+        return self.photos.notes
 
     def fingerprint(self) -> str:
         """Changes when files or manifest change."""
