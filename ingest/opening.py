@@ -18,12 +18,12 @@ from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_
 from ingest.sources.scene import scene_entries
 from ingest.sources.source import Problem, Source, SourceOptions, by_reason, printable
 from ingest.sources.stac import stac_entries
-from ingest.sources.tilearchive import MbtilesStore, PmtilesStore
-from ingest.sources.tiledescription import describe
-from ingest.sources.tilefolder import EXTENSIONS as PICTURES
-from ingest.sources.tilefolder import FolderStore, is_tile_folder, split_template
+from ingest.sources.tiles.archive import MbtilesStore, PmtilesStore
+from ingest.sources.tiles.description import describe
+from ingest.sources.tiles.folder import EXTENSIONS as PICTURES
+from ingest.sources.tiles.folder import FolderStore, is_tile_folder, split_template
+from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import Web, mask_url
-from ingest.sources.webtiles import WebStore
 from trainer.errors import ItemError, SourceError, UsageError
 
 SANDBOX = "sandbox:"  # `ingest.sandbox.source.SCHEME`, said here so that the planet need not be imported
@@ -232,9 +232,9 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
     if not files:
         raise SourceError(_nothing_in(path, archives))
     source = _scenes(path, files, options)
-    for archive in archives:
-        message = f"{archive}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
-        source.problems.append(Problem(str(archive), "unsupported", message))
+    for name in (printable(str(archive)) for archive in archives):
+        message = f"{name}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
+        source.problems.append(Problem(name, "unsupported", message))
     return source
 
 

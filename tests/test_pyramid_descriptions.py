@@ -143,7 +143,7 @@ def test_coverage_ends_where_the_bounds_say(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["{z}/{y}/{x}.png", "{z}/{x}_{-y}.png", "{q}.png", "L{z}/deep/{z}-{x}-{y}.png"])
 def test_a_template_on_disk_means_what_it_says(tmp_path: Path, pattern: str) -> None:
-    from ingest.sources.tiletemplate import TileTemplate
+    from ingest.sources.tiles.template import TileTemplate
 
     template = TileTemplate(pattern, pattern)
     cx, cy = tile_of(17, lat=LAT, lon=LON)
@@ -262,7 +262,7 @@ def test_pmtiles_across_180_are_as_wide_as_they_are(tmp_path: Path, caplog: pyte
 
 
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:
-    from ingest.sources.tilearchive import _indexes
+    from ingest.sources.tiles.archive import _indexes
 
     start = zxy_to_tileid(12, 0, 0)
     found = _indexes([(start, 4**12)])

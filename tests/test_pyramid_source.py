@@ -20,10 +20,10 @@ from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import FILL, SourceOptions
-from ingest.sources.tilearchive import PmtilesStore
-from ingest.sources.tilefolder import FolderStore
+from ingest.sources.tiles.archive import PmtilesStore
+from ingest.sources.tiles.folder import FolderStore
+from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import mask_url
-from ingest.sources.webtiles import WebStore
 from trainer.errors import ItemError, SourceError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0

@@ -1,7 +1,7 @@
 """Tile pyramids in Web Mercator as a source: XYZ and TMS folders, URL templates, PMTiles.
 
 Of the zoom levels the coarsest is read that is fine enough for the output; where it lacks a tile, others fill in. It
-does not know where tiles are kept: `tilestore`.
+does not know where tiles are kept: `ingest.sources.tiles`.
 """
 
 import math
@@ -22,7 +22,7 @@ from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.decoding import Decoder, Named
 from ingest.sources.handles import gdal_session
 from ingest.sources.source import Chip, Image8, Mask, Mosaic, Problem, SourceOptions, finish
-from ingest.sources.tilestore import LAT_LIMIT, TileStore
+from ingest.sources.tiles.store import LAT_LIMIT, TileStore
 from ingest.sources.warp import PixelMap, resample
 from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError

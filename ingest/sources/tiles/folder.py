@@ -13,9 +13,9 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from ingest.sources.source import SourceOptions
-from ingest.sources.tiledescription import Described, describe_folder
-from ingest.sources.tilestore import Indexes, telling, tiles_area
-from ingest.sources.tiletemplate import TileTemplate
+from ingest.sources.tiles.description import Described, describe_folder
+from ingest.sources.tiles.store import Indexes, telling, tiles_area
+from ingest.sources.tiles.template import TileTemplate
 from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")

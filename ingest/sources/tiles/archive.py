@@ -22,8 +22,8 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
-from ingest.sources.tiledescription import describe
-from ingest.sources.tilestore import Indexes, telling, tile_bounds, tile_boxes, tiles_area
+from ingest.sources.tiles.description import describe
+from ingest.sources.tiles.store import Indexes, telling, tile_bounds, tile_boxes, tiles_area
 from ingest.sources.web import Web, mask_url
 from trainer.errors import AreaError, ItemError, SourceError
 

@@ -9,9 +9,9 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
-from ingest.sources.tiledescription import NOTHING_SAID, Described
-from ingest.sources.tilestore import LAT_LIMIT
-from ingest.sources.tiletemplate import TileTemplate
+from ingest.sources.tiles.description import NOTHING_SAID, Described
+from ingest.sources.tiles.store import LAT_LIMIT
+from ingest.sources.tiles.template import TileTemplate
 from ingest.sources.web import Web, mask_url
 from trainer.errors import SourceError
 
