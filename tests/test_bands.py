@@ -11,10 +11,11 @@ from rasterio.enums import ColorInterp
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.colours import colour_of, colours_named
+from ingest.sources.crop import read_crop
 from ingest.sources.products import bands_of
 from ingest.sources.raster import RasterEntry, RasterSource
 from ingest.sources.source import Chip, SourceOptions
-from trainer.errors import SourceError
+from trainer.errors import ItemError, SourceError
 
 HERE = Footprint(10.0, 20.0, 100.0)
 WHOLE = Footprint(10.0, 20.0, 250.0)
@@ -269,3 +270,17 @@ def test_a_file_of_nothing_but_alpha_cannot_be_shown(tmp_path: Path) -> None:
     path = raster(tmp_path / "a.tif", [255], colorinterp=(ColorInterp.alpha,))
     with pytest.raises(SourceError, match="no band but alpha"):
         source_of(path)
+
+
+def test_a_crop_is_shown_by_the_stretch_of_its_own_type(tmp_path: Path) -> None:
+    path = raster(tmp_path / "a.tif", [5000], "uint16")
+    stretches = {"uint16": (0.0, 10000.0), "float32": (0.0, 1.0)}
+    assert (read_crop(path, SourceOptions(), stretches) == 128).all()
+    assert (read_crop(path, SourceOptions(), (0.0, 10000.0)) == 128).all()
+    with pytest.raises(ItemError, match="not 8-bit"):
+        read_crop(path, SourceOptions(), {"float32": (0.0, 1.0)})
+
+
+def test_near_infrared_that_is_flagged_as_alpha_does_not_darken_a_crop(tmp_path: Path) -> None:
+    path = raster(tmp_path / "a.tif", [10, 20, 30, np.where(SPREAD > 100, SPREAD, 0)], colorinterp=RGBA)
+    assert read_crop(path, SourceOptions(), None)[3, 3].tolist() == [10, 20, 30]

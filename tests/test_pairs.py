@@ -30,6 +30,7 @@ from ingest.pairs.recipe import Recipe
 from ingest.pairs.samples.likeness import HeldOut, Kept
 from ingest.pairs.samples.photograph import Darkroom
 from ingest.sandbox.source import planet
+from ingest.sources.patience import Patience
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from tests.conftest import TINY_CLIP, make_raster, start_groundcast
@@ -356,7 +357,7 @@ def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, t
 
 def test_a_server_that_does_not_answer_stops_the_build_and_spoils_nothing(groundcast, raster, tmp_path, monkeypatch):
     monkeypatch.setattr("ingest.pairs.samples.circuit_breaker._SILENT", 5)
-    monkeypatch.setattr("ingest.sources.web.Retry", lambda **options: Retry(**options | {"total": 0}))
+    monkeypatch.setattr(Patience, "retry", lambda _, **options: Retry(**options | {"total": 0}))
     photos = tmp_path / "yfcc100m_dataset"
     photos.write_text("".join(in_town(number, "down") for number in range(9)))
     nobody = "http://127.0.0.1:9"

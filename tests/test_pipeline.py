@@ -28,6 +28,7 @@ class ListIntake:
 
     kind = "tiles"
     problems = ()
+    notes = ()
 
     def __init__(self, count, skip=(), fail=(), explode=(), stamp="1"):
         self.count, self.skip, self.fail, self.explode, self.stamp = count, set(skip), set(fail), set(explode), stamp

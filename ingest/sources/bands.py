@@ -81,18 +81,17 @@ class BandPlan:
         """
         near = self.tolerance
         seen = values[values > near]
-        if not seen.size:
-            return self._without_alpha() if chosen else self
-        top = float(seen.max())
-        share = float(np.mean(seen >= top - near))
+        top = float(seen.max()) if seen.size else 0.0
+        share = float(np.mean(seen >= top - near)) if seen.size else 0.0
         whole = top in (255.0, _full(values.dtype))
         # an edge that fades out takes many values, too, but of few pixels
         if share >= _OPAQUE_SHARE or (whole and share >= 0.5 and not chosen):
             return replace(self, opaque=top)
-        return self._without_alpha()
-
-    def _without_alpha(self) -> "BandPlan":
-        return replace(self, alpha=None, by_pixel=True, notes=(*self.notes, _NO_ALPHA.format(self.alpha)))
+        if not seen.size and not chosen:
+            return self
+        note = _NO_ALPHA.format(self.alpha)
+        # where it is 0 all around, GDAL would find nothing to mix
+        return replace(self, alpha=None, by_pixel=seen.size < values.size, notes=(*self.notes, note))
 
     def to_rgb(self, values: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> tuple[Image8, Mask]:
         """Values as read become a picture.

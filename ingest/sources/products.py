@@ -41,12 +41,12 @@ _RANK = (  # of layers that are pictures of one scene, which goes before: those 
     "analyticms", "analytic", "ortho_analytic", "basic_analytic", "ms", "mul",
 )  # fmt: skip
 _QUALITY = re.compile(
-    r"aot|wvp|scl|pvi|fmask|v[az]a|s[az]a|bqa|(?:\w+_)?qa(?:_\w+)?|msk_\w+|(?:cloud|snow|shadow|water)_?(?:mask|prob\w*)|cldprb|snwprb"
-    r"|dem|dsm|dtm|chm|hillshade|depth|sun_?angle\w*|(?:solar|view)_\w+|browse|label\w*|(?:nodata_?)?mask|ndvi|ndwi|slope|preview|thumb\w*|overview|data_?mask|confidence",
+    r"aot|wvp|scl|pvi|fmask|[sv][az]a|bqa|(?:\w+_)?qa(?:_\w+)?|msk_\w+|confidence|cldprb|snwprb"
+    r"|(?:cloud|snow|shadow|water)_?(?:mask|prob\w*)|(?:data_?|nodata_?)?mask|label\w*|sun_?angle\w*|(?:solar|view)_\w+"
+    r"|dem|dsm|dtm|chm|hillshade|slope|depth|ndvi|ndwi|browse|preview|thumb\w*|overview",
     re.IGNORECASE,
 )
-
-
+# of two words those that one alone would not tell
 _COMPOUND = re.compile(
     r"red_?edge\d?|near_infrared|coastal_blue|true_color|SR_B\d+|(?:cloud|snow|shadow|water|data)_mask|\w+_qa|qa_\w+"
     r"|(?:cloud|snow)_prob\w*|ortho_\w+|sun_angle\w*",

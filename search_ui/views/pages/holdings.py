@@ -89,6 +89,8 @@ def _job(service: Service, one: Shown, job: Job) -> None:
         if job.state == "running":
             job_bar(service, job)
         st.caption(f"job {job.id} · {job.source} · {job.created_at:%Y-%m-%d %H:%M} UTC")
+        for note in job.spec.get("notes", []):
+            st.caption(f"Note: {note}")
         for reason, count in sorted(job.skipped.items()):
             st.markdown(f"Left out on purpose: **{_plain(reason)}** {count:,}")
         if failed:
