@@ -23,8 +23,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, split_antimeridian
-from ingest.places.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
+from ingest.places.coordinates import parse_coordinates, show
 from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.plus_codes import recover_plus_code, short_plus_code
 from ingest.places.store import ATTRIBUTION
 from trainer.errors import AreaError
 
