@@ -68,14 +68,15 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
         return None
     if place is not None:
         return _placed(place)
-    from ingest.geo.area import parse_bbox, parse_near, read_area_file
+    from ingest.geo.area import parse_bbox, parse_near
+    from ingest.geo.area_file import read_area_file
 
     if bbox is not None:
         return parse_bbox(bbox)
     if near is not None:
         return parse_near(near)
     assert file is not None  # noqa: S101 - the last of the four
-    return read_area_file(file)
+    return read_area_file(file, lambda line: click.echo(line, err=True))
 
 
 def _placed(place: str) -> "BaseGeometry":

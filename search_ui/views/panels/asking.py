@@ -24,8 +24,8 @@ _NOTICE = "notice"
 
 
 def notice(text: str) -> None:
-    """Say something at the next showing of the page."""
-    st.session_state[_NOTICE] = text
+    """Say something at the next showing of the page, below what is to be said there already."""
+    st.session_state[_NOTICE] = "\n\n".join(filter(None, (st.session_state.get(_NOTICE), text)))
 
 
 def show_notice() -> None:
@@ -238,7 +238,7 @@ def _area(service: Service, shown: Shown) -> None:
     )  # fmt: skip
     if file is not None:
         try:
-            change(area=area_of_file(service, file), focus=None)
+            change(area=area_of_file(service, file, notice), focus=None)
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {error}")
         # an empty uploader again, as for pictures
