@@ -138,7 +138,7 @@ def where(service: Service) -> SearchArea:
     if not told:
         return SearchArea()
     if kind == "place":
-        found: PlaceArea = service.place(told)
+        found: PlaceArea = service.place(told, value("collection") or None)
         return SearchArea(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
         return SearchArea(_drawn(told), "the area drawn or uploaded")
