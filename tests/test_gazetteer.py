@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ingest.geo.geometry import distance_m
-from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.gazetteer import Gazetteer
 from ingest.places.names import normal
+from ingest.places.place import Place
 from ingest.places.store import open_made, open_places
 from tests.conftest import ROOT
 from trainer.errors import AreaError, GroundcastError

@@ -19,8 +19,8 @@ class PhotoFacts:
 
     Attributes:
         photos: How many are archived.
-        with_place: Of them.
-        with_time: Of them; by the camera's clock or in UTC.
+        with_place: How many have a latitude and a longitude.
+        with_time: How many have a time, by the camera's clock or in UTC.
         lacking: (id, ``no place``, ``no time`` or ``no place, no time``) of each that lacks something.
     """
 

@@ -24,8 +24,9 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, distance_m, split_antimeridian
 from ingest.places.coordinates import parse_coordinates, show
-from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.gazetteer import Gazetteer
 from ingest.places.own_places import Rows, named_of, similar_of
+from ingest.places.place import Place
 from ingest.places.plus_codes import recover_plus_code, short_plus_code
 from ingest.places.store import ATTRIBUTION
 from trainer.errors import AreaError

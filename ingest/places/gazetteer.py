@@ -13,112 +13,28 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import Geod
 
 from ingest.places.names import MAX_CHARS, normal
+from ingest.places.place import Matched, Nearby, Place, wind
 from ingest.places.store import TOWN, Tell, forget, is_installed, on_sphere, open_names, open_places
 from trainer.errors import AreaError, GroundcastError
-
-Matched = Literal["name", "other name", "beginning", "words", "similar"]
 
 _MAIN_NAME = 1.3  # a main name outweighs an other name of a place with twenty times its people
 _OF_KIND = {"country": 1.0, "region": -1.9}  # Georgia is the country, New York the city
 _BAND = math.radians(0.5)  # of latitude on both sides, searched first; holds some thousand towns
 _CANDIDATES = 1_000  # of each way to search
 _SIMILAR = 0.75  # of difflib's ratio, below which spellings are told from one another at a glance
-_WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 _GEOD = Geod(ellps="WGS84")
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A place of the gazetteer.
-
-    Attributes:
-        kind: ``town``, ``country`` or ``region`` (a state of the USA, a nation of the United Kingdom).
-        name: As GeoNames has it.
-        country: Two letters, ISO 3166.
-        country_name: In English.
-        admin: Name of the region it lies in, where it is known.
-        admin_code: GeoNames' code of the province it lies in.
-        lat: Degrees; of a country the capital's, of a region its largest town's.
-        lon: Degrees.
-        population: 0 where it is unknown; of a region that of its towns.
-        match: What of it is like the name that was asked for.
-    """
-
-    kind: str
-    name: str
-    country: str
-    country_name: str
-    admin: str | None
-    admin_code: str
-    lat: float
-    lon: float
-    population: int
-    match: Matched
-
-    @property
-    def label(self) -> str:
-        """The name with region and country, which finds the place again."""
-        if self.kind == "country":
-            return self.name
-        return ", ".join(filter(None, (self.name, self.admin, self.country_name)))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say the place in JSON types."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "country": self.country_name,
-            "country_code": self.country,
-            "admin": self.admin,
-            "lat": round(self.lat, 5),
-            "lon": round(self.lon, 5),
-            "population": self.population or None,
-            "match": self.match,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nearby:
-    """The named place nearest to a point.
-
-    Attributes:
-        name: As GeoNames has it.
-        country: Two letters, ISO 3166; empty where there is none.
-        distance_m: Geodesic, from the middle of the place.
-        bearing: Where the point lies, seen from the place: ``N``, ``NE`` …
-    """
-
-    name: str
-    country: str
-    distance_m: float
-    bearing: str
-
-    def __str__(self) -> str:
-        """Such as ``2.3 km NE of Banepā, NP``."""
-        country = f", {self.country}" if self.country else ""
-        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {self.name}{country}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say it in JSON types."""
-        return {
-            "name": self.name,
-            "country_code": self.country,
-            "distance_m": round(self.distance_m),
-            "bearing": self.bearing,
-        }
 
 
 class _Reading(NamedTuple):
@@ -407,8 +323,3 @@ def _same(one: Place, other: Place) -> bool:
         other.lat,
         other.lon,
     )
-
-
-def wind(azimuth: float) -> str:
-    """The direction of an azimuth in degrees: ``N``, ``NE`` …"""
-    return _WINDS[round(azimuth / 45) % 8]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pyproj import Geod
 
-from ingest.places.gazetteer import Nearby, Place, wind
 from ingest.places.names import normal
+from ingest.places.place import Nearby, Place, wind
 
 Rows = Sequence[Sequence[Any]]  # name, latitude, longitude
 
