@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shapely
 from conftest import Demo, make_raster
 from home_copy import whole_copy_of
 from pydantic import SecretStr
@@ -169,6 +170,27 @@ def test_a_name_of_a_place_is_offered_and_not_taken_unasked(service: Service) ->
     _ran(app.button(key="only there").click().run())
     assert "Nothing here" in _told(app)
     assert "no tile in that area; the nearest tile is" in _told(app).replace("No tile", "no tile")
+
+
+def test_several_places_of_a_name_are_offered_and_none_is_taken(service: Service) -> None:
+    app = _app(q="a beach")
+    _ran(app.text_input(key="area name").set_value("Springfield").run())
+    assert "area" not in app.query_params
+    assert app.button(key="area choice 0").label == "Springfield, Missouri, United States"
+    _ran(app.button(key="area choice 1").click().run())
+    assert _address(app)["area"] == ["place:Springfield, Massachusetts, United States"]
+    assert not [button for button in app.button if str(button.key).startswith("area choice")]
+
+
+def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> None:
+    name, lat, lon = service.tiles("demo").spec["places"][0]
+    app = _app(q="a beach")
+    _ran(app.text_input(key="area name").set_value(name.upper()).run())
+    assert service.place(_address(app)["area"][0].removeprefix("place:"), "demo").area.contains(shapely.Point(lon, lat))
+    assert f"{name}, disc of" in _told(app)
+    _ran(app.text_input(key="area name").set_value("Nowherehamm").run())
+    assert "no place 'Nowherehamm' is known" in _told(app)
+    assert "--" not in _told(app).partition("no place")[2][:200]
 
 
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:

@@ -1,6 +1,7 @@
 """Areas and dates as a person gives them: on the command line and in files."""
 
 import json
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from ingest.geo.area import parse_bbox, parse_date, parse_dates, parse_near, read_area_file
+from ingest.geo.area import parse_bbox, parse_date, parse_dates, parse_near
+from ingest.geo.area_file import read_area_file
 from ingest.index.protocol import Filter, touching
 from tests.conftest import LONG
 from trainer.errors import AreaError
@@ -168,6 +170,99 @@ def test_longitudes_beyond_180_go_on_at_the_other_side(tmp_path: Path) -> None:
     assert area.equals(shapely.union_all([box(170, 0, 180, 5), box(-180, 0, -170, 5)]))
 
 
+FIJI = [[179, -17], [-179, -17], [-179, -16], [179, -16], [179, -17]]
+
+
+def kml(*placemarks: str) -> str:
+    inside = "".join(f"<Placemark>{one}</Placemark>" for one in placemarks)
+    return f'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>{inside}</Document></kml>'
+
+
+def kml_ring(ring: list[list[float]]) -> str:
+    places = " ".join(f"{lon},{lat},10" for lon, lat in ring)
+    return f"<LinearRing><coordinates>{places}</coordinates></LinearRing>"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.geojson", polygon(FIJI)),
+        ("backwards.geojson", polygon(FIJI[::-1])),
+        ("beyond.geojson", polygon([[lon % 360, lat] for lon, lat in FIJI])),
+        ("cut.geojson", polygon([[179, -17], [180, -17], [-180, -17], *FIJI[1:3], [-180, -16], [180, -16], *FIJI[3:]])),
+        ("a.kml", kml(f"<Polygon><outerBoundaryIs>{kml_ring(FIJI)}</outerBoundaryIs></Polygon>")),
+        ("ring.kml", kml(kml_ring(FIJI))),
+    ],
+)
+def test_a_ring_across_180_goes_the_short_way_and_says_so(tmp_path: Path, name: str, content: object) -> None:
+    told: list[str] = []
+    area = read_area_file(write(tmp_path / name, content), told.append)
+    assert (
+        area.symmetric_difference(shapely.union_all([box(179, -17, 180, -16), box(-180, -17, -179, -16)])).area < 1e-9
+    )
+    assert any("the short way" in line for line in told) == (name != "beyond.geojson")
+
+
+def test_a_hole_and_a_slanted_outline_across_180_stay(tmp_path: Path) -> None:
+    outline = [[178, -20], [-178, -19], [-177, -15], [177, -14], [178, -20]]
+    area = read_area_file(write(tmp_path / "a.geojson", polygon(outline, [[179.5, -17], [-179.5, -17], [-179.5, -16],
+                                                                          [179.5, -16], [179.5, -17]])))  # fmt: skip
+    straight = Polygon([(lon % 360, lat) for lon, lat in outline])
+    assert area.area == pytest.approx(straight.area - 1)
+    assert not area.intersects(Point(179.9, -16.5))
+    assert area.intersects(Point(-177.5, -16.5))
+
+
+def test_an_area_all_round_the_globe_stays_one(tmp_path: Path) -> None:
+    cap = [[-180, -90], [-180, -80], [-90, -75], [0, -80], [90, -75], [180, -80], [180, -90], [-180, -90]]
+    ring = [[-170, 70], [-60, 75], [60, 70], [170, 75], [-170, 70]]
+    for name, outline, inside, outside in (
+        ("cap", cap, (10, -85), (10, 0)),
+        ("belt", [[-180, -60], [180, -60], [180, 60], [-180, 60], [-180, -60]], (10, 0), (10, 70)),
+        ("pole", ring, (100, 89), (100, 60)),
+    ):
+        told: list[str] = []
+        area = read_area_file(write(tmp_path / f"{name}.geojson", polygon(outline)), told.append)
+        assert area.intersects(Point(inside)), name
+        assert not area.intersects(Point(outside)), name
+        assert bool(told) == (name == "pole")
+
+
+def test_closed_lines_are_taken_where_there_is_no_polygon_and_counted_where_there_is(tmp_path: Path) -> None:
+    line = "<LineString><coordinates>0,0 1,1</coordinates></LineString>"
+    track = "<gx:Track><gx:coord>10 40 5</gx:coord><gx:coord>11 40 5</gx:coord></gx:Track>"  # its prefix is undeclared
+    told: list[str] = []
+    area = read_area_file(write(tmp_path / "a.kml", kml(kml_ring(SQUARE), line, track)), told.append)
+    assert area.equals(box(10, 40, 11, 41))
+    assert "its closed lines (1) are taken" in told[0]
+    assert "passed over (2)" in told[1]
+    area = read_area_file(write(tmp_path / "b.geojson", {"type": "LineString", "coordinates": SQUARE}))
+    assert area.equals(box(10, 40, 11, 41))
+    told.clear()
+    both = {"type": "GeometryCollection", "geometries": [polygon(SQUARE), {"type": "LineString", "coordinates": FIJI}]}
+    assert read_area_file(write(tmp_path / "c.geojson", both), told.append).equals(box(10, 40, 11, 41))
+    assert len(told) == 1
+    assert "passed over (1)" in told[0]
+    with pytest.raises(AreaError, match="only 2 points, open lines"):
+        read_area_file(write(tmp_path / "d.kml", kml(line, track)))
+
+
+def test_a_kmz_is_the_kml_in_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
+        archive.writestr("doc.kml", KML)
+    assert read_area_file(tmp_path / "a.kmz").area == pytest.approx(2)
+    (tmp_path / "b.kmz").write_text(KML)
+    with pytest.raises(AreaError, match="cannot be read: File is not a zip"):
+        read_area_file(tmp_path / "b.kmz")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.geojson", "topology.topojson.json"])
+def test_topojson_is_named_for_what_it_is(tmp_path: Path, name: str) -> None:
+    content = {"type": "Topology", "objects": {"a": {"type": "Polygon", "arcs": [[0]]}}, "arcs": [SQUARE]}
+    with pytest.raises(AreaError, match="is TopoJSON: convert it to GeoJSON"):
+        read_area_file(write(tmp_path / name, content))
+
+
 def test_a_self_crossing_outline_is_mended_and_holes_stay(tmp_path: Path) -> None:
     bow = read_area_file(write(tmp_path / "bow.geojson", polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]])))
     assert bow.is_valid
@@ -186,7 +281,7 @@ def test_a_self_crossing_outline_is_mended_and_holes_stay(tmp_path: Path) -> Non
         ("word.geojson", '{"type":"Polygon","coordinates":[[["a",0],[1,0],[1,1],["a",0]]]}', "cannot be read"),
         ("empty.geojson", "", "0 bytes"),
         ("none.geojson", {"type": "FeatureCollection", "features": []}, "holds nothing"),
-        ("point.geojson", {"type": "Point", "coordinates": [85, 27]}, "--near"),
+        ("point.geojson", {"type": "Point", "coordinates": [85, 27]}, "only 1 points"),
         ("nan.geojson", '{"type":"Polygon","coordinates":[[[0,0],[NaN,0],[1,1],[0,0]]]}', "NaN"),
         ("swapped.geojson", polygon([[40, 110], [40, 111], [41, 111], [40, 110]]), "swapped"),
         ("round.geojson", polygon([[-500, 0], [500, 0], [0, 10], [-500, 0]]), "more than once"),
@@ -222,7 +317,7 @@ def test_a_shapefile_without_prj_is_refused(tmp_path: Path) -> None:
 def test_lines_alone_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "lines.gpkg"
     gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])], crs="EPSG:4326").to_file(path)
-    with pytest.raises(AreaError, match="only 1 points or lines"):
+    with pytest.raises(AreaError, match="only 1 points, open lines"):
         read_area_file(path)
 
 

@@ -505,6 +505,8 @@ def test_real_photos_become_a_gallery_and_missing_dates_stay_missing(groundcast,
     ran = groundcast("photos", real_data / "photos", "--gallery", "walk", "--json")
     assert ran.code == 0, ran.err
     assert ran.json()["job"]["done"] == 52
+    facts = ran.json()["photos"]
+    assert (facts["photos"], facts["with_place"], facts["with_time"]) == (52, 52, 52 - len(facts["lacking"]))
     assert groundcast("verify", "gallery.walk").code == 0
     failed(groundcast("search", "x", "--collection", "gallery.walk"), 2, "gallery of photos")
 
@@ -521,7 +523,7 @@ def test_a_failed_item_is_retried_when_its_file_is_mended(groundcast, model, tmp
     photos = tmp_path / "photos"
     photos.mkdir()
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    picture.save(photos / "a.jpg")
+    picture.save(photos / "a.jpg", quality=70)
     picture.save(photos / "b.jpg")
     whole = (photos / "b.jpg").read_bytes()
     (photos / "b.jpg").write_bytes(whole[: len(whole) // 2])
@@ -531,6 +533,28 @@ def test_a_failed_item_is_retried_when_its_file_is_mended(groundcast, model, tmp
     (photos / "b.jpg").write_bytes(whole)
     retried = groundcast("jobs", "retry", job["id"], "--json").json()["job"]
     assert (retried["done"], retried["failed"]) == (2, {})
+
+
+def test_a_job_of_photos_says_how_many_have_place_and_time_and_which_lack_them(groundcast, model, tmp_path):
+    for number, name in enumerate("abc"):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(tmp_path / f"{name}.png")
+    Image.new("RGB", (64, 64), (0, 0, 0)).save(tmp_path / "d.png")  # a again
+    document = {"photoTakenTime": {"timestamp": "1626278700"}, "geoData": {"latitude": 47.5, "longitude": 8.25}}
+    (tmp_path / "a.png.json").write_text(json.dumps(document))
+    (tmp_path / "b.png.json").write_text(json.dumps({"geoData": {"latitude": 95, "longitude": 8.25}}))
+    groundcast("model", "add", "m", "--checkpoint", model)
+    ran = groundcast("photos", tmp_path, "--gallery", "g")
+    assert "3 photos done, 1 skipped (copy 1)" in ran.out
+    assert "1 of 3 photos have a place, 1 a time" in ran.out
+    assert "'b.png.json': position 95.0, 8.25 is outside" in ran.err
+    assert "d.png' is the same picture as" in ran.err
+    (job,) = groundcast("jobs", "list", "--json").json()
+    shown = groundcast("jobs", "show", job["id"])
+    assert "no place, no time: b.png" in shown.out
+    assert "no place, no time: c.png" in shown.out
+    assert ": a.png" not in shown.out
+    photos = groundcast("jobs", "show", job["id"], "--json").json()["photos"]
+    assert photos["lacking"] == [["b.png", "no place, no time"], ["c.png", "no place, no time"]]
 
 
 def test_verify_is_exit_code_1_until_repaired(town, tmp_path):

@@ -5,7 +5,8 @@ import contextlib
 import numpy as np
 import pytest
 
-from ingest.places.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
+from ingest.places.coordinates import parse_coordinates, show
+from ingest.places.plus_codes import recover_plus_code, short_plus_code
 from trainer.errors import AreaError
 
 BANEPA = (27.63, 85.52)
@@ -51,6 +52,55 @@ BANEPA = (27.63, 85.52)
         "https://www.bing.com/maps?cp=27.63%7E85.52&lvl=12",
         "https://maps.apple.com/?ll=27.63,85.52",
         "२७.६३, ८५.५२",
+        "٢٧٫٦٣، ٨٥٫٥٢",
+        "２７．６３，８５．５２",
+        "(27.63, 85.52)",
+        "\N{LEFT-TO-RIGHT MARK}(27.63, 85.52)\N{LEFT-TO-RIGHT MARK}",
+        "\N{ZERO WIDTH NO-BREAK SPACE}27.63,\N{THIN SPACE}85.52\N{POP DIRECTIONAL ISOLATE}",
+        "[27.63, 85.52]",
+        "27,63, 85,52",
+        "27,63 / 85,52",
+        "27,63N 85,52E",
+        "27° 37,8' N, 85° 31,2' E",
+        "27°37'48,0\"N 85°31'12,0\"E",
+        "27.63|85.52",
+        "27∘37ʹ48ʺN 85⁰31ʹ12ʺE",
+        "27&deg;37'48&quot;N 85&deg;31'12&quot;E",
+        "27.63 degrees N., 85.52 degrees E.",
+        "27.63° Nord, 85.52° Ost",
+        "27.63 с. ш., 85.52 в. д.",
+        "北緯27度37分48秒 東経85度31分12秒",
+        "Coordinates: 27.63, 85.52",
+        "@27.63,85.52,15z",
+        "lon 85.52 lat 27.63",
+        '{"lng": 85.52, "lat": 27.63}',
+        "Lat: 27°37'48\"N Long: 85°31'12\"E",
+        "POINT Z (85.52 27.63 1500)",
+        "https://maps.google.com/maps?ll=27.5,85.4&q=27.63,85.52",
+        "https://www.google.com/maps/place/27%C2%B037'48.0%22N+85%C2%B031'12.0%22E/@27.5,85.4,15z",
+        "https://www.google.com/maps/place/A/@27.5,85.4,9z/data=!3m1!3d27.1!4d85.1!8m2!3d27.63!4d85.52",
+        "https://www.google.com/maps/dir/27.1,85.1/27.63,85.52/@27.5,85.4,9z",
+        "https://www.google.com/maps/dir/A/B/data=!2m2!1d85.1!2d27.1!1m1!2m2!1d85.52!2d27.63!3e0",
+        "https://www.google.com/maps/embed?pb=!1m18!1m12!1m3!1d5000.5!2d85.52!3d27.63!2m3",
+        "https://www.google.com/maps/dir/?api=1&origin=27.1,85.1&destination=27.63,85.52",
+        "https://maps.google.com/?q=loc:27.63+85.52",
+        "maps.google.com/?q=27.63,85.52",
+        "Banepa https://www.google.com/maps/@27.63,85.52,15z",
+        "https://maps.apple.com/?ll=27.5,85.4&q=27.63,85.52",
+        "https://maps.apple.com/place?coordinate=27.63%2C85.52&name=Banepa",
+        "https://www.bing.com/maps?cp=27.5~85.4&sp=point.27.63_85.52_Banepa",
+        "https://www.openstreetmap.org/?mlon=85.52&mlat=27.63",
+        "https://www.openstreetmap.org/directions?route=27.1,85.1;27.63,85.52#map=9/27.5/85.4",
+        "https://maplibre.org/map#12/27.63/85.52",
+        "https://www.waze.com/live-map/directions?to=ll.27.63%2C85.52",
+        "https://wego.here.com/?map=27.63,85.52,15,normal",
+        "https://www.mapillary.com/app/?lat=27.63&lng=85.52&z=17",
+        "https://yandex.com/maps/10503/banepa/?ll=85.52,27.63&z=12",
+        "https://yandex.ru/maps/?ll=85.4,27.5&mode=whatshere&whatshere%5Bpoint%5D=85.52%2C27.63",
+        "https://yandex.ru/maps/?rtext=27.1%2C85.1~27.63%2C85.52",
+        "https://2gis.com/geo/85.52,27.63?m=85.4,27.5/12",
+        "https://mapy.cz/zakladni?x=85.52&y=27.63&z=11",
+        "geo:27.5,85.4?q=27.63,85.52(Banepa)",
     ],
 )
 def test_the_usual_notations_are_read(text: str) -> None:
@@ -106,7 +156,7 @@ def test_southern_grids() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Banepa", "", "Route 66", "nan,5", "😀", "Paris, 5th", "7MV7", "two, three", "1" * 3000]
+    "text", ["Banepa", "", "Route 66", "nan,5", "😀", "Paris, 5th", "7MV7", "two, three", "St.Gallen/5", "1" * 3000]
 )
 def test_what_is_no_coordinate_is_none(text: str) -> None:
     assert parse_coordinates(text) is None
@@ -132,6 +182,17 @@ def test_what_is_no_coordinate_is_none(text: str) -> None:
         ("https://maps.app.goo.gl/abc123", "short link"),
         ("geo:27.63,85.52;crs=EPSG32645", "another reference system"),
         ("999999999999 1", "not like|from -90"),
+        ("27,63,85,52", "not like a latitude and a longitude"),  # decimals, or a box
+        ("27, 63, 85, 52", "not like a latitude and a longitude"),
+        ("27,30N 85.52E", "not like a latitude and a longitude"),
+        ("27°37,5 85°31", "not like a latitude and a longitude"),
+        ("12,5 , 13,5 , 14,5", "not like a latitude and a longitude"),
+        ("27.63 N, 85.52 O", "write E or W"),
+        ("https://www.google.com/maps/place/12,+34th+Street", "carries no coordinates"),
+        ("https://tiles.example.com/?x=12&y=7&z=4", "carries no coordinates"),
+        ("https://map.baidu.com/?center=39.9,116.4", "China shifts"),
+        ("geo:0,0?q=Banepa", "give the name alone"),
+        ("https://[x/@27.63,85.52", "is broken"),
     ],
 )
 def test_coordinates_that_cannot_be_are_refused_and_never_turned_round(text: str, says: str) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ingest.geo.geometry import distance_m
-from ingest.places.gazetteer import Gazetteer, Place
+from ingest.places.gazetteer import Gazetteer
 from ingest.places.names import normal
+from ingest.places.place import Place
 from ingest.places.store import open_made, open_places
 from tests.conftest import ROOT
 from trainer.errors import AreaError, GroundcastError
@@ -76,6 +77,24 @@ def first(gazetteer: Gazetteer, text: str) -> Place:
         ("Georgia, US", "Georgia, United States"),
         ("Texas", "Texas, United States"),
         ("Scotland", "Scotland, United Kingdom"),
+        ("Tunis, Tunisia", "Tunis, Tunisia"),
+        ("Tunisia, Tunis", "Tunis, Tunisia"),
+        ("Brasília, Brazil", "Brasília, Brazil"),
+        ("Brasilia", "Brasília, Brazil"),
+        ("England, UK", "England, United Kingdom"),
+        ("England", "England, United Kingdom"),
+        ("Salvador", "Salvador, Brazil"),
+        ("Poole", "Poole, England, United Kingdom"),
+        ("Columbia", "Columbia, South Carolina, United States"),
+        ("Bethlehem", "Bethlehem, South Africa"),
+        ("Bethlehem, Palestine", "Bethlehem, Palestinian Territory"),
+        ("Male", "Male, Maldives"),
+        ("Luxembourg, Luxembourg", "Luxembourg, Luxembourg"),
+        ("Polen", "Poland"),
+        ("Suiza", "Switzerland"),
+        ("Holland", "The Netherlands"),
+        ("U.S.A.", "United States"),
+        ("UAE", "United Arab Emirates"),
     ],
 )
 def test_a_name_in_any_script_finds_the_likeliest_place(gazetteer: Gazetteer, text: str, label: str) -> None:
@@ -88,6 +107,20 @@ def test_places_of_one_name_are_ordered_by_people(gazetteer: Gazetteer) -> None:
     people = [place.population for place in found]
     assert people == sorted(people, reverse=True)
     assert len({place.admin for place in found}) == 5
+
+
+def test_behind_a_comma_stands_where_a_place_lies_and_a_country_lies_in_none(gazetteer: Gazetteer) -> None:
+    for text, code in (
+        ("Tunis, Tunisia", "TN"),
+        ("Panama, Panama", "PA"),
+        ("Georgia, USA", "US"),
+        ("Kuwait, Kuwait", "KW"),
+    ):
+        found = gazetteer.find_places(text, 5, exact=True)
+        assert found, text
+        assert {place.country for place in found} == {code}
+        assert "country" not in {place.kind for place in found}
+    assert gazetteer.find_places("Deutschland, Brazil", 5, exact=True) == []
 
 
 def test_a_label_finds_its_place_again(gazetteer: Gazetteer) -> None:

@@ -377,6 +377,19 @@ def test_a_file_that_is_far_too_large_is_not_read_to_its_end(flickr, tmp_path, m
             assert error.value.reason == "too_large"
 
 
+def test_a_photo_that_lacks_its_end_marker_alone_goes_into_a_shard_with_it(tmp_path):
+    whole = jpeg(5)
+    path = tmp_path / f"cafe{chr(0x301)}.jpg"
+    path.write_bytes(whole[:-2])
+    with Web(SourceOptions()) as web:
+        darkroom = Darkroom(web, 10_000, 90)
+        assert darkroom(str(tmp_path / "café.jpg")).jpeg == whole
+        path.write_bytes(whole[:-100])
+        with pytest.raises(ItemError) as error:
+            darkroom(str(path))
+        assert error.value.reason == "truncated"
+
+
 # -- what is asked for -----------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,42 @@ def test_the_other_places_of_a_name_are_told(gazetteer: Gazetteer) -> None:
     assert area_of("Paris, TX", gazetteer).others == ()
 
 
+def test_a_choice_finds_its_place_alone(gazetteer: Gazetteer) -> None:
+    paris = area_of("Paris, 5 km", gazetteer)
+    assert paris.choices[:2] == ("Paris, France, 5 km", "Paris, Texas, United States, 5 km")
+    assert area_of(paris.choices[1], gazetteer).says == "Paris, Texas, United States, disc of 5 km"
+    assert area_of("Nancy", gazetteer).choices == ()  # the other is one in another language, and small
+    assert area_of("Banepa", gazetteer).choices == ()
+    alike = area_of("Texas, Mexico", gazetteer)
+    one, other = (area_of(choice, gazetteer).area for choice in alike.choices)
+    assert not one.intersects(other)
+
+
+OWN = [["Brenham, Iselin", 43.0, -165.0], ["Brenham, Teneia", 41.0, -160.0], ["Paris, Iselin", 43.1, -165.1]]
+
+
+def test_the_places_of_a_collection_go_before_those_of_the_earth(gazetteer: Gazetteer) -> None:
+    found = area_of("brenham, iselin", gazetteer, OWN)
+    assert found.says.startswith("Brenham, Iselin, disc")
+    assert found.area.contains(Point(-165, 43))
+    assert (found.attribution, found.others) == ("", ())
+    both = area_of("Brenham", gazetteer, OWN)
+    assert both.choices[:3] == ("Brenham, Iselin", "Brenham, Teneia", "Brenham, Texas, United States")
+    assert area_of(both.choices[1], gazetteer, OWN).area.contains(Point(-160, 41))
+    assert area_of("Paris", gazetteer, OWN).choices[:2] == ("Paris, Iselin", "Paris, France")
+    assert area_of("Oslo", gazetteer, OWN).says.startswith("Oslo, Norway")
+    with pytest.raises(AreaError, match="do you mean 'Brenham, "):
+        area_of("Brenhamm", gazetteer, OWN)
+
+
+def test_nothing_that_is_told_of_a_place_speaks_of_options(gazetteer: Gazetteer) -> None:
+    for text in ("qqqqzzzz", "Kathmndu", "Paris, Mars", "Nepal, 5 km", "91, 200"):
+        with pytest.raises(AreaError) as told:
+            area_of(text, gazetteer)
+        assert "--" not in str(told.value)
+        assert "`" not in str(told.value)
+
+
 def test_places_with_one_label_are_told_apart_by_coordinates(gazetteer: Gazetteer) -> None:
     labels = told_apart(gazetteer.find_places("Texas, Mexico", 5, exact=True))
     assert len(labels) == 2
@@ -115,7 +151,7 @@ def test_a_region_and_a_country_without_a_zone_are_hulls_and_say_so(gazetteer: G
     ("text", "says"),
     [
         ("Kathmndu", "do you mean 'Kathmandu, Nepal'"),
-        ("qqqqzzzz", "--near"),
+        ("qqqqzzzz", "Give another name"),
         ("Nepal, 5 km", "has a shape"),
         ("Banepa 0 km", "more than 0"),
         ("Banepa 99999 km", "at most 10000 km"),

@@ -77,9 +77,13 @@ def test_the_same_samples_make_the_same_bytes(tmp_path: Path) -> None:
         ("", "NaT"),
         ("0000-00-00 00:00:00.0", "NaT"),
         ("2010-05-20 08:00:00+02:00", "NaT"),
+        ("2010-05-20T08:00:00Z", "NaT"),
+        ("2010-05-20", "NaT"),
+        (1274342400, "NaT"),
+        ("2010:05:20 08:00:00", "2010-05-20T08:00:00"),
     ],
 )
-def test_a_missing_or_broken_date_stays_missing(tmp_path: Path, text: str | None, when: str) -> None:
+def test_a_missing_or_broken_date_stays_missing(tmp_path: Path, text: str | int | None, when: str) -> None:
     tar(tmp_path / "a.tar", sample("k", date_taken=text))
     shards = Shards(tmp_path)
     np.testing.assert_array_equal(shards.when, np.array([when], "datetime64[s]"))
@@ -98,6 +102,53 @@ def test_broken_samples_are_skipped_and_counted_by_reason(tmp_path: Path) -> Non
     assert list(shards.keys) == ["good"]
     assert shards.problems == {"no_place": 2, "no_overhead": 1, "no_metadata": 1, "broken_metadata": 1}
     assert list(Shards(tmp_path, needs=("groundlevel",)).keys) == ["good", "no_overhead"]
+
+
+def members(path: Path, names: list[str]) -> Path:
+    """A tar of files in this order, names twice included; the content of each is its number in the order."""
+    with tarfile.open(path, "w") as file:
+        for number, name in enumerate(names):
+            content = json.dumps(PLACE | {"number": number}).encode() if "metadata" in name else b"%d" % number
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return path
+
+
+NAMES = ("groundlevel.jpg", "overhead.jpg", "metadata.json")
+
+
+def test_a_key_that_comes_twice_is_counted_and_its_first_sample_stays(tmp_path: Path) -> None:
+    members(tmp_path / "a.tar", [f"{key}.{name}" for key in ("1", "1", "2", "1") for name in NAMES])
+    shards = Shards(tmp_path)
+    assert list(shards.keys) == ["1", "2"]
+    assert shards.problems == {"duplicate_key": 2}
+    assert (shards.sample(0).groundlevel, shards.metadata(0)["number"]) == (b"0", 2)
+    assert Shards(tmp_path).problems == {"duplicate_key": 2}  # from the index
+
+
+def test_parts_that_lie_apart_are_one_sample_and_are_never_mixed_where_a_key_comes_twice(tmp_path: Path) -> None:
+    members(tmp_path / "a.tar", [f"{key}.{name}" for name in NAMES for key in ("1", "2")])
+    shards = Shards(tmp_path)
+    assert list(shards.keys) == ["1", "2"]
+    assert not shards.problems
+    assert [shards.sample(1).groundlevel, shards.sample(1).overhead, shards.metadata(1)["number"]] == [b"1", b"3", 5]
+    (tmp_path / "a.tar").unlink()
+    members(tmp_path / "b.tar", [f"{key}.{name}" for name in NAMES for key in ("1", "1")] + [f"2.{n}" for n in NAMES])
+    shards = Shards(tmp_path)
+    assert list(shards.keys) == ["2"]
+    assert shards.problems == {"duplicate_key": 3, "no_metadata": 1}
+
+
+def test_what_is_left_out_and_undated_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    good, bare = sample("good", date_taken="2020-07-14 18:05:00"), sample("bare", date_taken="2020-07-14")
+    tar(tmp_path / "a.tar", good | bare | sample("far", latitude=147.5))
+    assert len(Shards(tmp_path)) == 2
+    assert "of 3 samples 1 left out (no_place 1), 1 without a date (no_hour 1)" in caplog.text
+    caplog.clear()
+    tar(tmp_path / "a.tar", good)
+    Shards(tmp_path)
+    assert caplog.text == ""
 
 
 def test_a_tar_that_is_cut_short_gives_what_is_whole(tmp_path: Path) -> None:

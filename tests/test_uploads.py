@@ -84,9 +84,22 @@ def test_the_oldest_pictures_go_when_there_are_too_many(tmp_path, monkeypatch) -
 def test_polygons_of_geojson_and_kml_are_one_area(tmp_path) -> None:
     feature = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
     document = {"type": "FeatureCollection", "features": [feature]}
-    assert read_area(json.dumps(document).encode(), tmp_path).area == pytest.approx(1)
-    assert read_area(KML.format(extra="").encode(), tmp_path).area == pytest.approx(4 - 0.25)
+    assert read_area(json.dumps(document).encode(), tmp_path, print).area == pytest.approx(1)
+    assert read_area(KML.format(extra="").encode(), tmp_path, print).area == pytest.approx(4 - 0.25)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_of_an_uploaded_area_is_passed_over_is_told_without_a_path(tmp_path) -> None:
+    ring = [[179, -17], [-179, -17], [-179, -16], [179, -16], [179, -17]]
+    shapes = [{"type": "Polygon", "coordinates": [ring]}, {"type": "Point", "coordinates": [0, 0]}]
+    told = []
+    area = read_area(json.dumps({"type": "GeometryCollection", "geometries": shapes}).encode(), tmp_path, told.append)
+    assert area.area == pytest.approx(2)
+    assert [line.split(":")[0] for line in told] == ["the file", "the file"]
+    assert read_area(json.dumps({"type": "LineString", "coordinates": ring}).encode(), tmp_path, told.append).equals(
+        area
+    )
+    assert told[-2] == "the file has no polygon: its closed lines (1) are taken for outlines"
 
 
 def test_a_file_that_would_make_gdal_open_another_file_or_address_does_not(tmp_path) -> None:
@@ -94,22 +107,25 @@ def test_a_file_that_would_make_gdal_open_another_file_or_address_does_not(tmp_p
     secret.write_text(json.dumps({"type": "Polygon", "coordinates": [SQUARE]}))
     vrt = f"<OGRVRTDataSource><OGRVRTLayer name='x'><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>"
     with pytest.raises(UploadError, match="neither GeoJSON nor KML"):
-        read_area(f"{vrt}</OGRVRTDataSource>".encode(), tmp_path)
+        read_area(f"{vrt}</OGRVRTDataSource>".encode(), tmp_path, print)
     disguised = KML.format(
         extra=f"{vrt}</OGRVRTDataSource><NetworkLink><Link><href>http://127.0.0.1:1/</href></Link></NetworkLink>"
     )
-    assert read_area(disguised.encode(), tmp_path).area == pytest.approx(3.75)  # the polygon of the file itself alone
+    assert read_area(disguised.encode(), tmp_path, print).area == pytest.approx(
+        3.75
+    )  # the polygon of the file itself alone
 
 
 @pytest.mark.parametrize(
     ("content", "error", "told"),
     [
         (b"{", AreaError, "GeoJSON"),
-        (b'{"type": "Topology"}', UploadError, "no GeoJSON"),
+        (b'{"type": "Topology"}', UploadError, "is TopoJSON"),
+        (b'{"type": "Link"}', UploadError, "no GeoJSON"),
         (b'{"type": "Polygon", "coordinates": "x"}', AreaError, "GeoJSON"),
         (b'{"type": "FeatureCollection", "features": []}', AreaError, "no polygon"),
         (b"name,lat\n1,2", UploadError, "neither"),
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><kml/>', UploadError, "entities"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><kml/>', AreaError, "entities"),
         (b"<kml>", AreaError, "readable KML"),
         (KML.format(extra="").replace("2,2,5", "x,y").encode(), AreaError, "no number"),
         (b" " * (MAX_AREA_BYTES + 1), UploadError, "at most 5"),
@@ -118,7 +134,7 @@ def test_a_file_that_would_make_gdal_open_another_file_or_address_does_not(tmp_p
 )
 def test_an_area_that_cannot_be_understood_says_why(tmp_path, content, error, told) -> None:
     with pytest.raises(error, match=told):
-        read_area(content, tmp_path)
+        read_area(content, tmp_path, print)
 
 
 def test_too_many_vertices_are_refused(tmp_path) -> None:
@@ -127,4 +143,4 @@ def test_too_many_vertices_are_refused(tmp_path) -> None:
     ring[-1] = ring[0]
     content = json.dumps({"type": "Polygon", "coordinates": [ring.tolist()]}).encode()
     with pytest.raises(UploadError, match="vertices"):
-        read_area(content, tmp_path)
+        read_area(content, tmp_path, print)

@@ -198,6 +198,7 @@ class PhotoIntake:
     def __init__(self, photos: PhotoFolder) -> None:
         self.photos = photos
         self._by_id = {photo.id: photo for photo in photos.photos}
+        self._copies = dict.fromkeys(copy.subject for copy in photos.copies)
 
     @property
     def problems(self) -> list[Problem]:
@@ -214,12 +215,15 @@ class PhotoIntake:
         return self.photos.fingerprint()
 
     def ids(self) -> Iterator[str]:
-        """Photo ids, by path."""
+        """Photo ids, by path; those of copies last."""
         yield from self._by_id
+        yield from self._copies
 
     def read(self, item_id: str) -> Reading:
         """Reads a photo; see `Intake.read`."""
         photo = self._by_id.get(item_id)
+        if photo is None and item_id in self._copies:
+            raise SkipItemError("copy")
         if photo is None:
             raise ItemError("missing", f"{item_id} is not among the photos any more")
         record = {

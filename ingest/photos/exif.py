@@ -10,14 +10,15 @@ It does not know files, galleries or manifests.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from PIL import ExifTags, Image
 
-_LOCAL_AHEAD_OF_UTC = (timedelta(hours=-12, minutes=-5), timedelta(hours=14, minutes=5))
-"""Zones run from UTC−12 to UTC+14; five minutes for a camera's clock."""
+from trainer.wall_clock import LOCAL_AHEAD_OF_UTC, WallClock, has_no_hour, microseconds, parse_offset, parse_wall_clock
+
+Notes = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,24 @@ class CameraData:
     owner: str | None = None
     notes: tuple[tuple[str, str], ...] = ()
 
+    def filled_from(self, other: "CameraData", whose: str) -> "CameraData":
+        """This, with what it lacks from another witness, unless their times contradict each other.
+
+        Args:
+            other: What is known from elsewhere.
+            whose: What that is, for notes.
+        """
+        notes = [*self.notes, *other.notes]
+        local, utc = self.taken_local or other.taken_local, self.taken_utc or other.taken_utc
+        if why := disagreement(local, utc, f"the time of {whose}"):
+            notes.append(("times_disagree", why))
+            local, utc = self.taken_local, self.taken_utc
+        place = (self.lat, self.lon) if self.lat is not None else (other.lat, other.lon)
+        return replace(
+            self, lat=place[0], lon=place[1], taken_local=local, taken_utc=utc, owner=self.owner or other.owner,
+            notes=tuple(notes),
+        )  # fmt: skip
+
 
 def read_exif(image: Image.Image) -> CameraData:
     """Read place, times, heading and owner of an opened picture; broken EXIF gives an empty result with a note."""
@@ -51,58 +70,97 @@ def read_exif(image: Image.Image) -> CameraData:
         camera, gps = top.get_ifd(ExifTags.IFD.Exif), top.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception as error:  # noqa: BLE001  a damaged header fails in many ways, and its picture may still be good
         return CameraData(notes=(("exif_broken", f"EXIF cannot be read: {error}"),))
-    notes: list[tuple[str, str]] = []
+    notes: Notes = []
     lat, lon = _place(gps, notes)
-    local = _local_time(camera, notes)
+    clock = _local_time(camera, notes)
+    local = None if clock is None else clock.local
     # the satellites' clock before the one that a person set, and its zone
-    utc = _gps_time(gps, local, notes) or _with_offset(local, camera)
+    utc = _gps_time(gps, local, notes) or (None if clock is None else clock.utc)
     owner = _text(top.get(ExifTags.Base.Artist)) or _text(top.get(ExifTags.Base.Copyright))
     return CameraData(lat, lon, local, utc, _heading(gps), owner, tuple(notes))
 
 
-def parse_local(text: str) -> datetime | None:
-    """Read EXIF's ``YYYY:MM:DD HH:MM:SS`` as a naive datetime; None when it is not a moment, such as all zeros."""
-    match = re.fullmatch(r"(\d{4})[:-](\d{2})[:-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?", text)
-    if match is None:
+def clock_of(text: str, name: str, notes: Notes) -> WallClock | None:
+    """Read a wall clock, with a note where something stands there that is none.
+
+    Args:
+        text: As it stands in the file.
+        name: Of the value.
+        notes: Get the note.
+    """
+    if not re.search("[1-9]", text):  # cameras without a clock write blanks or zeros
         return None
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    try:
-        return datetime(year, month, day, hour, minute, second, _microseconds(match[7]))
-    except ValueError:
-        return None
+    clock = parse_wall_clock(text)
+    if clock is None:
+        why = "has no hour, and none is made up" if has_no_hour(text) else "is not a moment"
+        notes.append(("time_unreadable", f"{name} {text[:60]!r} {why}"))
+    return clock
 
 
-def _place(gps: Mapping[int, Any], notes: list[tuple[str, str]]) -> tuple[float | None, float | None]:
+def place_of(lat: float, lon: float, notes: Notes, *, is_sure: bool = False) -> tuple[float, float] | None:
+    """A place, unless it is off the globe, or the one that programs write when they know none.
+
+    Args:
+        lat: Degrees.
+        lon: Degrees.
+        notes: Get the reason.
+        is_sure: A fix of 0, 0 is said to be one.
+    """
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        notes.append(("gps_out_of_range", f"position {lat}, {lon} is outside ±90, ±180"))
+    elif lat == 0 and lon == 0 and not is_sure:
+        notes.append(("gps_zero", "position 0, 0 without a valid fix is what cameras write when they know none"))
+    else:
+        return lat, lon
+    return None
+
+
+def disagreement(local: datetime | None, utc: datetime | None, whose: str) -> str | None:
+    """Why a wall clock and a moment cannot be of one photo; None where a time zone explains them."""
+    if local is None or utc is None:
+        return None
+    ahead = local - utc.replace(tzinfo=None)
+    if LOCAL_AHEAD_OF_UTC[0] <= ahead <= LOCAL_AHEAD_OF_UTC[1]:
+        return None
+    hours = abs(ahead) / timedelta(hours=1)
+    between = f"{whose} {utc:%Y-%m-%dT%H:%M:%SZ} and camera time {local:%Y-%m-%dT%H:%M:%S}"
+    return f"{between} lie {hours:.1f} h apart, which no time zone explains"
+
+
+def _place(gps: Mapping[int, Any], notes: Notes) -> tuple[float | None, float | None]:
     raw_lat, raw_lon = gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLongitude)
     if raw_lat is None and raw_lon is None:
         return None, None
     status = _text(gps.get(ExifTags.GPS.GPSStatus))  # A: a valid fix, V: void
-    lat = _degrees(raw_lat, gps.get(ExifTags.GPS.GPSLatitudeRef), "NS")
-    lon = _degrees(raw_lon, gps.get(ExifTags.GPS.GPSLongitudeRef), "EW")
+    lat, lat_wrong = _degrees(raw_lat, gps.get(ExifTags.GPS.GPSLatitudeRef), "NS")
+    lon, lon_wrong = _degrees(raw_lon, gps.get(ExifTags.GPS.GPSLongitudeRef), "EW")
     if lat is None or lon is None:
-        notes.append(("gps_unreadable", f"position {_shown(raw_lat)}, {_shown(raw_lon)} has a part that is missing"))
-    elif not (abs(lat) <= 90 and abs(lon) <= 180):
-        notes.append(("gps_out_of_range", f"position {lat}, {lon} is outside ±90, ±180"))
-    elif status == "V":
+        wrong = [f"latitude {_shown(raw_lat)} {lat_wrong}"] if lat_wrong else []
+        wrong += [f"longitude {_shown(raw_lon)} {lon_wrong}"] if lon_wrong else []
+        notes.append(("gps_unreadable", f"position cannot be read: {', '.join(wrong)}"))
+        return None, None
+    if status == "V" and abs(lat) <= 90 and abs(lon) <= 180:
         notes.append(("gps_void", f"the camera marked its position {lat:.5f}, {lon:.5f} as void"))
-    elif lat == 0 and lon == 0 and status != "A":
-        notes.append(("gps_zero", "position 0, 0 without a valid fix is what cameras write when they know none"))
-    else:
-        return lat, lon
-    return None, None
+        return None, None
+    return place_of(lat, lon, notes, is_sure=status == "A") or (None, None)
 
 
-def _degrees(value: Any, ref: Any, letters: str) -> float | None:
-    """Degrees, minutes, seconds and the hemisphere as signed degrees; None when one of them is missing or no number."""
-    hemisphere = _text(ref)
+def _degrees(value: Any, ref: Any, letters: str) -> tuple[float | None, str]:
+    """Degrees, minutes, seconds and the hemisphere as signed degrees; or None, and why."""
+    if value is None:
+        return None, "is there without the other"
+    hemisphere = (_text(ref) or "")[:1].upper()
     parts = _numbers(value)
-    if hemisphere is None or hemisphere[0].upper() not in letters or parts is None or not 1 <= len(parts) <= 3:
-        return None
-    # the sign is in the hemisphere, so a negative part is damage
-    if min(parts) < 0 or max(parts[1:], default=0) > 60:
-        return None
+    if parts is None or not 1 <= len(parts) <= 3:
+        return None, "is not degrees, minutes and seconds"
+    if hemisphere not in letters or not hemisphere:
+        return None, f"has no {letters[0]} or {letters[1]}"
+    if min(parts) < 0:
+        return None, f"has a minus and the letter {hemisphere}, which is the sign"
+    if max(parts[1:], default=0) > 60:
+        return None, "has minutes or seconds of more than 60"
     degrees = math.fsum(part / float(60**power) for power, part in enumerate(parts))
-    return -degrees if hemisphere[0].upper() == letters[1] and degrees else degrees  # no −0
+    return (-degrees if hemisphere == letters[1] and degrees else degrees), ""  # no −0
 
 
 def _heading(gps: Mapping[int, Any]) -> float | None:
@@ -112,19 +170,18 @@ def _heading(gps: Mapping[int, Any]) -> float | None:
     return parts[0] % 360
 
 
-def _local_time(camera: Mapping[int, Any], notes: list[tuple[str, str]]) -> datetime | None:
+def _local_time(camera: Mapping[int, Any], notes: Notes) -> WallClock | None:
     text = _text(camera.get(ExifTags.Base.DateTimeOriginal))
-    if text is None or not re.search("[1-9]", text):  # cameras without a clock write blanks or zeros
-        return None
-    moment = parse_local(text)
-    if moment is None:
-        notes.append(("time_unreadable", f"DateTimeOriginal {text!r} is not a moment"))
+    clock = None if text is None else clock_of(text, "DateTimeOriginal", notes)
+    if clock is None:
         return None
     fraction = _text(camera.get(ExifTags.Base.SubsecTimeOriginal))
-    return moment.replace(microsecond=_microseconds(fraction)) if fraction else moment
+    ahead = parse_offset(_text(camera.get(ExifTags.Base.OffsetTimeOriginal)) or "")
+    local = clock.local.replace(microsecond=microseconds(fraction)) if fraction else clock.local
+    return WallClock(local, clock.ahead if ahead is None else ahead)
 
 
-def _gps_time(gps: Mapping[int, Any], local: datetime | None, notes: list[tuple[str, str]]) -> datetime | None:
+def _gps_time(gps: Mapping[int, Any], local: datetime | None, notes: Notes) -> datetime | None:
     day = _text(gps.get(ExifTags.GPS.GPSDateStamp))
     parts = _numbers(gps.get(ExifTags.GPS.GPSTimeStamp))
     if day is None or gps.get(ExifTags.GPS.GPSTimeStamp) is None or not re.search("[1-9]", day):
@@ -141,25 +198,10 @@ def _gps_time(gps: Mapping[int, Any], local: datetime | None, notes: list[tuple[
     except (ValueError, OverflowError):
         notes.append(("gps_time_unreadable", f"GPS time {day!r} {_shown(parts)} is not a moment"))
         return None
-    if local is not None:
-        ahead = local - utc.replace(tzinfo=None)
-        if not _LOCAL_AHEAD_OF_UTC[0] <= ahead <= _LOCAL_AHEAD_OF_UTC[1]:
-            hours = abs(ahead) / timedelta(hours=1)
-            between = f"GPS time {utc:%Y-%m-%dT%H:%M:%SZ} and camera time {local:%Y-%m-%dT%H:%M:%S}"
-            notes.append(("times_disagree", f"{between} lie {hours:.1f} h apart, which no time zone explains"))
-            return None
+    if why := disagreement(local, utc, "GPS time"):
+        notes.append(("times_disagree", why))
+        return None
     return utc
-
-
-def _with_offset(local: datetime | None, camera: Mapping[int, Any]) -> datetime | None:
-    text = _text(camera.get(ExifTags.Base.OffsetTimeOriginal))
-    match = re.fullmatch(r"([+-])(\d{2}):?([0-5]\d)", "+00:00" if text == "Z" else text or "")
-    if local is None or match is None:
-        return None
-    ahead = timedelta(hours=int(match[2]), minutes=int(match[3])) * (-1 if match[1] == "-" else 1)
-    if not _LOCAL_AHEAD_OF_UTC[0] <= ahead <= _LOCAL_AHEAD_OF_UTC[1]:
-        return None
-    return local.replace(tzinfo=timezone(ahead)).astimezone(UTC)
 
 
 def _numbers(value: Any) -> list[float] | None:
@@ -178,10 +220,6 @@ def _text(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     return value.replace("\0", " ").strip() or None
-
-
-def _microseconds(digits: str | None) -> int:
-    return int(digits[:6].ljust(6, "0")) if digits and digits.isascii() and digits.isdigit() else 0  # .5 is 500,000
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,9 @@
 """The photos of a gallery, from a folder or from a manifest, with place, times, owner and licence where they are known.
 
-Folder: every picture below it, hidden ones apart; place and times come from EXIF (`ingest.photos.exif`). Manifest, CSV
-or Parquet: one row a photo, see `ingest.photos.manifest`; what a row leaves out comes from the EXIF of its file.
+Folder: every picture below it, hidden ones apart; place and times come from EXIF (`ingest.photos.exif`), else from XMP
+(`ingest.photos.xmp`), else from a file beside the photo (`ingest.photos.sidecars`). Manifest, CSV or Parquet: one row a
+photo, see `ingest.photos.manifest`; what a row leaves out comes from its file in the same way. The same bytes twice are
+one photo.
 
 Nothing goes missing in silence: a file or row that cannot be in the gallery is in `problems` with its reason, a photo
 that is in it without a value that its file claims to have is in `notes`. It does not know embeddings or the index.
@@ -21,6 +23,9 @@ import numpy.typing as npt
 
 from ingest.photos.exif import read_exif
 from ingest.photos.manifest import MANIFEST_SUFFIXES, ManifestRow, read_manifest
+from ingest.photos.names import on_disk
+from ingest.photos.sidecars import Sidecars
+from ingest.photos.xmp import packet_of, read_xmp
 from ingest.sources.picture import HEIC_SUFFIXES, RAW_SUFFIXES, open_picture, quiet_pillow, read_picture
 from ingest.sources.source import Problem
 from trainer.errors import ItemError, SourceError
@@ -28,7 +33,10 @@ from trainer.errors import ItemError, SourceError
 PICTURE_SUFFIXES = HEIC_SUFFIXES | RAW_SUFFIXES | {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".mpo", ".ppm",
 }  # fmt: skip
-"""Files of other kinds in a folder are passed over; HEIC and camera raw are reported, since they are photos."""
+"""Files of other kinds in a folder are passed over; HEIC and camera raw are reported, since they are photos. A file
+without any suffix is looked into."""
+
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF")
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +69,11 @@ class GalleryPhoto:
     owner: str | None = None
     licence: str | None = None
 
+    @property
+    def has_time(self) -> bool:
+        """Is it known when it was taken?"""
+        return self.taken_local is not None or self.taken_utc is not None
+
 
 @dataclass(frozen=True)
 class PhotoFolder:
@@ -68,10 +81,12 @@ class PhotoFolder:
 
     Attributes:
         uri: The folder or manifest.
-        photos: In the order of their ids for a folder, of the rows for a manifest.
+        photos: In the order of their ids for a folder, of the rows for a manifest; each picture once.
         problems: Files and rows that cannot be in the gallery.
         notes: Values of photos in the gallery that stood there and could not be used.
         manifest: The manifest's path; None for a folder.
+        sidecars: Files beside photos that were read.
+        copies: Pictures that are in `photos` under another id; the subject is their own.
     """
 
     uri: str
@@ -79,14 +94,17 @@ class PhotoFolder:
     problems: list[Problem]
     notes: list[Problem]
     manifest: Path | None = None
+    sidecars: tuple[Path, ...] = ()
+    copies: tuple[Problem, ...] = ()
 
     def fingerprint(self) -> str:
-        """Hash names, sizes and modification times; it changes when a photo or the manifest does."""
+        """Hash names, sizes and modification times; it changes when a photo, a sidecar or the manifest does."""
         digest = hashlib.sha256(self.uri.encode("utf-8", "surrogateescape"))
         listed = sorted((photo.id, photo.path) for photo in self.photos)
         # a row of a manifest is no file, and so "gone"
         failed = sorted((problem.subject, Path(problem.subject)) for problem in self.problems)
-        for name, path in [*listed, *failed, *([("", self.manifest)] if self.manifest else [])]:
+        beside = [("", path) for path in sorted({*self.sidecars, *([self.manifest] if self.manifest else [])})]
+        for name, path in [*listed, *failed, *beside]:
             digest.update(f"{name}\0{_stamp(path)}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
@@ -121,26 +139,77 @@ def open_photos(path: Path) -> PhotoFolder:
 def _collect(
     path: Path, rows: Iterator[ManifestRow], problems: list[Problem], notes: list[Problem], manifest: Path | None
 ) -> PhotoFolder:
-    photos: list[GalleryPhoto] = []
+    found: list[GalleryPhoto] = []
+    sidecars = Sidecars()
     for row in rows:
         try:
-            photos.append(_photo(row, notes))
+            found.append(_photo(row, sidecars, notes))
         except ItemError as error:
             problems.append(Problem(str(row.path), error.reason, str(error)))
+    photos, copies = _once(found)
     if not photos and not problems:
         raise SourceError(f"there are no photos in '{path}': known are {' '.join(sorted(PICTURE_SUFFIXES))}")
     places = sum(photo.lat is not None for photo in photos)
-    times = sum(photo.taken_local is not None for photo in photos)
-    log.info("%s: %d photos, %d with a place, %d with a local time", path, len(photos), places, times)
+    times = sum(photo.has_time for photo in photos)
+    log.info("%s: %d photos, %d with a place, %d with a time", path, len(photos), places, times)
     _log_reasons("left out", problems)
     _log_reasons("kept without a value", notes)
-    return PhotoFolder(str(path), photos, problems, notes, manifest)
+    _log_reasons("copies, which are left out", copies)
+    return PhotoFolder(str(path), photos, problems, notes, manifest, tuple(sidecars.read), tuple(copies))
 
 
-def _photo(row: ManifestRow, notes: list[Problem]) -> GalleryPhoto:
-    """Complete a row by the EXIF of its file; what the row says goes first."""
+def _once(found: list[GalleryPhoto]) -> tuple[list[GalleryPhoto], list[Problem]]:
+    """Each picture once, with what any of its copies says of it; and the copies."""
+    sizes = Counter(photo.path.stat().st_size for photo in found)
+    kept: dict[str, GalleryPhoto] = {}
+    of_picture: dict[bytes, list[str]] = {}
+    copies: list[Problem] = []
+    for photo in found:
+        kept[photo.id] = photo
+        # few files have one size by chance: only those are read
+        if sizes[photo.path.stat().st_size] == 1:
+            continue
+        alike = of_picture.setdefault(_digest(photo.path), [])
+        # a manifest may say that one picture was taken at two places: then it is two photos
+        first = next((name for name in alike if _agree(kept[name], photo)), None)
+        if first is None:
+            alike.append(photo.id)
+            continue
+        del kept[photo.id]
+        kept[first] = _filled(kept[first], photo)
+        message = f"'{photo.path}' is the same picture as '{kept[first].path}'"
+        copies.append(Problem(photo.id, "copy", message))
+    return list(kept.values()), copies
+
+
+_SAID = ("lat", "lon", "taken_local", "taken_utc", "heading_deg", "url", "owner", "licence")
+
+
+def _agree(one: GalleryPhoto, other: GalleryPhoto) -> bool:
+    return all(
+        None in (getattr(one, name), getattr(other, name)) or getattr(one, name) == getattr(other, name)
+        for name in _SAID
+    )
+
+
+def _filled(one: GalleryPhoto, other: GalleryPhoto) -> GalleryPhoto:
+    return replace(one, **{name: getattr(other, name) for name in _SAID if getattr(one, name) is None})
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _photo(row: ManifestRow, sidecars: Sidecars, notes: list[Problem]) -> GalleryPhoto:
+    """Complete a row by its file, and what lies beside it; what the row says goes first."""
+    row = replace(row, path=on_disk(row.path))
     with open_picture(row.path) as image, quiet_pillow():
         camera = read_exif(image)
+        packet = packet_of(image)
+    if packet is not None:
+        camera = camera.filled_from(read_xmp(packet), "XMP")
+    camera = camera.filled_from(sidecars.of(row.path), "the file beside it")
     notes.extend(Problem(str(row.path), reason, sentence) for reason, sentence in camera.notes)
     photo = GalleryPhoto(
         row.id, row.path, camera.lat, camera.lon, camera.taken_local, camera.taken_utc, camera.heading_deg,
@@ -167,7 +236,7 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(folder, name)
-            if name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES:
+            if name.startswith(".") or not _may_be_picture(path):
                 passed[path.suffix.lower() or name] += 1
             elif not _is_unicode(str(path)):
                 shown = ascii(str(path))
@@ -177,6 +246,17 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
     if passed:
         log.info("%s: %d other files passed over: %s", root, passed.total(), _counts(passed))
     yield from sorted(found)  # a folder has an order of its own on each machine
+
+
+def _may_be_picture(path: Path) -> bool:
+    """By its suffix; without any, by its first bytes."""
+    if path.suffix:
+        return path.suffix.lower() in PICTURE_SUFFIXES
+    try:
+        with path.open("rb") as file:
+            return file.read(16).startswith(_STARTS)
+    except OSError:
+        return False
 
 
 def _is_unicode(name: str) -> bool:

@@ -3,8 +3,8 @@
     path         the picture, relative to the manifest's folder or absolute; needed, since only local files are read
     id           stable name of the photo; the path as it is written when there is none
     lat, lon     degrees WGS84
-    taken_local  wall clock at the place: 2019-07-14T18:05:00, or EXIF's 2019:07:14 18:05:00; with an offset it also
-                 gives taken_utc
+    taken_local  wall clock at the place: 2019-07-14T18:05:00, EXIF's 2019:07:14 18:05:00, and what else
+                 `trainer.wall_clock` reads; with an offset it also gives taken_utc
     taken_utc    2019-07-14T16:05:00Z; UTC where no offset stands
     url, owner, licence    text, kept as it is
 
@@ -18,16 +18,16 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.photos.exif import parse_local
 from ingest.sources.source import Problem
 from trainer.errors import ItemError, SourceError
+from trainer.wall_clock import parse_wall_clock
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".parquet")
 COLUMNS = ("path", "id", "lat", "lon", "taken_local", "taken_utc", "url", "owner", "licence")
@@ -221,12 +221,10 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value
     text = _text(value)
-    if text is None or ":" not in text:
+    clock = None if text is None else parse_wall_clock(text)
+    if clock is None:
         return None
-    try:
-        return parse_local(text) or datetime.fromisoformat(text)
-    except ValueError:
-        return None
+    return clock.local if clock.ahead is None else clock.local.replace(tzinfo=timezone(clock.ahead))
 
 
 def _text(value: Any) -> str | None:

@@ -22,9 +22,12 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, split_antimeridian
-from ingest.places.coordinates import parse_coordinates, recover_plus_code, short_plus_code, show
-from ingest.places.gazetteer import Gazetteer, Place
+from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, distance_m, split_antimeridian
+from ingest.places.coordinates import parse_coordinates, show
+from ingest.places.gazetteer import Gazetteer
+from ingest.places.own_places import Rows, named_of, similar_of
+from ingest.places.place import Place
+from ingest.places.plus_codes import recover_plus_code, short_plus_code
 from ingest.places.store import ATTRIBUTION
 from trainer.errors import AreaError
 
@@ -37,6 +40,7 @@ _HULL_MARGIN_M = 10_000.0
 _RADIUS = re.compile(r"^(.+?)[\s,]\s?(\d{1,5}(?:\.\d{1,6})?)\s?(km|m|mi|miles?)$", re.IGNORECASE)
 _METRES = {"km": 1_000.0, "m": 1.0, "mi": 1_609.344, "mile": 1_609.344, "miles": 1_609.344}
 _OTHERS = 4  # places of the same name that are told besides
+_ALIKE = 100  # places of the same name among which coordinates choose
 GUESTS = {"Asia/Bangkok": ("VN", shapely.box(102, 17, 110, 24))}
 """Part of a zone that belongs to another country: northern Vietnam has kept Bangkok's time since 1970."""
 
@@ -49,17 +53,24 @@ class PlaceArea:
         area: WGS84 degrees, x = longitude, split at ±180°.
         says: What was taken, and how large.
         others: Other places of that name, the likeliest first.
+        choices: Of a name that several places bear, a text for each, this one first, that finds it alone.
         attribution: Whose table the name comes from; empty for coordinates.
     """
 
     area: BaseGeometry
     says: str
     others: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     attribution: str = ""
 
 
-def area_of(text: str, gazetteer: Gazetteer) -> PlaceArea:
+def area_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> PlaceArea:
     """The area of a place given by name or coordinates.
+
+    Args:
+        text: A name, coordinates, a link of a map; a radius may stand behind it.
+        gazetteer: The Earth's places.
+        own: Name, latitude and longitude of places that the collection's source names; they go first.
 
     Raises:
         AreaError: No place of that name is known (the nearest spellings are told), or the coordinates cannot be.
@@ -73,8 +84,8 @@ def area_of(text: str, gazetteer: Gazetteer) -> PlaceArea:
             raise AreaError(
                 f"place '{text[:60]}' has a radius of {radius_m:g} m: give more than 0 and at most 10000 km"
             )
-        return _placed(found[1], radius_m, gazetteer)
-    return _placed(text, None, gazetteer)
+        return _placed(found[1], radius_m, gazetteer, own)
+    return _placed(text, None, gazetteer, own)
 
 
 def shape_of(place: Place, gazetteer: Gazetteer, radius_m: float | None = None) -> tuple[BaseGeometry, str]:
@@ -151,22 +162,49 @@ def bbox_of(area: BaseGeometry) -> tuple[float, float, float, float]:
     return first, float(bounds[:, 1].min()), last, float(bounds[:, 3].max())
 
 
-def _placed(text: str, radius_m: float | None, gazetteer: Gazetteer) -> PlaceArea:
+def places_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> list[Place]:
+    """The places of that very name, the likeliest first; of ``NAME at COORDINATES``, as `told_apart` says it, the one.
+
+    Raises:
+        AreaError: It is no name.
+        GroundcastError: The files of the gazetteer cannot be made.
+    """
+    name, _, where = text.rpartition(" at ")
+    at = parse_coordinates(where) if name else None
+    found = named_of(own, name if at else text)
+    found += gazetteer.find_places(name if at else text, _ALIKE if at else 1 + _OTHERS - len(found), exact=True)
+    if at is None:
+        return found[: 1 + _OTHERS]
+    metres = distance_m(lat=at[0], lon=at[1], lats=[one.lat for one in found], lons=[one.lon for one in found])
+    return [found[int(metres.argmin())]] if len(found) and metres.min() < POINT_RADIUS_M else []
+
+
+def _placed(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows) -> PlaceArea:
     at = parse_coordinates(text)
     if at is None:
         code = short_plus_code(text)
         if code is None:
-            return _named(text, radius_m, gazetteer)
-        town = _chosen(code[1], gazetteer)[0]
+            return _named(text, radius_m, gazetteer, own)
+        town = _chosen(code[1], gazetteer, own)[0]
         at = recover_plus_code(code[0], (town.lat, town.lon))
     shape = disc(lat=at[0], lon=at[1], radius_m=radius_m or POINT_RADIUS_M)
     return PlaceArea(shape, f"{show(*at)}, disc of {(radius_m or POINT_RADIUS_M) / 1000:.3g} km")
 
 
-def _named(text: str, radius_m: float | None, gazetteer: Gazetteer) -> PlaceArea:
-    place, *others = _chosen(text, gazetteer)
-    shape, size = shape_of(place, gazetteer, radius_m)
-    return PlaceArea(shape, f"{place.label}, {size}", tuple(told_apart([place, *others])[1:]), ATTRIBUTION)
+def _named(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows) -> PlaceArea:
+    found = _chosen(text, gazetteer, own)
+    shape, size = shape_of(found[0], gazetteer, radius_m)
+    labels = told_apart(found)
+    radius = "" if radius_m is None else f", {radius_m / 1000:g} km"
+    # a small place that has the name among others, in some language, is no rival
+    rivals = [
+        label
+        for place, label in zip(found, labels, strict=True)
+        if place.match == "name" or place is found[0] or place.population >= found[0].population / 10
+    ]
+    choices = tuple(label + radius for label in rivals) if len(rivals) > 1 else ()
+    whose = ATTRIBUTION if found[0].country else ""
+    return PlaceArea(shape, f"{found[0].label}, {size}", tuple(labels[1:]), choices, whose)
 
 
 def told_apart(places: Sequence[Place]) -> list[str]:
@@ -175,17 +213,17 @@ def told_apart(places: Sequence[Place]) -> list[str]:
     return [place.label + (f" at {show(place.lat, place.lon)}" if labels[place.label] > 1 else "") for place in places]
 
 
-def _chosen(text: str, gazetteer: Gazetteer) -> list[Place]:
+def _chosen(text: str, gazetteer: Gazetteer, own: Rows) -> list[Place]:
     """The likeliest place of a name, and others that bear it too."""
-    found = gazetteer.find_places(text, 1 + _OTHERS, exact=True)
+    found = places_of(text, gazetteer, own)
     if found:
         return found
-    similar = gazetteer.find_places(text, _OTHERS)
+    similar = [*similar_of(own, text, _OTHERS), *gazetteer.find_places(text, _OTHERS)][:_OTHERS]
     offered = ", ".join(f"'{place.label}'" for place in similar)
     raise AreaError(
         f"no place '{text}' is known"
-        + (f": do you mean {offered}?" if similar else " (towns of 500 people or more, countries, US states):")
-        + " give coordinates, --near or --area, or look with `groundcast places`"
+        + (f": do you mean {offered}?" if similar else " (towns of 500 people or more, countries, US states).")
+        + " Give another name, or coordinates"
     )
 
 
@@ -228,7 +266,7 @@ def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
 def _hull(towns: np.ndarray) -> BaseGeometry:
     """A hull of places [n, 2] (lat, lon), hollow where it may be, 10 km wider."""
     if not len(towns):
-        raise AreaError("no town and no border of it is known: give --area FILE or --near LAT,LON,KM")
+        raise AreaError("no town and no border of it is known: give coordinates, or draw the area")
     lats, lons = towns[:, 0], np.unwrap(towns[:, 1], period=360) if np.ptp(towns[:, 1]) > 180 else towns[:, 1]
     # 1 would be the convex hull
     hull = shapely.concave_hull(shapely.MultiPoint(np.column_stack([lons, lats])), ratio=0.25)

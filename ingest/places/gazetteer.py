@@ -13,112 +13,28 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import Geod
 
 from ingest.places.names import MAX_CHARS, normal
+from ingest.places.place import Matched, Nearby, Place, wind
 from ingest.places.store import TOWN, Tell, forget, is_installed, on_sphere, open_names, open_places
 from trainer.errors import AreaError, GroundcastError
 
-Matched = Literal["name", "other name", "beginning", "words", "similar"]
-
-_MAIN_NAME = 0.7  # a main name outweighs an other name of a place with five times its people
-_OF_KIND = {"country": 1.0, "region": -1.3}  # Georgia is the country, New York the city
+_MAIN_NAME = 1.3  # a main name outweighs an other name of a place with twenty times its people
+_OF_KIND = {"country": 1.0, "region": -1.9}  # Georgia is the country, New York the city
 _BAND = math.radians(0.5)  # of latitude on both sides, searched first; holds some thousand towns
 _CANDIDATES = 1_000  # of each way to search
 _SIMILAR = 0.75  # of difflib's ratio, below which spellings are told from one another at a glance
-_WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 _GEOD = Geod(ellps="WGS84")
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A place of the gazetteer.
-
-    Attributes:
-        kind: ``town``, ``country`` or ``region`` (a state of the USA, a nation of the United Kingdom).
-        name: As GeoNames has it.
-        country: Two letters, ISO 3166.
-        country_name: In English.
-        admin: Name of the region it lies in, where it is known.
-        admin_code: GeoNames' code of the province it lies in.
-        lat: Degrees; of a country the capital's, of a region its largest town's.
-        lon: Degrees.
-        population: 0 where it is unknown; of a region that of its towns.
-        match: What of it is like the name that was asked for.
-    """
-
-    kind: str
-    name: str
-    country: str
-    country_name: str
-    admin: str | None
-    admin_code: str
-    lat: float
-    lon: float
-    population: int
-    match: Matched
-
-    @property
-    def label(self) -> str:
-        """The name with region and country, which finds the place again."""
-        if self.kind == "country":
-            return self.name
-        return ", ".join(filter(None, (self.name, self.admin, self.country_name)))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say the place in JSON types."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "country": self.country_name,
-            "country_code": self.country,
-            "admin": self.admin,
-            "lat": round(self.lat, 5),
-            "lon": round(self.lon, 5),
-            "population": self.population or None,
-            "match": self.match,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nearby:
-    """The named place nearest to a point.
-
-    Attributes:
-        name: As GeoNames has it.
-        country: Two letters, ISO 3166; empty where there is none.
-        distance_m: Geodesic, from the middle of the place.
-        bearing: Where the point lies, seen from the place: ``N``, ``NE`` …
-    """
-
-    name: str
-    country: str
-    distance_m: float
-    bearing: str
-
-    def __str__(self) -> str:
-        """Such as ``2.3 km NE of Banepā, NP``."""
-        country = f", {self.country}" if self.country else ""
-        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {self.name}{country}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say it in JSON types."""
-        return {
-            "name": self.name,
-            "country_code": self.country,
-            "distance_m": round(self.distance_m),
-            "bearing": self.bearing,
-        }
 
 
 class _Reading(NamedTuple):
@@ -231,7 +147,7 @@ class Gazetteer:
     def _find(self, text: str, k: int, exact: bool) -> list[Place]:
         readings = self._readings(text)
         # whose words an error quotes: behind a comma stand qualifiers, without one all may be a name
-        reading, found = readings[-1] if "," in text else readings[0], list[Place]()
+        reading, found = readings[1 if "," in text and readings[1:] else 0], list[Place]()
         for each in readings:
             found = self._ranked(self._named(each.name), each, k)
             if found:
@@ -257,7 +173,10 @@ class Gazetteer:
         head, *tail = [part for part in map(normal, text.split(",")) if part]
         readings = [_Reading(normal(text), [], [])]
         if tail:
-            return [*readings, _Reading(head, tail, [self._qualifier(part) for part in tail])]
+            readings.append(_Reading(head, tail, [self._qualifier(part) for part in tail]))
+            # the larger first, as in an address of the East
+            turned = _Reading(tail[-1], [head, *tail[:-1]], [self._qualifier(part) for part in (head, *tail[:-1])])
+            return [*readings, turned] if all(turned.holders) else readings
         words = head.split(" ")
         for cut in range(max(1, len(words) - 4), len(words)):
             # the last words as one qualifier (new york), and as one each (illinois us)
@@ -299,10 +218,17 @@ class Gazetteer:
 
     def _ranked(self, found: dict[int, Matched], reading: _Reading, k: int) -> list[Place]:
         places = self._records(found)
-        held = [
-            p for p in places if all((p.country, "") in q or (p.country, p.admin_code) in q for q in reading.holders)
-        ]
+        held = [place for place in places if all(_lies_in(place, holder) for holder in reading.holders)]
         scored = [(_weight(place, reading.name), place) for place in held]
+        # a town of that very name is meant before a country that is called so in another language
+        named = max((weight for weight, place in scored if place.match == "name" and place.population), default=None)
+        scored = [
+            (
+                min(weight, named - 0.001) if named and place.kind == "country" and place.match != "name" else weight,
+                place,
+            )
+            for weight, place in scored
+        ]
         best = sorted(scored, key=lambda pair: (-pair[0], pair[1].label, pair[1].lat))
         return [place for weight, place in best if weight > 0][:k]
 
@@ -344,7 +270,7 @@ class Gazetteer:
         at = np.array([towns[number][2:] for number in numbers], float)  # [n, 2]
         azimuths, _, metres = _GEOD.inv(at[:, 1], at[:, 0], lons, lats)
         return [
-            Nearby(name=towns[number][0], country=towns[number][1], distance_m=float(metre), bearing=_wind(azimuth))
+            Nearby(name=towns[number][0], country=towns[number][1], distance_m=float(metre), bearing=wind(azimuth))
             for number, metre, azimuth in zip(numbers, metres, azimuths, strict=True)
         ]
 
@@ -363,16 +289,6 @@ class Gazetteer:
             reach *= 3
 
 
-def nearest_of(places: Sequence[Sequence[Any]], *, lat: float, lon: float) -> Nearby:
-    """Of a source's own places (name, latitude, longitude) the one nearest to a point in degrees."""
-    names, lats, lons = zip(*places, strict=True)
-    many = np.full(len(lats), lon), np.full(len(lats), lat)
-    azimuths, _, metres = _GEOD.inv(np.array(lons, float), np.array(lats, float), *many)
-    closest = int(np.argmin(metres))
-    name, metre = str(names[closest]), float(metres[closest])
-    return Nearby(name=name, country="", distance_m=metre, bearing=_wind(azimuths[closest]))
-
-
 def _check_name(text: str) -> None:
     if len(text) > MAX_CHARS:
         raise AreaError(f"place '{text[:40]}…' has {len(text):,} characters, and no name has more than {MAX_CHARS}")
@@ -380,6 +296,13 @@ def _check_name(text: str) -> None:
         raise AreaError(f"place {text[:40]!r} is not valid Unicode: give it as UTF-8")
     if not normal(text):
         raise AreaError(f"place {text[:40]!r} has no letter or digit: give a name, such as 'Banepa, Nepal'")
+
+
+def _lies_in(place: Place, holder: frozenset[tuple[str, str]]) -> bool:
+    """Is it in one of these countries or provinces? A country is in none, so ``Tunis, Tunisia`` is the town."""
+    if place.kind == "country":
+        return False
+    return (place.country, "") in holder or (place.country, place.admin_code) in holder
 
 
 def _weight(place: Place, name: str) -> float:
@@ -400,7 +323,3 @@ def _same(one: Place, other: Place) -> bool:
         other.lat,
         other.lon,
     )
-
-
-def _wind(azimuth: float) -> str:
-    return _WINDS[round(azimuth / 45) % 8]

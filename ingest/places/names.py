@@ -14,9 +14,16 @@ _NATIONS = {"ENG": "England", "NIR": "Northern Ireland", "SCT": "Scotland", "WLS
 _MORE_NAMES = {  # what people write and the CLDR has not
     "GB": ("UK", "Great Britain", "Britain"),
     "US": ("USA", "United States of America", "America"),
+    "AE": ("UAE", "Emirates"),
     "NL": ("Holland",),
-    "CD": ("Democratic Republic of the Congo", "DRC"),
-    "CG": ("Republic of the Congo",),
+    "CD": ("Democratic Republic of the Congo", "DRC", "Congo"),
+    "CG": ("Republic of the Congo", "Congo"),
+    "PS": ("Palestine",),
+    "VA": ("Vatican City", "Holy See"),
+    "MO": ("Macau",),
+    "CV": ("Cape Verde",),
+    "TL": ("East Timor",),
+    "FM": ("Micronesia",),
     "KR": ("Republic of Korea",),
     "CZ": ("Czech Republic",),
     "TR": ("Turkey",),
@@ -30,6 +37,7 @@ _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"} | dict.fromkeys("'’‘ʼʻ`´", "")
 )
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_INITIALS = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?")  # u.s.a.
 _BETWEEN = re.compile(r"[^\w\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]+|_+")  # keep vowel signs of Asia
 
 
@@ -41,12 +49,25 @@ def normal(name: str) -> str:
             return name
     else:
         name = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", name)))
-    return _BETWEEN.sub(" ", name.translate(_LETTERS)).strip()
+    return _BETWEEN.sub(" ", _INITIALS.sub(lambda found: found[0].replace(".", ""), name.translate(_LETTERS))).strip()
 
 
 def region_name(country: str, code: str, states: dict[str, str]) -> str | None:
     """The name of a state of the USA or a nation of the United Kingdom by GeoNames' code, else None."""
     return {"US": states, "GB": _NATIONS}.get(country, {}).get(code)
+
+
+def english_names(code: str, english: str) -> set[str]:
+    """Normal names of a country in English, which it has before any town of that name.
+
+    Args:
+        code: Two letters.
+        english: As GeoNames has it.
+    """
+    from babel import Locale
+
+    told = Locale("en").territories.get(code, english)
+    return {normal(name) for name in (english, told, *_MORE_NAMES.get(code, ()))} - {""}
 
 
 def country_names(english: dict[str, str], iso3: dict[str, str]) -> dict[str, set[str]]:

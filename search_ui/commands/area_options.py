@@ -80,24 +80,33 @@ def asked_area(bbox: str | None, near: str | None, file: Path | None) -> "BaseGe
         return None
     if place is not None:
         return _placed(place)
-    from ingest.geo.area import parse_bbox, parse_near, read_area_file
+    from ingest.geo.area import parse_bbox, parse_near
+    from ingest.geo.area_file import read_area_file
 
     if bbox is not None:
         return parse_bbox(bbox)
     if near is not None:
         return parse_near(near)
     assert file is not None  # noqa: S101 - the last of the four
-    return read_area_file(file)
+    return read_area_file(file, lambda line: click.echo(line, err=True))
 
 
 def _placed(place: str) -> "BaseGeometry":
     """The area of a place, told on stderr, because a name may mean several."""
     from ingest.places.areas import area_of
     from ingest.places.gazetteer import Gazetteer
+    from trainer.errors import AreaError
 
-    ctx = click.get_current_context().find_object(CommandContext)
+    context = click.get_current_context()
+    ctx = context.find_object(CommandContext)
     assert ctx is not None  # noqa: S101 - the command line has one
-    found = area_of(place, Gazetteer(ctx.settings.places_dir, tell=told))
+    # an ingest may be of a collection that is not there yet
+    collection = ctx.aliases.find(context.params.get("collection") or "")
+    own = () if collection is None else collection.spec.get("places") or ()
+    try:
+        found = area_of(place, Gazetteer(ctx.settings.places_dir, tell=told), own)
+    except AreaError as error:
+        raise AreaError(f"{error}; or give --near or --area. `groundcast places` says what a name means") from error
     click.echo("; ".join(filter(None, (f"place: {found.says}", found.attribution))), err=True)
     if found.others:
         click.echo(f"others of that name: {'; '.join(found.others)}", err=True)

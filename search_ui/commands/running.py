@@ -11,11 +11,14 @@ from search_ui.commands.context import CommandContext, print_json
 if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
     from ingest.jobs.items import Intake
+    from ingest.jobs.photo_facts import PhotoFacts
     from ingest.jobs.pipeline import IngestSummary
     from ingest.jobs.request import Request
     from ingest.jobs.run import IngestResult
+    from ingest.photos.folder import PhotoFolder
     from trainer.embedder import Embedder
 
+_SHOWN = 20
 PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
 
 
@@ -34,11 +37,15 @@ def run_request(
 
     embedder = load_model(ctx, request, model, precision)
     outcome = watch(ctx, request, embedder, retry_job=retry_job, retry_reason=retry_reason)
+    facts = photo_facts_of(ctx, outcome.job)
     if as_json:
-        print_json(outcome_json(outcome))
+        print_json(outcome_json(outcome) | ({} if facts is None else {"photos": vars(facts)}))
     else:
         for line in outcome_lines(outcome, _unit(request)):
             click.echo(line)
+        if facts is not None and facts.photos:
+            which = f"; `groundcast jobs show {outcome.job.id}` says which not" if facts.lacking else ""
+            click.echo(f"{facts}{which}")
         if outcome.report is not None and outcome.report.done:
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
     # after the closing lines: they say what was left out, and a collection without a tile is a failure
@@ -115,10 +122,12 @@ def load_model(ctx: CommandContext, request: "Request", model: str | None, preci
 
 
 def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
-    """What a person should know about the imagery before an hour of work."""
+    """What a person should know about the imagery, or the photos, before an hour of work."""
     from ingest.geo.grid import gsd_warning
-    from ingest.jobs.items import GridIntake
+    from ingest.jobs.items import GridIntake, PhotoIntake
 
+    if isinstance(intake, PhotoIntake):
+        return _photo_warnings(intake.photos)
     if not isinstance(intake, GridIntake):
         return []
     meta = embedder.meta
@@ -130,6 +139,27 @@ def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
         trained_tile_size_m=meta.tile_size_m,
     )
     return [] if warning is None else [warning]
+
+
+def _photo_warnings(photos: "PhotoFolder") -> list[str]:
+    """Values that stand in photos and are not used, and copies: the first of them by name."""
+    told = [
+        note.message if note.subject in note.message else f"{note.subject}: {note.message}"
+        for note in (*photos.notes, *photos.copies)
+    ]
+    more = len(told) - _SHOWN
+    return told[:_SHOWN] + ([f"… and {more} more of these"] if more > 0 else [])
+
+
+def photo_facts_of(ctx: CommandContext, job: "Job") -> "PhotoFacts | None":
+    """How many photos of a job have a place and a time; None for a job of tiles."""
+    from ingest.archive.parts import Archive
+    from ingest.jobs.photo_facts import photo_facts
+
+    if job.spec.get("kind") != "gallery":
+        return None
+    archive = Archive(ctx.settings.archive_dir(job.collection), "gallery")
+    return photo_facts(archive, [chunk.key for chunk in ctx.catalog.chunks(job=job.id)])
 
 
 def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:

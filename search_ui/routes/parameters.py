@@ -89,7 +89,7 @@ class AreaParameters(Parameters):
             return parse_bbox(self.bbox)
         if self.near is not None:
             return parse_near(self.near)
-        return None if self.place is None else service.place(self.place).area
+        return None if self.place is None else service.place(self.place, getattr(self, "collection", None)).area
 
 
 class QuestionParameters(AreaParameters):

@@ -30,7 +30,9 @@ from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.index.protocol import Filter
 from ingest.index.upkeep import open_for_search
-from ingest.places.gazetteer import Gazetteer, Nearby, nearest_of
+from ingest.places.gazetteer import Gazetteer
+from ingest.places.own_places import nearest_of
+from ingest.places.place import Nearby
 from ingest.settings import Settings
 from search_ui.search.candidates import AT_ANY_TIME, Sample, candidates, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered

@@ -20,7 +20,7 @@ from ingest.catalog.saved_searches import SavedSearch, SavedSearches
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
 from ingest.jobs.run import GALLERY
-from ingest.places.areas import PlaceArea, area_of
+from ingest.places.areas import PlaceArea, area_of, places_of, told_apart
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
 from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeView
@@ -287,9 +287,21 @@ class Service:
 
     # -- one place ---------------------------------------------------------------------------------------------------
 
-    def place(self, text: str) -> PlaceArea:
-        """A place by name or coordinates; see `ingest.places.areas.area_of`."""
-        return area_of(text, self.engine.gazetteer)
+    def place(self, text: str, collection: str | None = None) -> PlaceArea:
+        """A place by name or coordinates; see `ingest.places.areas.area_of`.
+
+        Args:
+            text: What a person typed.
+            collection: The places that its source names go first.
+        """
+        return area_of(text, self.engine.gazetteer, self._own_places(collection))
+
+    def places(self, text: str, collection: str) -> list[str]:
+        """Labels of the places of that very name, the likeliest first; each finds its place."""
+        return told_apart(places_of(text, self.engine.gazetteer, self._own_places(collection)))
+
+    def _own_places(self, collection: str | None) -> list[list[Any]]:
+        return (self.tiles(collection).spec.get("places") or []) if collection else []
 
     def tile(self, collection: str, tile_id: str) -> TileFacts:
         """What is known of a tile.

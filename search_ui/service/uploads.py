@@ -1,7 +1,7 @@
 """Files that people bring: bounded in size and kind, decoded once, and kept as something harmless.
 
 A picture is decoded, made smaller and written anew as PNG, so that nothing of the file itself is kept: no metadata, no
-second meaning. An area is read as JSON or XML here, its polygons alone are handed on as GeoJSON: GDAL, which reads the
+second meaning. An area is read as JSON or XML here, its shapes alone are handed on as GeoJSON: GDAL, which reads the
 rest, tells formats by their content, and some of them name other files and addresses to be read.
 
 A kept file has the hash of its content for a name; no name that a person gives becomes a path. It does not know HTTP.
@@ -12,15 +12,15 @@ import io
 import json
 import re
 import threading
-import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
-from ingest.geo.area import read_area_file
+from ingest.geo.area_file import read_area_file
+from ingest.geo.kml import read_kml
 from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
 from search_ui.files.writing import write_whole
 from trainer.errors import AreaError, ItemError, MissingError, UploadError
@@ -32,7 +32,9 @@ KEPT_PX = 1024  # the longer side of a kept picture; no model looks at more
 KEPT_BYTES = 512 * 2**20  # of all kept pictures; the oldest go first
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 _ID = re.compile(r"[0-9a-f]{32}")
-_GEOJSON = {"FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection"}
+_GEOJSON = {
+    "FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection", "LineString", "MultiLineString",
+}  # fmt: skip
 
 
 class Uploads:
@@ -87,12 +89,13 @@ class Uploads:
             path.unlink(missing_ok=True)
 
 
-def read_area(content: bytes, folder: Path) -> BaseGeometry:
+def read_area(content: bytes, folder: Path, tell: Callable[[str], None]) -> BaseGeometry:
     """The polygons of an uploaded GeoJSON or KML, WGS84 degrees.
 
     Args:
         content: Bytes of the file, `MAX_AREA_BYTES` at most.
         folder: For a file that lives for a moment.
+        tell: Called with a line for what was passed over; see `ingest.geo.area_file.read_area_file`.
 
     Raises:
         UploadError: It is too large, or neither of the two.
@@ -110,9 +113,9 @@ def read_area(content: bytes, folder: Path) -> BaseGeometry:
     path = folder / f"area-{hashlib.sha256(text).hexdigest()[:32]}-{threading.get_ident()}.geojson"
     try:
         path.write_bytes(text)
-        return read_area_file(path)
-    except AreaError as error:
         # a person knows the file by another name, and paths of the server are not shown
+        return read_area_file(path, lambda line: tell(line.replace(f"area file '{path}'", "the file")))
+    except AreaError as error:
         raise AreaError(str(error).replace(f"'{path}'", "uploaded")) from error
     finally:
         path.unlink(missing_ok=True)
@@ -153,53 +156,24 @@ def _clean(content: bytes) -> bytes:
 def _of_json(content: bytes) -> list[BaseGeometry]:
     try:
         document = json.loads(content)
-        if not isinstance(document, dict) or document.get("type") not in _GEOJSON:
+        kind = document.get("type") if isinstance(document, dict) else None
+        if kind == "Topology":
+            raise UploadError("the file is TopoJSON: convert it to GeoJSON, such as with mapshaper or topo2geo")
+        if kind not in _GEOJSON:
             raise UploadError("the file is JSON, but no GeoJSON with polygons: export the area as GeoJSON or KML")
         found = shapely.from_geojson(json.dumps(document), on_invalid="raise")
     except (ValueError, RecursionError, shapely.errors.ShapelyError) as error:
         raise AreaError(f"the area is no readable GeoJSON: {str(error)[:200]}") from error
-    return _polygons(found)
+    return [part for part in _parts(found) if not part.is_empty]
 
 
 def _of_kml(content: bytes) -> list[BaseGeometry]:
-    head = content[:4096].lower()
-    # entities that name each other grow without bound while they are read (“billion laughs”), or name files
-    if b"<!doctype" in content.lower() or b"<!entity" in content.lower():
-        raise UploadError("the file declares XML entities, which no KML needs: export it again")
-    if b"<kml" not in head:
+    if b"<kml" not in content[:4096].lower():
         raise UploadError("the file is neither GeoJSON nor KML: export the area as one of the two")
-    try:
-        root = ET.fromstring(content)  # noqa: S314 - entities were refused above
-    except ET.ParseError as error:
-        raise AreaError(f"the area is no readable KML: {error}") from error
-    shapes: list[BaseGeometry] = []
-    for polygon in (element for element in root.iter() if _named(element, "Polygon")):
-        outer = [ring for side in polygon if _named(side, "outerBoundaryIs") for ring in _rings(side)]
-        inner = [ring for side in polygon if _named(side, "innerBoundaryIs") for ring in _rings(side)]
-        if outer:
-            shapes.append(shapely.Polygon(outer[0], inner))
-    return _polygons(shapely.GeometryCollection(shapes))
+    return read_kml(content)
 
 
-def _rings(side: "ET.Element[Any]") -> list[list[tuple[float, float]]]:
-    rings = []
-    for element in side.iter():
-        if _named(element, "coordinates"):
-            try:
-                places = [tuple(float(part) for part in place.split(",")[:2]) for place in (element.text or "").split()]
-            except ValueError as error:
-                raise AreaError(f"the KML has a coordinate that is no number: {error}") from error
-            if len(places) < 3 or any(len(place) != 2 for place in places):
-                raise AreaError("the KML has a ring of fewer than three places, or a place without latitude")
-            rings.append([(place[0], place[1]) for place in places])
-    return rings
-
-
-def _named(element: "ET.Element[Any]", name: str) -> bool:
-    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == name  # of any namespace
-
-
-def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
-    if isinstance(shape, BaseMultipartGeometry):
-        return [part for one in shape.geoms for part in _polygons(one)]
-    return [shape] if shape.geom_type == "Polygon" and not shape.is_empty else []
+def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
+    return (
+        [part for one in shape.geoms for part in _parts(one)] if isinstance(shape, BaseMultipartGeometry) else [shape]
+    )

@@ -96,6 +96,8 @@ def add_imagery(service: Service) -> None:
     if not (form.source and form.collection):
         st.caption("Say where the imagery lies and how to call the collection; then see what it would take.")
         return
+    if form.place:
+        _say_place(service, form.place)
     if st.button("See what it would take", icon=":material/timer:", key="estimate"):
         st.session_state["estimated"] = None
         with st.spinner("Opening the imagery, trying some tiles …"):
@@ -198,6 +200,17 @@ _STARTS = {
     ".pmtiles": (b"PMTiles",),
     ".jp2": (b"\0\0\0\x0cjP  ",),
 }
+
+
+def _say_place(service: Service, text: str) -> None:
+    """What the place is taken for, and how else it could be meant."""
+    try:
+        found = service.place(text)
+    except GroundcastError as error:
+        st.error(str(error))
+        return
+    others = f" If another is meant, write it so: {'; '.join(found.choices[1:])}" if found.choices else ""
+    st.caption(f"Only {found.says}.{others}")
 
 
 def _first_model(service: Service) -> None:

@@ -22,10 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer.wall_clock import has_no_hour, parse_wall_clock
+
 logger = logging.getLogger(__name__)
 
 PARTS = ("groundlevel", "overhead", "metadata")
-INDEX, INDEX_VERSION = ".index.npz", 1
+INDEX, INDEX_VERSION = ".index.npz", 2
+Members = dict[str, tuple[int, int]]  # of a sample: part → offset, length
 MISSING = -1  # id of a place or owner that is not known; never equal to another
 
 
@@ -81,7 +84,7 @@ def _stamp(tar: Path) -> str:
 
 
 def _scan(path: Path) -> SampleTable:
-    """Read the headers and the metadata of one tar; files of one sample stand side by side, as WebDataset asks."""
+    """Read the headers and the metadata of one tar."""
     rows: list[tuple[Any, ...]] = []
     problems: Counter[str] = Counter()
     dates: Counter[str] = Counter()
@@ -114,9 +117,26 @@ class _BrokenError(Exception):
     """A sample that is skipped; the message is the reason."""
 
 
-def _samples(path: Path, problems: Counter[str]) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
-    """Key and parts (name → offset, length) of each sample of a tar."""
-    key, members = "", dict[str, tuple[int, int]]()
+def _samples(path: Path, problems: Counter[str]) -> Iterator[tuple[str, Members]]:
+    """Key and parts of each sample of a tar, in the order in which they begin.
+
+    Parts that lie apart are one sample. Where a part comes twice nobody knows which belong together: what stands side
+    by side first is the sample, the rest is counted.
+    """
+    groups: dict[str, list[Members]] = {}
+    for key, members in _neighbours(path, problems):
+        groups.setdefault(key, []).append(members)
+    for key, found in groups.items():
+        if sum(map(len, found)) > len(set().union(*found)):
+            problems["duplicate_key"] += len(found) - 1
+            yield key, found[0]
+        else:
+            yield key, {part: place for members in found for part, place in members.items()}
+
+
+def _neighbours(path: Path, problems: Counter[str]) -> Iterator[tuple[str, Members]]:
+    """Key and parts of files of one key that stand side by side, as WebDataset asks; a part again begins anew."""
+    key, members = "", Members()
     try:
         # uncompressed alone: offsets into a compressed tar would be of no use
         with tarfile.open(path, "r:") as tar:
@@ -126,12 +146,12 @@ def _samples(path: Path, problems: Counter[str]) -> Iterator[tuple[str, dict[str
                 folder, _, name = member.name.rpartition("/")
                 stem, _, suffix = name.partition(".")
                 # WebDataset's key: everything before the first dot of the name
-                this = f"{folder}/{stem}" if folder else stem
-                if this != key and members:
+                this, part = f"{folder}/{stem}" if folder else stem, suffix.partition(".")[0]
+                if (this != key or part in members) and members:
                     yield key, members
                     members = {}
                 key = this
-                members[suffix.partition(".")[0]] = (member.offset_data, member.size)
+                members[part] = (member.offset_data, member.size)
     except (tarfile.TarError, OSError, EOFError) as e:
         problems["broken_tar"] += 1
         logger.warning("%s cannot be read to its end (%s): copy it again", path, e)
@@ -163,14 +183,14 @@ def _when(text: object, dates: Counter[str]) -> datetime | None:
     if text is None or text == "":
         dates["none"] += 1
         return None
-    try:
-        when = datetime.fromisoformat(str(text).strip())
-    except ValueError:  # such as 0000-00-00
-        when = None
-    if when is None or when.tzinfo is not None:  # with a zone it is not the camera's clock
-        dates["unreadable"] += 1
+    found = parse_wall_clock(str(text))
+    if found is None:
+        dates["no_hour" if has_no_hour(str(text)) else "unreadable"] += 1
         return None
-    return when.replace(microsecond=0)
+    if found.ahead is not None:  # with a zone it is not the camera's clock
+        dates["with_zone"] += 1
+        return None
+    return found.local.replace(microsecond=0)
 
 
 def _id(name: object) -> int:

@@ -9,8 +9,9 @@
 Ours, and optional in the metadata: `captions` (texts), `owner` (photographer), `photo_id`, and `place`: photos of one
 place, or of one owner, are no negatives of each other. A split is a folder (`train/`, `val/`, `test/`).
 
-A sample that lacks a part is skipped and counted by reason. A date that is missing or cannot be read stays missing:
-it is never made up. Nothing here decodes a picture, or knows models and training.
+A sample that lacks a part, or whose key comes twice in its tar, is skipped and counted by reason. A date that is
+missing, has no hour or cannot be read stays missing: it is never made up. What is skipped is told. Nothing here decodes
+a picture, or knows models and training.
 """
 
 import hashlib
@@ -171,7 +172,7 @@ class Shards:
         place: int64 [n], the same for samples of one `place`; MISSING: not told.
         owner: int64 [n], the same for photos of one `owner`; MISSING: not told.
         problems: How many samples were skipped, by reason.
-        dates: Samples that were kept without a date: `none`, or `unreadable`.
+        dates: Samples that were kept without a date: `none`, `no_hour`, `with_zone`, or `unreadable`.
 
     Raises:
         SourceError: No tar there, or not one whole sample in them.
@@ -182,7 +183,7 @@ class Shards:
         tables = [table for _, table in sorted(read_tables(self.tars).items())]
         whole = joined(tables)
         lacking = [whole.sizes[:, PARTS.index(part)] < 0 for part in needs]
-        self.problems: Counter[str] = whole.problems
+        self.problems = Counter(whole.problems)
         for part, lacks in zip(needs, lacking, strict=True):
             self.problems[f"no_{part}"] += int(lacks.sum())
         self.problems = +self.problems  # without zeros
@@ -196,8 +197,18 @@ class Shards:
         self.dates: Counter[str] = whole.dates
         self.where = str(where) if isinstance(where, Path) else f"{len(self.tars)} tars"
         if not len(self.keys):
-            reasons = ", ".join(f"{reason} {count}" for reason, count in self.problems.items()) or "they are empty"
+            reasons = _reasons(self.problems) or "they are empty"
             raise SourceError(f"shards {self.where}: {len(self.tars)} tars hold not one whole sample ({reasons})")
+        left_out = whole.problems.total() - whole.problems["broken_tar"] + int((~kept).sum())
+        self._tell(left_out)
+
+    def _tell(self, left_out: int) -> None:
+        """Say what is missing, where a person sees it: numbers in a data card come after the training."""
+        undated = int(np.isnat(self.when).sum())
+        told = [f"{left_out} left out ({_reasons(self.problems)})"] if self.problems else []
+        told += [f"{undated} without a date ({_reasons(self.dates)})"] if undated else []
+        if told:
+            logger.warning("shards %s: of %d samples %s", self.where, len(self) + left_out, ", ".join(told))
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -272,6 +283,10 @@ def _tars(where: Path | Sequence[Path]) -> list[Path]:
     if missing or not tars:
         raise SourceError(f"shards {missing[0] if missing else where}: no tar there; give a folder that holds *.tar")
     return tars
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def _captions(metadata: Mapping[str, Any]) -> tuple[str, ...]:

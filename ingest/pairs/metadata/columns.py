@@ -44,7 +44,7 @@ def numbers(column: pa.Array) -> Floats:
 def moments(column: pa.Array) -> Moments:
     """Text as moments, datetime64[s] [n]; NaT where it is none, such as 0000-00-00 00:00:00 or the 31st of June.
 
-    Read are YYYY-MM-DD HH:MM and HH:MM:SS, with - or : within the date and a blank or T behind it. What follows, a
+    Read are YYYY-MM-DD HH:MM and HH:MM:SS, with - : / or . within the date and a blank or T behind it. What follows, a
     fraction or a zone, is passed over: it is the wall clock that counts.
     """
     moment = np.full(len(column), np.datetime64("NaT"), "datetime64[s]")
@@ -58,7 +58,7 @@ def moments(column: pa.Array) -> Moments:
     with_seconds = chars[:, 16] == ord(":")
     fields[~with_seconds, 5] = 0
     is_digit = ((fields >= 0) & (fields <= 9) | ~asked).all(axis=(1, 2))
-    between = [(4, b"-:"), (7, b"-:"), (10, b" T"), (13, b":")]
+    between = [(4, b"-:/."), (7, b"-:/."), (10, b" T"), (13, b":")]
     is_spaced = np.all([np.isin(chars[:, at], list(signs)) for at, signs in between], axis=0)
     year, month, day, hour, minute, second = (fields * _PLACES).sum(axis=2).T  # [k] each
     good = is_digit & is_spaced & (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)

@@ -25,7 +25,7 @@ def folder_blocks(path: Path) -> Iterator[Block]:
         SourceError: There is no photo in it.
     """
     found = open_photos(path)
-    left_out = Counter(problem.reason for problem in found.problems)
+    left_out = Counter(problem.reason for problem in (*found.problems, *found.copies))
     notes = Counter(note.reason for note in found.notes)
     # one block even of no photos: it carries the counts
     for start in range(0, max(1, len(found.photos)), _ROWS):

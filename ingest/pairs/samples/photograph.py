@@ -20,7 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from ingest.pairs.samples.likeness import DIGEST
-from ingest.sources.picture import UPRIGHT, decoding, open_picture, orientation, to_rgb
+from ingest.photos.names import on_disk
+from ingest.sources.picture import UPRIGHT, decoding, open_picture, orientation, to_rgb, with_end
 from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError
 
@@ -71,6 +72,15 @@ class Darkroom:
         remote = address.startswith(("http://", "https://"))
         content = self._fetched(address) if remote else _read(Path(address))
         name = mask_url(address) if remote else f"'{address}'"
+        try:
+            return self._developed(content, name)
+        except ItemError as error:
+            whole = with_end(content) if error.reason == "truncated" else None
+            if whole is None:
+                raise
+        return self._developed(whole, name)
+
+    def _developed(self, content: bytes, name: str) -> Photograph:
         with open_picture(content, name) as image, decoding(name):
             if min(image.size) < MIN_PX:
                 raise ItemError(
@@ -104,6 +114,7 @@ def encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _read(path: Path) -> bytes:
+    path = on_disk(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ItemError("too_large", f"'{path}' has more than {MAX_BYTES / 1e6:.0f} MB")

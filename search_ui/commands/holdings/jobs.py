@@ -6,7 +6,7 @@ import click
 
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.queueing import follow, progress_line, queue_options, queue_request, wake
-from search_ui.commands.running import PRECISION, job_json, run_request
+from search_ui.commands.running import PRECISION, job_json, photo_facts_of, run_request
 
 if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
@@ -49,8 +49,10 @@ def show(ctx: CommandContext, job_id: str, following: bool, as_json: bool) -> No
     job = follow(ctx, job_id) if following else ctx.catalog.job(job_id)
     failures = ctx.catalog.failures(job.id)
     now = progress(ctx.catalog, job.id)
+    facts = photo_facts_of(ctx, job)
     if as_json:
         document = job_json(job) | {"state": _state(ctx, job), "progress": vars(now)}
+        document |= {} if facts is None else {"photos": vars(facts)}
         print_json(document | {"failures": [vars(failure) for failure in failures]})
         return
     click.echo(_line(ctx, job))
@@ -62,10 +64,17 @@ def show(ctx: CommandContext, job_id: str, following: bool, as_json: bool) -> No
         click.echo(f"  note     {note}")
     for reason, count in sorted(job.skipped.items()):
         click.echo(f"  skipped  {reason}: {count}")
-    for failure in failures[:SHOWN]:
-        click.echo(f"  failed   {failure.reason}: {failure.message}")
-    if len(failures) > SHOWN:
-        click.echo(f"  … and {len(failures) - SHOWN} more: see --json")
+    _some([f"  failed   {failure.reason}: {failure.message}" for failure in failures])
+    if facts is not None and facts.photos:
+        click.echo(f"  photos   {facts}")
+        _some([f"  lacking  {lacks}: {name}" for name, lacks in facts.lacking])
+
+
+def _some(lines: list[str]) -> None:
+    for line in lines[:SHOWN]:
+        click.echo(line)
+    if len(lines) > SHOWN:
+        click.echo(f"  … and {len(lines) - SHOWN} more: see --json")
 
 
 @command.command("retry")

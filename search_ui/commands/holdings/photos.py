@@ -18,8 +18,9 @@ def command(
 ) -> None:
     """Bring the photos at PATH into a gallery.
 
-    PATH is a folder of photos, whose EXIF gives place and time, or a CSV or Parquet manifest with the columns path,
-    lat, lon and, if known, id, url, taken_local, taken_utc, owner, licence. What is missing stays missing.
+    PATH is a folder of photos, whose EXIF gives place and time, else XMP or the JSON of Google Takeout beside them; or
+    a CSV or Parquet manifest with the columns path, lat, lon and, if known, id, url, taken_local, taken_utc, owner,
+    licence. What is missing stays missing, and the closing line says of how many; the same picture twice is one.
 
     Other commands, such as `groundcast verify`, know the gallery NAME as gallery.NAME.
     """

@@ -74,7 +74,8 @@ def command(
 
 
 def _place(text: str) -> tuple[float, float]:
-    from ingest.places.coordinates import HELP, parse_coordinates
+    from ingest.places.angles import HELP
+    from ingest.places.coordinates import parse_coordinates
     from trainer.errors import AreaError
 
     place = parse_coordinates(text)

@@ -8,7 +8,8 @@ from search_ui.commands.area_options import told
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
-    from ingest.places.gazetteer import Gazetteer, Place
+    from ingest.places.gazetteer import Gazetteer
+    from ingest.places.place import Place
 
 
 @click.command(short_help="Places of a name, as --place takes them.")

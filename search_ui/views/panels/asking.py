@@ -21,11 +21,12 @@ from trainer.errors import AreaError, GroundcastError
 
 _SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
 _NOTICE = "notice"
+_CHOICES = "area choices"  # places of the name that was typed
 
 
 def notice(text: str) -> None:
-    """Say something at the next showing of the page."""
-    st.session_state[_NOTICE] = text
+    """Say something at the next showing of the page, below what is to be said there already."""
+    st.session_state[_NOTICE] = "\n\n".join(filter(None, (st.session_state.get(_NOTICE), text)))
 
 
 def show_notice() -> None:
@@ -113,26 +114,29 @@ def place_hint(service: Service) -> None:
         return
     found = _SOMEWHERE.match(text)
     what, name = (found["what"], found["where"]) if found else ("", text)
-    known = _place(service, name)
-    if known is None:
+    known = _places(service, name)
+    if not known:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"“{name}” is also a place: {known}.", width="content")
-        then = {"area": f"place:{name}", "q": what}
-        st.button("Search only there", key="only there", type="tertiary", on_click=change, kwargs=then)
+        also = f" So are {'; '.join(known[1:])}." if known[1:] else ""
+        st.caption(f"“{name}” is also a place: {known[0]}.{also}", width="content")
+        for number, label in enumerate(known):
+            told = f"Search only in {label}" if known[1:] else "Search only there"
+            then = {"area": f"place:{label}", "q": what}
+            key = f"only there {number}" if number else "only there"
+            st.button(told, key=key, type="tertiary", on_click=change, kwargs=then)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _known_place(_service: Service, name: str) -> str | None:
-    found = _service.engine.gazetteer.find_places(name, 1, exact=True)
-    return found[0].label if found else None
+def _known_places(_service: Service, name: str, collection: str) -> list[str]:
+    return _service.places(name, collection)
 
 
-def _place(service: Service, name: str) -> str | None:
+def _places(service: Service, name: str) -> list[str]:
     try:
-        return _known_place(service, name)
+        return _known_places(service, name, value("collection"))
     except GroundcastError:
-        return None  # the hint is a convenience; the question stands without it
+        return []  # the hint is a convenience; the question stands without it
 
 
 def _said(service: Service) -> str:
@@ -217,6 +221,10 @@ def _weigh(name: str, number: int, text: str, key: str) -> None:
 
 def _area(service: Service, shown: Shown) -> None:
     st.markdown("**Search only here**", help=words.AREA)
+    if choices := st.session_state.get(_CHOICES):
+        st.caption("Several places bear this name. Which one?")
+        for number, label in enumerate(choices):
+            st.button(label, key=f"area choice {number}", on_click=_choose, args=(label,), width="stretch")
     if value("area"):
         found = where(service)
         st.caption(found.says)
@@ -238,7 +246,7 @@ def _area(service: Service, shown: Shown) -> None:
     )  # fmt: skip
     if file is not None:
         try:
-            change(area=area_of_file(service, file), focus=None)
+            change(area=area_of_file(service, file, notice), focus=None)
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {error}")
         # an empty uploader again, as for pictures
@@ -250,12 +258,21 @@ def _area_by_name(service: Service) -> None:
     name = st.session_state["area name"].strip()
     if not name:
         return
+    st.session_state[_CHOICES] = ()
     try:
-        service.place(name)
-        change(area=f"place:{name}", focus=None)
+        found = service.place(name, value("collection"))
+        # several are offered, and none of them is taken
+        st.session_state[_CHOICES] = found.choices
+        if not found.choices:
+            change(area=f"place:{name}", focus=None)
     except AreaError as error:
         notice(str(error))
     st.session_state["area name"] = ""
+
+
+def _choose(label: str) -> None:
+    st.session_state[_CHOICES] = ()
+    change(area=f"place:{label}", focus=None)
 
 
 @st.dialog("Draw the area to search in", width="large")

@@ -6,6 +6,7 @@ address of the page can name them. It does not know how a question is answered.
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -137,7 +138,7 @@ def where(service: Service) -> SearchArea:
     if not told:
         return SearchArea()
     if kind == "place":
-        found: PlaceArea = service.place(told)
+        found: PlaceArea = service.place(told, value("collection") or None)
         return SearchArea(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
         return SearchArea(_drawn(told), "the area drawn or uploaded")
@@ -178,15 +179,19 @@ def ring_of_area() -> list[tuple[float, float]]:
 # -- what a person gave ---------------------------------------------------------------------------------------------
 
 
-def area_of_file(service: Service, file: Any) -> str:
+def area_of_file(service: Service, file: Any, tell: Callable[[str], None]) -> str:
     """An uploaded outline as the address names it: written out, or where it is long kept here under its hash.
+
+    Args:
+        file: As Streamlit gives it.
+        tell: Called with a line for what of the file was passed over.
 
     Raises:
         UploadError: It is too large, or neither GeoJSON nor KML.
         AreaError: It holds no polygon, or one that cannot be understood.
         ReadOnlyError: It is long, and nothing may be kept here.
     """
-    shape = read_area(file.getvalue(), _folder(service.settings))
+    shape = read_area(file.getvalue(), _folder(service.settings), tell)
     told = shapely.to_wkt(shape, rounding_precision=5)
     if len(told) < MAX_CHARS - 100:
         return f"wkt:{told}"

@@ -1,0 +1,95 @@
+"""The outlines of a KML document, from its text alone: nothing that it links to is opened.
+
+KML has WGS84 longitudes and latitudes, a height that is passed over, and straight edges between them. It does not know
+what is done with outlines.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any, TypeAlias
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from trainer.errors import AreaError
+
+Element: TypeAlias = "ET.Element[Any]"
+Place = tuple[float, float]  # longitude, latitude
+
+_PREFIX = re.compile(rb"(</?)[\w.-]+:|(?<=\s)[\w.-]+:(?=[\w.-]+\s*=)")
+
+
+def read_kml(content: bytes) -> list[BaseGeometry]:
+    """Polygons, lines and points of every folder of a document, in degrees; a ring without a polygon is a line.
+
+    Raises:
+        AreaError: It is no KML, or has a place that is none.
+    """
+    if b"<kml" not in content[:4096].lower():
+        raise AreaError("it is no KML")
+    # entities that name each other grow without bound while they are read (“billion laughs”), or name files
+    if b"<!doctype" in content.lower() or b"<!entity" in content.lower():
+        raise AreaError("it declares XML entities, which no KML needs: export it again")
+    shapes: list[BaseGeometry] = []
+    inside: set[Element] = set()  # rings of polygons
+    root = _root(content)
+    for polygon in _all(root, "Polygon"):
+        outer = [ring for side in polygon if _named(side, "outerBoundaryIs") for ring in _all(side, "coordinates")]
+        inner = [ring for side in polygon if _named(side, "innerBoundaryIs") for ring in _all(side, "coordinates")]
+        inside.update(_all(polygon, "coordinates"))
+        if outer:
+            shapes.append(shapely.Polygon(_ring(outer[0]), [_ring(ring) for ring in inner]))
+    closed = {element for ring in _all(root, "LinearRing") for element in _all(ring, "coordinates")}
+    for element in _all(root, "coordinates"):
+        if element not in inside:
+            places = _places(element)
+            shapes.append(_line(places + places[:1] if element in closed and places[:1] != places[-1:] else places))
+    for track in _all(root, "Track"):
+        shapes.append(_line([_place((element.text or "").split()) for element in _all(track, "coord")]))
+    return shapes
+
+
+def _root(content: bytes) -> Element:
+    try:
+        return ET.fromstring(content)  # noqa: S314 - entities were refused above
+    except ET.ParseError as error:
+        # extensions whose prefix is not declared, such as gx:, are in many files
+        if "unbound prefix" not in str(error):
+            raise AreaError(f"it is no readable KML: {error}") from error
+    try:
+        return ET.fromstring(_PREFIX.sub(rb"\1", content))  # noqa: S314 - as above
+    except ET.ParseError as error:
+        raise AreaError(f"it is no readable KML: {error}") from error
+
+
+def _ring(element: Element) -> list[Place]:
+    places = _places(element)
+    if len(places) < 3:
+        raise AreaError("the KML has a ring of fewer than three places")
+    return places
+
+
+def _line(places: list[Place]) -> BaseGeometry:
+    return shapely.LineString(places) if len(places) > 1 else shapely.MultiPoint(places)
+
+
+def _places(element: Element) -> list[Place]:
+    """Longitude and latitude of each place; some write a blank behind the comma."""
+    return [_place(place.split(",")) for place in re.sub(r"\s*,\s*", ",", element.text or "").split()]
+
+
+def _place(parts: list[str]) -> Place:
+    if len(parts) < 2:
+        raise AreaError("the KML has a place without latitude")
+    try:
+        return float(parts[0]), float(parts[1])
+    except ValueError as error:
+        raise AreaError(f"the KML has a coordinate that is no number: {error}") from error
+
+
+def _all(element: Element, name: str) -> list[Element]:
+    return [inner for inner in element.iter() if _named(inner, name)]
+
+
+def _named(element: Element, name: str) -> bool:
+    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == name  # of any namespace
