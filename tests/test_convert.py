@@ -202,7 +202,7 @@ def test_folders_and_files_of_neither_layout_are_refused(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match=r"no readable config\.json"):
         read_authors(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"no model\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"no file of weights"):
         read_authors(tmp_path)
     torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match="no imo_encoder"):
@@ -283,9 +283,7 @@ def test_a_cached_pretrained_file_needs_no_network(tmp_path: Path, monkeypatch: 
     path = tmp_path / "open_clip_model.safetensors"
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda _repo, name: str(tmp_path / name))
     monkeypatch.setattr(weights_module, "_reachable", lambda _url: pytest.fail("asked the network"))
-    found, entry = pretrained_file("ViT-B-32-quickgelu", "openai")
-    assert found == path
-    assert tuple(entry["mean"]) == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)
+    assert pretrained_file("ViT-B-32-quickgelu", "openai") == path
 
 
 def test_a_server_that_answers_counts_as_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
