@@ -1,7 +1,7 @@
 """What a person may give as an area or as dates, read into geometry and UTC moments.
 
-An area is a box ``W,S,E,N``, a circle ``LAT,LON,KM``, or a file of polygons: GeoJSON, KML, KMZ, GeoPackage, Shapefile.
-The result is a polygon or multipolygon in WGS84 degrees, x = longitude, split at ±180°.
+An area is a box ``W,S,E,N``, a circle ``LAT,LON,KM``, or a file of polygons: GeoJSON, KML, KMZ, GeoPackage,
+Shapefile, GeoParquet. The result is a polygon or multipolygon in WGS84 degrees, x = longitude, split at ±180°.
 
 Edges between vertices are straight in the file's own coordinates, as RFC 7946 has it for GeoJSON: a ring in degrees
 from 170 to −170 therefore goes the long way round; write 170 to 190, or two polygons. It does not know tiles or
@@ -21,9 +21,10 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from ingest.geo.geometry import box, disc, split_antimeridian
-from trainer.errors import AreaError
+from ingest.geo.geoparquet import read_geometries
+from trainer.errors import AreaError, reason
 
-AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp")
+AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp", ".parquet", ".geoparquet")
 
 Points = npt.NDArray[np.float64]  # [n, 2] or [2]
 
@@ -145,6 +146,8 @@ def _numbers(text: str, what: str, names: str, example: str) -> list[float]:
 
 def _read_layers(path: Path) -> list[tuple[str, str | None, list[BaseGeometry]]]:
     """Read (layer name, CRS or None, shapes) of every layer; a KML folder is a layer."""
+    if path.suffix.lower() in (".parquet", ".geoparquet"):
+        return [(path.stem, *read_geometries(path))]
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
@@ -159,7 +162,7 @@ def _read_layers(path: Path) -> list[tuple[str, str | None, list[BaseGeometry]]]
                 shapes = [shape for shape in shapely.from_wkb(wkb, on_invalid="fix") if shape is not None]
                 layers.append((str(name), meta["crs"], shapes))
     except (DataSourceError, DataLayerError, FeatureError, GeometryError, shapely.errors.ShapelyError) as error:
-        raise AreaError(f"area file '{path}' cannot be read: {str(error).strip() or 'broken'}") from error
+        raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
     return layers
 
 

@@ -245,7 +245,7 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
 
 
 def touching(
-    area: BaseGeometry, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], sizes_m: npt.NDArray[np.float64]
+    area: BaseGeometry, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], sizes_m: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.bool_]:
     """Which items touch an area: tiles by footprint, items of size 0 (photos) by their point. The one such test.
 

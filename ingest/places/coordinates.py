@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from trainer.errors import AreaError
+from trainer.errors import AreaError, reason
 
 MAX_CHARS = 2_000  # a link of a map may be long
 HELP = "write 27.63N 85.52E, or 27.63,85.52 (latitude first)"
@@ -235,7 +235,7 @@ def _from_mgrs(text: str) -> LatLon | None:
     try:
         lat, lon = mgrs.MGRS().toLatLon(middle)
     except Exception as error:  # the library has its own, and not one tree
-        raise AreaError(f"'{text[:40]}' looks like MGRS, but there is no such square ({error})") from error
+        raise AreaError(f"'{text[:40]}' looks like MGRS, but there is no such square ({reason(error)})") from error
     return float(lat), float(lon)
 
 

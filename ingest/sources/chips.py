@@ -27,10 +27,11 @@ import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
+from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
 from ingest.sources.picture import open_picture, read_rgba
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
-from trainer.errors import ItemError, SourceError
+from trainer.errors import ItemError, SourceError, reason
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _REQUIRED = ("path", "lat", "lon")
@@ -115,7 +116,12 @@ class ChipSource:
 
     def coverage(self) -> BaseGeometry:
         """Where its pictures lie: degrees, WGS84, split at ±180°."""
-        return shapely.union_all([item.footprint.polygon for item in self._items.values()])
+        return shapely.union_all(Squares.of(self.places()).polygons())
+
+    def places(self) -> Places:
+        """Where its pictures lie, in the manifest's order."""
+        columns = np.array([(item.lat, item.lon, item.size_m) for item in self._items.values()], np.float64)
+        return Places(*columns.T)
 
     def fingerprint(self) -> str:
         """A hash of the manifest and of the sizes and times of the pictures."""
@@ -159,7 +165,7 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
             table = pq.read_table(manifest)
             rows, columns = table.to_pylist(), table.column_names
     except (OSError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors too
-        raise SourceError(f"{manifest}: cannot be read ({error})") from error
+        raise SourceError(f"{manifest}: cannot be read ({reason(error)})") from error
     missing = [name for name in _REQUIRED if name not in columns]
     if missing or not {"size_m", "gsd_m"} & set(columns):
         wanted = ", ".join(missing or ["size_m or gsd_m"])

@@ -24,7 +24,7 @@ from ingest.sources.handles import HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
-from trainer.errors import AreaError, ItemError
+from trainer.errors import AreaError, ItemError, reason
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
 
@@ -128,7 +128,7 @@ def _georeference(dataset: DatasetReader, name: str) -> Georeference:
         transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     except (pyproj.exceptions.ProjError, rasterio.errors.CRSError) as error:
         raise ItemError(
-            "no_crs", f"{name}: its CRS is not understood ({error}): set it with gdal_edit.py -a_srs"
+            "no_crs", f"{name}: its CRS is not understood ({reason(error)}): set it with gdal_edit.py -a_srs"
         ) from error
     # in a projection whose two sides of ±180° lie apart, a footprint there has two places
     x, _ = transformer.transform([-179.9999999, 179.9999999], [0.0, 0.0])

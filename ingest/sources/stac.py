@@ -22,7 +22,7 @@ from urllib3.util import Retry
 from ingest.sources.raster import RasterEntry
 from ingest.sources.source import Problem, SourceOptions
 from ingest.sources.web import Web, mask_url, user_agent
-from trainer.errors import ItemError, SourceError, UsageError
+from trainer.errors import ItemError, SourceError, UsageError, reason
 
 MAX_ITEMS = 10_000
 _RASTER_TYPES = re.compile(r"image/(tiff|jp2|vnd\.stac\.geotiff)|application/x-geotiff", re.IGNORECASE)
@@ -55,7 +55,7 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
             except ItemError as error:
                 problems.append(Problem(item.id, error.reason, str(error)))
     except (APIError, RequestException, pystac.STACError, pystac.STACTypeError, OSError, ValueError, KeyError) as error:
-        raise SourceError(f"{mask_url(uri)}: STAC cannot be read ({error})") from error
+        raise SourceError(f"{mask_url(uri)}: STAC cannot be read ({reason(error)})") from error
     if not entries:
         why = problems[0].message if problems else "it has no items"
         raise SourceError(f"{mask_url(uri)}: no imagery found: {why}")
@@ -113,14 +113,14 @@ def _load(uri: str, options: SourceOptions) -> Any:
     except ItemError as error:
         raise SourceError(str(error)) from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({error})") from error
+        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({reason(error)})") from error
 
 
 def _item(document: dict[str, Any], uri: str) -> pystac.Item:
     try:
         return pystac.Item.from_dict(document, href=uri, preserve_dict=False)
     except (pystac.STACError, pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{mask_url(uri)}: a feature in it is no STAC item ({error})") from error
+        raise SourceError(f"{mask_url(uri)}: a feature in it is no STAC item ({reason(error)})") from error
 
 
 def _entry(item: pystac.Item, asset: str | None) -> RasterEntry:

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web, mask_url
-from trainer.errors import ItemError, SourceError
+from trainer.errors import ItemError, SourceError, reason
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
 LAT_LIMIT = 85.0511287798066  # where the square Web-Mercator world ends
@@ -182,7 +182,7 @@ class PmtilesStore:
             raise
         except Exception as error:  # the library raises whatever a broken header leads to
             self.close()
-            raise SourceError(f"{self.uri}: not a PMTiles archive that can be read ({error})") from error
+            raise SourceError(f"{self.uri}: not a PMTiles archive that can be read ({reason(error)})") from error
         self.zooms = tuple(range(self._header["min_zoom"], self._header["max_zoom"] + 1))
         self.attribution = self._metadata.get("attribution") or None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, reason
 from trainer.towers import Config
 
 Statistics = tuple[float, float, float]
@@ -202,7 +202,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as e:
-        raise CheckpointError(f"{path} beside the weights cannot be read ({e}): download it again") from e
+        raise CheckpointError(f"{path} beside the weights cannot be read ({reason(e)}): download it again") from e
     if not isinstance(document, dict):
         raise CheckpointError(f"{path} beside the weights is not a JSON object: download it again")
     return document

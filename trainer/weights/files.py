@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError, WeightsUnavailableError
+from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError, WeightsUnavailableError, reason
 from trainer.weights.kinds import kind_of
 
 HUB_TIMEOUT_S = 5.0
@@ -131,7 +131,7 @@ def _read_safetensors(path: Path) -> Any:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as e:
-        raise CheckpointError(f"weights {path} are broken or cut short ({e}): download them again") from e
+        raise CheckpointError(f"weights {path} are broken or cut short ({reason(e)}): download them again") from e
 
 
 def _read_pickle(path: Path) -> Any:
@@ -149,8 +149,7 @@ def _read_pickle(path: Path) -> Any:
             ) from None
         raise CheckpointError(f"weights {path} are no torch file, or broken: download them again") from e
     except _BROKEN_PICKLE as e:
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
-        raise CheckpointError(f"weights {path} are broken or cut short ({reason}): download them again") from e
+        raise CheckpointError(f"weights {path} are broken or cut short ({reason(e)}): download them again") from e
 
 
 def _is_blocked(error: Exception) -> bool:
@@ -204,8 +203,9 @@ def pretrained_file(arch: str, tag: str) -> Path:
         try:
             cached = Path(open_clip.download_pretrained(entry))
         except (OSError, RuntimeError, ValueError) as e:
-            first = (str(e).splitlines() or [type(e).__name__])[0][:200]
-            raise WeightsUnavailableError(f"weights {tag!r} of {arch} cannot be downloaded ({first}): {advice}") from e
+            raise WeightsUnavailableError(
+                f"weights {tag!r} of {arch} cannot be downloaded ({reason(e)[:200]}): {advice}"
+            ) from e
     return cached
 
 

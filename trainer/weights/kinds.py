@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-from trainer.errors import CheckpointError, UnsafeCheckpointError
+from trainer.errors import CheckpointError, UnsafeCheckpointError, reason
 
 Kind = Literal["safetensors", "pickle", "index"]
 
@@ -86,7 +86,7 @@ def _zip(path: Path) -> Kind:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except (zipfile.BadZipFile, OSError, ValueError) as e:
-        raise CheckpointError(f"weights {path} are broken or cut short ({e}): download them again") from e
+        raise CheckpointError(f"weights {path} are broken or cut short ({reason(e)}): download them again") from e
     # a member that `torch.jit.save` writes and `torch.save` does not
     if any(name.endswith("constants.pkl") for name in names):
         raise UnsafeCheckpointError(
