@@ -152,9 +152,12 @@ def _outline(dataset: DatasetReader, where: Georeference, name: str) -> BaseGeom
             "bad_georeference", f"{name}: its corners lie nowhere on Earth in {dataset.crs.to_string()[:60]}"
         )
     try:
-        return outline(np.asarray(lons), np.clip(lats, -90, 90))
+        found = outline(np.asarray(lons), np.clip(lats, -90, 90))
     except AreaError as error:
         raise ItemError("bad_georeference", f"{name}: {error}") from error
+    if not found.is_valid:  # such as pixels larger than the Earth
+        raise ItemError("bad_georeference", f"{name}: its outline on the Earth crosses itself: {tuple(a)[:6]}")
+    return found
 
 
 def _middle_gsd(file: RasterFile) -> float:

@@ -188,7 +188,13 @@ class PmtilesStore:
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """The encoded tile, or None."""
-        found: bytes | None = self._reader.get(z, x, y)
+        try:
+            found: bytes | None = self._reader.get(z, x, y)
+        except (SourceError, ItemError):
+            raise
+        except Exception as error:  # the library raises whatever a broken directory leads to
+            told = f"{self.uri}: its directory of tiles is broken ({reason(error)}): copy the archive again"
+            raise ItemError("corrupt", told) from error
         return found
 
     def name(self, z: int, x: int, y: int) -> str:

@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 from ingest.geo.area import read_area_file
 from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
 from search_ui.files.writing import write_whole
-from trainer.errors import AreaError, ItemError, MissingError, UploadError
+from trainer.errors import AreaError, ItemError, MissingError, UploadError, reason
 
 MAX_PICTURE_BYTES, MAX_AREA_BYTES = 20 * 2**20, 5 * 2**20
 MAX_PICTURE_PIXELS = 60_000_000
@@ -170,8 +170,8 @@ def _of_kml(content: bytes) -> list[BaseGeometry]:
         raise UploadError("the file is neither GeoJSON nor KML: export the area as one of the two")
     try:
         root = ET.fromstring(content)  # noqa: S314 - entities were refused above
-    except ET.ParseError as error:
-        raise AreaError(f"the area is no readable KML: {error}") from error
+    except (ET.ParseError, LookupError, ValueError) as error:  # an encoding that does not exist, or of several bytes
+        raise AreaError(f"the area is no readable KML: {reason(error)}") from error
     shapes: list[BaseGeometry] = []
     for polygon in (element for element in root.iter() if _named(element, "Polygon")):
         outer = [ring for side in polygon if _named(side, "outerBoundaryIs") for ring in _rings(side)]
