@@ -11,6 +11,7 @@ groundcast's own came of a file, or something was taken as whole that is not.
 import argparse
 import logging
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -89,6 +90,7 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
 def _read(name: str, first: int, end: int, out: Connection) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # GDAL and rasterio complain by themselves
     form = FORMATS[name]
     with tempfile.TemporaryDirectory() as temporary:
         file = form.make(Path(temporary))

@@ -116,4 +116,4 @@ class IndexLockedError(VectorIndexError):
 def reason(error: BaseException) -> str:
     """What an error of a library says, in one line; its kind where it says nothing, as many do of broken files."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return said or type(error).__name__
+    return said.rstrip(" :") or type(error).__name__  # after some colons nothing follows

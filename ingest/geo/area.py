@@ -161,7 +161,10 @@ def _read_layers(path: Path) -> list[tuple[str, str | None, list[BaseGeometry]]]
                 meta, _, wkb, _ = pyogrio.raw.read(path, layer=name, columns=[], force_2d=True)
                 shapes = [shape for shape in shapely.from_wkb(wkb, on_invalid="fix") if shape is not None]
                 layers.append((str(name), meta["crs"], shapes))
-    except (DataSourceError, DataLayerError, FeatureError, GeometryError, shapely.errors.ShapelyError) as error:
+    except (
+        *(DataSourceError, DataLayerError, FeatureError, GeometryError, shapely.errors.ShapelyError),
+        UnicodeDecodeError,  # a name of a layer or column
+    ) as error:
         raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
     return layers
 

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rasterio
+from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
 DRIVERS = ("GTiff", "VRT", "MBTiles", "JP2OpenJPEG", "HFA", "NITF", "GPKG", "PNG", "JPEG", "WEBP")
+# of a broken file; the last where GDAL quotes bytes of it in its message that are not UTF-8
+GDAL_ERRORS = (RasterioError, CRSError, OSError, UnicodeDecodeError)
 _CONFIG = {
     "GDAL_CACHEMAX": CACHE_BYTES,
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",  # half a JPEG is an error, not a half grey picture

@@ -14,13 +14,12 @@ import numpy as np
 import pyproj
 import rasterio
 from pyproj import Transformer
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint, outline
 from ingest.sources.bands import plan_bands
-from ingest.sources.handles import HandlePool
+from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
@@ -45,7 +44,7 @@ def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) 
     try:
         with pool.lease(path) as dataset:
             return _describe(dataset, path, name, options)
-    except (RasterioError, rasterio.errors.CRSError, OSError) as error:
+    except GDAL_ERRORS as error:
         raise _unopenable(path, name, error) from error
 
 

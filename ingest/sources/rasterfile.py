@@ -10,16 +10,14 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
-from ingest.sources.handles import HandlePool
+from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.source import Image8, Mask, Mosaic
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
@@ -83,7 +81,7 @@ class RasterFile:
             try:
                 with pool.lease(self.path) as dataset:
                     part, covered = self._read_view(dataset, view, footprint, size_px)
-            except (RasterioError, rasterio.errors.CRSError, OSError) as error:
+            except GDAL_ERRORS as error:
                 raise _unreadable(self.path, self.name, error) from error
             canvas.add(part, covered)
         return canvas.image, canvas.valid, gsd_m
