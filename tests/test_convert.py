@@ -23,7 +23,7 @@ from trainer.weights.zoo import add_checkpoint, add_open_clip, add_sat2cap
 TINY = str(Path(__file__).with_name("tiny_clip.json"))
 
 
-def hf_vision(seed: int = 0):
+def hf_vision(seed: int = 0, activation: str = "quick_gelu"):
     """The authors' class with the shape of tiny_clip.json and random weights."""
     transformers = pytest.importorskip("transformers", reason="the authors' class needs the extra 'authors'")
     torch.manual_seed(seed)
@@ -35,7 +35,7 @@ def hf_vision(seed: int = 0):
         num_attention_heads=2,
         image_size=32,
         patch_size=16,
-        hidden_act="quick_gelu",
+        hidden_act=activation,
     )
     model = transformers.CLIPVisionModelWithProjection(config).eval()
     for p in model.parameters():  # biases and norms start as zeros and ones, which would hide a mix-up
@@ -130,6 +130,16 @@ def test_the_authors_hub_folder_becomes_a_checkpoint(tmp_path: Path) -> None:
     assert (meta.encoding, meta.tile_size_m, meta.gsd_m) == (None, 480.0, 0.6)
     assert meta.origin["random_seed"] == 5  # the teacher's, and the folder says so
     assert meta.overhead_input.mean == SAT2CAP_MEAN
+    found = Embedder.load(tmp_path / "m").embed_tiles(pixels())
+    x = normalised(pixels(), meta.overhead_input.mean, meta.overhead_input.std)
+    np.testing.assert_allclose(found, theirs(x).image_embeds.numpy(), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_activation_of_a_hub_folder_is_that_of_its_config(tmp_path: Path) -> None:
+    theirs = hf_vision(activation="gelu")
+    meta = add_sat2cap(tmp_path / "m", hub_folder(tmp_path / "hub", theirs), teacher=TINY, random_seed=5)
+    assert not meta.overhead.quick_gelu
     found = Embedder.load(tmp_path / "m").embed_tiles(pixels())
     x = normalised(pixels(), meta.overhead_input.mean, meta.overhead_input.std)
     np.testing.assert_allclose(found, theirs(x).image_embeds.numpy(), atol=1e-5)

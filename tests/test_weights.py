@@ -161,11 +161,20 @@ def test_openais_weights_get_quick_gelu_under_any_architecture(
     assert_gives(tmp_path / "m", right_vectors(model))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_b_32-quickgelu-laion400m_e32-46683a32.pt",
+        "vit_base_patch32_clip_224.openai/open_clip_model.safetensors",
+        "models--timm--vit_base_patch32_clip_224.openai/snapshots/1a2b/open_clip_model.safetensors",
+    ],
+)
 def test_a_file_is_known_by_the_name_under_which_open_clip_downloads_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(clip_module, "load_config", lambda _arch: ("ViT-B-32", {**TINY, "quick_gelu": False}))
-    file = tmp_path / "vit_b_32-quickgelu-laion400m_e32-46683a32.pt"
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(open_clip_model(quick_gelu=True).state_dict(), file)
     assert read_clip("ViT-B-32", None, file, None).vision.quick_gelu
 

@@ -177,7 +177,7 @@ def _config_of(document: Mapping[str, Any], vision: Config, text: Config, quick:
 
 def _published(path: Path) -> Description | None:
     """By the name of the file, or of its folder where the file is called after an epoch."""
-    for name in (path.name, *(parent.name for parent in path.parents[:2])):
+    for name in _names(path):
         for pattern, arch in _PUBLISHED:
             if found := re.match(pattern, name):
                 named = found.expand(arch)
@@ -186,14 +186,23 @@ def _published(path: Path) -> Description | None:
 
 
 def _of_table(path: Path) -> Description | None:
-    """By the address of the file in open_clip's table, whose last part is its name."""
+    """By open_clip's table: the last part of an address there is the file's name, or a repository its folder's."""
     import open_clip
 
+    names = set(_names(path))
     for arch, tag in open_clip.list_pretrained():
         entry = open_clip.get_pretrained_cfg(arch, tag)
-        if entry.get("url", "").rpartition("/")[2] == path.name:
+        repository = str(entry.get("hf_hub") or "").rpartition("/")[0]
+        known = {str(entry.get("url") or "").rpartition("/")[2], repository.rpartition("/")[2]}
+        known.add(f"models--{repository.replace('/', '--')}")  # the hub's cache
+        if names & (known - {"", "models--"}):
             return replace(of_tag(tag, entry), source=f"its name, which open_clip knows as {arch} {tag}")
     return None
+
+
+def _names(path: Path) -> list[str]:
+    """Of the file, and of the folders that it may lie in as it was downloaded or unpacked."""
+    return [path.name, *(parent.name for parent in path.absolute().parents[:3])]
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
