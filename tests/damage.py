@@ -207,6 +207,8 @@ def _use_source(path: Path) -> None:
                 failed = error
                 continue
             _check(chip)
+            if path.suffix == ".vrt" and (chip.image[chip.valid] == 0).all(axis=-1).any():
+                raise WronglyDoneError("black where no pixel of the source is")
             if chip.valid.any() and footprint.polygon.covers(coverage):
                 _check_decodes(path)
         if failed is not None:
