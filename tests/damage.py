@@ -114,7 +114,7 @@ def attempt(form: Format, file: Path, content: bytes) -> GroundcastError | None:
         form.use(file)
     except GroundcastError as error:
         said = str(error)
-        if not said.strip() or re.search(r"(?<!\w)\(\)", said) or said.rstrip().endswith(":"):
+        if not said.strip() or re.search(r"(?<![\w(])\(\)", said) or said.rstrip().endswith(":"):
             raise WronglyDoneError(f"an error that says nothing: {said!r}") from error
         return error
     return None
