@@ -212,6 +212,7 @@ PUBLISHED = [
     ("RS5M_ViT-H-14.pt", plain, "ViT-H-14", TINY, False),
     ("SkyCLIP_ViT_B32_top50pct/epoch_20.pt", open_clip_training, "ViT-B-32", TINY, False),
     ("SkyCLIP_ViT_L14_top30pct/epoch_20.pt", open_clip_training, "ViT-L-14-quickgelu", TINY, True),
+    ("SkyCLIP_ViT_B32.pt", open_clip_training, "ViT-B-32", TINY, False),
     ("CLIP_ViT_L14_LAION_RS/epoch_20.pt", open_clip_training, "ViT-L-14-quickgelu", TINY, True),
 ]
 

@@ -19,12 +19,13 @@ Statistics = tuple[float, float, float]
 
 _PUBLISHED = (
     # CLIP models of remote sensing: name of file or of its folder → open_clip's architecture. Those that began as
-    # OpenAI's weights keep QuickGELU, those that began as LAION's have GELU: so load the authors' own evaluations.
+    # OpenAI's weights keep QuickGELU, those that began as LAION's have GELU: so load the authors' own evaluations, with
+    # CLIP's mean and std (GeoRSCLIP's show B-32 and H-14 alone; L-14 of 336 pixels is OpenAI's alone).
     (r"RemoteCLIP-(RN50|ViT-B-32|ViT-L-14)\b", r"\1-quickgelu"),
     (r"RS5M_(ViT-B-32|ViT-L-14|ViT-L-14-336)(?=[_.]|$)", r"\1-quickgelu"),
     (r"RS5M_(ViT-H-14)(?=[_.]|$)", r"\1"),
-    (r"(?:Sky)?CLIP_ViT_L14_(?:top|LAION_RS)", "ViT-L-14-quickgelu"),
-    (r"SkyCLIP_ViT_B32_top", "ViT-B-32"),
+    (r"SkyCLIP_ViT_L14(?=[_.]|$)|CLIP_ViT_L14_LAION_RS", "ViT-L-14-quickgelu"),
+    (r"SkyCLIP_ViT_B32(?=[_.]|$)", "ViT-B-32"),
 )
 _HF_VISION = {
     "hidden_size": 768,
