@@ -353,6 +353,20 @@ def _use_csv(path: Path) -> None:
         source.coverage()
 
 
+def _photo_manifest(folder: Path) -> Path:
+    _photo(folder).rename(folder / "a.jpg")
+    rows = [f"a.jpg,p{n},{LAT},{LON},2021-07-14 18:05:00" for n in range(3)]
+    (folder / "damaged.csv").write_text("\n".join(["path,id,lat,lon,taken_local", *rows]))
+    return folder / "damaged.csv"
+
+
+def _use_photo_manifest(path: Path) -> None:
+    photos = open_photos(path)
+    photos.fingerprint()
+    for photo in photos.photos:
+        photos.read(photo)
+
+
 def _shard(folder: Path) -> Path:
     out = io.BytesIO()
     Image.fromarray(PIXELS.transpose(1, 2, 0)).save(out, "JPEG")
@@ -456,6 +470,7 @@ FORMATS: dict[str, Format] = {
     "xyz_jpeg": Format(_xyz("jpg"), _use_xyz),
     "xyz_webp": Format(_xyz("webp"), _use_xyz),
     "photo": Format(_photo, _use_photo),
+    "photo_manifest": Format(_photo_manifest, _use_photo_manifest),
     "part": Format(_part, _use_part),
     "manifest_parquet": Format(_manifest, _use_manifest),
     "manifest_csv": Format(_csv, _use_csv),

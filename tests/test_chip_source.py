@@ -168,3 +168,13 @@ def test_chips_of_an_area_are_those_whose_outline_touches_it_each_at_a_latitude_
             assert list(ChipIntake(source, size_px=8, area=area).ids()) == wanted != []
         assert list(ChipIntake(source, size_px=8, area=shapely.Point(0, 0).buffer(1e-9)).ids()) == []
         assert len(list(ChipIntake(source, size_px=8).ids())) == 200
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "a" * 5_000 + ".png"])
+def test_a_path_that_can_be_no_file_costs_its_own_row_alone(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "a.png", 10)
+    rows = pa.table({"path": ["a.png", name], "lat": [1.0, 1.0], "lon": [2.0, 2.0], "size_m": [100.0, 100.0]})
+    pq.write_table(rows, tmp_path / "manifest.parquet")
+    with ChipSource(tmp_path, SourceOptions()) as source:
+        assert [item.id for item in source.items()] == ["a.png"]
+        assert [problem.reason for problem in source.problems] == ["missing"]

@@ -181,10 +181,14 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
     if not row.get("path"):
         raise ItemError("missing", "it names no path")
     path = folder / str(row["path"])
-    # manifests come from elsewhere: a path must not lead out of the folder
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        # manifests come from elsewhere: a path must not lead out of the folder
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError) as error:  # such as a name that is too long, or with a zero byte
+        raise ItemError("missing", f"the path {str(row['path'])[:60]!r} can be no file ({reason(error)})") from error
+    if not inside:
         raise ItemError("outside", f"{path} lies outside the folder of its manifest: put the chips beside it")
-    if not path.is_file():
+    if not there:
         raise ItemError("missing", f"{path}: there is no such file")
     size_m, gsd_m = _number(row, "size_m"), _number(row, "gsd_m")
     if size_m is None and gsd_m is not None:
