@@ -45,6 +45,7 @@ class Synthetic:
 
     kind: Literal["tiles", "gallery"] = "tiles"
     problems: list[Problem] = []  # noqa: RUF012 - as the protocol has it
+    notes: list[Problem] = []  # noqa: RUF012
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -3,20 +3,28 @@
 It looks at names and at what lies there, never at pixels; each source says itself why it cannot be read.
 """
 
+import json
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
-from ingest.sources.source import Source, SourceOptions
+from ingest.sources.scene import scene_entries
+from ingest.sources.source import Problem, Source, SourceOptions, by_reason, printable
 from ingest.sources.stac import stac_entries
-from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore, is_tile_folder
-from ingest.sources.web import mask_url
-from trainer.errors import ItemError, SourceError
+from ingest.sources.tiles.archive import MbtilesStore, PmtilesStore
+from ingest.sources.tiles.description import describe
+from ingest.sources.tiles.folder import EXTENSIONS as PICTURES
+from ingest.sources.tiles.folder import FolderStore, is_tile_folder, split_template
+from ingest.sources.tiles.server import WebStore
+from ingest.sources.web import Web, mask_url
+from trainer.errors import ItemError, SourceError, UsageError
 
 SANDBOX = "sandbox:"  # `ingest.sandbox.source.SCHEME`, said here so that the planet need not be imported
 KINDS = (
@@ -24,7 +32,22 @@ KINDS = (
     "a URL with {z}/{x}/{y}; a STAC .json (file or URL) or stac+https://…/search?…; a folder with manifest.csv; "
     "sandbox: or sandbox:NAME, the made-up planet or one island of it"
 )
-_TEMPLATE = re.compile(r"\{(z|x|-?y|q)\}")
+log = logging.getLogger(__name__)
+
+_PIXELS = ("bands", "nodata", "scale")
+_USED = {  # of the options that not every source has a use for
+    "a raster": _PIXELS,
+    "a folder of rasters": (*_PIXELS, "asset"),
+    "STAC": (*_PIXELS, "asset"),
+    "a folder of tiles": ("nodata", "scale", "zoom", "tms"),  # a scale of tiles of more than 8 bits
+    "a tile server": ("nodata", "scale", "zoom", "tms", "missing_403"),
+    "an archive of tiles": ("nodata", "scale", "zoom"),
+    "a folder of chips": _PIXELS,
+    "the planet": (),
+}
+_SELECTIVE = sorted({name for names in _USED.values() for name in names})
+_ARCHIVES = (".mbtiles", ".pmtiles")
+_MAX_JSON_BYTES = 64 * 2**20
 
 
 def open_source(uri: str, options: SourceOptions | None = None) -> Source | ChipSource:
@@ -36,9 +59,12 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
 
     Raises:
         SourceError: It cannot be opened; the message says what was tried and why not.
+        UsageError: An option has no use for it.
     """
     options = options or SourceOptions()
+    _check_name(uri)
     if uri.startswith(SANDBOX):
+        _check_options(uri, options, "the planet")
         from ingest.sandbox.source import SandboxSource  # the planet is large, and most people never ask for it
 
         return SandboxSource(uri, options)
@@ -47,9 +73,9 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
         _check_stranger(uri, options.allowed_hosts)
     if uri.startswith("stac+"):
         return _stac(uri, options)
-    if _TEMPLATE.search(uri):
+    if _is_template(uri):
         return _template(uri, options)
-    if uri.startswith(("http://", "https://")):
+    if _is_web(uri):
         return _remote(uri, options)
     # s3://, ftp://, …: taken for a path, it would only be a file that does not exist
     if re.match(r"[a-z][a-z0-9+.]+://", uri):
@@ -71,8 +97,7 @@ def source_location(source: str) -> str:
 
 def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
     """What came through the app: tiles of allowed hosts. GDAL's own reading over HTTP follows any redirect."""
-    web = uri.startswith(("http://", "https://"))
-    if not web or not (_TEMPLATE.search(uri) or urlsplit(uri).path.lower().endswith(".pmtiles")):
+    if not _is_web(uri) or not (_is_template(uri) or urlsplit(uri).path.lower().endswith(".pmtiles")):
         raise SourceError(
             f"{mask_url(uri)}: through the app, imagery is read from a URL with {{z}}/{{x}}/{{y}} or a .pmtiles URL; "
             "everything else is brought in with `groundcast ingest`"
@@ -83,7 +108,74 @@ def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
         raise SourceError(f"{mask_url(uri)}: {error}") from error
 
 
+def _is_template(uri: str) -> bool:
+    """Whether it has placeholders, and is not a path that has braces in its name."""
+    return "{" in uri and (_is_web(uri) or not Path(uri).expanduser().exists())
+
+
+def _is_web(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))
+
+
+def _check_name(uri: str) -> None:
+    try:
+        uri.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{printable(uri)}: its name is not UTF-8: rename it") from error
+
+
+def _check_options(uri: str, options: SourceOptions, kind: str) -> None:
+    """An option that would be passed over is an error: its user believes that it counts."""
+    usual = SourceOptions()
+    given = [name for name in _SELECTIVE if getattr(options, name) != getattr(usual, name)]
+    useless = [f"--{name.replace('_', '-')}" for name in given if name not in _USED[kind]]
+    if useless:
+        raise UsageError(f"{mask_url(uri)}: {kind} has no use for {' and '.join(useless)}: leave it out")
+
+
+def _rasters(uri: str, entries: Sequence[RasterEntry], options: SourceOptions) -> RasterSource:
+    _check_options(uri, options, "a raster")
+    return RasterSource(uri, entries, options)
+
+
+def _json(uri: str, options: SourceOptions) -> Source:
+    """TileJSON or STAC, by what the document says."""
+    document = _peeked(uri, options)
+    if isinstance(document, dict) and "tilejson" in document:
+        return _tilejson(uri, document, options)
+    return _stac(uri, options)
+
+
+def _peeked(uri: str, options: SourceOptions) -> Any:
+    """A JSON document, or None where it cannot be read: who needs it says why."""
+    try:
+        if not _is_web(uri):
+            return json.loads(Path(uri).read_bytes()) if Path(uri).stat().st_size <= _MAX_JSON_BYTES else None
+        with Web(options) as web:
+            return json.loads(web.get(uri) or b"null")
+    except (OSError, ValueError, ItemError):
+        return None
+
+
+def _tilejson(uri: str, document: dict[str, Any], options: SourceOptions) -> PyramidSource:
+    shown = mask_url(uri)
+    described = describe(document, shown)
+    tiles = document.get("tiles")
+    if not (isinstance(tiles, list) and tiles and isinstance(tiles[0], str)):
+        raise SourceError(f"{shown}: TileJSON without tiles: it must name a URL with {{z}}, {{x}} and {{y}}")
+    if "vector_layers" in document:
+        raise SourceError(f"{shown}: its tiles are vectors, not pictures: give the TileJSON of raster tiles")
+    if _is_web(uri) or _is_web(tiles[0]):
+        _check_options(uri, options, "a tile server")
+        address = tiles[0] if _is_web(tiles[0]) else urljoin(uri, tiles[0])
+        return PyramidSource(WebStore(address, options, described), options)
+    _check_options(uri, options, "a folder of tiles")
+    root, pattern = split_template(str(Path(uri).parent / tiles[0].removeprefix("file://").removeprefix("./")))
+    return PyramidSource(FolderStore(root, options, pattern, described), options)
+
+
 def _stac(uri: str, options: SourceOptions) -> RasterSource:
+    _check_options(uri, options, "STAC")
     entries, problems = stac_entries(uri, options)
     source = RasterSource(mask_url(uri), entries, options)
     # first: what STAC itself lacks, then the files that could not be opened
@@ -92,48 +184,103 @@ def _stac(uri: str, options: SourceOptions) -> RasterSource:
 
 
 def _template(uri: str, options: SourceOptions) -> PyramidSource:
-    if uri.startswith(("http://", "https://")):
+    if _is_web(uri):
+        _check_options(uri, options, "a tile server")
         return PyramidSource(WebStore(uri, options), options)
-    folder = Path(uri.partition("{")[0])
-    if not folder.is_dir():
-        raise SourceError(f"{uri}: {folder} is no folder")
-    # {-y} counts rows from the south, as TMS does
-    return PyramidSource(FolderStore(folder, tms=options.tms or "{-y}" in uri), options)
+    if re.match(r"[a-z][a-z0-9+.]+://", uri):
+        raise SourceError(f"{mask_url(uri)}: this kind of address is not understood. Can be read: {KINDS}")
+    _check_options(uri, options, "a folder of tiles")
+    root, pattern = split_template(uri)
+    if not root.is_dir():
+        raise SourceError(f"{uri}: {root} is no folder")
+    return PyramidSource(FolderStore(root, options, pattern), options)
 
 
 def _remote(uri: str, options: SourceOptions) -> Source:
     path = urlsplit(uri).path.lower()
     if path.endswith(".pmtiles"):
-        return PyramidSource(PmtilesStore(uri, options), options)
+        return _pmtiles(uri, options)
     if path.endswith((".json", ".geojson")):
-        return _stac(uri, options)
+        return _json(uri, options)
+    if path.endswith(".mbtiles"):
+        raise SourceError(f"{mask_url(uri)}: MBTiles are read from a file: download it")
     if path.endswith(EXTENSIONS):
-        return RasterSource(mask_url(uri), [RasterEntry(uri, mask_url(uri))], options)
+        return _rasters(mask_url(uri), [RasterEntry(uri, mask_url(uri))], options)
     raise SourceError(
         f"{mask_url(uri)}: from its ending it is not clear what this is (looked for {', '.join(EXTENSIONS)}, .pmtiles, "
         f".json and {{z}}/{{x}}/{{y}}). Can be read: {KINDS}"
     )
 
 
+def _pmtiles(uri: str, options: SourceOptions) -> PyramidSource:
+    _check_options(uri, options, "an archive of tiles")
+    return PyramidSource(PmtilesStore(uri, options), options)
+
+
 def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
     # a manifest says where each picture lies, so it goes before what the endings suggest
     if any((path / name).is_file() for name in MANIFESTS):
+        _check_options(str(path), options, "a folder of chips")
         return ChipSource(path, options)
     if is_tile_folder(path):
-        return PyramidSource(FolderStore(path, tms=options.tms), options)
-    entries = raster_folder(path)
+        _check_options(str(path), options, "a folder of tiles")
+        return PyramidSource(FolderStore(path, options), options)
+    files = raster_folder(path)
+    archives = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ARCHIVES and p.is_file())
+    if not files and len(archives) == 1:
+        return _file(archives[0], options)
+    if not files:
+        raise SourceError(_nothing_in(path, archives))
+    source = _scenes(path, files, options)
+    for name in (printable(str(archive)) for archive in archives):
+        message = f"{name}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
+        source.problems.append(Problem(name, "unsupported", message))
+    return source
+
+
+def _scenes(path: Path, files: Sequence[RasterEntry], options: SourceOptions) -> RasterSource:
+    """The pictures of a folder's scenes."""
+    _check_options(str(path), options, "a folder of rasters")
+    entries, problems, notes = scene_entries(files, options.asset)
     if not entries:
-        raise SourceError(
-            f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file "
-            f"ending in {', '.join(EXTENSIONS)}"
-        )
-    return RasterSource(str(path), entries, options)
+        told = [problem.message for problem in (problems or notes)]
+        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+        raise SourceError(f"{path}: no picture in this folder: {'; '.join(told[:3])}{more}")
+    for note in by_reason(notes):
+        log.warning("%s", note)
+    source = RasterSource(str(path), entries, options)
+    # first: what names tell, then what the files themselves do
+    source.problems[:0], source.notes[:0] = problems, notes
+    return source
+
+
+def _nothing_in(path: Path, archives: Sequence[Path]) -> str:
+    """What was looked for in a folder, and what lies there instead."""
+    if archives:
+        return f"{path}: it holds {len(archives)} archives of map tiles: bring in each by its own path: {archives[0]} …"
+    picture = next((p for p in path.rglob("*") if p.suffix.lower() in PICTURES), None)
+    hint = (
+        "" if picture is None else f"; {printable(str(picture))} and other pictures do not say where they lie: write "
+        f"{MANIFESTS[0]} with a line for each, or bring them in with `groundcast photos` if they are photos"
+    )  # fmt: skip
+    return (
+        f"{path}: nothing in this folder can be read: no {' or '.join(MANIFESTS)}, no z/x/y tiles, no file ending in "
+        f"{', '.join((*EXTENSIONS, *_ARCHIVES))}{hint}"
+    )
 
 
 def _file(path: Path, options: SourceOptions) -> Source:
     suffix = path.suffix.lower()
     if suffix == ".pmtiles":
-        return PyramidSource(PmtilesStore(str(path), options), options)
+        return _pmtiles(str(path), options)
     if suffix in (".json", ".geojson"):
-        return _stac(str(path), options)
-    return RasterSource(str(path), [RasterEntry(str(path), str(path))], options)
+        return _json(str(path), options)
+    if suffix == ".gpkg":
+        raise SourceError(
+            f"{path}: pictures in a GeoPackage are not read, because GDAL shows broken tiles of it as black: give what "
+            "it was made from, or `rio convert FILE NEW.tif` and look at it"
+        )
+    if suffix == ".mbtiles":
+        _check_options(str(path), options, "an archive of tiles")
+        return PyramidSource(MbtilesStore(path), options)
+    return _rasters(str(path), [RasterEntry(str(path), str(path))], options)

@@ -220,7 +220,7 @@ def test_a_raster_without_crs_or_with_swapped_coordinates_is_one_line_that_says_
     groundcast("model", "add", "m", "--checkpoint", model)
     pixels = np.full((3, 50, 50), 99, np.uint8)
     write_raster(tmp_path / "nowhere.tif", pixels, Affine(1, 0, 0, 0, -1, 50), None)
-    failed(groundcast("ingest", tmp_path / "nowhere.tif", "--collection", "c"), 1, "no CRS", "gdal_edit.py -a_srs")
+    failed(groundcast("ingest", tmp_path / "nowhere.tif", "--collection", "c"), 1, "no CRS", "rio edit-info --crs")
     write_raster(tmp_path / "swapped.tif", pixels, Affine(0.001, 0, 10.0, 0, -0.001, 120.0), "EPSG:4326")
     failed(groundcast("ingest", tmp_path / "swapped.tif", "--collection", "c"), 1, "look swapped")
     assert groundcast("collections", "--json").json() == []

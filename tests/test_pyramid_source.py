@@ -20,7 +20,9 @@ from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import FILL, SourceOptions
-from ingest.sources.tilestore import FolderStore, PmtilesStore, WebStore
+from ingest.sources.tiles.archive import PmtilesStore
+from ingest.sources.tiles.folder import FolderStore
+from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError, SourceError
 
@@ -29,7 +31,7 @@ LAT, LON, WAVE_M = 10.0, 20.0, 200.0
 
 def folder_source(root: Path, **options: object) -> PyramidSource:
     settings = SourceOptions(**options)  # type: ignore[arg-type]
-    return PyramidSource(FolderStore(root, tms=settings.tms), settings)
+    return PyramidSource(FolderStore(root, settings), settings)
 
 
 def off(image: np.ndarray, footprint: Footprint, wave_m: float = WAVE_M) -> float:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
-from make_data import pattern_raster
+from make_data import pattern_raster, transform_around, write_raster
 
 from ingest.geo.geometry import Footprint
 from ingest.opening import open_source
@@ -213,3 +214,145 @@ def test_a_raster_that_is_not_on_the_server_says_so(api: str) -> None:
         opened(f"{api}/missing.tif")
     with pytest.raises(SourceError, match="no such document"):
         opened(f"{api}/missing.json")
+
+
+def bands_item(folder: Path, asset: dict[str, Any], data: np.ndarray, **profile: Any) -> Path:
+    """An item of one picture of 128 m, and what it says of it."""
+    size = data.shape[-1]
+    transform = transform_around("EPSG:3857", lat=10.0, lon=20.0, width=size, height=size, pixel=128 / size)
+    write_raster(folder / "a.tif", data, transform, "EPSG:3857", photometric="minisblack", **profile)
+    return write(folder / "item.json", item("one", "2021-06-01T10:00:00Z", {"image": tif("./a.tif", **asset)}))
+
+
+def values(*bands: int, dtype: str = "uint8") -> np.ndarray:
+    return np.array(bands, dtype)[:, None, None].repeat(16, 1).repeat(16, 2)
+
+
+@pytest.mark.parametrize(
+    "asset",
+    [
+        {"eo:bands": [{"name": name, "common_name": name} for name in ("blue", "green", "red", "nir")]},
+        {"eo:bands": [{"name": name} for name in ("B02", "B03", "B04", "B08")]},
+        {
+            "bands": [
+                {"name": str(i), "eo:common_name": name} for i, name in enumerate(("blue", "green", "red", "nir08"))
+            ]
+        },
+        {"bands": [{"name": name} for name in ("Blue", "Green", "Red", "NIR")]},
+    ],
+)
+def test_an_item_says_which_band_is_which(tmp_path: Path, asset: dict[str, Any]) -> None:
+    path = bands_item(tmp_path, asset, values(10, 20, 30, 40))
+    with opened(path) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [30, 20, 10] and source.notes == []
+    with opened(path, bands=(1, 2, 3)) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    "asset",
+    [
+        {"raster:bands": [{"nodata": 0}] * 3},
+        {"nodata": 0, "bands": [{"name": "r"}, {"name": "g"}, {"name": "b"}]},
+        {"nodata": 0},
+        {"bands": [{"nodata": "0"}] * 3},
+    ],
+)
+def test_no_data_that_only_the_item_tells_is_no_data(tmp_path: Path, asset: dict[str, Any]) -> None:
+    data = values(10, 20, 30)
+    data[:, :, 8:] = 0
+    with opened(bands_item(tmp_path, asset, data)) as source:
+        chip = source.read(Footprint(10.0, 20.0, 120.0), 16)
+        assert chip.valid[:, :7].all() and not chip.valid[:, 9:].any()
+
+
+def test_statistics_scale_and_offset_that_only_the_item_tells_are_used(tmp_path: Path) -> None:
+    data = values(1000, 1500, 2000, dtype="uint16")
+    statistics = {"minimum": 1000, "maximum": 2000}
+    asset = {"raster:bands": [{"statistics": statistics, "scale": 0.0001, "offset": -0.1}] * 3}
+    with opened(bands_item(tmp_path, asset, data)) as source:
+        assert source.stretch == pytest.approx((0.0, 0.1))
+        assert source.read(HERE, 8).image[4, 4].tolist() == pytest.approx([0, 127.5, 255], abs=1)
+    wild = {"minimum": 0, "maximum": 65535, "mean": 1500, "stddev": 250}  # one pixel of glint
+    with opened(bands_item(tmp_path, {"raster:bands": [{"statistics": wild}] * 3}, data)) as source:
+        assert source.stretch == (1000, 2000)
+
+
+def test_red_green_and_blue_that_are_assets_of_their_own_make_the_picture(tmp_path: Path) -> None:
+    transform = transform_around("EPSG:3857", lat=10.0, lon=20.0, width=16, height=16, pixel=8)
+    assets: dict[str, Any] = {}
+    for key, value in {"blue": 10, "green": 20, "red": 30, "nir08": 99, "qa_pixel": 7, "scl": 4}.items():
+        write_raster(tmp_path / f"x_{key}.tif", values(value), transform, "EPSG:3857")
+        assets[key] = tif(f"x_{key}.tif")
+    with opened(write(tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", assets))) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [30, 20, 10]
+
+
+def test_a_mask_of_usable_pixels_among_the_assets_masks(tmp_path: Path) -> None:
+    transform = transform_around("EPSG:3857", lat=10.0, lon=20.0, width=16, height=16, pixel=8)
+    clear = values(1, 0, 0, 0, 0, 0, 0, 0)
+    clear[:, :, 8:] = 0
+    write_raster(tmp_path / "x_3B_Visual.tif", values(10, 20, 30), transform, "EPSG:3857")
+    write_raster(tmp_path / "x_3B_udm2.tif", clear, transform, "EPSG:3857", photometric="minisblack")
+    assets = {"visual": tif("x_3B_Visual.tif"), "udm2": tif("x_3B_udm2.tif")}
+    with opened(write(tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", assets))) as source:
+        chip = source.read(Footprint(10.0, 20.0, 120.0), 16)
+    assert chip.valid[:, :7].all() and not chip.valid[:, 9:].any() and chip.image[8, 2].tolist() == [10, 20, 30]
+
+
+def test_bad_items_and_links_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = catalogue(tmp_path)
+    document = json.loads(path.read_text())
+    document["links"] += [{"rel": "item", "href": "./gone.json"}, {"rel": "child", "href": "./text.json"}]
+    (tmp_path / "text.json").write_text("{")
+    write(tmp_path / "catalog.json", document)
+    with opened(path) as source:
+        assert source.read(HERE, 8).valid.all()
+        assert {Path(p.subject).name: p.reason for p in source.problems} == {
+            "gone.json": "missing", "text.json": "bad_item",
+        }  # fmt: skip
+    good = item("one", "2021-06-01T10:00:00Z", {"visual": tif("./a.tif")})
+    features = [item("undated", None, {"visual": tif("./a.tif")}), {"type": "Feature"}, 7, good]
+    with opened(write(tmp_path / "fc.json", {"type": "FeatureCollection", "features": features})) as source:
+        assert [p.reason for p in source.problems] == ["bad_item"] * 3 and "fc.json#undated" in source.problems[
+            0
+        ].subject
+
+
+def test_an_href_is_a_url_also_of_a_file(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "my scene.tif")
+    pattern_raster(tmp_path / "50%20.tif")  # which is really called so
+    for href in ("./my%20scene.tif", f"file://{tmp_path}/my%20scene.tif", "./my scene.tif", "./50%20.tif"):
+        with opened(
+            write(tmp_path / "item.json", item("one", "2021-06-01T10:00:00Z", {"visual": tif(href)}))
+        ) as source:
+            assert source.read(HERE, 8).valid.all()
+
+
+def test_an_address_that_cannot_be_read_has_an_alternate(api: str, tmp_path: Path) -> None:
+    for other in ("a.tif", f"{api}/a.tif"):
+        asset = tif("s3://bucket/a.tif", alternate={"ftp": {"href": "ftp://x/a.tif"}, "https": {"href": other}})
+        with opened(write(tmp_path / "i.json", item("one", "2021-06-01T10:00:00Z", {"visual": asset}))) as source:
+            assert source.read(HERE, 8).valid.all()
+
+
+def test_an_object_store_is_read_by_an_address_that_fsspec_signs(
+    api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    for name, value in {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "hush", "AWS_ENDPOINT_URL": api}.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "a.tif").rename(tmp_path / "bucket" / "a.tif")
+    asset = tif("s3://bucket/a.tif")
+    with opened(write(tmp_path / "i.json", item("one", "2021-06-01T10:00:00Z", {"visual": asset}))) as source:
+        chip = source.read(HERE, 8)
+    assert chip.valid.all() and chip.origin == "s3://bucket/a.tif"
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_an_address_that_nothing_here_reads_says_what_is_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "i.json", item("one", "2021-06-01T10:00:00Z", {"visual": tif("abc://bucket/a.tif")}))
+    with pytest.raises(SourceError, match=r"abc://bucket/a.tif cannot be read.*object stores"):
+        opened(path)

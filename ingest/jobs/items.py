@@ -52,6 +52,10 @@ class Intake(Protocol):
     def problems(self) -> list[Problem]:
         """Files that could not be opened."""
 
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+
     def fingerprint(self) -> str:
         """Changes when the files change."""
 
@@ -101,6 +105,11 @@ class GridIntake:
     def problems(self) -> list[Problem]:
         """Files that could not be opened."""
         return self.source.problems
+
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+        return self.source.notes
 
     def fingerprint(self) -> str:
         """Changes when the imagery's files change."""
@@ -154,6 +163,11 @@ class ChipIntake:
         """Rows of the manifest that cannot be used."""
         return self.source.problems
 
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where files do not tell."""
+        return self.source.notes
+
     def fingerprint(self) -> str:
         """Changes when manifest or files change."""
         return self.source.fingerprint()
@@ -194,6 +208,11 @@ class PhotoIntake:
     def problems(self) -> list[Problem]:
         """Files and manifest rows that cannot be used."""
         return self.photos.problems
+
+    @property
+    def notes(self) -> list[Problem]:
+        """What was chosen where photos do not tell."""
+        return self.photos.notes
 
     def fingerprint(self) -> str:
         """Changes when files or manifest change."""

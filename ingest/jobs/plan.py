@@ -15,7 +15,7 @@ from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
 from ingest.index.upkeep import adopt
 from ingest.jobs.items import Intake
 from ingest.jobs.request import READING_OPTIONS
-from ingest.sources.source import Problem
+from ingest.sources.source import Problem, by_reason
 from trainer.errors import CatalogError
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,11 @@ log = logging.getLogger(__name__)
 def job_id(collection: Collection, request: dict[str, Any], fingerprint: str) -> str:
     """16 hexadecimal digits that are the same for the same request over the same files.
 
-    How politely a server is asked, and whom to credit, makes no other request.
+    How politely a server is asked, and whom to credit, makes no other request; nor does what was noted of it.
     """
-    options = {key: value for key, value in request.get("options", {}).items() if key in READING_OPTIONS}
+    request = {key: value for key, value in request.items() if key != "notes"}
+    telling = (*READING_OPTIONS, "missing_403")  # with it, tiles that failed are no tiles
+    options = {key: value for key, value in request.get("options", {}).items() if key in telling}
     text = json.dumps(
         [collection.name, collection.model_id, request | {"options": options}, fingerprint], sort_keys=True
     )
@@ -60,7 +62,7 @@ def plan(
         identity,
         collection=collection.name,
         source=collection.spec["source"],
-        spec=request,
+        spec=request | {"notes": by_reason(intake.notes)},
         chunks=_chunked(identity, fresh, chunk_size),
         failures=problems,
     )

@@ -16,6 +16,7 @@ from ingest.jobs.items import MIN_VALID, ChipIntake, GridIntake, Intake, PhotoIn
 from ingest.opening import open_source
 from ingest.photos.folder import open_photos
 from ingest.sources.chips import ChipSource
+from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import SourceOptions
 from trainer.errors import AreaError, SourceError
 
@@ -58,7 +59,8 @@ class Request:
             # a tenth of a millimetre; one area has one text, and so one job
             "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
             "min_valid": self.min_valid,
-            "options": {k: v for k, v in options.items() if k != "allowed_hosts" or v is not None},
+            # what came later and says nothing is left out, so that jobs of before are the same jobs
+            "options": {k: v for k, v in options.items() if v or k not in ("allowed_hosts", "missing_403")},
         }
 
     @classmethod
@@ -85,11 +87,12 @@ class Request:
             SourceError: Nothing can be read there.
             AreaError: A tile server without an area.
         """
-        if "{z}" in self.source and self.area is None:
-            raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))
         source = open_source(self.source, replace(self.options, cache_dir=cache_dir))
+        if self.area is None and isinstance(source, PyramidSource) and source.boundless:
+            source.close()
+            raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")
         if isinstance(source, ChipSource):
             return ChipIntake(source, size_px=input_px, area=self.area, min_valid=self.min_valid)
         if self.grid is None:

@@ -164,9 +164,11 @@ def _planned(
         raise UsageError(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
         )
+    # what failed is asked for again, not looked up
+    cache = None if retry_job is not None else settings.cache_dir / "tiles"
     with (
         only_writer(settings, request.collection),
-        closing(request.open(input_px=embedder.input_px, cache_dir=settings.cache_dir / "tiles")) as intake,
+        closing(request.open(input_px=embedder.input_px, cache_dir=cache)) as intake,
     ):
         collection = _collection(catalog, request, embedder, intake)
         archive = Archive(settings.archive_dir(collection.name), collection.kind)
@@ -303,6 +305,7 @@ def _spec(request: Request, intake: Intake) -> dict[str, Any]:
                 spec["places"] = [list(place) for place in intake.source.places()]
         case ChipIntake():
             spec |= {"attribution": intake.source.attribution, "largest_tile_m": intake.largest_m(), "gsd_m": None}
+            spec["stretch"] = intake.source.stretch
     return spec
 
 

@@ -42,6 +42,7 @@ class SandboxSource:
         self.uri = uri
         self.gsd_m = GSD_M
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._world = world or planet()
         self._acquired_at = options.acquired_at
         self.attribution: str | None = options.attribution or f"groundcast sandbox planet, seed {self._world.seed}"

@@ -1,6 +1,7 @@
 """Imagery that can be read by place: a square on the ground in, pixels and a valid mask out.
 
-In reading order: source (what all have in common), bands, handles, warp, rasterfile, inspection, raster (GeoTIFF,
-MBTiles, folders), allowed_hosts, web, tilestore, stac, crop (a raster as a plain picture), picture, pyramid (XYZ, URL
-templates, PMTiles), chips.
+In reading order: source (what all have in common), colours, products, bands, allowed_hosts, picture, patience, web,
+vrt, controlpoints, handles, decoding (chips and map tiles), tiles (where map tiles are kept), warp, extent, rasterfile,
+inspection, composite, raster (GeoTIFF, lists), scene (folders), stac_assets, stac, crop (a raster as a plain picture),
+pyramid (XYZ, URL templates, PMTiles), chips.
 """

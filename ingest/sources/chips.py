@@ -29,12 +29,13 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
-from ingest.sources.picture import open_picture, read_rgba
+from ingest.sources.decoding import Decoder, Named, picture_size
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
 from trainer.errors import ItemError, SourceError, reason
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _REQUIRED = ("path", "lat", "lon")
+_SAMPLED = 16  # pictures that a stretch is measured from
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +80,13 @@ class ChipSource:
     def __init__(self, folder: Path, options: SourceOptions) -> None:
         self.uri, self.attribution = str(folder), options.attribution
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._options = options
         self._manifest = next((folder / name for name in MANIFESTS if (folder / name).is_file()), None)
         if self._manifest is None:
             raise SourceError(f"{folder}: no {' or '.join(MANIFESTS)} in it")
         self._items: dict[str, ChipItem] = {}
+        self._decoder = Decoder(options, self._sample)
         # as an editor counts, where the header is row 1
         for number, row in enumerate(_rows(self._manifest), start=2 if self._manifest.suffix == ".csv" else 1):
             self._add(folder, number, row)
@@ -104,15 +107,17 @@ class ChipSource:
         item = self._items.get(item_id)
         if item is None:
             raise ItemError("missing", f"{self._manifest}: no row has the id {item_id!r}")
-        rgba = read_rgba(item.path, str(item.path))
+        rgba = self._decoder.read(item.path, str(item.path))
         gsd_m = item.size_m / max(rgba.shape[:2])
-        if self._options.nodata is not None:
-            rgba = rgba.copy()
-            rgba[(rgba[..., :3] == self._options.nodata).all(axis=2), 3] = 0
         square = np.asarray(Image.fromarray(rgba).resize((size_px, size_px), Image.Resampling.BICUBIC))
         valid = square[..., 3] >= 128
         image = finish(np.ascontiguousarray(square[..., :3]), valid)
         return Chip(image, valid, item.acquired_at, gsd_m, str(item.path))
+
+    @property
+    def stretch(self) -> dict[str, tuple[float, float]] | None:
+        """Values shown as black and white, by type, of its pictures of other than 8 bits; None where there are none."""
+        return self._decoder.stretches() or None
 
     def coverage(self) -> BaseGeometry:
         """Where its pictures lie: degrees, WGS84, split at ±180°."""
@@ -139,6 +144,12 @@ class ChipSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _sample(self) -> list[Named]:
+        """Some of its pictures, spread over the manifest."""
+        paths = [item.path for item in self._items.values()]
+        chosen = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), _SAMPLED)).astype(int))
+        return [(paths[i], str(paths[i])) for i in chosen]
 
     def _add(self, folder: Path, number: int, row: Mapping[str, Any]) -> None:
         """Keep a row as an item, or say why not."""
@@ -192,8 +203,7 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
         raise ItemError("missing", f"{path}: there is no such file")
     size_m, gsd_m = _number(row, "size_m"), _number(row, "gsd_m")
     if size_m is None and gsd_m is not None:
-        with open_picture(path, str(path)) as picture:
-            size_m = gsd_m * max(picture.size)
+        size_m = gsd_m * max(picture_size(path))
     if size_m is None or not 0 < size_m <= 2_000_000:
         raise ItemError("no_size", f"size_m {row.get('size_m')!r}, gsd_m {row.get('gsd_m')!r}: one must be above 0")
     when = options.acquired_at or _moment(row.get("acquired_at")) or options.date_of(path.name)

@@ -4,6 +4,7 @@ A GDAL dataset must not be used by two threads at once, and opening one costs as
 know what is read.
 """
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ import rasterio
 from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
+from ingest.sources.controlpoints import laid_out, needs_layout
+from ingest.sources.vrt import VrtReader, is_vrt
 from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
-DRIVERS = ("GTiff", "VRT", "MBTiles", "JP2OpenJPEG", "HFA", "NITF", "GPKG", "PNG", "JPEG", "WEBP")
+DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")
 # of a broken file; the last where GDAL quotes bytes of it in its message that are not UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, OSError, UnicodeDecodeError)
+_SERIALS = itertools.count()  # of VRTs opened by this process
 _CONFIG = {
     "GDAL_CACHEMAX": CACHE_BYTES,
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",  # half a JPEG is an error, not a half grey picture
@@ -82,6 +86,12 @@ class HandlePool:
             if keys:
                 # one of this thread's first, then the one used last
                 return self._idle.pop(max(keys, key=lambda key: (key[2] == mine, key[1])))
+        dataset = self._open(path)
+        return laid_out(dataset) if needs_layout(dataset) else dataset
+
+    def _open(self, path: str) -> DatasetReader:
+        if is_vrt(path):
+            return VrtReader(path, next(_SERIALS))
         if path.startswith("/vsi"):
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):  # no listing of a web server
                 return DatasetReader(path, driver=list(DRIVERS), sharing=False)

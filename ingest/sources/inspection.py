@@ -4,7 +4,9 @@ Whatever is wrong with a file is told here, with a reason code: missing, empty, 
 no_georeference, bad_georeference, too_large, unsupported, bands. It does not read pixels.
 """
 
+import logging
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,44 +16,74 @@ import numpy as np
 import pyproj
 import rasterio
 from pyproj import Transformer
+from rasterio.crs import CRS
 from rasterio.io import DatasetReader
-from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.geometry import Footprint, outline
-from ingest.sources.bands import plan_bands
+from ingest.geo.geometry import Footprint
+from ingest.sources.bands import BandPlan, plan_bands, plan_mask
+from ingest.sources.colours import BandFacts
+from ingest.sources.controlpoints import LaidOut
+from ingest.sources.extent import outline_of
 from ingest.sources.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.products import bands_of
 from ingest.sources.rasterfile import RasterFile, cause_of
-from ingest.sources.source import SourceOptions
+from ingest.sources.source import SourceOptions, printable
+from ingest.sources.vrt import is_vrt, source_problems
 from ingest.sources.warp import Georeference, pixel_maps, to_crs
-from trainer.errors import AreaError, ItemError, reason
+from trainer.errors import ItemError
+
+log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
 
 
-def open_raster(path: str, name: str, pool: HandlePool, options: SourceOptions) -> RasterFile:
+def open_raster(
+    path: str,
+    name: str,
+    pool: HandlePool,
+    options: SourceOptions,
+    *,
+    told: Sequence[BandFacts] = (),
+    is_mask: bool = False,
+) -> RasterFile:
     """Look at a raster without reading pixels.
 
     Args:
-        path: As GDAL wants it: a path or ``/vsicurl/…``.
+        path: As GDAL wants it: a path, ``/vsicurl/…`` or the XML of a VRT.
         name: For messages, without secrets.
         pool: Lends the open file, here and when it is read.
         options: Bands, nodata, scale and dates.
+        told: What is known of its bands from elsewhere.
+        is_mask: It says which pixels of another file can be used.
 
     Raises:
         ItemError: It cannot be used; the reason code says why.
     """
     _look_at_bytes(path, name)
+    problems, sources = source_problems(path, name) if is_vrt(path) else ([], 0)
+    if problems and len(problems) == sources:
+        raise ItemError(problems[0].reason, problems[0].message)
     try:
         with pool.lease(path) as dataset:
-            return _describe(dataset, path, name, options)
+            plan = (
+                plan_mask(dataset) if is_mask else plan_bands(dataset, options, told or bands_of(name, dataset.count))
+            )
+            return replace(_describe(dataset, path, name, options, plan), problems=tuple(problems))
     except GDAL_ERRORS as error:
+        # a VRT that warps or sharpens does not open without all of its sources
+        if problems:
+            raise ItemError(problems[0].reason, problems[0].message) from error
         raise _unopenable(path, name, error) from error
 
 
 def _look_at_bytes(path: str, name: str) -> None:
-    if path.startswith("/vsi"):
+    if path.startswith(("/vsi", "<VRTDataset")):
         return
+    if name != path and printable(path) == name:
+        raise ItemError("bad_name", f"{name}: its name is not UTF-8: rename it")
     file = Path(path)
+    if file.is_dir():
+        raise ItemError("unreadable", f"{name}: its files cannot be listed: allow reading this folder")
     if not file.is_file():
         raise ItemError("missing", f"{name}: there is no such file")
     if file.stat().st_size == 0:
@@ -60,7 +92,7 @@ def _look_at_bytes(path: str, name: str) -> None:
 
 def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     """Why a file did not open: a raster cut short, or something else altogether."""
-    if path.startswith("/vsi"):
+    if "/vsi" in path:
         return ItemError("http", f"{name}: cannot be opened over HTTP ({cause_of(error)})")
     with suppress(OSError), Path(path).open("rb") as file:
         if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # TIFF and BigTIFF, either byte order
@@ -70,18 +102,29 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
     return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)})")
 
 
-def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions) -> RasterFile:
-    _check_georeference(dataset, name)
+def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions, plan: BandPlan) -> RasterFile:
+    crs = _crs(dataset, path, name)
+    if crs is None:
+        raise ItemError(
+            "no_crs",
+            f"{name}: it has no CRS, so its place is unknown: set it with `rio edit-info --crs EPSG:… FILE`, or put a "
+            ".prj file of its name beside it",
+        )
+    _check_georeference(dataset, crs, name)
     height, width = dataset.block_shapes[0]
     if height * width * np.dtype(dataset.dtypes[0]).itemsize > MAX_BLOCK_BYTES:
         raise ItemError(
             "too_large",
             f"{name}: stored in blocks of {width}×{height} pixels, each of which must be decoded whole: "
-            "rewrite it with gdal_translate -of COG",
+            "rewrite it with `rio convert --driver COG FILE NEW.tif`",
         )
-    plan = plan_bands(dataset, options)
-    where = _georeference(dataset, name)
-    shape = _outline(dataset, where, name)
+    if isinstance(dataset, LaidOut) and dataset.plane_m is not None:
+        log.warning(
+            "%s: laid out by its RPC on a plane %.0f m above the ellipsoid: what lies higher or lower is off",
+            name, dataset.plane_m,
+        )  # fmt: skip
+    where = _georeference(dataset, crs, name)
+    shape = outline_of(where, dataset.width, dataset.height, name)
     file = RasterFile(
         path=path, name=name, width=dataset.width, height=dataset.height, where=where, plan=plan,
         overviews=tuple(dataset.overviews(plan.indexes[0])), outline=shape, gsd_m=0.0,
@@ -91,25 +134,19 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
     return replace(file, gsd_m=_middle_gsd(file))
 
 
-def _check_georeference(dataset: DatasetReader, name: str) -> None:
+def _check_georeference(dataset: DatasetReader, crs: CRS, name: str) -> None:
     """Raise unless the file says where it lies on Earth, and that can be true."""
-    if dataset.crs is None:
-        raise ItemError(
-            "no_crs",
-            f"{name}: it has no CRS, so its place is unknown: set it with `gdal_edit.py -a_srs EPSG:… FILE`, "
-            "or put a .prj file beside a world file",
-        )
     if dataset.transform.is_identity:
-        how = "by ground control points only" if dataset.gcps[0] else "nowhere: its pixels are its coordinates"
         raise ItemError(
             "no_georeference",
-            f"{name}: it is georeferenced {how}: warp it first with `gdalwarp IN OUT`, or add a world file",
+            f"{name}: it is georeferenced nowhere: put a world file (.tfw, .jgw, .wld …) of its name beside it, or set "
+            "`rio edit-info --transform '[WIDTH, 0, WEST, 0, -HEIGHT, NORTH]' FILE`, of a pixel and of its corner",
         )
     corners = [to_crs(dataset.transform, c, r) for c in (0, dataset.width) for r in (0, dataset.height)]
     values = [*dataset.transform[:6], *(v for corner in corners for v in corner)]
     if not all(math.isfinite(v) for v in values) or dataset.transform.is_degenerate:
         raise ItemError("bad_georeference", f"{name}: its transform is not a number or has no area: {values[:6]}")
-    if dataset.crs.is_geographic:
+    if crs.is_geographic:
         left, right = min(x for x, _ in corners), max(x for x, _ in corners)
         south, north = min(y for _, y in corners), max(y for _, y in corners)
         # a pixel's edge may lie beyond a pole, and longitudes may run on past ±180°
@@ -117,53 +154,56 @@ def _check_georeference(dataset: DatasetReader, name: str) -> None:
             raise ItemError(
                 "bad_georeference",
                 f"{name}: it claims latitudes {south:g} to {north:g} and longitudes {left:g} to {right:g}: longitude "
-                "and latitude look swapped; write the right transform with `gdal_edit.py -a_ullr W N E S FILE`",
+                "and latitude look swapped; set `rio edit-info --transform '[WIDTH, 0, WEST, 0, -HEIGHT, NORTH]' FILE` "
+                "of a pixel and of its corner",
             )
 
 
-def _georeference(dataset: DatasetReader, name: str) -> Georeference:
+def _crs(dataset: DatasetReader, path: str, name: str) -> CRS | None:
+    """What the file says, else a .prj file beside it, which GDAL does not read."""
+    beside = (
+        [Path(path).with_suffix(suffix) for suffix in (".prj", ".PRJ")] if not path.startswith(("/vsi", "<")) else []
+    )
+    file = next((file for file in beside if file.is_file()), None)
+    if dataset.crs is not None or file is None:
+        return dataset.crs
     try:
-        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
+        return CRS.from_wkt(file.read_text("utf-8-sig").strip(), morph_from_esri_dialect=True)
+    except (OSError, UnicodeDecodeError, rasterio.errors.CRSError) as error:
+        raise ItemError("no_crs", f"{name}: {file} beside it cannot be read as a CRS: write it as WKT") from error
+
+
+def _georeference(dataset: DatasetReader, given: CRS, name: str) -> Georeference:
+    try:
+        crs = pyproj.CRS.from_wkt(given.to_wkt())
         transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     except (pyproj.exceptions.ProjError, rasterio.errors.CRSError) as error:
         raise ItemError(
-            "no_crs", f"{name}: its CRS is not understood ({reason(error)}): set it with gdal_edit.py -a_srs"
+            "no_crs", f"{name}: its CRS is not understood ({error}): set it with `rio edit-info --crs EPSG:… FILE`"
         ) from error
-    # in a projection whose two sides of ±180° lie apart, a footprint there has two places
-    x, _ = transformer.transform([-179.9999999, 179.9999999], [0.0, 0.0])
+    geographic = bool(given.is_geographic)
+    middle = 0.0 if geographic else _middle_lon(crs)
+    # in a projection whose two sides of the meridian opposite its middle lie apart, a footprint there has two places
+    x, _ = transformer.transform([middle - 179.9999999, middle + 179.9999999], [0.0, 0.0])
     jump = abs(x[1] - x[0])
-    geographic = bool(dataset.crs.is_geographic)
-    wraps = geographic or not math.isfinite(jump) or jump > 1_000_000
-    return Georeference(dataset.crs, dataset.transform, transformer, 360.0 if geographic else 0.0, wraps)
+    jump = jump if geographic or not math.isfinite(jump) or jump > 1_000_000 else 0.0
+    return Georeference(given, dataset.transform, transformer, 360.0 if geographic else 0.0, middle, jump)
 
 
-def _outline(dataset: DatasetReader, where: Georeference, name: str) -> BaseGeometry:
-    """Its edge in degrees, 16 points a side."""
-    t = np.arange(16) / 16
-    one, zero = np.ones(16), np.zeros(16)
-    columns = np.concatenate([t, one, 1 - t, zero]) * dataset.width
-    rows = np.concatenate([one, 1 - t, zero, t]) * dataset.height
-    a = where.transform
-    x, y = a.a * columns + a.b * rows + a.c, a.d * columns + a.e * rows + a.f
-    lons, lats = (x, y) if where.turn else where.from_lonlat.transform(x, y, direction="INVERSE")
-    if not (np.isfinite(lons).all() and np.isfinite(lats).all()) or np.abs(lats).max() > 90.5:
-        raise ItemError(
-            "bad_georeference", f"{name}: its corners lie nowhere on Earth in {dataset.crs.to_string()[:60]}"
-        )
-    try:
-        found = outline(np.asarray(lons), np.clip(lats, -90, 90))
-    except AreaError as error:
-        raise ItemError("bad_georeference", f"{name}: {error}") from error
-    if not found.is_valid:  # such as pixels larger than the Earth
-        raise ItemError("bad_georeference", f"{name}: its outline on the Earth crosses itself: {tuple(a)[:6]}")
-    return found
+def _middle_lon(crs: pyproj.CRS) -> float:
+    """The meridian in the middle of a projection, degrees."""
+    found = [] if crs.coordinate_operation is None else crs.coordinate_operation.params
+    return next(
+        (math.degrees(float(p.value) * p.unit_conversion_factor) for p in found if p.name.startswith("Longitude")), 0.0
+    )
 
 
 def _middle_gsd(file: RasterFile) -> float:
     middle = to_crs(file.where.transform, file.width / 2, file.height / 2)
     lon, lat = file.where.from_lonlat.transform(*middle, direction="INVERSE")
-    if not (math.isfinite(lon) and math.isfinite(lat)):
-        raise ItemError("bad_georeference", f"{file.name}: its middle lies nowhere on Earth")
+    if not (math.isfinite(lon) and math.isfinite(lat)):  # of a disc or a map of the world, a part
+        inner = file.outline.representative_point()
+        lon, lat = inner.x, inner.y
     small = Footprint(float(np.clip(lat, -89.9, 89.9)), float(lon), 100.0)
     gsd_m = pixel_maps(file.where, small, file.middle_x)[0].resolution_m(small.size_m)
     if not math.isfinite(gsd_m):
@@ -187,6 +227,8 @@ def _parts(dataset: DatasetReader, path: str) -> tuple[tuple[str, int, int], ...
     """Names, sizes and times of the files behind a raster; a VRT has many."""
     if path.startswith("/vsi"):
         return ((path.partition("?")[0], 0, 0),)  # over HTTP neither size nor time is asked for
-    names = [path, *(dataset.files if dataset.driver == "VRT" else [])]
-    files = [Path(name) for name in dict.fromkeys(names)]
-    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file())
+    own = [] if path.startswith("<VRTDataset") else [path]
+    names = dict.fromkeys([*own, *(dataset.files if dataset.driver == "VRT" else [])])
+    remote = [(name.partition("?")[0], 0, 0) for name in names if name.startswith("/vsi")]
+    files = [Path(name) for name in names if not name.startswith("/vsi")]
+    return (*remote, *((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()))

@@ -1,7 +1,7 @@
 """Tile pyramids in Web Mercator as a source: XYZ and TMS folders, URL templates, PMTiles.
 
 Of the zoom levels the coarsest is read that is fine enough for the output; where it lacks a tile, others fill in. It
-does not know where tiles are kept: `tilestore`.
+does not know where tiles are kept: `ingest.sources.tiles`.
 """
 
 import math
@@ -12,17 +12,17 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Floats, Footprint
-from ingest.sources.bands import LOSSY_TOLERANCE
+from ingest.sources.decoding import Decoder, Named
 from ingest.sources.handles import gdal_session
-from ingest.sources.picture import read_rgba
 from ingest.sources.source import Chip, Image8, Mask, Mosaic, Problem, SourceOptions, finish
-from ingest.sources.tilestore import LAT_LIMIT, TileStore
+from ingest.sources.tiles.store import LAT_LIMIT, TileStore
 from ingest.sources.warp import PixelMap, resample
 from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError
@@ -56,18 +56,24 @@ class PyramidSource:
     Args:
         store: Where the tiles are kept; it is closed with the source.
         options: Zoom, nodata, dates and attribution.
+
+    Attributes:
+        boundless: It does not know where it has imagery: it must be asked for an area.
     """
 
     def __init__(self, store: TileStore, options: SourceOptions) -> None:
         self.uri = store.uri
         self.attribution = options.attribution or store.attribution
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._store, self._options = store, options
-        if options.zoom is not None and options.zoom not in store.zooms and store.sparse:
+        if options.zoom is not None and options.zoom not in store.zooms:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
+        self._decoder = Decoder(options, self._sample)
         self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)
-        _, south, _, north = store.coverage().bounds
+        west, south, east, north = store.coverage().bounds
+        self.boundless = not store.sparse and east - west >= 360 and north - south >= 170
         self.gsd_m = _level_m(self._zooms[-1], (south + north) / 2)
         self._acquired_at = options.date_of(store.uri.rstrip("/").rpartition("/")[2])
 
@@ -129,7 +135,9 @@ class PyramidSource:
             # of the levels that fill in, one that is too fine is passed over
             if z == self._levels(footprint, size_px)[0]:
                 raise ItemError(
-                    "too_large", f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}"
+                    "too_large",
+                    f"{self.uri}: a tile of {footprint.size_m:g} m covers {count} map tiles of zoom {z}: "
+                    "choose smaller tiles, or a coarser --zoom if there is one",
                 )
             return None
         shrink = _shrink(_level_m(z, footprint.lat), footprint.size_m / size_px)
@@ -148,18 +156,28 @@ class PyramidSource:
         pixels, covered = _place(mosaic, span, side, footprint, size_px)
         return pixels, covered, self._store.name(z, *present[middle][1])
 
+    def _sample(self) -> Iterator[Named]:
+        """Some of its tiles, spread over it; none of a web server, which does not say where it has any."""
+        if not self._store.sparse:
+            return
+        z, covered = self._zooms[-1], self._store.coverage()
+        west, south, east, north = covered.bounds
+        lon, lat = np.meshgrid(np.linspace(west, east, 9)[1::2], np.linspace(south, north, 9)[1::2])
+        inside = shapely.contains_xy(covered, lon, lat)
+        middle = covered.representative_point()
+        places = [(middle.x, middle.y), *zip(lon[inside].tolist(), lat[inside].tolist(), strict=True)]
+        columns_rows = (_column_row(z, lon=x, lat=y) for x, y in places)
+        for x, y in dict.fromkeys(columns_rows):
+            data = self._store.get(z, x, y)
+            if data is not None:
+                yield data, self._store.name(z, x, y)
+
     def _load(self, z: int, x: int, y: int, shrink: int) -> npt.NDArray[np.uint8] | None:
         """One tile decoded and reduced, uint8 [side, side, 4]; alpha 0 where there is no imagery."""
         data = self._store.get(z, x, y)
         if data is None:
             return None
-        rgba = read_rgba(data, self._store.name(z, x, y))
-        nodata = self._options.nodata
-        if nodata is not None:
-            lossy = data[:2] == b"\xff\xd8" or data[:4] == b"RIFF"  # JPEG, WebP
-            away = np.abs(rgba[..., :3].astype(np.int16) - int(nodata)).max(axis=2)
-            rgba = rgba.copy()
-            rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
+        rgba = self._decoder.read(data, self._store.name(z, x, y))
         return rgba if shrink == 1 else _resized(rgba, max(1, len(rgba) // shrink))
 
 
@@ -175,6 +193,13 @@ def _level_m(z: int, lat: float) -> float:
 def _shrink(have_m: float, needed_m: float) -> int:
     """By which power of two tiles that are finer than needed are reduced before they are put together."""
     return int(2 ** max(0, min(8, math.floor(math.log2(needed_m / have_m)))))
+
+
+def _column_row(z: int, *, lon: float, lat: float) -> tuple[int, int]:
+    """The tile of a place: column, and row from the north."""
+    row = 0.5 - math.asinh(math.tan(math.radians(max(-LAT_LIMIT, min(LAT_LIMIT, lat))))) / (2 * math.pi)
+    last = 2**z - 1
+    return min(last, int((lon + 180) / 360 * 2**z)), min(last, max(0, int(row * 2**z)))
 
 
 def _world(footprint: Footprint) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000, MBTiles; one file, a folder, or a list with dates.
+"""Raster files as one source: GeoTIFF, COG, VRT, JPEG 2000; one file, a folder, or a list with dates.
 
 Where files overlap the newest wins, then the first by name; files without a date come last. A file that cannot be
 used is a `Problem`, and the others are read. It does not know what a single file looks like inside: `inspection` and
@@ -7,8 +7,10 @@ used is a `Problem`, and the others are read. It does not know what a single fil
 
 import hashlib
 import logging
+import os
 import re
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,18 +20,20 @@ from typing import Self
 
 import numpy as np
 import shapely
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import UNMEASURED
+from ingest.sources.colours import BandFacts
+from ingest.sources.composite import composite
 from ingest.sources.handles import HandlePool
 from ingest.sources.inspection import open_raster
 from ingest.sources.rasterfile import RasterFile
-from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish
+from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
-EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".mbtiles", ".img", ".ntf")
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".ntf")
 _SAMPLED_FILES = 16  # of which one stretch is measured
 _OPENERS = 8  # threads that open remote files: each waits for the network
 
@@ -44,11 +48,17 @@ class RasterEntry:
         path: A path or an http(s) URL.
         name: For messages, without secrets.
         acquired_at: As a catalogue says, aware UTC; None: as the file says.
+        bands: Paths or URLs of red, green and blue where each is a file of its own; else empty.
+        mask: Path of a file that says which pixels can be used, or None.
+        told: What a catalogue says of the bands, one each; empty: nothing.
     """
 
     path: str
     name: str
     acquired_at: datetime | None = None
+    bands: tuple[str, ...] = ()
+    mask: str | None = None
+    told: tuple[BandFacts, ...] = ()
 
 
 class RasterSource:
@@ -59,6 +69,9 @@ class RasterSource:
         entries: The files; in overlaps the newest wins, whatever their order here.
         options: Bands, nodata, scale, dates and attribution.
 
+    Attributes:
+        notes: What was chosen because files do not tell.
+
     Raises:
         SourceError: None of them can be used; it says why.
     """
@@ -66,8 +79,12 @@ class RasterSource:
     def __init__(self, uri: str, entries: Sequence[RasterEntry], options: SourceOptions) -> None:
         self.uri = uri
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._pool = HandlePool()
         files = sorted(self._open(entries, options), key=_priority)
+        self.notes += _notes(files)
+        for note in self.notes:
+            log.warning("%s", note.message)
         if not files:
             self.close()
             raise SourceError(_nothing_usable(uri, self.problems))
@@ -84,9 +101,11 @@ class RasterSource:
         self._warn_of_dates()
 
     @property
-    def stretch(self) -> tuple[float, float] | None:
-        """Values shown as black and white, of its files of other than 8 bits; None where there are none."""
-        return next((file.plan.stretch for file in self._files if file.plan.stretch is not None), None)
+    def stretch(self) -> tuple[float, float] | dict[str, tuple[float, float]] | None:
+        """Values shown as black and white, of its files of other than 8 bits; by type where those are of several."""
+        plans = [file.plan for file in self._files]
+        found = {plan.dtype: plan.stretch for plan in plans if plan.stretch is not None and plan.dtype != "uint8"}
+        return found if len(found) > 1 else next(iter(found.values()), None)
 
     def coverage(self) -> BaseGeometry:
         """Where its files lie: degrees, WGS84, split at ±180°."""
@@ -96,7 +115,9 @@ class RasterSource:
         """A hash of the names, sizes and times of its files and of how they are shown."""
         digest = hashlib.sha256()
         for file in sorted(self._files, key=lambda f: f.name):
-            digest.update(repr((file.parts, file.plan.indexes, file.plan.nodata, file.plan.stretch)).encode())
+            plan = file.plan
+            shown = (plan.indexes, plan.nodata, plan.stretch, *([plan.factors] if plan.factors else []))
+            digest.update(repr((file.parts, *shown, *([file.mask.parts] if file.mask else []))).encode())
         return digest.hexdigest()[:16]
 
     def read(self, footprint: Footprint, size_px: int) -> Chip:
@@ -157,7 +178,7 @@ class RasterSource:
 
         def look(entry: RasterEntry) -> RasterFile | Problem:
             try:
-                file = open_raster(_gdal_path(entry.path), entry.name, self._pool, options)
+                file = self._look(entry, options)
             except ItemError as error:
                 return Problem(entry.name, error.reason, str(error))
             return replace(file, acquired_at=options.acquired_at or entry.acquired_at or file.acquired_at)
@@ -167,15 +188,51 @@ class RasterSource:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a problem of its own, told as such
             results = list(threads.map(look, entries))
         self.problems += [r for r in results if isinstance(r, Problem)]
+        files = [r for r in results if isinstance(r, RasterFile)]
+        catalogued = {entry.name for entry in entries if entry.acquired_at is not None}
+        alike = _alike([file for file in files if file.name not in catalogued])
+        layers = [group for group in alike if _layers(group)]
+        self.problems += [_ambiguous(group) for group in layers]
+        self.notes += [_undated(group) for group in alike if group[0].acquired_at is None and not _layers(group)]
+        doubtful = {file.name for group in layers for file in group}
+        self.problems += [problem for r in results if isinstance(r, RasterFile) for problem in r.problems]
         for problem in self.problems:
             log.warning("skipped: %s", problem.message)
-        return [r for r in results if isinstance(r, RasterFile)]
+        return [file for file in files if file.name not in doubtful]
+
+    def _look(self, entry: RasterEntry, options: SourceOptions) -> RasterFile:
+        """An entry's file, with the mask that goes with it.
+
+        Raises:
+            ItemError: It cannot be used.
+        """
+        path = _gdal_path(entry.path)
+        if entry.bands:
+            try:
+                path = composite([_gdal_path(band) for band in entry.bands], self._pool, entry.name)
+            except (RasterioError, OSError) as error:
+                raise ItemError("unreadable", f"{entry.name}: red, green or blue cannot be opened ({error})") from error
+        file = open_raster(path, entry.name, self._pool, options, told=entry.told)
+        file = file.with_alpha_seen(self._pool, chosen=options.bands is not None)
+        if entry.mask is None:
+            return file
+        mask = open_raster(_gdal_path(entry.mask), entry.mask, self._pool, SourceOptions(), is_mask=True)
+        return replace(file, mask=mask)
 
     def _with_stretch(self, files: list[RasterFile]) -> list[RasterFile]:
-        """One stretch for all files that need one, from the 2nd to the 98th percentile of some of them."""
-        measured = [f for f in files if f.plan.stretch == UNMEASURED]
-        if not measured:
-            return files
+        """One stretch for all files of a type that need one; 16 bits and reflectances have none in common."""
+        stretches = {}
+        for dtype in sorted({f.plan.dtype for f in files if f.plan.stretch == UNMEASURED}):
+            alike = [f for f in files if f.plan.stretch == UNMEASURED and f.plan.dtype == dtype]
+            spans = [f.plan.span for f in alike if f.plan.span is not None]
+            # as a catalogue says of all of them, else as they are
+            told = len(spans) == len(alike)
+            stretches[dtype] = (min(s[0] for s in spans), max(s[1] for s in spans)) if told else self._measured(alike)
+            log.info("%s: %s values %.6g to %.6g are shown from black to white", self.uri, dtype, *stretches[dtype])
+        return [f.with_stretch(stretches[f.plan.dtype]) if f.plan.stretch == UNMEASURED else f for f in files]
+
+    def _measured(self, measured: Sequence[RasterFile]) -> tuple[float, float]:
+        """From the 2nd to the 98th percentile of some files."""
         chosen = [measured[i] for i in np.unique(np.linspace(0, len(measured) - 1, _SAMPLED_FILES).astype(int))]
         values = []
         for file in chosen:
@@ -185,15 +242,87 @@ class RasterSource:
                 log.warning("no stretch measured from %s: %s", file.name, error)
         sample = np.concatenate(values) if values else np.empty(0)
         low, high = np.percentile(sample, [2, 98]).tolist() if sample.size else (0.0, 1.0)
-        stretch = (low, high if high > low else low + 1.0)  # one value all over: any range shows it
-        log.info("%s: values %.6g to %.6g are shown from black to white", self.uri, *stretch)
-        return [f.with_stretch(stretch) if f in measured else f for f in files]
+        return low, high if high > low else low + 1.0  # one value all over: any range shows it
 
 
 def raster_folder(folder: Path) -> list[RasterEntry]:
-    """Every raster below a folder, by name."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    return [RasterEntry(str(path), str(path)) for path in paths]
+    """Every raster below a folder, by name; and every folder that cannot be listed, which will say so."""
+    unlisted: list[str] = []
+    walk = os.walk(folder, onerror=lambda error: unlisted.append(error.filename))
+    paths = [os.path.join(place, name) for place, _, names in walk for name in names]  # noqa: PTH118 - of many, no Path
+    rasters = [path for path in paths if path.lower().endswith(EXTENSIONS) and Path(path).is_file()]
+    return [RasterEntry(path, printable(path)) for path in sorted(rasters) + unlisted]
+
+
+def _notes(files: Sequence[RasterFile]) -> list[Problem]:
+    """What was chosen in files that do not tell, once for all of which the same is to be said."""
+    first: dict[str, str] = {}
+    count = Counter(note for file in files for note in file.plan.notes)
+    for file in files:
+        for note in file.plan.notes:
+            first.setdefault(note, file.name)
+    return [
+        Problem(name, "bands", f"{name}{f' and {count[note] - 1} more files' if count[note] > 1 else ''}: {note}")
+        for note, name in first.items()
+    ]
+
+
+def _alike(files: Sequence[RasterFile]) -> list[list[RasterFile]]:
+    """Groups of files that cover the very same ground at the same time, as layers of one scene do."""
+    groups: dict[object, list[RasterFile]] = defaultdict(list)
+    for file in files:
+        # to half a pixel of the coarsest that would still be a layer of the same scene
+        west, south, east, north = file.outline.bounds
+        size = max(east - west, north - south) / 1000
+        corners = tuple(round(value / size) for value in (west, south, east, north)) if size > 0 else file.name
+        groups[corners, file.acquired_at].append(file)
+    parts = {part for file in files for part, _, _ in file.parts if part != file.path}
+    # a VRT beside what it is made of is no other layer
+    apart = [[file for file in group if file.path not in parts] for group in groups.values()]
+    return [group for group in apart if len(group) > 1]
+
+
+def _layers(files: Sequence[RasterFile]) -> bool:
+    """Whether files over the same ground may be layers of one scene, not the same layer of several moments."""
+    if _date_form(files) is not None:
+        return False
+    kinds = {(file.plan.dtype, len(file.plan.indexes), file.width, file.height) for file in files}
+    folders = {Path(file.name).parent for file in files}
+    return len(kinds) > 1 or len(folders) < len(files)
+
+
+def _date_form(files: Sequence[RasterFile]) -> str | None:
+    """How the names of files hold a date each, such as %Y%m%d, or None."""
+    for form in ("%Y%m%d", "%Y-%m-%d", "%Y%j"):
+        dates = [SourceOptions(date_in_name=form).date_of(Path(file.name).name) for file in files]
+        if None not in dates and len(set(dates)) == len(dates):
+            return form
+    return None
+
+
+def _ambiguous(files: Sequence[RasterFile]) -> Problem:
+    """Why none of some layers is read, and the option that chooses."""
+    return Problem(
+        files[0].name,
+        "ambiguous_layers",
+        f"{_listed(files)}, and nothing tells which is the picture: choose with --asset and the name of one, or "
+        "give one file as the source",
+    )
+
+
+def _undated(files: Sequence[RasterFile]) -> Problem:
+    """What is shown of the same ground at several moments, of which only names or folders tell."""
+    form = _date_form(files)
+    how = f"--date-in-name {form} reads them" if form else "where they are of different dates, give --date-in-name"
+    shown = f"only {Path(min(file.name for file in files)).name}, the first by name, is shown"
+    return Problem(files[0].name, "undated", f"{_listed(files)}, and their dates are not known: {shown}; {how}")
+
+
+def _listed(files: Sequence[RasterFile]) -> str:
+    names = ", ".join(Path(file.name).name for file in files[:10])
+    return (
+        f"{Path(files[0].name).parent}: {len(files)} files cover the same ground ({names}{' …' if files[10:] else ''})"
+    )
 
 
 def _priority(file: RasterFile) -> tuple[float, str]:

@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
@@ -18,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
 from ingest.sources.handles import GDAL_ERRORS, HandlePool
-from ingest.sources.source import Image8, Mask, Mosaic
+from ingest.sources.source import Image8, Mask, Mosaic, Problem
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
@@ -31,7 +32,7 @@ class RasterFile:
     """What is known of an open raster.
 
     Attributes:
-        path: As given to GDAL: a path, or ``/vsicurl/`` and a URL.
+        path: As given to GDAL: a path, ``/vsicurl/`` and a URL, or the XML of a VRT.
         name: For messages and `Chip.origin`.
         width: Columns of pixels.
         height: Rows of pixels.
@@ -43,6 +44,8 @@ class RasterFile:
         acquired_at: Aware UTC, or None.
         attribution: As the file says, or None.
         parts: Names, sizes and times of the files it is made of.
+        mask: A file beside it that says where its pixels can be used, or None.
+        problems: What is wrong with some of those: of a VRT, whose other sources are read.
     """
 
     path: str
@@ -57,6 +60,13 @@ class RasterFile:
     acquired_at: datetime | None
     attribution: str | None
     parts: tuple[tuple[str, int, int], ...]
+    mask: "RasterFile | None" = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def _blocky(self) -> bool:
+        """Its values cannot be averaged: those of a palette are no colours yet."""
+        return self.plan.palette is not None or self.plan.by_pixel
 
     @property
     def middle_x(self) -> float:
@@ -66,6 +76,22 @@ class RasterFile:
     def with_stretch(self, stretch: tuple[float, float]) -> "RasterFile":
         """The same file shown with another stretch."""
         return replace(self, plan=self.plan.stretched(stretch))
+
+    def with_alpha_seen(self, pool: HandlePool, *, chosen: bool) -> "RasterFile":
+        """The same file once its alpha band was looked at; see `BandPlan.with_alpha_seen`."""
+        if self.plan.alpha is None:
+            return self
+        try:
+            with pool.lease(self.path) as dataset:
+                seen = np.concatenate(
+                    [
+                        dataset.read(self.plan.alpha, window=window, out_shape=shape).ravel()
+                        for window, shape in self._sample_windows()
+                    ]
+                )
+        except (RasterioError, OSError):  # the tile that is broken will say so itself
+            return self
+        return replace(self, plan=self.plan.with_alpha_seen(seen, chosen=chosen))
 
     def read(self, pool: HandlePool, footprint: Footprint, size_px: int) -> tuple[Image8, Mask, float]:
         """Its pixels on a footprint: uint8 [px, px, 3], bool [px, px], and the ground sample distance there.
@@ -82,15 +108,25 @@ class RasterFile:
                 with pool.lease(self.path) as dataset:
                     part, covered = self._read_view(dataset, view, footprint, size_px)
             except GDAL_ERRORS as error:
-                raise _unreadable(self.path, self.name, error) from error
+                raise self._unreadable(error) from error
             canvas.add(part, covered)
-        return canvas.image, canvas.valid, gsd_m
+        valid = canvas.valid
+        if self.mask is not None and valid.any():
+            valid = valid & self.mask.read(pool, footprint, size_px)[1]
+        return canvas.image, valid, gsd_m
+
+    def _unreadable(self, error: Exception) -> ItemError:
+        told = cause_of(error)
+        for problem in self.problems:  # known since it was opened
+            if problem.subject in told:
+                return ItemError(problem.reason, problem.message)
+        return _unreadable(self.path, self.name, error)
 
     def _read_view(
         self, dataset: DatasetReader, view: PixelMap, footprint: Footprint, size_px: int
     ) -> tuple[Image8, Mask]:
         """A plain rescaling where that is the same to a tenth of a pixel and nothing is missing, else a warp."""
-        exact = view.aligned(size_px) if self.plan.palette is None else None
+        exact = None if self._blocky else view.aligned(size_px)
         if exact is not None and exact[0] >= 0 and exact[1] >= 0 and exact[2] <= self.width and exact[3] <= self.height:
             left, top, right, bottom = exact
             window = Window(left, top, right - left, bottom - top)
@@ -111,8 +147,8 @@ class RasterFile:
         left, right, top, bottom = span
         scales = view.scale(size_px)
         self._guard((right - left) * (bottom - top), *scales)
-        blocky = self.plan.palette is not None  # palette values cannot be averaged before they are colours
-        # a palette's values are read finer and become colours before they are reduced
+        blocky = self._blocky
+        # what cannot be averaged yet is read finer, and becomes colours before it is reduced
         fewer = [max(s / 3 if blocky else s, 1.0) if s > 1.2 else 1.0 for s in scales]
         width = min(_MAX_SIDE, math.ceil((right - left) / fewer[0]))
         height = min(_MAX_SIDE, math.ceil((bottom - top) / fewer[1]))
@@ -129,7 +165,7 @@ class RasterFile:
     ) -> tuple[Image8, Mask]:
         """Red, green and blue and their validity, uint8 [3, h, w] and bool [h, w], from a window read into `shape`."""
         plan = self.plan
-        indexes = [*plan.indexes, *([plan.alpha] if plan.alpha else [])]
+        indexes = plan.read_indexes
         values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape), resampling=how)
         mask = (
             dataset.read_masks(plan.indexes[0], window=window, out_shape=shape, resampling=how) if plan.masked else None
@@ -145,7 +181,7 @@ class RasterFile:
             raise ItemError(
                 "too_large",
                 f"{self.name}: one tile covers {behind:.1e} of its pixels: choose smaller tiles, or build overviews "
-                "(gdaladdo -r average FILE)",
+                "(`rio overview --build auto --resampling average FILE`)",
             )
 
     def sample(self, pool: HandlePool) -> npt.NDArray[np.float64]:
@@ -170,17 +206,14 @@ class RasterFile:
 
     def _values(self, dataset: DatasetReader, window: Window, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
         plan = self.plan
-        indexes = [*plan.indexes, *([plan.alpha] if plan.alpha else [])]
+        indexes = plan.read_indexes
         values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
         mask = dataset.read_masks(plan.indexes[0], window=window, out_shape=shape) if plan.masked else None
-        _, valid = plan.to_rgb(values, mask)
-        picture = values[: len(plan.indexes), valid].astype(np.float64).ravel()
-        finite: npt.NDArray[np.float64] = picture[np.isfinite(picture)]
-        return finite
+        return plan.values(values, mask)
 
 
 def _unreadable(path: str, name: str, error: Exception) -> ItemError:
-    if path.startswith("/vsi"):
+    if "/vsi" in path:
         return ItemError("http", f"{name}: pixels cannot be read over HTTP ({cause_of(error)})")
     return ItemError(
         "truncated", f"{name}: pixels cannot be read, the file is cut short or damaged ({cause_of(error)})"

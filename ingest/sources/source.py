@@ -4,7 +4,10 @@ It does not know formats, models or collections. Pixels without imagery are mid-
 """
 
 import logging
+import os
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,17 +54,28 @@ class Chip:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that cannot be used, while the rest of its source can.
+    """A file that cannot be used, while the rest of its source can; or what was chosen in one that is.
 
     Attributes:
         subject: Its path or URL.
         reason: A short stable code: empty, truncated, no_crs, not_a_raster, ...
-        message: What is wrong and what to do.
+        message: What is wrong or was chosen, and what to do.
     """
 
     subject: str
     reason: str
     message: str
+
+
+def by_reason(notes: Iterable[Problem]) -> list[str]:
+    """One sentence a reason, and how often it holds: of a folder of scenes the same is to be said of each."""
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for note in notes:
+        first.setdefault(note.reason, note.message)
+        count[note.reason] += 1
+    more = {reason: f" (and {count[reason] - 1} more of this kind)" if count[reason] > 1 else "" for reason in first}
+    return [message + more[reason] for reason, message in first.items()]
 
 
 @dataclass(frozen=True)
@@ -74,13 +88,14 @@ class SourceOptions:
         acquired_at: When all of it was taken, aware.
         date_in_name: A strptime format found in file names, such as ``%Y%m%d``.
         scale: Values shown as black and white, for other than 8-bit files; ``auto``: their 2nd and 98th percentile.
-        asset: Name of the asset of STAC items to read, instead of the one that fits.
+        asset: Name of the asset of STAC items, or of the layer of a scene's folder, to read instead of what fits.
         zoom: Zoom level of a tile pyramid to read, instead of the one that fits.
         tms: Rows of a tile pyramid count from the south.
         attribution: The credit to show.
         rate_per_s: Requests a second to one host, at most.
         timeout_s: Seconds without an answer after which a request has failed.
         retries: How often a request that failed is repeated.
+        missing_403: A tile server answers 403 for tiles that it lacks.
         cache_dir: Folder for tiles read over HTTP; None: no cache.
         allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
             `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
@@ -98,6 +113,7 @@ class SourceOptions:
     rate_per_s: float = 10.0
     timeout_s: float = 20.0
     retries: int = 4
+    missing_403: bool = False
     cache_dir: Path | None = None
     allowed_hosts: tuple[str, ...] | None = None
 
@@ -162,12 +178,14 @@ class Source(Protocol):
         attribution: The credit to show, if known.
         gsd_m: Its typical native ground sample distance, metres.
         problems: Files of it that cannot be used.
+        notes: What was chosen where files do not tell.
     """
 
     uri: str
     attribution: str | None
     gsd_m: float
     problems: list[Problem]
+    notes: list[Problem]
 
     def coverage(self) -> BaseGeometry:
         """Where imagery is: degrees, WGS84, split at ±180°."""
@@ -188,6 +206,11 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown and stored: bytes that are not UTF-8 as \\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def finish(image: Image8, valid: Mask) -> Image8:

@@ -1,12 +1,12 @@
 """STAC items as raster files with dates: an item, a list of items, a static catalogue, or a search of an API.
 
-pystac and pystac-client read STAC; this picks the asset of each item that is a picture. It does not read pixels.
+pystac and pystac-client read STAC; an item or a link that cannot be used is a problem, and the others are read. Which
+asset of an item is its picture: `stac_assets`.
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from urllib3.util import Retry
 
 from ingest.sources.raster import RasterEntry
 from ingest.sources.source import Problem, SourceOptions
+from ingest.sources.stac_assets import entry_of
 from ingest.sources.web import Web, mask_url, user_agent
-from trainer.errors import ItemError, SourceError, UsageError, reason
+from trainer.errors import ItemError, SourceError, UsageError
 
 MAX_ITEMS = 10_000
-_RASTER_TYPES = re.compile(r"image/(tiff|jp2|vnd\.stac\.geotiff)|application/x-geotiff", re.IGNORECASE)
-_RASTER_NAMES = re.compile(r"\.(tiff?|jp2|vrt)($|\?)", re.IGNORECASE)
+_BAD_ITEM = (pystac.STACError, pystac.STACTypeError, KeyError, TypeError, ValueError, AttributeError)
+"""What pystac raises on documents that are no STAC."""
 _SEARCH_KEYS = ("collections", "ids", "bbox", "datetime", "asset", "limit")
 
 
@@ -41,28 +42,33 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
         SourceError: There is no item, or none has a picture.
     """
     asset = options.asset
-    if uri.startswith("stac+"):
-        query = dict(parse_qsl(urlsplit(uri).query))
-        asset = asset or query.get("asset")
-        items: Iterable[pystac.Item] = _search(uri.removeprefix("stac+"), query, options)
-    else:
-        items = _document_items(uri, options)
     entries, problems = [], []
     try:
+        if uri.startswith("stac+"):
+            query = dict(parse_qsl(urlsplit(uri).query))
+            asset = asset or query.get("asset")
+            items = _search(uri.removeprefix("stac+"), query, options)
+        else:
+            items = _document_items(uri, options)
         for item in islice(items, MAX_ITEMS):  # a catalogue may go on for millions
+            if isinstance(item, Problem):
+                problems.append(item)
+                continue
             try:
-                entries.append(_entry(item, asset))
+                entries.append(entry_of(item, asset))
             except ItemError as error:
                 problems.append(Problem(item.id, error.reason, str(error)))
     except (APIError, RequestException, pystac.STACError, pystac.STACTypeError, OSError, ValueError, KeyError) as error:
-        raise SourceError(f"{mask_url(uri)}: STAC cannot be read ({reason(error)})") from error
+        raise SourceError(f"{mask_url(uri)}: STAC cannot be read ({error})") from error
     if not entries:
-        why = problems[0].message if problems else "it has no items"
+        counts = Counter(problem.reason for problem in problems)
+        reasons = ", ".join(f"{reason} {count}" for reason, count in counts.items())
+        why = f"{problems[0].message} (of all: {reasons})" if problems else "it has no items"
         raise SourceError(f"{mask_url(uri)}: no imagery found: {why}")
     return entries, problems
 
 
-def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator[pystac.Item]:
+def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator[pystac.Item | Problem]:
     """Items of an API that a search finds."""
     unknown = sorted(set(query) - set(_SEARCH_KEYS))
     # a parameter that is passed over would change what is found without a word
@@ -82,22 +88,44 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
         ids=query["ids"].split(",") if "ids" in query else None,
         max_items=min(MAX_ITEMS, int(query.get("limit", MAX_ITEMS))),
     )  # fmt: skip
-    yield from found.items()
+    yield from (_item(document, root) for document in found.items_as_dicts())
 
 
-def _document_items(uri: str, options: SourceOptions) -> Iterable[pystac.Item]:
+def _document_items(uri: str, options: SourceOptions) -> Iterator[pystac.Item | Problem]:
     """Items of a JSON document, by its type."""
     document = _load(uri, options)
     kind = document.get("type") if isinstance(document, dict) else None
     if kind == "Feature":
-        return [_item(document, uri)]
+        return iter([_item(document, uri)])
     if kind == "FeatureCollection":
-        return [_item(feature, uri) for feature in document.get("features", [])]
+        return (_item(feature, uri) for feature in document.get("features") or [])
     if kind in ("Collection", "Catalog"):
         catalog = pystac.read_file(uri)
         if isinstance(catalog, pystac.Catalog):
-            return catalog.get_items(recursive=True)
+            return _walk(catalog)
     raise SourceError(f"{mask_url(uri)}: not STAC: its type is {kind!r}, expected Feature, FeatureCollection, …")
+
+
+def _walk(root: pystac.Catalog) -> Iterator[pystac.Item | Problem]:
+    """Items of a catalogue and of those below it; a link that leads nowhere is a problem."""
+    waiting, seen = [root], {root.get_self_href()}
+    while waiting:
+        catalog = waiting.pop(0)
+        for link in [*catalog.get_item_links(), *catalog.get_child_links()]:
+            href = link.get_absolute_href() or str(link.href)
+            if href in seen:
+                continue
+            seen.add(href)
+            try:
+                target = link.resolve_stac_object(root=root).target
+            except (*_BAD_ITEM, OSError, RequestException) as error:
+                reason = "missing" if isinstance(error.__cause__ or error, OSError) else "bad_item"
+                yield Problem(mask_url(href), reason, f"{mask_url(href)}: a link to it leads to no STAC ({error})")
+                continue
+            if isinstance(target, pystac.Item):
+                yield target
+            elif isinstance(target, pystac.Catalog):
+                waiting.append(target)
 
 
 def _load(uri: str, options: SourceOptions) -> Any:
@@ -113,50 +141,14 @@ def _load(uri: str, options: SourceOptions) -> Any:
     except ItemError as error:
         raise SourceError(str(error)) from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({reason(error)})") from error
+        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({error})") from error
 
 
-def _item(document: dict[str, Any], uri: str) -> pystac.Item:
+def _item(document: Any, uri: str) -> pystac.Item | Problem:
+    """One item, or why it is none."""
+    named = document.get("id") if isinstance(document, dict) else None
     try:
         return pystac.Item.from_dict(document, href=uri, preserve_dict=False)
-    except (pystac.STACError, pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{mask_url(uri)}: a feature in it is no STAC item ({reason(error)})") from error
-
-
-def _entry(item: pystac.Item, asset: str | None) -> RasterEntry:
-    chosen = _asset(item, asset)
-    href = chosen.get_absolute_href() or chosen.href
-    if "://" in href and not href.startswith(("http://", "https://", "file://")):
-        raise ItemError("unsupported", f"item {item.id}: {mask_url(href)} cannot be read; only files and http(s)")
-    # of an item over a range of time `datetime` is null, and its start is given
-    when = item.datetime or item.common_metadata.start_datetime
-    acquired_at = _utc(when) if when else None
-    return RasterEntry(href.removeprefix("file://"), mask_url(href), acquired_at)
-
-
-def _asset(item: pystac.Item, name: str | None) -> pystac.Asset:
-    """The asset asked for; else the one called visual; else the only picture that is not a preview."""
-    known = ", ".join(item.assets) or "none"
-    if name is not None:
-        if name not in item.assets:
-            raise ItemError("no_asset", f"item {item.id}: it has no asset {name!r}; it has {known}")
-        return item.assets[name]
-    if "visual" in item.assets:
-        return item.assets["visual"]
-    pictures = [a for a in item.assets.values() if _is_raster(a)]
-    # bands one by one are rasters too: a picture in colour goes first
-    best = [a for a in pictures if "visual" in (a.roles or [])] or pictures
-    if len(best) == 1:
-        return best[0]
-    why = "several of its assets are rasters" if best else "none of its assets is a raster"
-    raise ItemError("no_asset", f"item {item.id}: {why}; name one with the asset option: {known}")
-
-
-def _is_raster(asset: pystac.Asset) -> bool:
-    if {"thumbnail", "overview", "metadata"} & set(asset.roles or []):
-        return False
-    return bool(_RASTER_TYPES.search(asset.media_type or "") or _RASTER_NAMES.search(asset.href))
-
-
-def _utc(when: datetime) -> datetime:
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except _BAD_ITEM as error:
+        subject = f"{mask_url(uri)}#{named}"
+        return Problem(subject, "bad_item", f"{subject}: a feature that is no STAC item ({error})")

@@ -37,14 +37,21 @@ class Georeference:
         transform: From column and row to its CRS.
         from_lonlat: From WGS84 longitude and latitude to its CRS; safe to share between threads.
         turn: One whole turn in its x where the CRS is geographic, 360°, else 0.
-        wraps: Its coordinates jump at ±180°.
+        middle_lon: The meridian in the middle of its projection, degrees.
+        jump: By how much its coordinates jump half a turn from there, in its CRS; 0 where they go on.
     """
 
     crs: CRS
     transform: Affine
     from_lonlat: Transformer
     turn: float
-    wraps: bool
+    middle_lon: float = 0.0
+    jump: float = 0.0
+
+    @property
+    def wraps(self) -> bool:
+        """Whether a footprint half a turn from its middle has two places in it."""
+        return self.jump > 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ class PixelMap:
                 return math.hypot(a, b) * step, math.hypot(d, e) * step, area * step**2
         dc, dr = np.gradient(self.columns), np.gradient(self.rows)
         areas = np.abs(dc[1] * dr[0] - dc[0] * dr[1])
-        return float(np.median(np.hypot(*dc))), float(np.median(np.hypot(*dr))), float(np.median(areas))
+        return _median(np.hypot(*dc)), _median(np.hypot(*dr)), _median(areas)
 
     def scale(self, size_px: int) -> tuple[float, float]:
         """Raster pixels to one output pixel, along columns and along rows, as in most of the footprint."""
@@ -154,6 +161,12 @@ class PixelMap:
         return spans[0], spans[1], spans[2], spans[3]
 
 
+def _median(values: Floats) -> float:
+    """Of those that are known; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
 @lru_cache(maxsize=4)
 def _unit_grid(n: int) -> tuple[Floats, Floats]:
     """Points of a regular grid over the square −1 … 1, from its north-west corner, [n², 3] with ones; their inverse."""
@@ -174,7 +187,9 @@ def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> li
     line = np.linspace(-half, half, _GRID)
     x, y = np.meshgrid(line, -line)
     lon, lat = footprint.to_lonlat(x, y)
-    poles, sides = _poles(footprint), _crosses(lon)
+    middle = where.middle_lon
+    away = lon if middle == 0 else (lon - middle + 180) % 360 - 180  # degrees from the middle: the jump is at ±180
+    poles, sides = _poles(footprint), _crosses(away)
     if not (where.wraps and sides):
         # in degrees a pole is a whole edge: three points of it
         extra = np.array([[lon_, pole] for pole in poles for lon_ in (-180 + _WRAP_EPSILON, 0, 180 - _WRAP_EPSILON)])
@@ -184,7 +199,8 @@ def pixel_maps(where: Georeference, footprint: Footprint, middle_x: float) -> li
         cut = np.unique(lat[[0, -1], :].tolist() + lat[:, [0, -1]].T.tolist())
         extra = np.array([[sign * (180 - _WRAP_EPSILON), value] for value in cut])
         extra = np.vstack([extra, *[[[0.0, pole], [sign * (180 - _WRAP_EPSILON), pole]] for pole in poles]])
-        maps.append(_map(where, lon, lat, lon * sign >= 0, extra, middle_x))
+        extra[:, 0] += middle
+        maps.append(_map(where, lon, lat, away * sign >= 0, extra, middle_x))
     return maps
 
 
@@ -200,20 +216,25 @@ def _crosses(lon: Floats) -> bool:
 
 def _map(where: Georeference, lon: Floats, lat: Floats, inside: Mask, extra: Floats, middle_x: float) -> PixelMap:
     """The map of points in degrees, [n, n] each, and of further points [k, 2] of longitude and latitude."""
-    x, y = where.from_lonlat.transform(lon, lat)
+    x, y = (_known(v) for v in where.from_lonlat.transform(lon, lat))
     more_x, more_y = where.from_lonlat.transform(extra[:, 0], extra[:, 1]) if len(extra) else (extra[:, 0],) * 2
     shift = 0.0
     if where.turn and inside.any():
-        shift = where.turn * float(np.round((middle_x - np.mean(np.asarray(x)[inside])) / where.turn))
+        shift = where.turn * float(np.round((middle_x - np.mean(x[inside])) / where.turn))
     to_pixels = ~where.transform
-    columns, rows = _apply(to_pixels, np.asarray(x) + shift, np.asarray(y))
-    more = np.array(_apply(to_pixels, np.asarray(more_x) + shift, np.asarray(more_y)))
+    columns, rows = _apply(to_pixels, x + shift, y)
+    more = np.array(_apply(to_pixels, _known(more_x) + shift, _known(more_y)))
     return PixelMap(columns, rows, inside, more, shift)
 
 
 def to_crs(affine: Affine, column: float, row: float) -> tuple[float, float]:
     """x and y of a place in pixels, fractions counted from the corner of a pixel."""
     return affine.a * column + affine.b * row + affine.c, affine.d * column + affine.e * row + affine.f
+
+
+def _known(values: Floats) -> Floats:
+    """NaN for what the CRS does not reach, which PROJ gives as infinite."""
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _apply(affine: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:

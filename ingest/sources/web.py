@@ -3,24 +3,28 @@
 It does not know tiles or catalogues. Messages never show passwords or keys in a URL.
 """
 
+import itertools
 import re
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests_cache import CacheMixin
 from requests_ratelimiter import LimiterMixin
-from urllib3.util import Retry
 
 from ingest.sources.allowed_hosts import GuardedAdapter, check_url
+from ingest.sources.patience import Patience
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 
+CACHE_BYTES = 4 * 2**30  # of answers on disk; what expires first goes first
 _SECRET = re.compile(r"key|token|secret|sig|pass|auth|credential|access|subscription", re.IGNORECASE)
-_CACHE_DAYS = 30
+_CACHE_DAYS = 30  # where a server does not say how long
+_TRIMMED_AFTER = 500  # answers
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"GIF8", b"II*\0", b"MM\0*", b"BM")  # of pictures
 _GONE = (204, 404, 410)
 _AGAIN = (429, 500, 502, 503, 504)
 
@@ -29,7 +33,18 @@ class _LimitedSession(LimiterMixin, requests.Session):
     """Requests at a limited rate."""
 
 
-class _CachedSession(CacheMixin, LimiterMixin, requests.Session):
+class _BriefAbsence(requests.Session):
+    """That there is no tile is believed for a day, where the server does not say how long."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """The answer, which says how long it may be kept."""
+        answer = super().send(request, **options)
+        if answer.status_code in _GONE and "Cache-Control" not in answer.headers:
+            answer.headers["Cache-Control"] = "max-age=86400"
+        return answer
+
+
+class _CachedSession(CacheMixin, LimiterMixin, _BriefAbsence):
     """Answers from the disk where there are any, the others at a limited rate."""
 
 
@@ -42,6 +57,9 @@ class Web:
 
     def __init__(self, options: SourceOptions) -> None:
         self._timeout = options.timeout_s
+        self._gone = (*_GONE, 403) if options.missing_403 else _GONE
+        self._patience = Patience()
+        self._cache_bytes, self._answers = CACHE_BYTES, itertools.count(1)
         self._session: requests.Session
         if options.cache_dir is None:
             # of a 429 `Retry` takes care
@@ -51,12 +69,13 @@ class Web:
             self._session = _CachedSession(
                 # 404 is kept too: that there is no tile. A piece of a file (Range) is an answer of its own.
                 cache_name=str(options.cache_dir / _cache_name(options)), backend="sqlite",
-                expire_after=_CACHE_DAYS * 86400, allowable_codes=(200, 404), stale_if_error=True,
-                match_headers=["Range"], per_second=options.rate_per_s, limit_statuses=(),
+                expire_after=_CACHE_DAYS * 86400, allowable_codes=(200, *_GONE), filter_fn=_may_be_kept,
+                match_headers=["Range"], cache_control=True, per_second=options.rate_per_s, limit_statuses=(),
             )  # fmt: skip
-        retry = Retry(
+            self._trim()
+        retry = self._patience.retry(
             total=options.retries, backoff_factor=0.3, status_forcelist=_AGAIN, allowed_methods=("GET", "HEAD"),
-            respect_retry_after_header=True, raise_on_status=False,
+            raise_on_status=False,
         )  # fmt: skip
         adapter = HTTPAdapter(max_retries=retry, pool_maxsize=16)
         if options.allowed_hosts is not None:
@@ -76,12 +95,31 @@ class Web:
         """
         headers = {} if first is None or length is None else {"Range": f"bytes={first}-{first + length - 1}"}
         with self._answer(url, headers) as answer:
-            if answer.status_code in _GONE:
+            if answer.status_code in self._gone:
                 return None
             # the whole file instead of a piece
             if headers and answer.status_code == 200:
                 raise ItemError(
                     "http", f"{mask_url(url)}: the server does not answer range requests; download the file"
+                )
+            return answer.content
+
+    def picture(self, url: str) -> bytes | None:
+        """The body of an answer that is meant to be a picture; None where there is none.
+
+        Raises:
+            ItemError: As `get`, or with reason ``not_an_image``: the server sent something else, such as a page that
+                says what is wrong.
+        """
+        with self._answer(url, {}) as answer:
+            if answer.status_code in self._gone:
+                return None
+            kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+            if answer.content and not answer.content.startswith(_SIGNATURES) and not kind.startswith("image/"):
+                text = " ".join(answer.content[:400].decode("utf-8", "replace").split())[:120]
+                raise ItemError(
+                    "not_an_image",
+                    f"{mask_url(url)}: the server sent {kind or 'something'} instead of a picture: {text!r}",
                 )
             return answer.content
 
@@ -96,7 +134,7 @@ class Web:
             ItemError: As `get`, or with reason ``too_large``.
         """
         with self._answer(url, {}, stream=True) as answer:
-            if answer.status_code in _GONE:
+            if answer.status_code in self._gone:
                 return None
             body = bytearray()
             try:
@@ -112,15 +150,35 @@ class Web:
         """An answer that is good, or says that nothing is there."""
         if self._allowed is not None:
             check_url(url, self._allowed)  # an answer from the cache never meets the adapter
+        self._patience.check(url)
+        if next(self._answers) % _TRIMMED_AFTER == 0:
+            self._trim()
         try:
             answer = self._session.get(url, headers=headers, timeout=self._timeout, stream=stream)
         except requests.RequestException as error:
             raise ItemError("http", f"{mask_url(url)}: no answer ({type(error).__name__})") from error
-        if answer.status_code not in (200, 206, *_GONE):
+        if answer.status_code not in (200, 206, *self._gone):
             answer.close()
+            self._patience.heed(url, answer.headers.get("Retry-After"))
             hint = "; is an access key needed?" if answer.status_code in (401, 403) else ""
+            if answer.status_code == 403:
+                hint += " Where a store says 403 of tiles that it lacks, pass --missing-403"
             raise ItemError("http", f"{mask_url(url)}: the server answered {answer.status_code} {answer.reason}{hint}")
         return answer
+
+    def _trim(self) -> None:
+        """Keeps the cache within its size: of what is too much, the half that expires first goes."""
+        cache = getattr(self._session, "cache", None)
+        if cache is None:
+            return
+        with cache.responses.connection(commit=True) as database:
+            names = ("page_count", "freelist_count", "page_size")
+            total, free, page = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+            if (total - free) * page > self._cache_bytes:
+                database.execute(
+                    "DELETE FROM responses WHERE key IN (SELECT key FROM responses ORDER BY expires "
+                    "LIMIT (SELECT (count(*) + 1) / 2 FROM responses))"
+                )
 
     def close(self) -> None:
         """Close connections and the cache."""
@@ -136,6 +194,20 @@ class Web:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _may_be_kept(answer: Any) -> bool:
+    """Whether an answer says what it will say again: a whole picture, or that there is none."""
+    if answer.status_code != 200:
+        return answer.status_code in (*_GONE, 304)
+    body = answer.content
+    if body.startswith(b"\x89PNG"):
+        return b"IEND" in body[-16:]
+    if body.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" in body[-64:]
+    if body.startswith(b"RIFF"):
+        return len(body) >= 8 + int.from_bytes(body[4:8], "little")
+    return bool(body.startswith(_SIGNATURES))
 
 
 def _cache_name(options: SourceOptions) -> str:

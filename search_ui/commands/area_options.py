@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 AREA_FILE = click.Path(path_type=Path, dir_okay=False)
-READING = ("acquired_at", "date_in_name", "bands", "nodata", "scale", "zoom", "tms", "asset", "attribution", "rate")
+READING = (
+    "acquired_at",
+    "date_in_name",
+    "bands",
+    "nodata",
+    "scale",
+    "zoom",
+    "tms",
+    "asset",
+    "attribution",
+    "rate",
+    "missing_403",
+)
 """Parameters of `reading_options`."""
 
 
@@ -120,8 +132,15 @@ def reading_options(function: F) -> F:
     """How imagery is read, where its files do not say it: the arguments of `source_options`, see `READING`."""
     for option in (
         click.option("--rate", type=float, default=10.0, show_default=True, help="Requests a second to one server."),
+        click.option(
+            "--missing-403", is_flag=True, help="The tile server answers 403 for tiles that it lacks, as S3 does."
+        ),
         click.option("--attribution", help="Whom to credit for the imagery."),
-        click.option("--asset", metavar="NAME", help="Asset of STAC items to read [visual, else the only raster]."),
+        click.option(
+            "--asset",
+            metavar="NAME",
+            help="Asset of STAC items, or layer of a scene's folder [the true-colour picture].",
+        ),
         click.option("--tms", is_flag=True, help="Rows of the tile pyramid count from the south."),
         click.option("--zoom", type=int, help="Zoom level of a tile pyramid [by the size of a tile]."),
         click.option(

@@ -44,11 +44,14 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Grade = Literal["strong", "possible", "weak", "nothing"]
 
-STRONG, POSSIBLE, WEAK = 0.5, 0.25, 0.1  # from which relevance on
+STRONG, POSSIBLE, WEAK = 0.6, 0.35, 0.1
+"""From which relevance on. Of the best tiles of islands at moments without the thing .08 are `possible`, .01 `strong`;
+`python -m benchmarks.relevance` prints them."""
 
 PLACE, NEUTRAL, BIAS = 0.55, 2.82, -7.40
 NOW, NOW_BIAS = 6.74, 1.75
-"""Two logistic regressions; `python -m benchmarks.relevance` fits them and prints them."""
+"""Two logistic regressions; `python -m benchmarks.relevance` fits such and prints them. These are of the model before,
+whose tiles are the same: fitted anew they tell words of no caption less well, nothing better (docs/relevance.md)."""
 
 FURTHEST = 2.5
 """Of the highest excess: beyond it a text is easy for the model, not likelier to be true."""

@@ -63,6 +63,7 @@ def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
         step = max(1, len(ids) // _TRIED)
         pace, sample, warnings = _try(intake, embedder, list(itertools.islice(ids, 0, None, step))[:_TRIED])
         warnings += [f"{problem.subject}: {problem.message}" for problem in intake.problems[:5]]
+        warnings += [note.message for note in intake.notes[:5]]
         gsd = bounds = None
         if isinstance(intake, GridIntake):
             tile_m = intake.grid.size_m

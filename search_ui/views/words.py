@@ -1,8 +1,10 @@
 """What the numbers of the app mean, in a sentence each: the help texts that stand beside them."""
 
+from search_ui.search.relevance import POSSIBLE, STRONG, WEAK
+
 RELEVANCE = (
     "Relevance: about how likely it is that one would see it there, 0 to 1. "
-    "strong from 0.50, possible from 0.25, weak from 0.10, below that nothing."
+    f"strong from {STRONG:.2f}, possible from {POSSIBLE:.2f}, weak from {WEAK:.2f}, below that nothing."
 )
 LIKELIEST = (
     "The months and hours in which the best places for it are at least half as sure as at their best moment. "

@@ -58,6 +58,8 @@ def show(ctx: CommandContext, job_id: str, following: bool, as_json: bool) -> No
         click.echo(f"  {progress_line(now)}")
     if job.note:
         click.echo(f"  note     {job.note}")
+    for note in job.spec.get("notes", []):
+        click.echo(f"  note     {note}")
     for reason, count in sorted(job.skipped.items()):
         click.echo(f"  skipped  {reason}: {count}")
     for failure in failures[:SHOWN]:

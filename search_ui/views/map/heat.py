@@ -26,7 +26,7 @@ from trainer.encoding import When
 
 _PX = 1_024
 _LITTLE = 0.02  # a difference of relevance that has no colour
-_MARKS = ((WEAK, "weak 0.1"), (POSSIBLE, "possible 0.25"), (STRONG, "strong 0.5"), (1.0, "1"))
+_MARKS = ((WEAK, f"weak {WEAK}"), (POSSIBLE, f"possible {POSSIBLE}"), (STRONG, f"strong {STRONG}"), (1.0, "1"))
 
 Bounds = tuple[float, float, float, float]
 

@@ -1,0 +1,175 @@
+"""Chips and map tiles decoded to 8 bits: ordinary pictures as they are, 16 bits and floats by one stretch of all.
+
+TIFF and PNG of 16 bits are read by GDAL, as rasters are, and so have bands, nodata, alpha and palettes; what is left is
+read by Pillow. It does not know where pictures lie.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader, MemoryFile
+
+from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
+from ingest.sources.handles import gdal_session
+from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
+from ingest.sources.source import SourceOptions
+from trainer.errors import ItemError
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # and BigTIFF, in either byte order
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SAMPLE_PX = 256  # a side, of each picture that a stretch is measured from
+
+Encoded = Path | bytes
+Named = tuple[Encoded, str]
+
+
+class Decoder:
+    """Pictures of one source.
+
+    Args:
+        options: Bands, nodata and scale.
+        sample: Some of its pictures with their names, the same ones each time: a stretch is measured from them.
+    """
+
+    def __init__(self, options: SourceOptions, sample: Callable[[], Iterable[Named]]) -> None:
+        self._options, self._sample = options, sample
+        self._stretches: dict[str, tuple[float, float]] | None = None
+        self._lock = threading.Lock()
+
+    def read(self, source: Encoded, name: str) -> npt.NDArray[np.uint8]:
+        """A picture, uint8 [h, w, 4] RGBA; alpha 0 where there is no imagery. Thread-safe.
+
+        Raises:
+            ItemError: It cannot be decoded, or needs a stretch that cannot be measured here.
+        """
+        if _is_raster(source):
+            with _raster(source, name) as dataset:
+                if ColorInterp.cyan not in dataset.colorinterp:  # inks: Pillow knows how they mix
+                    return self._of_raster(dataset, name)
+        rgba = read_rgba(source, name)
+        if self._options.nodata is None:
+            return rgba
+        head = _head(source)
+        lossy = head[:2] == b"\xff\xd8" or head[:4] == b"RIFF"  # JPEG, WebP
+        away = np.abs(rgba[..., :3].astype(np.float32) - self._options.nodata).max(axis=2)
+        rgba = rgba.copy()
+        rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
+        return rgba
+
+    def stretches(self) -> dict[str, tuple[float, float]]:
+        """Values shown as black and white, by type; of other types than bytes."""
+        with self._lock:
+            if self._stretches is None:
+                self._stretches = self._measured()
+            return self._stretches
+
+    def _of_raster(self, dataset: DatasetReader, name: str) -> npt.NDArray[np.uint8]:
+        plan, values = _read(dataset, self._options, (dataset.height, dataset.width))
+        if plan.stretch == UNMEASURED:
+            stretch = self.stretches().get(plan.dtype)
+            if stretch is None:
+                raise ItemError(
+                    "unsupported",
+                    f"{name}: values of type {plan.dtype}, and nothing to measure from which are black and white: give "
+                    "--scale LO,HI",
+                )
+            plan = plan.stretched(stretch)
+        mask = dataset.read_masks(plan.indexes[0]) if plan.masked else None
+        rgb, valid = plan.to_rgb(values, mask)
+        return np.ascontiguousarray(np.concatenate([rgb, valid[None].astype(np.uint8) * 255]).transpose(1, 2, 0))
+
+    def _measured(self) -> dict[str, tuple[float, float]]:
+        """From the 2nd to the 98th percentile of the sample, by type."""
+        found: dict[str, list[npt.NDArray[np.float64]]] = {}
+        for source, name in self._sample():
+            try:
+                if not _is_raster(source):
+                    continue
+                with _raster(source, name) as dataset:
+                    shape = (min(dataset.height, _SAMPLE_PX), min(dataset.width, _SAMPLE_PX))
+                    plan, values = _read(dataset, self._options, shape)
+                    mask = dataset.read_masks(plan.indexes[0], out_shape=shape) if plan.masked else None
+                    if plan.stretch == UNMEASURED:
+                        found.setdefault(plan.dtype, []).append(plan.values(values, mask))
+            except (ItemError, OSError):  # it will say so itself when it is read
+                continue
+        stretches = {}
+        for dtype, parts in found.items():
+            low, high = (
+                np.percentile(values, [2, 98]).tolist() if (values := np.concatenate(parts)).size else (0.0, 1.0)
+            )
+            stretches[dtype] = (low, high if high > low else low + 1.0)  # one value all over: any range shows it
+        return stretches
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, pixels, from its header.
+
+    Raises:
+        ItemError: It cannot be read.
+    """
+    if _is_raster(path):
+        with _raster(path, str(path)) as dataset:
+            return dataset.width, dataset.height
+    with open_picture(path, str(path)) as picture:
+        return picture.size
+
+
+def _read(dataset: DatasetReader, options: SourceOptions, shape: tuple[int, int]) -> tuple[BandPlan, npt.NDArray[Any]]:
+    """How a picture is shown, and its values, [bands, h, w]."""
+    plan = plan_bands(dataset, options)
+    values = dataset.read(plan.read_indexes, out_shape=(len(plan.read_indexes), *shape))
+    if plan.alpha is not None:
+        plan = plan.with_alpha_seen(values[-1], chosen=options.bands is not None)
+        values = values[: len(plan.read_indexes)]
+    return plan, values
+
+
+def _head(source: Encoded) -> bytes:
+    if isinstance(source, bytes):
+        return source[:32]
+    try:
+        with source.open("rb") as file:
+            return file.read(32)
+    except OSError:
+        return b""  # which `open_picture` tells
+
+
+def _is_raster(source: Encoded) -> bool:
+    head = _head(source)
+    # the 25th byte of a PNG is its bit depth
+    return head[:4] in _TIFF or (head[:8] == _PNG and head[24:25] == b"\x10")
+
+
+@contextmanager
+def _raster(source: Encoded, name: str) -> Iterator[DatasetReader]:
+    """A TIFF or PNG, opened by GDAL, which must not say where it lies."""
+    driver = "GTiff" if _head(source)[:4] in _TIFF else "PNG"
+    limit = Image.MAX_IMAGE_PIXELS or 0
+    memory = MemoryFile(source) if isinstance(source, bytes) else None
+    try:
+        with gdal_session():
+            with quiet_pillow():  # and rasterio, of what has no place
+                path = memory.name if memory else str(source)
+                dataset = DatasetReader(path, driver=driver, sharing=False)
+            with dataset:
+                if limit and dataset.width * dataset.height > limit:
+                    size = f"{dataset.width}×{dataset.height} px"
+                    raise ItemError("too_large", f"{name} has {size}, more than {limit / 1e6:.0f} MP: scale it down")
+                yield dataset
+    except (RasterioError, OSError) as error:
+        raise ItemError(
+            "corrupt",
+            f"{name} cannot be decoded, it is cut short or damaged: {error}; copy it again from where it came",
+        ) from error
+    finally:
+        if memory:
+            memory.close()

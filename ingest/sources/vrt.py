@@ -1,0 +1,193 @@
+"""VRT files: the files that they name, and their XML with a name of its own for each of those.
+
+GDAL keeps what it opens for VRTs in one pool for all threads, by name. While one thread's opening of a missing file
+fails, another that asks for the same file gets nothing, without an error, and shows black pixels. Under names of its
+own, every open VRT fails for itself. It does not read pixels.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from ingest.sources.source import Problem, SourceOptions
+from ingest.sources.web import Web
+from trainer.errors import ItemError
+
+XML = "<VRTDataset"
+_NAMES = ("SourceFilename", "SourceDataset")
+_OWN_NAME = re.compile(r"\w\w+:")
+_DEEPEST = 8  # VRTs in VRTs
+_OPENERS = 8  # threads: each may wait for the network
+
+
+@dataclass(frozen=True)
+class Vrt:
+    """A VRT.
+
+    Attributes:
+        text: Its XML, VRTs in it included; `OWN` stands where a name of its own goes.
+        root: The folder that its relative paths start from, as GDAL takes it.
+        files: The other files that it is made of, as GDAL takes them, VRTs in it first.
+        rasters: Of those, the ones that hold pixels.
+    """
+
+    text: str
+    root: str
+    files: tuple[str, ...]
+    rasters: tuple[str, ...]
+
+
+OWN = "own-name-here"
+
+
+class VrtReader(DatasetReader):  # type: ignore[misc]
+    """An open VRT, by its file's name, and with its files.
+
+    Args:
+        path: As GDAL takes it.
+        serial: No other open VRT of this process has it.
+
+    Raises:
+        RasterioError: It cannot be opened.
+    """
+
+    def __init__(self, path: str, serial: int) -> None:
+        vrt = read_vrt(path)
+        self._path, self._files = path, vrt.files
+        root = {"ROOT_PATH": vrt.root} if vrt.root else {}
+        super().__init__(vrt.text.replace(OWN, str(serial)), driver="VRT", sharing=False, **root)
+
+    @property
+    def name(self) -> str:
+        """The VRT's path."""
+        return "a VRT" if self._path.startswith(XML) else self._path
+
+    @property
+    def files(self) -> list[str]:
+        """All files that it is made of."""
+        return [*([] if self._path.startswith(XML) else [self._path]), *self._files]
+
+
+def is_vrt(path: str) -> bool:
+    """Whether a path, or XML, is a VRT's."""
+    return path.startswith(XML) or path.partition("?")[0].lower().endswith(".vrt")
+
+
+def read_vrt(path: str) -> Vrt:
+    """A VRT's XML, and what it names.
+
+    Raises:
+        ItemError: It cannot be read, or is no XML.
+    """
+    files: list[str] = []
+    rasters: list[str] = []
+    tree = _expanded(path, files, rasters, 0)
+    return Vrt(ET.tostring(tree, "unicode"), _folder(path), tuple(dict.fromkeys(files)), tuple(dict.fromkeys(rasters)))
+
+
+def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
+    """What is wrong with the files that a VRT is made of, by opening each, and how many there are.
+
+    Args:
+        path: As GDAL takes it.
+        name: Of the VRT, for messages.
+
+    Raises:
+        ItemError: The VRT itself cannot be read.
+    """
+    rasters = read_vrt(path).rasters
+    with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in rasters) else 1) as threads:
+        found = list(threads.map(lambda raster: _problem(raster, name), rasters))
+    return [problem for problem in found if problem is not None], len(rasters)
+
+
+def _problem(raster: str, name: str) -> Problem | None:
+    reason, why = "", ""
+    if not raster.startswith("/vsi") and not _OWN_NAME.match(raster):
+        file = Path(raster)
+        if not file.is_file():
+            reason, why = "missing", "there is no such file"
+        elif file.stat().st_size == 0:
+            reason, why = "empty", "it is empty (0 bytes)"
+    if not reason:
+        try:
+            with rasterio.Env(), DatasetReader(raster, sharing=False):
+                return None
+        except (RasterioError, OSError) as error:
+            reason = "http" if "/vsicurl/" in raster else "not_a_raster"
+            why = f"it cannot be opened ({' '.join(str(error).split())[:200]})"
+    return Problem(
+        raster, reason, f"{name}: its source {raster}: {why}; tiles that it lies under fail until it is there"
+    )
+
+
+def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "ET.Element[str]":
+    """The XML of a VRT with the XML of those in it, all paths absolute; adds the files that they name."""
+    tree = _parsed(path)
+    root = _folder(path)
+    for parent, named in _sources(tree):
+        told = (named.text or "").strip()
+        if told.startswith(XML):
+            inner = told
+        else:
+            relative = next((v for k, v in named.attrib.items() if k.lower() == "relativetovrt"), "0") == "1"
+            # a name of a driver's own (NETCDF:"a.nc":v) is left to GDAL, which knows where the path in it is
+            inner = f"{root}/{told}" if relative and root and not _OWN_NAME.match(told) else told
+            files.append(inner)
+            if inner != told:  # of a VRT in this one GDAL would look beside this one
+                named.text = inner
+                named.attrib.clear()
+        options = parent.find("OpenOptions")
+        if options is None:
+            options = ET.Element("OpenOptions")
+            parent.insert(list(parent).index(named) + 1, options)
+        if is_vrt(inner) and depth >= _DEEPEST:
+            raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
+        if is_vrt(inner) and (inner.startswith(("/vsi", XML)) or Path(inner).is_file()):
+            named.text = ET.tostring(_expanded(inner, files, rasters, depth + 1), "unicode")
+            named.attrib.clear()
+        else:
+            rasters.append(inner)
+            ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
+    return tree
+
+
+def _folder(path: str) -> str:
+    return "" if path.startswith(XML) else path.partition("?")[0].rpartition("/")[0]
+
+
+def _parsed(path: str) -> "ET.Element[str]":
+    try:
+        return ET.fromstring(_content(path))  # noqa: S314 - expat refuses entities that explode
+    except (ET.ParseError, OSError) as error:
+        raise ItemError("not_a_raster", f"{path}: not a VRT that can be read ({error})") from error
+
+
+def _sources(tree: "ET.Element[str]") -> Iterator[tuple["ET.Element[str]", "ET.Element[str]"]]:
+    """The elements that name a file, each with the one that it is part of."""
+    for parent in list(tree.iter()):
+        for name in _NAMES:
+            named = parent.find(name)
+            if named is not None:
+                yield parent, named
+
+
+def _content(path: str) -> bytes:
+    if path.startswith(XML):
+        return path.encode()
+    if not path.startswith("/vsi"):
+        return Path(path).read_bytes()
+    if not path.startswith("/vsicurl/"):
+        raise ItemError("unsupported", f"{path}: a VRT is read from a file or over http(s)")
+    with Web(SourceOptions()) as web:
+        body = web.get(path.removeprefix("/vsicurl/"))
+    if body is None:
+        raise ItemError("missing", f"{path}: there is no such file")
+    return body
