@@ -7,13 +7,17 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from ingest.geo.area import parse_bbox, parse_date, parse_dates, parse_near
 from ingest.geo.area_file import read_area_file
+from ingest.geo.footprints import Places, Squares
 from ingest.index.protocol import Filter, touching
+from search_ui.files.tables import write_tiles
 from tests.conftest import LONG
 from trainer.errors import AreaError
 
@@ -426,3 +430,60 @@ def test_overlapping_and_nested_polygons_are_one_area(tmp_path: Path) -> None:
     area = read_area_file(write(tmp_path / "many.geojson", content))
     assert area.is_valid
     assert area.area == pytest.approx(1 + 2.25 - 0.25)
+
+
+@pytest.mark.parametrize("crs", ["OGC:CRS84", "EPSG:4326", "EPSG:32645", "EPSG:2056", "EPSG:3857"])
+def test_a_geoparquet_is_an_area_in_whatever_system_it_is(tmp_path: Path, crs: str) -> None:
+    where = Point(85.5, 27.6) if crs != "EPSG:2056" else Point(8.2, 47.1)
+    square = (
+        gpd.GeoSeries([where], crs=4326).to_crs(32645 if crs != "EPSG:2056" else 2056).buffer(500, cap_style="square")
+    )
+    frame = gpd.GeoDataFrame({"name": ["a", None]}, geometry=[square.to_crs(crs).iloc[0], None], crs=crs)
+    frame.to_parquet(tmp_path / "area.parquet")
+    right = square.to_crs(4326).iloc[0]
+    found = read_area_file(tmp_path / "area.parquet")
+    assert found.symmetric_difference(right).area < 1e-4 * right.area
+    (tmp_path / "area.parquet").rename(tmp_path / "a.geoparquet")
+    assert read_area_file(tmp_path / "a.geoparquet").equals(found)
+
+
+def test_what_groundcast_exports_can_be_asked_in_again(tmp_path: Path) -> None:
+    places = Places(np.array([10.0, 47.0]), np.array([180.0, 8.0]), np.full(2, 480.0))
+    write_tiles(tmp_path / "map.parquet", ["a", "b"], {}, places=places, told={})
+    found = read_area_file(tmp_path / "map.parquet")
+    assert found.equals(shapely.union_all(Squares.of(places).polygons()))
+    assert found.bounds[0] == -180 and found.bounds[2] == 180  # the first is split there
+
+
+def parquet(path: Path, geo: object) -> Path:
+    table = pa.table({"geometry": pa.array([shapely.to_wkb(box(1, 2, 3, 4))], pa.binary())})
+    pq.write_table(table.replace_schema_metadata({} if geo is None else {"geo": json.dumps(geo)}), path)
+    return path
+
+
+def about(**column: object) -> dict[str, object]:
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+
+@pytest.mark.parametrize(
+    ("geo", "message"),
+    [
+        (None, "is Parquet without the metadata of GeoParquet: write it with"),
+        ({"version": "1.1.0"}, "cannot be read: 'primary_column'"),
+        ("text", "cannot be read: "),
+        (about(encoding="polygon"), "as 'polygon' are not read: write them as WKB"),
+        (about(encoding="WKB", crs=None), "names no reference system"),
+        (about(encoding="WKB", crs={"type": "GeographicCRS"}), "names an unknown reference system"),
+    ],
+)
+def test_a_parquet_that_is_no_area_says_why(tmp_path: Path, geo: object, message: str) -> None:
+    with pytest.raises(AreaError, match=message):
+        read_area_file(parquet(tmp_path / "a.parquet", geo))
+
+
+def test_a_broken_parquet_says_so(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", about(encoding="WKB"))
+    assert read_area_file(path).bounds == (1, 2, 3, 4)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(AreaError, match=r"a\.parquet' cannot be read: .*[Pp]arquet"):
+        read_area_file(path)

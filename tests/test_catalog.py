@@ -53,6 +53,38 @@ def job(catalog):
     return catalog.job("j")
 
 
+def statements(catalog, asked):
+    """What is sent to the database while a question is answered, and the answer."""
+    sent = []
+
+    def count(_connection, _cursor, statement, *_rest):
+        sent.append(statement)
+
+    sa.event.listen(catalog.database.engine, "before_cursor_execute", count)
+    try:
+        return asked(), sent
+    finally:
+        sa.event.remove(catalog.database.engine, "before_cursor_execute", count)
+
+
+def test_one_job_costs_the_same_few_statements_however_many_there_are(catalog, job):
+    alone, few = statements(catalog, lambda: catalog.job("j"))
+    for number in range(20):
+        chunks = [(f"{number:02d}-000000", ["a"]), (f"{number:02d}-000000-r1", ["a"])]
+        catalog.add_job(f"{number:02d}", collection="c", source="s", spec={"n": number}, chunks=chunks, failures=[])
+    again, many = statements(catalog, lambda: catalog.job("j"))
+    assert again == alone == job
+    assert len(many) == len(few) <= 4
+    listed, all_of_them = statements(catalog, lambda: catalog.jobs("c"))
+    assert len(all_of_them) == len(few)
+    assert {found.id: found for found in listed} == {found.id: catalog.find_job(found.id) for found in listed}
+    assert (catalog.job("07").items, catalog.job("07").chunks, catalog.job("07").failed) == (1, 2, {})
+    with pytest.raises(CatalogError, match="several jobs begin with '0'"):
+        catalog.job("0")
+    with pytest.raises(CatalogError, match="no job begins with '%'"):
+        catalog.job("%")
+
+
 def test_migrations_make_exactly_the_tables_that_the_code_knows(catalog):
     with catalog.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 from PIL import Image
 
+from ingest.jobs.items import ChipIntake
 from ingest.sources.chips import ChipSource
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError
@@ -147,3 +149,32 @@ def test_transparency_and_nodata_are_invalid(tmp_path: Path) -> None:
     manifest(tmp_path, [{"path": "a.png", "lat": 1, "lon": 2, "size_m": 3}])
     chip = ChipSource(tmp_path, SourceOptions(nodata=0.0)).read_item("a.png", 40)
     assert chip.valid.mean() == pytest.approx(0.25) and (chip.image[~chip.valid] == FILL).all()
+
+
+def test_chips_of_an_area_are_those_whose_outline_touches_it_each_at_a_latitude_of_its_own(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    rng = np.random.default_rng(0)
+    lat, lon = rng.uniform(-89.99, 89.99, 200), rng.uniform(-180, 180, 200)
+    sizes = np.where(np.arange(200) % 20, rng.uniform(100, 5_000, 200), 200_000)
+    rows = [f"a.png,{a},{b},{c},{n}" for n, (a, b, c) in enumerate(zip(lat, lon, sizes, strict=True))]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,lat,lon,size_m,id", *rows]))
+    with ChipSource(tmp_path, SourceOptions()) as source:
+        outlines = [item.footprint.polygon for item in source.items()]
+        assert shapely.symmetric_difference(source.coverage(), shapely.union_all(outlines)).area < 1e-6
+        triangle = shapely.Polygon([(-20, 70), (179, 12), (-60, -88)])
+        pole = shapely.box(-180, 80, 180, 90)
+        for area in (triangle, pole, shapely.MultiPolygon([triangle, pole]), shapely.Point(lon[3], lat[3])):
+            wanted = [str(n) for n, outline in enumerate(outlines) if outline.intersects(area)]
+            assert list(ChipIntake(source, size_px=8, area=area).ids()) == wanted != []
+        assert list(ChipIntake(source, size_px=8, area=shapely.Point(0, 0).buffer(1e-9)).ids()) == []
+        assert len(list(ChipIntake(source, size_px=8).ids())) == 200
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "a" * 5_000 + ".png"])
+def test_a_path_that_can_be_no_file_costs_its_own_row_alone(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "a.png", 10)
+    rows = pa.table({"path": ["a.png", name], "lat": [1.0, 1.0], "lon": [2.0, 2.0], "size_m": [100.0, 100.0]})
+    pq.write_table(rows, tmp_path / "manifest.parquet")
+    with ChipSource(tmp_path, SourceOptions()) as source:
+        assert [item.id for item in source.items()] == ["a.png"]
+        assert [problem.reason for problem in source.problems] == ["missing"]

@@ -17,6 +17,9 @@ from home_copy import copy_of
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ingest.archive.parts import Archive
@@ -86,6 +89,17 @@ def test_one_round_of_thumbs_brings_back_what_was_liked_and_moves_away_from_the_
     for hit in found.answer.hits:
         if hit.tile_id in plain:  # the relevance stays that of the question
             assert hit.relevance == pytest.approx(plain[hit.tile_id], abs=1e-4)
+
+
+def test_colours_of_cosines_have_their_range_from_what_thumbs_made_of_them(service) -> None:
+    nine = [hit.tile_id for hit in service.search("demo", QUERY).answer.hits]
+    for said in (Feedback(tuple(nine[:4])), Feedback((), tuple(nine[:4]))):
+        heat = service.heat("demo", Layer(query=QUERY, value="cosine"), said)
+        low, high = heat.scale.low, heat.scale.high
+        # as without thumbs: only the outermost tiles, of all moments, share the colour of an end
+        assert np.mean((heat.values <= low) | (heat.values >= high)) < 0.1
+        colours = np.bincount(heat.indexes(), minlength=256)
+        assert colours.max() < len(heat.values) / 10
 
 
 def test_nothing_here_is_said_and_the_nearest_candidate_named(service) -> None:
@@ -507,6 +521,35 @@ def test_the_app_answers_to_its_own_names_alone(service) -> None:
     ):
         assert client.get("/healthz", headers={"host": host}).status_code == status, host
     assert guarded(service, ()).get("/healthz", headers={"host": "any.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        *(
+            (page, 200)
+            for page in ("/", "/search", "/collections", "/static/js/index.1a2b.js", "/search/_stcore/health")
+        ),
+        ("/tiles/demo/1/2/3.webp", 200),  # for the routes to judge
+        *((f"/{name}", 404) for name in ("tiles", "scores", "chips", "photos", "footprints", "basemap", "api")),
+        ("//tiles/demo/1/2/3.webp", 404),
+        ("/Tiles/demo/1/2/3.webp", 404),
+        ("/search/tiles/demo/1/2/3.webp", 404),
+        ("/demo/1/2/3.webp", 404),
+        ("/tile/demo/1/2/3", 404),
+        ("/demo/-1/2/3.png", 404),
+        ("/tiles/demo/1/2/3%0A.webp", 404),
+    ],
+)
+def test_an_address_that_misses_a_route_is_no_page(address: str, status: int) -> None:
+    async def page(_: Request) -> Response:  # as Streamlit: any address is its page
+        return HTMLResponse("<html>")
+
+    guard = Guard(Starlette(routes=[Route("/{rest:path}", page)]))
+    answer = TestClient(guard).get(f"http://testserver{address}")
+    assert answer.status_code == status
+    if status == 404:
+        assert "/api/docs" in answer.json()["error"]["message"]
 
 
 def test_a_page_of_another_site_changes_nothing(service) -> None:

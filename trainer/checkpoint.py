@@ -314,6 +314,8 @@ def _what_it_is_instead(folder: Path) -> str:
     """Why a folder without `meta.json` is no checkpoint, and what it may be."""
     if not folder.is_dir():
         return f"checkpoint {folder} is not a folder: give the folder that holds {META} and {WEIGHTS}"
-    if (folder / "config.json").is_file():
-        return f"{folder} has config.json but no {META}: it is a Hugging Face folder, import it with --sat2cap"
+    if (folder / "config.json").is_file() or (folder / "open_clip_config.json").is_file():
+        return (
+            f"{folder} is a folder of the Hugging Face hub: add it with --weights, the authors' Sat2Cap with --sat2cap"
+        )
     return f"checkpoint {folder} has no {META}: it is not a groundcast checkpoint, or was copied in part"

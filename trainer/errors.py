@@ -111,3 +111,9 @@ class VectorIndexError(GroundcastError):
 
 class IndexLockedError(VectorIndexError):
     """Another process holds the embedded index."""
+
+
+def reason(error: BaseException) -> str:
+    """What an error of a library says, in one line; its kind where it says nothing, as many do of broken files."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return said.rstrip(" :") or type(error).__name__  # after some colons nothing follows

@@ -72,11 +72,15 @@ def load_config(arch: str) -> tuple[str, Config]:
         if config is None:
             known = get_close_matches(arch, open_clip.list_models(), n=4, cutoff=0.5) or ["ViT-B-32-quickgelu"]
             raise UsageError(f"architecture {arch!r} is unknown: use a name such as {', '.join(known)}, or a JSON file")
-    _check_config(name, config)
-    return name, config
+    return name, checked_config(name, config)
 
 
-def _check_config(name: str, config: Any) -> None:
+def checked_config(name: str, config: Any) -> Config:
+    """A configuration in open_clip's form, of which towers can be built.
+
+    Raises:
+        UsageError: It lacks something, or names what is not on this machine.
+    """
     missing = [k for k in ("embed_dim", "vision_cfg", "text_cfg") if not isinstance(config, dict) or k not in config]
     if missing:
         raise UsageError(f"model configuration {name} lacks {', '.join(missing)}: it must have the form of open_clip's")
@@ -89,6 +93,8 @@ def _check_config(name: str, config: Any) -> None:
                 f"architecture {name} names {key} {text[key]!r}, which is no local folder: download it, "
                 "and give the architecture as a JSON file that names the folder"
             )
+    found: Config = config
+    return found
 
 
 def tower_specs(name: str, config: Config) -> tuple[TowerSpec, TowerSpec]:

@@ -4,8 +4,8 @@ Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
 
     tiles    tile_id · lat · lon · size_m · bbox{xmin,ymin,xmax,ymax} · geometry (WKB footprint, split at ±180°) ·
              acquired_at (UTC or null) · gsd_m · valid_fraction · origin · norm · vector (float16[d], unnormalised)
-    gallery  photo_id · lat · lon · geometry (WKB point or null) · taken_local (wall clock or null) ·
-             taken_utc (or null) · path · url · owner · licence · heading_deg · norm · vector
+    gallery  photo_id · lat · lon · bbox · geometry (WKB point) · taken_local (wall clock) · taken_utc (all null where
+             not known) · path · url · owner · licence · heading_deg · norm · vector
 
 File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
 it a part tells the ledger everything about its chunk. A part is there whole or not at all, in a local folder or in an
@@ -26,12 +26,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import prefetched
 from ingest.geo.geometry import Footprint
-from trainer.errors import ArchiveError, GroundcastError, StorageError
+from ingest.geo.geoparquet import BBOX, FOOTPRINTS, POINTS, boxes, geo_metadata, write_table
+from trainer.errors import ArchiveError, GroundcastError, StorageError, reason
 
 FORMAT = 1
 SUFFIX = ".parquet"
@@ -45,14 +47,13 @@ disk ends the process without a word."""
 ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
 
 _UTC = pa.timestamp("us", "UTC")
-_BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
 _COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
     "tiles": [
         ("tile_id", pa.string()),
         ("lat", pa.float64()),
         ("lon", pa.float64()),
         ("size_m", pa.float64()),
-        ("bbox", _BBOX),
+        ("bbox", BBOX),
         ("geometry", pa.binary()),
         ("acquired_at", _UTC),
         ("gsd_m", pa.float32()),
@@ -63,6 +64,7 @@ _COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
         ("photo_id", pa.string()),
         ("lat", pa.float64()),
         ("lon", pa.float64()),
+        ("bbox", BBOX),
         ("geometry", pa.binary()),
         ("taken_local", pa.timestamp("us")),
         ("taken_utc", _UTC),
@@ -182,7 +184,7 @@ class Archive:
         """
         table = _table(self.kind, records, vectors).replace_schema_metadata(
             {
-                "geo": json.dumps(_geo_metadata(self.kind)),
+                "geo": json.dumps(geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)),
                 "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
             }
         )
@@ -203,7 +205,7 @@ class Archive:
         target = self.path(key)
 
         def fill(file: BinaryIO) -> None:
-            pq.write_table(table, file, compression="zstd", write_statistics=True)
+            write_table(table, file)
 
         try:
             storage.write(target, fill)
@@ -313,7 +315,9 @@ def opened_part(path: FilePath) -> Iterator[Any]:
         with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
             yield file
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ArchiveError(f"{path}: not a readable part ({error}); run `groundcast verify NAME --repair`") from error
+        raise ArchiveError(
+            f"{path}: not a readable part ({reason(error)}); run `groundcast verify NAME --repair`"
+        ) from error
 
 
 @contextmanager
@@ -340,16 +344,14 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
 
 def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
     derived = {"bbox", "geometry"}
-    arrays: dict[str, pa.Array] = {}
     if kind == "tiles":
-        shapes = [Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records]
-        # a footprint across ±180° is two polygons; their box spans the globe, coarse and never wrong
-        bounds = [dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)) for shape in shapes]
-        arrays["bbox"] = pa.array(bounds, _BBOX)
-        arrays["geometry"] = pa.array([shapely.to_wkb(shape) for shape in shapes], pa.binary())
+        shapes: list[BaseGeometry | None] = [
+            Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records
+        ]
     else:
-        located = [None if r["lat"] is None else shapely.to_wkb(shapely.Point(r["lon"], r["lat"])) for r in records]
-        arrays["geometry"] = pa.array(located, pa.binary())
+        shapes = [None if r["lat"] is None else shapely.Point(r["lon"], r["lat"]) for r in records]
+    outlines = np.array([*shapes, None], np.object_)[:-1]  # None keeps NumPy from taking geometries for sequences
+    arrays = {"bbox": boxes(outlines), "geometry": pa.array(shapely.to_wkb(outlines).tolist(), pa.binary())}
     for name, type_ in _COLUMNS[kind]:
         if name not in derived:
             arrays[name] = pa.array([record[name] for record in records], type_)
@@ -360,12 +362,3 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
         pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
     )
     return pa.table(columns)
-
-
-def _geo_metadata(kind: Kind) -> dict[str, Any]:
-    """The ``geo`` key of GeoParquet 1.1; without a CRS it means WGS84, longitude first."""
-    geometry: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
-    if kind == "tiles":
-        covering = {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}
-        geometry |= {"geometry_types": ["Polygon", "MultiPolygon"], "covering": {"bbox": covering}}
-    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 from ingest.archive import files as storage
 from ingest.archive.files import FilePath
-from trainer.errors import BackupError
+from trainer.errors import BackupError, reason
 
 FORMAT = 1
 MANIFEST = "backup.json"
@@ -241,6 +241,6 @@ def _told(place: FilePath) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise BackupError(f"{place}: there is no such file or folder ({error})") from error
+        raise BackupError(f"{place}: there is no such file or folder ({reason(error)})") from error
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{place}: the backup cannot be read or written ({error})") from error
+        raise BackupError(f"{place}: the backup cannot be read or written ({reason(error)})") from error

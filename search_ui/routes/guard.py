@@ -3,11 +3,13 @@
     Host     bound to this machine alone, the app answers to its own names only; a page elsewhere that has its name
              point here (DNS rebinding) gets nothing
     Origin   what changes something is taken from the app's own pages, or from programs, which send no origin
+    address  what means a route and misses it is told so, where Streamlit would answer any address with its page
     login    where Streamlit's login is set up (``[auth]`` in its secrets), the routes want its cookie, as the pages do
 
 It does not know what is asked.
 """
 
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ from search_ui.service.login import logged_in, login_wanted
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 OWN = ("/tiles/", "/scores/", "/chips/", "/photos/", "/footprints/", "/basemap/", "/api/", "/metrics")
 """What the routes answer; `/healthz` is open to all, the rest is Streamlit's and guarded by it."""
+_NAMES = frozenset(start.strip("/") for start in OWN)
+_TILE = re.compile(r"/-?\d+/-?\d+/-?\d+(\.\w+)?/?$")  # …/z/x/y.png
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -49,6 +53,8 @@ class Guard:
             await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
         elif scope["type"] == "http" and scope["path"].startswith(OWN) and login_wanted() and not logged_in(asked):
             await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
+        elif scope["type"] == "http" and _misses_a_route(scope["path"]):
+            await self._refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
         else:
             await self.app(scope, receive, send)
 
@@ -58,6 +64,13 @@ class Guard:
             return
         answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
         await answer(scope, receive, send)
+
+
+def _misses_a_route(path: str) -> bool:
+    """Whether an address means one of the routes and misses it: Streamlit would answer it with a page, and 200."""
+    if path.startswith(OWN):
+        return not path.isprintable()  # no route takes a line break
+    return bool(_NAMES.intersection(path.lower().split("/"))) or _TILE.search(path) is not None
 
 
 def _hostname(host: str) -> str:

@@ -19,7 +19,7 @@ from ingest.catalog.aliases import Version
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.ranking import best_rows
-from trainer.errors import UsageError
+from trainer.errors import UsageError, reason
 
 K = 9
 RIGHT = 0.5
@@ -138,7 +138,7 @@ def read_labels(
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path}: no Parquet file that can be read ({error})") from error
+        raise UsageError(f"{path}: no Parquet file that can be read ({reason(error)})") from error
     wanted = ["tile_id", "probability"] if prompt is not None else ["tile_id", "concept", "probability"]
     if not set(wanted) <= set(table.column_names):
         raise UsageError(

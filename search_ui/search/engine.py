@@ -190,7 +190,15 @@ class Engine:
         cosine = columns.cosines(vector, when=when, rows=rows)
         return self._calibration(collection).judged(columns, vector, cosine, when=when, rows=rows)
 
-    def frames(self, collection_name: str, query: Query, whens: Sequence[When], *, weekday: bool = True) -> Frames:
+    def frames(
+        self,
+        collection_name: str,
+        query: Query,
+        whens: Sequence[When],
+        *,
+        weekday: bool = True,
+        feedback: Feedback = NOTHING_SAID,
+    ) -> Frames:
         """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
 
         Args:
@@ -198,6 +206,7 @@ class Engine:
             query: The question; its own moment plays no part.
             whens: The moments, wall-clock time at the place.
             weekday: False: each moment stands for its month, which has no weekday.
+            feedback: Tiles called right or wrong: they steer the cosines, as they look at each moment.
 
         Raises:
             CatalogError: No such collection, tile or model.
@@ -209,8 +218,13 @@ class Engine:
             raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
         vector = self.query_vector(collection, query)
         columns, rows = self._rows(collection, query)
+        moved = [self._steered(collection, vector, when, feedback) for when in whens] if feedback else None
         with self._timed("score"):
-            cosine = columns.frames(vector, list(whens), weekday=weekday, rows=rows)
+            if moved is None:
+                cosine = columns.frames(vector, list(whens), weekday=weekday, rows=rows)
+            else:
+                each = zip(moved, whens, strict=True)
+                cosine = np.stack([columns.cosines(one, when=when, rows=rows) for one, when in each])
         note = None if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 
@@ -328,11 +342,13 @@ class Engine:
             MissingError: A tile of the feedback is not in the collection.
         """
         vector = self.query_vector(collection, query)
-        if not feedback:
-            return Asked(vector, vector)
+        return Asked(vector, self._steered(collection, vector, when, feedback) if feedback else vector)
+
+    def _steered(self, collection: Collection, vector: Floats, when: When, feedback: Feedback) -> Floats:
+        """A question's vector, moved by the tiles of the feedback as they look at a moment."""
         with self._timed("feedback"):
             liked, disliked = (self._seen(collection, ids, when) for ids in (feedback.liked, feedback.disliked))
-            return Asked(vector, steered(vector, liked, disliked))
+            return steered(vector, liked, disliked)
 
     def _seen(self, collection: Collection, ids: Sequence[str], when: When) -> Floats:
         """S of tiles at a moment, float32 [m, d]."""

@@ -19,6 +19,7 @@ from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.index.protocol import touching
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
 from ingest.jobs.request import Request
 from ingest.settings import Settings
@@ -178,8 +179,9 @@ def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
     here = _box(canvas)
     if isinstance(intake, ChipIntake):
         # chips have no order and no levels: each that touches is laid, at about the pixel's size on the ground
-        items = [item for item in intake.source.items() if item.footprint.polygon.intersects(here)]
-        for item in items[:MAX_CHIPS]:
+        items, places = intake.source.items(), intake.source.places()
+        touched = np.flatnonzero(touching(here, places.lat, places.lon, places.size_m))
+        for item in (items[row] for row in touched[:MAX_CHIPS]):
             px = max(MIN_PX, min(MAX_READ_PX, round(item.size_m / canvas.pixel_m)))
             dx, dy = _centre_of(item.footprint.lat, item.footprint.lon, canvas, x, y)
             _lay(whole, intake.source.read_item(item.id, px), item.size_m, x - dx, y - dy)

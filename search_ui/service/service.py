@@ -202,13 +202,14 @@ class Service:
         """The usual lowest and highest cosine of a question over year and day: one scale for all its moments."""
         timeless = replace(query, when=None, k=1, min_relevance=0.0)
         key = (collection, self.version(collection), timeless, feedback)
-        return self._ranges.get(key, lambda: self._range_of(collection, timeless))
+        return self._ranges.get(key, lambda: self._range_of(collection, timeless, feedback))
 
-    def _range_of(self, collection: str, query: Query) -> tuple[float, float]:
+    def _range_of(self, collection: str, query: Query, feedback: Feedback) -> tuple[float, float]:
         found = self.tiles(collection)
-        cosines = self.engine.scores(collection, query).cosine[None]
+        cosines = self.engine.scores(collection, query, feedback).cosine[None]
         if len(cosines[0]) and self.engine.embedder(found).has_encoder:
-            cosines = np.concatenate([cosines, self.engine.frames(collection, query, _all_over(this_year())).cosine])
+            moments = self.engine.frames(collection, query, _all_over(this_year()), feedback=feedback)
+            cosines = np.concatenate([cosines, moments.cosine])
         scale = amount_scale(cosines, UNITS["cosine"])
         return scale.low, scale.high
 

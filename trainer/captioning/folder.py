@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from trainer.captioning.network import SHAPE
 from trainer.captioning.words import FILE as WORDS
 from trainer.checkpoint import META, WEIGHTS, new_folder, read_tensors
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, reason
 
 FORMAT, VERSION = "groundcast-captioner", 1
 _TIED = "lm.lm_head.weight"
@@ -94,7 +94,7 @@ def read_captioner_meta(folder: Path) -> CaptionerMeta:
     except FileNotFoundError:
         raise CheckpointError(f"captioner {folder} has no {META}: give the folder that holds {META}") from None
     except (OSError, ValueError) as e:
-        raise CheckpointError(f"captioner {folder}: {META} cannot be read ({e}): copy the folder again") from e
+        raise CheckpointError(f"captioner {folder}: {META} cannot be read ({reason(e)}): copy the folder again") from e
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(f"captioner {folder}: {META} is not a captioner's: make one with `groundcast captioner`")
     version = document.get("format_version")
@@ -106,7 +106,7 @@ def read_captioner_meta(folder: Path) -> CaptionerMeta:
         meta = CaptionerMeta(**{f.name: document[f.name] for f in fields(CaptionerMeta)})
         whole = all(isinstance(meta.lm[name], int) for name in SHAPE)
     except (KeyError, TypeError) as e:
-        raise CheckpointError(f"captioner {folder}: {META} is incomplete ({e}): copy the folder again") from e
+        raise CheckpointError(f"captioner {folder}: {META} is incomplete ({reason(e)}): copy the folder again") from e
     if not whole:
         raise CheckpointError(f"captioner {folder}: {META} has sizes that are no numbers: copy the folder again")
     return meta

@@ -24,7 +24,7 @@ from trainer.captioning.folder import CaptionerMeta, write_captioner
 from trainer.captioning.network import SHAPE, CaptionNetwork
 from trainer.captioning.samples import WAYS, Samples
 from trainer.captioning.words import END, learn_words, read_words
-from trainer.errors import CheckpointError, UsageError
+from trainer.errors import CheckpointError, UsageError, reason
 
 logger = logging.getLogger(__name__)
 
@@ -217,7 +217,7 @@ class _State:
             # no code in it: a state may come from another machine
             found = torch.load(self._path, weights_only=True)
         except Exception as error:  # torch raises whatever the bytes lead it to
-            raise CheckpointError(f"{self._path} is broken ({error}): remove it to begin anew") from error
+            raise CheckpointError(f"{self._path} is broken ({reason(error)}): remove it to begin anew") from error
         # steps of two recipes in one network would be a model that neither recipe describes
         if found["run"] != self._run:
             raise UsageError(f"{self._path} is the state of another recipe: remove it, or give its options")
@@ -258,8 +258,8 @@ def _language_model(
         shape = {name: int(config[name]) for name in SHAPE}
     except Exception as error:
         raise CheckpointError(
-            f"language model {folder} cannot be read ({error}): give a folder with config.json, model.safetensors and "
-            "tokenizer.json of a GPT-2"
+            f"language model {folder} cannot be read ({reason(error)}): "
+            "give a folder with config.json, model.safetensors and tokenizer.json of a GPT-2"
         ) from error
     # Hugging Face stores GPT-2 with and without that prefix; masks were buffers once, the output layer is the embedding
     whole = {name if name.startswith("transformer.") else f"transformer.{name}": t for name, t in weights.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from trainer.errors import CheckpointError, WeightsUnavailableError
+from trainer.errors import CheckpointError, WeightsUnavailableError, reason
 
 FILE = "tokenizer.json"
 END = "<|endoftext|>"
@@ -46,5 +46,5 @@ def read_words(folder: Path) -> Tokenizer:
             tokenizer.decoder = decoders.ByteLevel()
             return tokenizer
     except Exception as error:  # the library raises nothing narrower
-        raise CheckpointError(f"tokenizer in {folder} cannot be read ({error}): copy it again") from error
+        raise CheckpointError(f"tokenizer in {folder} cannot be read ({reason(error)}): copy it again") from error
     raise WeightsUnavailableError(f"no tokenizer in {folder}: download tokenizer.json from {_GPT2} into that folder")

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from trainer.embedder import Embedder
-from trainer.errors import CheckpointError, SourceError
+from trainer.errors import CheckpointError, SourceError, reason
 from trainer.shards.tars import Shards
 from trainer.towers import Tokenizer
 from trainer.training.pictures import decode
@@ -241,7 +241,7 @@ def _read(path: Path) -> npt.NDArray[np.float16]:
     try:
         part: npt.NDArray[np.float16] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:
-        raise CheckpointError(f"stored targets {path} cannot be read ({e}): remove the file") from e
+        raise CheckpointError(f"stored targets {path} cannot be read ({reason(e)}): remove the file") from e
     return part
 
 

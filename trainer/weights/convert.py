@@ -2,8 +2,8 @@
 
 Three layouts are known: open_clip and OpenAI (`visual.…`, text at the top level or under `text.`), Hugging Face CLIP
 (`vision_model.…`, `text_model.…`), and the Sat2Cap authors' two: a Hub folder (config.json and model.safetensors of
-CLIPVisionModelWithProjection) and a Lightning file. Nothing here reads pickles (see `files`) or writes checkpoints
-(`zoo`).
+CLIPVisionModelWithProjection) and a Lightning file. What a training wrapped around a model (`module.`, `_orig_mod.`,
+`clip_model.`) is cut off. Nothing here reads pickles (see `files`) or writes checkpoints (`zoo`).
 """
 
 import json
@@ -17,6 +17,7 @@ import torch
 
 from trainer.errors import CheckpointError
 from trainer.towers import Config
+from trainer.weights.description import quick_gelu
 from trainer.weights.files import read_weights
 
 Tensors = dict[str, torch.Tensor]
@@ -45,6 +46,9 @@ _TEXT = {
     "final_layer_norm.weight": "ln_final.weight",
     "final_layer_norm.bias": "ln_final.bias",
 }
+# what a training puts before the names of its model's tensors: data-parallel, Lightning, torch.compile, one's own class
+_WRAPPED = re.compile(r"^(?:(?:module|model|_orig_mod|_forward_module|clip_model|clip|net|network|backbone)\.)*")
+_BASE = re.compile(_WRAPPED.pattern + r"(?=(?:visual|vision_model)\.)")
 _TEXT_TOP = ("text_projection", "positional_embedding", "token_embedding", "transformer", "ln_final")
 
 
@@ -58,6 +62,7 @@ class AuthorsModel:
         encoder: fc1 and fc2 of the place and time encoder; None where there is none.
         logit_scale: The learnt temperature, or None.
         vision_cfg: open_clip's description of the overhead tower.
+        quick_gelu: The overhead tower's activation; that of both towers in a Lightning file.
         dim: Width of the embedding space.
         layout: How it lay on disk: `hub folder` or `lightning`.
     """
@@ -67,6 +72,7 @@ class AuthorsModel:
     encoder: Tensors | None
     logit_scale: torch.Tensor | None
     vision_cfg: Config
+    quick_gelu: bool
     dim: int
     layout: str
 
@@ -77,7 +83,8 @@ def open_clip_names(tensors: Mapping[str, torch.Tensor]) -> Tensors:
     Raises:
         CheckpointError: The layout is unknown.
     """
-    if any(k.startswith("vision_model.") for k in tensors):
+    tensors = _within(tensors)
+    if is_hugging_face(tensors):
         found = _from_hf(tensors)
     elif any(k.startswith("visual.") for k in tensors):
         found = {}
@@ -91,7 +98,26 @@ def open_clip_names(tensors: Mapping[str, torch.Tensor]) -> Tensors:
     else:
         raise CheckpointError(f"weights with names such as {sorted(tensors)[:2]} are no CLIP model that is known here")
     # position_ids only count 0, 1, 2 …: older versions of transformers stored them
-    return {k: v.float() for k, v in found.items() if not k.endswith("position_ids")}
+    kept = {k: v.float() for k, v in found.items() if not k.endswith("position_ids")}
+    # a number, which some trainings keep as a vector of one
+    return {k: v.reshape(()) if k in ("logit_scale", "logit_bias") and v.numel() == 1 else v for k, v in kept.items()}
+
+
+def is_hugging_face(tensors: Mapping[str, torch.Tensor]) -> bool:
+    """Whether the names are those of Hugging Face's CLIP, whatever is wrapped around them."""
+    return any(_WRAPPED.sub("", k).startswith("vision_model.") for k in tensors)
+
+
+def _within(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """The tensors of the CLIP model alone, without the prefix that its wrappers put before their names."""
+    bases = {found[0] for k in tensors if (found := _BASE.match(k))}
+    if len(bases) > 1:
+        raise CheckpointError(
+            f"weights hold several models, under {', '.join(sorted(b or 'no prefix' for b in bases))}: "
+            "give a file with one of them"
+        )
+    base = bases.pop() if bases else ""
+    return {k.removeprefix(base): v for k, v in tensors.items() if k.startswith(base)}
 
 
 def _from_hf(tensors: Mapping[str, torch.Tensor]) -> Tensors:
@@ -155,12 +181,11 @@ def _read_hub_folder(folder: Path) -> AuthorsModel:
         raise CheckpointError(
             f"{folder} has no readable config.json: give the authors' Hub folder or Lightning file"
         ) from e
-    if not (folder / "model.safetensors").is_file():
-        raise CheckpointError(f"{folder} has no model.safetensors: download it into the folder")
-    tensors = read_weights(folder / "model.safetensors")
+    tensors = read_weights(folder)
     overhead = _authors_tower(tensors, "", str(folder))
-    cfg = _vision_cfg(overhead, config if isinstance(config, dict) else {})
-    return AuthorsModel(overhead, None, None, None, cfg, overhead["proj"].shape[1], "hub folder")
+    config = config if isinstance(config, dict) else {}
+    cfg, quick = _vision_cfg(overhead, config), quick_gelu(config.get("hidden_act", "quick_gelu"), folder)
+    return AuthorsModel(overhead, None, None, None, cfg, quick, overhead["proj"].shape[1], "hub folder")
 
 
 def _read_lightning(path: Path) -> AuthorsModel:
@@ -179,6 +204,7 @@ def _read_lightning(path: Path) -> AuthorsModel:
         encoder or None,
         None if scale is None else scale.float(),
         _vision_cfg(overhead, {}),
+        True,  # they start from OpenAI's weights
         overhead["proj"].shape[1],
         "lightning",
     )

@@ -4,8 +4,7 @@ These are the functions behind `groundcast model add`. A folder is written whole
 checkpoints are kept or what they are called.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,18 @@ import torch
 from trainer.checkpoint import Meta, copy_checkpoint, write_checkpoint
 from trainer.encoding import DIMENSIONS
 from trainer.errors import CheckpointError, UsageError
-from trainer.preprocess import CLIP_MEAN, CLIP_STD, SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
-from trainer.towers import TowerSpec, build_tower, load_config, load_tower, packed_text, tower_specs
-from trainer.weights.convert import AuthorsModel, open_clip_names, read_authors
-from trainer.weights.files import pretrained_file, read_weights
+from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
+from trainer.towers import TowerSpec, load_tower, packed_text
+from trainer.weights.clip import Clip, read_clip
+from trainer.weights.convert import AuthorsModel, read_authors
 
 AUTHORS_TEACHER = "ViT-B-32-quickgelu"  # OpenAI weights need QuickGELU
 AUTHORS_TILE_M, AUTHORS_GSD_M = 480.0, 0.6  # 800 px
 
 
-@dataclass(frozen=True, slots=True)
-class _Clip:
-    """A plain CLIP model: its towers, tensors (`overhead.…`, `text.…`, `logit_scale`) and where they come from."""
-
-    vision: TowerSpec
-    text: TowerSpec
-    tensors: dict[str, torch.Tensor]
-    pixels: Preprocess
-    origin: dict[str, Any]
-
-
 def add_open_clip(
     target: Path,
-    arch: str,
+    arch: str | None = None,
     *,
     pretrained: str | None = None,
     weights: Path | None = None,
@@ -46,17 +34,17 @@ def add_open_clip(
 
     Args:
         target: The folder to write; must not exist.
-        arch: A name of open_clip's, or the path of a JSON configuration.
+        arch: A name of open_clip's, or the path of a JSON configuration; None: what stands beside the weights says it.
         pretrained: Tag of open_clip's; from the local cache or the hub.
-        weights: File with open_clip, Hugging Face or OpenAI names, in place of a tag.
+        weights: File or folder with open_clip, Hugging Face or OpenAI names; beside a tag, the file of that tag.
         random_seed: Draw the weights on the spot, in place of either.
 
     Raises:
-        UsageError: Not exactly one of the three, or an unknown architecture or tag.
+        UsageError: Neither weights nor a seed, or both, or an unknown architecture or tag.
         CheckpointError: The weights do not fit; see also its subclasses.
     """
     _refuse_existing(target)
-    clip = _clip(arch, pretrained, weights, random_seed)
+    clip = read_clip(arch, pretrained, weights, random_seed)
     meta = Meta(
         dim=clip.vision.dim,
         overhead=clip.vision,
@@ -100,7 +88,7 @@ def add_sat2cap(
     authors = read_authors(path)
     if pretrained is None and weights is None and random_seed is None:
         pretrained = "openai"
-    clip = _clip(teacher, pretrained, weights, random_seed)
+    clip = read_clip(teacher, pretrained, weights, random_seed)
     if clip.vision.dim != authors.dim:
         raise CheckpointError(
             f"{path} embeds to {authors.dim} numbers, its teacher {teacher} to {clip.vision.dim}: name another"
@@ -108,8 +96,8 @@ def add_sat2cap(
     return _write(target, _sat2cap_meta(authors, clip), _sat2cap_tensors(authors, clip))
 
 
-def _sat2cap_meta(authors: AuthorsModel, clip: _Clip) -> Meta:
-    overhead = TowerSpec("vision", "sat2cap", authors.dim, True, authors.vision_cfg, "overhead")
+def _sat2cap_meta(authors: AuthorsModel, clip: Clip) -> Meta:
+    overhead = TowerSpec("vision", "sat2cap", authors.dim, authors.quick_gelu, authors.vision_cfg, "overhead")
     ground = overhead if authors.ground is not None else clip.vision
     return Meta(
         dim=authors.dim,
@@ -129,7 +117,7 @@ def _sat2cap_meta(authors: AuthorsModel, clip: _Clip) -> Meta:
     )
 
 
-def _sat2cap_tensors(authors: AuthorsModel, clip: _Clip) -> dict[str, torch.Tensor]:
+def _sat2cap_tensors(authors: AuthorsModel, clip: Clip) -> dict[str, torch.Tensor]:
     teacher_vision = {k.removeprefix("overhead."): v for k, v in clip.tensors.items() if k.startswith("overhead.")}
     tensors = {k: v for k, v in clip.tensors.items() if not k.startswith("overhead.")}
     tensors |= {f"overhead.{k}": v for k, v in authors.overhead.items()}
@@ -145,46 +133,8 @@ def _sat2cap_tensors(authors: AuthorsModel, clip: _Clip) -> dict[str, torch.Tens
     return tensors
 
 
-def _seed_of(clip: _Clip) -> dict[str, Any]:
+def _seed_of(clip: Clip) -> dict[str, Any]:
     return {"random_seed": clip.origin["random_seed"]} if "random_seed" in clip.origin else {}
-
-
-def _clip(arch: str, pretrained: str | None, weights: Path | None, random_seed: int | None) -> _Clip:
-    """A plain CLIP model from exactly one of the three sources."""
-    name, config = load_config(arch)
-    vision, text = tower_specs(name, config)
-    if sum(source is not None for source in (pretrained, weights, random_seed)) != 1:
-        raise UsageError(f"weights for {name}: pass one of --pretrained TAG, --weights FILE, --random-seed N")
-    pixels, origin = Preprocess(vision.size_px), {"arch": name}
-    if random_seed is not None:
-        tensors = _random_weights(vision, text, random_seed)
-        return _Clip(vision, text, tensors, pixels, origin | {"random_seed": random_seed})
-    if pretrained is not None:
-        weights, entry = pretrained_file(name, pretrained)
-        mean, std = (entry.get("mean") or CLIP_MEAN), (entry.get("std") or CLIP_STD)
-        pixels = Preprocess(vision.size_px, tuple(mean), tuple(std))
-        origin |= {"pretrained": pretrained}
-    else:
-        origin |= {"weights": Path(str(weights)).name}
-    tensors = open_clip_names(read_weights(Path(str(weights))))
-    _check_parts(tensors, str(weights))
-    return _Clip(vision, text, tensors, pixels, origin)
-
-
-def _check_parts(tensors: Mapping[str, torch.Tensor], where: str) -> None:
-    for part, what in (("overhead.", "vision"), ("text.", "text")):
-        if not any(k.startswith(part) for k in tensors):
-            raise CheckpointError(f"weights {where} have no {what} tower: give those of the whole CLIP model")
-
-
-def _random_weights(vision: TowerSpec, text: TowerSpec, seed: int) -> dict[str, torch.Tensor]:
-    """Weights drawn on the spot, the same for the same seed; the caller's random state is left as it was."""
-    # CPU alone: the towers are built there
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        tensors = {f"overhead.{k}": v for k, v in build_tower(vision).state_dict().items()}
-        tensors |= {f"text.{k}": v for k, v in build_tower(text).state_dict().items()}
-    return tensors | {"logit_scale": torch.tensor(1 / 0.07).log()}  # CLIP's own start
 
 
 def _write(target: Path, meta: Meta, tensors: dict[str, torch.Tensor]) -> Meta:

@@ -25,7 +25,7 @@ from ingest.sources.source import SourceOptions
 from ingest.sources.tiles.description import describe
 from ingest.sources.tiles.store import Indexes, telling, tile_bounds, tile_boxes, tiles_area
 from ingest.sources.web import Web, mask_url
-from trainer.errors import AreaError, ItemError, SourceError
+from trainer.errors import AreaError, ItemError, SourceError, reason
 
 _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
@@ -62,7 +62,7 @@ class PmtilesStore:
             raise
         except Exception as error:  # the library raises whatever a broken header leads to
             self.close()
-            raise SourceError(f"{self.uri}: not a PMTiles archive that can be read ({error})") from error
+            raise SourceError(f"{self.uri}: not a PMTiles archive that can be read ({reason(error)})") from error
         self.attribution = self._metadata.get("attribution") or None
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
@@ -75,7 +75,7 @@ class PmtilesStore:
             found: bytes | None = self._reader.get(z, x, y)
         except (EOFError, OSError, ValueError, IndexError, zlib.error) as error:  # of a directory cut short
             raise ItemError(
-                "truncated", f"{self.name(z, x, y)}: its directory is broken ({error}); copy the file again"
+                "truncated", f"{self.name(z, x, y)}: its directory is broken ({reason(error)}); copy the file again"
             ) from error
         return found
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from trainer.checkpoint import Meta
 
 FOLDER = click.Path(path_type=Path, exists=True)
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group(short_help="Add, list and show models.")
@@ -34,7 +33,9 @@ def command() -> None:
 @click.option(
     "--pretrained", metavar="TAG", help="Weights that open_clip downloads: of ARCH, or of the CLIP beside --sat2cap."
 )
-@click.option("--weights", type=FILE, metavar="FILE", help="The same weights from a local file.")
+@click.option(
+    "--weights", type=FOLDER, metavar="FILE_OR_DIR", help="Weights on this machine, of ARCH or of what they say."
+)
 @click.option(
     "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
 )
@@ -56,6 +57,7 @@ def add(
 
     \b
     groundcast model add clip --open-clip ViT-B-32-quickgelu --pretrained openai
+    groundcast model add clip --weights HUGGING_FACE_FOLDER
     groundcast model add try --open-clip ViT-B-32 --random-seed 0
     groundcast model add sat2cap --sat2cap DIR --pretrained openai
     """
@@ -63,8 +65,11 @@ def add(
     from trainer.errors import UsageError
     from trainer.weights import zoo
 
-    if sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled)) != 1:
-        raise UsageError("model add: give exactly one of --open-clip, --checkpoint, --sat2cap, --bundled")
+    kinds = sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled))
+    if kinds > 1 or (kinds == 0 and weights is None):
+        raise UsageError(
+            "model add: give exactly one of --open-clip, --checkpoint, --sat2cap, --bundled, or --weights alone"
+        )
     whole = "--bundled" if bundled else "--checkpoint" if checkpoint is not None else None
     if whole is not None and any(option is not None for option in (pretrained, weights, random_seed)):
         raise UsageError(
@@ -74,12 +79,11 @@ def add(
     def make(target: Path) -> "Meta":
         if bundled:
             return add_bundled(target)
-        if arch is not None:
-            return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
         if sat2cap is not None:
             return zoo.add_sat2cap(target, sat2cap, pretrained=pretrained, weights=weights, random_seed=random_seed)
-        assert checkpoint is not None  # noqa: S101 - one of the four is given
-        return zoo.add_checkpoint(target, checkpoint)
+        if checkpoint is not None:
+            return zoo.add_checkpoint(target, checkpoint)
+        return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
 
     meta = keep_model(ctx, name, make)
     if as_json:

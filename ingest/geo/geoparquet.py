@@ -1,0 +1,87 @@
+"""GeoParquet 1.1 as it is written and read here: metadata, the box of each geometry in a column beside it, geometries.
+
+By the boxes' statistics a reader skips the row groups that lie elsewhere. It does not know what else a file holds.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from trainer.errors import AreaError, reason
+
+BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+FOOTPRINTS, POINTS = ("Polygon", "MultiPolygon"), ("Point",)
+
+
+def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> dict[str, Any]:
+    """The ``geo`` entry of a table with columns ``geometry``, WKB in degrees, and ``bbox``.
+
+    Without a CRS it means OGC:CRS84: WGS84, longitude first.
+    """
+    column = {
+        "encoding": "WKB",
+        "geometry_types": list(kinds),
+        "covering": {"bbox": {side.name: ["bbox", side.name] for side in BBOX}},
+    }
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+
+def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
+    """The reference system and the geometries of a GeoParquet file's primary column, in the file's own coordinates.
+
+    Returns:
+        As pyproj reads it, None where the file says that it is not known; and the geometries, without missing ones.
+
+    Raises:
+        AreaError: It is no GeoParquet file, broken, or of geometries that are not WKB.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            stored = (file.metadata.metadata or {}).get(b"geo")
+            if stored is None:
+                raise AreaError(
+                    f"area file '{path}' is Parquet without the metadata of GeoParquet: "
+                    "write it with GeoPandas, ogr2ogr or DuckDB's spatial extension"
+                )
+            geo = json.loads(stored)
+            name = geo["primary_column"]
+            column = geo["columns"][name]
+            if column["encoding"] != "WKB":
+                raise AreaError(
+                    f"area file '{path}': geometries as {column['encoding']!r} are not read: write them as WKB"
+                )
+            shapes = shapely.from_wkb(file.read(columns=[name])[name].to_numpy(), on_invalid="fix")
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, shapely.errors.ShapelyError) as error:
+        raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
+    crs = column.get("crs", "OGC:CRS84")  # a system that is not named is this one, a null says that it is not known
+    known = crs if crs is None or isinstance(crs, str) else json.dumps(crs)
+    return known, [shape for shape in shapes if shape is not None]
+
+
+def boxes(shapes: npt.NDArray[np.object_]) -> pa.StructArray:
+    """The box of each geometry, null where there is none, [n].
+
+    A footprint across ±180° is two polygons; their box spans the globe, coarse and never wrong.
+    """
+    bounds = shapely.bounds(shapes)
+    sides = [pa.array(side) for side in bounds.T]
+    nowhere = pa.array(np.isnan(bounds[:, 0]))
+    return pa.StructArray.from_arrays(sides, fields=list(BBOX), mask=nowhere)
+
+
+def write_table(table: pa.Table, sink: Any) -> None:
+    """Write a table as Parquet to a file or path.
+
+    Without rows it has no row group either: one of nothing would be a group whose boxes are not known.
+    """
+    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+        if table.num_rows:
+            writer.write_table(table)

@@ -1,0 +1,119 @@
+"""Throws thousands of damaged files of every format at whatever reads them, and counts what came of it.
+
+Each format is read in a process of its own, which may die or hang without ending the run: after 5 s a file counts as a
+hang, and the next process goes on behind it. The same number is the same damage, so that `--first 1234 --count 1` does
+one again, and `--first` goes on where a run was stopped. It ends with exit code 1 if anything but an error of
+groundcast's own came of a file, or something was taken as whole that is not.
+
+    python -m tools.damage [FORMAT …] [--count 10000] [--first 0]
+"""
+
+import argparse
+import logging
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from tests.damage import FORMATS, attempt, damaged
+
+HANG_S, START_S = 5.0, 120.0
+MEMORY_BYTES = 4 * 2**30  # beyond what a process has at its start; a header may ask for any amount
+
+
+def main() -> None:
+    """Runs it and prints a line a format, and one for each defect."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"Of {', '.join(FORMATS)} [all].")
+    parser.add_argument("--count", type=int, default=10_000, help="Damaged files of each.")
+    parser.add_argument("--first", type=int, default=0, help="Number of the first.")
+    asked = parser.parse_args()
+    unknown = set(asked.formats) - FORMATS.keys()
+    if unknown:
+        parser.error(f"no such format: {', '.join(sorted(unknown))}")
+    defects = sum(throw(name, asked.first, asked.count) for name in asked.formats or FORMATS)
+    sys.exit(1 if defects else 0)
+
+
+def throw(name: str, first: int, count: int) -> int:
+    """Reads damaged files of one format; how many showed a defect."""
+    outcomes: Counter[str] = Counter()
+    defects, number, started = 0, first, time.perf_counter()
+    while number < first + count:
+        number, found = _watched(name, number, first + count, outcomes)
+        defects += found
+    told = ", ".join(f"{what} {n}" for what, n in outcomes.most_common())
+    print(f"{name}: {defects} defects in {time.perf_counter() - started:.0f} s; {told}", flush=True)
+    return defects
+
+
+def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[int, int]:
+    """Lets a process read until it is done, dies or hangs; the next number, and the defects so far."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_read, args=(name, first, end, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    number, defects, patience_s = first, 0, START_S
+    try:
+        while number < end:
+            if not ours.poll(patience_s):
+                print(f"  {name} {number}: hangs", flush=True)
+                outcomes["hang"] += 1
+                return number + 1, defects + 1
+            what, told = ours.recv()
+            patience_s = HANG_S
+            if what == "ready":
+                continue
+            outcomes[what] += 1
+            if told:
+                print(f"  {name} {number}: {what}: {told}", flush=True)
+                defects += 1
+            number += 1
+    except EOFError:
+        process.join()
+        print(f"  {name} {number}: the process died ({process.exitcode})", flush=True)
+        outcomes["died"] += 1
+        return number + 1, defects + 1
+    finally:
+        process.kill()
+        process.join()
+    return number, defects
+
+
+def _read(name: str, first: int, end: int, out: Connection) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # GDAL and rasterio complain by themselves
+    form = FORMATS[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        file = form.make(Path(temporary))
+        whole = file.read_bytes()
+        attempt(form, file, whole)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        out.send(("ready", ""))
+        for number in range(first, end):
+            try:
+                error = attempt(form, file, damaged(whole, number, name))
+            except Exception as defect:  # noqa: BLE001 - whatever it is, it is what is looked for
+                where = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in _inner(defect))
+                out.send((type(defect).__name__, f"{str(defect)[:300]!r} at {where}"))
+            else:
+                out.send(("read" if error is None else type(error).__name__, ""))
+
+
+def _inner(error: Exception) -> list[traceback.FrameSummary]:
+    """The last frames of an error, the innermost first."""
+    return traceback.extract_tb(error.__traceback__)[:-5:-1]
+
+
+if __name__ == "__main__":
+    main()
