@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
-from ingest.sources.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
+from ingest.sources.rasters.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
 from ingest.sources.scene import scene_entries
 from ingest.sources.source import Problem, Source, SourceOptions, by_reason, printable
 from ingest.sources.stac import stac_entries

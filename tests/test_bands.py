@@ -13,7 +13,7 @@ from ingest.geo.geometry import Footprint
 from ingest.sources.colours import colour_of, colours_named
 from ingest.sources.crop import read_crop
 from ingest.sources.products import bands_of
-from ingest.sources.raster import RasterEntry, RasterSource
+from ingest.sources.rasters.raster import RasterEntry, RasterSource
 from ingest.sources.source import Chip, SourceOptions
 from trainer.errors import ItemError, SourceError
 

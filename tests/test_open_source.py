@@ -9,7 +9,7 @@ from PIL import Image
 from ingest.opening import open_source
 from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
-from ingest.sources.raster import RasterSource
+from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import SourceOptions
 from trainer.errors import SourceError, UsageError
 

@@ -19,7 +19,7 @@ from ingest.jobs.request import Request
 from ingest.opening import open_source
 from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
-from ingest.sources.raster import RasterSource
+from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
 from trainer.errors import AreaError, ItemError, SourceError, UsageError
 

@@ -16,7 +16,7 @@ from rasterio.enums import ColorInterp
 from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.opening import open_source
-from ingest.sources.raster import RasterEntry, RasterSource, raster_folder
+from ingest.sources.rasters.raster import RasterEntry, RasterSource, raster_folder
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError, UsageError
 

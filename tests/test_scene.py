@@ -17,7 +17,7 @@ from ingest.geo.grid import Grid
 from ingest.jobs.items import GridIntake
 from ingest.jobs.plan import job_id
 from ingest.opening import open_source
-from ingest.sources.raster import RasterSource
+from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import Chip, SourceOptions, by_reason
 from trainer.errors import SourceError
 

@@ -16,7 +16,7 @@ from make_data import pattern_raster, transform_around, write_raster
 
 from ingest.geo.geometry import Footprint
 from ingest.opening import open_source
-from ingest.sources.raster import RasterSource
+from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import SourceOptions
 from trainer.errors import SourceError, UsageError
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trainer.wall_clock import has_no_hour, parse_wall_clock
+from trainer.shards.wall_clock import has_no_hour, parse_wall_clock
 
 EVENING = datetime(2021, 7, 14, 18, 5)
 

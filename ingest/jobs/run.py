@@ -27,7 +27,7 @@ from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
 from ingest.jobs.plan import plan, retry
 from ingest.jobs.request import READING_OPTIONS, Request
 from ingest.settings import Settings
-from ingest.sources.raster import RasterSource
+from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import NamesPlaces
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageError

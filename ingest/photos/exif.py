@@ -16,7 +16,14 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from trainer.wall_clock import LOCAL_AHEAD_OF_UTC, WallClock, has_no_hour, microseconds, parse_offset, parse_wall_clock
+from trainer.shards.wall_clock import (
+    LOCAL_AHEAD_OF_UTC,
+    WallClock,
+    has_no_hour,
+    microseconds,
+    parse_offset,
+    parse_wall_clock,
+)
 
 Notes = list[tuple[str, str]]
 

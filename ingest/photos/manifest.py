@@ -4,7 +4,7 @@
     id           stable name of the photo; the path as it is written when there is none
     lat, lon     degrees WGS84
     taken_local  wall clock at the place: 2019-07-14T18:05:00, EXIF's 2019:07:14 18:05:00, and what else
-                 `trainer.wall_clock` reads; with an offset it also gives taken_utc
+                 `trainer.shards.wall_clock` reads; with an offset it also gives taken_utc
     taken_utc    2019-07-14T16:05:00Z; UTC where no offset stands
     url, owner, licence    text, kept as it is
 
@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from ingest.sources.source import Problem
 from trainer.errors import ItemError, SourceError
-from trainer.wall_clock import parse_wall_clock
+from trainer.shards.wall_clock import parse_wall_clock
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".parquet")
 COLUMNS = ("path", "id", "lat", "lon", "taken_local", "taken_utc", "url", "owner", "licence")

@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.enums import Resampling
 
 from ingest.sources.bands import UNMEASURED, plan_bands
-from ingest.sources.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.source import Image8, SourceOptions, finish
 from trainer.errors import ItemError
 

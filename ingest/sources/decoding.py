@@ -18,8 +18,8 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
-from ingest.sources.handles import gdal_session
 from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
+from ingest.sources.rasters.handles import gdal_session
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 

@@ -20,10 +20,10 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Floats, Footprint
 from ingest.sources.decoding import Decoder, Named
-from ingest.sources.handles import gdal_session
+from ingest.sources.rasters.handles import gdal_session
+from ingest.sources.rasters.warp import PixelMap, resample
 from ingest.sources.source import Chip, Image8, Mask, Mosaic, Problem, SourceOptions, finish
 from ingest.sources.tiles.store import LAT_LIMIT, TileStore
-from ingest.sources.warp import PixelMap, resample
 from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError
 

@@ -17,9 +17,9 @@ import numpy as np
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ingest.sources.colours import PICTURE
-from ingest.sources.handles import HandlePool
 from ingest.sources.products import SceneLayer, layer_of
-from ingest.sources.raster import RasterEntry
+from ingest.sources.rasters.handles import HandlePool
+from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.source import Problem
 from trainer.errors import ItemError
 

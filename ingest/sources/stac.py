@@ -19,7 +19,7 @@ from pystac_client.stac_api_io import StacApiIO
 from requests import RequestException
 from urllib3.util import Retry
 
-from ingest.sources.raster import RasterEntry
+from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.source import Problem, SourceOptions
 from ingest.sources.stac_assets import entry_of
 from ingest.sources.web import Web, mask_url, user_agent

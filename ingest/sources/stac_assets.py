@@ -16,7 +16,7 @@ import pystac
 
 from ingest.sources.colours import PICTURE, BandFacts, colours_named, common_colour
 from ingest.sources.products import layer_of
-from ingest.sources.raster import RasterEntry
+from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError
 

@@ -1,4 +1,4 @@
 """Training pairs on disk: WebDataset tars in the layout of the paper's authors.
 
-In reading order: index, tars.
+In reading order: wall_clock, index, tars.
 """

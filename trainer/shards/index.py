@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.wall_clock import has_no_hour, parse_wall_clock
+from trainer.shards.wall_clock import has_no_hour, parse_wall_clock
 
 logger = logging.getLogger(__name__)
 

@@ -22,14 +22,14 @@ from rasterio.io import DatasetReader
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan, plan_bands, plan_mask
 from ingest.sources.colours import BandFacts
-from ingest.sources.controlpoints import LaidOut
-from ingest.sources.extent import outline_of
-from ingest.sources.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.products import bands_of
-from ingest.sources.rasterfile import RasterFile, cause_of
+from ingest.sources.rasters.controlpoints import LaidOut
+from ingest.sources.rasters.extent import outline_of
+from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.rasters.rasterfile import RasterFile, cause_of
+from ingest.sources.rasters.vrt import is_vrt, source_problems
+from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
 from ingest.sources.source import SourceOptions, printable
-from ingest.sources.vrt import is_vrt, source_problems
-from ingest.sources.warp import Georeference, pixel_maps, to_crs
 from trainer.errors import ItemError
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 from rasterio.io import DatasetReader
 
 from ingest.sources.colours import PICTURE
-from ingest.sources.handles import HandlePool
+from ingest.sources.rasters.handles import HandlePool
 from trainer.errors import ItemError
 
 _TYPES = {

@@ -26,10 +26,10 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import UNMEASURED
 from ingest.sources.colours import BandFacts
-from ingest.sources.composite import composite
-from ingest.sources.handles import HandlePool
-from ingest.sources.inspection import open_raster
-from ingest.sources.rasterfile import RasterFile
+from ingest.sources.rasters.composite import composite
+from ingest.sources.rasters.handles import HandlePool
+from ingest.sources.rasters.inspection import open_raster
+from ingest.sources.rasters.rasterfile import RasterFile
 from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 

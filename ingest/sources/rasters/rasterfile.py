@@ -18,9 +18,9 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan
-from ingest.sources.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.rasters.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from ingest.sources.source import Image8, Mask, Mosaic, Problem
-from ingest.sources.warp import Georeference, PixelMap, pixel_maps, resample, rescaled, to_crs
 from trainer.errors import ItemError
 
 MAX_PIXELS = 1_000_000_000  # of the file, behind one tile, where no overviews help

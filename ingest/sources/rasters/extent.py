@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Floats, outline, split_antimeridian
-from ingest.sources.warp import Georeference
+from ingest.sources.rasters.warp import Georeference
 from trainer.errors import AreaError, ItemError
 
 _SIDE = 16  # points of an edge

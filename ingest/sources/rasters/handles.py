@@ -14,8 +14,8 @@ import rasterio
 from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
-from ingest.sources.controlpoints import laid_out, needs_layout
-from ingest.sources.vrt import VrtReader, is_vrt
+from ingest.sources.rasters.controlpoints import laid_out, needs_layout
+from ingest.sources.rasters.vrt import VrtReader, is_vrt
 from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
