@@ -428,7 +428,7 @@ def _use_area(path: Path) -> None:
 
 
 def _use_upload(path: Path) -> None:
-    _check_area(read_area(path.read_bytes(), path.parent / "uploads"))
+    _check_area(read_area(path.read_bytes(), path.parent / "uploads", lambda _: None))
 
 
 def _check_area(area: shapely.Geometry) -> None:
