@@ -196,6 +196,21 @@ def test_a_raster_beside_the_earth_is_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path / "a.tif"))
 
 
+@pytest.mark.parametrize(("crs", "pixel"), [("EPSG:3857", 5e7), ("EPSG:32634", 1e9), ("EPSG:2263", 2e8)])
+def test_pixels_larger_than_the_earth_are_refused(tmp_path: Path, crs: str, pixel: float) -> None:
+    data = np.ones((1, 10, 10), np.uint8)
+    write_raster(tmp_path / "a.tif", data, Affine(pixel, 0, -5 * pixel, 0, -pixel, 5 * pixel), crs)
+    with pytest.raises(SourceError, match="more than the Earth is round"):
+        open_source(str(tmp_path / "a.tif"))
+
+
+def test_a_raster_of_a_millimetre_needs_no_more_memory_than_its_tile(tmp_path: Path) -> None:
+    where = transform_around("EPSG:32634", lat=LAT, lon=LON, width=10, height=10, pixel=1e-4)
+    write_raster(tmp_path / "a.tif", np.ones((1, 10, 10), np.uint8), where, "EPSG:32634")
+    with open_source(str(tmp_path / "a.tif")) as source:
+        assert not source.read(Footprint(LAT, LON, 480.0), 16).valid.any()
+
+
 def test_an_image_without_any_place_says_so_once(tmp_path: Path) -> None:
     with pytest.warns(NotGeoreferencedWarning):
         path = write_raster(tmp_path / "a.tif", np.ones((1, 10, 10), np.uint8), None, None)

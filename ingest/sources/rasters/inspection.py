@@ -30,11 +30,13 @@ from ingest.sources.rasters.rasterfile import RasterFile, cause_of
 from ingest.sources.rasters.vrt import is_vrt, source_problems
 from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
 from ingest.sources.source import SourceOptions, printable
+from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError
 
 log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
+_AROUND_M = 2 * math.pi * EQUATOR_RADIUS_M
 
 
 def open_raster(
@@ -157,6 +159,22 @@ def _check_georeference(dataset: DatasetReader, crs: CRS, name: str) -> None:
                 "and latitude look swapped; set `rio edit-info --transform '[WIDTH, 0, WEST, 0, -HEIGHT, NORTH]' FILE` "
                 "of a pixel and of its corner",
             )
+        return
+    across_m = math.hypot(dataset.transform.a, dataset.transform.d) * _metres(crs)
+    if across_m > _AROUND_M:
+        raise ItemError(
+            "bad_georeference",
+            f"{name}: its pixels are {across_m:.3g} m wide, more than the Earth is round: set "
+            "`rio edit-info --transform '[WIDTH, 0, WEST, 0, -HEIGHT, NORTH]' FILE` of a pixel and of its corner",
+        )
+
+
+def _metres(crs: CRS) -> float:
+    """Metres of one unit of a projection; 1 where it does not say."""
+    try:
+        return float(crs.linear_units_factor[1])
+    except rasterio.errors.CRSError:
+        return 1.0
 
 
 def _crs(dataset: DatasetReader, path: str, name: str) -> CRS | None:

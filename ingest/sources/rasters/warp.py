@@ -24,6 +24,7 @@ from trainer.earth import SHORTEST_DEGREE_M
 _GRID = 9  # points a side at which a footprint is looked up
 _ALIGNED_PX = 0.1  # how far, in output pixels, a plain rescaling may be off the true place
 _NEARLY = 0.02  # of half a side: how far an affine may be off and still tell scales
+_PADDED_PX = 2**26  # up to so many a raster is padded to its footprint; far smaller ones are left to GDAL
 _ALIKE = 1.25  # pixels read to one of the output, up to which cubic interpolation needs no wider kernel
 _WRAP_EPSILON = 1e-7  # degrees beside ±180
 
@@ -259,7 +260,7 @@ def resample(
         uint8 [px, px, 3] and bool [px, px].
     """
     box = view.aligned(size_px)
-    if box is not None:
+    if box is not None and (box[2] - box[0]) * (box[3] - box[1]) <= _PADDED_PX:
         return _rescale(image, valid, box, size_px)
     straight = view.straight(footprint.size_m, size_px)
     alike = max(view.scale(size_px)) <= _ALIKE
