@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_rows_count_as_the_folder_says(tmp_path: Path, tms: bool, files: dict[st
         ({"tilemapresource_xml": tile_map(z=16)}, "which is zoom 16 of Web Mercator"),
         ({"tilemapresource_xml": tile_map(href="http://x/1.0.0/t/a")}, "name the folders after zooms"),
         ({"tilemapresource_xml": "<TileMap"}, "mend or remove it"),
+        ({"tilemapresource_xml": '<?xml version="1.0" encoding="none"?><TileMap/>'}, "mend or remove it"),
         ({"metadata_json": json.dumps({"profile": "geodetic"})}, "only those in Web Mercator"),
         ({"metadata_json": json.dumps({"crs": "EPSG:2056"})}, "cut in 'EPSG:2056'"),
         ({"metadata_json": json.dumps({"scheme": "wmts"})}, "its scheme is 'wmts'"),
@@ -271,7 +273,7 @@ def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() ->
 
 
 def write_mbtiles(
-    path: Path, *, south: bool, said: dict[str, str], broken: dict[tuple[int, int], bytes] | None = None
+    path: Path, *, south: bool, said: dict[str, str], broken: Mapping[tuple[int, int], object] | None = None
 ) -> Path:
     """Nine tiles; `broken` is what stands in some of them, counted from the middle one."""
     with sqlite3.connect(path) as database:
@@ -309,7 +311,7 @@ def test_mbtiles_lie_where_they_say_whichever_way_rows_count(tmp_path: Path, sou
 
 
 def test_a_broken_tile_in_mbtiles_is_a_failure_not_a_hole(tmp_path: Path) -> None:
-    broken = {(0, 0): b"no picture", (1, 0): b"", (-1, 0): b"\x89PNG\r\n\x1a\n"}
+    broken = {(0, 0): b"no picture", (1, 0): "a text", (-1, 0): b"\x89PNG\r\n\x1a\n"}
     path = write_mbtiles(tmp_path / "a.mbtiles", south=True, said={}, broken=broken)
     with open_source(str(path)) as source:
         side_m = 305 * 0.985
@@ -322,6 +324,17 @@ def test_a_broken_tile_in_mbtiles_is_a_failure_not_a_hole(tmp_path: Path) -> Non
         (tmp_path / "a.mbtiles").unlink()
         with pytest.raises(SourceError, match=word):
             open_source(str(write_mbtiles(tmp_path / "a.mbtiles", south=True, said=said)))
+
+
+@pytest.mark.parametrize(
+    "row", [("a", 1, 1), (None, 1, 1), (17, "x", 1), (17, 1, None), (99, 1, 1), (17, 2**17, 1), (17, -1, 1)]
+)
+def test_rows_of_mbtiles_that_are_no_tile_are_passed_over(tmp_path: Path, row: tuple[object, ...]) -> None:
+    path = write_mbtiles(tmp_path / "a.mbtiles", south=True, said={})
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO tiles VALUES (?, ?, ?, x'00')", row)
+    database.close()
+    assert lies_here(open_source(str(path)))
 
 
 def test_an_archive_of_tiles_in_a_folder_is_read_if_it_is_alone(tmp_path: Path) -> None:

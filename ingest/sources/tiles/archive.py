@@ -31,6 +31,12 @@ _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
 _MANY_ROWS = 500_000
 _MANY_LEAVES = 64  # directories below the first
+_PLACED = """
+CREATE TEMP VIEW placed AS SELECT zoom_level, tile_column, tile_row FROM tiles
+WHERE typeof(zoom_level) = 'integer' AND typeof(tile_column) = 'integer' AND typeof(tile_row) = 'integer'
+AND zoom_level BETWEEN 0 AND 30
+AND tile_column BETWEEN 0 AND (1 << zoom_level) - 1 AND tile_row BETWEEN 0 AND (1 << zoom_level) - 1
+"""  # rows of MBTiles that are of a tile of their zoom's square
 _TOO_WIDE = 10  # times the area of its tiles: bounds that a program filled in
 
 log = logging.getLogger(__name__)
@@ -187,9 +193,10 @@ class MbtilesStore:
         try:
             said = dict(self._database.execute("SELECT name, value FROM metadata").fetchall())
             self._check(said)
+            self._database.execute(_PLACED)
             described = describe(said, self.uri)
-            rows = self._database.execute("SELECT DISTINCT zoom_level FROM tiles ORDER BY zoom_level").fetchall()
-            self.zooms = tuple(int(z) for (z,) in rows)
+            rows = self._database.execute("SELECT DISTINCT zoom_level FROM placed ORDER BY zoom_level").fetchall()
+            self.zooms = tuple(z for (z,) in rows)
             if not self.zooms:
                 raise SourceError(f"{path}: it holds no tile")
             self._north = described.south is False
@@ -218,7 +225,9 @@ class MbtilesStore:
                 ).fetchone()
         except sqlite3.DatabaseError as error:
             raise ItemError("truncated", f"{self.name(z, x, y)}: {error}; copy the file again") from error
-        return None if found is None else bytes(found[0] or b"")
+        if found is None:
+            return None
+        return found[0] if isinstance(found[0], bytes) else b""  # an empty file, which the decoder tells
 
     def name(self, z: int, x: int, y: int) -> str:
         """The archive and the place in it."""
@@ -247,7 +256,7 @@ class MbtilesStore:
         """Whether rows count from the north: the finest tiles lie in the area that is said if they do."""
         z = self.zooms[-1]
         ends = self._database.execute(
-            "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) FROM tiles WHERE zoom_level = ?",
+            "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) FROM placed WHERE zoom_level = ?",
             (z,),
         ).fetchone()
         corners = np.array(ends, dtype=np.int64).reshape(2, 2)
@@ -255,10 +264,10 @@ class MbtilesStore:
         return north if here == turned else bool(here)
 
     def _extent(self, said: BaseGeometry | None) -> BaseGeometry:
-        (count,) = self._database.execute("SELECT count(*) FROM tiles").fetchone()
+        (count,) = self._database.execute("SELECT count(*) FROM placed").fetchone()
         if said is not None and count > _MANY_ROWS:
             return said
-        rows = self._database.execute("SELECT zoom_level, tile_column, tile_row FROM tiles").fetchall()
+        rows = self._database.execute("SELECT zoom_level, tile_column, tile_row FROM placed").fetchall()
         places = np.array(rows, dtype=np.int64).reshape(-1, 3)
         tiles = {int(z): places[places[:, 0] == z, 1:] for z in self.zooms}
         if not self._north:

@@ -185,7 +185,7 @@ def _tile_map(path: Path) -> Described:
             level.get("href", "").rstrip("/").rpartition("/")[2]: float(level.get("units-per-pixel", "nan")) * width
             for level in levels
         }
-    except (OSError, ET.ParseError, ValueError) as error:
+    except (OSError, ET.ParseError, LookupError, ValueError) as error:  # an encoding that is not known
         raise SourceError(f"{path}: no TileMap that can be read ({error}): mend or remove it") from error
     _check_mercator("" if sets is None else sets.get("profile", ""), str(path))
     _check_mercator(tree.findtext("SRS") or "", str(path))
