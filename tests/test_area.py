@@ -260,6 +260,20 @@ def test_a_kmz_is_the_kml_in_it(tmp_path: Path) -> None:
         read_area_file(tmp_path / "b.kmz")
 
 
+@pytest.mark.parametrize(("local", "central", "value"), [(6, 8, 1), (8, 10, 99)])
+def test_a_kmz_that_is_encrypted_or_packed_otherwise_is_an_error(
+    tmp_path: Path, local: int, central: int, value: int
+) -> None:
+    path = tmp_path / "a.kmz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("doc.kml", KML)
+    content = bytearray(path.read_bytes())  # the flag of encryption, or the method, stands in both headers of a file
+    content[local] = content[content.index(b"PK\1\2") + central] = value
+    path.write_bytes(content)
+    with pytest.raises(AreaError, match="cannot be read"):
+        read_area_file(path)
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.geojson", "topology.topojson.json"])
 def test_topojson_is_named_for_what_it_is(tmp_path: Path, name: str) -> None:
     content = {"type": "Topology", "objects": {"a": {"type": "Polygon", "arcs": [[0]]}}, "arcs": [SQUARE]}

@@ -124,6 +124,8 @@ def test_a_broken_sidecar_is_noted_and_one_of_another_program_passed_over(tmp_pa
     photo(tmp_path / "a.jpg")
     (tmp_path / "a.jpg.json").write_text("{")
     assert [note.reason for note in open_photos(tmp_path).notes] == ["sidecar_broken"]
+    (tmp_path / "a.jpg.json").write_text("[" * 100_000)
+    assert [note.reason for note in open_photos(tmp_path).notes] == ["sidecar_broken"]
     (tmp_path / "a.jpg.json").write_text("[1, 2]")
     assert open_photos(tmp_path).notes == []
 
@@ -187,6 +189,7 @@ def test_an_xmp_file_beside_a_photo_is_read(tmp_path: Path) -> None:
         (packet('exif:GPSLatitude="47,30.0N"'), (None, None), None),
         (packet('exif:GPSLatitude="0,0.0N" exif:GPSLongitude="0,0.0E"'), (None, None), None),
         (b"<x", (None, None), None),
+        (b'<?xml version="1.0" encoding="none"?><x/>', (None, None), None),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><x/>', (None, None), None),
     ],
 )  # fmt: skip

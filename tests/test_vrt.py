@@ -151,9 +151,10 @@ def test_without_any_source_a_vrt_is_an_error(tmp_path: Path) -> None:
     write_vrt(tmp_path / "a.vrt", [("west.tif", 0), ("east.tif", SIDE)])
     with pytest.raises(SourceError, match=r"a\.vrt: its source .*west\.tif: there is no such file"):
         open_source(str(tmp_path / "a.vrt"))
-    (tmp_path / "a.vrt").write_text("<VRTDataset")
-    with pytest.raises(SourceError, match="not a VRT that can be read"):
-        open_source(str(tmp_path / "a.vrt"))
+    for text in ("<VRTDataset", '<?xml version="1.0" encoding="none"?><VRTDataset/>'):
+        (tmp_path / "a.vrt").write_text(text)
+        with pytest.raises(SourceError, match="not a VRT that can be read"):
+            open_source(str(tmp_path / "a.vrt"))
     write_vrt(tmp_path / "a.vrt", [("a.vrt", 0)])
     with pytest.raises(SourceError, match="or in themselves"):
         open_source(str(tmp_path / "a.vrt"))

@@ -8,6 +8,7 @@ import json
 import logging
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,7 +132,8 @@ def _kml_content(path: Path) -> bytes:
             if documents[0].file_size > _MAX_KML:
                 raise AreaError(f"its .kml has more than {_MAX_KML >> 20} MiB: simplify it")
             return archive.read(documents[0])
-    except (OSError, zipfile.BadZipFile) as error:
+    # the last: it is encrypted, or packed in a way that is not known
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise AreaError(reason(error)) from error
 
 

@@ -115,7 +115,7 @@ def _read_takeout(content: bytes, photo: str | None) -> CameraData | None:
     """What Google says of a photo; None where the file is something else, or its title is not that of this photo."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return CameraData(notes=(("sidecar_broken", "it is no JSON: copy it again"),))
     if not isinstance(document, dict) or not {"photoTakenTime", "geoData", "geoDataExif"} & set(document):
         return None

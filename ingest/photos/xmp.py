@@ -33,7 +33,7 @@ def read_xmp(packet: bytes) -> CameraData:
         return CameraData(notes=(("xmp_broken", "XMP declares XML entities, which it never needs"),))
     try:
         root = ET.fromstring(packet.strip(b"\0 \r\n\t"))  # noqa: S314 - entities were refused above
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # an encoding that is not known, or of several bytes
         return CameraData(notes=(("xmp_broken", f"XMP cannot be read: {error}"),))
     notes: Notes = []
     values = dict(_values(root))

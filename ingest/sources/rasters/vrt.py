@@ -166,7 +166,7 @@ def _folder(path: str) -> str:
 def _parsed(path: str) -> "ET.Element[str]":
     try:
         return ET.fromstring(_content(path))  # noqa: S314 - expat refuses entities that explode
-    except (ET.ParseError, OSError) as error:
+    except (ET.ParseError, LookupError, ValueError, OSError) as error:  # an encoding that is not known, or no file
         raise ItemError("not_a_raster", f"{path}: not a VRT that can be read ({error})") from error
 
 
