@@ -461,17 +461,20 @@ def test_a_place_that_cannot_be_is_left_out_even_where_the_file_has_one(
 
 
 def test_times_of_a_manifest_are_never_made_up(tmp_path: Path) -> None:
-    for name in "abc":
+    for name in "abcde":
         save(tmp_path / f"{name}.jpg")
     rows = [
         {"path": "a.jpg", "taken_local": "2020-05-01"},
         {"path": "b.jpg", "taken_local": "2020-05-01T10:00:00+02:00"},
         {"path": "c.jpg", "taken_local": "2020-02-30T10:00:00"},
+        {"path": "d.jpg", "taken_local": "2020-05-01T10:00:00+25:00"},  # no zone is so far ahead
+        {"path": "e.jpg", "taken_local": "9999-12-31T23:59:59-05:00"},
     ]
     gallery = open_photos(write_csv(tmp_path / "m.csv", rows))
-    assert [photo.taken_local for photo in gallery.photos] == [None, datetime(2020, 5, 1, 10), None]
-    assert [photo.taken_utc for photo in gallery.photos] == [None, datetime(2020, 5, 1, 8, tzinfo=UTC), None]
-    assert [note.reason for note in gallery.notes] == ["time_unreadable", "time_unreadable"]
+    ten = datetime(2020, 5, 1, 10)
+    assert [photo.taken_local for photo in gallery.photos] == [None, ten, None, ten, None]
+    assert [photo.taken_utc for photo in gallery.photos] == [None, ten.replace(hour=8, tzinfo=UTC), None, None, None]
+    assert [note.reason for note in gallery.notes] == ["time_unreadable"] * 3
 
 
 @pytest.mark.parametrize(

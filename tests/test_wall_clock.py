@@ -59,7 +59,8 @@ def test_a_date_alone_has_no_hour(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "0000:00:00 00:00:00", "2021:06:31 10:00:00", "2021:07:14 24:00:00", "2021:07:14 18:60:00", "1626278700",
-     "1612121012345", "18:05", "yesterday", "07/14/2021 18:05", "2021:07-14 18:05:00"],
+     "1612121012345", "18:05", "yesterday", "07/14/2021 18:05", "2021:07-14 18:05:00", "0001:01:01 00:00:00+05:00",
+     "9999-12-31 23:59:59-05:00"],
 )  # fmt: skip
 def test_what_is_no_moment_is_none(text: str) -> None:
     assert parse_wall_clock(text) is None

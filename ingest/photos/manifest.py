@@ -18,7 +18,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from ingest.sources.source import Problem
 from trainer.errors import ItemError, SourceError
-from trainer.shards.wall_clock import parse_wall_clock
+from trainer.shards.wall_clock import WallClock, parse_wall_clock
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".parquet")
 COLUMNS = ("path", "id", "lat", "lon", "taken_local", "taken_utc", "url", "owner", "licence")
@@ -176,19 +176,18 @@ def _row(cells: Mapping[str, Any], folder: Path, subject: str, notes: list[Probl
     place, complaint = _place(cells.get("lat"), cells.get("lon"))
     if complaint:
         note("place_unusable", complaint)
-    local, utc = _moment(cells.get("taken_local")), _moment(cells.get("taken_utc"))
+    local, said = _clock(cells.get("taken_local")), _clock(cells.get("taken_utc"))
+    utc = None if said is None else said.local.replace(tzinfo=UTC) if said.ahead is None else said.utc
     for column, moment in (("taken_local", local), ("taken_utc", utc)):
         if moment is None and _text(cells.get(column)) is not None:
             note("time_unreadable", f"{column} {cells[column]!r} is no date with a time of day")
-    if utc is None and local is not None and local.tzinfo is not None:
-        utc = local
     return ManifestRow(
         id=_text(cells.get("id")) or name,
         path=folder / name,
         place=place,
         place_is_wrong=complaint is not None,
-        taken_local=None if local is None else local.replace(tzinfo=None),
-        taken_utc=None if utc is None else utc.replace(tzinfo=utc.tzinfo or UTC).astimezone(UTC),
+        taken_local=None if local is None else local.local,
+        taken_utc=local.utc if utc is None and local is not None else utc,
         url=url,
         owner=_text(cells.get("owner")),
         licence=_text(cells.get("licence")),
@@ -216,15 +215,10 @@ def _place(raw_lat: Any, raw_lon: Any) -> tuple[tuple[float, float] | None, str 
     return (lat, lon), None
 
 
-def _moment(value: Any) -> datetime | None:
-    """Read a date with a time of day, naive or aware; None for anything less: an hour is not made up."""
-    if isinstance(value, datetime):
-        return value
-    text = _text(value)
-    clock = None if text is None else parse_wall_clock(text)
-    if clock is None:
-        return None
-    return clock.local if clock.ahead is None else clock.local.replace(tzinfo=timezone(clock.ahead))
+def _clock(value: Any) -> WallClock | None:
+    """Read a date with a time of day; None for anything less: an hour is not made up."""
+    text = value.isoformat(" ") if isinstance(value, datetime) else _text(value)
+    return None if text is None else parse_wall_clock(text)
 
 
 def _text(value: Any) -> str | None:

@@ -67,6 +67,8 @@ def parse_wall_clock(text: str) -> WallClock | None:
         local = datetime(year, month, day, *clock)
     except ValueError:
         return None
+    if not 1 < year < 9999:  # these stand for unknown, and have hours that are in no year of UTC
+        return None
     return WallClock(local, parse_offset(parts["zone"] or ""))
 
 
