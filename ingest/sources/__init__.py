@@ -2,5 +2,5 @@
 
 In reading order: source (what all have in common), colours, products, bands, allowed_hosts, picture, patience, web,
 rasters (GeoTIFF, lists), decoding (chips and map tiles), tiles (where map tiles are kept), scene (folders),
-stac_assets, stac, crop (a raster as a plain picture), pyramid (XYZ, URL templates, PMTiles), chips.
+stac_assets, stac, crop (a raster as a plain picture), pyramid (XYZ, URL templates, PMTiles, MBTiles), chips.
 """

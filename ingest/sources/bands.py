@@ -19,7 +19,7 @@ from trainer.errors import ItemError
 
 UNMEASURED = (0.0, 1.0)  # until the source has measured one stretch for all its files
 LOSSY_TOLERANCE = 6  # how far JPEG and WebP move a value that was meant as nodata
-_LOSSY = ("JPEG", "WEBP", "JPEG2000")
+_LOSSY = ("JPEG", "WEBP")  # JPEG2000, too
 _ROUNDING = 5e-6  # of a number: what six printed digits, or 32 bits instead of 64, may move it
 _OPAQUE_SHARE = 0.9  # of the pixels that are not wholly transparent: so many of an alpha band are wholly opaque
 
@@ -189,7 +189,6 @@ def plan_bands(dataset: DatasetReader, options: SourceOptions, told: Sequence[Ba
     palette = _palette(dataset, indexes[0], kind) if options.bands is None else None
     structure = dataset.tags(ns="IMAGE_STRUCTURE")
     lossy = any(name in str(structure.get("COMPRESSION", "")).upper() for name in _LOSSY)
-    lossy |= dataset.tags().get("format") in ("jpg", "jpeg", "webp")  # MBTiles
     facts = [told[i - 1] if told else BandFacts() for i in indexes]
     stretch = options.scale if options.scale != "auto" else _stretch(dataset, indexes, kind)
     # a scale that was asked for is one of stored values, as GDAL's own -scale is

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
 from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
-from ingest.sources.rasters.handles import gdal_session
+from ingest.sources.rasters.handles import GDAL_ERRORS, gdal_session
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 
@@ -165,7 +164,7 @@ def _raster(source: Encoded, name: str) -> Iterator[DatasetReader]:
                     size = f"{dataset.width}×{dataset.height} px"
                     raise ItemError("too_large", f"{name} has {size}, more than {limit / 1e6:.0f} MP: scale it down")
                 yield dataset
-    except (RasterioError, OSError) as error:
+    except GDAL_ERRORS as error:
         raise ItemError(
             "corrupt",
             f"{name} cannot be decoded, it is cut short or damaged: {error}; copy it again from where it came",

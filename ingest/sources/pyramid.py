@@ -1,4 +1,4 @@
-"""Tile pyramids in Web Mercator as a source: XYZ and TMS folders, URL templates, PMTiles.
+"""Tile pyramids in Web Mercator as a source: XYZ and TMS folders, URL templates, PMTiles, MBTiles.
 
 Of the zoom levels the coarsest is read that is fine enough for the output; where it lacks a tile, others fill in. It
 does not know where tiles are kept: `ingest.sources.tiles`.
@@ -55,7 +55,7 @@ class PyramidSource:
 
     Args:
         store: Where the tiles are kept; it is closed with the source.
-        options: Zoom, nodata, dates and attribution.
+        options: Zoom, nodata, scale, dates and attribution.
 
     Attributes:
         boundless: It does not know where it has imagery: it must be asked for an area.
@@ -78,7 +78,7 @@ class PyramidSource:
         self._acquired_at = options.date_of(store.uri.rstrip("/").rpartition("/")[2])
 
     def coverage(self) -> BaseGeometry:
-        """Where there are tiles; of a web server the whole Web-Mercator world, because it does not say."""
+        """Where there are tiles; of a web server that does not say it the whole Web-Mercator world."""
         return self._store.coverage()
 
     def fingerprint(self) -> str:

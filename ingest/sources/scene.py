@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from ingest.sources.colours import PICTURE
 from ingest.sources.products import SceneLayer, layer_of
-from ingest.sources.rasters.handles import HandlePool
+from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.source import Problem
 from trainer.errors import ItemError
@@ -84,7 +84,7 @@ def _same_ground(entries: Sequence[RasterEntry], pool: HandlePool) -> bool:
     """Whether rasters cover the same ground, to a hundredth of their size; what cannot be opened is not asked."""
     found = []
     for entry in entries:
-        with suppress(RasterioError, OSError, ItemError, UnicodeEncodeError), pool.lease(entry.path) as dataset:
+        with suppress(*GDAL_ERRORS, ItemError, UnicodeEncodeError), pool.lease(entry.path) as dataset:
             found.append((dataset.crs, np.array(dataset.bounds)))
     if not found:
         return True

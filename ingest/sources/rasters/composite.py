@@ -1,6 +1,6 @@
 """Bands that lie in files of their own, as one raster: the XML of a VRT, which GDAL opens as if it were a file.
 
-It does not know which files belong together: `scene` and `stac` say so.
+It does not know which files belong together: `scene` and `stac_assets` say so.
 """
 
 from collections.abc import Sequence

@@ -20,14 +20,14 @@ from typing import Self
 
 import numpy as np
 import shapely
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import UNMEASURED
 from ingest.sources.colours import BandFacts
 from ingest.sources.rasters.composite import composite
-from ingest.sources.rasters.handles import HandlePool
+from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasters.inspection import open_raster
 from ingest.sources.rasters.rasterfile import RasterFile
 from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
@@ -210,7 +210,7 @@ class RasterSource:
         if entry.bands:
             try:
                 path = composite([_gdal_path(band) for band in entry.bands], self._pool, entry.name)
-            except (RasterioError, OSError) as error:
+            except GDAL_ERRORS as error:
                 raise ItemError("unreadable", f"{entry.name}: red, green or blue cannot be opened ({error})") from error
         file = open_raster(path, entry.name, self._pool, options, told=entry.told)
         file = file.with_alpha_seen(self._pool, chosen=options.bands is not None)
@@ -238,7 +238,7 @@ class RasterSource:
         for file in chosen:
             try:
                 values.append(file.sample(self._pool))
-            except (ItemError, OSError) as error:  # the tile that is broken will say so itself
+            except (ItemError, *GDAL_ERRORS) as error:  # the tile that is broken will say so itself
                 log.warning("no stretch measured from %s: %s", file.name, error)
         sample = np.concatenate(values) if values else np.empty(0)
         low, high = np.percentile(sample, [2, 98]).tolist() if sample.size else (0.0, 1.0)

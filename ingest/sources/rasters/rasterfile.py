@@ -11,7 +11,6 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
@@ -89,7 +88,7 @@ class RasterFile:
                         for window, shape in self._sample_windows()
                     ]
                 )
-        except (RasterioError, OSError):  # the tile that is broken will say so itself
+        except GDAL_ERRORS:  # the tile that is broken will say so itself
             return self
         return replace(self, plan=self.plan.with_alpha_seen(seen, chosen=chosen))
 

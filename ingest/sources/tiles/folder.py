@@ -27,7 +27,7 @@ class FolderStore:
 
     Args:
         root: The folder.
-        options: Which way rows count, and whom to credit.
+        options: Which way rows count.
         pattern: Template of paths below it; None: z/x/y. Where it ends in .png, a tile may also be a .jpg, as many
             pyramids mix them.
         described: What is said of the tiles; without it, the files beside them are asked.

@@ -23,7 +23,7 @@ class WebStore:
 
     Args:
         template: A URL with placeholders, see `TileTemplate`.
-        options: Row order, credit, and how to ask.
+        options: Which way rows count, and how to ask.
         described: What a TileJSON document says of them.
     """
 
@@ -37,7 +37,7 @@ class WebStore:
         self.zooms = tuple(range(described.min_zoom or 0, (described.max_zoom or _ZOOMS[-1]) + 1))
         if not self.zooms:
             raise SourceError(f"{self.uri}: {described.told_by} says zooms from {described.min_zoom} to less")
-        self.attribution = options.attribution or described.attribution
+        self.attribution = described.attribution
         self._area = described.area or box(-180, -LAT_LIMIT, 180, LAT_LIMIT)
         self._web = Web(options)
 
