@@ -6,10 +6,10 @@
 # panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` a little over an hour, if the processor has bfloat16
 # (AVX512-BF16, AMX); else give it precision=float32 and twice the time.
 #
-# As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of photos
-# goes on in the dark, e and M are fitted to the panels; half an hour. `ablation` adds `sandbox-paper` and the other rows. Then the captioner
-# (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py (benchmarks/relevance.py) must be
-# made anew: they belong to one model.
+# As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of
+# photos goes on in the dark, e and M are fitted to the panels; half an hour. `ablation` adds `sandbox-paper` and the other
+# rows. Then the captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py
+# (benchmarks/relevance.py) must be made anew: they belong to one model.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [moments|ablation]
 set -eu

@@ -32,7 +32,7 @@ from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import prefetched
 from ingest.geo.geometry import Footprint
-from ingest.geo.geoparquet import BBOX, FOOTPRINTS, POINTS, boxes, geo_metadata, write_table
+from ingest.geo.geoparquet import BBOX, FOOTPRINTS, POINTS, geo_metadata, geometry_columns, write_table
 from trainer.errors import ArchiveError, GroundcastError, StorageError, reason
 
 FORMAT = 1
@@ -184,7 +184,7 @@ class Archive:
         """
         table = _table(self.kind, records, vectors).replace_schema_metadata(
             {
-                "geo": json.dumps(geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)),
+                "geo": geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS),
                 "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
             }
         )
@@ -350,8 +350,7 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
         ]
     else:
         shapes = [None if r["lat"] is None else shapely.Point(r["lon"], r["lat"]) for r in records]
-    outlines = np.array([*shapes, None], np.object_)[:-1]  # None keeps NumPy from taking geometries for sequences
-    arrays = {"bbox": boxes(outlines), "geometry": pa.array(shapely.to_wkb(outlines).tolist(), pa.binary())}
+    arrays = geometry_columns(shapes)
     for name, type_ in _COLUMNS[kind]:
         if name not in derived:
             arrays[name] = pa.array([record[name] for record in records], type_)

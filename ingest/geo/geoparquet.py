@@ -21,8 +21,8 @@ BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "yma
 FOOTPRINTS, POINTS = ("Polygon", "MultiPolygon"), ("Point",)
 
 
-def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> dict[str, Any]:
-    """The ``geo`` entry of a table with columns ``geometry``, WKB in degrees, and ``bbox``.
+def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> str:
+    """The ``geo`` entry, JSON, of a table with columns ``geometry``, WKB in degrees, and ``bbox``.
 
     Without a CRS it means OGC:CRS84: WGS84, longitude first.
     """
@@ -31,7 +31,7 @@ def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> dict[str, Any]:
         "geometry_types": list(kinds),
         "covering": {"bbox": {side.name: ["bbox", side.name] for side in BBOX}},
     }
-    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
 
 def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
@@ -64,6 +64,12 @@ def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
     crs = column.get("crs", "OGC:CRS84")  # a system that is not named is this one, a null says that it is not known
     known = crs if crs is None or isinstance(crs, str) else json.dumps(crs)
     return known, [shape for shape in shapes if shape is not None]
+
+
+def geometry_columns(shapes: Sequence[BaseGeometry | None]) -> dict[str, pa.Array]:
+    """The columns ``bbox`` and ``geometry`` of some shapes, null where there is none."""
+    outlines = np.array([*shapes, None], np.object_)[:-1]  # None keeps NumPy from taking geometries for sequences
+    return {"bbox": boxes(outlines), "geometry": pa.array(shapely.to_wkb(outlines).tolist(), pa.binary())}
 
 
 def boxes(shapes: npt.NDArray[np.object_]) -> pa.StructArray:

@@ -24,14 +24,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
-from ingest.geo.geoparquet import boxes, geo_metadata, write_table
+from ingest.geo.geoparquet import geo_metadata, geometry_columns, write_table
 from search_ui.files.writing import check_name, write_whole
 from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
@@ -133,12 +132,11 @@ def _no_formula(value: Any) -> Any:
 
 
 def _write_parquet(answer: Answer, block: Block) -> bytes:
-    shapes = np.array([*(_footprint(hit) for hit in answer.hits), None], np.object_)[:-1]
     rows = [_row(hit) | {"acquired_at": hit.acquired_at} for hit in answer.hits]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
-    table = table.append_column("bbox", boxes(shapes))
-    table = table.append_column("geometry", pa.array(shapely.to_wkb(shapes).tolist(), pa.binary()))
-    metadata = {"geo": json.dumps(geo_metadata()), "provenance": json.dumps(block)}
+    for name, column in geometry_columns([_footprint(hit) for hit in answer.hits]).items():
+        table = table.append_column(name, column)
+    metadata = {"geo": geo_metadata(), "provenance": json.dumps(block)}
     sink = io.BytesIO()
     write_table(table.replace_schema_metadata(metadata), sink)
     return sink.getvalue()

@@ -62,9 +62,7 @@ def write_tiles(
 
 
 def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:
-    metadata = {"geo": json.dumps(geo_metadata())} | {
-        name: json.dumps(value, ensure_ascii=False) for name, value in told.items()
-    }
+    metadata = {"geo": geo_metadata()} | {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
     fields = [("tile_id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
     fields += [(name, _kind(column)) for name, column in columns.items()]
     fields += [("size_m", pa.float64()), ("bbox", BBOX), ("geometry", pa.binary())]

@@ -14,11 +14,10 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import shapely
 
 from ingest.geo.footprints import Places
 from ingest.geo.geometry import outline
-from ingest.geo.geoparquet import boxes, geo_metadata, write_table
+from ingest.geo.geoparquet import geo_metadata, geometry_columns, write_table
 from search_ui.files.writing import cannot_write, whole_file
 from search_ui.maps.pixels import Canvas, Owners
 from trainer.errors import UsageError
@@ -150,10 +149,7 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
     Raises:
         GroundcastError: The file cannot be written, such as on a full disk.
     """
-    metadata = {"geo": json.dumps(geo_metadata())} | {
-        key: json.dumps(value, ensure_ascii=False) for key, value in told.items()
-    }
-    polygons = hexagons.polygons()
+    metadata = {"geo": geo_metadata()} | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()}
     columns = {
         "h3": [h3.int_to_str(cell) for cell in hexagons.cell.tolist()],
         "lat": hexagons.lat,
@@ -161,8 +157,7 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
         "tiles": hexagons.tiles,
         f"{name}_mean": hexagons.mean,
         f"{name}_max": hexagons.max,
-        "bbox": boxes(polygons),
-        "geometry": pa.array(shapely.to_wkb(polygons).tolist(), pa.binary()),
+        **geometry_columns(hexagons.polygons().tolist()),
     }
     table = pa.table(columns).replace_schema_metadata(
         {key: text.encode("utf-8", "replace") for key, text in metadata.items()}
