@@ -160,10 +160,11 @@ def test_a_source_given_through_the_app_is_tiles_of_an_allowed_host(uri: str) ->
         open_source(uri, SourceOptions(allowed_hosts=("tiles.example.org",))).close()
 
 
-def test_the_list_travels_with_the_job_to_the_workers() -> None:
-    options = SourceOptions(allowed_hosts=("tiles.example.org",))
+@pytest.mark.parametrize("hosts", [("tiles.example.org",), ()])
+def test_the_list_travels_with_the_job_to_the_workers(hosts: tuple[str, ...]) -> None:
+    options = SourceOptions(allowed_hosts=hosts)
     request = Request("tiles", "c", "http://tiles.example.org/{z}/{x}/{y}.png", options=options)
-    assert Request.from_json(request.to_json()).options.allowed_hosts == ("tiles.example.org",)
+    assert Request.from_json(request.to_json()).options.allowed_hosts == hosts
     plain = replace(request, options=SourceOptions()).to_json()
     assert "allowed_hosts" not in plain["options"]
     assert options_from_json(plain["options"]).allowed_hosts is None

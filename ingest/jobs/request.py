@@ -24,6 +24,8 @@ READING_OPTIONS = ("bands", "nodata", "scale", "zoom", "tms", "asset", "acquired
 """Options that change pixels or dates: one collection is read with one choice of them."""
 
 _OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
+# what came later, and what of it says nothing: that is left out, so that jobs of before are the same jobs
+_LATER = {"allowed_hosts": None, "missing_403": False}
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ class Request:
             # a tenth of a millimetre; one area has one text, and so one job
             "area": None if self.area is None else shapely.to_wkt(self.area, rounding_precision=9),
             "min_valid": self.min_valid,
-            # what came later and says nothing is left out, so that jobs of before are the same jobs
-            "options": {k: v for k, v in options.items() if v or k not in ("allowed_hosts", "missing_403")},
+            "options": {k: v for k, v in options.items() if k not in _LATER or v != _LATER[k]},
         }
 
     @classmethod
