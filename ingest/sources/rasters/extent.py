@@ -37,9 +37,10 @@ def outline_of(where: Georeference, width: int, height: int, name: str) -> BaseG
     if not where.turn and not _comes_back(where, lons, lats, x, y).all():
         return _on_earth(where, width, height, name)
     try:
-        return outline(np.asarray(lons), np.clip(lats, -90, 90))
+        found = outline(np.asarray(lons), np.clip(lats, -90, 90))
     except AreaError as error:
         raise ItemError("bad_georeference", f"{name}: {error}") from error
+    return found if found.is_valid else _on_earth(where, width, height, name)
 
 
 def _on_earth(where: Georeference, width: int, height: int, name: str) -> BaseGeometry:
