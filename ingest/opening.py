@@ -153,7 +153,7 @@ def _peeked(uri: str, options: SourceOptions) -> Any:
             return json.loads(Path(uri).read_bytes()) if Path(uri).stat().st_size <= _MAX_JSON_BYTES else None
         with Web(options) as web:
             return json.loads(web.get(uri) or b"null")
-    except (OSError, ValueError, ItemError):
+    except (OSError, ValueError, RecursionError, ItemError):
         return None
 
 

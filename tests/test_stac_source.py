@@ -356,3 +356,13 @@ def test_an_address_that_nothing_here_reads_says_what_is_missing(tmp_path: Path)
     path = write(tmp_path / "i.json", item("one", "2021-06-01T10:00:00Z", {"visual": tif("abc://bucket/a.tif")}))
     with pytest.raises(SourceError, match=r"abc://bucket/a.tif cannot be read.*object stores"):
         opened(path)
+
+
+def test_of_more_items_than_are_read_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pattern_raster(tmp_path / "a.tif")
+    features = [item(f"{day}", f"2021-06-0{day}T00:00:00Z", {"visual": tif("a.tif")}) for day in (1, 2, 3)]
+    path = write(tmp_path / "items.json", {"type": "FeatureCollection", "features": features})
+    for most, reasons in ((3, []), (2, ["too_many"])):
+        monkeypatch.setattr("ingest.sources.stac.MAX_ITEMS", most)
+        with opened(path) as source:
+            assert [problem.reason for problem in source.problems] == reasons

@@ -145,7 +145,7 @@ def _refuse_topology(path: Path) -> None:
         return
     try:
         document = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return  # which is told by who reads it
     if isinstance(document, dict) and document.get("type") == "Topology":
         raise AreaError(f"area file '{path}' is TopoJSON: convert it to GeoJSON, such as with mapshaper or topo2geo")

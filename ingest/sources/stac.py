@@ -7,7 +7,6 @@ asset of an item is its picture: `stac_assets`.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -50,7 +49,10 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
             items = _search(uri.removeprefix("stac+"), query, options)
         else:
             items = _document_items(uri, options)
-        for item in islice(items, MAX_ITEMS):  # a catalogue may go on for millions
+        for number, item in enumerate(items):
+            if number == MAX_ITEMS:  # a catalogue may go on for millions
+                problems.append(_too_many(mask_url(uri)))
+                break
             if isinstance(item, Problem):
                 problems.append(item)
                 continue
@@ -66,6 +68,14 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
         why = f"{problems[0].message} (of all: {reasons})" if problems else "it has no items"
         raise SourceError(f"{mask_url(uri)}: no imagery found: {why}")
     return entries, problems
+
+
+def _too_many(uri: str) -> Problem:
+    return Problem(
+        uri,
+        "too_many",
+        f"{uri}: only the first {MAX_ITEMS:,} of its items are read: narrow the search, or give a part of it",
+    )
 
 
 def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator[pystac.Item | Problem]:
@@ -86,7 +96,7 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
         method="GET", bbox=bbox, datetime=query.get("datetime"),
         collections=query["collections"].split(",") if "collections" in query else None,
         ids=query["ids"].split(",") if "ids" in query else None,
-        max_items=min(MAX_ITEMS, int(query.get("limit", MAX_ITEMS))),
+        max_items=min(MAX_ITEMS + 1, int(query.get("limit", MAX_ITEMS + 1))),
     )  # fmt: skip
     yield from (_item(document, root) for document in found.items_as_dicts())
 
@@ -140,7 +150,7 @@ def _load(uri: str, options: SourceOptions) -> Any:
         return json.loads(body)
     except ItemError as error:
         raise SourceError(str(error)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({error})") from error
 
 

@@ -120,7 +120,7 @@ def _problem(raster: str, name: str) -> Problem | None:
         try:
             with rasterio.Env(), DatasetReader(raster, sharing=False):
                 return None
-        except (RasterioError, OSError) as error:
+        except (RasterioError, OSError, ValueError) as error:  # the last of a CRS, and of words that are not UTF-8
             reason = "http" if "/vsicurl/" in raster else "not_a_raster"
             why = f"it cannot be opened ({' '.join(str(error).split())[:200]})"
     return Problem(

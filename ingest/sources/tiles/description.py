@@ -122,7 +122,7 @@ def describe_folder(folder: Path) -> Described:
             continue
         try:
             values = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             if named:
                 raise SourceError(f"{path}: not JSON that can be read ({error}): mend or remove it") from error
             continue
