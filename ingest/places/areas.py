@@ -172,7 +172,8 @@ def places_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> list[Place]:
     name, _, where = text.rpartition(" at ")
     at = parse_coordinates(where) if name else None
     found = named_of(own, name if at else text)
-    found += gazetteer.find_places(name if at else text, _ALIKE if at else 1 + _OTHERS - len(found), exact=True)
+    room = max(0, 1 + _OTHERS - len(found))  # a source may have more of a name than are told
+    found += gazetteer.find_places(name if at else text, _ALIKE if at else room, exact=True)
     if at is None:
         return found[: 1 + _OTHERS]
     metres = distance_m(lat=at[0], lon=at[1], lats=[one.lat for one in found], lons=[one.lon for one in found])

@@ -224,7 +224,9 @@ class Gazetteer:
         named = max((weight for weight, place in scored if place.match == "name" and place.population), default=None)
         scored = [
             (
-                min(weight, named - 0.001) if named and place.kind == "country" and place.match != "name" else weight,
+                min(weight, named - 0.001)
+                if named is not None and place.kind == "country" and place.match != "name"
+                else weight,
                 place,
             )
             for weight, place in scored
