@@ -222,15 +222,11 @@ class Gazetteer:
         scored = [(_weight(place, reading.name), place) for place in held]
         # a town of that very name is meant before a country that is called so in another language
         named = max((weight for weight, place in scored if place.match == "name" and place.population), default=None)
-        scored = [
-            (
-                min(weight, named - 0.001)
-                if named is not None and place.kind == "country" and place.match != "name"
-                else weight,
-                place,
-            )
-            for weight, place in scored
-        ]
+        if named is not None:
+            scored = [
+                (min(weight, named - 0.001) if place.kind == "country" and place.match != "name" else weight, place)
+                for weight, place in scored
+            ]
         best = sorted(scored, key=lambda pair: (-pair[0], pair[1].label, pair[1].lat))
         return [place for weight, place in best if weight > 0][:k]
 

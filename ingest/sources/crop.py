@@ -64,6 +64,7 @@ def _known(
         stretch = stretch.get(dtype)
     if stretch is None:
         raise ItemError(
-            "unsupported", f"'{path}' is not 8-bit, and the collection's imagery is: save the crop as 8-bit RGB"
+            "unsupported",
+            f"'{path}' has values of type {dtype}, and the collection's imagery none: save it as 8-bit RGB",
         )
     return float(stretch[0]), float(stretch[1])
