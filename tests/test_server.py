@@ -34,7 +34,7 @@ def port(demo, tmp_path_factory):
     home = copy_of(demo.home, tmp_path_factory.mktemp("server") / "home")
     chosen = free_port("127.0.0.1", None)
     process = start_groundcast(home, "ui", "--port", chosen, "--no-browser")
-    for _ in range(400):
+    for _ in range(1200):  # a busy machine takes a minute
         try:
             get(chosen, "/healthz")
             break
