@@ -366,3 +366,12 @@ def test_of_more_items_than_are_read_it_says_so(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr("ingest.sources.stac.MAX_ITEMS", most)
         with opened(path) as source:
             assert [problem.reason for problem in source.problems] == reasons
+
+
+def test_an_asset_in_a_store_that_does_not_open_costs_its_item_alone(tmp_path: Path) -> None:
+    pattern_raster(tmp_path / "a.tif")
+    hrefs = ("a.tif", f"zip://a.tif::{tmp_path}/none.zip")
+    features = [item(f"{i}", f"2021-06-0{i}T00:00:00Z", {"visual": tif(href)}) for i, href in enumerate(hrefs, start=1)]
+    with opened(write(tmp_path / "items.json", {"type": "FeatureCollection", "features": features})) as source:
+        assert source.read(HERE, 8).valid.all()
+        assert [problem.reason for problem in source.problems] == ["unsupported"]

@@ -215,7 +215,7 @@ def _signed(item: pystac.Item, href: str) -> str:
     except ImportError as error:
         hint = "for s3:// the package s3fs is needed: pip install s3fs"
         raise ItemError("unsupported", f"{place} ({error}); {hint}") from error
-    except (NotImplementedError, ValueError) as error:
+    except (NotImplementedError, ValueError, OSError) as error:  # some stores are asked when they are opened
         why = f"only files, http(s) and object stores that fsspec can sign addresses of ({error})"
         raise ItemError("unsupported", f"{place}: {why}") from error
 

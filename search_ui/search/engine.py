@@ -224,7 +224,7 @@ class Engine:
                 cosine = columns.frames(vector, list(whens), weekday=weekday, rows=rows)
             else:
                 each = zip(moved, whens, strict=True)
-                cosine = np.stack([columns.cosines(one, when=when, rows=rows) for one, when in each])
+                cosine = np.stack([columns.cosines(one, when=when, weekday=weekday, rows=rows) for one, when in each])
         note = None if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 

@@ -155,7 +155,7 @@ def _source(service: Service) -> str:
     if how == "Path or URL":
         text = st.text_input(
             "Path on the server's machine, or URL", key="add source",
-            placeholder="/data/orthophoto.tif · https://…/{z}/{x}/{y}.png · https://…/item.json",
+            placeholder="/data/orthophoto.tif · https://…/{z}/{x}/{y}.png · https://…/town.pmtiles",
         )  # fmt: skip
         return source_location(text.strip()) if text.strip() else ""
     file = st.file_uploader("GeoTIFF, MBTiles or PMTiles", IMAGERY, key="add file", max_upload_size=MAX_MB)
