@@ -1,6 +1,6 @@
 """Contact sheets of the ground pictures: every concept at four seasons and four hours, and all concepts at their best.
 
-    python tools/ground_sheets.py OUT [CONCEPT ...]
+    python -m tools.ground_sheets OUT [CONCEPT ...]
 
 It draws one sheet a concept, rows the four seasons, columns the four hours; without names of concepts it draws all of
 them, and `best-0.png` … `best-4.png`: every concept at moments at which it is there.

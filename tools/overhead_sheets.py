@@ -1,4 +1,4 @@
-"""Contact sheets of the sandbox planet from above, to look at: `python tools/overhead_sheets.py FOLDER [CONCEPT …]`.
+"""Contact sheets of the sandbox planet from above, to look at: `python -m tools.overhead_sheets FOLDER [CONCEPT …]`.
 
 One sheet per group of concepts with six 480 m tiles of each, as the model sees them (96 px, enlarged), and a map of
 each island.

@@ -1,6 +1,6 @@
 """The pictures of the app in README and docs, taken in a real browser over a home in which `groundcast demo` was run.
 
-    python tools/screenshots.py --home HOME [--out docs/screens] [--only NAME …]
+    python -m tools.screenshots --home HOME [--out docs/screens] [--only NAME …]
 
 Needs Debian's chromium and playwright. Nothing but the sandbox planet is shown.
 """
