@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ingest.sources.allowed_hosts import check_url
 from ingest.sources.chips import MANIFESTS, ChipSource
@@ -170,7 +170,10 @@ def _tilejson(uri: str, document: dict[str, Any], options: SourceOptions) -> Pyr
         address = tiles[0] if _is_web(tiles[0]) else urljoin(uri, tiles[0])
         return PyramidSource(WebStore(address, options, described), options)
     _check_options(uri, options, "a folder of tiles")
-    root, pattern = split_template(str(Path(uri).parent / tiles[0].removeprefix("file://").removeprefix("./")))
+    where = str(Path(uri).parent / tiles[0].removeprefix("file://").removeprefix("./"))
+    root, pattern = split_template(where)
+    if not root.is_dir():  # it is a URL, so that %20 in it is a space, unless a folder is really called so
+        root, pattern = split_template(unquote(where))
     return PyramidSource(FolderStore(root, options, pattern, described), options)
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import rasterio
 import shapely
 from PIL import Image
 
 from ingest.jobs.items import ChipIntake
 from ingest.sources.chips import ChipSource
+from ingest.sources.picture import quiet_pillow
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError
 
@@ -30,6 +32,14 @@ def manifest(folder: Path, rows: list[dict[str, object]]) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_bands(path: Path, driver: str, count: int, dtype: str, **options: object) -> None:
+    """A square of 64 pixels, of bands of 10, 20, 30, …"""
+    values = np.broadcast_to(np.arange(10, 10 * count + 1, 10, dtype)[:, None, None], (count, 64, 64))
+    profile = {"driver": driver, "width": 64, "height": 64, "count": count, "dtype": dtype, **options}
+    with quiet_pillow(), rasterio.open(path, "w", **profile) as file:
+        file.write(values)
 
 
 def test_a_csv_manifest_places_pictures(tmp_path: Path) -> None:
@@ -178,3 +188,24 @@ def test_a_path_that_can_be_no_file_costs_its_own_row_alone(tmp_path: Path, name
     with ChipSource(tmp_path, SourceOptions()) as source:
         assert [item.id for item in source.items()] == ["a.png"]
         assert [problem.reason for problem in source.problems] == ["missing"]
+
+
+def test_bands_that_nothing_tells_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_bands(tmp_path / "a.tif", "GTiff", 13, "uint16")
+    write_bands(tmp_path / "b.tif", "GTiff", 13, "uint16")
+    picture(tmp_path / "c.png", 10)
+    manifest(tmp_path, [{"path": f"{name}", "lat": 0, "lon": 0, "size_m": 640} for name in ("c.png", "a.tif", "b.tif")])
+    with ChipSource(tmp_path, SourceOptions()) as source:
+        (note,) = source.notes
+        assert note.subject.endswith("a.tif") and "showing bands 1,2,3 of 13" in note.message
+        assert note.message in caplog.text
+    with ChipSource(tmp_path, SourceOptions(bands=(4, 3, 2))) as source:
+        assert not source.notes
+
+
+def test_jpeg_2000_is_read(tmp_path: Path) -> None:
+    write_bands(tmp_path / "a.jp2", "JP2OpenJPEG", 3, "uint8", REVERSIBLE="YES", QUALITY=100)
+    manifest(tmp_path, [{"path": "a.jp2", "lat": 0, "lon": 0, "gsd_m": 10}])
+    with ChipSource(tmp_path, SourceOptions()) as source:
+        assert source.items()[0].size_m == 640
+        assert source.read_item("a.jp2", 16).image[8, 8].tolist() == [10, 20, 30]

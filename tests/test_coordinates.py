@@ -180,6 +180,7 @@ def test_what_is_no_coordinate_is_none(text: str) -> None:
         ("99RUL5397957091", "looks like MGRS"),
         ("7MV7JGJC+2", "cut short"),
         ("https://maps.app.goo.gl/abc123", "short link"),
+        ("https://maps.app.goo.gl/abcXYZ", "short link"),
         ("geo:27.63,85.52;crs=EPSG32645", "another reference system"),
         ("999999999999 1", "not like|from -90"),
         ("27,63,85,52", "not like a latitude and a longitude"),  # decimals, or a box

@@ -300,6 +300,7 @@ def write_mbtiles(
         (True, {"bounds": ",".join(map(str, BOUNDS))}),
         (True, {"scheme": "xyz", "bounds": ",".join(map(str, BOUNDS))}),  # they show that rows are as specified
         (True, {"bounds": "-180,-85,180,85"}),
+        (True, {"bounds": "0,0,0,0"}),  # what writers say that do not know them
         (False, {"scheme": "xyz"}),
         (False, {"bounds": ",".join(map(str, BOUNDS))}),
         (False, {"scheme": "xyz", "bounds": "-180,-85,180,85"}),
@@ -356,6 +357,15 @@ def test_tilejson_beside_its_tiles_is_read_with_its_scheme(tmp_path: Path, schem
     document = {"tilejson": "3.0.0", "tiles": ["./t/{z}/{x}/{y}.png"], "scheme": scheme, "bounds": BOUNDS}
     (tmp_path / "town.json").write_text(json.dumps(document))
     assert lies_here(open_source(str(tmp_path / "town.json")))
+
+
+@pytest.mark.parametrize("folder", ["my town", "50%20"])
+def test_tiles_in_tilejson_are_a_url_also_of_a_folder(tmp_path: Path, folder: str) -> None:
+    pyramid(tmp_path / folder, tms=False)
+    for told in ("my%20town", f"file://{tmp_path}/my%20town") if folder == "my town" else (folder,):
+        document = {"tilejson": "3.0.0", "tiles": [f"{told}/{{z}}/{{x}}/{{y}}.png"]}
+        (tmp_path / "town.json").write_text(json.dumps(document))
+        assert lies_here(open_source(str(tmp_path / "town.json")))
 
 
 def test_tilejson_of_a_server_says_zooms_area_and_credit(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_the_true_colour_picture_of_a_safe_is_shown(tmp_path: Path) -> None:
     for res, px in ((10, 64), (20, 32)):
         layer(image / f"R{res}m" / f"{S2}_TCI_{res}m.tif", [10, 20, 30 + res], px=px)
     bands_of_a_scene(image / "R10m", {f"{S2}_{name}_10m": 500 for name in ("AOT", "WVP", "B02", "B03", "B04", "B08")})
-    bands_of_a_scene(image / "R20m", {f"{S2}_SCL_20m": 4, f"{S2}_B8A_20m": 9})
+    bands_of_a_scene(image / "R20m", {f"{S2}_SCL_20m": 4, f"{S2}_B8A_20m": 9, f"{S2}_B02_20m": 700})
     layer(tmp_path / "S2A_X.SAFE/GRANULE/x/QI_DATA/MSK_CLDPRB_20m.tif", [0])
     with opened(tmp_path) as source:
         assert source.read(HERE, 16).image[8, 8].tolist() == [10, 20, 40]  # the finest of them
@@ -79,6 +79,9 @@ def test_the_true_colour_picture_of_a_safe_is_shown(tmp_path: Path) -> None:
         left_out = {Path(note.subject).stem for note in source.notes if note.reason == "not_imagery"}
         assert left_out == {f"{S2}_AOT_10m", f"{S2}_WVP_10m", f"{S2}_SCL_20m", "MSK_CLDPRB_20m"}
     assert read(tmp_path, asset="B08", scale=(0, 1000)).image[8, 8].tolist() == [128] * 3
+    # of two resolutions the finest, but for the name of a file
+    assert read(tmp_path, asset="B02", scale=(0, 1000)).image[8, 8].tolist() == [128] * 3
+    assert read(tmp_path, asset=f"{S2}_B02_20m", scale=(0, 1000)).image[8, 8].tolist() == [178] * 3
 
 
 @pytest.mark.parametrize(
@@ -182,6 +185,16 @@ def test_layers_that_nothing_tells_apart_are_refused_and_can_be_chosen(tmp_path:
     assert middle(tmp_path / "first.tif") == [10, 20, 30]
     with pytest.raises(SourceError, match="no file is the layer 'third'; there are first, second"):
         opened(tmp_path, asset="third")
+
+
+def test_layers_that_are_called_the_same_are_told_by_their_folders(tmp_path: Path) -> None:
+    layer(tmp_path / "images" / "a.tif", [10, 20, 30])
+    layer(tmp_path / "labels" / "a.tif", [1])
+    with pytest.raises(SourceError) as caught:
+        opened(tmp_path)
+    told = str(caught.value)
+    assert f"{tmp_path}: 2 files cover the same ground (images/a.tif, labels/a.tif)" in told
+    assert "--asset" not in told and "give one file as the source" in told  # it would not choose
 
 
 def test_the_same_ground_at_other_dates_is_no_layer(tmp_path: Path) -> None:

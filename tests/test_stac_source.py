@@ -304,12 +304,13 @@ def test_bad_items_and_links_are_counted_and_the_rest_is_read(tmp_path: Path) ->
     path = catalogue(tmp_path)
     document = json.loads(path.read_text())
     document["links"] += [{"rel": "item", "href": "./gone.json"}, {"rel": "child", "href": "./text.json"}]
+    document["links"] += [{"rel": "item"}, None]  # which name no address
     (tmp_path / "text.json").write_text("{")
     write(tmp_path / "catalog.json", document)
     with opened(path) as source:
         assert source.read(HERE, 8).valid.all()
         assert {Path(p.subject).name: p.reason for p in source.problems} == {
-            "gone.json": "missing", "text.json": "bad_item",
+            "gone.json": "missing", "text.json": "bad_item", "catalog.json": "bad_item",
         }  # fmt: skip
     good = item("one", "2021-06-01T10:00:00Z", {"visual": tif("./a.tif")})
     features = [item("undated", None, {"visual": tif("./a.tif")}), {"type": "Feature"}, 7, good]

@@ -172,15 +172,31 @@ def test_a_source_on_a_bad_url_is_told_and_fails_its_tiles(tmp_path: Path) -> No
         assert found == {"http": 6, "read": 6}
 
 
-def test_a_missing_mask_fails_its_tiles(tmp_path: Path) -> None:
+def mask_of(*sources: str) -> str:
+    return f'<MaskBand><VRTRasterBand dataType="Byte">{"".join(sources)}</VRTRasterBand></MaskBand>'
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["", "in another VRT"])
+def test_a_mask_that_is_missing_under_a_part_never_hides_that_part(tmp_path: Path, deep: bool) -> None:
     halves(tmp_path)
-    band = simple("gone.tif", 1, 0, width=2 * SIDE)
-    mask = f'<MaskBand><VRTRasterBand dataType="Byte">{band}</VRTRasterBand></MaskBand>'
-    vrt = write_vrt(tmp_path / "a.vrt", [("west.tif", 0), ("east.tif", SIDE)], mask=mask)
+    pair = [("west.tif", 0), ("east.tif", SIDE)]
+    mask = mask_of(simple("west.tif", 1, 0), simple("gone.tif", 1, SIDE))
+    vrt = write_vrt(tmp_path / "a.vrt", pair, mask=mask)
+    if deep:
+        vrt = write_vrt(tmp_path / "b.vrt", [("a.vrt", 0)])
+    with pytest.raises(SourceError, match=r"gone\.tif: there is no such file; it is the mask of the others: put it"):
+        open_source(str(vrt))
+
+
+def test_a_missing_source_with_a_mask_of_its_own_fails_its_tiles(tmp_path: Path) -> None:
+    halves(tmp_path, east=False)
+    mask = mask_of(simple("west.tif", 1, 0), simple("gone.tif", 1, SIDE))
+    vrt = write_vrt(tmp_path / "a.vrt", [("west.tif", 0), ("gone.tif", SIDE)], mask=mask)
     with open_source(str(vrt)) as source:
         assert [problem.reason for problem in source.problems] == ["missing"]
         with ThreadPoolExecutor(4) as threads:
-            assert Counter(threads.map(lambda where: outcome(source, where), [EAST, WEST] * 6)) == {"missing": 12}
+            found = list(threads.map(lambda where: outcome(source, where), [WEST, EAST] * 6))
+        assert found[1::2] == ["missing"] * 6 and "missing" not in found[::2]
 
 
 def test_a_vrt_that_warps_needs_its_source(tmp_path: Path) -> None:

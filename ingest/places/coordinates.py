@@ -45,7 +45,8 @@ def parse_coordinates(text: str) -> LatLon | None:
     Raises:
         AreaError: It is a coordinate that cannot be: off the globe, minutes of 60, two latitudes, a short link.
     """
-    if len(text) > MAX_CHARS or not any(char.isdigit() or char == "+" for char in text):  # a plus code may be letters
+    # a plus code may be letters, and so may a short link
+    if len(text) > MAX_CHARS or not ("://" in text or any(char.isdigit() or char == "+" for char in text)):
         return None
     # a link as it stands: its brackets and signs are its own
     text = " ".join(text.split())

@@ -93,6 +93,9 @@ class ChipSource:
         if not self._items:
             why = self.problems[0].message if self.problems else "it has no rows"
             raise SourceError(f"{self._manifest}: no row can be used: {why}")
+        for note, name in self._decoder.notes().items():
+            log.warning("%s: %s", name, note)
+            self.notes.append(Problem(name, "bands", f"{name}: {note}"))
 
     def items(self) -> list[ChipItem]:
         """Its pictures, in the manifest's order."""

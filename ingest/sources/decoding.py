@@ -1,7 +1,7 @@
 """Chips and map tiles decoded to 8 bits: ordinary pictures as they are, 16 bits and floats by one stretch of all.
 
-TIFF and PNG of 16 bits are read by GDAL, as rasters are, and so have bands, nodata, alpha and palettes; what is left is
-read by Pillow. It does not know where pictures lie.
+TIFF, JPEG 2000 and PNG of 16 bits are read by GDAL, as rasters are, and so have bands, nodata, alpha and palettes; what
+is left is read by Pillow. It does not know where pictures lie.
 """
 
 import threading
@@ -24,6 +24,7 @@ from trainer.errors import ItemError
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # and BigTIFF, in either byte order
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # in its container, and without: Pillow reads a part of them
 _SAMPLE_PX = 256  # a side, of each picture that a stretch is measured from
 
 Encoded = Path | bytes
@@ -62,6 +63,19 @@ class Decoder:
         rgba = rgba.copy()
         rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
         return rgba
+
+    def notes(self) -> dict[str, str]:
+        """What is chosen in its sample because pictures do not tell, such as their bands, and the first it is of."""
+        found: dict[str, str] = {}
+        for source, name in self._sample():
+            try:
+                if _is_raster(source):
+                    with _raster(source, name) as dataset:
+                        for note in plan_bands(dataset, self._options).notes:
+                            found.setdefault(note, name)
+            except (ItemError, OSError):  # it will say so itself when it is read
+                continue
+        return found
 
     def stretches(self) -> dict[str, tuple[float, float]]:
         """Values shown as black and white, by type; of other types than bytes."""
@@ -142,23 +156,31 @@ def _head(source: Encoded) -> bytes:
         return b""  # which `open_picture` tells
 
 
-def _is_raster(source: Encoded) -> bool:
+def _driver(source: Encoded) -> str | None:
+    """GDAL's driver for what Pillow does not read as it is meant."""
     head = _head(source)
+    if head[:4] in _TIFF:
+        return "GTiff"
     # the 25th byte of a PNG is its bit depth
-    return head[:4] in _TIFF or (head[:8] == _PNG and head[24:25] == b"\x10")
+    if head[:8] == _PNG and head[24:25] == b"\x10":
+        return "PNG"
+    return "JP2OpenJPEG" if head.startswith(_JPEG_2000) else None
+
+
+def _is_raster(source: Encoded) -> bool:
+    return _driver(source) is not None
 
 
 @contextmanager
 def _raster(source: Encoded, name: str) -> Iterator[DatasetReader]:
-    """A TIFF or PNG, opened by GDAL, which must not say where it lies."""
-    driver = "GTiff" if _head(source)[:4] in _TIFF else "PNG"
+    """A TIFF, PNG or JPEG 2000, opened by GDAL, which must not say where it lies."""
     limit = Image.MAX_IMAGE_PIXELS or 0
     memory = MemoryFile(source) if isinstance(source, bytes) else None
     try:
         with gdal_session():
             with quiet_pillow():  # and rasterio, of what has no place
                 path = memory.name if memory else str(source)
-                dataset = DatasetReader(path, driver=driver, sharing=False)
+                dataset = DatasetReader(path, driver=_driver(source), sharing=False)
             with dataset:
                 if limit and dataset.width * dataset.height > limit:
                     size = f"{dataset.width}×{dataset.height} px"

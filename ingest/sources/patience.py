@@ -45,10 +45,7 @@ class Patience:
 
     def heed(self, url: str, retry_after: str | None) -> None:
         """Closes the host of an answer that nobody retries, if it asks for longer than anybody waits."""
-        try:
-            asked_s = 0.0 if retry_after is None else Retry(**_HEEDING).parse_retry_after(retry_after)
-        except InvalidHeader:
-            return
+        asked_s = 0.0 if retry_after is None else _Retry(**_HEEDING).parse_retry_after(retry_after)
         if asked_s > _LONGEST_S:
             self.wait(urlsplit(url).hostname or "", asked_s)
 
@@ -92,6 +89,13 @@ class _Retry(Retry):
         pool = options.get("_pool")
         made.patience, made.host = self.patience, "" if pool is None else pool.host
         return made
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Seconds that an answer asks for; 0 for what is neither a number of them nor a date, such as ``0.5``."""
+        try:
+            return super().parse_retry_after(retry_after)
+        except InvalidHeader:
+            return 0.0
 
     def sleep_for_retry(self, response: BaseHTTPResponse) -> bool:
         """Waits as long as the answer asks, if it does."""

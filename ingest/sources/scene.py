@@ -95,13 +95,21 @@ def _same_ground(entries: Sequence[RasterEntry], pool: HandlePool) -> bool:
 
 def _asked(scenes: Iterable[_Files], asset: str) -> tuple[list[RasterEntry], list[Problem], list[Problem]]:
     """The layers that are called so, each with the mask of its scene."""
-    wanted, entries, known = asset.casefold(), [], set()
+    wanted = asset.casefold()
+    entries: list[RasterEntry] = []
+    known: set[str] = set()
     for files in scenes:
-        for entry, layer in files:
-            path = Path(entry.path)
-            known.add(layer.name)
-            if wanted in (path.stem.casefold(), path.name.casefold(), layer.name.casefold()):
-                entries.append(entry if layer.kind == "mask" else replace(entry, mask=_mask_of(files)))
+        known.update(layer.name for _, layer in files)
+        paths = [Path(entry.path) for entry, _ in files]
+        found = [
+            f for f, path in zip(files, paths, strict=True) if wanted in (path.stem.casefold(), path.name.casefold())
+        ]
+        if not found:
+            layers = [file for file in files if file[1].name.casefold() == wanted]
+            # Sentinel-2 has a layer in several resolutions
+            finest = min((layer.resolution_m or 0 for _, layer in layers), default=0)
+            found = [file for file in layers if (file[1].resolution_m or 0) == finest]
+        entries += [entry if layer.kind == "mask" else replace(entry, mask=_mask_of(files)) for entry, layer in found]
     if entries:
         return entries, [], []
     some = f"{', '.join(sorted(known)[:20])}{' …' if len(known) > 20 else ''}"

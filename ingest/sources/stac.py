@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import pystac
+from pystac.stac_io import DefaultStacIO
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
@@ -110,13 +111,32 @@ def _document_items(uri: str, options: SourceOptions) -> Iterator[pystac.Item | 
     if kind == "FeatureCollection":
         return (_item(feature, uri) for feature in document.get("features") or [])
     if kind in ("Collection", "Catalog"):
-        catalog = pystac.read_file(uri)
+        reader = _Reader()
+        catalog = pystac.read_file(uri, reader)
         if isinstance(catalog, pystac.Catalog):
-            return _walk(catalog)
+            return _walk(catalog, reader)
     raise SourceError(f"{mask_url(uri)}: not STAC: its type is {kind!r}, expected Feature, FeatureCollection, …")
 
 
-def _walk(root: pystac.Catalog) -> Iterator[pystac.Item | Problem]:
+class _Reader(DefaultStacIO):
+    """Reads documents without those of their links that name no address, which pystac does not read at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.problems: list[Problem] = []
+
+    def stac_object_from_dict(self, d: dict[str, Any], href: Any = None, *rest: Any, **options: Any) -> Any:
+        """A STAC object of a document."""
+        links = d.get("links")
+        if isinstance(links, list):
+            d["links"] = [link for link in links if isinstance(link, dict) and {"rel", "href"} <= link.keys()]
+            if lost := len(links) - len(d["links"]):
+                where = mask_url(str(href))
+                self.problems.append(Problem(where, "bad_item", f"{where}: {lost} of its links name no address"))
+        return super().stac_object_from_dict(d, href, *rest, **options)
+
+
+def _walk(root: pystac.Catalog, reader: _Reader) -> Iterator[pystac.Item | Problem]:
     """Items of a catalogue and of those below it; a link that leads nowhere is a problem."""
     waiting, seen = [root], {root.get_self_href()}
     while waiting:
@@ -127,7 +147,7 @@ def _walk(root: pystac.Catalog) -> Iterator[pystac.Item | Problem]:
                 continue
             seen.add(href)
             try:
-                target = link.resolve_stac_object(root=root).target
+                target = reader.read_stac_object(href, root)
             except (*_BAD_ITEM, OSError, RequestException) as error:
                 reason = "missing" if isinstance(error.__cause__ or error, OSError) else "bad_item"
                 yield Problem(mask_url(href), reason, f"{mask_url(href)}: a link to it leads to no STAC ({error})")
@@ -136,6 +156,7 @@ def _walk(root: pystac.Catalog) -> Iterator[pystac.Item | Problem]:
                 yield target
             elif isinstance(target, pystac.Catalog):
                 waiting.append(target)
+    yield from reader.problems
 
 
 def _load(uri: str, options: SourceOptions) -> Any:

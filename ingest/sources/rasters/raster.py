@@ -305,8 +305,7 @@ def _ambiguous(files: Sequence[RasterFile]) -> Problem:
     return Problem(
         files[0].name,
         "ambiguous_layers",
-        f"{_listed(files)}, and nothing tells which is the picture: choose with --asset and the name of one, or "
-        "give one file as the source",
+        f"{_listed(files)}, and nothing tells which is the picture: {_choice(files)}give one file as the source",
     )
 
 
@@ -318,11 +317,16 @@ def _undated(files: Sequence[RasterFile]) -> Problem:
     return Problem(files[0].name, "undated", f"{_listed(files)}, and their dates are not known: {shown}; {how}")
 
 
+def _choice(files: Sequence[RasterFile]) -> str:
+    """How to choose one of them by its name, where they have names of their own."""
+    own = len({Path(file.name).stem.casefold() for file in files}) == len(files)
+    return "choose with --asset and the name of one, or " if own else ""
+
+
 def _listed(files: Sequence[RasterFile]) -> str:
-    names = ", ".join(Path(file.name).name for file in files[:10])
-    return (
-        f"{Path(files[0].name).parent}: {len(files)} files cover the same ground ({names}{' …' if files[10:] else ''})"
-    )
+    folder = os.path.commonpath([Path(file.name).parent for file in files])
+    names = ", ".join(os.path.relpath(file.name, folder) for file in files[:10])
+    return f"{folder}: {len(files)} files cover the same ground ({names}{' …' if files[10:] else ''})"
 
 
 def _priority(file: RasterFile) -> tuple[float, str]:

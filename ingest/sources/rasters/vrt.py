@@ -36,12 +36,14 @@ class Vrt:
         root: The folder that its relative paths start from, as GDAL takes it.
         files: The other files that it is made of, as GDAL takes them, VRTs in it first.
         rasters: Of those, the ones that hold pixels.
+        masks: Of those, the ones that hold a mask of the others and nothing else.
     """
 
     text: str
     root: str
     files: tuple[str, ...]
     rasters: tuple[str, ...]
+    masks: frozenset[str]
 
 
 OWN = "own-name-here"
@@ -87,9 +89,10 @@ def read_vrt(path: str) -> Vrt:
         ItemError: It cannot be read, or is no XML.
     """
     files: list[str] = []
-    rasters: list[str] = []
+    rasters: dict[str, bool] = {}
     tree = _expanded(path, files, rasters, 0)
-    return Vrt(ET.tostring(tree, "unicode"), _folder(path), tuple(dict.fromkeys(files)), tuple(dict.fromkeys(rasters)))
+    masks = frozenset(raster for raster, is_mask in rasters.items() if is_mask)
+    return Vrt(ET.tostring(tree, "unicode"), _folder(path), tuple(dict.fromkeys(files)), tuple(rasters), masks)
 
 
 def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
@@ -100,12 +103,18 @@ def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
         name: Of the VRT, for messages.
 
     Raises:
-        ItemError: The VRT itself cannot be read.
+        ItemError: The VRT itself cannot be read, or a file that is its mask alone: GDAL tells so once, and then takes
+            the mask for one that hides everything.
     """
-    rasters = read_vrt(path).rasters
-    with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in rasters) else 1) as threads:
-        found = list(threads.map(lambda raster: _problem(raster, name), rasters))
-    return [problem for problem in found if problem is not None], len(rasters)
+    vrt = read_vrt(path)
+    with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in vrt.rasters) else 1) as threads:
+        found = list(threads.map(lambda raster: _problem(raster, name), vrt.rasters))
+    problems = [problem for problem in found if problem is not None]
+    for problem in problems:
+        if problem.subject in vrt.masks:
+            told = problem.message.rpartition("; ")[0]
+            raise ItemError(problem.reason, f"{told}; it is the mask of the others: put it there, or take MaskBand out")
+    return problems, len(vrt.rasters)
 
 
 def _problem(raster: str, name: str) -> Problem | None:
@@ -128,11 +137,23 @@ def _problem(raster: str, name: str) -> Problem | None:
     )
 
 
-def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "ET.Element[str]":
-    """The XML of a VRT with the XML of those in it, all paths absolute; adds the files that they name."""
+def _expanded(
+    path: str, files: list[str], rasters: dict[str, bool], depth: int, *, is_mask: bool = False
+) -> "ET.Element[str]":
+    """The XML of a VRT with the XML of those in it, all paths absolute.
+
+    Args:
+        path: As GDAL takes it.
+        files: Gets the files that they name.
+        rasters: Gets those that hold pixels, and whether as a mask alone.
+        depth: In how many others it is.
+        is_mask: It is in the mask of another.
+    """
     tree = _parsed(path)
     root = _folder(path)
+    masking = {element for mask in tree.iter("MaskBand") for element in mask.iter()}
     for parent, named in _sources(tree):
+        masks = is_mask or parent in masking
         told = (named.text or "").strip()
         if told.startswith(XML):
             inner = told
@@ -151,10 +172,10 @@ def _expanded(path: str, files: list[str], rasters: list[str], depth: int) -> "E
         if is_vrt(inner) and depth >= _DEEPEST:
             raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
         if is_vrt(inner) and (inner.startswith(("/vsi", XML)) or Path(inner).is_file()):
-            named.text = ET.tostring(_expanded(inner, files, rasters, depth + 1), "unicode")
+            named.text = ET.tostring(_expanded(inner, files, rasters, depth + 1, is_mask=masks), "unicode")
             named.attrib.clear()
         else:
-            rasters.append(inner)
+            rasters[inner] = masks and rasters.get(inner, True)
             ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
     return tree
 

@@ -229,6 +229,8 @@ def _area(value: Any, told_by: str) -> BaseGeometry | None:
         return None
     try:
         west, south, east, north = (float(v) for v in (value.split(",") if isinstance(value, str) else value))
+        if west == south == east == north == 0:  # what programs write that do not know them
+            return None
         return box(west, south, east, north)
     except (TypeError, ValueError, AreaError) as error:
         raise SourceError(
