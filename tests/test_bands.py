@@ -60,6 +60,8 @@ HALVES = np.repeat([[0, 1]], 32, axis=1).repeat(64, 0)  # 0 in the west, 1 in th
         ("Red (665 nm)", "red"), ("G", "green"), ("near-infrared", "nir"), ("NearInfrared", "nir"), ("nir08", "nir"),
         ("red edge 1", "rededge"), ("coastal_blue", "coastal"), ("green_i", "other"), ("Alpha", "alpha"),
         ("dataMask", "mask"), ("cloud mask", "other"), ("Layer_1", None), ("red green blue", None), ("", None),
+        ("490 nm", "blue"), ("B2, centre 492.4 nm", "blue"), ("0.63 - 0.69 \u00b5m", "red"), ("842nm", "nir"),
+        ("510-580 nm", "green"), ("0.45 um", "blue"), ("443 nanometers", "coastal"), ("10 m", None), ("9 nm", None),
     ],
 )  # fmt: skip
 def test_a_band_says_what_it_shows_in_any_spelling(name: str, colour: str | None) -> None:

@@ -221,3 +221,17 @@ def test_a_message_names_the_vrt_by_its_path(tmp_path: Path) -> None:
     vrt = write_vrt(tmp_path / "a.vrt", [("west.tif", 0), ("east.tif", SIDE)])
     with pytest.raises(SourceError, match=r"/a\.vrt: bands 9,1,1 asked for"):
         open_source(str(vrt), SourceOptions(bands=(9, 1, 1)))
+
+
+def test_a_source_of_another_size_than_the_vrt_was_made_for_is_refused(tmp_path: Path) -> None:
+    halves(tmp_path)
+    said = f'</SourceBand><SourceProperties RasterXSize="{SIDE}" RasterYSize="{SIDE}" DataType="Byte"/>'
+    path = write_vrt(tmp_path / "both.vrt", [("west.tif", 0), ("east.tif", SIDE)])
+    path.write_text(path.read_text("utf-8").replace("</SourceBand>", said), "utf-8")
+    with open_source(str(path)) as source:
+        assert source.read(EAST, 40).valid.all()
+    east = tmp_path / "east.tif"
+    transform = Affine(0.5, 0, WEST_X + SIDE / 2, 0, -0.5, NORTH_Y)
+    write_raster(east, np.full((3, SIDE, SIDE // 2), 90, np.uint8), transform, "EPSG:32645")
+    with pytest.raises(SourceError, match=r"east.tif has 128 × 256 pixels, and had 256 × 256 when the VRT was made"):
+        open_source(str(path))

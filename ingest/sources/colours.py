@@ -31,6 +31,11 @@ _BY_NAME = (  # the first that fits: "near infrared", "red edge" and "coastal bl
 _MASK = re.compile(r"(data ?set|data|valid|validity|valid data)? ?mask|valid|validity")  # the whole name
 _LETTERS = {"r": "red", "g": "green", "b": "blue", "n": "nir", "a": "alpha"}
 _CODE = re.compile(r"\bb(?:and)? ?(\d{1,2})(a?)\b")
+_WAVELENGTH = re.compile(
+    r"(?:(\d+(?:\.\d+)?) ?(?:-|–|to) ?)?(\d+(?:\.\d+)?) ?(nm\b|nanom|[\u00b5\u03bcu]m\b|microm|micron)"
+)
+_UP_TO_NM = ((450, "coastal"), (520, "blue"), (595, "green"), (625, "yellow"), (695, "red"), (785, "rededge"),
+             (1000, "nir"), (3000, "swir"), (20_000, "tir"))  # fmt: skip
 _INTERPRETED = {
     ColorInterp.red: "red", ColorInterp.green: "green", ColorInterp.blue: "blue", ColorInterp.alpha: "alpha",
     ColorInterp.nir: "nir", ColorInterp.coastal: "coastal", ColorInterp.rededge: "rededge", ColorInterp.swir: "swir",
@@ -105,7 +110,17 @@ def colour_of(name: str) -> str | None:
         if re.search(pattern, text):
             return colour
     found = [colour for colour in (*PICTURE, "yellow") if re.search(rf"\b{colour}(?:band)?\b", text)]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 else None if found else _of_wavelength(name)
+
+
+def _of_wavelength(name: str) -> str | None:
+    """What a band shows by the middle of its light, such as ``490 nm`` or ``0.63 - 0.69 µm``."""
+    match = _WAVELENGTH.search(name.lower())
+    if match is None:
+        return None
+    first, last = (float(number) for number in (match[1] or match[2], match[2]))
+    middle_nm = (first + last) / 2 * (1 if match[3].startswith("n") else 1000)
+    return next((colour for limit, colour in _UP_TO_NM if 350 <= middle_nm < limit), None)
 
 
 def common_colour(name: str) -> str | None:

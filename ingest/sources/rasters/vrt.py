@@ -37,6 +37,7 @@ class Vrt:
         files: The other files that it is made of, as GDAL takes them, VRTs in it first.
         rasters: Of those, the ones that hold pixels.
         masks: Of those, the ones that hold a mask of the others and nothing else.
+        sizes: Columns and rows of rasters, as far as they are said to have so many.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Vrt:
     files: tuple[str, ...]
     rasters: tuple[str, ...]
     masks: frozenset[str]
+    sizes: dict[str, tuple[int, int]]
 
 
 OWN = "own-name-here"
@@ -88,11 +90,19 @@ def read_vrt(path: str) -> Vrt:
     Raises:
         ItemError: It cannot be read, or is no XML.
     """
-    files: list[str] = []
-    rasters: dict[str, bool] = {}
-    tree = _expanded(path, files, rasters, 0)
-    masks = frozenset(raster for raster, is_mask in rasters.items() if is_mask)
-    return Vrt(ET.tostring(tree, "unicode"), _folder(path), tuple(dict.fromkeys(files)), tuple(rasters), masks)
+    named = _Named([], {}, {})
+    text = ET.tostring(_expanded(path, named, 0), "unicode")
+    masks = frozenset(raster for raster, is_mask in named.rasters.items() if is_mask)
+    return Vrt(text, _folder(path), tuple(dict.fromkeys(named.files)), tuple(named.rasters), masks, named.sizes)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What VRTs name, while they are read: files, those that hold pixels and whether as a mask alone, their sizes."""
+
+    files: list[str]
+    rasters: dict[str, bool]
+    sizes: dict[str, tuple[int, int]]
 
 
 def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
@@ -104,11 +114,12 @@ def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
 
     Raises:
         ItemError: The VRT itself cannot be read, or a file that is its mask alone: GDAL tells so once, and then takes
-            the mask for one that hides everything.
+            the mask for one that hides everything. Or a file has not the size that the VRT was made for: GDAL shows
+            another part of it, or black, without a word.
     """
     vrt = read_vrt(path)
     with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in vrt.rasters) else 1) as threads:
-        found = list(threads.map(lambda raster: _problem(raster, name), vrt.rasters))
+        found = list(threads.map(lambda raster: _problem(raster, name, vrt.sizes.get(raster)), vrt.rasters))
     problems = [problem for problem in found if problem is not None]
     for problem in problems:
         if problem.subject in vrt.masks:
@@ -117,7 +128,7 @@ def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
     return problems, len(vrt.rasters)
 
 
-def _problem(raster: str, name: str) -> Problem | None:
+def _problem(raster: str, name: str, size: tuple[int, int] | None) -> Problem | None:
     reason, why = "", ""
     if not raster.startswith("/vsi") and not _OWN_NAME.match(raster):
         file = Path(raster)
@@ -127,25 +138,30 @@ def _problem(raster: str, name: str) -> Problem | None:
             reason, why = "empty", "it is empty (0 bytes)"
     if not reason:
         try:
-            with rasterio.Env(), DatasetReader(raster, sharing=False):
-                return None
+            with rasterio.Env(), DatasetReader(raster, sharing=False) as dataset:
+                found = (dataset.width, dataset.height)
         except (RasterioError, OSError, ValueError) as error:  # the last of a CRS, and of words that are not UTF-8
             reason = "http" if "/vsicurl/" in raster else "not_a_raster"
             why = f"it cannot be opened ({' '.join(str(error).split())[:200]})"
+        else:
+            if size in (None, found):
+                return None
+            raise ItemError(
+                "not_a_raster",
+                f"{name}: its source {raster} has {found[0]} × {found[1]} pixels, and had {size[0]} × {size[1]} when "
+                "the VRT was made: make the VRT anew",
+            )
     return Problem(
         raster, reason, f"{name}: its source {raster}: {why}; tiles that it lies under fail until it is there"
     )
 
 
-def _expanded(
-    path: str, files: list[str], rasters: dict[str, bool], depth: int, *, is_mask: bool = False
-) -> "ET.Element[str]":
+def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> "ET.Element[str]":
     """The XML of a VRT with the XML of those in it, all paths absolute.
 
     Args:
         path: As GDAL takes it.
-        files: Gets the files that they name.
-        rasters: Gets those that hold pixels, and whether as a mask alone.
+        into: Gets what they name.
         depth: In how many others it is.
         is_mask: It is in the mask of another.
     """
@@ -161,21 +177,26 @@ def _expanded(
             relative = next((v for k, v in named.attrib.items() if k.lower() == "relativetovrt"), "0") == "1"
             # a name of a driver's own (NETCDF:"a.nc":v) is left to GDAL, which knows where the path in it is
             inner = f"{root}/{told}" if relative and root and not _OWN_NAME.match(told) else told
-            files.append(inner)
+            into.files.append(inner)
             if inner != told:  # of a VRT in this one GDAL would look beside this one
                 named.text = inner
                 named.attrib.clear()
         options = parent.find("OpenOptions")
+        said = parent.find("SourceProperties")
+        if said is not None and options is None:  # which may ask for an overview, of another size
+            columns, rows = (said.get(key, "") for key in ("RasterXSize", "RasterYSize"))
+            if columns.isdecimal() and rows.isdecimal():
+                into.sizes[inner] = (int(columns), int(rows))
         if options is None:
             options = ET.Element("OpenOptions")
             parent.insert(list(parent).index(named) + 1, options)
         if is_vrt(inner) and depth >= _DEEPEST:
             raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
         if is_vrt(inner) and (inner.startswith(("/vsi", XML)) or Path(inner).is_file()):
-            named.text = ET.tostring(_expanded(inner, files, rasters, depth + 1, is_mask=masks), "unicode")
+            named.text = ET.tostring(_expanded(inner, into, depth + 1, is_mask=masks), "unicode")
             named.attrib.clear()
         else:
-            rasters[inner] = masks and rasters.get(inner, True)
+            into.rasters[inner] = masks and into.rasters.get(inner, True)
             ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
     return tree
 
