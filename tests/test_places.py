@@ -28,6 +28,7 @@ def test_places_as_json_have_their_boxes(groundcast: Groundcast) -> None:
 
 def test_coordinates_are_read_back(groundcast: Groundcast) -> None:
     assert groundcast("places", "N27.63 E85.52").out == "27.63000°N 85.52000°E  0.4 km SW of Banepā, NP\n"
+    assert groundcast("places", "-33.87,151.21").out.startswith("33.87000°S 151.21000°E  ")  # no option
     document = groundcast("places", "85°31'12\"E 27°37'48\"N", "--json").json()
     assert document["coordinates"]["lat"] == pytest.approx(27.63)
     assert document["coordinates"]["near"]["name"] == "Banepā"

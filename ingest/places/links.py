@@ -61,7 +61,8 @@ def parse_link(text: str) -> LatLon | None:
     # a name with a slash may look like a host
     if place is None and "://" in text:
         raise AreaError(
-            f"link '{text[:60]}' carries no coordinates (a short link never does): open it, copy the long one"
+            f"link '{text[:60]}' carries no coordinates that are known here: open a short link and copy the long one, "
+            f"or {HELP}"
         )
     return place
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from ingest.places.place import Place
 
 
-@click.command(short_help="Places of a name, as --place takes them.")
+@click.command(
+    short_help="Places of a name, as --place takes them.",
+    context_settings={"ignore_unknown_options": True},  # -33.8,151.2 is a place
+)
 @click.argument("name")
 @click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="How many places.")
 @json_option
