@@ -47,7 +47,6 @@ _USED = {  # of the options that not every source has a use for
 }
 _SELECTIVE = sorted({name for names in _USED.values() for name in names})
 _ARCHIVES = (".mbtiles", ".pmtiles")
-_MAX_JSON_BYTES = 64 * 2**20
 
 
 def open_source(uri: str, options: SourceOptions | None = None) -> Source | ChipSource:
@@ -140,21 +139,26 @@ def _rasters(uri: str, entries: Sequence[RasterEntry], options: SourceOptions) -
 
 def _json(uri: str, options: SourceOptions) -> Source:
     """TileJSON or STAC, by what the document says."""
-    document = _peeked(uri, options)
+    document = _read_json(uri, options)
     if isinstance(document, dict) and "tilejson" in document:
         return _tilejson(uri, document, options)
-    return _stac(uri, options)
+    return _stac(uri, options, document)
 
 
-def _peeked(uri: str, options: SourceOptions) -> Any:
-    """A JSON document, or None where it cannot be read: who needs it says why."""
+def _read_json(uri: str, options: SourceOptions) -> Any:
     try:
-        if not _is_web(uri):
-            return json.loads(Path(uri).read_bytes()) if Path(uri).stat().st_size <= _MAX_JSON_BYTES else None
-        with Web(options) as web:
-            return json.loads(web.get(uri) or b"null")
-    except (OSError, ValueError, RecursionError, ItemError):
-        return None
+        if _is_web(uri):
+            with Web(options) as web:
+                body = web.get(uri)
+            if body is None:
+                raise SourceError(f"{mask_url(uri)}: there is no such document")
+        else:
+            body = Path(uri).read_bytes()
+        return json.loads(body)
+    except ItemError as error:
+        raise SourceError(str(error)) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({error})") from error
 
 
 def _tilejson(uri: str, document: dict[str, Any], options: SourceOptions) -> PyramidSource:
@@ -177,9 +181,9 @@ def _tilejson(uri: str, document: dict[str, Any], options: SourceOptions) -> Pyr
     return PyramidSource(FolderStore(root, options, pattern, described), options)
 
 
-def _stac(uri: str, options: SourceOptions) -> RasterSource:
+def _stac(uri: str, options: SourceOptions, document: Any = None) -> RasterSource:
     _check_options(uri, options, "STAC")
-    entries, problems = stac_entries(uri, options)
+    entries, problems = stac_entries(uri, options, document)
     source = RasterSource(mask_url(uri), entries, options)
     # first: what STAC itself lacks, then the files that could not be opened
     source.problems[:0] = problems

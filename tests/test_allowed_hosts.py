@@ -1,13 +1,12 @@
 """A URL that came through the app reaches the hosts on the list and nothing else; a real server redirects."""
 
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from local_server import Answer, answering, serving
 
 from ingest.jobs.request import Request, options_from_json
 from ingest.opening import open_source
@@ -29,26 +28,14 @@ class Site:
 def site() -> Iterator[Site]:
     state = Site()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked.append(self.path)
-            body = b"secret of the house"
-            self.send_response(302 if self.path.startswith("/to/") else 200)
-            if self.path.startswith("/to/"):
-                self.send_header("Location", self.path.removeprefix("/to/"))
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str, _: Mapping[str, str]) -> Answer:
+        state.asked.append(path)
+        moved = path.startswith("/to/")
+        return (302 if moved else 200, {"Location": path.removeprefix("/to/")} if moved else {}, b"secret of the house")
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
-    state.port = http.server_port
-    yield state
-    http.shutdown()
-    http.server_close()
+    with serving(answering(answer)) as url:
+        state.port = int(url.rpartition(":")[2])
+        yield state
 
 
 def web(*allowed: str, cache_dir: Path | None = None) -> Web:

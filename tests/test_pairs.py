@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
@@ -35,6 +35,7 @@ from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from tests.conftest import TINY_CLIP, make_raster, start_groundcast
 from tests.crew import Crew, wait_until
+from tests.local_server import serving
 from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
 from trainer.errors import ItemError, SourceError
@@ -103,13 +104,8 @@ HUGE = huge()
 
 @pytest.fixture(scope="module")
 def flickr() -> Iterator[str]:
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_port}"
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with serving(Pictures) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

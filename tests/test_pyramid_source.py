@@ -1,16 +1,15 @@
 """Tile pyramids: folders, PMTiles, and a real tile server on this machine."""
 
 import io
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from local_server import answering, serving
 from make_data import expected_pattern, tile_of, tile_picture, write_pyramid
 from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
@@ -236,27 +235,8 @@ class TileServer:
 @pytest.fixture
 def server() -> Iterator[TileServer]:
     state = TileServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            code, headers, body = state.answer(self.path, dict(self.headers))
-            self.send_response(code)
-            for key, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-    thread.start()
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving(answering(state.answer)) as state.url:
+        yield state
 
 
 def web_source(server: TileServer, template: str = "/{z}/{x}/{y}.png?key=geheim", **options: object) -> PyramidSource:

@@ -1,17 +1,17 @@
 """STAC documents and searches, from disk and from a server on this machine."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from local_server import serving
 from make_data import pattern_raster, transform_around, write_raster
 
 from ingest.geo.geometry import Footprint
@@ -176,13 +176,8 @@ class ApiHandler(SimpleHTTPRequestHandler):
 def api(tmp_path: Path) -> Iterator[str]:
     catalogue(tmp_path)
     ApiHandler.asked = []
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(ApiHandler, directory=str(tmp_path)))
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_port}"
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving(partial(ApiHandler, directory=str(tmp_path))) as url:
+        yield url
 
 
 def test_documents_and_rasters_are_read_over_http(api: str) -> None:

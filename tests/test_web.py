@@ -2,14 +2,13 @@
 
 import io
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from local_server import Answer, answering, serving
 from PIL import Image
 
 from ingest.geo.geometry import Footprint
@@ -21,7 +20,6 @@ from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from trainer.errors import ItemError
 
-Answer = tuple[int, dict[str, str], bytes]
 TEXT = {"Content-Type": "text/html; charset=utf-8"}
 
 
@@ -44,27 +42,13 @@ class Server:
 def server() -> Iterator[Server]:
     state = Server()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked.append(self.path)
-            code, headers, body = state.answer(self.path)
-            self.send_response(code)
-            for key, value in {"Content-Type": "image/png", **headers, "Content-Length": str(len(body))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str, _: Mapping[str, str]) -> Answer:
+        state.asked.append(path)
+        code, headers, body = state.answer(path)
+        return code, {"Content-Type": "image/png", **headers}, body
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-    thread.start()
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving(answering(answer)) as state.url:
+        yield state
 
 
 def opened(cache: Path | None = None, **options: object) -> Web:

@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.degrees import polygons_of, to_degrees
+from ingest.geo.degrees import parts_of, polygons_of, to_degrees
 from ingest.geo.geoparquet import read_geometries
 from ingest.geo.kml import read_kml
 from trainer.errors import AreaError, reason
@@ -56,7 +56,7 @@ def read_area_file(path: Path, tell: Callable[[str], None] = _log.warning) -> Ba
     taken = others = jumps = 0
     for layer, crs, shapes in layers:
         kept = [polygon for shape in shapes for polygon in polygons_of(shape)]
-        rest = [part for shape in shapes for part in _parts(shape) if not polygons_of(part)]
+        rest = [part for shape in shapes for part in parts_of(shape) if not polygons_of(part)]
         rings = [ring for part in rest if closed and (ring := _ring(part)) is not None]
         taken, others = taken + len(rings), others + len(rest) - len(rings)
         if kept or rings:
@@ -90,13 +90,6 @@ def _known(crs: str | None, path: Path, layer: str) -> str:
         how = "put its .prj beside it" if path.suffix.lower() == ".shp" else "set it, or export it as GeoJSON"
         raise AreaError(f"{_where(path, layer)} names no reference system: {how}")
     return crs
-
-
-def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
-    """What a shape is made of, however nested."""
-    if shape.is_empty or not hasattr(shape, "geoms"):
-        return [shape]
-    return [part for inner in shape.geoms for part in _parts(inner)]
 
 
 def _ring(shape: BaseGeometry) -> Polygon | None:

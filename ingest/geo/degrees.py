@@ -27,13 +27,16 @@ _EDGE_PARTS = 64
 """Edges of a projected area are cut into pieces of 1/64 of its extent before they are bent into degrees."""
 
 
+def parts_of(shape: BaseGeometry) -> list[BaseGeometry]:
+    """What a shape is made of, however nested; an empty one is a part of itself."""
+    if shape.is_empty or not isinstance(shape, BaseMultipartGeometry):
+        return [shape]
+    return [part for inner in shape.geoms for part in parts_of(inner)]
+
+
 def polygons_of(shape: BaseGeometry) -> list[Polygon]:
     """The polygons in a shape, whatever it is nested in."""
-    if isinstance(shape, Polygon):
-        return [] if shape.is_empty else [shape]
-    if isinstance(shape, BaseMultipartGeometry):
-        return [polygon for part in shape.geoms for polygon in polygons_of(part)]
-    return []
+    return [part for part in parts_of(shape) if isinstance(part, Polygon) and not part.is_empty]
 
 
 def to_degrees(polygons: list[Polygon], crs: str, where: str) -> tuple[list[Polygon], int]:

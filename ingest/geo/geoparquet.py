@@ -4,7 +4,7 @@ By the boxes' statistics a reader skips the row groups that lie elsewhere. It do
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> str:
         "covering": {"bbox": {side.name: ["bbox", side.name] for side in BBOX}},
     }
     return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
+
+
+def file_metadata(told: Mapping[str, Any]) -> dict[str, bytes]:
+    """What a table of footprints carries: its ``geo`` entry, and what else is told of it, as JSON."""
+    texts = {"geo": geo_metadata()} | {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
+    return {name: text.encode("utf-8", "replace") for name, text in texts.items()}
 
 
 def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:

@@ -4,10 +4,8 @@ pystac and pystac-client read STAC; an item or a link that cannot be used is a p
 asset of an item is its picture: `stac_assets`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -22,7 +20,7 @@ from urllib3.util import Retry
 from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.source import Problem, SourceOptions
 from ingest.sources.stac_assets import entry_of
-from ingest.sources.web import Web, mask_url, user_agent
+from ingest.sources.web import mask_url, user_agent
 from trainer.errors import ItemError, SourceError, UsageError
 
 MAX_ITEMS = 10_000
@@ -31,12 +29,13 @@ _BAD_ITEM = (pystac.STACError, pystac.STACTypeError, KeyError, TypeError, ValueE
 _SEARCH_KEYS = ("collections", "ids", "bbox", "datetime", "asset", "limit")
 
 
-def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], list[Problem]]:
+def stac_entries(uri: str, options: SourceOptions, document: Any = None) -> tuple[list[RasterEntry], list[Problem]]:
     """The rasters behind a STAC document or search.
 
     Args:
-        uri: A path or URL of a document; or ``stac+https://host/search?collections=…&bbox=…&datetime=…&asset=…``.
+        uri: Where the document came from; or ``stac+https://host/search?collections=…&bbox=…&datetime=…&asset=…``.
         options: Which asset, and how to ask.
+        document: What was read there; of a search nothing.
 
     Raises:
         SourceError: There is no item, or none has a picture.
@@ -49,7 +48,7 @@ def stac_entries(uri: str, options: SourceOptions) -> tuple[list[RasterEntry], l
             asset = asset or query.get("asset")
             items = _search(uri.removeprefix("stac+"), query, options)
         else:
-            items = _document_items(uri, options)
+            items = _document_items(uri, document)
         for number, item in enumerate(items):
             if number == MAX_ITEMS:  # a catalogue may go on for millions
                 problems.append(_too_many(mask_url(uri)))
@@ -102,9 +101,8 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
     yield from (_item(document, root) for document in found.items_as_dicts())
 
 
-def _document_items(uri: str, options: SourceOptions) -> Iterator[pystac.Item | Problem]:
+def _document_items(uri: str, document: Any) -> Iterator[pystac.Item | Problem]:
     """Items of a JSON document, by its type."""
-    document = _load(uri, options)
     kind = document.get("type") if isinstance(document, dict) else None
     if kind == "Feature":
         return iter([_item(document, uri)])
@@ -112,7 +110,7 @@ def _document_items(uri: str, options: SourceOptions) -> Iterator[pystac.Item | 
         return (_item(feature, uri) for feature in document.get("features") or [])
     if kind in ("Collection", "Catalog"):
         reader = _Reader()
-        catalog = pystac.read_file(uri, reader)
+        catalog = reader.stac_object_from_dict(document, uri)
         if isinstance(catalog, pystac.Catalog):
             return _walk(catalog, reader)
     raise SourceError(f"{mask_url(uri)}: not STAC: its type is {kind!r}, expected Feature, FeatureCollection, …")
@@ -157,22 +155,6 @@ def _walk(root: pystac.Catalog, reader: _Reader) -> Iterator[pystac.Item | Probl
             elif isinstance(target, pystac.Catalog):
                 waiting.append(target)
     yield from reader.problems
-
-
-def _load(uri: str, options: SourceOptions) -> Any:
-    try:
-        if uri.startswith(("http://", "https://")):
-            with Web(options) as web:
-                body = web.get(uri)
-            if body is None:
-                raise SourceError(f"{mask_url(uri)}: there is no such document")
-        else:
-            body = Path(uri).read_bytes()
-        return json.loads(body)
-    except ItemError as error:
-        raise SourceError(str(error)) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{mask_url(uri)}: not JSON that can be read ({error})") from error
 
 
 def _item(document: Any, uri: str) -> pystac.Item | Problem:

@@ -5,7 +5,6 @@ and whatever explains the values, as JSON. Row group after row group is written,
 It does not know what the values mean.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.geo.footprints import Places, Squares
-from ingest.geo.geoparquet import BBOX, boxes, geo_metadata
+from ingest.geo.geoparquet import BBOX, boxes, file_metadata
 from search_ui.files.writing import cannot_write, whole_file
 
 _GROUP = 100_000  # rows
@@ -62,11 +61,10 @@ def write_tiles(
 
 
 def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:
-    metadata = {"geo": geo_metadata()} | {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
     fields = [("tile_id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
     fields += [(name, _kind(column)) for name, column in columns.items()]
     fields += [("size_m", pa.float64()), ("bbox", BBOX), ("geometry", pa.binary())]
-    return pa.schema(fields, metadata={name: text.encode("utf-8", "replace") for name, text in metadata.items()})
+    return pa.schema(fields, metadata=file_metadata(told))
 
 
 def _kind(column: Column) -> pa.DataType:

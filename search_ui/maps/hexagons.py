@@ -4,7 +4,6 @@ A tile counts in the hexagon that holds its centre. The hexagons of a resolution
 that maps of different tile sizes compare. It does not know how scores are made.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from ingest.geo.footprints import Places
 from ingest.geo.geometry import outline
-from ingest.geo.geoparquet import geo_metadata, geometry_columns, write_table
+from ingest.geo.geoparquet import file_metadata, geometry_columns, write_table
 from search_ui.files.writing import cannot_write, whole_file
 from search_ui.maps.pixels import Canvas, Owners
 from trainer.errors import UsageError
@@ -149,7 +148,6 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
     Raises:
         GroundcastError: The file cannot be written, such as on a full disk.
     """
-    metadata = {"geo": geo_metadata()} | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()}
     columns = {
         "h3": [h3.int_to_str(cell) for cell in hexagons.cell.tolist()],
         "lat": hexagons.lat,
@@ -159,9 +157,7 @@ def write_hexagons(path: Path, hexagons: Hexagons, name: str, told: Mapping[str,
         f"{name}_max": hexagons.max,
         **geometry_columns(hexagons.polygons().tolist()),
     }
-    table = pa.table(columns).replace_schema_metadata(
-        {key: text.encode("utf-8", "replace") for key, text in metadata.items()}
-    )
+    table = pa.table(columns).replace_schema_metadata(file_metadata(told))
     try:
         with whole_file(path) as temporary:
             write_table(table, temporary)

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import shapely
 from PIL import Image
-from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
+from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.area_file import read_area_file
+from ingest.geo.degrees import parts_of
 from ingest.geo.kml import read_kml
 from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
 from search_ui.files.writing import write_whole
@@ -164,16 +165,10 @@ def _of_json(content: bytes) -> list[BaseGeometry]:
         found = shapely.from_geojson(json.dumps(document), on_invalid="raise")
     except (ValueError, RecursionError, shapely.errors.ShapelyError) as error:
         raise AreaError(f"the area is no readable GeoJSON: {str(error)[:200]}") from error
-    return [part for part in _parts(found) if not part.is_empty]
+    return [part for part in parts_of(found) if not part.is_empty]
 
 
 def _of_kml(content: bytes) -> list[BaseGeometry]:
     if b"<kml" not in content[:4096].lower():
         raise UploadError("the file is neither GeoJSON nor KML: export the area as one of the two")
     return read_kml(content)
-
-
-def _parts(shape: BaseGeometry) -> list[BaseGeometry]:
-    return (
-        [part for one in shape.geoms for part in _parts(one)] if isinstance(shape, BaseMultipartGeometry) else [shape]
-    )

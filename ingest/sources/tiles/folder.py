@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -53,12 +54,13 @@ class FolderStore:
         self._suffixes = _find(root, self._template, ending)
         if not self._suffixes:
             raise SourceError(f"{root}: no tile found; expected {where} with {', '.join(EXTENSIONS)}")
+        area_of = cache(self._area)  # of a million tiles it takes a while
         self._south = self._template.counts_rows and described.rows_from_south(
-            where, tms=options.tms, template=typed, area_of=self._area
+            where, tms=options.tms, template=typed, area_of=area_of
         )
         self.zooms = tuple(sorted(self._suffixes))
         self.attribution = described.attribution
-        self._coverage = described.within(self._area(self._south))
+        self._coverage = described.within(area_of(self._south))
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """The encoded tile, or None.
