@@ -21,7 +21,8 @@ from ingest.sandbox.photographs import photographs, scenes
 from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
 from search_ui.maps.layers import Panel, Words, draw_page, screen
-from search_ui.maps.scales import amount_scale, joint
+from search_ui.maps.scales import Scale
+from search_ui.maps.snapshots import UNITS
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
@@ -135,9 +136,9 @@ def ask(engine: Engine, world: World) -> Iterator[Reply]:
 
 
 def draw_map(path: Path, replies: list[Reply], attribution: str | None) -> None:
-    """The scores of every reply side by side, all on one scale, as PNG."""
+    """The relevance of every reply side by side, all on one scale, as PNG."""
     first = replies[0].scores
-    panels = [Panel(f"{reply.question.text}\n{reply.when:%d %B, %H:%M}", reply.scores.cosine) for reply in replies]
+    panels = [Panel(f"{reply.question.text}\n{reply.when:%d %B, %H:%M}", reply.scores.relevance) for reply in replies]
     ground = screen(Places(first.lat, first.lon, first.size_m), len(panels))
-    scale = amount_scale(joint([panel.values for panel in panels]), "cosine with the text")
+    scale = Scale(0.0, 1.0, UNITS["relevance"])
     draw_page(path, ground, panels, scale, Words(credit=attribution))

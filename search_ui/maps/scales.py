@@ -5,7 +5,6 @@ middle for differences, and for months and hours a ring through blue, yellow, ve
 It knows neither tiles nor pictures.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,8 +131,3 @@ def _known(values: Values, sample: int) -> Values:
     # of hundreds of millions, two million tell the ends as well
     some = flat[:: max(1, flat.size // sample)]
     return some[np.isfinite(some)]
-
-
-def joint(values: Iterable[Values]) -> Values:
-    """Several arrays as one column."""
-    return np.concatenate([part.reshape(-1) for part in values])
