@@ -301,6 +301,7 @@ def test_a_self_crossing_outline_is_mended_and_holes_stay(tmp_path: Path) -> Non
         ("none.geojson", {"type": "FeatureCollection", "features": []}, "holds nothing"),
         ("point.geojson", {"type": "Point", "coordinates": [85, 27]}, "only 1 points"),
         ("nan.geojson", '{"type":"Polygon","coordinates":[[[0,0],[NaN,0],[1,1],[0,0]]]}', "NaN"),
+        ("metres.geojson", polygon([[465000, 5247000], [466000, 5247000], [466000, 5248000]]), "reference system"),
         ("swapped.geojson", polygon([[40, 110], [40, 111], [41, 111], [40, 110]]), "swapped"),
         ("round.geojson", polygon([[-500, 0], [500, 0], [0, 10], [-500, 0]]), "more than once"),
         ("flat.geojson", polygon([[0, 0], [1, 0], [2, 0], [0, 0]]), "polygon"),

@@ -235,3 +235,29 @@ def test_a_source_of_another_size_than_the_vrt_was_made_for_is_refused(tmp_path:
     write_raster(east, np.full((3, SIDE, SIDE // 2), 90, np.uint8), transform, "EPSG:32645")
     with pytest.raises(SourceError, match=r"east.tif has 128 × 256 pixels, and had 256 × 256 when the VRT was made"):
         open_source(str(path))
+
+
+def gap(tmp_path: Path, *, deep: bool, more: str = "") -> Path:
+    """A mosaic of three places, of which the second has no source."""
+    halves(tmp_path)
+    path = write_vrt(tmp_path / "gap.vrt", [("west.tif", 0), ("east.tif", 2 * SIDE)])
+    text = path.read_text("utf-8").replace(f'rasterXSize="{2 * SIDE}"', f'rasterXSize="{3 * SIDE}"')
+    path.write_text(text.replace("</ColorInterp>", f"</ColorInterp>{more}"), "utf-8")
+    if not deep:
+        return path
+    outer = write_vrt(tmp_path / "outer.vrt", [("gap.vrt", 0)], width=3 * SIDE)
+    return outer
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["", "in another VRT"])
+def test_a_gap_of_a_mosaic_is_no_black_ground(tmp_path: Path, deep: bool) -> None:
+    with open_source(str(gap(tmp_path, deep=deep))) as source:
+        chip = source.read(EAST, 32)
+        assert not chip.valid.any()
+        assert source.read(WEST, 32).valid.all()
+
+
+def test_a_value_for_gaps_that_a_mosaic_names_is_heeded(tmp_path: Path) -> None:
+    with open_source(str(gap(tmp_path, deep=False, more="<NoDataValue>0</NoDataValue>"))) as source:
+        assert not source.read(EAST, 32).valid.any()
+        assert source.read(WEST, 32).valid.all()

@@ -242,5 +242,5 @@ def _told(place: FilePath) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise BackupError(f"{place}: there is no such file or folder ({reason(error)})") from error
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, TypeError) as error:
         raise BackupError(f"{place}: the backup cannot be read or written ({reason(error)})") from error

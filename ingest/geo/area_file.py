@@ -126,7 +126,7 @@ def _kml_content(path: Path) -> bytes:
                 raise AreaError(f"its .kml has more than {_MAX_KML >> 20} MiB: simplify it")
             return archive.read(documents[0])
     # the last: it is encrypted, or packed in a way that is not known
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise AreaError(reason(error)) from error
 
 

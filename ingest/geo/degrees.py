@@ -19,6 +19,7 @@ from trainer.errors import AreaError
 
 Points = npt.NDArray[np.float64]  # [n, 2] or [2]
 
+_NO_DEGREES = 720  # beyond it no longitude is meant, however often it goes round
 _SURE_VERTICES = 500  # up to so many, any outline is mended in about a second
 # about five seconds of work each, by the costs that `_check_tangle` names
 _MAX_CROSSINGS = 300_000
@@ -150,6 +151,11 @@ def _cross(start: Points, end: Points, starts: Points, ends: Points) -> npt.NDAr
 def _check_range(polygon: Polygon, where: str) -> None:
     west, south, east, north = polygon.bounds
     shown = f"bounds {west:g}, {south:g}, {east:g}, {north:g}"
+    if max(abs(side) for side in polygon.bounds) > _NO_DEGREES:
+        raise AreaError(
+            f"{where} is not in degrees ({shown}), and nothing says in which reference system it is: write that into the "
+            "file, or transform it to EPSG:4326"
+        )
     if south < -90 or north > 90:
         raise AreaError(f"{where} has a latitude outside ±90 ({shown}): are latitude and longitude swapped?")
     if west < -360 or east > 360 or east - west > 360:

@@ -4,6 +4,7 @@ KML has WGS84 longitudes and latitudes, a height that is passed over, and straig
 what is done with outlines.
 """
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from typing import Any, TypeAlias
@@ -83,9 +84,12 @@ def _place(parts: list[str]) -> Place:
     if len(parts) < 2:
         raise AreaError("the KML has a place without latitude")
     try:
-        return float(parts[0]), float(parts[1])
+        place = float(parts[0]), float(parts[1])
     except ValueError as error:
         raise AreaError(f"the KML has a coordinate that is no number: {error}") from error
+    if not all(map(math.isfinite, place)):
+        raise AreaError(f"the KML has a coordinate that is no number: {','.join(parts[:2])}")
+    return place
 
 
 def _all(element: Element, name: str) -> list[Element]:

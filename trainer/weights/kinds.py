@@ -85,7 +85,7 @@ def _zip(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-    except (zipfile.BadZipFile, OSError, ValueError) as e:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as e:
         raise CheckpointError(f"weights {path} are broken or cut short ({reason(e)}): download them again") from e
     # a member that `torch.jit.save` writes and `torch.save` does not
     if any(name.endswith("constants.pkl") for name in names):

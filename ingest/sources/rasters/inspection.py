@@ -26,6 +26,7 @@ from ingest.sources.products import bands_of
 from ingest.sources.rasters.controlpoints import LaidOut
 from ingest.sources.rasters.extent import outline_of
 from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
+from ingest.sources.rasters.jpeg2000 import check_boxes
 from ingest.sources.rasters.rasterfile import RasterFile, cause_of
 from ingest.sources.rasters.vrt import is_vrt, source_problems
 from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
@@ -90,6 +91,8 @@ def _look_at_bytes(path: str, name: str) -> None:
         raise ItemError("missing", f"{name}: there is no such file")
     if file.stat().st_size == 0:
         raise ItemError("empty", f"{name}: the file is empty (0 bytes)")
+    with suppress(OSError):  # of one that must not be read GDAL will say so
+        check_boxes(file)
 
 
 def _unopenable(path: str, name: str, error: Exception) -> ItemError:

@@ -2,17 +2,21 @@
 
 GDAL keeps what it opens for VRTs in one pool for all threads, by name. While one thread's opening of a missing file
 fails, another that asks for the same file gets nothing, without an error, and shows black pixels. Under names of its
-own, every open VRT fails for itself. It does not read pixels.
+own, every open VRT fails for itself. A mosaic with gaps that names no value for them gets a mask of its sources: GDAL
+fills gaps with 0, which is no black ground. It does not read pixels.
 """
 
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import rasterio
+import shapely
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -24,6 +28,9 @@ XML = "<VRTDataset"
 _NAMES = ("SourceFilename", "SourceDataset")
 _OWN_NAME = re.compile(r"\w\w+:")
 _DEEPEST = 8  # VRTs in VRTs
+_NO_PIXEL = ("NoDataValue", "NODATA")
+_RECT = ("xOff", "yOff", "xSize", "ySize")
+_OF_MASK = (*_NAMES, "OpenOptions", "SourceBand", "SourceProperties", "SrcRect", "DstRect")
 _OPENERS = 8  # threads: each may wait for the network
 
 
@@ -167,6 +174,7 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
     """
     tree = _parsed(path)
     root = _folder(path)
+    gaps = False
     masking = {element for mask in tree.iter("MaskBand") for element in mask.iter()}
     for parent, named in _sources(tree):
         masks = is_mask or parent in masking
@@ -193,12 +201,60 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
         if is_vrt(inner) and depth >= _DEEPEST:
             raise ItemError("unsupported", f"{path}: VRTs in VRTs more than {_DEEPEST} deep, or in themselves")
         if is_vrt(inner) and (inner.startswith(("/vsi", XML)) or Path(inner).is_file()):
-            named.text = ET.tostring(_expanded(inner, into, depth + 1, is_mask=masks), "unicode")
+            within = _expanded(inner, into, depth + 1, is_mask=masks)
+            gaps = gaps or within.find("MaskBand") is not None  # which GDAL would leave inside
+            named.text = ET.tostring(within, "unicode")
             named.attrib.clear()
         else:
             into.rasters[inner] = masks and into.rasters.get(inner, True)
             ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
+    if _shows_all(tree) and (gaps or _has_gaps(tree)):
+        tree.append(_mask_of_sources(tree))
     return tree
+
+
+def _shows_all(tree: "ET.Element[str]") -> bool:
+    """Whether nothing in a mosaic says which of its pixels are none."""
+    bands = tree.findall("VRTRasterBand")
+    plain = tree.get("subClass") is None and not any("subClass" in band.attrib for band in bands)
+    alpha = any((band.findtext("ColorInterp") or "").strip().lower() == "alpha" for band in bands)
+    told = tree.find("MaskBand") is not None or any(band.find(name) is not None for band in bands for name in _NO_PIXEL)
+    return bool(bands) and plain and not alpha and not told
+
+
+def _has_gaps(tree: "ET.Element[str]") -> bool:
+    """Whether a mosaic has pixels under no source of its first band."""
+    try:
+        columns, rows = (float(tree.get(key, "")) for key in ("rasterXSize", "rasterYSize"))
+        places = [source.find("DstRect") for source in _mosaic(tree)]
+        # without one, a source fills the raster
+        rects = [
+            [0.0, 0.0, columns, rows] if at is None else [float(at.get(key, "")) for key in _RECT] for at in places
+        ]
+    except ValueError:
+        return False  # GDAL will say so
+    parts = shapely.box(*np.array([[x, y, x + wide, y + high] for x, y, wide, high in rects]).reshape(-1, 4).T)
+    covered = shapely.union_all(parts)
+    return bool(shapely.area(shapely.difference(shapely.box(0, 0, columns, rows), covered)) >= 1)  # a pixel
+
+
+def _mask_of_sources(tree: "ET.Element[str]") -> "ET.Element[str]":
+    """A mask of the mosaic: that of each source where it lies, and nothing elsewhere."""
+    mask = ET.Element("MaskBand")
+    band = ET.SubElement(mask, "VRTRasterBand", dataType="Byte")
+    for source in _mosaic(tree):
+        own = ET.SubElement(band, "SimpleSource", {"resampling": "near"})
+        own.extend(deepcopy(child) for child in source if child.tag in _OF_MASK)
+        number = own.find("SourceBand")
+        if number is None:
+            number = ET.SubElement(own, "SourceBand")
+        number.text = f"mask,{(number.text or '1').strip().removeprefix('mask,')}"
+    return mask
+
+
+def _mosaic(tree: "ET.Element[str]") -> list["ET.Element[str]"]:
+    """The sources of the first band."""
+    return [element for element in tree.findall("VRTRasterBand")[0] if element.tag.endswith("Source")]
 
 
 def _folder(path: str) -> str:

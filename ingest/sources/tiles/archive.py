@@ -203,7 +203,7 @@ class MbtilesStore:
             if described.area is not None:
                 self._north = self._shown_by(described.area, self._north)
             self._coverage = self._extent(described.area)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last of a damaged file, in sqlite3's message
             self._database.close()
             raise SourceError(f"{path}: not a raster that can be read: no MBTiles ({error})") from error
         except SourceError:
@@ -223,7 +223,7 @@ class MbtilesStore:
                 found = self._database.execute(
                     "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?", (z, x, row)
                 ).fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise ItemError("truncated", f"{self.name(z, x, y)}: {error}; copy the file again") from error
         if found is None:
             return None
