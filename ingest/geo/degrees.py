@@ -153,8 +153,8 @@ def _check_range(polygon: Polygon, where: str) -> None:
     shown = f"bounds {west:g}, {south:g}, {east:g}, {north:g}"
     if max(abs(side) for side in polygon.bounds) > _NO_DEGREES:
         raise AreaError(
-            f"{where} is not in degrees ({shown}), and nothing says in which reference system it is: write that into the "
-            "file, or transform it to EPSG:4326"
+            f"{where} is not in degrees ({shown}), and nothing says in which reference system it is: "
+            "write that into the file, or transform it to EPSG:4326"
         )
     if south < -90 or north > 90:
         raise AreaError(f"{where} has a latitude outside ±90 ({shown}): are latitude and longitude swapped?")

@@ -21,8 +21,8 @@ from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
 DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")
-# of a broken file: GDAL's own where rasterio passes them on, such as of tags, and the last where GDAL quotes bytes of it
-# in its message that are not UTF-8
+# of a broken file: GDAL's own where rasterio passes them on, such as of tags, and the last where GDAL quotes bytes of
+# it in its message that are not UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, OSError, UnicodeDecodeError)
 _SERIALS = itertools.count()  # of VRTs opened by this process
 _CONFIG = {
