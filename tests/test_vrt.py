@@ -245,8 +245,7 @@ def gap(tmp_path: Path, *, deep: bool, more: str = "") -> Path:
     path.write_text(text.replace("</ColorInterp>", f"</ColorInterp>{more}"), "utf-8")
     if not deep:
         return path
-    outer = write_vrt(tmp_path / "outer.vrt", [("gap.vrt", 0)], width=3 * SIDE)
-    return outer
+    return write_vrt(tmp_path / "outer.vrt", [("gap.vrt", 0)], width=3 * SIDE)
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["", "in another VRT"])

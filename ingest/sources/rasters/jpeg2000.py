@@ -27,7 +27,7 @@ def check_boxes(path: Path) -> None:
         if not _sound(file, 0, path.stat().st_size, depth=0):
             raise ItemError(
                 "unreadable",
-                f"{path}: a JPEG 2000 file whose boxes are damaged: copy it again, or write it anew by GDAL",
+                f"{path}: a JPEG 2000 file whose boxes are damaged: copy it again",
             )
 
 
