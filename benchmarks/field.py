@@ -270,7 +270,7 @@ def met(folder: Path, additive: ExactScorer, args: argparse.Namespace) -> dict[s
         result[f"met_one_moment_ms{where}"] = float(np.median(ours))
         result[f"one_moment_over_additive{where}"] = float(np.median(ours) / np.median(theirs))
         result[f"one_moment_over_additive_least{where}"] = float(ours.min() / theirs.min())
-        result[f"float64_error{where}"] = max(_error(field, form, query, when) for when in MOMENTS[5::97])
+        result[f"float64_error{where}"] = max(float64_error(field, form, query, when) for when in MOMENTS[5::97])
         if not where:
             few = np.arange(min(args.frames_n, args.n))
             start = time.perf_counter()
@@ -280,7 +280,7 @@ def met(folder: Path, additive: ExactScorer, args: argparse.Namespace) -> dict[s
     return result
 
 
-def _error(field: ExactScorer, form: FieldEncoder, query: np.ndarray, when: datetime) -> float:
+def float64_error(field: ExactScorer, form: FieldEncoder, query: np.ndarray, when: datetime) -> float:
     """Largest difference from float64 on every tenth tile."""
     w, m = form.weights, form.weights.interaction
     rows = np.arange(0, field.n, 10)

@@ -1,6 +1,7 @@
 """Makes docs/numbers.md of docs/numbers/: what benchmarks printed as JSON, each with the day, commit and machine.
 
 A file there is what `python -m benchmarks.NAME --json` printed (benchmark, setting, rows, ratios), and `measured`.
+Where that has a `variant`, such as the processor, it is stored as NAME-VARIANT.json.
 Numbers that were measured before that and typed by hand stand in docs/numbers/earlier.md and come last, as they are.
 
     python -m tools.numbers                               the document from the stored JSON
@@ -38,7 +39,7 @@ def page() -> str:
 def _section(document: dict[str, Any]) -> str:
     name, measured = document["benchmark"], document["measured"]
     parts = [
-        f"## {name}\n",
+        f"## {' '.join([name, *_variant(document)])}\n",
         _question(name) + "\n",
         f"`{measured['command']}`, {measured['on']}, commit {measured['commit']}, {measured['machine']}.\n",
     ]
@@ -49,6 +50,11 @@ def _section(document: dict[str, Any]) -> str:
         ratios = [{"ratio": key, "value": value} for key, value in document["ratios"].items()]
         parts.append(_table(ratios))
     return "\n".join(parts)
+
+
+def _variant(document: dict[str, Any]) -> list[str]:
+    """What of several ways it was measured in, where there are several."""
+    return [document["variant"]] if "variant" in document else []
 
 
 def _question(name: str) -> str:
@@ -95,7 +101,8 @@ def _measure(name: str, arguments: list[str]) -> None:
         "machine": _machine(),
     }
     document = json.loads(printed.splitlines()[-1]) | {"measured": measured}
-    (STORED / f"{name}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    stored = STORED / f"{'-'.join([name, *_variant(document)])}.json"
+    stored.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _machine() -> str:
