@@ -210,7 +210,12 @@ class Postgres(Service):
 
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Postgres]:
-    """A PostgreSQL cluster for the test run, made on the spot; it refuses to run as root, so it does not."""
+    """A PostgreSQL cluster for the test run; see `run_postgres`."""
+    yield from run_postgres()
+
+
+def run_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL cluster, made on the spot; it refuses to run as root, so it does not."""
     bin_ = _postgres_bin()
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="groundcast-postgres-"))

@@ -91,6 +91,16 @@ def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine) -> N
     assert found / (9 * len(texts) * 6) >= 0.99
 
 
+def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -> None:
+    collection = engine.catalog.collection("demo")
+    fresh, taken = Engine(engine.settings, engine.catalog), []
+    monkeypatch.setattr("search_ui.search.engine.take_sample", lambda *_: taken.append(1) or len(taken))
+    for parts in ((("a", 1),), (("a", 1),), (("a", 1), ("b", 1))):
+        monkeypatch.setattr(fresh, "_parts", lambda _, now=parts: now)
+        fresh._sample(collection)
+    assert (fresh._sample(collection), len(taken)) == (2, 2)
+
+
 def test_while_another_process_holds_the_index_every_tile_is_scored(engine) -> None:
     collection = engine.catalog.collection("demo")
     narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)

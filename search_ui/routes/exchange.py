@@ -36,12 +36,14 @@ class Exchange:
         service: Knows the answers.
         lanes: Where they are made.
         base: The address that the app was asked at, with a slash behind it.
+        who: The address that asks; behind a proxy on this machine, what its X-Forwarded-For says.
     """
 
     def __init__(self, request: Request) -> None:
         self.service: Service = request.app.state.service
         self.lanes: Lanes = request.app.state.lanes
         self.base = str(request.base_url)
+        self.who = "" if request.client is None else request.client.host
         self._url = str(request.url)
         self._known = request.headers.get("if-none-match", "")
         self._headers = {"Cache-Control": "no-store"}
@@ -90,7 +92,7 @@ def in_lane(lane: Lane) -> Callable[[Callable[..., Response]], Callable[..., Awa
     def decorate(answer: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
         @wraps(answer)
         async def run(exchange: Exchange, **asked: Any) -> Response:
-            return await exchange.lanes.run(lane, partial(answer, exchange, **asked))
+            return await exchange.lanes.run(lane, partial(answer, exchange, **asked), who=exchange.who)
 
         return run
 

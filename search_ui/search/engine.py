@@ -71,7 +71,7 @@ class Engine:
     catalog: Catalog
     _vectors: Vectors = field(init=False)
     gazetteer: Gazetteer = field(init=False)
-    _samples: dict[str, Sample] = field(default_factory=dict)
+    _samples: dict[str, tuple[tuple[object, ...], Sample]] = field(default_factory=dict)  # with the parts of then
     _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)  # with the parts of then
     _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
@@ -324,10 +324,15 @@ class Engine:
         return tiles <= self.settings.exact_tiles
 
     def _sample(self, collection: Collection) -> Sample:
-        if collection.name not in self._samples:
-            with self._opening[collection.name], self._timed("sample"):
-                self._samples[collection.name] = take_sample(self.archive(collection), self._encoder(collection))
-        return self._samples[collection.name]
+        parts = self._parts(collection)
+        with self._opening[collection.name]:
+            known = self._samples.get(collection.name)
+            # taken anew when tiles come or go: else each process would judge by what there was when it was started
+            if known is None or known[0] != parts:
+                with self._timed("sample"):
+                    known = parts, take_sample(self.archive(collection), self._encoder(collection))
+                self._samples[collection.name] = known
+        return known[1]
 
     def _rows(self, collection: Collection, query: Query) -> tuple[ExactScorer, Rows | None]:
         """The field, and which of its rows pass the query's area and dates; None: all."""
