@@ -31,6 +31,8 @@ def test_a_damaged_file_is_an_error_of_ours_or_what_its_library_decodes(tmp_path
         ("kml", 9763),  # an outline of places that are no numbers
         ("kmz", 9938),  # a name in the archive that is not UTF-8
         ("torch", 477),  # an archive of a version that nobody writes
+        ("part", 4276),  # its schema says less than its vectors need
+        ("photo", 1106),  # a JPEG of which most is missing ends like a marker
         ("vrt", 2681),  # a raster larger than its sources
         ("vrt", 8165),  # PROJ's error, of a unit
     ],

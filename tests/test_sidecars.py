@@ -288,8 +288,10 @@ def test_a_jpeg_that_lacks_its_end_marker_alone_is_whole_and_one_that_lacks_pixe
         for cut in (1, 2):
             (tmp_path / "a.jpg").write_bytes(content[:-cut])
             assert (gallery.read(gallery.photos[0]) == whole).all()
-        for cut in (12, 40, 200):
-            (tmp_path / "a.jpg").write_bytes(content[:-cut])
+        ends = [content[:-cut] for cut in (12, 40, 200)]
+        # the beginning of a marker
+        for end in (*ends, ends[0] + b"\xff", ends[0] + b"\xff" * 17):
+            (tmp_path / "a.jpg").write_bytes(end)
             with pytest.raises(ItemError) as caught:
                 gallery.read(gallery.photos[0])
             assert caught.value.reason == "truncated"

@@ -313,6 +313,9 @@ def opened_part(path: FilePath) -> Iterator[Any]:
     """
     try:
         with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
+            kind = file.schema_arrow.field("vector").type
+            if not pa.types.is_fixed_size_list(kind):
+                raise ValueError(f"its vectors are of type {kind}, not lists of one length")
             yield file
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise ArchiveError(

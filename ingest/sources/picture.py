@@ -109,8 +109,10 @@ def with_end(content: bytes) -> bytes | None:
     """
     if not content.startswith(b"\xff\xd8") or content.endswith(_JPEG_END):
         return None
+    # 0xff and what follows would be a marker, which ends the pixels, but for 0; and a decoder fills with zeros itself
+    stuffed = b"\0" if content.endswith(b"\xff") else b""
     drawn = []
-    for filling in (b"", bytes(range(1, 250)) * 16):
+    for filling in (b"", stuffed + bytes(range(250, 0, -1)) * 16):
         try:
             with quiet_pillow(), Image.open(io.BytesIO(content + filling + _JPEG_END)) as image:
                 drawn.append(image.convert("RGB").tobytes())
