@@ -47,14 +47,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One process of a run makes the demonstration first, another the longest test; who waits for it comes last."""
+    """The demonstration is made first, beside it the longest files run; who waits for it comes last, browsers ahead."""
     if config.getoption("quick"):
         apart = [item for item in items if APART.intersection(getattr(item, "fixturenames", ()))]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
-    first = ["test_demo", "test_crash"]
-    items.sort(key=lambda item: (item.path.stem not in first, item.path.stem in waiting, item.path.stem))
+    first = ["test_demo", "test_crash", "test_train", "test_sandbox_pairs", "test_served_workers", "test_edge_index"]
+    rank = {stem: place for place, stem in enumerate(first)}
+
+    def turn(item: pytest.Item) -> tuple[int, bool, bool, str]:
+        stem = item.path.stem
+        return rank.get(stem, len(first)), stem in waiting, stem in waiting and stem != "test_browser", stem
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session", autouse=True)
