@@ -99,6 +99,8 @@ class SourceOptions:
         cache_dir: Folder for tiles read over HTTP; None: no cache.
         allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
             `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
+        beyond: Hosts and folders that the settings name: files of the source may lead there, see
+            `ingest.sources.references`. As they are now, so no job keeps them.
     """
 
     bands: tuple[int, int, int] | None = None
@@ -116,6 +118,7 @@ class SourceOptions:
     missing_403: bool = False
     cache_dir: Path | None = None
     allowed_hosts: tuple[str, ...] | None = None
+    beyond: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):
