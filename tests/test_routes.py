@@ -26,13 +26,13 @@ from ingest.archive.parts import Archive
 from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
-from search_ui.routes.answers import MAX_BODY_BYTES
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
+from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer import errors
 
 BEACH = "people swimming at a sandy beach"
@@ -294,7 +294,7 @@ def test_a_picture_that_was_uploaded_can_be_searched_with(client, service) -> No
     assert len({hit["tile_id"] for hit in hits}) == 9
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"<svg/>", "no picture"), (b"x" * (MAX_BODY_BYTES + 1), "32 MiB")])
+@pytest.mark.parametrize(("content", "told"), [(b"<svg/>", "no picture"), (b"x" * (MAX_PICTURE_BYTES + 1), "20 MiB")])
 def test_a_bad_upload_is_refused_with_a_reason(client, content, told) -> None:
     answer = client.post("/api/uploads", content=content)
     assert answer.status_code == 422 and told in answer.json()["error"]["message"]
@@ -461,6 +461,12 @@ def test_an_address_that_no_route_has_is_told_as_json(client) -> None:
 def test_headers_alone_can_be_asked_for(client) -> None:
     asked, told = client.get("/tiles/demo.json"), client.head("/tiles/demo.json")
     assert (told.status_code, told.headers["etag"]) == (200, asked.headers["etag"])
+
+
+def test_of_very_many_problems_some_are_told(client) -> None:
+    answer = client.get("/api/search", params={f"unknown{i}": 1 for i in range(500)})
+    assert answer.status_code == 422 and "and 491 more" in answer.json()["error"]["message"]
+    assert len(answer.content) < 2_000
 
 
 @pytest.mark.parametrize("body", ["[]", "1", "{", '"x"'])
