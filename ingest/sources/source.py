@@ -18,7 +18,7 @@ import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
-from trainer.errors import UsageError
+from trainer.errors import SourceError, UsageError
 
 FILL = 128  # grey of pixels without imagery: near the mean of every model's training images
 Image8 = npt.NDArray[np.uint8]
@@ -209,6 +209,18 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def path_of(text: str) -> Path:
+    """A path, ``~`` written out.
+
+    Raises:
+        SourceError: There is no user of that name.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"{printable(text)}: {error}: write the path without ~") from error
 
 
 def printable(name: str) -> str:

@@ -258,12 +258,8 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
                 named.text = inner
                 named.attrib.clear()
         options = parent.find("OpenOptions")
-        said = parent.find("SourceProperties")
-        if said is not None and options is None:  # which may ask for an overview, of another size
-            columns, rows = (said.get(key, "") for key in ("RasterXSize", "RasterYSize"))
-            if columns.isdecimal() and rows.isdecimal():
-                into.sizes[inner] = (int(columns), int(rows))
-        if options is None:
+        if options is None:  # which may ask for an overview, of another size
+            into.sizes.update((inner, size) for size in _said_size(parent))
             options = ET.Element("OpenOptions")
             parent.insert(list(parent).index(named) + 1, options)
         if is_vrt(inner) and depth >= _DEEPEST:
@@ -326,6 +322,14 @@ def _mask_of_sources(tree: "ET.Element[str]") -> "ET.Element[str]":
 def _mosaic(tree: "ET.Element[str]") -> list["ET.Element[str]"]:
     """The sources of the first band."""
     return [element for element in tree.findall("VRTRasterBand")[0] if element.tag.endswith("Source")]
+
+
+def _said_size(source: "ET.Element[str]") -> Iterator[tuple[int, int]]:
+    """Columns and rows of what a source names, if it says them."""
+    said = source.find("SourceProperties")
+    columns, rows = ("", "") if said is None else (said.get(key, "") for key in ("RasterXSize", "RasterYSize"))
+    if columns.isdecimal() and rows.isdecimal():
+        yield int(columns), int(rows)
 
 
 def _check_kind(tree: "ET.Element[str]", path: str, bounds: Bounds) -> None:
