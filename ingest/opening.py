@@ -16,7 +16,7 @@ from ingest.sources.chips import MANIFESTS, ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.rasters.raster import EXTENSIONS, RasterEntry, RasterSource, raster_folder
 from ingest.sources.scene import scene_entries
-from ingest.sources.source import Problem, Source, SourceOptions, by_reason, printable
+from ingest.sources.source import Problem, Source, SourceOptions, by_reason, path_of, printable
 from ingest.sources.stac import stac_entries
 from ingest.sources.tiles.archive import MbtilesStore, PmtilesStore
 from ingest.sources.tiles.description import describe
@@ -79,7 +79,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
     # s3://, ftp://, …: taken for a path, it would only be a file that does not exist
     if re.match(r"[a-z][a-z0-9+.]+://", uri):
         raise SourceError(f"{mask_url(uri)}: this kind of address is not understood. Can be read: {KINDS}")
-    path = Path(uri).expanduser()
+    path = path_of(uri)
     if path.is_dir():
         return _folder(path, options)
     if not path.exists():
@@ -91,7 +91,7 @@ def source_location(source: str) -> str:
     """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
     if "://" in source or source.startswith(SANDBOX):
         return source
-    return str(Path(source).expanduser().resolve())
+    return str(path_of(source).resolve())
 
 
 def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ def _check_stranger(uri: str, allowed: Sequence[str]) -> None:
 
 def _is_template(uri: str) -> bool:
     """Whether it has placeholders, and is not a path that has braces in its name."""
-    return "{" in uri and (_is_web(uri) or not Path(uri).expanduser().exists())
+    return "{" in uri and (_is_web(uri) or not path_of(uri).exists())
 
 
 def _is_web(uri: str) -> bool:

@@ -36,6 +36,13 @@ def _without_password(url: str) -> str:
     return url
 
 
+def _absolute(path: Path) -> Path:
+    """A folder that means the same wherever a command is started."""
+    if not path.expanduser().is_absolute():
+        raise ValueError("not an absolute path such as /data/imagery")
+    return path.expanduser()
+
+
 def _table(value: Any) -> Any:
     """A table of ``settings.toml``, or of the environment, where it is JSON."""
     try:
@@ -95,7 +102,10 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's metrics; none without it.")
     log: Literal["text", "json"] = Field("text", description="Log lines for people, or each step as JSON.")
     allowed_hosts: tuple[str, ...] = Field(
-        (), description="Hosts whose imagery may be read for a source that was given through the app."
+        (), description="Hosts whose imagery may be read for a source given through the app, or named by a VRT."
+    )
+    allowed_folders: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = Field(
+        (), description="Folders beside a source's own that its VRTs may lead to."
     )
 
     @classmethod
@@ -153,6 +163,11 @@ class Settings(BaseSettings):
     def lock_path(self, collection: str) -> Path:
         """File whose lock says that somebody ingests into the collection."""
         return self.home / "locks" / f"{collection}.lock"
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Hosts and folders that files of a source may lead to, beyond the source's own."""
+        return (*self.allowed_hosts, *map(str, self.allowed_folders))
 
     @property
     def cache_dir(self) -> Path:

@@ -73,3 +73,9 @@ def test_options_that_make_no_sense_are_wrong_usage() -> None:
         SourceOptions(scale=(5.0, 5.0))
     with pytest.raises(UsageError, match="above 0"):
         SourceOptions(rate_per_s=0)
+
+
+def test_a_home_of_nobody_is_told() -> None:
+    for uri in ("~nosuchuser/a.tif", "~nosuchuser/{z}/{x}/{y}.png"):
+        with pytest.raises(SourceError, match="write the path without ~"):
+            open_source(uri)

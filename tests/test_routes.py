@@ -19,20 +19,21 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ingest.archive.parts import Archive
 from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
-from search_ui.routes.answers import MAX_BODY_BYTES
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
+from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer import errors
 
 BEACH = "people swimming at a sandy beach"
@@ -294,7 +295,7 @@ def test_a_picture_that_was_uploaded_can_be_searched_with(client, service) -> No
     assert len({hit["tile_id"] for hit in hits}) == 9
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"<svg/>", "no picture"), (b"x" * (MAX_BODY_BYTES + 1), "32 MiB")])
+@pytest.mark.parametrize(("content", "told"), [(b"<svg/>", "no picture"), (b"x" * (MAX_PICTURE_BYTES + 1), "20 MiB")])
 def test_a_bad_upload_is_refused_with_a_reason(client, content, told) -> None:
     answer = client.post("/api/uploads", content=content)
     assert answer.status_code == 422 and told in answer.json()["error"]["message"]
@@ -463,6 +464,12 @@ def test_headers_alone_can_be_asked_for(client) -> None:
     assert (told.status_code, told.headers["etag"]) == (200, asked.headers["etag"])
 
 
+def test_of_very_many_problems_some_are_told(client) -> None:
+    answer = client.get("/api/search", params={f"unknown{i}": 1 for i in range(500)})
+    assert answer.status_code == 422 and "and 491 more" in answer.json()["error"]["message"]
+    assert len(answer.content) < 2_000
+
+
 @pytest.mark.parametrize("body", ["[]", "1", "{", '"x"'])
 def test_a_body_that_is_no_json_object_is_told(client, body) -> None:
     for headers in ({}, {"content-type": "application/json"}):
@@ -550,6 +557,68 @@ def test_an_address_that_misses_a_route_is_no_page(address: str, status: int) ->
     assert answer.status_code == status
     if status == 404:
         assert "/api/docs" in answer.json()["error"]["message"]
+
+
+def test_a_malformed_host_is_refused_by_whatever_name_the_app_goes(service) -> None:
+    for hosts in ((), LOCAL):
+        for host in ("[::1", "a[b", "[x]"):
+            assert guarded(service, hosts).get("/basemap/style.json", headers={"host": host}).status_code == 421
+
+
+def test_no_page_of_another_site_shows_the_app_in_a_frame(service) -> None:
+    async def page(_: Request) -> Response:  # as Streamlit's own
+        return HTMLResponse("<html>")
+
+    pages = TestClient(Guard(Starlette(routes=[Route("/{rest:path}", page)])))
+    for answer in (
+        pages.get("/"),
+        pages.get("/api"),
+        guarded(service).get("/api/docs"),
+        guarded(service).get("/healthz"),
+    ):
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+        assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in guarded(service).get("/api/docs").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "taken"),
+    [
+        ("localhost:8501", "http://localhost:8501", True),
+        ("localhost:8501", None, True),
+        ("localhost:8501", "http://localhost:3000", False),
+        ("localhost:8501", "http://127.0.0.1:8501", False),
+        ("localhost:8501", "null", False),
+        ("maps.example", "https://maps.example:8443", True),  # a proxy that passes no port on
+        ("maps.example", "https://evil.example", False),
+        ("maps.example", "http://[", False),
+    ],
+)
+def test_the_pages_connections_come_from_the_pages(host: str, origin: str | None, taken: bool) -> None:
+    async def connected(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    client = TestClient(Guard(Starlette(routes=[WebSocketRoute("/_stcore/stream", connected)])))
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    if taken:
+        with client.websocket_connect("/_stcore/stream", headers=headers):
+            pass
+    else:
+        with (
+            pytest.raises(WebSocketDisconnect) as refused,
+            client.websocket_connect("/_stcore/stream", headers=headers),
+        ):
+            pass
+        assert refused.value.code == 1008
+
+
+@pytest.mark.parametrize(
+    "ends", ["low=-1e308&high=1e308", "low=1e308", "high=-1e308", "low=0.5&high=0.5000000000000001"]
+)
+def test_a_scale_without_a_meaning_is_refused(client, ends: str) -> None:
+    answer = client.get(f"/scores/demo/legend.json?q={BEACH}&{ends}")
+    assert answer.status_code == 400 and "scale" in answer.json()["error"]["message"]
 
 
 def test_a_page_of_another_site_changes_nothing(service) -> None:

@@ -18,6 +18,7 @@ from ingest.geo.geometry import Footprint
 from ingest.opening import open_source
 from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import SourceOptions
+from ingest.sources.stac import stac_entries
 from trainer.errors import SourceError, UsageError
 
 HERE = Footprint(10.0, 20.0, 100.0)
@@ -186,6 +187,30 @@ def test_documents_and_rasters_are_read_over_http(api: str) -> None:
             assert source.read(HERE, 16).valid.all()
     with opened(f"{api}/a.tif") as source:
         assert source.read(HERE, 16).valid.all()
+
+
+def test_what_comes_from_the_web_leads_to_no_file_of_this_machine(api: str) -> None:
+    document = json.dumps(item("a", "2020-01-01T00:00:00Z", {"visual": tif("file:///tmp/secret.tif")}))
+    with pytest.raises(SourceError, match=r"item a: it names .*secret\.tif.* leads to no file of this machine"):
+        stac_entries(f"{api}/item.json", SourceOptions(), json.loads(document))
+
+
+def test_a_catalogue_of_the_web_leads_to_no_document_of_this_machine(api: str, tmp_path: Path) -> None:
+    inner = write(tmp_path / "item.json", item("a", "2020-01-01T00:00:00Z", {"visual": tif("./a.tif")}))
+    links = [{"rel": "item", "href": inner.as_uri()}]
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "-", "links": links}
+    with pytest.raises(SourceError, match=r"not_allowed 1"):
+        stac_entries(f"{api}/catalog.json", SourceOptions(), root)
+
+
+def test_an_item_on_disk_leads_to_no_file_outside_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "items").mkdir()
+    pattern_raster(tmp_path / "a.tif")
+    path = write(tmp_path / "items" / "item.json", item("a", "2020-01-01T00:00:00Z", {"visual": tif("../a.tif")}))
+    with pytest.raises(SourceError, match=r"item a: it names .*put it there, or name its folder in the setting"):
+        opened(path)
+    with opened(path, beyond=(str(tmp_path),)) as source:
+        assert source.read(HERE, 32).valid.all()
 
 
 def test_a_search_asks_the_api(api: str) -> None:

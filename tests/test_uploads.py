@@ -2,6 +2,8 @@
 
 import io
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -65,10 +67,46 @@ def test_what_is_no_picture_is_refused_with_a_reason(tmp_path, content, told) ->
 
 
 def test_a_small_file_of_very_many_pixels_is_refused_before_it_is_decoded(tmp_path) -> None:
+    for mode in ("1", "I;16", "P"):
+        out = io.BytesIO()
+        Image.new(mode, (9_000, 4_000)).save(out, "PNG", compress_level=1)
+        with pytest.raises(UploadError, match=r"9000×4000 pixels, 137 MiB when it is decoded, and at most 128 MiB"):
+            Uploads(tmp_path).keep(out.getvalue())
+
+
+def test_of_a_jpeg_the_size_it_is_decoded_at_counts(tmp_path) -> None:
     out = io.BytesIO()
-    Image.new("1", (9_000, 9_000)).save(out, "PNG")
-    with pytest.raises(UploadError, match="60 million"):
-        Uploads(tmp_path).keep(out.getvalue())
+    Image.new("L", (9_000, 4_000)).convert("RGB").save(out, "JPEG")
+    with Image.open(Uploads(tmp_path).path(Uploads(tmp_path).keep(out.getvalue()))) as kept:
+        assert kept.size == (1024, 455)
+
+
+def test_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch) -> None:
+    at_once, most, clean = [], [], uploads._clean
+
+    def counted(content):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.01)
+        at_once.pop()
+        return clean(content)
+
+    monkeypatch.setattr(uploads, "_clean", counted)
+    kept = Uploads(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(kept.keep, [picture(size=(64, 48 + i)) for i in range(4)]))
+    assert most == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "I;16"])
+def test_a_large_picture_of_any_mode_keeps_its_colours(tmp_path, mode) -> None:
+    grey = np.tile(np.arange(100, 200, dtype=np.uint8).repeat(15), (40, 1))
+    whole = Image.fromarray(grey.astype(np.uint16) * 256) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    out = io.BytesIO()
+    whole.save(out, "PNG")
+    with Image.open(Uploads(tmp_path).path(Uploads(tmp_path).keep(out.getvalue()))) as kept:
+        pixels = np.asarray(kept).astype(int)
+    assert kept.mode == "RGB" and np.abs(pixels[10, ::64, 0] - np.linspace(100, 199.5, 1024)[::64]).max() < 3
 
 
 def test_the_oldest_pictures_go_when_there_are_too_many(tmp_path, monkeypatch) -> None:

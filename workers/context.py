@@ -163,8 +163,10 @@ class WorkerContext:
 
         model_id = build.recipe.model_id
         until = time.monotonic() + self.settings.chunk_s
+        cache, beyond = self.settings.cache_dir / "tiles", self.settings.beyond
+        options = replace(build.recipe.options, cache_dir=cache, beyond=beyond)
         return help_with(
-            replace(build.recipe, options=replace(build.recipe.options, cache_dir=self.settings.cache_dir / "tiles")),
+            replace(build.recipe, options=options),
             build.folder,
             threads=build.threads,
             embedder=None if model_id is None else self._loaded(model_id, f"build {build.key}"),
@@ -236,7 +238,9 @@ class WorkerContext:
             job,
             collection,
             Archive(self.settings.archive_dir(collection.name), collection.kind),
-            request.open(input_px=embedder.input_px, cache_dir=self.settings.cache_dir / "tiles"),
+            request.open(
+                input_px=embedder.input_px, cache_dir=self.settings.cache_dir / "tiles", beyond=self.settings.beyond
+            ),
             embedder,
             IndexHolder(self.settings, collection, server_only=True, patient=True),
         )

@@ -3,6 +3,7 @@
 A request read back from the ledger opens the same items, in this process or another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ READING_OPTIONS = ("bands", "nodata", "scale", "zoom", "tms", "asset", "acquired
 
 _OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
 # what came later, and what of it says nothing: that is left out, so that jobs of before are the same jobs
-_LATER = {"allowed_hosts": None, "missing_403": False}
+_LATER: dict[str, Any] = {"allowed_hosts": None, "missing_403": False, "beyond": []}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values that say all of it."""
-        options = _OPTIONS.dump_python(self.options, mode="json")
+        options = _OPTIONS.dump_python(replace(self.options, beyond=()), mode="json")
         return {
             "kind": self.kind,
             "collection": self.collection,
@@ -77,12 +78,13 @@ class Request:
             options=options_from_json(values["options"]),
         )
 
-    def open(self, *, input_px: int, cache_dir: Path | None = None) -> Intake:
+    def open(self, *, input_px: int, cache_dir: Path | None = None, beyond: Sequence[str] = ()) -> Intake:
         """Opens the items.
 
         Args:
             input_px: Pixels across the model's input; tiles are read at this size, so that overviews serve.
             cache_dir: Folder for tiles read over HTTP.
+            beyond: Hosts and folders that its files may lead to; see `Settings.beyond`.
 
         Raises:
             SourceError: Nothing can be read there.
@@ -90,7 +92,7 @@ class Request:
         """
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))
-        source = open_source(self.source, replace(self.options, cache_dir=cache_dir))
+        source = open_source(self.source, replace(self.options, cache_dir=cache_dir, beyond=tuple(beyond)))
         if self.area is None and isinstance(source, PyramidSource) and source.boundless:
             source.close()
             raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")

@@ -168,7 +168,7 @@ def _planned(
     cache = None if retry_job is not None else settings.cache_dir / "tiles"
     with (
         only_writer(settings, request.collection),
-        closing(request.open(input_px=embedder.input_px, cache_dir=cache)) as intake,
+        closing(request.open(input_px=embedder.input_px, cache_dir=cache, beyond=settings.beyond)) as intake,
     ):
         collection = _collection(catalog, request, embedder, intake)
         archive = Archive(settings.archive_dir(collection.name), collection.kind)

@@ -19,7 +19,14 @@ SPLITS: dict[Split, tuple[str, ...]] = {  # in the order in which they are made:
     "strict": ("test_strict", "val", "train"),
     "both": ("test_strict", "test_random", "val", "train"),
 }
-_MANNERS = ("rate_per_s", "timeout_s", "retries", "cache_dir", "allowed_hosts")  # of reading, not what is read
+_MANNERS = (
+    "rate_per_s",
+    "timeout_s",
+    "retries",
+    "cache_dir",
+    "allowed_hosts",
+    "beyond",
+)  # of reading, not what is read
 YFCC_BASE_URL = "https://live.staticflickr.com"
 
 

@@ -19,6 +19,8 @@ from rasterio.io import DatasetReader, MemoryFile
 from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
 from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
 from ingest.sources.rasters.handles import GDAL_ERRORS, gdal_session
+from ingest.sources.rasters.vrt import names_nothing_beyond, own_reach
+from ingest.sources.references import Bounds, bounds_of
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
 
@@ -177,10 +179,12 @@ def _raster(source: Encoded, name: str) -> Iterator[DatasetReader]:
     limit = Image.MAX_IMAGE_PIXELS or 0
     memory = MemoryFile(source) if isinstance(source, bytes) else None
     try:
-        with gdal_session():
+        with gdal_session(), own_reach(memory.name if memory else str(source)):
             with quiet_pillow():  # and rasterio, of what has no place
                 path = memory.name if memory else str(source)
                 dataset = DatasetReader(path, driver=_driver(source), sharing=False)
+            bounds = Bounds(None) if memory else bounds_of(path, allowed_hosts=None)
+            names_nothing_beyond(dataset, bounds)
             with dataset:
                 if limit and dataset.width * dataset.height > limit:
                     size = f"{dataset.width}×{dataset.height} px"

@@ -171,8 +171,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     # I, I;16 and the like: grey of 16 bits in 16 or 32
     if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64)
-        return Image.fromarray(np.clip(wide >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+        # without a wider type, of which there would be eight bytes a pixel
+        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("P", "PA", "LA", "RGBA", "RGBa", "RGB", "L", "1"):
         clear = image.convert("RGBA")
         white = Image.new("RGBA", clear.size, "white")

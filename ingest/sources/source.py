@@ -18,7 +18,7 @@ import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
-from trainer.errors import UsageError
+from trainer.errors import SourceError, UsageError
 
 FILL = 128  # grey of pixels without imagery: near the mean of every model's training images
 Image8 = npt.NDArray[np.uint8]
@@ -99,6 +99,8 @@ class SourceOptions:
         cache_dir: Folder for tiles read over HTTP; None: no cache.
         allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
             `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
+        beyond: Hosts and folders that the settings name: files of the source may lead there, see
+            `ingest.sources.references`. As they are now, so no job keeps them.
     """
 
     bands: tuple[int, int, int] | None = None
@@ -116,6 +118,7 @@ class SourceOptions:
     missing_403: bool = False
     cache_dir: Path | None = None
     allowed_hosts: tuple[str, ...] | None = None
+    beyond: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):
@@ -206,6 +209,18 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def path_of(text: str) -> Path:
+    """A path, ``~`` written out.
+
+    Raises:
+        SourceError: There is no user of that name.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"{printable(text)}: {error}: write the path without ~") from error
 
 
 def printable(name: str) -> str:

@@ -6,6 +6,7 @@ asset of an item is its picture: `stac_assets`.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -18,8 +19,9 @@ from requests import RequestException
 from urllib3.util import Retry
 
 from ingest.sources.rasters.raster import RasterEntry
+from ingest.sources.references import Bounds, bounds_of
 from ingest.sources.source import Problem, SourceOptions
-from ingest.sources.stac_assets import entry_of
+from ingest.sources.stac_assets import entry_of, local_path
 from ingest.sources.web import mask_url, user_agent
 from trainer.errors import ItemError, SourceError, UsageError
 
@@ -41,6 +43,9 @@ def stac_entries(uri: str, options: SourceOptions, document: Any = None) -> tupl
         SourceError: There is no item, or none has a picture.
     """
     asset = options.asset
+    bounds = bounds_of(uri, allowed_hosts=options.allowed_hosts, beyond=options.beyond)
+    if options.allowed_hosts is None:
+        bounds = replace(bounds, hosts=None)  # addresses are what STAC is made of; files are bounded
     entries, problems = [], []
     try:
         if uri.startswith("stac+"):
@@ -48,7 +53,7 @@ def stac_entries(uri: str, options: SourceOptions, document: Any = None) -> tupl
             asset = asset or query.get("asset")
             items = _search(uri.removeprefix("stac+"), query, options)
         else:
-            items = _document_items(uri, document)
+            items = _document_items(uri, document, bounds)
         for number, item in enumerate(items):
             if number == MAX_ITEMS:  # a catalogue may go on for millions
                 problems.append(_too_many(mask_url(uri)))
@@ -57,7 +62,7 @@ def stac_entries(uri: str, options: SourceOptions, document: Any = None) -> tupl
                 problems.append(item)
                 continue
             try:
-                entries.append(entry_of(item, asset))
+                entries.append(entry_of(item, asset, bounds))
             except ItemError as error:
                 problems.append(Problem(item.id, error.reason, str(error)))
     except (APIError, RequestException, pystac.STACError, pystac.STACTypeError, OSError, ValueError, KeyError) as error:
@@ -101,7 +106,7 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
     yield from (_item(document, root) for document in found.items_as_dicts())
 
 
-def _document_items(uri: str, document: Any) -> Iterator[pystac.Item | Problem]:
+def _document_items(uri: str, document: Any, bounds: Bounds) -> Iterator[pystac.Item | Problem]:
     """Items of a JSON document, by its type."""
     kind = document.get("type") if isinstance(document, dict) else None
     if kind == "Feature":
@@ -112,7 +117,7 @@ def _document_items(uri: str, document: Any) -> Iterator[pystac.Item | Problem]:
         reader = _Reader()
         catalog = reader.stac_object_from_dict(document, uri)
         if isinstance(catalog, pystac.Catalog):
-            return _walk(catalog, reader)
+            return _walk(catalog, reader, bounds)
     raise SourceError(f"{mask_url(uri)}: not STAC: its type is {kind!r}, expected Feature, FeatureCollection, …")
 
 
@@ -134,8 +139,8 @@ class _Reader(DefaultStacIO):
         return super().stac_object_from_dict(d, href, *rest, **options)
 
 
-def _walk(root: pystac.Catalog, reader: _Reader) -> Iterator[pystac.Item | Problem]:
-    """Items of a catalogue and of those below it; a link that leads nowhere is a problem."""
+def _walk(root: pystac.Catalog, reader: _Reader, bounds: Bounds) -> Iterator[pystac.Item | Problem]:
+    """Items of a catalogue and of those below it; a link that leads nowhere, or where it may not, is a problem."""
     waiting, seen = [root], {root.get_self_href()}
     while waiting:
         catalog = waiting.pop(0)
@@ -145,7 +150,11 @@ def _walk(root: pystac.Catalog, reader: _Reader) -> Iterator[pystac.Item | Probl
                 continue
             seen.add(href)
             try:
+                bounds.check(local_path(href), mask_url(str(catalog.get_self_href())))
                 target = reader.read_stac_object(href, root)
+            except ItemError as error:
+                yield Problem(mask_url(href), error.reason, str(error))
+                continue
             except (*_BAD_ITEM, OSError, RequestException) as error:
                 reason = "missing" if isinstance(error.__cause__ or error, OSError) else "bad_item"
                 yield Problem(mask_url(href), reason, f"{mask_url(href)}: a link to it leads to no STAC ({error})")

@@ -17,6 +17,7 @@ import pystac
 from ingest.sources.colours import PICTURE, BandFacts, colours_named, common_colour
 from ingest.sources.products import layer_of
 from ingest.sources.rasters.raster import RasterEntry
+from ingest.sources.references import Bounds
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError
 
@@ -29,18 +30,19 @@ _NO_PICTURE = {
 _SIGNED_S = 7 * 86400  # an address that is signed holds for as long as the protocols allow
 
 
-def entry_of(item: pystac.Item, asset: str | None) -> RasterEntry:
+def entry_of(item: pystac.Item, asset: str | None, bounds: Bounds) -> RasterEntry:
     """What to read of an item.
 
     Args:
         item: With the address it came from, so that relative ones lead somewhere.
         asset: Name of the asset to read; None: the one that fits.
+        bounds: Where its files may lie.
 
     Raises:
-        ItemError: It has no picture, or one that cannot be fetched.
+        ItemError: It has no picture, or one that cannot be fetched, or that lies where it may not.
     """
     chosen = _picture(item, asset)
-    located = [_located(item, one) for one in chosen]
+    located = [_located(item, one, bounds) for one in chosen]
     path, name = located[0]
     # of an item over a range of time `datetime` is null, and its start is given
     when = item.datetime or item.common_metadata.start_datetime
@@ -51,7 +53,7 @@ def entry_of(item: pystac.Item, asset: str | None) -> RasterEntry:
         name,
         acquired_at=_utc(when) if when else None,
         bands=tuple(path for path, _ in located) if len(located) > 1 else (),
-        mask=_located(item, mask)[0] if mask is not None and mask not in chosen and asset is None else None,
+        mask=_located(item, mask, bounds)[0] if mask is not None and mask not in chosen and asset is None else None,
         told=told if len(chosen) == 1 or len(told) == len(chosen) else (),
     )
 
@@ -151,21 +153,27 @@ def _span(statistics: Mapping[str, Any]) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def _located(item: pystac.Item, asset: pystac.Asset) -> tuple[str, str]:
+def _located(item: pystac.Item, asset: pystac.Asset, bounds: Bounds) -> tuple[str, str]:
     """A path or an http(s) URL of an asset, and its name without secrets.
 
     Raises:
-        ItemError: It lies where nothing here can read.
+        ItemError: It lies where nothing here can read, or where it may not.
     """
+    path, name = _place(item, asset)
+    bounds.check(path, f"item {item.id}")
+    return path, name
+
+
+def _place(item: pystac.Item, asset: pystac.Asset) -> tuple[str, str]:
     href = asset.get_absolute_href() or asset.href
     if _scheme(href) in ("http", "https"):
         return href, mask_url(href)
     if _scheme(href) in ("", "file"):
-        return (path := _local(href)), path
+        return (path := local_path(href)), path
     for other in _alternates(item, asset):
         if _scheme(other) in ("http", "https"):
             return other, mask_url(other)
-        if _scheme(other) in ("", "file") and Path(path := _local(other)).is_file():
+        if _scheme(other) in ("", "file") and Path(path := local_path(other)).is_file():
             return path, path
     return _signed(item, href), mask_url(href)
 
@@ -184,7 +192,7 @@ def _scheme(href: str) -> str:
     return found[1].lower() if found else ""
 
 
-def _local(href: str) -> str:
+def local_path(href: str) -> str:
     """A path: an href is a URL, so that %20 in it is a space, unless a file is really called so."""
     path = url2pathname(urlsplit(href).path) if href.startswith("file:") else href
     return path if Path(path).exists() else unquote(path)

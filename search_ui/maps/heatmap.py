@@ -30,6 +30,7 @@ from trainer.errors import GroundcastError, UsageError
 Palette = Literal["viridis", "cividis", "inferno", "PuOr_r"]
 MIN_PX, MAX_PX = 64, 2048
 _COLOURS = 255  # and a transparent one
+_MOST, _LEAST_SPAN = 10.0, 1e-6  # of a scale's ends and between them: cosines and relevances differ by 2 at most
 _OWNERS, _OWNERS_BYTES = 512, 96 * 2**20
 
 Floats32 = npt.NDArray[np.float32]
@@ -59,7 +60,9 @@ class Layer:
     palette: Palette | None = None
 
     def __post_init__(self) -> None:
-        if self.low is not None and self.high is not None and not self.low < self.high:
+        if any(end is not None and not abs(end) <= _MOST for end in (self.low, self.high)):
+            raise UsageError(f"the scale's ends must lie within ±{_MOST:g}: all values lie within ±2")
+        if self.low is not None and self.high is not None and not self.high - self.low >= _LEAST_SPAN:
             raise UsageError(f"the scale from {self.low:g} to {self.high:g} is empty: low must be below high")
         if self.minus is not None and _tiles_of(self.minus) != _tiles_of(self.query):
             raise UsageError("a difference compares the same tiles: give both questions one area and the same dates")
@@ -195,7 +198,7 @@ def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, mi
     values = scores.cosine if layer.value == "cosine" else scores.relevance
     low, high = (0.0, 1.0) if layer.value == "relevance" or usual is None else usual
     low, high = (low if layer.low is None else layer.low), (high if layer.high is None else layer.high)
-    if not low < high:  # one of them was given, and lies beyond the other
+    if not high - low >= _LEAST_SPAN:  # one of them was given, and lies beyond the other
         low, high = min(low, high), min(low, high) + 1e-3
     known = values[np.isfinite(values)]
     below, above = (bool(len(known) and known.min() < low), bool(len(known) and known.max() > high))

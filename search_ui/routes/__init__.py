@@ -2,5 +2,6 @@
 
 In reading order: problems (errors and their status), lanes (threads), exchange (what a route is given, and how it
 answers), parameters (what may be asked), pictures, layers, answers, captions, photo_time, saved, basemap, health (the
-routes), docs (the page of them), api (all of them as one application), guard (who may ask).
+routes), bodies (what comes with a request), docs (the page of them), api (all of them as one application), guard (who
+may ask).
 """

@@ -19,10 +19,9 @@ from search_ui.routes.parameters import (
     place_of,
 )
 from search_ui.service.service import Found, Service
-from trainer.errors import UploadError, UsageError
+from trainer.errors import UsageError
 
 router = APIRouter(route_class=MeasuredRoute)
-MAX_BODY_BYTES = 32 * 2**20
 _MEDIA = {
     "tif": "image/tiff; application=geotiff; profile=cloud-optimized",
     "png": "image/png",
@@ -136,20 +135,14 @@ def place(exchange: CurrentExchange, asked: Annotated[PlaceParameters, Query()])
 
 
 async def _body(request: Request) -> bytes:
-    """The body, refused as soon as it is too large."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise UploadError(f"the upload is larger than {MAX_BODY_BYTES >> 20} MiB: send a smaller file")
-    return bytes(content)
+    return await request.body()
 
 
 _FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
 
 @router.post("/api/uploads", openapi_extra=_FILE)
-@in_lane("fast")
+@in_lane("uploads")
 def upload(exchange: CurrentExchange, content: Annotated[bytes, Depends(_body)], _: NothingElse) -> Response:
     """Keep a picture to search with; the body is the file: PNG, JPEG, WebP or TIFF."""
     exchange.service.require_writable()

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from search_ui.routes import answers, basemap, captions, layers, photo_time, pictures, saved
+from search_ui.routes.bodies import Bodies
 from search_ui.routes.docs import docs_page
 from search_ui.routes.health import Metrics
 from search_ui.routes.lanes import Lanes
@@ -50,7 +51,7 @@ def api(service: Service) -> FastAPI:
         strict_content_type=False,
         responses=RESPONSES,
         exception_handlers={HTTPException: handle},
-        middleware=[Middleware(HeadAsGet)],
+        middleware=[Middleware(HeadAsGet), Middleware(Bodies, service=service)],
     )
     metrics = Metrics()
     metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))

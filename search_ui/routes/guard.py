@@ -2,7 +2,9 @@
 
     Host     bound to this machine alone, the app answers to its own names only; a page elsewhere that has its name
              point here (DNS rebinding) gets nothing
-    Origin   what changes something is taken from the app's own pages, or from programs, which send no origin
+    Origin   what changes something is taken from the app's own pages, or from programs, which send no origin; and so
+             are the connections that the pages work by
+    frame    no page of another site shows the app in a frame of its own, where clicks could be led onto it
     address  what means a route and misses it is told so, where Streamlit would answer any address with its page
     login    where Streamlit's login is set up (``[auth]`` in its secrets), the routes want its cookie, as the pages do
 
@@ -13,9 +15,10 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_ui.service.login import logged_in, login_wanted
 
@@ -46,9 +49,13 @@ class Guard:
             return
         asked = HTTPConnection(scope)
         host = _hostname(asked.headers.get("host", ""))
-        if self._hosts and host not in self._hosts:
+        if scope["type"] == "http":
+            send = _framed_by_itself(send)
+        if (self._hosts and host not in self._hosts) or (not host and asked.headers.get("host")):
             told = f"this app does not go by the name {host[:100]!r}: start it with --allow-host to let it"
             await self._refuse(scope, receive, send, 421, told)
+        elif scope["type"] == "websocket" and not _own_page(asked, host):
+            await self._refuse(scope, receive, send, 403, "this is answered to the app's own pages")
         elif scope["type"] == "http" and scope["path"].startswith(OWN) and not _same_origin(asked):
             await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
         elif scope["type"] == "http" and scope["path"].startswith(OWN) and login_wanted() and not logged_in(asked):
@@ -79,6 +86,31 @@ def _hostname(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:  # such as an IPv6 address that lacks a bracket
         return ""
+
+
+def _framed_by_itself(send: Send) -> Send:
+    """Answers that browsers show in frames of the app's own pages alone."""
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+            headers.append("Content-Security-Policy", "frame-ancestors 'self'")  # beside another: both count
+        await send(message)
+
+    return with_headers
+
+
+def _own_page(asked: HTTPConnection, host: str) -> bool:
+    """Whether a connection comes from a page of the app, or from no page; on this machine ports tell apps apart.
+
+    Elsewhere a proxy may leave the port out of the host that it passes on.
+    """
+    origin = asked.headers.get("origin")
+    if origin is None:
+        return True
+    told = origin.lower().partition("://")[2]
+    return told == asked.headers.get("host", "").lower() or (host not in LOCAL and _hostname(told) == host)
 
 
 def _same_origin(asked: HTTPConnection) -> bool:

@@ -15,7 +15,7 @@ from anyio import CapacityLimiter, Event
 
 from search_ui.routes.problems import BusyError
 
-Lane = Literal["fast", "pictures", "heavy"]
+Lane = Literal["fast", "pictures", "heavy", "uploads"]
 T = TypeVar("T")
 
 
@@ -86,6 +86,7 @@ class Lanes:
     def __init__(self, *, waiting: int = 400) -> None:
         cores = os.cpu_count() or 1
         sizes: dict[Lane, int] = {"fast": max(4, 2 * cores), "pictures": max(2, cores), "heavy": max(1, cores // 4)}
+        sizes["uploads"] = 1  # each may take as much memory as a picture that is decoded
         self._lanes = {lane: (Turns(size, waiting=waiting), CapacityLimiter(size)) for lane, size in sizes.items()}
 
     async def run(self, lane: Lane, work: Callable[[], T], *, who: str = "") -> T:

@@ -4,6 +4,7 @@ It does not know routes.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -35,6 +36,7 @@ STATUS: dict[type[Exception], int] = {
 """The entry of the nearest class counts. Everything else is a defect: 500, and its message goes to the log alone."""
 
 
+_TOLD = 10  # of many problems of one request
 _NO_OBJECT = "the body must be a JSON object, sent as application/json, with the members that /api/docs names"
 
 
@@ -83,7 +85,7 @@ def respond(error: Exception) -> Response:
     elif isinstance(error, RequestValidationError):
         if not isinstance(error.body, dict | None):
             return respond(errors.UsageError(_NO_OBJECT))
-        kind, message = "ValidationError", "; ".join(map(_say, error.errors()))
+        kind, message = "ValidationError", _listed(error.errors())
     elif isinstance(error, errors.GroundcastError):
         message, headers = str(error), {"Retry-After": "2"} if isinstance(error, BusyError) else None
     elif isinstance(error, ModuleNotFoundError) and (advised := advice(error)) is not None:
@@ -103,8 +105,13 @@ async def handle(_: Request, error: Exception) -> Response:
     return respond(error)
 
 
+def _listed(problems: Sequence[Any]) -> str:
+    more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+    return "; ".join(map(_say, problems[:_TOLD])) + more
+
+
 def _say(problem: Any) -> str:
     where, *parts = problem["loc"]
     given = problem.get("input")
     shown = f" ({given!r:.60})" if isinstance(given, str | int | float) else ""
-    return f"{'.'.join(map(str, parts)) or where}{shown}: {problem['msg']}"
+    return f"{'.'.join(map(str, parts))[:100] or where}{shown}: {problem['msg']}"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
-from search_ui.routes.answers import MAX_BODY_BYTES, found_document
+from search_ui.routes.answers import found_document
 from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
 from search_ui.routes.parameters import NothingElse, SearchParameters
 from search_ui.search.query import rfc3339
@@ -55,7 +55,7 @@ def saved_searches(exchange: CurrentExchange, _: NothingElse) -> Response:
     return exchange.json({"searches": [say(saved) for saved in exchange.service.saved_searches.all()]})
 
 
-@router.post("/api/searches", max_body_size=MAX_BODY_BYTES)
+@router.post("/api/searches")
 @in_lane("fast")
 def save(exchange: CurrentExchange, asked: NewSearchParameters, _: NothingElse) -> Response:
     """Save a search."""

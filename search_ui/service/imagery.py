@@ -150,7 +150,9 @@ class Imagery:
             known = self._open.get(collection.name)
             if known is None or known[0] != jobs[-1].id:
                 request = Request.from_json(jobs[-1].spec)
-                intake = request.open(input_px=MAX_PX, cache_dir=self._settings.cache_dir / "tiles")
+                intake = request.open(
+                    input_px=MAX_PX, cache_dir=self._settings.cache_dir / "tiles", beyond=self._settings.beyond
+                )
                 told = f"{jobs[-1].id} {intake.fingerprint()}"
                 known = jobs[-1].id, intake, hashlib.sha256(told.encode()).hexdigest()[:16]
                 self._open[collection.name] = known  # the one before may still be read: it closes when it is let go of

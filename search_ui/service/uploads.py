@@ -27,7 +27,8 @@ from search_ui.files.writing import write_whole
 from trainer.errors import AreaError, ItemError, MissingError, UploadError
 
 MAX_PICTURE_BYTES, MAX_AREA_BYTES = 20 * 2**20, 5 * 2**20
-MAX_PICTURE_PIXELS = 60_000_000
+MAX_DECODED_BYTES = 128 * 2**20  # 4 a pixel, as Pillow keeps colours; a JPEG is decoded smaller, so of one any will do
+_REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK")  # modes whose values can be averaged as they are
 MAX_VERTICES = 100_000
 KEPT_PX = 1024  # the longer side of a kept picture; no model looks at more
 KEPT_BYTES = 512 * 2**20  # of all kept pictures; the oldest go first
@@ -48,6 +49,7 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._decoding = threading.Lock()  # one at a time: together they would fill the memory
 
     def keep(self, content: bytes) -> str:
         """Keep a picture; returns its id, which is the same for the same pixels.
@@ -56,7 +58,8 @@ class Uploads:
             UploadError: It is too large, or no PNG, JPEG, WebP or TIFF.
             ItemError: It is broken.
         """
-        png = _clean(content)
+        with self._decoding:
+            png = _clean(content)
         name = hashlib.sha256(png).hexdigest()[:32]
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -133,15 +136,20 @@ def _clean(content: bytes) -> bytes:
         with open_picture(content, "the picture") as image:
             if image.format not in _FORMATS:
                 raise UploadError(f"the picture is {image.format}: give PNG, JPEG, WebP or TIFF")
-            if image.width * image.height > MAX_PICTURE_PIXELS:
+            width, height = image.size
+            enough = 2 * KEPT_PX / max(width, height)
+            image.draft("RGB", (int(width * enough), int(height * enough)))  # a JPEG is decoded no larger than needed
+            decoded = image.width * image.height * (1 if image.mode == "L" else 4)
+            if decoded > MAX_DECODED_BYTES:
                 raise UploadError(
-                    f"the picture has {image.width}×{image.height} pixels, at most "
-                    f"{MAX_PICTURE_PIXELS / 1e6:.0f} million are taken: make it smaller"
+                    f"the picture has {width}×{height} pixels, {decoded / 2**20:.0f} MiB when it is decoded, and at "
+                    f"most {MAX_DECODED_BYTES >> 20} MiB are taken: make it smaller"
                 )
             # after the checks: until here only the header was read, however many pixels it promises
-            image.draft("RGB", (2 * KEPT_PX, 2 * KEPT_PX))  # a JPEG is decoded no larger than needed
             turn = orientation(image)
             image.load()
+            if image.mode in _REDUCIBLE and "transparency" not in image.info:
+                image.thumbnail((KEPT_PX, KEPT_PX), Image.Resampling.LANCZOS)  # before it is copied into other modes
             rgb = to_rgb(image)
             rgb.thumbnail((KEPT_PX, KEPT_PX), Image.Resampling.LANCZOS)
     except ItemError as error:  # which is about a file of a collection; this one was brought by the one who asks

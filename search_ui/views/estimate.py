@@ -55,7 +55,8 @@ def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
         GroundcastError: It cannot be opened, or nothing of it lies in the area.
     """
     embedder = Embedder.load(service.settings.models_dir / model, precision="float32")
-    with closing(request.open(input_px=embedder.input_px, cache_dir=service.settings.cache_dir / "tiles")) as intake:
+    cache, beyond = service.settings.cache_dir / "tiles", service.settings.beyond
+    with closing(request.open(input_px=embedder.input_px, cache_dir=cache, beyond=beyond)) as intake:
         ids = list(intake.ids())
         if not ids:
             raise UsageError(f"{request.source}: no tile lies in the imagery and the area")

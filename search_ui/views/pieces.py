@@ -4,6 +4,7 @@ Whatever comes from a person, a file's metadata or a server is escaped here, onc
 """
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,11 @@ class PictureCard:
     alt: str
     lines: Sequence[str]
     here: bool = False
+
+
+def as_words(text: str) -> str:
+    """Words without what Markdown would take for its own."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)
 
 
 def legend(scale: Scale, clear: str = "") -> None:

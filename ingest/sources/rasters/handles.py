@@ -7,7 +7,7 @@ know what is read.
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import rasterio
@@ -16,11 +16,11 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.sources.rasters.controlpoints import laid_out, needs_layout
-from ingest.sources.rasters.vrt import VrtReader, is_vrt
+from ingest.sources.rasters.vrt import DRIVERS, VrtReader, is_vrt, names_nothing_beyond, own_reach
+from ingest.sources.references import Bounds, bounds_of
 from trainer.errors import SourceError
 
 CACHE_BYTES = 128 * 2**20  # decoded blocks kept by GDAL; rasterio takes bytes here, not megabytes
-DRIVERS = ("GTiff", "VRT", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")
 # of a broken file: GDAL's own where rasterio passes them on, such as of tags, and the last where GDAL quotes bytes of
 # it in its message that are not UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, OSError, UnicodeDecodeError)
@@ -36,6 +36,9 @@ _CONFIG = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_USERAGENT": "groundcast",
     "VSI_CACHE": "TRUE",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    # these ask other machines, by what stands in any file; heeded where GDAL has not been started before
+    "GDAL_SKIP": "HTTP WMS WMTS WCS DAAS EEDA EEDAI PLMOSAIC STACIT STACTA GTI",
 }
 
 
@@ -49,19 +52,35 @@ class HandlePool:
 
     Args:
         max_idle: How many files stay open while nobody reads them.
+        bounds: Where what the files name may lie; None: in the folder of each.
     """
 
-    def __init__(self, max_idle: int = 64) -> None:
+    def __init__(self, max_idle: int = 64, bounds: Bounds | None = None) -> None:
         self._max_idle = max_idle
+        self._bounds = bounds
+        self._unusable: dict[str, frozenset[str]] = {}
         self._idle: OrderedDict[tuple[str, int, int], DatasetReader] = OrderedDict()  # by path, serial, thread
         self._lock = threading.Lock()
         self._serial = 0
         self._closed = False
 
+    def bounds(self, path: str) -> Bounds:
+        """Where what a file names may lie."""
+        return (self._bounds or bounds_of(path, allowed_hosts=None)).seen_from(path)
+
+    def set_aside(self, path: str, sources: Iterable[str]) -> None:
+        """Of a VRT, sources that are no rasters of a kind that is read: GDAL, which knows more kinds, is not to try."""
+        self._unusable[path] = frozenset(sources)
+
     @contextmanager
     def lease(self, path: str) -> Iterator[DatasetReader]:
-        """Lend an open dataset to the calling thread; after an error inside it is closed, not kept."""
-        with gdal_session():
+        """Lend an open dataset to the calling thread; after an error inside it is closed, not kept.
+
+        Raises:
+            ItemError: It names files that lie where they may not.
+            SourceError: Its source is closed.
+        """
+        with gdal_session(), own_reach(path):
             dataset = self._take(path)
             try:
                 yield dataset
@@ -92,13 +111,16 @@ class HandlePool:
         return laid_out(dataset) if needs_layout(dataset) else dataset
 
     def _open(self, path: str) -> DatasetReader:
+        bounds = self.bounds(path)
         if is_vrt(path):
-            return VrtReader(path, next(_SERIALS))
+            return VrtReader(path, next(_SERIALS), bounds, self._unusable.get(path, frozenset()))
         if path.startswith("/vsi"):
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):  # no listing of a web server
-                return DatasetReader(path, driver=list(DRIVERS), sharing=False)
-        # with sharing GDAL would give two callers the same dataset
-        return DatasetReader(path, driver=list(DRIVERS), sharing=False)  # rasterio.open takes one only
+                dataset = DatasetReader(path, driver=list(DRIVERS), sharing=False)
+        else:
+            # with sharing GDAL would give two callers the same dataset; rasterio.open takes one driver only
+            dataset = DatasetReader(path, driver=list(DRIVERS), sharing=False)
+        return names_nothing_beyond(dataset, bounds)
 
     def _keep(self, path: str, dataset: DatasetReader) -> None:
         surplus = []

@@ -63,7 +63,8 @@ def open_raster(
         ItemError: It cannot be used; the reason code says why.
     """
     _look_at_bytes(path, name)
-    problems, sources = source_problems(path, name) if is_vrt(path) else ([], 0)
+    problems, sources = source_problems(path, name, pool.bounds(path)) if is_vrt(path) else ([], 0)
+    pool.set_aside(path, [problem.subject for problem in problems if problem.reason in ("not_a_raster", "http")])
     if problems and len(problems) == sources:
         raise ItemError(problems[0].reason, problems[0].message)
     try:

@@ -30,6 +30,7 @@ from ingest.sources.rasters.composite import composite
 from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasters.inspection import open_raster
 from ingest.sources.rasters.rasterfile import RasterFile
+from ingest.sources.references import bounds_of
 from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
@@ -65,7 +66,7 @@ class RasterSource:
     """Georeferenced raster files.
 
     Args:
-        uri: Where they come from, for messages.
+        uri: Where they come from: what they name must lie there too.
         entries: The files; in overlaps the newest wins, whatever their order here.
         options: Bands, nodata, scale, dates and attribution.
 
@@ -80,7 +81,8 @@ class RasterSource:
         self.uri = uri
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
-        self._pool = HandlePool()
+        bounds = bounds_of(uri, allowed_hosts=options.allowed_hosts, beyond=options.beyond)
+        self._pool = HandlePool(bounds=bounds)
         files = sorted(self._open(entries, options), key=_priority)
         self.notes += _notes(files)
         for note in self.notes:

@@ -1,15 +1,18 @@
 """VRT files: the files that they name, and their XML with a name of its own for each of those.
 
+What they name must lie where `ingest.sources.references` lets it; and so must what any other raster names, such as a
+file of overviews.
+
 GDAL keeps what it opens for VRTs in one pool for all threads, by name. While one thread's opening of a missing file
 fails, another that asks for the same file gets nothing, without an error, and shows black pixels. Under names of its
 own, every open VRT fails for itself. A mosaic with gaps that names no value for them gets a mask of its sources: GDAL
 fills gaps with 0, which is no black ground. It does not read pixels.
 """
 
-import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +23,24 @@ import shapely
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from ingest.sources.references import Bounds
 from ingest.sources.source import Problem, SourceOptions
 from ingest.sources.web import Web
 from trainer.errors import ItemError
 
 XML = "<VRTDataset"
 _NAMES = ("SourceFilename", "SourceDataset")
-_OWN_NAME = re.compile(r"\w\w+:")
 _DEEPEST = 8  # VRTs in VRTs
 _NO_PIXEL = ("NoDataValue", "NODATA")
 _RECT = ("xOff", "yOff", "xSize", "ySize")
 _OF_MASK = (*_NAMES, "OpenOptions", "SourceBand", "SourceProperties", "SrcRect", "DstRect")
 _OPENERS = 8  # threads: each may wait for the network
+DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")  # and VRT, which is opened here alone
+_HEAD_BYTES = 1024  # in which GDAL looks for what a file is
+_NAMING = (b"<VRTDataset", b"<MRF_META", b"<GDAL")  # descriptions of rasters that lie elsewhere
+_RAW = "VRTRawRasterBand"
+_NAMING_ITEMS = {"X_DATASET", "Y_DATASET", "OVERVIEW_FILE"}  # of metadata, that GDAL opens
+_NOWHERE = "/not-read"  # nothing lies below it; of /vsimem GDAL does not say what it missed
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,16 @@ class VrtReader(DatasetReader):  # type: ignore[misc]
     Args:
         path: As GDAL takes it.
         serial: No other open VRT of this process has it.
+        bounds: Where its files may lie.
+        unusable: Of those, the ones that GDAL is not to open.
 
     Raises:
         RasterioError: It cannot be opened.
+        ItemError: It cannot be read, or names what it may not.
     """
 
-    def __init__(self, path: str, serial: int) -> None:
-        vrt = read_vrt(path)
+    def __init__(self, path: str, serial: int, bounds: Bounds, unusable: Container[str] = ()) -> None:
+        vrt = read_vrt(path, bounds, unusable)
         self._path, self._files = path, vrt.files
         root = {"ROOT_PATH": vrt.root} if vrt.root else {}
         super().__init__(vrt.text.replace(OWN, str(serial)), driver="VRT", sharing=False, **root)
@@ -87,17 +99,57 @@ class VrtReader(DatasetReader):  # type: ignore[misc]
 
 
 def is_vrt(path: str) -> bool:
-    """Whether a path, or XML, is a VRT's."""
-    return path.startswith(XML) or path.partition("?")[0].lower().endswith(".vrt")
+    """Whether a path, or XML, is a VRT's: by its name, or as GDAL tells, which looks into the file."""
+    if path.startswith(XML) or path.partition("?")[0].lower().endswith(".vrt"):
+        return True
+    return XML.encode() in _head(path)
 
 
-def read_vrt(path: str) -> Vrt:
-    """A VRT's XML, and what it names.
+def _head(path: str) -> bytes:
+    """What GDAL looks at of a local file to tell what it is; it stops at a zero."""
+    with suppress(OSError, ValueError), Path(path).open("rb") as file:
+        return file.read(_HEAD_BYTES).partition(b"\0")[0]
+    return b""
+
+
+def own_reach(path: str) -> rasterio.Env:
+    """GDAL for a raster that is no VRT, to be used in ``with``: of the web it reads that one file, if it lies there."""
+    return rasterio.Env() if is_vrt(path) else rasterio.Env(CPL_VSIL_CURL_ALLOWED_FILENAME=path)
+
+
+def names_nothing_beyond(dataset: DatasetReader, bounds: Bounds) -> DatasetReader:
+    """An open raster whose files lie where they may, such as its overviews; else it is closed.
 
     Raises:
-        ItemError: It cannot be read, or is no XML.
+        ItemError: With reason ``not_allowed``; or ``unsupported``: one is a description of rasters elsewhere.
     """
-    named = _Named([], {}, {})
+    try:
+        for other in dataset.files:
+            if other == dataset.name:
+                continue
+            bounds.check(other, dataset.name)
+            if any(sign in _head(other) for sign in _NAMING):
+                raise ItemError(
+                    "unsupported", f"{dataset.name}: {other} beside it is no raster but names others: take it away"
+                )
+    except ItemError:
+        dataset.close()
+        raise
+    return dataset
+
+
+def read_vrt(path: str, bounds: Bounds, unusable: Container[str] = ()) -> Vrt:
+    """A VRT's XML, and what it names.
+
+    Args:
+        path: As GDAL takes it.
+        bounds: Where its files may lie.
+        unusable: Files that GDAL is not to open: under another name they fail the tiles that they lie under.
+
+    Raises:
+        ItemError: It cannot be read, or is no XML; or with reason ``not_allowed``, it names what it may not.
+    """
+    named = _Named([], {}, {}, bounds, unusable)
     text = ET.tostring(_expanded(path, named, 0), "unicode")
     masks = frozenset(raster for raster, is_mask in named.rasters.items() if is_mask)
     return Vrt(text, _folder(path), tuple(dict.fromkeys(named.files)), tuple(named.rasters), masks, named.sizes)
@@ -105,28 +157,34 @@ def read_vrt(path: str) -> Vrt:
 
 @dataclass(frozen=True)
 class _Named:
-    """What VRTs name, while they are read: files, those that hold pixels and whether as a mask alone, their sizes."""
+    """What VRTs name, while they are read: files, those that hold pixels and whether as a mask alone, their sizes.
+
+    And where they may lie, and which GDAL is not to open.
+    """
 
     files: list[str]
     rasters: dict[str, bool]
     sizes: dict[str, tuple[int, int]]
+    bounds: Bounds
+    unusable: Container[str]
 
 
-def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
+def source_problems(path: str, name: str, bounds: Bounds) -> tuple[list[Problem], int]:
     """What is wrong with the files that a VRT is made of, by opening each, and how many there are.
 
     Args:
         path: As GDAL takes it.
         name: Of the VRT, for messages.
+        bounds: Where those files may lie, and what they name in turn.
 
     Raises:
         ItemError: The VRT itself cannot be read, or a file that is its mask alone: GDAL tells so once, and then takes
             the mask for one that hides everything. Or a file has not the size that the VRT was made for: GDAL shows
             another part of it, or black, without a word.
     """
-    vrt = read_vrt(path)
+    vrt = read_vrt(path, bounds)
     with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in vrt.rasters) else 1) as threads:
-        found = list(threads.map(lambda raster: _problem(raster, name, vrt.sizes.get(raster)), vrt.rasters))
+        found = list(threads.map(lambda raster: _problem(raster, name, vrt.sizes.get(raster), bounds), vrt.rasters))
     problems = [problem for problem in found if problem is not None]
     for problem in problems:
         if problem.subject in vrt.masks:
@@ -135,9 +193,9 @@ def source_problems(path: str, name: str) -> tuple[list[Problem], int]:
     return problems, len(vrt.rasters)
 
 
-def _problem(raster: str, name: str, size: tuple[int, int] | None) -> Problem | None:
+def _problem(raster: str, name: str, size: tuple[int, int] | None, bounds: Bounds) -> Problem | None:
     reason, why = "", ""
-    if not raster.startswith("/vsi") and not _OWN_NAME.match(raster):
+    if not raster.startswith("/vsi"):
         file = Path(raster)
         if not file.is_file():
             reason, why = "missing", "there is no such file"
@@ -145,8 +203,14 @@ def _problem(raster: str, name: str, size: tuple[int, int] | None) -> Problem | 
             reason, why = "empty", "it is empty (0 bytes)"
     if not reason:
         try:
-            with rasterio.Env(), DatasetReader(raster, sharing=False) as dataset:
-                found = (dataset.width, dataset.height)
+            with rasterio.Env(), own_reach(raster):
+                with DatasetReader(raster, driver=list(DRIVERS), sharing=False) as dataset:
+                    names_nothing_beyond(dataset, bounds.seen_from(raster))
+                    found = (dataset.width, dataset.height)
+                # as the VRT will open it: a file may pass for one of several kinds
+                with DatasetReader(raster, sharing=False) as dataset:
+                    if dataset.driver not in DRIVERS:
+                        raise ItemError("unsupported", f"{name}: its source {raster} is {dataset.driver} too: not read")
         except (RasterioError, OSError, ValueError) as error:  # the last of a CRS, and of words that are not UTF-8
             reason = "http" if "/vsicurl/" in raster else "not_a_raster"
             why = f"it cannot be opened ({' '.join(str(error).split())[:200]})"
@@ -175,6 +239,9 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
     tree = _parsed(path)
     root = _folder(path)
     gaps = False
+    bounds = into.bounds.seen_from(path)
+    ours = path.startswith(XML) and depth == 0  # made of files that were looked at
+    _check_kind(tree, path, bounds)
     masking = {element for mask in tree.iter("MaskBand") for element in mask.iter()}
     for parent, named in _sources(tree):
         masks = is_mask or parent in masking
@@ -183,19 +250,16 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
             inner = told
         else:
             relative = next((v for k, v in named.attrib.items() if k.lower() == "relativetovrt"), "0") == "1"
-            # a name of a driver's own (NETCDF:"a.nc":v) is left to GDAL, which knows where the path in it is
-            inner = f"{root}/{told}" if relative and root and not _OWN_NAME.match(told) else told
+            inner = f"{root}/{told}" if relative and root else told
+            if not ours:
+                bounds.check(inner, path if root else "a VRT")
             into.files.append(inner)
             if inner != told:  # of a VRT in this one GDAL would look beside this one
                 named.text = inner
                 named.attrib.clear()
         options = parent.find("OpenOptions")
-        said = parent.find("SourceProperties")
-        if said is not None and options is None:  # which may ask for an overview, of another size
-            columns, rows = (said.get(key, "") for key in ("RasterXSize", "RasterYSize"))
-            if columns.isdecimal() and rows.isdecimal():
-                into.sizes[inner] = (int(columns), int(rows))
-        if options is None:
+        if options is None:  # which may ask for an overview, of another size
+            into.sizes.update((inner, size) for size in _said_size(parent))
             options = ET.Element("OpenOptions")
             parent.insert(list(parent).index(named) + 1, options)
         if is_vrt(inner) and depth >= _DEEPEST:
@@ -207,6 +271,9 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
             named.attrib.clear()
         else:
             into.rasters[inner] = masks and into.rasters.get(inner, True)
+            if inner in into.unusable:
+                named.text = f"{_NOWHERE}{inner}"
+                named.attrib.clear()
             ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
     if _shows_all(tree) and (gaps or _has_gaps(tree)):
         tree.append(_mask_of_sources(tree))
@@ -255,6 +322,29 @@ def _mask_of_sources(tree: "ET.Element[str]") -> "ET.Element[str]":
 def _mosaic(tree: "ET.Element[str]") -> list["ET.Element[str]"]:
     """The sources of the first band."""
     return [element for element in tree.findall("VRTRasterBand")[0] if element.tag.endswith("Source")]
+
+
+def _said_size(source: "ET.Element[str]") -> Iterator[tuple[int, int]]:
+    """Columns and rows of what a source names, if it says them."""
+    said = source.find("SourceProperties")
+    columns, rows = ("", "") if said is None else (said.get(key, "") for key in ("RasterXSize", "RasterYSize"))
+    if columns.isdecimal() and rows.isdecimal():
+        yield int(columns), int(rows)
+
+
+def _check_kind(tree: "ET.Element[str]", path: str, bounds: Bounds) -> None:
+    """Refuse bands that are the bytes of any file, and files that are named elsewhere than as sources."""
+    for element in tree.iter():
+        if element.get("subClass", "").casefold() == _RAW.casefold():
+            told = "bands that are the bytes of a file as they lie are not read: save what it shows as GeoTIFF"
+            raise ItemError("unsupported", f"{path if _folder(path) else 'a VRT'}: {told}")
+        naming = (
+            element.tag == "DEMPath"
+            or (element.tag == "MDI" and element.get("key", "").upper() in _NAMING_ITEMS)
+            or (element.tag == "Argument" and "filename" in element.get("name", ""))
+        )
+        if naming and (text := (element.text or "").strip()):
+            bounds.check(text, path if _folder(path) else "a VRT")
 
 
 def _folder(path: str) -> str:

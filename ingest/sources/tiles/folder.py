@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.source import SourceOptions
+from ingest.sources.source import SourceOptions, path_of
 from ingest.sources.tiles.description import Described, describe_folder
 from ingest.sources.tiles.store import Indexes, telling, tiles_area
 from ingest.sources.tiles.template import TileTemplate
@@ -124,7 +124,7 @@ def split_template(text: str) -> tuple[Path, str]:
     """The folder that a template on disk begins with, and the rest."""
     folder = text.partition("{")[0].rpartition("/")[0]
     rest = text[len(folder) :].lstrip("/")
-    return Path(folder or ("/" if text.startswith("/") else ".")).expanduser(), rest
+    return path_of(folder or ("/" if text.startswith("/") else ".")), rest
 
 
 def _find(root: Path, template: TileTemplate, rather: str) -> dict[int, dict[tuple[int, int], str]]:

@@ -1,7 +1,5 @@
 """What one would see at a place, in words: at the moment of the question, and through the year."""
 
-import re
-
 import streamlit as st
 
 from search_ui.ground.captions import CaptionQuery, usual_moments
@@ -25,7 +23,7 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
         return
     (said,) = view.captions
     st.markdown(
-        f"> {_plain(said.text)}\n>\n> {say_when(said.when)} · cosine {said.cosine:.3f}",
+        f"> {pieces.as_words(said.text)}\n>\n> {say_when(said.when)} · cosine {said.cosine:.3f}",
         help=f"{words.CAPTION} {words.COSINE}",
     )
     if view.note:
@@ -49,11 +47,6 @@ def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> N
     try:
         if service.has_captioner(shown.name):
             (said,) = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when,))).captions
-            st.markdown(f"> {_plain(said.text)}")
+            st.markdown(f"> {pieces.as_words(said.text)}")
     except GroundcastError as error:
         st.warning(str(error))
-
-
-def _plain(text: str) -> str:
-    """Words without what Markdown would take for its own."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)

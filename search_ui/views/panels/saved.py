@@ -10,6 +10,7 @@ import streamlit as st
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
+from search_ui.views import pieces
 from search_ui.views.panels.asking import notice
 from search_ui.views.state.address import FIELDS, change, value
 from search_ui.views.state.question import query_of, when_of
@@ -27,15 +28,17 @@ def saved_searches(service: Service, shown: Shown) -> None:
         every = service.saved_searches.all()
         for saved in every:
             with st.container(horizontal=True, vertical_alignment="center"):
-                help_ = f"Collection {saved.collection}, last asked {saved.asked_at:%Y-%m-%d %H:%M} UTC"
+                help_ = (
+                    f"Collection {pieces.as_words(saved.collection)}, last asked {saved.asked_at:%Y-%m-%d %H:%M} UTC"
+                )
                 st.button(
-                    f"{saved.name}", key=f"again {saved.id}", help=help_, on_click=_again, args=(service, saved),
-                    icon=":material/replay:", width="stretch",
+                    pieces.as_words(saved.name), key=f"again {saved.id}", help=help_, on_click=_again,
+                    args=(service, saved), icon=":material/replay:", width="stretch",
                 )  # fmt: skip
                 if not service.read_only:
                     st.button(
                         "", key=f"forget {saved.id}", icon=":material/delete:", on_click=_forget,
-                        args=(service, saved), help=f"Delete “{saved.name}”", width="content",
+                        args=(service, saved), help=f"Delete “{pieces.as_words(saved.name)}”", width="content",
                     )  # fmt: skip
         if not every:
             st.caption("No saved search yet. One that is saved tells later what new imagery has brought.")
@@ -50,11 +53,11 @@ def whats_new(service: Service) -> None:
     replay = service.replay(search_id, query)
     since = f"{replay.saved.asked_at:%Y-%m-%d %H:%M} UTC"
     if not replay.new_tiles:
-        st.info(f"“{replay.saved.name}”: no new imagery since {since}.")
+        st.info(f"“{pieces.as_words(replay.saved.name)}”: no new imagery since {since}.")
         return
     best = replay.new_hits[0] if replay.new_hits else None
     told = f" The best of them has relevance {best.relevance:.2f} ({best.grade})." if best else ""
-    st.success(f"“{replay.saved.name}”: {replay.new_tiles:,} new tiles since {since}.{told}")
+    st.success(f"“{pieces.as_words(replay.saved.name)}”: {replay.new_tiles:,} new tiles since {since}.{told}")
 
 
 def _save(service: Service, shown: Shown) -> None:
@@ -100,7 +103,9 @@ def _again(service: Service, saved: SavedSearch) -> None:
     state = saved.question.get(PAGE) or {"q": saved.question.get("q", "")}
     known = {name: one for name, one in state.items() if name in FIELDS}
     if all(one.name != saved.collection for one in service.collections()):
-        notice(f"“{saved.name}” was asked of collection {saved.collection!r}, which is not here any more.")
+        notice(
+            f"“{pieces.as_words(saved.name)}” was asked of collection {saved.collection!r}, which is not here any more."
+        )
         return
     change(**{name: field.default for name, field in FIELDS.items()})
     change(**(known | {"collection": saved.collection}))
