@@ -323,7 +323,9 @@ def _lacks_its_end_alone(content: bytes) -> bool:
 def _part(folder: Path) -> Path:
     record = {"tile_id": "a", "lat": LAT, "lon": LON, "size_m": 480.0, "gsd_m": 0.5, "valid_fraction": 1.0}
     record |= {"origin": "a.tif", "acquired_at": datetime(2022, 7, 1, tzinfo=UTC)}
-    return Path(str(Archive(folder, "tiles").write("damaged", [record] * 3, np.ones((3, 8), np.float32), {})))
+    archive = Archive(folder, "tiles")
+    archive.write("damaged", [record] * 3, np.ones((3, 8), np.float32), {})
+    return Path(str(archive.path("damaged")))
 
 
 def _use_part(path: Path) -> None:

@@ -76,14 +76,25 @@ def test_a_part_comes_back_as_it_was_written(archive):
 
 def test_duckdb_reads_ids_vectors_and_boxes(archive):
     written = vectors(3)
-    path = archive.write("j-000000", [record(n) for n in range(3)], written, META)
+    archive.write("j-000000", [record(n) for n in range(3)], written, META)
+    path = archive.path("j-000000")
     rows = duckdb.sql(f"SELECT tile_id, vector, bbox.xmin FROM '{path}' WHERE bbox.xmax > 20.005").fetchall()
     assert [row[0] for row in rows] == ["t0001", "t0002"]
     np.testing.assert_allclose(rows[0][1], written[1], rtol=1e-3)
 
 
+def test_what_writing_returns_is_what_reading_gives(archive):
+    written = archive.write("j-000000", [record(n) for n in range(3)], vectors(3), META)
+    read = archive.read("j-000000")
+    assert written.table.column_names == read.table.column_names
+    assert written.table.to_pylist() == read.table.to_pylist()
+    assert (written.key, written.meta) == (read.key, read.meta)
+    np.testing.assert_array_equal(written.vectors(), read.vectors())
+
+
 def test_geopandas_reads_footprints_in_wgs84(archive):
-    path = archive.write("j-000000", [record(n) for n in range(3)], vectors(3), META)
+    archive.write("j-000000", [record(n) for n in range(3)], vectors(3), META)
+    path = archive.path("j-000000")
     frame = geopandas.read_parquet(path)
     assert frame.crs.to_epsg() == 4326 or str(frame.crs) == "OGC:CRS84"
     metres = frame.geometry.to_crs("EPSG:6933").area
@@ -93,7 +104,8 @@ def test_geopandas_reads_footprints_in_wgs84(archive):
 
 
 def test_a_footprint_across_the_antimeridian_is_split(archive):
-    path = archive.write("j-000000", [record(0, lat=0.0, lon=180.0)], vectors(1), META)
+    archive.write("j-000000", [record(0, lat=0.0, lon=180.0)], vectors(1), META)
+    path = archive.path("j-000000")
     geometry = geopandas.read_parquet(path).geometry[0]
     assert geometry.geom_type == "MultiPolygon"
     assert geometry.area < 0.001
@@ -103,7 +115,8 @@ def test_a_footprint_across_the_antimeridian_is_split(archive):
 
 def test_photos_keep_missing_places_and_times_missing(tmp_path):
     gallery = Archive(tmp_path / "g", "gallery")
-    path = gallery.write("j-000000", [photo(0), photo(1)], vectors(2), META)
+    gallery.write("j-000000", [photo(0), photo(1)], vectors(2), META)
+    path = gallery.path("j-000000")
     frame = geopandas.read_parquet(path)
     assert frame.geometry.isna().tolist() == [True, False]
     payloads = points(gallery.read("j-000000"), "gallery").payloads
@@ -132,7 +145,8 @@ def test_an_item_is_found_with_its_unnormalised_vector(archive):
 
 @pytest.mark.parametrize("keep", [0, 10, 1000])
 def test_a_part_cut_short_is_an_error_that_names_it(archive, keep):
-    path = archive.write("j-000000", [record(n) for n in range(50)], vectors(50), META)
+    archive.write("j-000000", [record(n) for n in range(50)], vectors(50), META)
+    path = archive.path("j-000000")
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ArchiveError, match=r"j-000000.parquet: not a readable part .*verify NAME --repair"):
         archive.read("j-000000")
@@ -232,7 +246,8 @@ def test_a_remote_part_is_removed_and_set_aside(remote):
 
 
 def test_a_remote_part_that_is_cut_short_is_an_error_that_names_it(remote, tmp_path):
-    path = remote.write("j-000000", [record(0)], vectors(1), META)
+    remote.write("j-000000", [record(0)], vectors(1), META)
+    path = remote.path("j-000000")
     path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(ArchiveError, match=r"j-000000\.parquet: not a readable part"):
         remote.read("j-000000")

@@ -570,7 +570,8 @@ def test_a_part_of_another_model_is_refused(tmp_path, archive):
 
 def test_a_broken_part_is_an_error_that_names_it_and_the_field_works_again_without_it(tmp_path, archive):
     opened(tmp_path, archive)
-    path = archive.write("k-0", tiles(300, 50), vectors(50), META)
+    archive.write("k-0", tiles(300, 50), vectors(50), META)
+    path = archive.path("k-0")
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ArchiveError, match=r"k-0.parquet: not a readable part .*verify NAME --repair"):
         opened(tmp_path, archive)

@@ -26,7 +26,9 @@ def tiles(folder: Path, rows: int) -> Path:
     record = {"acquired_at": None, "gsd_m": 0.5, "valid_fraction": 1.0, "origin": "a.tif"}
     places = enumerate(zip(LAT[:rows].tolist(), LON[:rows].tolist(), strict=True))
     records = [{"tile_id": f"t{n}", "lat": lat, "lon": lon, "size_m": 480.0, **record} for n, (lat, lon) in places]
-    return Path(str(Archive(folder, "tiles").write("part", records, np.ones((rows, 4), np.float32), {})))
+    archive = Archive(folder, "tiles")
+    archive.write("part", records, np.ones((rows, 4), np.float32), {})
+    return Path(str(archive.path("part")))
 
 
 def gallery(folder: Path, rows: int) -> Path:
@@ -34,7 +36,9 @@ def gallery(folder: Path, rows: int) -> Path:
     unknown = dict.fromkeys(names)
     places = [(47.0, 8.0), (None, None), (-10.0, 179.5)][:rows]
     records = [{"photo_id": f"p{n}", "lat": lat, "lon": lon, **unknown} for n, (lat, lon) in enumerate(places)]
-    return Path(str(Archive(folder, "gallery").write("part", records, np.ones((rows, 4), np.float32), {})))
+    archive = Archive(folder, "gallery")
+    archive.write("part", records, np.ones((rows, 4), np.float32), {})
+    return Path(str(archive.path("part")))
 
 
 def map_(folder: Path, rows: int) -> Path:

@@ -12,7 +12,7 @@ from ingest.catalog.leases import Leases
 from ingest.index.edge import EdgeIndex
 from ingest.index.upkeep import IndexHolder, catch_up, open_for_search
 from ingest.jobs.items import Reading, SkipItemError
-from ingest.jobs.pipeline import Encoder, Pace, Work, run
+from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
 from ingest.jobs.plan import plan, retry
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
@@ -313,6 +313,63 @@ def test_reading_ahead_is_bounded(home):
         return embed(batch)
 
     home.run(Counting(200), encoder=Encoder(lambda image: image, slow), batch_size=5)
+
+
+def test_reading_goes_on_into_the_next_chunk_while_the_model_is_at_work(home):
+    next_chunk = threading.Event()
+
+    class Telling(ListIntake):
+        def read(self, item_id):
+            if item_id == "i0012":  # of the second chunk
+                next_chunk.set()
+            return super().read(item_id)
+
+    def waiting(batch):
+        assert next_chunk.wait(10)  # an earlier end of reading ahead would leave the model waiting here
+        return embed(batch)
+
+    encoder = Encoder(lambda image: image, waiting, on_cpu=False)
+    assert home.run(Telling(20), encoder=encoder, batch_size=5).done == 20
+
+
+def test_reading_and_the_model_go_on_while_a_chunk_is_written(home, monkeypatch):
+    second_read, write = threading.Event(), Archive.write
+
+    def slow(*arguments):
+        if arguments[1].endswith("-000000"):
+            assert second_read.wait(10)
+        return write(*arguments)
+
+    def seeing(batch):
+        if any(image[0, 0, 0] == 19 for image in batch):  # the last item of the second chunk
+            second_read.set()
+        return embed(batch)
+
+    monkeypatch.setattr(Archive, "write", slow)
+    assert home.run(ListIntake(20), encoder=Encoder(lambda image: image, seeing), batch_size=5).done == 20
+
+
+def test_points_come_from_memory_and_no_part_is_read_back(home, monkeypatch):
+    def refused(*_):
+        raise AssertionError("a part was read")
+
+    intake = ListIntake(25, fail=[3], skip=[4])
+    job = home.plan(intake)
+    monkeypatch.setattr(Archive, "read", refused)
+    assert home.run(intake, job).unindexed == 0
+    monkeypatch.undo()
+    index = EdgeIndex(home.settings.index_dir("c"), "c", DIM)
+    assert index.ids() == set(home.archive.ids())
+    index.close()
+
+
+@pytest.mark.parametrize(
+    ("starved_s", "embed_s", "held_up_s", "expected"),
+    [(6.0, 3.0, 1.0, ("reading", 0.6)), (1.0, 8.0, 1.0, ("model", 0.8)), (1.0, 2.0, 7.0, ("writing", 0.7))],
+)
+def test_the_stage_that_sets_the_pace_is_named(starved_s, embed_s, held_up_s, expected):
+    assert IngestSummary("j", starved_s=starved_s, embed_s=embed_s, held_up_s=held_up_s).bottleneck() == expected
+    assert IngestSummary("j").bottleneck()[1] == 0.0
 
 
 def test_verify_finds_a_lost_part_and_repair_gives_its_chunk_back(home):

@@ -126,7 +126,8 @@ def test_new_tiles_are_seen_by_the_next_question_and_by_a_saved_search(service) 
     archive = Archive(service.settings.archive_dir("demo"), "tiles")
     record, vector = archive.find(best.tile_id)
     new = record | {"tile_id": "new-tile", "lon": best.lon + 0.5}
-    path = archive.write("zzz-new", [{k: v for k, v in new.items() if k != "norm"}], vector[None], {"collection": "demo", "model_id": best.model_id, "source": "sandbox:", "attribution": None, "skipped": {}, "failures": []})  # fmt: skip # noqa: E501
+    archive.write("zzz-new", [{k: v for k, v in new.items() if k != "norm"}], vector[None], {"collection": "demo", "model_id": best.model_id, "source": "sandbox:", "attribution": None, "skipped": {}, "failures": []})  # fmt: skip # noqa: E501
+    path = archive.path("zzz-new")
     try:
         version = service.version("demo")
         after = service.replay(saved.id, QUERY)

@@ -46,6 +46,8 @@ disk ends the process without a word."""
 
 ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
 
+_DERIVED = ("bbox", "geometry")  # columns that follow from the others
+
 _UTC = pa.timestamp("us", "UTC")
 _COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
     "tiles": [
@@ -79,7 +81,7 @@ _COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
 
 @dataclass(frozen=True)
 class ArchivePart:
-    """One part as read back.
+    """One part, as read back or as just written.
 
     Attributes:
         key: Key of its chunk, and name of its file.
@@ -170,7 +172,7 @@ class Archive:
         records: Sequence[dict[str, Any]],
         vectors: npt.NDArray[np.float32],
         meta: dict[str, Any],
-    ) -> FilePath:
+    ) -> ArchivePart:
         """Writes a part, whole or not at all; writing it again replaces it by the same.
 
         Args:
@@ -179,16 +181,17 @@ class Archive:
             vectors: float32 [n, d], unnormalised; stored as float16.
             meta: JSON values for the file metadata.
 
+        Returns:
+            What `read` would give of it, from memory.
+
         Raises:
             ArchiveError: The disk is full or the folder cannot be written; nothing is left behind.
         """
-        table = _table(self.kind, records, vectors).replace_schema_metadata(
-            {
-                "geo": geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS),
-                "groundcast": json.dumps({"format": FORMAT, "chunk": key, **meta}),
-            }
-        )
-        return self._put(key, table)
+        told = {"format": FORMAT, "chunk": key, **meta}
+        table = _table(self.kind, records, vectors)
+        geo = geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)
+        self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
+        return ArchivePart(key, table.drop_columns(list(_DERIVED)), told)
 
     def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> FilePath:
         """Writes another archive's part as one of this, with the same rows; arguments and errors as for `write`."""
@@ -223,7 +226,7 @@ class Archive:
         """
         path = self.path(key)
         with opened_part(path) as file:
-            columns = [name for name in file.schema_arrow.names if name not in ("geometry", "bbox")]
+            columns = [name for name in file.schema_arrow.names if name not in _DERIVED]
             table = file.read(columns=columns)
             meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
         return ArchivePart(key, table, meta)
@@ -346,7 +349,6 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
 
 
 def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
-    derived = {"bbox", "geometry"}
     if kind == "tiles":
         shapes: list[BaseGeometry | None] = [
             Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records
@@ -355,7 +357,7 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
         shapes = [None if r["lat"] is None else shapely.Point(r["lon"], r["lat"]) for r in records]
     arrays = geometry_columns(shapes)
     for name, type_ in _COLUMNS[kind]:
-        if name not in derived:
+        if name not in _DERIVED:
             arrays[name] = pa.array([record[name] for record in records], type_)
     columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
     # of the float32 vectors, before they are rounded

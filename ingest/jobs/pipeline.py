@@ -16,12 +16,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.archive.parts import Archive
+from ingest.archive.parts import Archive, ArchivePart
 from ingest.catalog.catalog import Catalog, Chunk, Collection, Failure, Job
 from ingest.catalog.leases import Leases
 from ingest.index.points import points
@@ -88,7 +88,9 @@ class IngestSummary:
     """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number).
 
     Attributes:
+        starved_s: How long the model waited for items to be read.
         held_up_s: How long the model waited for a chunk to be written and indexed.
+        readers: How many read at once in the end.
         unindexed: Chunks of the collection that are not in the index yet.
         cancelled: The job was cancelled or paused meanwhile.
         lost: Chunks whose lease had passed to another before they were written.
@@ -101,7 +103,9 @@ class IngestSummary:
     read_s: float = 0.0
     embed_s: float = 0.0
     write_s: float = 0.0
+    starved_s: float = 0.0
     held_up_s: float = 0.0
+    readers: int = 0
     wall_s: float = 0.0
     unindexed: int = 0
     cancelled: bool = False
@@ -117,6 +121,17 @@ class IngestSummary:
             "write": (self.done, self.write_s),
         }
         return {name: count / seconds if seconds > 0 else 0.0 for name, (count, seconds) in stages.items()}
+
+    def bottleneck(self) -> tuple[Literal["reading", "model", "writing"], float]:
+        """The stage that set the pace, and the share of the time for which the model computed, or waited for it."""
+        spent: dict[Literal["reading", "model", "writing"], float] = {
+            "reading": self.starved_s,
+            "model": self.embed_s,
+            "writing": self.held_up_s,
+        }
+        stage = max(spent, key=lambda name: spent[name])
+        whole = sum(spent.values())
+        return stage, spent[stage] / whole if whole > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -264,13 +279,13 @@ def _gather(
 
     batch: list[_Outcome] = []
     size = work.pace.batch_size
-    throttle = Throttle(shared=work.encoder.on_cpu)
-    with ThreadPoolExecutor(work.pace.read_threads, thread_name_prefix="read") as pool:
+    throttle = Throttle(shared=work.encoder.on_cpu, readers=work.pace.read_threads)
+    with ThreadPoolExecutor(throttle.most, thread_name_prefix="read") as pool:
         try:
             # at most four batches wait for the model
-            for outcome in _read_ahead(pool, items(), work, throttle, window=4 * size):
+            for outcome in _read_ahead(pool, items(), work, throttle, report, window=4 * size):
                 throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
-                report.read_s += outcome.seconds / work.pace.read_threads
+                report.read_s += outcome.seconds / throttle.readers
                 if outcome.model_input is not None:
                     batch.append(outcome)
                 else:
@@ -282,6 +297,7 @@ def _gather(
             _embed(batch, work, throttle, gathering, report)
             yield from _completed(gathering)
         finally:
+            report.readers = throttle.readers
             # after an error, or where the job is no longer wanted, what has not begun is not read
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -300,22 +316,35 @@ def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, items: Iterator[tuple[str, str]], work: Work, throttle: Throttle, *, window: int
+    pool: ThreadPoolExecutor,
+    items: Iterator[tuple[str, str]],
+    work: Work,
+    throttle: Throttle,
+    report: IngestSummary,
+    *,
+    window: int,
 ) -> Iterator[_Outcome]:
     """Outcomes in the order of the items, at most `window` of them under way or waiting."""
     waiting: deque[Future[_Outcome]] = deque()
+
+    def first() -> _Outcome:
+        started = time.perf_counter()
+        outcome = waiting.popleft().result()
+        report.starved_s += time.perf_counter() - started
+        return outcome
+
     for chunk, item in items:
         waiting.append(pool.submit(_read, chunk, item, work, throttle))
         if len(waiting) >= window:
-            yield waiting.popleft().result()
+            yield first()
     while waiting:
-        yield waiting.popleft().result()
+        yield first()
 
 
 def _read(chunk: str, item: str, work: Work, throttle: Throttle) -> _Outcome:
-    throttle.to_read()
-    started, cpu_started = time.perf_counter(), time.thread_time()
-    outcome = _reading(chunk, item, work)
+    with throttle.reading():
+        started, cpu_started = time.perf_counter(), time.thread_time()
+        outcome = _reading(chunk, item, work)
     return replace(outcome, seconds=time.perf_counter() - started, cpu_s=time.thread_time() - cpu_started)
 
 
@@ -390,7 +419,7 @@ class _Writer:
     def _write(self, gathered: _Gathering) -> None:
         started = time.perf_counter()
         key = gathered.chunk.key
-        if not self._archive(gathered) or not self._index_and_record(gathered):
+        if not self._finish(gathered):
             self._lost(key)
             return
         self.report.done += len(gathered.records)
@@ -402,12 +431,16 @@ class _Writer:
         fields = {"job": self.report.job, "chunk": key, "seconds": round(seconds, 3), "done": done, "failed": failed}
         log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds, extra=fields)
 
-    def _archive(self, gathered: _Gathering) -> bool:
-        """Writes the part, if the chunk is still this process's: another may have done it while this one slept."""
-        work, key = self.work, gathered.chunk.key
-        work.archive.require_space()
-        if not work.leases.holds(key):
+    def _finish(self, gathered: _Gathering) -> bool:
+        """Part, index, ledger, if the chunk is still this process's: another may have done it while this one slept."""
+        self.work.archive.require_space()
+        if not self.work.leases.holds(gathered.chunk.key):
             return False
+        return self._index_and_record(gathered, self._archive(gathered))
+
+    def _archive(self, gathered: _Gathering) -> ArchivePart | None:
+        """Writes the part; none of a chunk without vectors."""
+        work, key = self.work, gathered.chunk.key
         if gathered.records:
             meta = {
                 "collection": work.collection.name,
@@ -417,13 +450,13 @@ class _Writer:
                 "skipped": dict(gathered.skipped),
                 "failures": [vars(failure) for failure in gathered.failures],
             }
-            work.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
-        return True
+            return work.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
+        return None
 
-    def _index_and_record(self, gathered: _Gathering) -> bool:
+    def _index_and_record(self, gathered: _Gathering, part: ArchivePart | None) -> bool:
         work, key, done = self.work, gathered.chunk.key, len(gathered.records)
-        # points of the part as written, so that an index built later from the archive holds the same
-        indexed = not done or work.index.put(lambda: points(work.archive.read(key), work.collection.kind))
+        # points of the part as stored, so that an index built later from the archive holds the same
+        indexed = part is None or work.index.put(lambda: points(part, work.collection.kind))
         return work.leases.finish(
             key,
             state="done" if indexed else "archived",

@@ -176,10 +176,25 @@ def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:
             f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
             f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
         )
+        lines.append(_bottleneck(report, outcome.job))
     if report.unindexed:
         lines.append("another process holds the index: it takes the new parts up before its next search")
     verb = "cancelled" if report.cancelled else "complete"
     return [*lines, f"job {job.id} {verb}: {totals}{retry}"]
+
+
+def _bottleneck(report: "IngestSummary", job: "Job") -> str:
+    """What set the pace, and what would make it faster."""
+    stage, share = report.bottleneck()
+    if stage == "model":
+        return f"the model set the pace, at work {share:.0%} of the time: a faster --precision or a GPU would help"
+    if stage == "writing":
+        return f"writing and indexing set the pace, the model waited {share:.0%} of the time: a faster disk would help"
+    line = f"reading set the pace, the model waited {share:.0%} of the time"
+    if job.source.startswith(("http://", "https://")) and "{" in job.source:
+        rate = job.spec.get("options", {}).get("rate_per_s", 10.0)
+        return f"{line}: it asks {rate:g} times a second at most; a higher --rate helps where the server allows it"
+    return f"{line}, {report.readers} read at once: a larger read_threads in the settings helps where cores are idle"
 
 
 def outcome_json(outcome: "IngestResult") -> dict[str, Any]:
