@@ -139,7 +139,8 @@ def test_an_index_is_made_once_a_collection_passes_the_size_and_not_before(small
     assert (report.done, report.unindexed, small.index_made()) == (40, 0, False)
     findings = small.verify()
     assert (findings.problems, findings.index_needed, findings.indexed) == ([], False, None)
-    assert small.run(grown := ListIntake(60, stamp="2"), small.plan(grown)).done == 20
+    grown = ListIntake(60, stamp="2")
+    assert small.run(grown, small.plan(grown)).done == 20
     findings = small.verify()
     assert (findings.problems, findings.index_needed, findings.indexed) == ([], True, 60)
 
@@ -147,7 +148,8 @@ def test_an_index_is_made_once_a_collection_passes_the_size_and_not_before(small
 def test_an_index_that_was_asked_for_follows_the_archive(small):
     small.run(ListIntake(20))
     assert small.verify(index=True).indexed == 20
-    small.run(grown := ListIntake(30, stamp="2"), small.plan(grown))
+    grown = ListIntake(30, stamp="2")
+    small.run(grown, small.plan(grown))
     assert (small.verify().problems, small.verify().indexed) == ([], 30)
 
 
