@@ -10,7 +10,7 @@ from shapely.geometry import box
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
 from ingest.index.edge import EdgeIndex
-from ingest.settings import load_settings
+from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.relevance import POSSIBLE
@@ -109,6 +109,20 @@ def test_while_another_process_holds_the_index_every_tile_is_scored(engine) -> N
     exact = engine.search("demo", ask("city lights at night", when=WINTER))
     assert answer.method == "exact"
     assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
+
+
+def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, monkeypatch) -> None:
+    monkeypatch.setattr("ingest.index.upkeep._AT_ONCE", 10)
+    collection = engine.catalog.collection("demo")
+    aside = engine.settings.index_dir("demo").with_name("aside")
+    monkeypatch.setattr(Settings, "index_dir", lambda *_: aside)
+    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    for make in (lambda: None, lambda: EdgeIndex(aside, collection.name, collection.dim).close()):
+        make()  # none at all, then one that is behind
+        answer = narrow.search("demo", ask("city lights at night", when=WINTER))
+        assert answer.method == "exact" and "`groundcast verify demo --index` builds it" in answer.note
+        exact = engine.search("demo", ask("city lights at night", when=WINTER))
+        assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
 
 
 def test_texts_tiles_and_photos_are_added_up_by_weight(engine) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import shapely
@@ -259,6 +260,44 @@ def test_an_outline_of_many_vertices_loses_nothing(open_filled: Open) -> None:
     with open_filled(points) as index:
         assert found(index.query(QUERY, 500, Filter(area=area, reach_m=REACH_M))) == want
     assert 20 < len(want) < 200
+
+
+@pytest.mark.parametrize(
+    "area", [None, box(85.5301, 27.64, 85.5702, 27.668), box(85.5441, 27.60, 85.5442, 27.75), box(0, 0, 1, 1)]
+)
+def test_candidates_of_several_vectors_come_once_and_touch_the_area(open_filled: Open, area: Any) -> None:
+    points = make_tiles(block(27.63, 85.52, 15, 16))
+    vectors = np.stack([QUERY, QUERY + 0.5, -QUERY])
+    inside = [True] * len(points.ids) if area is None else list(map(in_area(points, area), range(len(points.ids))))
+    with open_filled(points) as index:
+        some = index.candidates(vectors, 12, Filter(area=area, reach_m=REACH_M))
+        ids = [payload["tile_id"] for payload in some.payloads]
+        assert len(set(ids)) == len(ids) == len(some.directions)
+        assert all(inside[points.ids.index(item)] for item in ids)
+        for vector in vectors:  # the best half at least, of those that are there
+            assert set(truth(points, vector, 6, lambda i: inside[i])) <= set(ids)
+        for item, payload, direction in zip(ids, some.payloads, some.directions, strict=True):
+            own = points.vectors[points.ids.index(item)].astype(np.float64)
+            np.testing.assert_allclose(direction, own / np.linalg.norm(own), atol=1e-6)
+            assert payload["location"] and payload["size_m"] and "bbox" not in payload
+
+
+def test_candidates_take_two_requests_and_ask_a_server_not_to_compress(server: Qdrant, monkeypatch: Any) -> None:
+    points = make_tiles(block(27.63, 85.52, 8, 8))
+    client = connect(server.url, server.api_key)
+    with ServerIndex(client, f"tiles-{uuid.uuid4().hex[:8]}", DIM, closes_client=True) as index:
+        index.upsert(points)
+        sent = []
+        send = httpx.HTTPTransport.handle_request
+        monkeypatch.setattr(
+            httpx.HTTPTransport, "handle_request", lambda self, request: (sent.append(request), send(self, request))[1]
+        )
+        index.candidates(np.stack([QUERY, -QUERY, QUERY + 1]), 20, Filter())
+        assert [request.url.path.split("/")[-1] for request in sent] == ["batch", "points"]
+        assert {request.headers["accept-encoding"] for request in sent} == {"identity"}
+        assert b'"with_payload":false' in sent[0].content
+        monkeypatch.undo()
+        index.drop()
 
 
 def test_never_fewer_than_k_while_more_tiles_lie_in_the_area(open_filled: Open) -> None:

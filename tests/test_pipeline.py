@@ -1,5 +1,6 @@
 """The pipeline with a fake model and a list of items; real catalog, archive and index."""
 
+import shutil
 import threading
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ from ingest.jobs.plan import plan, retry
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from ingest.sources.source import Problem
-from trainer.errors import ArchiveError, CatalogError, IndexLockedError, ItemError
+from trainer.errors import ArchiveError, CatalogError, IndexLockedError, ItemError, VectorIndexError
 
 DIM = 16
 REQUEST = {"source": "list", "grid": None}
@@ -69,8 +70,8 @@ ENCODER = Encoder(prepare=lambda image: image, embed=embed)
 class Home:
     """A home folder with one empty collection."""
 
-    def __init__(self, folder):
-        self.settings = Settings(home=folder)
+    def __init__(self, folder, exact_tiles=0):
+        self.settings = Settings(home=folder, exact_tiles=exact_tiles)
         self.catalog = Catalog(self.settings.catalog_path)
         self.collection = Collection(
             "c", "tiles", "m", DIM, {"source": "list", "largest_tile_m": 480}, datetime.now(UTC)
@@ -99,8 +100,11 @@ class Home:
         finally:
             holder.close()
 
-    def verify(self, repair=False):
-        return verify(self.settings, self.catalog, self.collection, repair=repair)
+    def verify(self, repair=False, index=False):
+        return verify(self.settings, self.catalog, self.collection, repair=repair, index=index)
+
+    def index_made(self):
+        return self.settings.index_dir("c").exists()
 
 
 @pytest.fixture
@@ -120,6 +124,60 @@ def test_every_item_is_done_skipped_or_failed_and_all_three_books_agree(home):
     findings = home.verify()
     assert findings.problems == []
     assert (findings.recorded, findings.archived, findings.indexed) == (91, 91, 91)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A home in which 50 tiles are few."""
+    opened = Home(tmp_path / "small", exact_tiles=50)
+    yield opened
+    opened.catalog.close()
+
+
+def test_an_index_is_made_once_a_collection_passes_the_size_and_not_before(small):
+    report = small.run(ListIntake(40))
+    assert (report.done, report.unindexed, small.index_made()) == (40, 0, False)
+    findings = small.verify()
+    assert (findings.problems, findings.index_needed, findings.indexed) == ([], False, None)
+    grown = ListIntake(60, stamp="2")
+    assert small.run(grown, small.plan(grown)).done == 20
+    findings = small.verify()
+    assert (findings.problems, findings.index_needed, findings.indexed) == ([], True, 60)
+
+
+def test_an_index_that_was_asked_for_follows_the_archive(small):
+    small.run(ListIntake(20))
+    assert small.verify(index=True).indexed == 20
+    grown = ListIntake(30, stamp="2")
+    small.run(grown, small.plan(grown))
+    assert (small.verify().problems, small.verify().indexed) == ([], 30)
+
+
+def test_a_large_collection_without_an_index_is_told_what_builds_it(small, monkeypatch):
+    monkeypatch.setattr(EdgeIndex, "upsert", no_space)
+    report = small.run(ListIntake(60))
+    assert (report.done, report.unindexed, small.index_made()) == (60, 0, False), "what was begun takes no disk"
+    monkeypatch.undo()
+    (problem,) = small.verify().problems
+    assert "`groundcast verify c --index`" in problem
+    assert not small.index_made(), "looking makes none"
+    small.verify(index=True)
+    assert (small.verify().problems, small.verify().indexed) == ([], 60)
+
+
+def test_a_disk_without_room_for_the_index_stops_no_ingest(small, monkeypatch, caplog):
+    usage = shutil.disk_usage(small.settings.home)
+    monkeypatch.setattr("ingest.index.upkeep.shutil.disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(small.archive, "require_space", lambda: None)
+    assert small.run(ListIntake(60)).done == 60
+    assert "needs 0.0 GB for the index of 60 items" in caplog.text
+    with pytest.raises(VectorIndexError, match="every tile is scored without it; free space"):
+        small.verify(index=True)
+    assert not small.index_made()
+
+
+def no_space(*_):
+    raise VectorIndexError("index 'c' failed in its engine (No space left on device)")
 
 
 def test_vectors_belong_to_their_items_whatever_batches_and_chunks_do(home):

@@ -18,7 +18,8 @@
     │   └── StorageError               it cannot be reached, which says nothing of its parts
     ├── BackupError                    a backup that is damaged or in the way, or cannot be written
     └── VectorIndexError               the vector index cannot be opened, or refuses the request
-        └── IndexLockedError           another process holds the embedded index
+        ├── IndexLockedError           another process holds the embedded index
+        └── IndexBehindError           the embedded index is not built, or lacks much of the archive
 
 A message names the value, the place, and what to do.
 """
@@ -117,3 +118,7 @@ def reason(error: BaseException) -> str:
     """What an error of a library says, in one line; its kind where it says nothing, as many do of broken files."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return said.rstrip(" :") or type(error).__name__  # after some colons nothing follows
+
+
+class IndexBehindError(VectorIndexError):
+    """The embedded index is not built yet, or lacks much of the archive."""

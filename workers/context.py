@@ -14,7 +14,7 @@ from ingest.catalog.catalog import HEAD, Catalog, Chunk, Collection, Job
 from ingest.catalog.dispatch import close_finished
 from ingest.catalog.leases import Leases
 from ingest.catalog.progress import seconds_per_item
-from ingest.index.upkeep import IndexHolder, catch_up, open_index
+from ingest.index.upkeep import IndexHolder, catch_up, is_kept, open_index, settle
 from ingest.jobs.items import Intake
 from ingest.jobs.pipeline import IngestSummary, Work, work_off
 from ingest.jobs.request import Request
@@ -129,6 +129,9 @@ class WorkerContext:
         """Indexes the parts of a collection that wait in the archive; returns how many."""
         found = self.catalog.collection(collection)
         archive = Archive(self.settings.archive_dir(collection), found.kind)
+        if not is_kept(self.settings, self.catalog, found):
+            settle(self.catalog, found)
+            return 0
         try:
             index = open_index(self.settings, found)
         except IndexLockedError:

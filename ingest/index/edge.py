@@ -30,16 +30,20 @@ from ingest.geo.outline import Box, Ring, regions
 from ingest.index.protocol import (
     ACQUIRED_AT,
     BATCH,
+    COLUMNS,
     HNSW_EF,
     ID_FIELDS,
     LOCATION,
     SCORE_DIGITS,
     VECTOR,
+    Candidates,
     Filter,
     Match,
+    Payload,
     Points,
     Vector,
     batches,
+    gathered,
     item_id,
     point_id,
     query_vector,
@@ -115,6 +119,35 @@ class EdgeIndex:
                 return [_match(hit) for hit in shard.query(request)]
 
         return ranked(fetch, k, filter)
+
+    def candidates(self, vectors: npt.ArrayLike, k: int, filter: Filter | None = None) -> Candidates:
+        """What several vectors find; see `ingest.index.protocol.Index.candidates`."""
+        units = [query_vector(vector, k, name=self.name, dim=self.dim).tolist() for vector in np.asarray(vectors)]
+        if filter is not None and filter.nothing:
+            return Candidates([], np.empty((0, self.dim), np.float32))
+        condition = _condition(filter)
+
+        def ask(limit: int, exact: bool) -> list[list[Any]]:
+            requests = [
+                edge.QueryRequest(
+                    limit=limit,
+                    query=edge.Query.Nearest(unit, using=VECTOR),
+                    filter=condition,
+                    params=edge.SearchParams(hnsw_ef=HNSW_EF, exact=exact),
+                )
+                for unit in units
+            ]
+            with self._engine() as shard:
+                return [[hit.id for hit in hits] for hits in shard.query_batch(edge.QueryBatchRequest(requests))]
+
+        def read(keys: list[Any]) -> Iterator[tuple[Payload, list[float]]]:
+            with self._engine() as shard:
+                records = shard.retrieve(keys, with_payload=list(COLUMNS), with_vector=[VECTOR])
+            # in the order of the keys
+            by_key = {record.id: record for record in records}
+            return ((by_key[key].payload, by_key[key].vector[VECTOR]) for key in keys)
+
+        return gathered(ask, read, k, filter, dim=self.dim)
 
     def count(self, filter: Filter | None = None) -> int:
         """Number of items, exactly."""

@@ -6,18 +6,18 @@ server).
 
 The engines know points, not footprints. So an area is widened by half a tile diagonal on its way in
 (`ingest.geo.outline`), and on the way out every hit is tested by its true footprint (`touching`), fetching more until k
-hits pass (`ranked`).
+hits pass (`ranked`; `gathered` for candidates of several vectors at once).
 
 It does not know models, the archive's files, or any engine.
 """
 
 import math
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from trainer.errors import AreaError, UsageError, VectorIndexError
 VECTOR = "overhead"  # a named vector from the first day, so that a second one can be added to a filled collection
 LOCATION, ACQUIRED_AT, TILE_ID = "location", "acquired_at", "tile_id"
 ID_FIELDS = (TILE_ID, "photo_id")
+COLUMNS = (*ID_FIELDS, LOCATION, "size_m", "norm", ACQUIRED_AT)  # of the payload, all that ranking asks for
 BATCH = 1_000  # points in one request to an engine: 2 MB of 512-d vectors
 MAX_K = 10_000
 HNSW_EF = 256  # candidates an approximate search keeps; recall@10 ≥ 0.99 with it in benchmarks/index.py
@@ -41,6 +42,8 @@ _POLE = 90 - 1e-9  # a tenth of a millimetre from the pole, which the engine's g
 _NAMESPACE = uuid.UUID("5b1f6c1e-8f0e-5a39-9d0b-3a1c6e0f7d52")
 
 Vector = npt.NDArray[np.float32]
+Payload = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)  # an engine's id of a point
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ class Filter:
         """Whether no item can match."""
         return self.area is not None and self.area.is_empty
 
+    @property
+    def everything(self) -> bool:
+        """Whether every item matches."""
+        return self.area is None and self.acquired_from is None and self.acquired_to is None
+
 
 @dataclass(frozen=True)
 class Match:
@@ -112,6 +120,19 @@ class Match:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Items that may be what is wanted, each once, in no order, [n].
+
+    Attributes:
+        payloads: Of each the `COLUMNS` that it has.
+        directions: Unit vectors, float32 [n, d].
+    """
+
+    payloads: list[Payload]
+    directions: npt.NDArray[np.float32]
+
+
 class Index(Protocol):
     """One collection in one engine. All of it may be called from several threads."""
 
@@ -126,6 +147,17 @@ class Index(Protocol):
 
         Raises:
             VectorIndexError: The vector is not finite, zero, or of another dimension.
+            UsageError: k is not 1..`MAX_K`.
+        """
+
+    def candidates(self, vectors: npt.ArrayLike, k: int, filter: Filter | None = None) -> Candidates:
+        """The items among the k of about largest cosine with any of several vectors, [q, d].
+
+        Two requests, whatever q is: one for the ids of all q answers, then one for the columns and directions of their
+        union. Under an area some of the k may not touch it and are left out, but half of them stay where so many do.
+
+        Raises:
+            VectorIndexError: A vector is not finite, zero, or of another dimension.
             UsageError: k is not 1..`MAX_K`.
         """
 
@@ -230,7 +262,8 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
     verdicts: dict[str, bool] = {}  # a footprint is tested once, however often more hits are fetched
     # more than k, for ties; with an area twice as many, since its outlines hold more than it
     limit = k + 16 if filter is None or filter.area is None else 2 * k + 16
-    exact = filter is not None  # a graph walked under a filter may lose half of the answer, and scanning a box is quick
+    # a graph walked under a filter may lose half of the answer, and scanning a box is quick
+    exact = filter is not None and not filter.everything
     while True:
         found = fetch(limit, exact)
         if len(found) < limit and not exact:
@@ -241,6 +274,45 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
         settled = len(kept) >= k and (found[-1].score < kept[k - 1].score or limit > k + MAX_TIES)
         if settled or len(found) < limit:
             return kept[:k]
+        limit *= 4
+
+
+def gathered(
+    ask: Callable[[int, bool], list[list[Key]]],
+    read: Callable[[list[Key]], Iterable[tuple[Payload, Sequence[float]]]],
+    k: int,
+    filter: Filter | None,
+    *,
+    dim: int,
+) -> Candidates:
+    """The union of what several vectors find, read once and tested by footprint; see `Index.candidates`.
+
+    Args:
+        ask: ``ask(limit, exact)`` gives so many keys for each vector, fewer only where no more are found.
+        read: Payloads and unit vectors of keys.
+        filter: Area to test footprints against.
+        dim: Length of the vectors.
+    """
+    touches: dict[Key, bool] = {}
+    payloads: list[Payload] = []
+    directions: list[npt.NDArray[np.float32]] = []
+    limit, exact = k, filter is not None and not filter.everything
+    while True:
+        found = ask(limit, exact)
+        if not exact and any(len(keys) < limit for keys in found):  # a graph may stop early
+            exact = True
+            found = ask(limit, exact)
+        new = list(dict.fromkeys(key for keys in found for key in keys if key not in touches))
+        rows = list(read(new)) if new else []
+        fresh = [payload for payload, _ in rows]
+        inside = np.ones(len(rows), np.bool_)
+        if filter is not None and filter.area is not None and rows:
+            inside = touching_payloads(fresh, filter.area)
+        touches.update(zip(new, inside.tolist(), strict=True))
+        payloads += [fresh[i] for i in np.flatnonzero(inside)]
+        directions += [np.fromiter(rows[i][1], np.float32, dim) for i in np.flatnonzero(inside)]
+        if all(len(keys) < limit or 2 * sum(touches[key] for key in keys) >= k for keys in found):
+            return Candidates(payloads, np.array(directions, np.float32).reshape(-1, dim))
         limit *= 4
 
 

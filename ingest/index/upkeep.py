@@ -1,9 +1,12 @@
 """Opens the index of a collection where the settings say it lives, and brings it up to date with the archive.
 
+A server's index always follows the archive. The embedded one is made when a collection passes `exact_tiles`, or when
+asked for; below that every tile is scored, nobody would read it, and it would take several times the archive's disk.
 Who holds the index picks up parts that others wrote; who finds it held goes on without it.
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -15,7 +18,7 @@ from ingest.catalog.catalog import Catalog, Collection, Failure
 from ingest.index.points import points
 from ingest.index.protocol import Index, Points
 from ingest.settings import Settings
-from trainer.errors import IndexLockedError, VectorIndexError
+from trainer.errors import IndexBehindError, IndexLockedError, VectorIndexError
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -23,6 +26,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REST_S = 5.0  # before a server that failed is asked again
+_AT_ONCE = 10_000  # items that the embedded index is brought up by before a search, which takes about a second
+_POINT_B = 700  # of a point on the disk beside its vector: payload, graph, ids
+
+
+def is_kept(settings: Settings, catalog: Catalog, collection: Collection) -> bool:
+    """Whether a collection has an index that follows the archive: on a server always, else one made or needed."""
+    if settings.qdrant_url is not None or is_made(settings, collection):
+        return True
+    return (
+        collection.kind == "tiles"  # photos are searched by their field alone
+        and catalog.items_done(collection.name, ("archived", "done")) > settings.exact_tiles
+    )
+
+
+def is_made(settings: Settings, collection: Collection) -> bool:
+    """Whether there is an embedded index, whole or begun."""
+    return (settings.index_dir(collection.name) / "index.json").exists()
+
+
+def require_room(settings: Settings, collection: Collection, items: int) -> None:
+    """Refuses to begin an embedded index of so many items where the disk has no room for it.
+
+    Raises:
+        VectorIndexError: It has none; nothing was written.
+    """
+    if settings.qdrant_url is not None:
+        return
+    needed = 2 * items * (4 * collection.dim + _POINT_B)  # the graph's segments are written beside the first ones
+    folder = settings.index_dir(collection.name)
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    if free < needed:
+        raise VectorIndexError(
+            f"{folder} needs {needed / 1e9:.1f} GB for the index of {items:,} items and the disk has "
+            f"{free / 1e9:.1f} GB: every tile is scored without it; free space, then run "
+            f"`groundcast verify {collection.name} --index`"
+        )
 
 
 def open_index(settings: Settings, collection: Collection) -> Index:
@@ -61,13 +100,32 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
     """The index, brought up to date with the archive.
 
     Raises:
+        IndexBehindError: The embedded index lacks more than is indexed while somebody waits.
         IndexLockedError: Another process holds the embedded index.
         VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
+    items = catalog.items_done(collection.name, ("archived", "done"))
+    made = settings.qdrant_url is not None or is_made(settings, collection)
+    if not made and items > _AT_ONCE:  # before the folder is made
+        raise _behind(collection, items, items)
     index = open_index(settings, collection)
-    catch_up(catalog, archive, index, collection)
+    try:
+        lacking = items - index.count()
+        if settings.qdrant_url is None and lacking > _AT_ONCE:
+            raise _behind(collection, lacking, items)
+        catch_up(catalog, archive, index, collection)
+    except BaseException:
+        index.close()
+        raise
     return index
+
+
+def _behind(collection: Collection, lacking: int, items: int) -> IndexBehindError:
+    return IndexBehindError(
+        f"the index of {collection.name} lacks {lacking:,} of {items:,} items, so every tile was scored: "
+        f"`groundcast verify {collection.name} --index` builds it"
+    )
 
 
 def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Collection) -> int:
@@ -89,6 +147,12 @@ def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Colle
         count += fill(archive, index, set(archive.ids()) - index.ids())
     keep_alias(catalog, index, collection)
     return count
+
+
+def settle(catalog: Catalog, collection: Collection) -> None:
+    """Records archived parts as done where no index is kept, for which they would wait."""
+    for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
+        catalog.set_chunk_state(chunk.key, "done")
 
 
 def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
@@ -153,11 +217,13 @@ class IndexHolder:
         return self._index
 
     def put(self, make: Callable[[], Points]) -> bool:
-        """Indexes points; False where that is for later.
+        """Indexes points; False where that is for later. Where no index is kept, there is nothing to wait for.
 
         Raises:
             VectorIndexError: The index fails, and the holder is not patient.
         """
+        if self._settings.qdrant_url is None and not is_made(self._settings, self._collection):
+            return True
         if time.monotonic() < self._not_before:
             return False
         try:
@@ -172,6 +238,35 @@ class IndexHolder:
             self.close()  # opened anew for the next try
             return False
         return index is not None
+
+    def catch_up(self, catalog: Catalog, archive: Archive) -> None:
+        """Brings the index up to the archive if it can be had; builds it where the collection has grown to need one.
+
+        An index that cannot be built is no reason to fail: the log says why, and every tile is scored without it.
+        """
+        new = self._settings.qdrant_url is None and not is_made(self._settings, self._collection)
+        if not is_kept(self._settings, catalog, self._collection):
+            settle(catalog, self._collection)
+            return
+        try:
+            if new and not self._never:
+                items = catalog.items_done(self._collection.name, ("archived", "done"))
+                require_room(self._settings, self._collection, items)
+            index = self.get()
+            if index is not None and catch_up(catalog, archive, index, self._collection):
+                index.optimize()
+        except VectorIndexError as error:
+            if not new:
+                raise
+            log.warning("no index: %s", error)
+            self._throw_away()
+            settle(catalog, self._collection)
+
+    def _throw_away(self) -> None:
+        """Removes an index that was begun and cannot be finished, so that it takes no disk."""
+        if self._index is not None:
+            self._index.drop()
+            self._index = None
 
     def close(self) -> None:
         """Gives the index back."""

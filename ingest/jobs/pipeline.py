@@ -25,7 +25,7 @@ from ingest.archive.parts import Archive, ArchivePart
 from ingest.catalog.catalog import Catalog, Chunk, Collection, Failure, Job
 from ingest.catalog.leases import Leases
 from ingest.index.points import points
-from ingest.index.upkeep import IndexHolder, adopt_chunk, catch_up
+from ingest.index.upkeep import IndexHolder, adopt_chunk
 from ingest.jobs.items import Intake, SkipItemError
 from ingest.jobs.throttle import Throttle
 from trainer.errors import CatalogError, ItemError
@@ -244,9 +244,7 @@ def _rounds(leases: Leases, job: str) -> Iterator[Iterable[Chunk]]:
 
 
 def _catch_up(work: Work) -> None:
-    index = work.index.get()
-    if index is not None:
-        catch_up(work.catalog, work.archive, index, work.collection)
+    work.index.catch_up(work.catalog, work.archive)
 
 
 def _adopted(chunk: Chunk, work: Work, report: IngestSummary) -> bool:

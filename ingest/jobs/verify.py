@@ -17,7 +17,7 @@ from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
-from ingest.index.upkeep import catch_up, fill, open_index
+from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_index, require_room, settle
 from ingest.settings import Settings
 from trainer.errors import ArchiveError, IndexLockedError, StorageError, VectorIndexError
 
@@ -31,7 +31,8 @@ class Findings:
     Attributes:
         collection: Its stored name.
         archived: Items in the archive.
-        indexed: Items in the index; None where it could not be opened.
+        indexed: Items in the index; None where it could not be opened, or there is none.
+        index_needed: Whether there is or should be one: below `exact_tiles` the embedded one is not needed.
         recorded: Items that the ledger calls done.
         unfinished: Chunks that are still to be done.
         problems: One sentence each; empty when everything agrees.
@@ -41,6 +42,7 @@ class Findings:
     collection: str
     archived: int = 0
     indexed: int | None = None
+    index_needed: bool = True
     recorded: int = 0
     unfinished: int = 0
     problems: list[str] = field(default_factory=list)
@@ -51,7 +53,9 @@ class Findings:
         return asdict(self) | {"agree": not self.problems}
 
 
-def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repair: bool = False) -> Findings:
+def verify(
+    settings: Settings, catalog: Catalog, collection: Collection, *, repair: bool = False, index: bool = False
+) -> Findings:
     """Compares, and with `repair` mends.
 
     Args:
@@ -59,6 +63,7 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
         catalog: The ledger that archive and index are held against.
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
+        index: Build or mend the index, though the collection may be small enough to do without.
 
     Raises:
         IndexLockedError: Another process holds the index; only its end can be waited for.
@@ -68,7 +73,11 @@ def verify(settings: Settings, catalog: Catalog, collection: Collection, *, repa
     findings = Findings(collection.name)
     archived = _check_parts(catalog, archive, collection, findings, repair=repair)
     findings.archived = len(archived)
-    _check_index(settings, catalog, archive, collection, archived, findings, repair=repair)
+    findings.index_needed = index or is_kept(settings, catalog, collection)
+    if findings.index_needed:
+        _check_index(settings, catalog, archive, collection, archived, findings, repair=repair or index)
+    elif repair:
+        settle(catalog, collection)
     return findings
 
 
@@ -140,6 +149,14 @@ def _check_index(
     *,
     repair: bool,
 ) -> None:
+    made = settings.qdrant_url is not None or is_made(settings, collection)
+    if not made and not repair:
+        findings.problems.append(
+            f"no index of {len(archived)} items, so every tile is scored: `groundcast verify {collection.name} --index`"
+        )
+        return
+    if not made:
+        require_room(settings, collection, len(archived))
     index: Index | None = None
     try:
         index = open_index(settings, collection)
@@ -166,6 +183,7 @@ def _check_index(
         if repair:
             _mend_index(archive, index, missing, extra, findings)
             catch_up(catalog, archive, index, collection)
+            index.optimize()
         findings.indexed = index.count()
 
 

@@ -7,8 +7,9 @@ S·q ≥ f ‖S‖. To first order around a tile O', S' that is likely a hit, th
     u·(Aᵀ(q − f S'/‖S'‖) + f O'/‖S'‖)
 
 which without M is u·(q − f E/‖S'‖). So each region is asked for that vector, with M, f, S' and O' of a sample of its
-tiles, for many more candidates than hits, and the index once without time, for what is there at another moment. How
-often this misses one of the true nine is measured by ``benchmarks/candidates.py``.
+tiles, for more candidates than hits, and once without time, for what is there at another moment: all in one request,
+which gives ids, and a second one for the columns of their union. How often this misses one of the true nine is measured
+by ``benchmarks/candidates.py``.
 
 It does not know which tiles are hits in the end.
 """
@@ -22,13 +23,13 @@ import numpy.typing as npt
 
 from ingest.archive.parts import Archive
 from ingest.field.scorer import NO_DATE, FieldEncoder
-from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Filter, Index, Match
+from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Candidates, Filter, Index, item_id
 from trainer.encoding import When
 
 SAMPLE = 4_096  # tiles that stand for a collection
 REGIONS = 8
-LEAST, FACTOR = 2_000, 100  # candidates of a region: at least, and to a hit
-AT_ANY_TIME = 512  # tiles like the question without time: places for it at another moment, for "not now" to look at
+LEAST, FACTOR = 128, 4  # candidates of a region: at least, and to a hit
+AT_ANY_TIME = 128  # tiles like the question without time: places for it at another moment, for "not now" to look at
 _TOP = 0.02  # of a region's sample: what scores like them is a hit
 
 Rows = npt.NDArray[np.int64]
@@ -155,27 +156,24 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         k: How many hits are wanted.
         filter: Area and dates; heeded inside the index's search, never on its results.
     """
-    # without a moment u·q is the cosine itself, and the index's own first k are the true ones
-    count = min(MAX_K, max(LEAST, FACTOR * k)) if when is not None else min(MAX_K, k)
-    found: dict[str, Match] = {}
-    for asked in _asked(sample, query, when, filter):
-        found |= {match.item_id: match for match in index.query(asked, count, filter)}
-    if when is not None:
-        found |= {match.item_id: match for match in index.query(query, AT_ANY_TIME, filter)}
-    directions = index.vectors(found)
-    matches = list(found.values())
-    place = [match.payload[LOCATION] for match in matches]
+    if when is None:
+        found = _nearest(index, query, min(MAX_K, k), filter)
+    else:
+        count = min(MAX_K, max(LEAST, FACTOR * k, AT_ANY_TIME))
+        asked = [*questions(sample, query, when=when, filter=filter), query]
+        found = index.candidates(np.array(asked), count, filter)
+    payloads = found.payloads
+    place = [payload[LOCATION] for payload in payloads]
     lat, lon = (np.array([where[name] for where in place], np.float64) for name in ("lat", "lon"))
-    norm = np.array([match.payload["norm"] for match in matches], np.float32)
     # the index holds u = O/‖O‖, and ‖O‖ as payload: both together are O again, [m, d]
-    o = np.stack([directions[match.item_id] for match in matches]) * norm[:, None] if matches else _nothing(query)
-    s = sample.seen(o, lat=lat, lon=lon, when=when) if matches else o
+    o = found.directions * np.array([payload["norm"] for payload in payloads], np.float32)[:, None]
+    s = sample.seen(o, lat=lat, lon=lon, when=when) if payloads else o
     return Pool(
-        tile_id=[match.item_id for match in matches],
+        tile_id=[item_id(payload) for payload in payloads],
         lat=lat,
         lon=lon,
-        size_m=np.array([match.payload["size_m"] for match in matches], np.float32),
-        acquired_us=np.array([_microseconds(match.payload.get(ACQUIRED_AT)) for match in matches], np.int64),
+        size_m=np.array([payload["size_m"] for payload in payloads], np.float32),
+        acquired_us=np.array([_microseconds(payload.get(ACQUIRED_AT)) for payload in payloads], np.int64),
         o=o,
         s=s,
         cosine=s @ query / np.linalg.norm(s, axis=1),
@@ -183,8 +181,16 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
     )
 
 
-def _asked(sample: Sample, query: Floats, when: When, filter: Filter) -> list[Floats]:
-    """What to ask the index for: one vector, or one a region."""
+def _nearest(index: Index, query: Floats, k: int, filter: Filter) -> Candidates:
+    """The k best at no moment, where u·q is the cosine itself: the index's own first k are the true ones."""
+    matches = index.query(query, k, filter)
+    directions = index.vectors(match.item_id for match in matches)
+    rows = [directions[match.item_id] for match in matches]
+    return Candidates([match.payload for match in matches], np.array(rows, np.float32).reshape(-1, len(query)))
+
+
+def questions(sample: Sample, query: Floats, *, when: When, filter: Filter) -> list[Floats]:
+    """What to ask an index of directions for at a moment: one vector, or one a region, float32 [d] each."""
     if when is None or sample.encoder is None:
         return [query]
     inside = np.ones(len(sample.lat), bool)
@@ -243,7 +249,3 @@ def _microseconds(acquired: str | None) -> int:
     if acquired is None:
         return NO_DATE
     return round(datetime.fromisoformat(acquired).timestamp() * 1e6)  # a float of seconds has microseconds only nearly
-
-
-def _nothing(query: Floats) -> Floats:
-    return np.empty((0, len(query)), np.float32)

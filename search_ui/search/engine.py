@@ -47,7 +47,7 @@ from search_ui.search.scores import Frames, Scores
 from search_ui.search.vectors import Floats, Vectors
 from trainer.embedder import Embedder
 from trainer.encoding import When
-from trainer.errors import IndexLockedError, MissingError, UsageError
+from trainer.errors import IndexBehindError, IndexLockedError, MissingError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
@@ -127,7 +127,7 @@ class Engine:
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(note, feedback.note(), remark),
+            note=_join(note, feedback.note(), scored.said, remark),
             not_now=not_now,
         )
 
@@ -389,8 +389,12 @@ class Engine:
             try:
                 with self._timed("index_open"):
                     index = open_for_search(self.settings, self.catalog, collection)
-            except IndexLockedError:  # another process holds it; the field needs no lock
-                return self._scored_exactly(collection, query, asked, when, among)
+            except (
+                IndexLockedError,
+                IndexBehindError,
+            ) as error:  # held, or to be built: the field needs none
+                said = str(error) if isinstance(error, IndexBehindError) else None
+                return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
             with index, self._timed("score"):
                 pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
         method = "candidates of the index, ranked exactly"

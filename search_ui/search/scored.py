@@ -63,6 +63,7 @@ class Scored:
     asked: Asked
     when: When
     method: str
+    said: str | None = None  # to a person: why not otherwise
 
     def at(self, some: Rows) -> Rows:
         """Rows of the columns behind rows of the scores."""

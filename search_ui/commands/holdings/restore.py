@@ -34,7 +34,7 @@ def command(ctx: CommandContext, source: str, check: bool, as_json: bool) -> Non
         tell(done, as_json, "restored", made_at=reader.about["made_at"], indexed=indexed)
     if not as_json:
         for name, count in indexed.items():
-            click.echo(f"{name}: {count} items indexed")
+            click.echo(f"{name}: {count} items indexed" if count else f"{name}: no index needed")
 
 
 def _filled(ctx: CommandContext, name: str) -> int:

@@ -8,17 +8,19 @@ from search_ui.commands.context import CommandContext, json_option, pass_command
 @click.command(short_help="Compare ledger, archive and index; mend the index.")
 @click.argument("collection")
 @click.option("--repair", is_flag=True, help="Mend the index from the archive; give lost chunks back to the ledger.")
+@click.option("--index", is_flag=True, help="Build the index now, though every tile could still be scored without.")
 @json_option
 @pass_command_context
-def command(ctx: CommandContext, collection: str, repair: bool, as_json: bool) -> None:
+def command(ctx: CommandContext, collection: str, repair: bool, index: bool, as_json: bool) -> None:
     """Compare ledger, archive and index of COLLECTION. Exit code 1 where they disagree and nothing was mended."""
     from ingest.jobs.verify import verify
 
-    findings = verify(ctx.settings, ctx.catalog, ctx.aliases.collection(collection), repair=repair)
+    findings = verify(ctx.settings, ctx.catalog, ctx.aliases.collection(collection), repair=repair, index=index)
     if as_json:
         print_json(findings.to_json())
     else:
-        indexed = "unreadable" if findings.indexed is None else findings.indexed
+        none = "unreadable" if findings.index_needed else "none, and none needed"
+        indexed = none if findings.indexed is None else findings.indexed
         click.echo(f"ledger {findings.recorded} · archive {findings.archived} · index {indexed}")
         for problem in findings.problems:
             click.echo(f"problem   {problem}")
