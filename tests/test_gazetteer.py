@@ -310,6 +310,8 @@ def test_a_process_of_its_own_makes_the_files_and_when_ended_leaves_none(tmp_pat
     assert not list(tmp_path.glob("*.sqlite"))
 
 
-def test_where_the_files_are_there_nothing_is_begun(copied: Path) -> None:
-    assert make_ahead(copied) is None
-    assert Gazetteer(copied).ready
+def test_where_the_files_are_there_nothing_is_begun(gazetteer: Gazetteer, places_folder: Path, copied: Path) -> None:
+    gazetteer.find_places("Paris", 1)
+    assert make_ahead(places_folder) is None
+    assert gazetteer.ready
+    assert not Gazetteer(copied).ready, "its names are missing"
