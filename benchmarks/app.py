@@ -10,6 +10,9 @@ runs first), and asked over HTTP by this process, which takes part of the same c
   E of every tile by the model, S = O + E, the cosine, and the same drawing.
 * users: each asks `/api/search` again as soon as it is answered, one of 40 questions at one of 288 moments: hardly any
   question comes twice. Told are errors and the time to the answer.
+* start: seconds from the start of a fresh process to the page's HTML, then to the answer of a first question, and of a
+  place's name; beside it an empty app of Streamlit's, from its start to its HTML. Names of places that are not made yet
+  are waited for.
 * memory: the server's resident memory over as many searches, after as many to warm up as are kept.
 """
 
@@ -50,6 +53,7 @@ from search_ui.search.scores import Scores
 COPIES, APART_DEG = 5, 1.0
 MANY = "many"
 TEXTS = [concept.prompt for concept in CONCEPTS[:40]]
+STARTS = 3  # processes, of whose seconds the median is told
 WARM = 600  # searches: more than the service keeps answers
 WHENS = [f"2025-{month:02d}-{MONTH_DAY}T{hour:02d}" for month in range(1, 13) for hour in range(24)]
 
@@ -70,12 +74,18 @@ def main() -> None:
         else:
             shutil.copytree(asked.home, home)
         multiply(home)
+        started = [start(home, Path(folder)) for _ in range(STARTS)]
         with server(home) as port:
             heat = heat_maps(port)
             memory = remembered(port, asked.searches)
             load = users(port, asked.users, asked.seconds)
         rows = [heat, direct(home), load, memory]
-    ratios = {"direct route ÷ heat map over HTTP": round(rows[1]["p50_ms"] / heat["p50_ms"], 2)}
+    start_s = {name: round(float(np.median([one[name] for one in started])), 2) for name in started[0]}
+    ratios = {
+        "direct route ÷ heat map over HTTP": round(rows[1]["p50_ms"] / heat["p50_ms"], 2),
+        "first page ÷ that of an empty Streamlit app": round(start_s["page_s"] / start_s["streamlit_s"], 2),
+    }
+    rows.append({"what": "start of the process", **start_s})
     setting = {"tiles": heat["tiles"], "users": asked.users, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     if asked.json:
         print(json.dumps({"benchmark": "app", "setting": setting, "rows": rows, "ratios": ratios}))
@@ -110,24 +120,60 @@ def multiply(home: Path) -> None:
     catalog.close()
 
 
+def start(home: Path, folder: Path) -> dict[str, float]:
+    """Seconds from the start of a process to what it answers first; and of Streamlit's alone."""
+    begun = time.perf_counter()
+    with server(home, asked="/") as port:
+        told = {"page_s": time.perf_counter() - begun}
+        for name, words in (("question_s", "a crowded beach"), ("one_word_s", "Paris")):
+            connection, asked = http.client.HTTPConnection("127.0.0.1", port, timeout=120), time.perf_counter()
+            status, body = get(connection, "/api/search", collection="demo", q=words)
+            assert status == 200, body
+            if name == "one_word_s":  # as the page does: are the words a place?
+                get(connection, "/api/places", name=words)
+            told[name] = time.perf_counter() - asked
+    empty = folder / "empty.py"
+    empty.write_text("import streamlit\nstreamlit.write('hello')\n")
+    with free_port() as port:
+        command = [sys.executable, "-m", "streamlit", "run", empty, "--server.port", str(port)]
+        command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    begun = time.perf_counter()
+    with answering(command, port, "/"):
+        told["streamlit_s"] = time.perf_counter() - begun
+    return told
+
+
 @contextmanager
-def server(home: Path) -> Iterator[int]:
-    """The app in a process of its own; its port."""
+def free_port() -> Iterator[int]:
+    """A port that nobody has."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "search_ui.cli", "--home", home, "ui", "--port", str(port), "--no-browser"]
+        yield free.getsockname()[1]
+
+
+@contextmanager
+def server(home: Path, *, asked: str = "/healthz") -> Iterator[int]:
+    """The app in a process of its own, from when it answers; its port."""
+    with free_port() as port:
+        command = [sys.executable, "-m", "search_ui.cli", "--home", home, "ui", "--port", str(port), "--no-browser"]
+    with answering(command, port, asked):
+        yield port
+
+
+@contextmanager
+def answering(command: list[Any], port: int, path: str) -> Iterator[None]:
+    """A server in a process of its own, from when it answers."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(600):
+        for _ in range(6_000):
             try:
-                get(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/healthz")
+                get(http.client.HTTPConnection("127.0.0.1", port, timeout=5), path)
                 break
             except OSError:
                 if process.poll() is not None:
                     raise
-                time.sleep(0.1)
-        yield port
+                time.sleep(0.01)
+        yield
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

@@ -19,7 +19,8 @@ def main() -> None:
     if not may_see():
         return
     try:
-        _Pages(service()).show()
+        with service().request():
+            _Pages(service()).show()
     except GroundcastError as error:
         st.error(str(error))
         st.caption("The server goes on. `groundcast doctor` says what is not sound here.")
@@ -48,23 +49,23 @@ class _Pages:
         st.navigation(self._all, position="top").run()
 
     def _search(self) -> None:
+        pieces.wait_for(self._service.warming)
         from search_ui.views.pages.first_start import first_start
         from search_ui.views.pages.search import search_page
 
-        shown = [one for one in self._service.collections() if one.tiles]
-        if shown and not self._making():
-            search_page(self._service, shown)
+        tiles = self._service.searchable()
+        if tiles and not self._making(set(tiles)):
+            search_page(self._service, tiles)
         else:
             first_start(self._service, lambda: st.switch_page(self._adding))
 
-    def _making(self) -> bool:
+    def _making(self, names: set[str]) -> bool:
         """Whether the demonstration is being made: its island is searched when all of it is there."""
         from search_ui.views.pages.first_start import DEMO
         from search_ui.views.work import background
 
         task = background(self._service).task(DEMO)
-        others = [one for one in self._service.collections() if one.tiles and one.name != DEMO]
-        return task is not None and task.running and not others
+        return task is not None and task.running and names <= {DEMO}
 
     def _collections(self) -> None:
         from search_ui.views.pages.holdings import collections_page

@@ -87,6 +87,7 @@ def serve(
     secrets = secrets_files(settings)
     _check_login(secrets)
     service = running.start(settings, read_only=read_only)
+    service.warm()
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it

@@ -146,3 +146,30 @@ def test_nothing_in_the_project_names_this_machine() -> None:
         for name in tracked
         if (ROOT / name).suffix in {".py", ".md", ".toml", ".sh"} and here in (ROOT / name).read_text("utf-8")
     ] == []
+
+
+def test_no_command_loads_more_than_it_needs_to_say_how_it_is_used() -> None:
+    code = """
+import sys, click
+from search_ui.cli import cli
+
+def walk(command, path, heavy):
+    cli.main([*path, "--help"], prog_name="groundcast", standalone_mode=False)
+    for name in sorted(heavy & set(sys.modules)):
+        print(" ".join(path), "loads", name, file=sys.stderr)
+        heavy.discard(name)
+    for name in command.list_commands(click.Context(command)) if isinstance(command, click.Group) else ():
+        walk(command.get_command(click.Context(command), name), [*path, name], heavy)
+
+walk(cli, [], {"torch", "streamlit", "rasterio", "pandas", "matplotlib", "scipy", "celery", "sqlalchemy", "pyarrow"})
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.count("Usage: groundcast") > 40
+    assert not ran.stderr
+
+
+def test_the_app_starts_without_what_only_pictures_models_and_work_need() -> None:
+    heavy = {"streamlit", "rasterio", "pandas", "matplotlib", "scipy", "celery", "cv2", "pystac", "jinja2"}
+    code = f"import sys, search_ui.server; print(*sorted({heavy} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not ran.stdout.split()

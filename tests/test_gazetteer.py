@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from ingest.geo.geometry import distance_m
 from ingest.places.gazetteer import Gazetteer
+from ingest.places.making import make_ahead
 from ingest.places.names import normal
 from ingest.places.place import Place
 from ingest.places.store import open_made, open_places
@@ -222,16 +224,19 @@ def test_many_threads_ask_at_once(gazetteer: Gazetteer) -> None:
     assert set(found) == {"Paris, France", "Paris, FR"}
 
 
-def make_one(connection: sqlite3.Connection) -> None:
+def make_one(connection: sqlite3.Connection) -> Iterator[float]:
+    yield 0.5
     connection.executescript("CREATE TABLE made (version TEXT); CREATE TABLE one (value); INSERT INTO one VALUES (1)")
 
 
 @pytest.mark.parametrize("harm", ["cut short", "emptied", "text", "another version"])
 def test_a_broken_file_is_made_again(tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture) -> None:
     file, told = tmp_path / "new" / "one.sqlite", list[str]()
+    file.parent.mkdir()
+    file.with_name("one.sqlite.99999.partial").write_bytes(b"of a process that was killed")
     for _ in range(2):
         open_made(file, make_one, "one", told.append).close()
-    assert told == ["making one"]
+    assert told == ["making one", "making one: 50%"]
     content = file.read_bytes()
     if harm == "another version":
         with sqlite3.connect(file) as connection:
@@ -242,14 +247,14 @@ def test_a_broken_file_is_made_again(tmp_path: Path, harm: str, caplog: pytest.L
     connection = open_made(file, make_one, "one", told.append)
     assert connection.execute("SELECT value FROM one").fetchall() == [(1,)]
     connection.close()
-    assert told == ["making one", "making one"]
+    assert told == ["making one", "making one: 50%"] * 2
     assert "made again" in caplog.text
     assert sorted(path.name for path in file.parent.iterdir()) == ["one.lock", "one.sqlite"]
 
 
 def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:
-    def fail(connection: sqlite3.Connection) -> None:
-        make_one(connection)
+    def fail(connection: sqlite3.Connection) -> Iterator[float]:
+        yield from make_one(connection)
         raise OSError("disk full")
 
     with pytest.raises(GroundcastError, match="disk full"):
@@ -276,7 +281,7 @@ def test_two_processes_make_the_table_once(tmp_path: Path) -> None:
     ran = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate()[0] for process in ran]
     assert [process.returncode for process in ran] == [0, 0]
-    assert sum(line.count("making") for line in said) == 1
+    assert sum(line.count("seconds)\n") for line in said) == 1
     assert all("Banepā" in line for line in said)
 
 
@@ -293,3 +298,20 @@ def test_names_are_compared_without_case_accents_and_signs() -> None:
     assert normal("  Saint-Jean--d’Arc ") == "saint jean darc"
     assert normal("ガ") == normal("カ\u3099")
     assert normal("काठमाडौं") == "काठमाडौं"
+
+
+def test_a_process_of_its_own_makes_the_files_and_when_ended_leaves_none(tmp_path: Path) -> None:
+    gazetteer = Gazetteer(tmp_path)
+    making = make_ahead(tmp_path)
+    assert making is not None
+    assert not gazetteer.ready
+    making.stop()
+    assert not making.running
+    assert not list(tmp_path.glob("*.sqlite"))
+
+
+def test_where_the_files_are_there_nothing_is_begun(gazetteer: Gazetteer, places_folder: Path, copied: Path) -> None:
+    gazetteer.find_places("Paris", 1)
+    assert make_ahead(places_folder) is None
+    assert gazetteer.ready
+    assert not Gazetteer(copied).ready, "its names are missing"

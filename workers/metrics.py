@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.jobs.pipeline import IngestSummary
 from trainer.errors import SettingsError
 from workers.queue_statistics import QueueStatistics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
     from prometheus_client.core import GaugeMetricFamily
+
+    from ingest.jobs.pipeline import IngestSummary
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own variable
 HOST = "0.0.0.0"  # noqa: S104 - Prometheus is elsewhere
@@ -104,7 +105,7 @@ def serve(port: int, look: Callable[[], QueueStatistics | None]) -> int:
     return int(server.server_port)
 
 
-def record(report: IngestSummary, collection: str) -> None:
+def record(report: "IngestSummary", collection: str) -> None:
     """Counts what a task did; nothing where nobody serves metrics.
 
     Args:

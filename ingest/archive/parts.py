@@ -104,12 +104,22 @@ class Archive:
     Args:
         folder: Made when the first part is written.
         kind: ``tiles`` or ``gallery``; it fixes the columns.
+        stamps: Its parts as they were listed; None: they are listed whenever they are asked for.
     """
 
-    def __init__(self, folder: FilePath, kind: Kind) -> None:
+    def __init__(self, folder: FilePath, kind: Kind, stamps: dict[str, Stamp] | None = None) -> None:
         self.folder = folder
         self.kind = kind
         self.id_column = ID_COLUMN[kind]
+        self._stamps = stamps
+
+    def as_now(self) -> "Archive":
+        """The same parts by one look at the folder, to be read: those that come later are not among them.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        return Archive(self.folder, self.kind, Archive(self.folder, self.kind).stamps())
 
     def path(self, key: str) -> FilePath:
         """File of a chunk's part, whether or not it exists."""
@@ -125,6 +135,8 @@ class Archive:
         Raises:
             StorageError: The folder cannot be read.
         """
+        if self._stamps is not None:
+            return dict(self._stamps)
         try:
             return storage.listed(self.folder, SUFFIX)
         except OSError as error:

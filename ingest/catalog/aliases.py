@@ -105,8 +105,10 @@ class Aliases:
     def in_service(self) -> dict[str, Collection]:
         """What each name stands for, by name."""
         found = {collection.name: collection for collection in self._catalog.collections()}
+        with self._catalog.session() as session:
+            stands_for = {row.name: row.collection for row in session.scalars(sa.select(AliasRow))}
         names = sorted({name_of(name) for name in found})
-        return {name: found[stored] for name in names if (stored := self.stored(name)) in found}
+        return {name: found[stored] for name in names if (stored := stands_for.get(name, name)) in found}
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a name, oldest first; none where there is no such name."""

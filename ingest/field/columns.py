@@ -12,11 +12,13 @@ Rows are added in runs and never changed. Within a run, neighbours on the map ar
 ``field.json`` is replaced last, so what a killed process added is written over. It does not know archives or queries.
 """
 
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,18 @@ class MappedColumns:
         self.acquired_us: npt.NDArray[np.int64] = arrays["acquired_us"]
         self._id_ends, self._id_order = arrays["id_ends"], arrays["id_order"]
         self._id_bytes = _mapped(at / "id_bytes", "|u1", (), state.id_bytes)
+        made_by = None if layout.encoder is None else layout.encoder.fingerprint
+        self._made = json.dumps([layout.kind, layout.model_id, made_by, state.runs, sorted(state.parts.items())])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A text that is another where the parts, the order of rows, their vectors or the model is."""
+        digest = hashlib.sha256(self._made.encode())
+        # a few thousand rows: the parts say the rest, but for rows that came in another order
+        some = slice(None, None, max(1, self.n // 4_096))
+        for column in (self.lat, self.lon, self.squares):
+            digest.update(np.ascontiguousarray(column[some]).tobytes())
+        return digest.hexdigest()
 
     def ids(self, rows: Rows | None = None) -> list[str]:
         """Ids of those rows, or of all."""

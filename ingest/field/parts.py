@@ -54,6 +54,10 @@ def bring_up_to_date(folder: Path, archive: Archive, layout: Layout) -> MappedCo
     """
     parts = archive.stamps()
     state = read_state(folder, layout)
+    if state and not _follow(parts, state):
+        # they went, or another process has brought the field further than these were listed: only a new look tells
+        archive = archive.as_now()
+        parts = archive.stamps()
     columns = _opened(folder, layout, state) if state else None
     if state and columns and state.parts == parts:
         return columns
@@ -86,7 +90,7 @@ def _append(
     folder: Path, archive: Archive, layout: Layout, state: State, columns: MappedColumns, parts: dict[str, Stamp]
 ) -> State | None:
     """Adds the new parts as one run; None where the rows cannot stay as they are."""
-    if any(parts.get(name) != stamp for name, stamp in state.parts.items()):
+    if not _follow(parts, state):
         logger.info("%s: parts were removed or replaced", folder)
         return None
     late = state.n - state.runs[0][1] if state.runs else 0
@@ -96,6 +100,11 @@ def _append(
     names = [name for name in parts if name not in state.parts]
     with archive.at_hand(names, beside=folder) as local:
         return _run(folder, local, layout, replace(state, parts=parts), columns, names)
+
+
+def _follow(parts: dict[str, Stamp], state: State) -> bool:
+    """Whether all that a state was made of is there, unchanged."""
+    return all(parts.get(name) == stamp for name, stamp in state.parts.items())
 
 
 def _run(

@@ -73,6 +73,11 @@ class ExactScorer:
         self._ids: list[str] | None = None
         self._lock = threading.Lock()
 
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another where rows, their order or the model is; it is read from some thousand rows."""
+        return self._columns.fingerprint
+
     def ids(self, rows: Rows | None = None) -> list[str]:
         """Ids of those rows, or of all n: a list that is not to be changed."""
         if rows is not None or self.n > KEPT_IDS:

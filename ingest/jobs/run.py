@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import platform
-import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from ingest.archive.parts import Archive
 from ingest.catalog.aliases import MARK, Aliases, name_of
 from ingest.catalog.catalog import Catalog, Collection, Job
 from ingest.catalog.leases import Leases
+from ingest.catalog.names import GALLERY, check_name
 from ingest.geo.geometry import distance_m
 from ingest.index.upkeep import IndexHolder, adopt
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
@@ -34,8 +34,6 @@ from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageE
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-GALLERY = "gallery."
 CPU_BATCH = 32  # images; readers and model take turns, and more would make the turns long
 
 StartProgress = Callable[[Intake, int], Callable[[int], object]]
@@ -48,24 +46,6 @@ class IngestResult:
 
     job: Job
     report: IngestSummary | None
-
-
-def check_name(name: str) -> str:
-    """A collection's or model's name, which is also the name of a folder.
-
-    Raises:
-        UsageError: It has other characters than letters, digits, dot, dash and underscore.
-    """
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 100, no leading dot"
-        )
-    return name
-
-
-def gallery_name(name: str) -> str:
-    """The name of a gallery in the catalog: galleries and collections of tiles may be called the same."""
-    return GALLERY + check_name(name)
 
 
 def carry_out(

@@ -23,7 +23,7 @@ from pyproj import Geod
 
 from ingest.places.names import MAX_CHARS, normal
 from ingest.places.place import Matched, Nearby, Place, wind
-from ingest.places.store import TOWN, Tell, forget, is_installed, on_sphere, open_names, open_places
+from ingest.places.store import TOWN, Tell, are_made, forget, is_installed, on_sphere, open_names, open_places
 from trainer.errors import AreaError, GroundcastError
 
 _MAIN_NAME = 1.3  # a main name outweighs an other name of a place with twenty times its people
@@ -63,6 +63,13 @@ class Gazetteer:
         self._folder = folder
         self._tell = tell
         self._lock = threading.RLock()  # `_sound` holds it and calls `close`
+        self._made = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether names are answered to at once; where not, the next question makes the files, or waits for them."""
+        self._made = self._made or not is_installed() or are_made(self._folder)
+        return self._made
 
     def find_places(self, text: str, k: int = 10, *, exact: bool = False) -> list[Place]:
         """Places of a name, the likeliest first: by how the name matches, then by people.

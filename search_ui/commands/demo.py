@@ -32,9 +32,9 @@ def command(ctx: CommandContext, no_browser: bool, as_json: bool) -> None:
     """
     from tqdm import tqdm
 
+    from ingest.catalog.names import gallery_name
     from ingest.geo.grid import Grid
     from ingest.jobs.request import Request
-    from ingest.jobs.run import gallery_name
     from ingest.sandbox.source import planet
     from search_ui.commands.demonstration import ISLAND, NAME, PHOTOS, ask, draw_map, draw_photos
     from search_ui.search.engine import Engine

@@ -68,7 +68,9 @@ def watch(
     from tqdm import tqdm
 
     from ingest.jobs.run import carry_out
+    from ingest.places.making import make_ahead
 
+    make_ahead(ctx.settings.places_dir)  # beside the work, so that the first question by name need not wait
     unit = _unit(request)
     bars: list[tqdm[Any]] = []
 

@@ -22,7 +22,6 @@ from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
 from search_ui.search.vectors import Floats, unit
-from trainer.captioning.captions import BEAMS, Captioner, captioner_of, load_captioner
 from trainer.captioning.daytime import part_of_day, season
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.encoding import When
@@ -30,6 +29,7 @@ from trainer.errors import UsageError
 
 if TYPE_CHECKING:
     from search_ui.search.engine import Engine
+    from trainer.captioning.captions import Captioner
 
 Method = Literal["captioner", "phrases"]
 MOST_MOMENTS = 400  # in one answer
@@ -130,7 +130,7 @@ class Captions:
     engine: "Engine"
     captioner: Path | None = None
     bank: Path | None = None
-    _captioners: dict[str, Captioner | None] = field(default_factory=dict)
+    _captioners: dict[str, "Captioner | None"] = field(default_factory=dict)
     _banks: dict[str, PhraseBank] = field(default_factory=dict)
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -182,12 +182,15 @@ class Captions:
         """Whether a collection's model has a captioner, so that a caption takes no bank of phrases."""
         return self._captioner(tiles) is not None
 
-    def _captioner(self, tiles: Collection) -> Captioner | None:
+    def _captioner(self, tiles: Collection) -> "Captioner | None":
         """The captioner of a collection's model, loaded once."""
         # held while it loads: two threads would load the same network
         with self._loading:
             if tiles.model_id not in self._captioners:
                 model = self.engine.catalog.model(model_id=tiles.model_id)
+                # here: torch is needed by those alone who let a model speak
+                from trainer.captioning.captions import captioner_of, load_captioner
+
                 # None is kept as well: a model without a captioner is not looked for in every question
                 folder = self.captioner or captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
                 found = None if folder is None else load_captioner(folder, model_id=tiles.model_id)
@@ -217,8 +220,10 @@ def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
     return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
 
 
-def _once(captioner: Captioner, vectors: Floats) -> list[str]:
+def _once(captioner: "Captioner", vectors: Floats) -> list[str]:
     """Captions of vectors, equal ones captioned once."""
+    from trainer.captioning.captions import BEAMS
+
     # a model that knows no time gives one vector at every moment, and a beam search is what takes time
     fresh, number = np.unique(vectors, axis=0, return_inverse=True)
     said = captioner.captions(fresh, BEAMS)

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases, name_of
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.names import GALLERY, gallery_name
 from ingest.field.scorer import NO_DATE, ExactScorer
 from ingest.geo.geometry import Footprint, distance_m
-from ingest.jobs.run import GALLERY, gallery_name
 from search_ui.ground.gallery import Gallery, read_gallery
 from search_ui.ground.view import GroundQuery, GroundView, PhotoHit, say_distance
 from search_ui.search.ranking import SCORE_DIGITS, best_rows
@@ -126,7 +125,7 @@ class GroundRetriever:
         known = self._galleries.get(album.name)
         # a new field means new parts: photos and their rows are read anew with it
         if known is None or known[0] is not columns:
-            photos = read_gallery(Archive(self.engine.settings.archive_dir(album.name), "gallery"))
+            photos = read_gallery(self.engine.archive(album))
             # field and archive have orders of their own; −1: not in the field yet
             rows = {photo: row for row, photo in enumerate(columns.ids() if columns.n else [])}
             known = columns, photos, np.array([rows.get(photo, -1) for photo in photos.ids], np.int64)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 _TEMPLATE = "docs.html"
 
 
 def docs_page(document: Mapping[str, Any]) -> str:
     """An OpenAPI document as a page."""
+    import jinja2  # a person reads this page; programs ask without it
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

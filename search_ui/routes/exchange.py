@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial, wraps
+from functools import wraps
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -92,7 +92,11 @@ def in_lane(lane: Lane) -> Callable[[Callable[..., Response]], Callable[..., Awa
     def decorate(answer: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
         @wraps(answer)
         async def run(exchange: Exchange, **asked: Any) -> Response:
-            return await exchange.lanes.run(lane, partial(answer, exchange, **asked), who=exchange.who)
+            def requested() -> Response:
+                with exchange.service.request():
+                    return answer(exchange, **asked)
+
+            return await exchange.lanes.run(lane, requested, who=exchange.who)
 
         return run
 

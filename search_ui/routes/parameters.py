@@ -21,8 +21,8 @@ from search_ui.search.feedback import MOST, Feedback
 from search_ui.search.moments import parse_moment
 from search_ui.search.query import MAX_TEXT_CHARS, Query
 from search_ui.search.wording import asked_parts
-from search_ui.service.imagery import MAX_PX as CHIP_MAX_PX
-from search_ui.service.imagery import MIN_PX as CHIP_MIN_PX
+from search_ui.service.answers import MAX_PX as CHIP_MAX_PX
+from search_ui.service.answers import MIN_PX as CHIP_MIN_PX
 from search_ui.service.service import Service
 from trainer.encoding import When
 from trainer.errors import UsageError

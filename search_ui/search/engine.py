@@ -13,11 +13,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ from ingest.settings import Settings
 from search_ui.search.candidates import AT_ANY_TIME, Sample, candidates, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
+from search_ui.search.listings import Listings, one_request
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
@@ -44,10 +45,13 @@ from search_ui.search.recent import Recent
 from search_ui.search.relevance import BANK, POSSIBLE, WEAK, Calibration, Judged, grade
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
+from search_ui.search.usual_files import UsualFiles
 from search_ui.search.vectors import Floats, Vectors
-from trainer.embedder import Embedder
 from trainer.encoding import When
 from trainer.errors import IndexBehindError, IndexLockedError, MissingError, UsageError
+
+if TYPE_CHECKING:
+    from trainer.embedder import Embedder
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
@@ -78,6 +82,7 @@ class Engine:
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
     # by collection; re-entrant, because `_scored` opens the field under it where the index is locked
     _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
+    _listings: Listings = field(default_factory=Listings)
     _spent: threading.local = field(default_factory=threading.local)  # each thread times its own query
 
     def __post_init__(self) -> None:
@@ -90,6 +95,11 @@ class Engine:
         spent: dict[str, float] = self._spent.__dict__.setdefault("seconds", {})
         return spent
 
+    def request(self) -> AbstractContextManager[None]:
+        """A request of this thread: in it each archive is listed once, whatever is asked; see `Listings.request`."""
+        return self._listings.request()
+
+    @one_request
     def search(
         self,
         collection_name: str,
@@ -131,6 +141,7 @@ class Engine:
             not_now=not_now,
         )
 
+    @one_request
     def scores(self, collection_name: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the query's area and dates, with its cosine and relevance; `k` plays no part.
 
@@ -152,6 +163,7 @@ class Engine:
         note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
+    @one_request
     def likeliest(self, collection_name: str, query: Query) -> tuple[float, Likeliest | None]:
         """The relevance of the area's best place at its best moment, and when that is, whatever moment is asked.
 
@@ -172,6 +184,7 @@ class Engine:
             place, judged = _best_places(calibration, scored, None, least=WEAK)
         return place, judged.likeliest()
 
+    @one_request
     def judged(self, collection_name: str, query: Query, tile_id: str) -> Judged:
         """Whether one tile is a place for what is asked, and whether it is now: of one tile.
 
@@ -190,6 +203,7 @@ class Engine:
         cosine = columns.cosines(vector, when=when, rows=rows)
         return self._calibration(collection).judged(columns, vector, cosine, when=when, rows=rows)
 
+    @one_request
     def frames(
         self,
         collection_name: str,
@@ -233,10 +247,19 @@ class Engine:
         with self._timed("load_model_and_embed"):
             return self._vectors.query(collection, query)
 
-    def embedder(self, collection: Collection) -> Embedder:
+    def embedder(self, collection: Collection) -> "Embedder":
         """The model that made the collection, loaded once."""
         return self._vectors.embedder(collection)
 
+    @one_request
+    def prepare(self, collection: Collection) -> None:
+        """Reckon, or read, what is usual in a collection that is scored exactly, ahead of the first question."""
+        if self._small(collection):
+            calibration = self._calibration(collection)
+            for when in (None, calibration.moments[0]):
+                calibration.usual(when)
+
+    @one_request
     def field(self, collection: Collection) -> ExactScorer:
         """The field of a collection of tiles or photos, up to date with its archive."""
         parts = self._parts(collection)
@@ -264,6 +287,7 @@ class Engine:
         encoding = embedder.meta.encoding
         return None if encoding is None else FieldEncoder(encoding, embedder.encoder_weights())
 
+    @one_request
     def version(self, collection: Collection) -> str:
         """A text that changes when tiles come or go, or with the model."""
         told = f"{collection.model_id} {self._parts(collection)}"
@@ -313,9 +337,16 @@ class Engine:
             if known is not None and known[0] is usual:
                 return known[1]
             knows_time = self.embedder(collection).has_encoder
-            calibration = Calibration.of(usual, self._vectors.texts(collection, BANK), knows_time=knows_time)
+            bank = self._vectors.texts(collection, BANK)
+            calibration = Calibration.of(usual, bank, knows_time=knows_time, files=self._usual_files(collection, usual))
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
+
+    def _usual_files(self, collection: Collection, tiles: ExactScorer | Sample) -> UsualFiles | None:
+        """Where what is usual is kept beside a field; a sample has no file by which it could be told from another."""
+        if not isinstance(tiles, ExactScorer):
+            return None
+        return UsualFiles(self.settings.field_dir(collection.name), f"{collection.model_id} {tiles.fingerprint}")
 
     def _small(self, collection: Collection) -> bool:
         key = (collection.name, self._parts(collection))
@@ -502,8 +533,8 @@ class Engine:
         return [self._names.get((collection.name, *place), partial(name, *place)) or None for place in places]
 
     def archive(self, collection: Collection) -> Archive:
-        """The parts of a collection."""
-        return Archive(self.settings.archive_dir(collection.name), collection.kind)
+        """The parts of a collection, as the request found them."""
+        return self._listings.of(Archive(self.settings.archive_dir(collection.name), collection.kind))
 
     def _filter(self, collection: Collection, query: Query) -> Filter:
         """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""

@@ -27,6 +27,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -35,6 +36,7 @@ from cachetools import LRUCache
 
 from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
 from search_ui.search.usual import LEAST, CalibrationTiles, Usual, usual_at
+from search_ui.search.usual_files import UsualFiles
 from trainer.encoding import When
 from trainer.neutral_prompts import BANK
 
@@ -121,23 +123,33 @@ class Calibration:
     neutral: Floats
     moments: tuple[When, ...]
     _tiles: CalibrationTiles
+    _files: UsualFiles | None = None
     _usual: dict[str, Usual] = field(default_factory=dict)
     _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, tiles: CalibrationTiles, bank: Floats, *, knows_time: bool, kept: int = _KEPT) -> "Calibration":
+    def of(
+        cls,
+        tiles: CalibrationTiles,
+        bank: Floats,
+        *,
+        knows_time: bool,
+        files: UsualFiles | None = None,
+        kept: int = _KEPT,
+    ) -> "Calibration":
         """Calibrate a collection.
 
         Args:
             tiles: The collection's field, or a sample of it; what is usual there is read when it is first needed.
             bank: The neutral prompts as the collection's model embeds them, float32 [b, d], of any length.
             knows_time: Whether a moment plays a part in its model.
+            files: Where what is usual is kept; None: it is made anew.
             kept: Of how many queries the year of the field's tiles is remembered, 8 bytes a tile each.
         """
         unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), LEAST)).astype(np.float32)
         moments = TYPICAL if knows_time else (None,)
-        return cls(unit, unit.mean(axis=0), moments, tiles, _years=LRUCache(kept))
+        return cls(unit, unit.mean(axis=0), moments, tiles, files, _years=LRUCache(kept))
 
     def relevance(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
@@ -199,7 +211,8 @@ class Calibration:
         # held while it is made: two threads would draw and multiply the same sample
         with self._lock:
             if kind not in self._usual:
-                self._usual[kind] = usual_at(self._tiles, when, self.bank)
+                make = partial(usual_at, self._tiles, when, self.bank)
+                self._usual[kind] = make() if self._files is None else self._files.get(kind, self.bank, make)
             return self._usual[kind]
 
     def _judged(self, spread: Floats, highest: Floats, lowest: Floats, now: Floats | None) -> Judged:

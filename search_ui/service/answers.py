@@ -13,6 +13,7 @@ from ingest.geo.geometry import Footprint
 from search_ui.maps.mercator import EQUATOR_M, MAX_ZOOM, TILE_PX
 from search_ui.search.query import Answer, Hit, rfc3339
 
+MIN_PX, MAX_PX = 16, 1024  # of a picture that is asked for, on a side
 PAGE = "page"
 """Member of a saved question for the app's own use: the state of its page; no part of the question itself."""
 

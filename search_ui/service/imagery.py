@@ -26,9 +26,9 @@ from ingest.settings import Settings
 from ingest.sources.picture import read_picture
 from ingest.sources.source import Chip
 from search_ui.maps.mercator import TILE_PX, MercatorCanvas, square_over, tile_canvas
+from search_ui.service.answers import MAX_PX, MIN_PX
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
 
-MIN_PX, MAX_PX = 16, 1024
 CACHE_BYTES = 2**30
 MAX_READ_PX = 768
 """Side of what is read for one Web-Mercator tile; beyond it, near the poles of very large tiles, pixels are coarser."""

@@ -7,20 +7,23 @@ else. It draws no page and knows no HTTP.
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
-from ingest.jobs.run import GALLERY
 from ingest.places.areas import PlaceArea, area_of, places_of, told_apart
+from ingest.places.making import Making, make_ahead
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
 from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeView
@@ -34,6 +37,7 @@ from search_ui.maps.snapshots import UNITS
 from search_ui.search.engine import Engine
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import Likeliest
+from search_ui.search.listings import one_request
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Query
 from search_ui.search.recent import Recent
@@ -41,10 +45,13 @@ from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
-from search_ui.service.imagery import Imagery
 from search_ui.service.uploads import Uploads
+from search_ui.service.warming import Warming
 from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UsageError
+
+if TYPE_CHECKING:
+    from search_ui.service.imagery import Imagery
 
 __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start", "stop"]
 
@@ -72,8 +79,9 @@ class Service:
         self.ground = GroundRetriever(self.engine)
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
-        self.imagery = Imagery(settings, self.catalog)
         self.uploads = Uploads(settings.home / "uploads")
+        self.warming: Warming | None = None
+        self._making: Making | None = None
         self._known: Recent[Collection] = Recent(64, seconds=_SECONDS)
         self._drawing = Drawing()
         self._ranges: Recent[tuple[float, float]] = Recent(_ANSWERS)
@@ -83,25 +91,69 @@ class Service:
         self._taken: Recent[PhotoTimeView] = Recent(_ANSWERS)
         self._scores: Recent[Scores] = Recent(_SCORES, max_bytes=_SCORES_BYTES)
 
+    @cached_property
+    def imagery(self) -> "Imagery":
+        """The pictures behind the collections; what reads imagery is loaded when the first is asked for."""
+        from search_ui.service.imagery import Imagery
+
+        return Imagery(self.settings, self.catalog)
+
+    def warm(self) -> None:
+        """Begin to load what the first question needs, in the background: model, field, and the names of places."""
+        self._making = make_ahead(self.settings.places_dir)
+        name = next(iter(self.searchable()), None)
+        if name is None:
+            return
+        found = self.tiles(name)
+        self.warming = Warming(
+            [
+                (f"Loading the model of {name} …", lambda: self.engine.embedder(found).embed_texts(["a place"])),
+                (f"Opening the tiles of {name} …", lambda: self.engine.field(found)),
+                (f"Looking at what is usual in {name} …", lambda: self.engine.prepare(found)),
+            ]
+        )
+
+    def names_awaited(self) -> str | None:
+        """What is done that names of places can be asked for; None: they can."""
+        if self._making is None or not self._making.running or self.engine.gazetteer.ready:
+            return None
+        return self._making.says
+
     def close(self) -> None:
         """Gives files and connections back."""
-        self.imagery.close()
+        if self._making is not None:
+            self._making.stop()
+        if "imagery" in self.__dict__:
+            self.imagery.close()
         self.catalog.close()
+
+    def request(self) -> AbstractContextManager[None]:
+        """A request of this thread: in it each archive is listed once; see `search_ui.search.listings`."""
+        return self.engine.request()
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
+    @one_request
     def collections(self) -> list[Shown]:
         """The collections of tiles, by name."""
-        galleries = list(self.named_galleries())
-        return [self._shown(name, found, galleries) for name, found in self._tile_collections().items()]
+        galleries, known = list(self.named_galleries()), self._models_and_tiles()
+        return [self._shown(name, found, galleries, *known) for name, found in self._tile_collections().items()]
 
+    def searchable(self) -> dict[str, int]:
+        """How many tiles can be searched, by the name of their collection; those without any are left out."""
+        tiles = self.catalog.items_of_all(("archived", "done"))
+        counted = {name: tiles.get(found.name, 0) for name, found in self._tile_collections().items()}
+        return {name: count for name, count in counted.items() if count}
+
+    @one_request
     def shown(self, collection: str) -> Shown:
         """A collection of tiles as the app shows it.
 
         Raises:
             MissingError: There is none of that name.
         """
-        return self._shown(collection, self.tiles(collection), list(self.named_galleries()))
+        found = self.tiles(collection)
+        return self._shown(collection, found, list(self.named_galleries()), *self._models_and_tiles())
 
     def named_galleries(self) -> dict[str, Collection]:
         """The galleries of ground photos by the names that people ask with."""
@@ -159,11 +211,13 @@ class Service:
 
     # -- search ------------------------------------------------------------------------------------------------------
 
+    @one_request
     def search(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Found:
         """The tiles most like a question, steered by thumbs; says when nothing there looks like it."""
         key = (collection, self.version(collection), query, feedback)
         return self._found.get(key, lambda: self._search(collection, query, feedback))
 
+    @one_request
     def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
         key = (collection, self.version(collection), query, feedback)
@@ -177,6 +231,7 @@ class Service:
         near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
         return Found(answer, answer.not_now is None, near.hits[0] if near.hits else None)
 
+    @one_request
     def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
         """The values of a heat map and what its colours mean."""
         scores = self.scores(collection, layer.query, feedback)
@@ -198,6 +253,7 @@ class Service:
         """An XYZ tile of a layer, PNG."""
         return self._drawing.tile(self.heat(collection, layer, feedback), z, x, y)
 
+    @one_request
     def usual_range(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> tuple[float, float]:
         """The usual lowest and highest cosine of a question over year and day: one scale for all its moments."""
         timeless = replace(query, when=None, k=1, min_relevance=0.0)
@@ -238,6 +294,7 @@ class Service:
 
     # -- saved searches ----------------------------------------------------------------------------------------------
 
+    @one_request
     def save(self, name: str, collection: str, question: dict[str, Any]) -> SavedSearch:
         """Save a question under a name; from now on is what comes later.
 
@@ -255,6 +312,7 @@ class Service:
         parts = self.engine.archive(self.tiles(collection)).parts()
         return self.saved_searches.save(name, collection, question, [path.stem for path in parts])
 
+    @one_request
     def replay(self, search_id: str, query: Query) -> Replay:
         """Ask a saved question again; says what came since the last time, and remembers this time.
 
@@ -304,6 +362,7 @@ class Service:
     def _own_places(self, collection: str | None) -> list[list[Any]]:
         return (self.tiles(collection).spec.get("places") or []) if collection else []
 
+    @one_request
     def tile(self, collection: str, tile_id: str) -> TileFacts:
         """What is known of a tile.
 
@@ -331,6 +390,7 @@ class Service:
             near=None if near is None else str(near),
         )
 
+    @one_request
     def outlines(self, collection: str) -> list[tuple[str, list[list[float]]]]:
         """Id and outline of every tile, longitudes and latitudes; one that crosses ±180° has two.
 
@@ -346,6 +406,7 @@ class Service:
         rings = (np.round(shapely.get_coordinates(part), 7).tolist() for part in parts)
         return [(ids[row], ring) for row, ring in zip(of.tolist(), rings, strict=True)]
 
+    @one_request
     def tile_at(self, collection: str, *, lat: float, lon: float) -> str:
         """Id of the tile that holds a place, degrees.
 
@@ -356,15 +417,18 @@ class Service:
         columns = self.engine.field(found)
         return columns.ids(np.array([row_at(found, columns, lat, lon)]))[0]
 
+    @one_request
     def look(self, collection: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
         """The ground photos most like what one would see in a tile; see `GroundRetriever.look`."""
         return self.ground.look(collection, query, gallery)
 
+    @one_request
     def caption(self, collection: str, query: CaptionQuery) -> CaptionView:
         """What one would see in a tile, in words; see `search_ui.ground.captions.Captions.say`."""
         key = (collection, self.version(collection), query)
         return self._said.get(key, lambda: self.captions.say(collection, query))
 
+    @one_request
     def photo_time(self, collection: str, query: PhotoTimeQuery) -> PhotoTimeView:
         """When an uploaded photo of a tile was taken; see `search_ui.ground.photo_time.PhotoTimes.tell`."""
         key = (collection, self.version(collection), query)
@@ -392,8 +456,14 @@ class Service:
         """A Web-Mercator tile of the imagery, WebP, transparent where there is none."""
         return self.imagery.tile(self.tiles(collection), z, x, y)
 
-    def _shown(self, name: str, found: Collection, galleries: Sequence[str]) -> Shown:
+    def _models_and_tiles(self) -> tuple[dict[str, str], dict[str, int]]:
+        """Names of models by their id, tiles of collections by their stored name."""
         names = {model.model_id: model.name for model in self.catalog.models()}
+        return names, self.catalog.items_of_all(("archived", "done"))
+
+    def _shown(
+        self, name: str, found: Collection, galleries: Sequence[str], names: dict[str, str], tiles: dict[str, int]
+    ) -> Shown:
         gallery = name if name in galleries else galleries[0] if len(galleries) == 1 else None
         bounds = knows_time = None
         if found.model_id in names:
@@ -406,7 +476,7 @@ class Service:
             model=names.get(found.model_id),
             model_id=found.model_id,
             knows_time=knows_time,
-            tiles=self.catalog.items_done(found.name, ("archived", "done")),
+            tiles=tiles.get(found.name, 0),
             tile_m=float(found.spec["largest_tile_m"]),
             gsd_m=found.spec.get("gsd_m"),
             bounds=bounds,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ingest.catalog.names import check_name
 from ingest.geo.area import parse_date
 from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
-from ingest.jobs.run import check_name
 from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
 from search_ui.files.writing import write_whole

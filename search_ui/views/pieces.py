@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from search_ui.maps.scales import Scale
+from search_ui.service.warming import Warming
 
 STYLE = """
 <style>
@@ -142,3 +143,16 @@ def credit(*names: str | None) -> None:
 
 def _said(scale: Scale) -> str:
     return f"colours from {scale.low:g} to {scale.high:g}, {scale.unit}"
+
+
+def wait_for(warming: Warming | None) -> None:
+    """Say what is loaded, while it is; where nothing is, show nothing."""
+    if warming is None or warming.ready:
+        return
+    place = st.empty()
+    while not warming.ready:
+        with place.container(), st.spinner(warming.says, show_time=True):
+            said = warming.says
+            while warming.says == said and not warming.wait(0.1):
+                pass
+    place.empty()

@@ -24,8 +24,8 @@ def command(
 
     Other commands, such as `groundcast verify`, know the gallery NAME as gallery.NAME.
     """
+    from ingest.catalog.names import gallery_name
     from ingest.jobs.request import Request
-    from ingest.jobs.run import gallery_name
     from ingest.opening import source_location
 
     request = Request(kind="gallery", collection=gallery_name(gallery), source=source_location(path))

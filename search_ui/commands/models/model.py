@@ -105,7 +105,7 @@ def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -
     Raises:
         CatalogError: The name is taken.
     """
-    from ingest.jobs.run import check_name
+    from ingest.catalog.names import check_name
     from trainer.errors import CatalogError
 
     target = ctx.settings.models_dir / check_name(name)

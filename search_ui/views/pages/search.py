@@ -1,5 +1,7 @@
 """The search page: the question above, the map and its moment on the left, the answer or one place on the right."""
 
+from collections.abc import Mapping
+
 import shapely
 import streamlit as st
 from shapely.geometry.base import BaseGeometry
@@ -29,10 +31,15 @@ _NEAR_ZOOM = 13.0
 _VIEW_NAMES = {view: view.capitalize() for view in VIEWS} | {"two moments": "Compare", "best moment": "Best time"}
 
 
-def search_page(service: Service, shown: list[Shown]) -> None:
-    """Show the page and keep its state in the address."""
+def search_page(service: Service, tiles: Mapping[str, int]) -> None:
+    """Show the page and keep its state in the address.
+
+    Args:
+        service: Answers.
+        tiles: How many tiles can be searched, by the name of their collection.
+    """
     address.load()
-    collection = box(service, shown)
+    collection = box(service, tiles)
     try:
         _page(service, collection)
     except GroundcastError as error:

@@ -4,7 +4,7 @@ It does not know how questions are answered.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import streamlit as st
@@ -35,20 +35,20 @@ def show_notice() -> None:
         st.warning(told)
 
 
-def box(service: Service, shown: Sequence[Shown]) -> Shown:
-    """The collection and the question; returns the collection."""
-    names = [one.name for one in shown]
+def box(service: Service, tiles: Mapping[str, int]) -> Shown:
+    """The collection, of those that have tiles, and the question; returns the collection."""
+    names = list(tiles)
     if value("collection") not in names:
         # an empty name is the first visit, not a link to something that is gone
         if value("collection"):
             st.error(f"There is no collection “{value('collection')}” here any more; this is another one.")
         change(collection=names[0])
-    tiles = {one.name: one.tiles for one in shown}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Collection", names, key="collection", width=190, on_change=_another_collection,
             format_func=lambda name: f"{name} ({tiles[name]:,} tiles)",
         )  # fmt: skip
+        shown = service.shown(value("collection"))
         st.text_input(
             "What would one see there?",
             key="q",
@@ -62,11 +62,11 @@ def box(service: Service, shown: Sequence[Shown]) -> Shown:
         with st.popover(_counted("Refine", [*value("plus"), *value("minus")]), icon=":material/tune:", width="content"):
             _refine()
         with st.popover("Area" + (" ✓" if value("area") else ""), icon=":material/crop_free:", width="content"):
-            _area(service, next(one for one in shown if one.name == value("collection")))
+            _area(service, shown)
         set_ = [name for name in ("from", "to", "min") if value(name)]
         with st.popover(_counted("Filter", set_), icon=":material/filter_alt:", width="content"):
             _filters()
-    return next(one for one in shown if one.name == value("collection"))
+    return shown
 
 
 def examples(prompts: Sequence[str]) -> None:
@@ -114,6 +114,10 @@ def place_hint(service: Service) -> None:
         return
     found = _SOMEWHERE.match(text)
     what, name = (found["what"], found["where"]) if found else ("", text)
+    awaited = service.names_awaited()
+    if awaited is not None:
+        st.caption(f"Whether “{name}” is also a place is not known yet: {awaited}. It is taken as words.")
+        return
     known = _places(service, name)
     if not known:
         return
@@ -260,6 +264,10 @@ def _area_by_name(service: Service) -> None:
         return
     st.session_state[_CHOICES] = ()
     try:
+        awaited = service.names_awaited()
+        if awaited is not None and parse_coordinates(name) is None:
+            notice(f"Names of places cannot be asked for yet: {awaited}. Coordinates can.")
+            return
         found = service.place(name, value("collection"))
         # several are offered, and none of them is taken
         st.session_state[_CHOICES] = found.choices

@@ -102,10 +102,9 @@ def _page() -> dict[str, Any]:
 def _again(service: Service, saved: SavedSearch) -> None:
     state = saved.question.get(PAGE) or {"q": saved.question.get("q", "")}
     known = {name: one for name, one in state.items() if name in FIELDS}
-    if all(one.name != saved.collection for one in service.collections()):
-        notice(
-            f"“{pieces.as_words(saved.name)}” was asked of collection {saved.collection!r}, which is not here any more."
-        )
+    if saved.collection not in service.searchable():
+        asked = pieces.as_words(saved.name)
+        notice(f"“{asked}” was asked of collection {saved.collection!r}, which is not here any more.")
         return
     change(**{name: field.default for name, field in FIELDS.items()})
     change(**(known | {"collection": saved.collection}))

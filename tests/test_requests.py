@@ -1,0 +1,167 @@
+"""What a question costs beside its computing: statements and listings, which must not grow with what there is."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from fsspec.implementations.memory import MemoryFileSystem
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, JobRow
+from ingest.field.scorer import open_scorer
+from ingest.settings import Settings
+from search_ui import server
+from search_ui.search.engine import Engine
+from search_ui.search.query import Part, Query
+from search_ui.service.service import Service
+
+DIM = 8
+QUERY = Query(parts=(Part("text", "a beach"),), k=3)
+
+
+class Model:
+    """A model that makes a vector of any words, and knows no time."""
+
+    has_encoder, meta = False, SimpleNamespace(encoding=None)
+
+    def query(self, collection: Collection, query: Query) -> np.ndarray:
+        return np.eye(DIM, dtype=np.float32)[0]
+
+    def texts(self, collection: Collection, texts: list[str]) -> np.ndarray:
+        return np.random.default_rng(0).normal(size=(len(texts), DIM)).astype(np.float32)
+
+    def embedder(self, collection: Collection) -> "Model":
+        return self
+
+
+def fill(settings: Settings, count: int) -> None:
+    """As many jobs of a collection as parts, and as many collections beside it."""
+    settings.home.mkdir()
+    catalog = Catalog(settings.catalog_at)
+    catalog.add_model("m", "m" * 16)
+    spec = {"source": "by hand", "options": {}, "largest_tile_m": 480.0, "places": [["Here", 10.0, 20.0]]}
+    now = datetime.now(UTC)
+    job = {"collection": "c0", "source": "by hand", "spec": {}, "state": "done", "created_at": now, "updated_at": now}
+    chunk = {"item_ids": [], "items": 1, "state": "done", "done": 1, "skipped": {}}
+    collection = {"kind": "tiles", "model_id": "m" * 16, "dim": DIM, "spec": spec, "created_at": now}
+    numbers = [f"{number:016d}" for number in range(count)]
+    with catalog.session() as session:
+        session.execute(sa.insert(CollectionRow), [{"name": f"c{int(one)}"} | collection for one in numbers])
+        session.execute(sa.insert(JobRow), [{"id": one} | job for one in numbers])
+        session.execute(sa.insert(ChunkRow), [{"key": f"{one}-000000", "job": one} | chunk for one in numbers])
+    catalog.close()
+    archive, random = Archive(settings.archive_dir("c0"), "tiles"), np.random.default_rng(1)
+    unknown = {"size_m": 480.0, "acquired_at": None, "gsd_m": None, "valid_fraction": 1.0, "origin": "by hand"}
+    tiles = [{"tile_id": f"t{row}", "lat": 10.0, "lon": 20 + row / 10} | unknown for row in range(5)]
+    first = archive.write("0000", tiles, random.normal(size=(5, DIM)).astype(np.float32), {"failures": []})
+    for number in range(1, count):  # the last of equal ids counts, so copies do
+        shutil.copy(str(first), str(first.with_name(f"{number:04d}.parquet")))
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often SQL was said, and the archive's folder looked into."""
+    told: Counter[str] = Counter()
+    for name in ("scandir", "listdir"):
+        real = getattr(os, name)
+
+        def look(path=".", *, real=real):
+            told["listings"] += "/archive/" in str(path)
+            return real(path)
+
+        monkeypatch.setattr(os, name, look)
+
+    def said(*_: object) -> None:
+        told["statements"] += 1
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", said)
+    yield told
+    sa.event.remove(sa.Engine, "before_cursor_execute", said)
+
+
+def spent(counted: Counter[str], ask: Callable[..., object], *asked: object) -> dict[str, int]:
+    counted.clear()
+    ask(*asked)
+    return dict(counted)
+
+
+def by_api(service: Service) -> None:
+    client = TestClient(Starlette(routes=server.routes(service)))
+    client.get("/api/search", params={"collection": "c0", "q": "a beach"}).raise_for_status()
+
+
+def page(service: Service) -> None:
+    service.searchable()
+    service.shown("c0")
+
+
+def test_a_question_costs_the_same_with_10_and_with_1000_jobs_parts_and_collections(tmp_path, counted) -> None:
+    costs = []
+    for count in (10, 1_000):
+        settings = Settings(home=tmp_path / str(count))
+        fill(settings, count)
+        catalog = Catalog(settings.catalog_at)
+        engine = Engine(settings, catalog)
+        engine._vectors = Model()  # type: ignore[assignment]
+        cold = spent(counted, engine.search, "c0", QUERY)
+        warm = spent(counted, engine.search, "c0", QUERY)
+        catalog.close()
+        service = Service(settings)
+        service.engine._vectors = Model()  # type: ignore[assignment]
+        app, shown = spent(counted, by_api, service), spent(counted, page, service)
+        service.close()
+        costs.append((cold, warm, app, shown))
+    assert costs[0] == costs[1]
+    assert [cost["listings"] for cost in costs[0]] == [1, 1, 1, 1]
+
+
+def test_on_an_object_store_a_question_lists_the_archive_once(tmp_path, counted, monkeypatch) -> None:
+    settings = Settings(home=tmp_path / "home", archive_url="memory://requests/archive")
+    fill(settings, 1)
+    for name in ("ls", "info", "exists", "find", "glob"):
+        real = getattr(MemoryFileSystem, name)
+
+        def look(self, *args, real=real, name=name, **kwargs):
+            counted[name] += 1
+            return real(self, *args, **kwargs)
+
+        monkeypatch.setattr(MemoryFileSystem, name, look)
+    catalog = Catalog(settings.catalog_at)
+    engine = Engine(settings, catalog)
+    engine._vectors = Model()  # type: ignore[assignment]
+    cold = spent(counted, engine.search, "c0", QUERY)
+    assert cold["ls"] == 1, "and the field made of the part"
+    catalog.close()
+    catalog = Catalog(settings.catalog_at)
+    engine = Engine(settings, catalog)
+    engine._vectors = Model()  # type: ignore[assignment]
+    again = spent(counted, engine.search, "c0", QUERY)
+    assert set(again) == {"ls", "statements"}
+    assert again["ls"] == 1
+    # a part that comes between two questions is in the second
+    archive = Archive(settings.archive_dir("c0"), "tiles")
+    tile = {"tile_id": "new", "lat": 10.0, "lon": 20.0, "size_m": 480.0, "acquired_at": None, "gsd_m": None}
+    archive.write(
+        "0001", [tile | {"valid_fraction": 1.0, "origin": ""}], np.eye(DIM, dtype=np.float32)[:1], {"failures": []}
+    )
+    assert engine.search("c0", QUERY).hits[0].tile_id == "new"
+    catalog.close()
+
+
+def test_a_field_that_is_ahead_of_a_listing_is_not_made_anew(tmp_path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    fill(settings, 2)
+    archive, folder = Archive(settings.archive_dir("c0"), "tiles"), settings.field_dir("c0")
+    listed_before = Archive(archive.folder, "tiles", {"0000.parquet": archive.stamps()["0000.parquet"]})
+    made = [open_scorer(folder, one, model_id="m" * 16, encoder=None) for one in (archive, listed_before)]
+    assert [one.n for one in made] == [5, 5]
+    assert [path.name for path in folder.glob("g*")] == ["g000001"]
