@@ -63,6 +63,7 @@ def add(
     """
     from trainer.bundled import add_bundled
     from trainer.errors import UsageError
+    from trainer.text_export import ensure_exported
     from trainer.weights import zoo
 
     kinds = sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled))
@@ -86,6 +87,7 @@ def add(
         return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
 
     meta = keep_model(ctx, name, make)
+    ensure_exported(ctx.settings.models_dir / name)  # so that no question has to wait for it
     if as_json:
         print_json({"name": name, **asdict(meta)})
         return
