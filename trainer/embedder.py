@@ -158,6 +158,10 @@ class Embedder:
             raise UsageError(f"embed_texts takes a list of texts, not the one text {texts!r}")
         return self._text_tower()(texts) if len(texts) else np.empty((0, self.dim), np.float32)
 
+    def texts_without_torch(self) -> bool:
+        """Whether texts need no torch; where the export is allowed and missing, it is made now."""
+        return self._exported() is not None
+
     def at(
         self,
         vectors: npt.NDArray[np.floating],
