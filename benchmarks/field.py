@@ -132,7 +132,7 @@ def encoder(dim: int, interaction: str = "none", rank: int = 64) -> FieldEncoder
 
 
 def meeting(dim: int, interaction: str, rank: int, rng: np.random.Generator) -> SimpleNamespace:
-    """How the moment meets the tile, as `trainer.embedder.InteractionWeights` has it."""
+    """How the moment meets the tile, as `trainer.encoder.InteractionWeights` has it."""
     b, c = (np.linalg.qr(rng.normal(size=(dim, rank)))[0].astype(np.float32) for _ in range(2))
     diagonal, tied = interaction == "diagonal", interaction != "untied"
     shape = (HIDDEN, rank) if diagonal else (HIDDEN, rank, rank)

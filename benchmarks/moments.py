@@ -60,10 +60,10 @@ from ingest.sandbox.source import planet
 from ingest.sandbox.truth import truth
 from trainer.bundled import add_bundled
 from trainer.embedder import Embedder
+from trainer.encoder import Interaction
 from trainer.encoding import encode
 from trainer.measures import metrics
 from trainer.measures.time_swap import moments_apart, time_swap
-from trainer.model import Interaction
 from trainer.neutral_prompts import BANK
 from trainer.training.moments import Ridge, Seen, fit
 from trainer.training.panels import panels_of

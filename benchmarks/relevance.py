@@ -396,7 +396,7 @@ def speed(folder: Path, n: int, dim: int = 512) -> dict[str, float]:
     """Milliseconds of the cosines of n made-up tiles at a moment, of their relevance, and of the calibration."""
     from ingest.field.scorer import FieldEncoder
     from search_ui.search.relevance import Calibration
-    from trainer.embedder import EncoderWeights
+    from trainer.encoder import EncoderWeights
 
     random = np.random.default_rng(0)
     side = int(n**0.5) + 1

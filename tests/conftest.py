@@ -72,6 +72,15 @@ def places_folder() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True)
+def no_export_of_text_towers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes three seconds, and many tests add a model: within this process texts go on in torch."""
+    if request.module.__name__.rpartition(".")[2] != "test_text_tower":
+        from trainer.embedder import Embedder
+
+        monkeypatch.setattr(Embedder, "_exported", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real imagery and photos beside the project; tests that need it are skipped without it."""

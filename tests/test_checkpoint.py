@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer import checkpoint
 from trainer.checkpoint import (
     Meta,
     copy_checkpoint,
@@ -18,8 +17,8 @@ from trainer.checkpoint import (
     verify,
     write_checkpoint,
 )
+from trainer.encoder import Form
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import Form
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import build_tower, load_config, tower_specs
 
@@ -122,7 +121,7 @@ def test_a_full_disk_leaves_no_half_folder(tmp_path: Path, parts, monkeypatch: p
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(CheckpointError, match=r"cannot be written.*No space left"):
         write_checkpoint(tmp_path / "m", *parts)
     assert list(tmp_path.iterdir()) == []

@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 
 from trainer import embedder as embedder_module
-from trainer import precision
+from trainer import precision, vision
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
+from trainer.encoder import Form
 from trainer.encoding import encode
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import DynamicEncoder, Form
+from trainer.model import DynamicEncoder
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import TowerSpec, build_tower, load_config, load_tower, tower_specs
 from trainer.weights.zoo import add_open_clip
@@ -116,7 +117,7 @@ def test_prepared_images_give_what_whole_images_give(clip: Path) -> None:
 
 def test_a_long_batch_gives_what_its_parts_give(clip: Path) -> None:
     embedder = Embedder.load(clip)
-    many = images(embedder_module.BATCH + 5)
+    many = images(vision.BATCH + 5)
     whole = embedder.embed_tiles(many)
     assert whole.shape == (len(many), embedder.dim)
     np.testing.assert_allclose(whole[-5:], embedder.embed_tiles(many[-5:]), atol=1e-5)
@@ -128,7 +129,7 @@ def test_too_many_images_for_the_memory_are_halved_until_they_fit_and_stay_so(
 ) -> None:
     embedder = Embedder.load(clip)
     expected = embedder.embed_tiles(images(40))
-    tower = embedder._tower(embedder.meta.overhead).tower
+    tower = embedder._vision.tower(embedder.meta.overhead).tower
     forward, sizes = tower.forward, []
 
     def small(x: torch.Tensor) -> torch.Tensor:
@@ -189,7 +190,7 @@ def test_threads_share_an_embedder_and_load_a_tower_once(sat2cap: Path, monkeypa
         loads.append(spec.stored_as)
         return load_tower(spec, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(embedder_module, "load_tower", counted)
+    monkeypatch.setattr(vision, "load_tower", counted)
     embedder = Embedder.load(sat2cap)
     many, start = images(16), threading.Barrier(8)
 
@@ -300,7 +301,7 @@ def test_wrong_arguments_are_refused(clip: Path) -> None:
     with pytest.raises(UsageError, match="precision 'int4' is unknown"):
         Embedder.load(clip, precision="int4")
     with pytest.raises(UsageError, match="device 'abacus' cannot be used"):
-        Embedder.load(clip, device="abacus")
+        Embedder.load(clip, device="abacus").device  # noqa: B018 - that it is asked for
     with pytest.raises(UsageError, match=r"prepared images must be uint8"):
         Embedder.load(clip).embed_prepared(np.zeros((1, 3, 16, 16), np.uint8))
     with pytest.raises(CheckpointError, match="not a folder"):

@@ -21,7 +21,7 @@ from ingest.field.dot_products import Dots
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.index.protocol import Filter, touching
-from trainer.embedder import EncoderWeights, InteractionWeights
+from trainer.encoder import EncoderWeights, InteractionWeights
 from trainer.encoding import DIMENSIONS, encode
 from trainer.errors import ArchiveError, ModelMismatchError, UsageError, VectorIndexError
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from trainer.encoder import Form
 from trainer.encoding import DIMENSIONS, encode
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import DynamicEncoder, Form, Sat2Cap
+from trainer.model import DynamicEncoder, Sat2Cap
 from trainer.towers import build_tokenizer, build_tower, load_config, load_tower, tower_specs
 
 TINY = str(Path(__file__).with_name("tiny_clip.json"))

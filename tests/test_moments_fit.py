@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from trainer.encoder import Form
 from trainer.errors import SettingsError
-from trainer.model import DynamicEncoder, Form
+from trainer.model import DynamicEncoder
 from trainer.training.moments import Ridge, Seen, fit, fold
 
 D, M, R = 8, 5, 3

@@ -16,8 +16,8 @@ from search_ui.cli import main
 from tests.conftest import TINY_CLIP
 from trainer.checkpoint import overhead_id, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
+from trainer.encoder import Form
 from trainer.errors import SourceError, UsageError
-from trainer.model import Form
 from trainer.shards.tars import Shards, ShardWriter
 from trainer.training.moment_refit import refit_moments
 from trainer.training.panels import panels_of

@@ -11,7 +11,7 @@ from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
 from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_likeliest, say_not_now
 from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
-from trainer.embedder import EncoderWeights
+from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS
 
 DIM, N = 64, 4000

@@ -28,8 +28,9 @@ from tests.home_copy import whole_copy_of
 from tests.test_cli import failed
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
+from trainer.encoder import Form
 from trainer.errors import ArchiveError, CatalogError
-from trainer.model import DynamicEncoder, Form
+from trainer.model import DynamicEncoder
 from trainer.weights.zoo import add_open_clip
 
 MARKET = Query(parts=(Part("text", "a market"),))

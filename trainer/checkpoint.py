@@ -21,17 +21,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from trainer.encoder import ACTIVATIONS, HIDDEN, INTERACTIONS, Activation, Form, Interaction
 from trainer.encoding import DIMENSIONS
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import ACTIVATIONS, HIDDEN, INTERACTIONS, Activation, Form, Interaction
 from trainer.preprocess import Preprocess
 from trainer.towers import TEXT_FILES, TowerSpec
+
+if TYPE_CHECKING:  # what a question needs of a checkpoint is read without torch
+    import torch
 
 FORMAT, VERSION = "groundcast-checkpoint", 2
 READABLE = (1, 2)
@@ -51,7 +54,7 @@ class Meta:
         ground_input: Preprocessing of photos.
         encoding: Name of the encoding of place and time; None: no encoder, S = O.
         hidden: Hidden width of the encoder.
-        activation: Of its hidden layer, see `trainer.model.Form`.
+        activation: Of its hidden layer, see `trainer.encoder.Form`.
         interaction: How the moment meets the tile, see there.
         rank: Directions of that.
         tile_size_m: Ground size of the tiles it was trained on, metres; None: not trained on tiles.
@@ -91,7 +94,7 @@ class Meta:
 
 
 def write_checkpoint(
-    folder: Path, meta: Meta, tensors: Mapping[str, torch.Tensor], *, text_files: Path | None = None
+    folder: Path, meta: Meta, tensors: "Mapping[str, torch.Tensor]", *, text_files: Path | None = None
 ) -> Meta:
     """Write a checkpoint folder, whole or not at all.
 
@@ -108,6 +111,8 @@ def write_checkpoint(
         UsageError: The folder exists.
         CheckpointError: The disk refuses.
     """
+    from safetensors.torch import save_file
+
     plain = {k: v.detach().to("cpu").contiguous() for k, v in _stored_once(meta, tensors).items()}
     meta = _share_ground(meta, tensors)
     meta = replace(meta, model_id=_model_id(meta, plain))
@@ -180,15 +185,24 @@ def read_meta(folder: Path) -> Meta:
     return meta
 
 
-def read_tensors(folder: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+def read_tensors(folder: Path, prefix: str = "") -> "dict[str, torch.Tensor]":
     """Read the tensors under one prefix (`overhead.`), named without it; nothing else is read from the disk.
 
     Raises:
         CheckpointError: The file is missing or cut short, or has no such tensors.
     """
+    return _read(folder, prefix, "pt")
+
+
+def read_arrays(folder: Path, prefix: str) -> dict[str, npt.NDArray[np.floating]]:
+    """The same as `read_tensors` as arrays, without torch; they must be of a type that NumPy knows."""
+    return _read(folder, prefix, "np")
+
+
+def _read(folder: Path, prefix: str, framework: str) -> dict[str, Any]:
     path = folder / WEIGHTS
     try:
-        with safe_open(path, framework="pt") as f:
+        with safe_open(path, framework=framework) as f:
             names = [k for k in f.keys() if k.startswith(prefix)]  # noqa: SIM118 -- it is no mapping
             tensors = {k.removeprefix(prefix): f.get_tensor(k) for k in names}
     except FileNotFoundError:
@@ -234,26 +248,28 @@ def _check(folder: Path, meta: Meta) -> None:
         raise CheckpointError(f"checkpoint {folder}: interaction {meta.interaction!r} of rank {meta.rank} cannot be")
 
 
-def _share_ground(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> Meta:
+def _share_ground(meta: Meta, tensors: "Mapping[str, torch.Tensor]") -> Meta:
     """The ground tower stored as the overhead tower, where both are the same (plain CLIP)."""
     alone = meta.ground.stored_as == "ground"
     same = replace(meta.ground, stored_as="overhead") == meta.overhead and _equal(tensors)
     return replace(meta, ground=replace(meta.ground, stored_as="overhead")) if alone and same else meta
 
 
-def _stored_once(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _stored_once(meta: Meta, tensors: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
     shared = _share_ground(meta, tensors).ground.stored_as == "overhead"
     return {k: v for k, v in tensors.items() if not (shared and k.startswith("ground."))}
 
 
-def _equal(tensors: Mapping[str, torch.Tensor]) -> bool:
+def _equal(tensors: "Mapping[str, torch.Tensor]") -> bool:
     """Whether the overhead and the ground tower have the same weights."""
+    import torch
+
     ground = {k.removeprefix("ground."): v for k, v in tensors.items() if k.startswith("ground.")}
     overhead = {k.removeprefix("overhead."): v for k, v in tensors.items() if k.startswith("overhead.")}
     return ground.keys() == overhead.keys() and all(torch.equal(v, overhead[k]) for k, v in ground.items())
 
 
-def _model_id(meta: Meta, tensors: Mapping[str, torch.Tensor]) -> str:
+def _model_id(meta: Meta, tensors: "Mapping[str, torch.Tensor]") -> str:
     """16 hexadecimal digits of SHA-256 over what changes the vectors."""
     keys = {"dim", "overhead", "ground", "text", "overhead_input", "ground_input", "encoding", "hidden"}
     if {k: getattr(meta, k) for k in _BEFORE_INTERACTIONS} != _BEFORE_INTERACTIONS:  # so that older ids stay
@@ -278,7 +294,9 @@ def overhead_id(folder: Path) -> str:
     return _digest(described, read_tensors(folder, f"{meta.overhead.stored_as}."))
 
 
-def _digest(described: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> str:
+def _digest(described: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> str:
+    import torch
+
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())

@@ -1,105 +1,39 @@
 """The inference face of a checkpoint: NumPy and pictures in, NumPy out; hides torch.
 
-Towers are loaded when they are first needed, so that embedding a text never reads a vision tower. All vectors come
-**unnormalised**: time is added to O, S = O + E, before anyone normalises. An embedder may be used from several
-threads. Nothing here knows tiles, sources, archives or indexes.
+Towers are loaded when they are first needed, so that embedding a text never reads a vision tower; and it needs no torch
+where the text tower has been exported (`trainer.exported_text`). All vectors come **unnormalised**: time is added to O,
+S = O + E, before anyone normalises. An embedder may be used from several threads. Nothing here knows tiles, sources,
+archives or indexes.
 """
 
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch import nn
 
-from trainer import precision as precisions
-from trainer.checkpoint import Meta, read_meta, read_tensors
-from trainer.encoding import When, encode
+from trainer.checkpoint import Meta, read_arrays, read_meta
+from trainer.encoder import EncoderWeights
+from trainer.encoding import DIMENSIONS, When, encode
 from trainer.errors import CheckpointError, UsageError
-from trainer.model import DynamicEncoder
-from trainer.preprocess import Preprocess
-from trainer.towers import Tokenizer, TowerSpec, build_tokenizer, load_tower
+from trainer.exported_text import ExportedText, read_exported
+
+if TYPE_CHECKING:  # for pictures
+    import torch
+
+    from trainer.vision import VisionTowers
 
 logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
-BATCH = 64  # images a forward pass; more gives nothing on a CPU and takes memory
 _AT_ONCE = 4096  # vectors brought to their moments at a time: each takes as much room as h · r numbers
-GPU_BATCH = 512  # a large GPU is idle half the time below
-
-
-@dataclass(frozen=True, slots=True)
-class InteractionWeights:
-    """How the moment meets the tile, as arrays, float32: C·M(t)·Bᵀ(O − ō), with M(t) linear in z.
-
-    Attributes:
-        basis: B, [d, r], with orthonormal columns.
-        out_basis: C, [d, r], the same; `basis` itself where they are tied.
-        mean: ō, [d].
-        weights: [h, r, r], of z, out, in: M(t) = Σⱼ zⱼ·weights[j]; or, diagonal, [h, r].
-    """
-
-    basis: Floats
-    out_basis: Floats
-    mean: Floats
-    weights: Floats
-
-    @property
-    def diagonal(self) -> bool:
-        """Whether M is."""
-        return self.weights.ndim == 2
-
-    @property
-    def tied(self) -> bool:
-        """Whether C is B."""
-        return self.out_basis is self.basis
-
-    def matrix(self, z: Floats) -> Floats:
-        """M, float32 [..., r, r], of z, [..., h]."""
-        if not self.diagonal:
-            return np.tensordot(z, self.weights, 1).astype(np.float32)
-        return np.asarray((z @ self.weights)[..., None] * np.eye(self.weights.shape[1]), np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderWeights:
-    """The place and time encoder as arrays, float32, for whoever factorises it; see `trainer.model` for the formula.
-
-    Attributes:
-        w1: [h, m].
-        b1: [h].
-        w2: [d, h].
-        b2: [d].
-        activation: `relu`, or `linear`.
-        interaction: None: what is added is the same for every tile.
-    """
-
-    w1: Floats
-    b1: Floats
-    w2: Floats
-    b2: Floats
-    activation: str = "relu"
-    interaction: InteractionWeights | None = None
-
-    def hidden(self, m: Floats) -> Floats:
-        """z, float32 [n, h], of encoded place and time, [n, m]."""
-        z: Floats = m @ self.w1.T + self.b1
-        return z if self.activation == "linear" else np.maximum(z, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Vision:
-    """A vision tower that is ready to run."""
-
-    tower: nn.Module
-    precision: str
 
 
 class Embedder:
@@ -107,30 +41,15 @@ class Embedder:
 
     Attributes:
         meta: What the checkpoint says about itself.
-        device: Where the towers run.
-        batch: Images a forward pass; halved for good whenever the memory does not suffice.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        meta: Meta,
-        *,
-        device: torch.device,
-        precision: str,
-        expected_images: int | None,
-        measurements: Path | None,
-    ) -> None:
+    def __init__(self, folder: Path, meta: Meta, *, export_texts: bool, vision: dict[str, Any]) -> None:
         self.meta = meta
-        self.device = device
-        self.batch = BATCH if device.type == "cpu" else GPU_BATCH
         self._folder = folder
-        self._precision = precision
-        self._expected_images = expected_images
-        self._measurements = measurements
-        self._vision: dict[str, _Vision] = {}  # by prefix of the stored tensors, so a shared tower is loaded once
-        self._text: tuple[nn.Module, Tokenizer] | None = None
-        self._encoder: DynamicEncoder | None = None
+        self._vision_options = vision
+        self._export_texts = export_texts
+        self._encoder: EncoderWeights | None = None
+        self._texts: Callable[[Sequence[str]], Floats] | None = None
         self._loading = threading.RLock()
 
     @classmethod
@@ -142,6 +61,7 @@ class Embedder:
         device: str | None = None,
         expected_images: int | None = None,
         measurements: Path | None = None,
+        export_texts: bool = False,
     ) -> "Embedder":
         """Open a checkpoint; reads its description only.
 
@@ -151,21 +71,21 @@ class Embedder:
             device: `cpu`, `cuda`, `cuda:1`, …; None: a GPU if there is one.
             expected_images: About how many images will be embedded; `auto` measures and compiles for long jobs only.
             measurements: JSON file in which `auto` keeps its measurements; None: it keeps none.
+            export_texts: Whether a text tower that is not exported yet is, with the first text: that takes torch and
+                some seconds once, and spares both ever after.
 
         Raises:
             CheckpointError: The folder is no checkpoint.
-            UsageError: An unknown precision or device.
+            UsageError: An unknown precision; an unknown device is found with the first picture.
         """
-        if precision != "auto" and precision not in precisions.PRECISIONS:
-            raise UsageError(f"precision {precision!r} is unknown: use one of auto, {', '.join(precisions.PRECISIONS)}")
-        return cls(
-            folder,
-            read_meta(folder),
-            device=_device(device),
-            precision=precision,
-            expected_images=expected_images,
-            measurements=measurements,
-        )
+        if precision not in ("auto", "float32"):
+            from trainer.precision import PRECISIONS
+
+            if precision not in PRECISIONS:
+                raise UsageError(f"precision {precision!r} is unknown: use one of auto, {', '.join(PRECISIONS)}")
+        options: dict[str, Any] = {"precision": precision, "device": device}
+        options |= {"expected_images": expected_images, "measurements": measurements}
+        return cls(folder, read_meta(folder), export_texts=export_texts, vision=options)
 
     @property
     def model_id(self) -> str:
@@ -190,11 +110,23 @@ class Embedder:
     @property
     def precision(self) -> str:
         """The precision of the overhead tower; `auto` is resolved here, which may load and measure."""
-        return self._tower(self.meta.overhead).precision
+        return self._vision.tower(self.meta.overhead).precision
+
+    @property
+    def device(self) -> "torch.device":
+        """Where vision towers run; UsageError where it cannot be used."""
+        return self._vision.device
+
+    @property
+    def batch(self) -> int:
+        """Images a forward pass; halved for good whenever the memory does not suffice."""
+        return self._vision.batch
 
     def expect(self, images: int) -> None:
         """Say about how many images will come, before the first: `auto` measures and compiles for long jobs only."""
-        self._expected_images = images
+        self._vision_options["expected_images"] = images
+        if "_vision" in self.__dict__:
+            self._vision.expected_images = images
 
     def prepare(self, image: Pixels | Image.Image) -> Pixels:
         """Squash a tile, uint8 [h, w, 3] or a Pillow image, to uint8 [3, input_px, input_px]. For reader threads."""
@@ -206,11 +138,11 @@ class Embedder:
 
     def embed_prepared(self, batch: Pixels | Sequence[Pixels]) -> Floats:
         """Embed prepared tiles, uint8 [n, 3, input_px, input_px] → O, float32 [n, d], unnormalised."""
-        return self._embed_pixels(self.meta.overhead, self.meta.overhead_input, batch)
+        return self._vision.embed(self.meta.overhead, self.meta.overhead_input, batch)
 
     def embed_prepared_photos(self, batch: Pixels | Sequence[Pixels]) -> Floats:
         """Embed prepared photos, uint8 [n, 3, px, px] → float32 [n, d], unnormalised."""
-        return self._embed_pixels(self.meta.ground, self.meta.ground_input, batch)
+        return self._vision.embed(self.meta.ground, self.meta.ground_input, batch)
 
     def embed_tiles(self, images: Pixels | Sequence[Pixels | Image.Image]) -> Floats:
         """Embed tiles, each uint8 [h, w, 3] or a Pillow image of any size → O, float32 [n, d], unnormalised."""
@@ -220,19 +152,16 @@ class Embedder:
         """Embed photos, each uint8 [h, w, 3] or a Pillow image of any size → float32 [n, d], unnormalised."""
         return self.embed_prepared_photos([self.prepare_photo(image) for image in images])
 
-    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Embed texts → float32 [n, d], unnormalised. Texts longer than the tower's context are cut."""
         if isinstance(texts, str):
             raise UsageError(f"embed_texts takes a list of texts, not the one text {texts!r}")
-        tower, tokenizer = self._text_tower()
-        vectors = np.empty((len(texts), self.dim), np.float32)
-        for i in range(0, len(texts), BATCH):
-            tokens = tokenizer(list(texts[i : i + BATCH])).to(self.device)
-            vectors[i : i + BATCH] = tower(tokens).float().cpu().numpy()
-        return vectors
+        return self._text_tower()(texts) if len(texts) else np.empty((0, self.dim), np.float32)
 
-    @torch.inference_mode()
+    def texts_without_torch(self) -> bool:
+        """Whether texts need no torch; where the export is allowed and missing, it is made now."""
+        return self._exported() is not None
+
     def at(
         self,
         vectors: npt.NDArray[np.floating],
@@ -256,22 +185,20 @@ class Embedder:
         Raises:
             UsageError: The model has no encoder, or an argument is wrong.
         """
-        encoder = self._place_time_encoder()
-        o = torch.from_numpy(np.array(vectors, np.float32))
-        encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        encoder = self.encoder_weights()
+        o = np.array(vectors, np.float32)
+        encoded = encode(self._encoding, lat=lat, lon=lon, when=when, weekday=weekday)
         rows = len(encoded.values)
         if rows not in (1, len(o)):
             raise UsageError(f"{rows} places or moments for {len(o)} vectors: give one, or one for each")
-        m, usable = torch.from_numpy(encoded.values), torch.from_numpy(encoded.usable)
-        s = torch.empty_like(o)
+        m, usable = encoded.values.astype(np.float32), encoded.usable
+        s = np.empty_like(o)
         for start in range(0, len(o), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
             own = slice(None) if rows == 1 else some
-            s[some] = torch.where(usable[own, None], o[some] + encoder(m[own], o[some]), o[some])
-        found: Floats = s.numpy()
-        return found
+            s[some] = np.where(usable[own, None], encoder.moved(m[own], o[some]), o[some])
+        return s
 
-    @torch.inference_mode()
     def place_time(
         self,
         *,
@@ -287,120 +214,67 @@ class Embedder:
         Raises:
             UsageError: The model has no encoder, the moment meets the tile in it (use `at`), or an argument is wrong.
         """
-        encoder = self._place_time_encoder()
-        if encoder.form.interaction != "none":
+        encoder = self.encoder_weights()
+        if encoder.interaction is not None:
             raise UsageError(
                 f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`"
             )
-        encoded = encode(encoder.encoding, lat=lat, lon=lon, when=when, weekday=weekday)
-        e: Floats = encoder.added(torch.from_numpy(encoded.values)).numpy()
-        e = np.where(encoded.usable[:, None], e, np.float32(0))
+        encoded = encode(self._encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        e = np.where(encoded.usable[:, None], encoder.added(encoded.values.astype(np.float32)), np.float32(0))
         one = all(v is None or np.ndim(v) == 0 for v in (lat, lon)) and not isinstance(when, Sequence | np.ndarray)
         return e[0] if one else e
 
     def encoder_weights(self) -> EncoderWeights:
-        """The encoder as arrays; UsageError where the model has none."""
-        encoder = self._place_time_encoder()
-        layers = (encoder.fc1.weight, encoder.fc1.bias, encoder.fc2.weight, encoder.fc2.bias)
-        w1, b1, w2, b2 = (p.detach().numpy().copy() for p in layers)
-        interaction = None
-        if encoder.form.interaction != "none":
-            # as they are stored, which is orthonormal: to make them so once more would move their last bits with the
-            # number of threads, and a field is made anew where a bit of its encoder is another
-            tied = encoder.form.interaction != "untied"
-            stored = (encoder.basis, encoder.mean, encoder.moment, encoder.basis if tied else encoder.out_basis)
-            b, mean, weights, c = (p.detach().numpy().copy() for p in stored)
-            interaction = InteractionWeights(b, b if tied else c, mean, weights)
-        return EncoderWeights(w1, b1, w2, b2, encoder.form.activation, interaction)
-
-    @torch.inference_mode()
-    def _embed_pixels(self, spec: TowerSpec, expects: Preprocess, batch: Pixels | Sequence[Pixels]) -> Floats:
-        if len(batch) == 0:
-            return np.empty((0, self.dim), np.float32)
-        pixels = np.ascontiguousarray(batch if isinstance(batch, np.ndarray) else np.stack(list(batch)))
-        shape = (3, expects.size_px, expects.size_px)
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != shape:
-            raise UsageError(
-                f"prepared images must be uint8 [n, {shape}]; these are {pixels.dtype} {list(pixels.shape)}"
-            )
-        tower = self._tower(spec).tower
-        scale, shift = (torch.from_numpy(a).to(self.device) for a in expects.scale_and_shift())  # [3, 1, 1]
-        vectors = np.empty((len(pixels), self.dim), np.float32)
-        i = 0
-        while i < len(pixels):
-            size = self.batch
-            try:
-                part = torch.from_numpy(pixels[i : i + size]).to(self.device)
-                normalised = torch.addcmul(shift, part.float(), scale)  # [n, 3, px, px]
-                vectors[i : i + size] = tower(normalised).float().cpu().numpy()
-            except RuntimeError as error:
-                if not _out_of_memory(error) or size == 1:
-                    raise
-                self._halve_batch(size, error)
-            else:
-                i += size
-        return vectors
-
-    def _halve_batch(self, size: int, error: Exception) -> None:
-        """Goes on with half as many images at a time, now and later. Several threads may find out at once."""
-        self.batch = min(self.batch, size // 2)
-        logger.warning("%d images at a time are too many for %s, %d now (%s)", size, self.device, self.batch, error)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _tower(self, spec: TowerSpec) -> _Vision:
-        """The vision tower of a role, loaded on first use."""
+        """The encoder as arrays, which are the embedder's own; UsageError where the model has none."""
+        encoding = self._encoding
         with self._loading:
-            if spec.stored_as not in self._vision:
-                tower = load_tower(spec, read_tensors(self._folder, f"{spec.stored_as}.")).to(self.device)
-                name = self._resolve(tower, spec.size_px)
-                self._vision[spec.stored_as] = _Vision(precisions.with_precision(tower, name), name)
-                logger.info("loaded the %s tower of %s at %s on %s", spec.stored_as, self.model_id, name, self.device)
-            return self._vision[spec.stored_as]
+            if self._encoder is None:
+                stored, inputs = read_arrays(self._folder, "encoder."), DIMENSIONS[encoding]
+                try:
+                    self._encoder = EncoderWeights.of(self.meta.form, stored, dim=self.dim, inputs=inputs)
+                except ValueError as e:
+                    raise CheckpointError(
+                        f"checkpoint {self._folder}: the place and time encoder does not fit ({e})"
+                    ) from e
+            return self._encoder
 
-    def _resolve(self, tower: nn.Module, size_px: int) -> str:
-        if self._precision != "auto":
-            return self._precision
-        expected, remembered = self._expected_images, self._measurements
-        return precisions.choose(tower, size_px=size_px, expected_images=expected, remembered=remembered)
-
-    def _text_tower(self) -> tuple[nn.Module, Tokenizer]:
-        with self._loading:
-            if self._text is None:
-                spec = self.meta.text
-                tower = load_tower(spec, read_tensors(self._folder, f"{spec.stored_as}."), self._folder)
-                self._text = (tower.to(self.device), build_tokenizer(spec, self._folder))
-            return self._text
-
-    def _place_time_encoder(self) -> DynamicEncoder:
+    @property
+    def _encoding(self) -> str:
         if self.meta.encoding is None:
             raise UsageError(
                 f"model {self.model_id} knows neither place nor time: leave --when out, or use another model"
             )
+        return self.meta.encoding
+
+    @cached_property
+    def _vision(self) -> "VisionTowers":
+        from trainer.vision import VisionTowers
+
+        with self._loading:  # two threads may come at once
+            return self.__dict__.get("_vision") or VisionTowers(self._folder, self.model_id, **self._vision_options)
+
+    def _text_tower(self) -> Callable[[Sequence[str]], Floats]:
+        """The exported one, else torch's."""
         with self._loading:
-            if self._encoder is None:
-                encoder = DynamicEncoder(self.meta.encoding, self.dim, self.meta.form)
-                try:
-                    encoder.load_state_dict(read_tensors(self._folder, "encoder."))
-                except RuntimeError as e:
-                    raise CheckpointError(
-                        f"checkpoint {self._folder}: the place and time encoder does not fit ({e})"
-                    ) from e
-                self._encoder = encoder.eval().requires_grad_(False)
-            return self._encoder
+            if self._texts is None:
+                self._texts = self._exported() or self._in_torch()
+            return self._texts
 
+    def _exported(self) -> ExportedText | None:
+        try:
+            found = read_exported(self._folder, self.model_id)
+        except CheckpointError as e:
+            if not self._export_texts:
+                logger.warning("%s: texts go on in torch", e)
+                return None
+            found = None  # `ensure_exported` says what is wrong
+        if found is None and self._export_texts:
+            from trainer.text_export import ensure_exported
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether it is about memory; on a CPU torch says so in words only."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+            found = ensure_exported(self._folder)
+        return found
 
+    def _in_torch(self) -> Callable[[Sequence[str]], Floats]:
+        from trainer.torch_text import TorchText
 
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as e:  # torch asserts that it was built with CUDA
-        raise UsageError(f"device {name!r} cannot be used: {(str(e).splitlines() or ['?'])[0]}") from e
-    return device
+        return TorchText(self._folder, self.meta.text, self._vision.device)

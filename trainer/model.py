@@ -10,37 +10,11 @@ S = O + E. All is added **unnormalised**; who compares normalises. Nothing here 
 towers are built.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
-
 import torch
 from torch import nn
 
+from trainer.encoder import Form
 from trainer.encoding import DIMENSIONS
-
-HIDDEN = 64
-Interaction = Literal["none", "diagonal", "full", "untied"]
-Activation = Literal["relu", "linear"]
-INTERACTIONS: tuple[Interaction, ...] = get_args(Interaction)
-ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a dynamic encoder looks like.
-
-    Attributes:
-        hidden: Width of z.
-        activation: `relu`, or `linear`: z = W1·m + b1.
-        interaction: How the moment meets the tile: `none`; `diagonal`: M is diagonal; `full`; `untied`: full, and what
-            it gives lies along directions C of its own. Else C = B.
-        rank: Directions r; 0 without interaction.
-    """
-
-    hidden: int = HIDDEN
-    activation: Activation = "relu"
-    interaction: Interaction = "none"
-    rank: int = 0
 
 
 class DynamicEncoder(nn.Module):

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trainer.errors import CheckpointError, UsageError
 
+if TYPE_CHECKING:  # a description is read without torch
+    import torch
+    from torch import nn
+
 Config: TypeAlias = dict[str, Any]
-Tokenizer: TypeAlias = Callable[[list[str]], torch.Tensor]
+Tokenizer: TypeAlias = Callable[[list[str]], "torch.Tensor"]
 
 TEXT_FILES = "text"  # the checkpoint's subfolder with the files of a Hugging Face text tower
 
@@ -121,7 +122,7 @@ def packed_text(spec: TowerSpec) -> tuple[TowerSpec, Path | None]:
     return replace(spec, config={**spec.config, **packed}), Path(folders.pop())
 
 
-def build_tower(spec: TowerSpec, folder: Path | None = None) -> nn.Module:
+def build_tower(spec: TowerSpec, folder: Path | None = None) -> "nn.Module":
     """Build a tower with fresh random weights.
 
     Args:
@@ -129,6 +130,7 @@ def build_tower(spec: TowerSpec, folder: Path | None = None) -> nn.Module:
         folder: The checkpoint's folder, for a text tower whose files lie in its `text/`.
     """
     from open_clip import model as clip
+    from torch import nn
 
     config = _resolved(spec, folder).config
     try:
@@ -142,8 +144,10 @@ def build_tower(spec: TowerSpec, folder: Path | None = None) -> nn.Module:
     return tower.eval()
 
 
-def load_tower(spec: TowerSpec, tensors: Mapping[str, torch.Tensor], folder: Path | None = None) -> nn.Module:
+def load_tower(spec: TowerSpec, tensors: "Mapping[str, torch.Tensor]", folder: Path | None = None) -> "nn.Module":
     """Build a tower and give it its weights, without first drawing random ones where that can be spared."""
+    import torch
+
     foreign = bool(
         spec.config.get("timm_model_name") or spec.config.get("hf_model_name")
     )  # these fill buffers as they build

@@ -20,7 +20,7 @@ from trainer.encoding import PLACE_COLUMNS, When, place_columns, place_terms
 from trainer.errors import UsageError
 
 if TYPE_CHECKING:
-    from trainer.embedder import EncoderWeights, InteractionWeights
+    from trainer.encoder import EncoderWeights, InteractionWeights
 
 Floats = npt.NDArray[np.float32]
 Degrees = npt.NDArray[np.float64]

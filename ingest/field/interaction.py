@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ingest.field.encoder import Floats
 
 if TYPE_CHECKING:
-    from trainer.embedder import InteractionWeights
+    from trainer.encoder import InteractionWeights
 
 Doubles = npt.NDArray[np.float64]
 

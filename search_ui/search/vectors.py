@@ -54,7 +54,7 @@ class Vectors:
                 folder = self.settings.models_dir / model.name
                 # float32: for a text or a picture at a time no faster arithmetic pays
                 self._embedders[collection.model_id] = Embedder.load(
-                    folder, precision="float32", device=self.settings.device
+                    folder, precision="float32", device=self.settings.device, export_texts=True
                 )
             return self._embedders[collection.model_id]
 

@@ -41,7 +41,7 @@ class TrainConfig:
         hidden: Width inside the encoder of place and time.
         activation: Of its hidden layer: `relu`, or `linear`, which `refit` can fit to many photos of few tiles.
         interaction: How the moment meets the tile: `none`: it adds the same to all of them; `full`: along `rank`
-            directions it turns what they show; `diagonal`, `untied`: see `trainer.model.Form`.
+            directions it turns what they show; `diagonal`, `untied`: see `trainer.encoder.Form`.
         rank: How many directions; 0 without interaction.
         tile_size_m: Ground size of a tile, metres; told to whoever uses the checkpoint.
         gsd_m: Ground sample distance of a tile as stored, metres.

@@ -14,8 +14,9 @@ import torch
 
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
+from trainer.encoder import Form
 from trainer.errors import UsageError
-from trainer.model import DynamicEncoder, Form
+from trainer.model import DynamicEncoder
 from trainer.neutral_prompts import BANK
 from trainer.towers import TEXT_FILES
 from trainer.training.moments import Ridge

@@ -23,8 +23,9 @@ import numpy.typing as npt
 import scipy.linalg
 import torch
 
+from trainer.encoder import Interaction
 from trainer.errors import SettingsError
-from trainer.model import DynamicEncoder, Interaction
+from trainer.model import DynamicEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def fit(seen: Seen, *, interaction: Interaction, rank: int, neutral: npt.NDArray
 
     Args:
         seen: What was seen, and when.
-        interaction: How the moment meets the tile, see `trainer.model.Form`.
+        interaction: How the moment meets the tile, see `trainer.encoder.Form`.
         rank: Directions r; fewer where the tiles do not span as many.
         neutral: The direction that no moment may move along, [d].
 

@@ -18,8 +18,9 @@ from torch import nn
 
 from trainer import minilm
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
+from trainer.encoder import Activation, Form, Interaction
 from trainer.errors import SettingsError
-from trainer.model import Activation, DynamicEncoder, Form, Interaction, Sat2Cap
+from trainer.model import DynamicEncoder, Sat2Cap
 from trainer.preprocess import CLIP_MEAN, CLIP_STD, SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
 from trainer.towers import (
     TEXT_FILES,

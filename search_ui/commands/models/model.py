@@ -62,6 +62,7 @@ def add(
     groundcast model add sat2cap --sat2cap DIR --pretrained openai
     """
     from trainer.bundled import add_bundled
+    from trainer.embedder import Embedder
     from trainer.errors import UsageError
     from trainer.weights import zoo
 
@@ -86,6 +87,8 @@ def add(
         return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
 
     meta = keep_model(ctx, name, make)
+    # now, so that no question has to wait for it
+    Embedder.load(ctx.settings.models_dir / name, export_texts=True).texts_without_torch()
     if as_json:
         print_json({"name": name, **asdict(meta)})
         return

@@ -44,7 +44,7 @@ def command(
     """
     from tqdm import tqdm
 
-    from trainer.model import Form
+    from trainer.encoder import Form
     from trainer.training.moment_refit import refit_moments
 
     form = Form(hidden, "linear", interaction, 0 if interaction == "none" else rank)
