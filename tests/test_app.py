@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from home_copy import whole_copy_of
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from ingest.catalog.catalog import Failure
+from ingest.catalog.catalog import Catalog, Failure
+from ingest.jobs.verify import verify
 from ingest.settings import load_settings
 from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
@@ -386,6 +388,9 @@ def test_a_dead_index_is_told_with_what_to_do(
     """An index is needed above `exact_tiles` only; its files are garbage here."""
     home = tmp_path / "home"
     whole_copy_of(demo.home, home)
+    made = load_settings(home)
+    with closing(Catalog(made.catalog_at)) as catalog:
+        assert verify(made, catalog, catalog.collection("demo"), index=True).indexed
     for file in (home / "index").rglob("*"):
         if file.is_file():
             file.write_bytes(b"garbage")

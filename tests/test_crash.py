@@ -37,6 +37,7 @@ def ingest(home: str, raster: str, collection: str) -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)
     os.environ["GROUNDCAST_CHUNK_SIZE"] = "20"
+    os.environ["GROUNDCAST_EXACT_TILES"] = "0"  # so that there is an index, which kills may leave behind
     main(["--home", home, "ingest", raster, "--collection", collection, "--tile-size-m", "10"])
 
 

@@ -242,7 +242,7 @@ def test_a_question_asked_again_loads_no_model(engine) -> None:
     engine.search("demo", ask("something new to say"))
     fresh = Engine(engine.settings, engine.catalog)
     fresh.search("demo", ask("something new to say"))
-    assert fresh.embedder(fresh.catalog.collection("demo"))._text is None
+    assert fresh.embedder(fresh.catalog.collection("demo"))._texts is None
 
 
 def test_parts_that_come_and_go_are_seen_by_the_next_question(engine, tmp_path) -> None:

@@ -411,7 +411,8 @@ def test_points_come_from_memory_and_no_part_is_read_back(home, monkeypatch):
     def refused(*_):
         raise AssertionError("a part was read")
 
-    intake = ListIntake(25, fail=[3], skip=[4])
+    home.run(ListIntake(2))  # which makes the index
+    intake = ListIntake(25, fail=[3], skip=[4], stamp="2")
     job = home.plan(intake)
     monkeypatch.setattr(Archive, "read", refused)
     assert home.run(intake, job).unindexed == 0

@@ -62,9 +62,9 @@ def fill(settings: Settings, count: int) -> None:
     archive, random = Archive(settings.archive_dir("c0"), "tiles"), np.random.default_rng(1)
     unknown = {"size_m": 480.0, "acquired_at": None, "gsd_m": None, "valid_fraction": 1.0, "origin": "by hand"}
     tiles = [{"tile_id": f"t{row}", "lat": 10.0, "lon": 20 + row / 10} | unknown for row in range(5)]
-    first = archive.write("0000", tiles, random.normal(size=(5, DIM)).astype(np.float32), {"failures": []})
+    archive.write("0000", tiles, random.normal(size=(5, DIM)).astype(np.float32), {"failures": []})
     for number in range(1, count):  # the last of equal ids counts, so copies do
-        shutil.copy(str(first), str(first.with_name(f"{number:04d}.parquet")))
+        shutil.copy(str(archive.path("0000")), str(archive.path(f"{number:04d}")))
 
 
 @pytest.fixture

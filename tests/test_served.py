@@ -255,7 +255,8 @@ def hits_of(home: Path) -> dict[str, float]:
 
 def agrees(home: Path) -> bool:
     found = run(home, "verify", "town", "--json").json()
-    return (found["recorded"], found["archived"], found["indexed"], found["problems"]) == (TILES, TILES, TILES, [])
+    indexed = TILES if found["index_needed"] else None  # of so few, on a laptop, every tile is scored
+    return (found["recorded"], found["archived"], found["indexed"], found["problems"]) == (TILES, TILES, indexed, [])
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,7 @@ def laptop(backup: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("laptop") / "home"
     ran = run(home, "restore", backup, "--json")
     assert ran.code == 0, ran.err
-    assert ran.json()["indexed"]["town"] == TILES
+    assert ran.json()["indexed"]["town"] == 0
     return home
 
 
