@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer.checkpoint import WEIGHTS
 from trainer.errors import CheckpointError
 from trainer.tokens import Rules, TextTokens
 
 FOLDER, GRAPH, TOKENIZER, RECORD = "onnx", "text.onnx", "tokenizer.json", "record.json"
-WEIGHTS = "model.safetensors"
 VERSION = 1
 _AT_ONCE = 32  # texts a run
 

@@ -122,12 +122,9 @@ class EdgeIndex:
 
     def candidates(self, vectors: npt.ArrayLike, k: int, filter: Filter | None = None) -> Candidates:
         """What several vectors find; see `ingest.index.protocol.Index.candidates`."""
-        units = [query_vector(vector, k, name=self.name, dim=self.dim).tolist() for vector in np.asarray(vectors)]
-        if filter is not None and filter.nothing:
-            return Candidates([], np.empty((0, self.dim), np.float32))
         condition = _condition(filter)
 
-        def ask(limit: int, exact: bool) -> list[list[Any]]:
+        def ask(units: list[list[float]], limit: int, exact: bool) -> list[list[Any]]:
             requests = [
                 edge.QueryRequest(
                     limit=limit,
@@ -147,7 +144,7 @@ class EdgeIndex:
             by_key = {record.id: record for record in records}
             return ((by_key[key].payload, by_key[key].vector[VECTOR]) for key in keys)
 
-        return gathered(ask, read, k, filter, dim=self.dim)
+        return gathered(ask, read, vectors, k, filter, name=self.name, dim=self.dim)
 
     def count(self, filter: Filter | None = None) -> int:
         """Number of items, exactly."""

@@ -278,30 +278,38 @@ def ranked(fetch: Callable[[int, bool], list[Match]], k: int, filter: Filter | N
 
 
 def gathered(
-    ask: Callable[[int, bool], list[list[Key]]],
+    ask: Callable[[list[list[float]], int, bool], list[list[Key]]],
     read: Callable[[list[Key]], Iterable[tuple[Payload, Sequence[float]]]],
+    vectors: npt.ArrayLike,
     k: int,
     filter: Filter | None,
     *,
+    name: str,
     dim: int,
 ) -> Candidates:
     """The union of what several vectors find, read once and tested by footprint; see `Index.candidates`.
 
     Args:
-        ask: ``ask(limit, exact)`` gives so many keys for each vector, fewer only where no more are found.
+        ask: ``ask(units, limit, exact)`` gives so many keys for each unit vector, fewer only where no more are found.
         read: Payloads and unit vectors of keys.
+        vectors: As in `Index.candidates`.
+        k: The same.
         filter: Area to test footprints against.
-        dim: Length of the vectors.
+        name: Of the index, for messages.
+        dim: Length of its vectors.
     """
+    units = [query_vector(vector, k, name=name, dim=dim).tolist() for vector in np.asarray(vectors)]
+    if filter is not None and filter.nothing:
+        return Candidates([], np.empty((0, dim), np.float32))
     touches: dict[Key, bool] = {}
     payloads: list[Payload] = []
     directions: list[npt.NDArray[np.float32]] = []
     limit, exact = k, filter is not None and not filter.everything
     while True:
-        found = ask(limit, exact)
+        found = ask(units, limit, exact)
         if not exact and any(len(keys) < limit for keys in found):  # a graph may stop early
             exact = True
-            found = ask(limit, exact)
+            found = ask(units, limit, exact)
         new = list(dict.fromkeys(key for keys in found for key in keys if key not in touches))
         rows = list(read(new)) if new else []
         fresh = [payload for payload, _ in rows]

@@ -175,12 +175,9 @@ class ServerIndex:
 
     def candidates(self, vectors: npt.ArrayLike, k: int, filter: Filter | None = None) -> Candidates:
         """What several vectors find; see `ingest.index.protocol.Index.candidates`."""
-        units = [query_vector(vector, k, name=self.name, dim=self.dim).tolist() for vector in np.asarray(vectors)]
-        if filter is not None and filter.nothing:
-            return Candidates([], np.empty((0, self.dim), np.float32))
         condition = _condition(filter)
 
-        def ask(limit: int, exact: bool) -> list[list[Any]]:
+        def ask(units: list[list[float]], limit: int, exact: bool) -> list[list[Any]]:
             params = None if self._local else self._search_params(exact)
             requests = [
                 models.QueryRequest(
@@ -204,7 +201,7 @@ class ServerIndex:
             found: dict[Any, models.Record] = {record.id: record for record in records}
             return ((found[key].payload or {}, _direction(found[key])) for key in keys)
 
-        return gathered(ask, read, k, filter, dim=self.dim)
+        return gathered(ask, read, vectors, k, filter, name=self.name, dim=self.dim)
 
     def count(self, filter: Filter | None = None) -> int:
         """Number of items, exactly."""

@@ -32,7 +32,7 @@ _POINT_B = 700  # of a point on the disk beside its vector: payload, graph, ids
 
 def is_kept(settings: Settings, catalog: Catalog, collection: Collection) -> bool:
     """Whether a collection has an index that follows the archive: on a server always, else one made or needed."""
-    if settings.qdrant_url is not None or is_made(settings, collection):
+    if is_made(settings, collection):
         return True
     return (
         collection.kind == "tiles"  # photos are searched by their field alone
@@ -41,8 +41,8 @@ def is_kept(settings: Settings, catalog: Catalog, collection: Collection) -> boo
 
 
 def is_made(settings: Settings, collection: Collection) -> bool:
-    """Whether there is an embedded index, whole or begun."""
-    return (settings.index_dir(collection.name) / "index.json").exists()
+    """Whether there is an index, whole or begun: on a server always."""
+    return settings.qdrant_url is not None or (settings.index_dir(collection.name) / "index.json").exists()
 
 
 def require_room(settings: Settings, collection: Collection, items: int) -> None:
@@ -106,8 +106,7 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
     items = catalog.items_done(collection.name, ("archived", "done"))
-    made = settings.qdrant_url is not None or is_made(settings, collection)
-    if not made and items > _AT_ONCE:  # before the folder is made
+    if not is_made(settings, collection) and items > _AT_ONCE:  # before the folder is made
         raise _behind(collection, items, items)
     index = open_index(settings, collection)
     try:
@@ -222,7 +221,7 @@ class IndexHolder:
         Raises:
             VectorIndexError: The index fails, and the holder is not patient.
         """
-        if self._settings.qdrant_url is None and not is_made(self._settings, self._collection):
+        if not is_made(self._settings, self._collection):
             return True
         if time.monotonic() < self._not_before:
             return False
@@ -244,7 +243,7 @@ class IndexHolder:
 
         An index that cannot be built is no reason to fail: the log says why, and every tile is scored without it.
         """
-        new = self._settings.qdrant_url is None and not is_made(self._settings, self._collection)
+        new = not is_made(self._settings, self._collection)
         if not is_kept(self._settings, catalog, self._collection):
             settle(catalog, self._collection)
             return

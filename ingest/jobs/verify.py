@@ -149,7 +149,7 @@ def _check_index(
     *,
     repair: bool,
 ) -> None:
-    made = settings.qdrant_url is not None or is_made(settings, collection)
+    made = is_made(settings, collection)
     if not made and not repair:
         findings.problems.append(
             f"no index of {len(archived)} items, so every tile is scored: `groundcast verify {collection.name} --index`"

@@ -86,7 +86,7 @@ class Engine:
     _spent: threading.local = field(default_factory=threading.local)  # each thread times its own query
 
     def __post_init__(self) -> None:
-        self._vectors = Vectors(self.settings, self.catalog)
+        self._vectors = Vectors(self.settings, self.catalog, self.archive)
         self.gazetteer = Gazetteer(self.settings.places_dir)
 
     @property
@@ -420,10 +420,7 @@ class Engine:
             try:
                 with self._timed("index_open"):
                     index = open_for_search(self.settings, self.catalog, collection)
-            except (
-                IndexLockedError,
-                IndexBehindError,
-            ) as error:  # held, or to be built: the field needs none
+            except (IndexLockedError, IndexBehindError) as error:  # held, or to be built: the field needs none
                 said = str(error) if isinstance(error, IndexBehindError) else None
                 return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
             with index, self._timed("score"):

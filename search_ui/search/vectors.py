@@ -4,7 +4,7 @@ Models stay loaded between questions. It does not know scores, indexes or the sc
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,10 +33,12 @@ class Vectors:
     Attributes:
         settings: Of the home: where models and the cache of texts lie, and the device.
         catalog: The open catalog; says which model a collection is of.
+        archive: Gives the parts of a collection.
     """
 
     settings: Settings
     catalog: Catalog
+    archive: Callable[[Collection], Archive]
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _texts: Recent[Floats] = field(default_factory=lambda: Recent(TEXTS, max_bytes=TEXTS_BYTES))
     _loading: threading.Lock = field(default_factory=threading.Lock)
@@ -92,8 +94,7 @@ class Vectors:
                 photo = read_picture(Path(part.value))
                 return unit(self.embedder(collection).embed_photos([photo])[0])
             case "tile":
-                archive = Archive(self.settings.archive_dir(collection.name), collection.kind)
-                found = archive.find(str(part.value))
+                found = self.archive(collection).find(str(part.value))
                 if found is None:
                     raise MissingError(
                         f"collection {collection.name!r} has no tile {part.value!r}: take an id from a hit"
