@@ -14,6 +14,7 @@ object store (`ingest.archive.files`).
 It does not know how vectors are made or searched.
 """
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -225,8 +226,9 @@ class Archive:
         try:
             storage.write(target, fill)
         except OSError as error:
+            why = "the disk is full" if error.errno == errno.ENOSPC else error
             raise ArchiveError(
-                f"{target}: the part cannot be written ({error}); free disk space and run the same command again"
+                f"{target}: the part cannot be written ({why}); free disk space and run the same command again"
             ) from error
         return target
 

@@ -22,6 +22,7 @@ from trainer.errors import CatalogError
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10  # patience with a server that does not answer
 _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
+_FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
 
@@ -53,8 +54,11 @@ class Database:
         try:
             yield
         except OperationalError as error:
+            if isinstance(self.at, Path) and _first_line(error) == _FULL:
+                told = "the disk is full; free disk space and run the same command again"
+                raise CatalogError(f"{self.shown}: {told}") from error
             mend = (
-                "is the disk full or the file read-only?"
+                "may the file be written, and is its disk there?"
                 if isinstance(self.at, Path)
                 else "is the server started, and the setting database_url right?"
             )
