@@ -22,7 +22,7 @@ from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
 from search_ui.search.vectors import Floats, unit
-from trainer.captioning.daytime import part_of_day, season
+from trainer.captioning.daytime import Slot, slot
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.encoding import When
 from trainer.errors import UsageError
@@ -156,13 +156,15 @@ class Captions:
         whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
         # S unnormalised: a captioner learnt from vectors with their length
         vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
+        # the moment is known, so neither way need guess it: only what is there is looked for
+        slots = [slot(when, lat=lat, lon=lon) for when in whens]
         captioner = None if query.phrases else self._captioner(tiles)
         if captioner is None:
             if not query.phrases:
                 notes.add("this model has no captioner: these are the nearest phrases of a bank")
-            texts, cosines = self._phrases(tiles, vectors, whens, lat=lat, lon=lon)
+            texts, cosines = self._phrases(tiles, vectors, slots)
         else:
-            texts = _once(captioner, vectors)
+            texts = _once(captioner, vectors, slots)
             said = self.engine.texts(tiles, texts)
             cosines = [float(unit(text) @ unit(s)) for text, s in zip(said, vectors, strict=True)]
         pairs = zip(whens, texts, cosines, strict=True)
@@ -197,9 +199,7 @@ class Captions:
                 self._captioners[tiles.model_id] = found
             return self._captioners[tiles.model_id]
 
-    def _phrases(
-        self, tiles: Collection, vectors: Floats, whens: Sequence[When], *, lat: float, lon: float
-    ) -> tuple[list[str], list[float]]:
+    def _phrases(self, tiles: Collection, vectors: Floats, slots: Sequence[Slot]) -> tuple[list[str], list[float]]:
         """The nearest phrase at each moment, of those that name its season and part of the day."""
         with self._loading:
             if tiles.model_id not in self._banks:
@@ -207,10 +207,8 @@ class Captions:
                 self._banks[tiles.model_id] = PhraseBank(lambda texts: self.engine.texts(tiles, texts), scenes)
             bank = self._banks[tiles.model_id]
         found = []
-        for s, when in zip(vectors, whens, strict=True):
-            # the moment is known, so the phrase need not guess it: only the scene is looked for
-            named = {"season": season(when, lat=lat), "part": part_of_day(when, lat=lat, lon=lon)}
-            found += bank.captions_at(s[np.newaxis], **named)
+        for s, known in zip(vectors, slots, strict=True):
+            found += bank.captions_at(s[np.newaxis], known)
         return [one.text for one in found], [one.cosine for one in found]
 
 
@@ -220,11 +218,13 @@ def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
     return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
 
 
-def _once(captioner: "Captioner", vectors: Floats) -> list[str]:
-    """Captions of vectors, equal ones captioned once."""
+def _once(captioner: "Captioner", vectors: Floats, slots: Sequence[Slot]) -> list[str]:
+    """Captions of vectors, those of one vector and slot captioned once."""
     from trainer.captioning.captions import BEAMS
 
     # a model that knows no time gives one vector at every moment, and a beam search is what takes time
-    fresh, number = np.unique(vectors, axis=0, return_inverse=True)
-    said = captioner.captions(fresh, BEAMS)
-    return [said[i] for i in number.ravel().tolist()]
+    keys = [(vector.tobytes(), known) for vector, known in zip(vectors, slots, strict=True)]
+    first = {key: row for row, key in reversed(list(enumerate(keys)))}
+    rows = sorted(first.values())
+    said = dict(zip(rows, captioner.captions(vectors[rows], BEAMS, slots=[slots[row] for row in rows]), strict=True))
+    return [said[first[key]] for key in keys]

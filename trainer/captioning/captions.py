@@ -5,6 +5,8 @@ several threads. Nothing here knows tiles, moments or where a captioner came fro
 """
 
 import logging
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from trainer.bundled import bundle_folder
+from trainer.captioning.daytime import Slot, untrue
 from trainer.captioning.folder import CaptionerMeta, read_captioner_meta, read_captioner_tensors
 from trainer.captioning.network import CaptionNetwork
 from trainer.captioning.words import read_words
@@ -49,15 +52,20 @@ class Captioner:
         """Width of the vectors, d."""
         return self.meta.dim
 
-    def captions(self, vectors: npt.NDArray[np.floating], beams: int = BEAMS) -> list[str]:
+    def captions(
+        self, vectors: npt.NDArray[np.floating], beams: int = BEAMS, *, slots: Sequence[Slot] | None = None
+    ) -> list[str]:
         """A caption of each vector.
 
         Args:
             vectors: S, [n, d], **unnormalised**, of the model `model_id`.
             beams: Sentences that the beam search follows side by side, 1 to 50.
+            slots: Season and part of the day of each vector as far as they are known: no caption says another.
+                None: they are guessed from S alone.
 
         Raises:
-            UsageError: The vectors are of another shape or not finite, or beams is not 1 … 50.
+            UsageError: The vectors are of another shape or not finite, beams is not 1 … 50, or there are more or fewer
+                slots than vectors.
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise UsageError(f"vectors must be [n, {self.dim}]; these are {list(vectors.shape)}")
@@ -65,18 +73,34 @@ class Captioner:
             raise UsageError("a vector holds numbers that are not finite: run `groundcast verify`")
         if not 1 <= beams <= 50:
             raise UsageError(f"beams = {beams}: give 1 to 50")
-        said: list[str] = []
-        for start in range(0, len(vectors), _BATCH):
-            batch = torch.from_numpy(np.asarray(vectors[start : start + _BATCH], np.float32))
-            tokens = self._network.tokens(
-                batch,
-                beams=beams,
-                most=self.meta.most_tokens,
-                stop=self.meta.stop,
-                length_penalty=self.meta.length_penalty,
-            )
-            said += [" ".join(text.split()) for text in self._words.decode_batch(tokens)]
+        slots = [(None, None)] * len(vectors) if slots is None else slots
+        if len(slots) != len(vectors):
+            raise UsageError(f"{len(slots)} slots for {len(vectors)} vectors: give one for each")
+        # what must not be said is the same for a whole search, so vectors of one slot go together
+        alike: dict[Slot, list[int]] = defaultdict(list)
+        for row, slot in enumerate(slots):
+            alike[slot].append(row)
+        said = [""] * len(vectors)
+        for slot, rows in alike.items():
+            for start in range(0, len(rows), _BATCH):
+                some = rows[start : start + _BATCH]
+                tokens = self._network.tokens(
+                    torch.from_numpy(np.asarray(vectors[some], np.float32)),
+                    beams=beams,
+                    most=self.meta.most_tokens,
+                    stop=self.meta.stop,
+                    length_penalty=self.meta.length_penalty,
+                    never=self._never(slot),
+                )
+                for row, text in zip(some, self._words.decode_batch(tokens), strict=True):
+                    said[row] = " ".join(text.split())
         return said
+
+    def _never(self, slot: Slot) -> list[list[int]]:
+        """The tokens of what is untrue at a moment, within a sentence and as it begins one."""
+        # no plain "noon" without its space: in a small vocabulary an afternoon may end with that token
+        forms = [form for text in untrue(slot) for form in (f" {text}", text.capitalize())]
+        return [encoded.ids for encoded in self._words.encode_batch(forms)]
 
 
 def load_captioner(folder: Path, *, model_id: str | None = None) -> Captioner:

@@ -5,7 +5,7 @@ The vector is S, unnormalised. The projector is CLIPCap's MLP: d → width·pref
 Nothing here knows files, tokenizers or training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -69,7 +69,14 @@ class CaptionNetwork(nn.Module):
 
     @torch.inference_mode()
     def tokens(
-        self, vectors: torch.Tensor, *, beams: int, most: int, stop: int, length_penalty: float = 1.0
+        self,
+        vectors: torch.Tensor,
+        *,
+        beams: int,
+        most: int,
+        stop: int,
+        length_penalty: float = 1.0,
+        never: Sequence[Sequence[int]] = (),
     ) -> list[list[int]]:
         """The likeliest words by beam search, without the token that ends them.
 
@@ -79,10 +86,13 @@ class CaptionNetwork(nn.Module):
             most: Tokens of a sentence at most; then it ends unfinished.
             stop: The token that ends a sentence.
             length_penalty: 1: the likeliest per token, as CLIPCap has it; 0: the likeliest, which is shorter.
+            never: Runs of tokens that no sentence may hold.
         """
         prefix = self.prefix(vectors)
         # transformers warns of a penalty without beams
-        search = {"length_penalty": length_penalty} if beams > 1 else {}
+        search: dict[str, Any] = {"length_penalty": length_penalty} if beams > 1 else {}
+        if never:
+            search["bad_words_ids"] = [list(run) for run in never]
         lm: Any = self.lm  # its mixin is typed for another base
         said = lm.generate(
             inputs_embeds=prefix,
