@@ -46,6 +46,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "verify": "holdings.verify",
     "backup": "holdings.backup",
     "restore": "holdings.restore",
+    "recover": "holdings.recover",
     "doctor": "doctor",
 }
 

@@ -9,18 +9,21 @@ Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
 
 File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
 it a part tells the ledger everything about its chunk. A part is there whole or not at all, in a local folder or in an
-object store (`ingest.archive.files`).
+object store (`ingest.archive.files`). Every page has a checksum, which whoever reads it compares; that of the whole
+file is for the ledger.
 
 It does not know how vectors are made or searched.
 """
 
 import errno
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -88,11 +91,13 @@ class ArchivePart:
         key: Key of its chunk, and name of its file.
         table: Every column but ``geometry`` and ``bbox``, which follow from the others.
         meta: The ``groundcast`` metadata.
+        sha256: Checksum of its file, in hexadecimal; None where it was not asked for.
     """
 
     key: str
     table: pa.Table
     meta: dict[str, Any]
+    sha256: str | None = None
 
     def vectors(self) -> npt.NDArray[np.float16]:
         """Unnormalised vectors, float16 [n, d]."""
@@ -203,34 +208,43 @@ class Archive:
         told = {"format": FORMAT, "chunk": key, **meta}
         table = _table(self.kind, records, vectors)
         geo = geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)
-        self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
-        return ArchivePart(key, table.drop_columns(list(_DERIVED)), told)
+        sha256 = self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
+        return ArchivePart(key, table.drop_columns(list(_DERIVED)), told, sha256)
 
-    def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> FilePath:
+    def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> None:
         """Writes another archive's part as one of this, with the same rows; arguments and errors as for `write`."""
         with opened_part(other.path(key)) as file:
             table = file.read()
         told = json.loads(table.schema.metadata[b"groundcast"]) | {"chunk": as_key} | meta
         for failure in told["failures"]:
             failure["chunk"] = as_key
-        return self._put(
-            as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)})
-        )
+        self._put(as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)}))
 
-    def _put(self, key: str, table: pa.Table) -> FilePath:
-        target = self.path(key)
-
-        def fill(file: BinaryIO) -> None:
-            write_table(table, file)
-
+    def _put(self, key: str, table: pa.Table) -> str:
+        """Writes a part; returns its checksum."""
+        target, content = self.path(key), BytesIO()
+        # in memory first: what is summed is what was meant, not what a disk made of it
+        write_table(table, content)
         try:
-            storage.write(target, fill)
+            storage.write(target, lambda file: file.write(content.getbuffer()))
         except OSError as error:
             why = "the disk is full" if error.errno == errno.ENOSPC else error
             raise ArchiveError(
                 f"{target}: the part cannot be written ({why}); free disk space and run the same command again"
             ) from error
-        return target
+        return hashlib.sha256(content.getbuffer()).hexdigest()
+
+    def sha256(self, key: str) -> str:
+        """Checksum of a part's file as it lies there, in hexadecimal.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        path = self.path(key)
+        try:
+            return storage.sha256(path)
+        except OSError as error:
+            raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
 
     def read(self, key: str) -> ArchivePart:
         """Reads one part.
@@ -329,7 +343,7 @@ def opened_part(path: FilePath) -> Iterator[Any]:
         StorageError: It cannot be fetched, and may be sound.
     """
     try:
-        with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
+        with _fetched(path) as fetched, pq.ParquetFile(fetched, page_checksum_verification=True) as file:
             kind = file.schema_arrow.field("vector").type
             if not pa.types.is_fixed_size_list(kind):
                 raise ValueError(f"its vectors are of type {kind}, not lists of one length")

@@ -90,10 +90,10 @@ def boxes(shapes: npt.NDArray[np.object_]) -> pa.StructArray:
 
 
 def write_table(table: pa.Table, sink: Any) -> None:
-    """Write a table as Parquet to a file or path.
+    """Write a table as Parquet to a file or path, each page with its checksum.
 
     Without rows it has no row group either: one of nothing would be a group whose boxes are not known.
     """
-    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
         if table.num_rows:
             writer.write_table(table)
