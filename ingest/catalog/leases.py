@@ -119,9 +119,20 @@ class Leases:
         sha256: str | None = None,
     ) -> bool:
         """Says what became of a chunk; False where it passed to another meanwhile, or is no more."""
-        values = {"state": state, "done": done, "skipped": skipped, "failures": failures, "seconds": seconds}
-        values["sha256"] = sha256
-        finished = self._insist(lambda: self.catalog.finish_chunk(key, holder=self.holder, **values))  # type: ignore[arg-type]
+
+        def finish() -> bool:
+            return self.catalog.finish_chunk(
+                key,
+                state=state,
+                done=done,
+                skipped=skipped,
+                failures=failures,
+                holder=self.holder,
+                seconds=seconds,
+                sha256=sha256,
+            )
+
+        finished = self._insist(finish)
         self._begun.discard(key)
         return finished
 

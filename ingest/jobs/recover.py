@@ -135,7 +135,7 @@ def _described(
         "imagery goes into another collection"
     )
     sizes = archive.columns(archive.parts()[0], ["size_m"])["size_m"].to_pylist() if archive.kind == "tiles" else [0.0]
-    spec = {
+    spec: dict[str, Any] = {
         "kind": archive.kind, "source": str(meta.get("source")), "grid": None, "options": {},
         "attribution": meta.get("attribution"), "largest_tile_m": max(sizes), "gsd_m": None,
     }  # fmt: skip
