@@ -1,7 +1,7 @@
 """What each job of a collection was asked, kept beside its parts: with the parts it tells a lost catalog everything.
 
-One JSON file a job, ``JOB.job.json``: the facts of the collection as they were when the job was planned, and the job's
-source and request. It does not know what they mean.
+One JSON file a job, ``_JOB.job.json`` (readers of whole folders pass over names that begin so): the facts of the
+collection as they were when the job was planned, and the job's source and request. It does not know what they mean.
 """
 
 import json
@@ -44,7 +44,7 @@ def write_record(folder: FilePath, record: JobRecord) -> None:
     Raises:
         ArchiveError: The folder cannot be written.
     """
-    path = folder / f"{record.job}{SUFFIX}"
+    path = folder / f"_{record.job}{SUFFIX}"
     try:
         storage.write(path, lambda file: file.write(json.dumps(asdict(record)).encode()))
     except OSError as error:
