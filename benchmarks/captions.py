@@ -33,7 +33,7 @@ from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
 from trainer.bundled import add_bundled
 from trainer.captioning import daytime
-from trainer.captioning.captions import captioner_of, load_captioner
+from trainer.captioning.captions import BEAMS, captioner_of, load_captioner
 from trainer.captioning.phrases import PhraseBank
 from trainer.captioning.samples import overhead_vectors
 from trainer.earth import sun_altitude_deg
@@ -68,7 +68,8 @@ def main() -> None:
     found = {(row["by"], row["input"]): row for row in rows}
     ratios = {
         f"{by}: {name}": round(found[by, high]["likeness"] - found[by, low]["likeness"], 4)
-        for by in dict.fromkeys(row["by"] for row in rows if not row["by"].endswith(GUESSED))
+        for by in ("captioner", "phrases")
+        if (by, TEACHER) in found
         for name, high, low in (("above the teacher", WITH, TEACHER), ("with time above without", WITH, WITHOUT))
     }
     if asked.json:
@@ -106,8 +107,10 @@ def measure(folder: Path, checkpoint: Path, own: Path | None, count: int, work: 
     ways: list[tuple[str, str, Callable[[Floats], list[str]]]] = []
     if captioner_folder is not None:
         captioner = load_captioner(captioner_folder, model_id=embedder.model_id)
-        ways.append(("captioner", WITH, partial(captioner.captions, slots=slots)))
-        ways += [("captioner" + GUESSED * (name == WITH), name, captioner.captions) for name in inputs]
+        say = partial(captioner.captions, embed=embedder.embed_texts)
+        ways.append(("captioner", WITH, partial(say, slots=slots)))
+        ways += [("captioner" + GUESSED * (name == WITH), name, say) for name in inputs]
+        ways.append(("captioner, likeliest sentence", WITH, partial(captioner.captions, slots=slots)))
     bank = PhraseBank(embedder.embed_texts)
     ways.append(("phrases", WITH, lambda vectors: _at_moments(bank, vectors, slots)))
     for by, name, timed in (
@@ -207,7 +210,7 @@ def _fingerprint(folder: Path | None) -> list[str]:
     """What the captions depend on beside the vectors."""
     if folder is None:
         return []
-    return [hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]]
+    return [hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16], str(BEAMS)]
 
 
 def _kept(work: Path, about: Sequence[str], content: Floats) -> Path:

@@ -17,7 +17,7 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from trainer.captioning import daytime
-from trainer.captioning.captions import captioner_of, load_captioner
+from trainer.captioning.captions import captioner_of, load_captioner, nearest
 from trainer.captioning.clipcap import add_clipcap
 from trainer.captioning.folder import read_captioner_meta
 from trainer.captioning.phrases import PhraseBank, read_phrases
@@ -180,6 +180,23 @@ def test_a_caption_of_a_known_moment_names_no_other(trained: Path) -> None:
         assert daytime.said_seasons(text) == (set() if slots[number][0] == "winter" else {"summer"})
     with pytest.raises(UsageError, match="11 slots for 12 vectors"):
         captioner.captions(summer, slots=slots[:-1])
+
+
+def test_of_its_sentences_the_nearest_to_the_vector_is_said(trained: Path) -> None:
+    captioner, vectors = load_captioner(trained), samples(6, 5).overhead
+    candidates = captioner.candidates(vectors, beams=4)
+    assert [said[0] for said in candidates] == captioner.captions(vectors, beams=4)
+    assert {len(set(said)) for said in candidates} == {4}
+    chosen = [said[row % 4] for row, said in enumerate(candidates)]
+
+    def embed(texts: Sequence[str]) -> np.ndarray:  # each chosen text lies where its vectors do, others at right angles
+        return np.stack(
+            [next((3 * v for v, c in zip(vectors, chosen, strict=True) if c == t), np.zeros(DIM)) for t in texts]
+        )
+
+    assert captioner.captions(vectors, embed, beams=4) == chosen
+    assert nearest(candidates, vectors, embed) == [(text, pytest.approx(1)) for text in chosen]
+    assert nearest([], vectors[:0], embed) == []
 
 
 def test_a_caption_does_not_depend_on_the_others_of_its_batch(trained: Path) -> None:

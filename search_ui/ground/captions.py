@@ -21,7 +21,7 @@ from search_ui.ground.view import check_where
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
-from search_ui.search.vectors import Floats, unit
+from search_ui.search.vectors import Floats
 from trainer.captioning.daytime import Slot, slot
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.encoding import When
@@ -164,9 +164,7 @@ class Captions:
                 notes.add("this model has no captioner: these are the nearest phrases of a bank")
             texts, cosines = self._phrases(tiles, vectors, slots)
         else:
-            texts = _once(captioner, vectors, slots)
-            said = self.engine.texts(tiles, texts)
-            cosines = [float(unit(text) @ unit(s)) for text, s in zip(said, vectors, strict=True)]
+            texts, cosines = self._captions(tiles, captioner, vectors, slots)
         pairs = zip(whens, texts, cosines, strict=True)
         return CaptionView(
             tile_id=columns.ids(np.array([row]))[0],
@@ -199,6 +197,23 @@ class Captions:
                 self._captioners[tiles.model_id] = found
             return self._captioners[tiles.model_id]
 
+    def _captions(
+        self, tiles: Collection, captioner: "Captioner", vectors: Floats, slots: Sequence[Slot]
+    ) -> tuple[list[str], list[float]]:
+        """What the captioner says at each moment; of its sentences the nearest."""
+        from trainer.captioning.captions import nearest
+
+        # a model that knows no time gives one vector at every moment, and a beam search is what takes time
+        keys = [(vector.tobytes(), known) for vector, known in zip(vectors, slots, strict=True)]
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        rows = sorted(first.values())
+        candidates = captioner.candidates(vectors[rows], slots=[slots[row] for row in rows])
+        found = dict(
+            zip(rows, nearest(candidates, vectors[rows], lambda texts: self.engine.texts(tiles, texts)), strict=True)
+        )
+        said = [found[first[key]] for key in keys]
+        return [text for text, _ in said], [cosine for _, cosine in said]
+
     def _phrases(self, tiles: Collection, vectors: Floats, slots: Sequence[Slot]) -> tuple[list[str], list[float]]:
         """The nearest phrase at each moment, of those that name its season and part of the day."""
         with self._loading:
@@ -216,15 +231,3 @@ def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
     """The middle of each season's second month at 8, 13, 18 and 23 h: what a list of captions over a year names."""
     year = year or this_year()
     return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
-
-
-def _once(captioner: "Captioner", vectors: Floats, slots: Sequence[Slot]) -> list[str]:
-    """Captions of vectors, those of one vector and slot captioned once."""
-    from trainer.captioning.captions import BEAMS
-
-    # a model that knows no time gives one vector at every moment, and a beam search is what takes time
-    keys = [(vector.tobytes(), known) for vector, known in zip(vectors, slots, strict=True)]
-    first = {key: row for row, key in reversed(list(enumerate(keys)))}
-    rows = sorted(first.values())
-    said = dict(zip(rows, captioner.captions(vectors[rows], BEAMS, slots=[slots[row] for row in rows]), strict=True))
-    return [said[first[key]] for key in keys]

@@ -17,6 +17,7 @@ from trainer.bundled import bundle_folder
 from trainer.captioning.daytime import Slot, untrue
 from trainer.captioning.folder import CaptionerMeta, read_captioner_meta, read_captioner_tensors
 from trainer.captioning.network import CaptionNetwork
+from trainer.captioning.phrases import EmbedTexts
 from trainer.captioning.words import read_words
 from trainer.errors import CheckpointError, ModelMismatchError, UsageError
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 
-BEAMS = 5
+BEAMS = 10
 BUNDLED = "captions"
 BESIDE = "captioner"  # in the folder of the model that it belongs to, so that both are copied together
 _BATCH = 64
@@ -53,14 +54,31 @@ class Captioner:
         return self.meta.dim
 
     def captions(
-        self, vectors: npt.NDArray[np.floating], beams: int = BEAMS, *, slots: Sequence[Slot] | None = None
+        self,
+        vectors: npt.NDArray[np.floating],
+        embed: EmbedTexts | None = None,
+        *,
+        beams: int = BEAMS,
+        slots: Sequence[Slot] | None = None,
     ) -> list[str]:
-        """A caption of each vector.
+        """A caption of each vector; arguments and errors as for `candidates`.
+
+        Args:
+            embed: The text tower of the model: of the candidates the one is taken whose text is nearest to the vector.
+                None: the likeliest, which is the plainest.
+        """
+        said = self.candidates(vectors, beams=beams, slots=slots)
+        return [texts[0] for texts in said] if embed is None else [text for text, _ in nearest(said, vectors, embed)]
+
+    def candidates(
+        self, vectors: npt.NDArray[np.floating], *, beams: int = BEAMS, slots: Sequence[Slot] | None = None
+    ) -> list[list[str]]:
+        """The sentences of a beam search for each vector, the likeliest first.
 
         Args:
             vectors: S, [n, d], **unnormalised**, of the model `model_id`.
-            beams: Sentences that the beam search follows side by side, 1 to 50.
-            slots: Season and part of the day of each vector as far as they are known: no caption says another.
+            beams: Sentences that are followed side by side, 1 to 50.
+            slots: Season and part of the day of each vector as far as they are known: no sentence says another.
                 None: they are guessed from S alone.
 
         Raises:
@@ -80,7 +98,7 @@ class Captioner:
         alike: dict[Slot, list[int]] = defaultdict(list)
         for row, slot in enumerate(slots):
             alike[slot].append(row)
-        said = [""] * len(vectors)
+        said: list[list[str]] = [[]] * len(vectors)
         for slot, rows in alike.items():
             for start in range(0, len(rows), _BATCH):
                 some = rows[start : start + _BATCH]
@@ -92,8 +110,8 @@ class Captioner:
                     length_penalty=self.meta.length_penalty,
                     never=self._never(slot),
                 )
-                for row, text in zip(some, self._words.decode_batch(tokens), strict=True):
-                    said[row] = " ".join(text.split())
+                for row, each in zip(some, tokens, strict=True):
+                    said[row] = [" ".join(text.split()) for text in self._words.decode_batch(each)]
         return said
 
     def _never(self, slot: Slot) -> list[list[int]]:
@@ -101,6 +119,33 @@ class Captioner:
         # no plain "noon" without its space: in a small vocabulary an afternoon may end with that token
         forms = [form for text in untrue(slot) for form in (f" {text}", text.capitalize())]
         return [encoded.ids for encoded in self._words.encode_batch(forms)]
+
+
+def nearest(
+    candidates: Sequence[Sequence[str]], vectors: npt.NDArray[np.floating], embed: EmbedTexts
+) -> list[tuple[str, float]]:
+    """Of each vector's candidates the one whose text is nearest to it, and its cosine with it, −1..1.
+
+    A language model prefers what is said often; the vector knows better which of its sentences fits the place.
+
+    Args:
+        candidates: At least one for each vector; of equally near ones the first.
+        vectors: S, [n, d], of any length but 0.
+        embed: Texts → float [k, d], of any length.
+    """
+    texts = sorted({text for said in candidates for text in said})
+    if not texts:
+        return []
+    rows = {text: row for row, text in enumerate(texts)}
+    of_texts, of_vectors = (
+        each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12)
+        for each in (np.asarray(embed(texts), np.float32), np.asarray(vectors, np.float32))
+    )
+    found = []
+    for said, vector in zip(candidates, of_vectors, strict=True):
+        cosines = of_texts[[rows[text] for text in said]] @ vector
+        found.append((said[int(cosines.argmax())], float(cosines.max())))
+    return found
 
 
 def load_captioner(folder: Path, *, model_id: str | None = None) -> Captioner:

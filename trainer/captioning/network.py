@@ -77,8 +77,8 @@ class CaptionNetwork(nn.Module):
         stop: int,
         length_penalty: float = 1.0,
         never: Sequence[Sequence[int]] = (),
-    ) -> list[list[int]]:
-        """The likeliest words by beam search, without the token that ends them.
+    ) -> list[list[list[int]]]:
+        """The words of every beam of a beam search, the likeliest first, without the token that ends them.
 
         Args:
             vectors: S, float [n, d].
@@ -99,6 +99,7 @@ class CaptionNetwork(nn.Module):
             # nothing is padded; without a mask `generate` would have to guess
             attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=prefix.device),
             num_beams=beams,
+            num_return_sequences=beams,
             do_sample=False,
             max_new_tokens=most,
             eos_token_id=stop,
@@ -106,4 +107,5 @@ class CaptionNetwork(nn.Module):
             **search,
         )
         # behind the end stands padding, which is the end token too
-        return [row[: row.index(stop)] if stop in row else row for row in said.tolist()]
+        cut = [row[: row.index(stop)] if stop in row else row for row in said.tolist()]
+        return [cut[start : start + beams] for start in range(0, len(cut), beams)]

@@ -38,7 +38,7 @@ def sayers(embedder: Embedder, folder: Path | None) -> list[Sayer]:
     found = []
     if folder is not None:
         captioner: Captioner = load_captioner(folder, model_id=embedder.model_id)
-        found.append(Sayer("captioner", lambda s, timed: captioner.captions(s)))  # noqa: ARG005 - S says it
+        found.append(Sayer("captioner", lambda s, timed: captioner.captions(s, embedder.embed_texts)))  # noqa: ARG005 - S says it
     bank = PhraseBank(embedder.embed_texts)
 
     def nearest(s: Vectors, timed: bool) -> list[str]:
