@@ -1,7 +1,7 @@
-"""Sets of labels: tiles that somebody said yes, no or unsure of, under a name, with the question that it began from.
+"""Sets of labels: tiles that somebody said yes, no or unsure of, under a name, with the question that a set began from.
 
-A label keeps the place of its tile beside the id, so that a set outlives the tiles: another model, another grid, another
-catalog. It does not know which tiles a collection has, nor how questions are written: one is a JSON object.
+A label keeps the place of its tile beside the id, so that a set outlives the tiles: another model, another grid. It
+does not know which tiles a collection has, nor how questions are written: one is a JSON object.
 """
 
 import secrets
