@@ -7,7 +7,7 @@ judged by the truth, up where the probability that a person who looks around the
 down elsewhere, and the question is asked again with these thumbs. Counted are prompts for which at least 18 tiles are
 right. Two numbers are told:
 
-* precision@9 of the whole answer, in which tiles that were judged may stand again;
+* precision@9 of the whole answer, in which tiles that were called right may stand again, and no wrong one does;
 * of the tiles that nobody has judged, the nine best: with the thumbs and without them.
 
 Beside the weights in use stand others, and a logistic regression on the same vectors with the question's score as its
@@ -122,9 +122,9 @@ def one(case: Case, score: Score) -> tuple[float, float, float, float]:
     judged = np.argsort(-plain)[:K]
     up, down = judged[case.right[judged]], judged[~case.right[judged]]
     again = score(case.vector, case.s, up, down)
-    unseen = np.ones(len(plain), bool)
-    unseen[judged] = False
-    nines = (judged, np.argsort(-again)[:K], best_of(plain, unseen), best_of(again, unseen))
+    unseen, kept = np.ones((2, len(plain)), bool)
+    unseen[judged], kept[down] = False, False
+    nines = (judged, best_of(again, kept), best_of(plain, unseen), best_of(again, unseen))
     return tuple(float(case.right[nine].mean()) for nine in nines)  # type: ignore[return-value]
 
 
@@ -167,7 +167,9 @@ def check(engine: Engine, case: Case) -> None:
     up, down = nine[case.right[nine]], nine[~case.right[nine]]
     said = Feedback(tuple(field.ids(up)), tuple(field.ids(down)))
     hits = engine.search("demo", query, said).hits
-    measured = np.argsort(-rocchio(BETA, GAMMA)(case.vector, case.s, up, down))[:K]
+    kept = np.ones(field.n, bool)
+    kept[down] = False
+    measured = best_of(rocchio(BETA, GAMMA)(case.vector, case.s, up, down), kept)
     assert [hit.tile_id for hit in hits] == field.ids(measured), "the engine steers otherwise than this benchmark"
 
 

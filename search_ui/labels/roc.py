@@ -47,8 +47,8 @@ class Roc:
         false_yes, true_yes, _ = roc_curve(yes, score)
         area = float(roc_auc_score(yes, score))
         low, high = interval(area, int(yes.sum()), int((~yes).sum()))
-        points = (tuple(np.round(axis, 4).tolist()) for axis in (false_yes, true_yes))
-        return cls(*points, round(area, 4), round(low, 4), round(high, 4))
+        along, up = (tuple(np.round(axis, 4).tolist()) for axis in (false_yes, true_yes))
+        return cls(along, up, round(area, 4), round(low, 4), round(high, 4))
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
