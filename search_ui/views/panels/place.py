@@ -13,11 +13,11 @@ from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import say_not_now
 from search_ui.search.query import Query
 from search_ui.search.relevance import WEAK, grade
+from search_ui.service.place_list import say_place, title_of
 from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import chip_url, photo_url
-from search_ui.views.map.moment_bar import moment_bar
-from search_ui.views.panels.answer import say_place, title_of
+from search_ui.views.map.moment_bar import second_moment
 from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.photo_time import when_taken
 from search_ui.views.state.address import change, value
@@ -28,19 +28,28 @@ from trainer.errors import GroundcastError
 _CHIP_PX = 512
 
 
-def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback = NOTHING_SAID) -> None:
+def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedback = NOTHING_SAID) -> None:
     """Everything about the tile that is open."""
+    if not value("tile"):
+        st.caption("Click on the map, or on a place of the list, to see what one would see there.")
+        return
     tile = service.tile(shown.name, value("tile"))
     lat, lon = tile.footprint.lat, tile.footprint.lon
     head, close = st.columns([5, 1.5], vertical_alignment="center")
     head.markdown(f"#### {title_of(tile.near, lat, lon)}")
     close.button(
-        "Back", icon=":material/arrow_back:", on_click=change, kwargs={"tile": ""}, key="back", width="stretch"
+        "Back",
+        icon=":material/arrow_back:",
+        on_click=change,
+        kwargs={"tile": "", "panel": "places"},
+        key="back",
+        width="stretch",
     )
     left, right = st.columns([1, 1.25])
     with left:
         pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
         then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
+        then["panel"] = "places"
         st.button(
             "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
             help="Search for tiles whose predicted ground scene is like this one's.",
@@ -118,7 +127,7 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     if not st.toggle("Beside it a second moment", key="beside", help=words.MOMENT):
         _photos(service, shown, tile.tile_id, gallery, first)
         return
-    moment_bar(shown, "month2", "hour2", title="Second")
+    second_moment(shown)
     for column, when in zip(st.columns(2), (first, second), strict=True):
         with column:
             st.markdown(f"**{say_when(when)}**")
