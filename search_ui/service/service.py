@@ -59,7 +59,7 @@ from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
-from trainer.errors import MissingError, ReadOnlyError
+from trainer.errors import MissingError, ReadOnlyError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.service.imagery import Imagery
