@@ -45,6 +45,7 @@ from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
@@ -80,6 +81,7 @@ class Service:
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
         self.uploads = Uploads(settings.home / "uploads")
+        self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
         self.warming: Warming | None = None
