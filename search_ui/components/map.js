@@ -25,7 +25,11 @@ class MapFrame {
     if (kept) return kept;
     if (hash && data.linked) return { zoom: Number(hash[1]), center: [Number(hash[3]), Number(hash[2])] };
     if (data.chosen) return { center: [data.chosen.lon, data.chosen.lat], zoom: this.zoomOn(data.chosen) };
-    return { bounds: data.bounds, fitBoundsOptions: { padding: 18 } };
+    return { bounds: data.bounds, fitBoundsOptions: { padding: this.padding() } };
+  }
+
+  padding() {  // what is shown at first lies beside the legend, not under it
+    return { top: 26, left: 14, right: 14, bottom: Math.min(84, 0.17 * (this.host.clientHeight || 400)) };
   }
 
   zoomOn({ size, lat }) {
@@ -68,7 +72,7 @@ class MapFrame {
     button.title = "Show all of it";
     button.setAttribute("aria-label", "show all of it");
     button.innerHTML = '<svg viewBox="0 0 20 20" width="18" height="18" fill="none" stroke="currentColor" stroke-width="2"><path d="M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"/></svg>';
-    button.onclick = () => this.main.map.fitBounds(this.data.bounds, { padding: 18 });
+    button.onclick = () => this.main.map.fitBounds(this.data.bounds, { padding: this.padding() });
     made.append(button);
     return { onAdd: () => made, onRemove: () => made.remove() };
   }
@@ -99,6 +103,8 @@ class MapFrame {
     this.number = Math.min(this.number, Math.max(0, data.frames.length - 1));
     this.find(".player").hidden = data.frames.length < 2;
     this.find(".player input").max = data.frames.length - 1;
+    this.find(".player input").value = this.number;
+    this.find(".player .said").textContent = data.frames[this.number]?.[0]?.name || "";
     for (const pane of this.panes) {
       if (pane.style === data.style) continue;
       Object.assign(pane, { style: data.style, ready: false });
@@ -121,7 +127,7 @@ class MapFrame {
     dim(map, layer && data.dim ? data.fade : null);
     this.heat(pane, layer);
     map.getSource("area").setData(data.area ? data.area.shape : EMPTY);
-    map.getSource("overlay").setData(data.overlay || EMPTY);
+    map.getSource("overlay").setData(data.overlay ? absolute(data.overlay) : EMPTY);
     map.getSource("marks").setData(data.marks || EMPTY);
     this.pin(pane);
     this.touch(this.pointed);
@@ -132,7 +138,7 @@ class MapFrame {
       pane.host.append(name);
     }
     name.textContent = layer?.name || "";
-    name.hidden = !layer?.name;
+    name.hidden = !layer?.name || data.frames.length > 1;  // a film says it beside its slider
   }
 
   // The new colours are loaded unseen under the old ones, and take their place when all of them are there.

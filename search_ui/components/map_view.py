@@ -89,7 +89,7 @@ class MapData:
         at: URL that says of what a point is of; empty: nothing does.
         chosen: The tile that is open.
         area: GeoJSON of the area that is searched, drawn as a line.
-        overlay: GeoJSON of a person's own.
+        overlay: URL of a person's own GeoJSON; empty: none.
         marks: GeoJSON of outlines, each in its `colour`.
         drawing: What the button that takes a drawn shape says; empty: nobody draws.
         middle: The middle that was told last, latitude and longitude, if `tells_middle`.
@@ -115,7 +115,7 @@ class MapData:
     at: str = ""
     chosen: PlaceOnMap | None = None
     area: dict[str, Any] | None = None
-    overlay: dict[str, Any] | None = None
+    overlay: str = ""
     marks: dict[str, Any] | None = None
     drawing: str = ""
     middle: tuple[float, float] | None = None

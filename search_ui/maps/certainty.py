@@ -34,7 +34,7 @@ def on_scale(relevance: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def share_of(relevance: float) -> float:
     """How far along the scale a relevance lies, 0..1; 0 for nothing."""
     value = float(on_scale(relevance))
-    return 0.0 if math.isnan(value) else (value - _LOW) / (1 - _LOW)
+    return 0.0 if math.isnan(value) else max(0.0, (value - _LOW) / (1 - _LOW))
 
 
 def colour_of(relevance: float) -> str:

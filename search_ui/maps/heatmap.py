@@ -115,7 +115,8 @@ class HeatValues:
         scale: What colours mean: range, palette, unit.
         of: Says which tiles these are; equal for equal tiles.
         note: What a person should read beside it.
-        rims: Whether tiles of a few pixels are drawn with a rim; where most have no colour, and more is more.
+        rims: Whether tiles of a few pixels are drawn with a rim; where most have no colour, and the more the surer, or
+            of a difference the further from its middle.
     """
 
     places: Places
@@ -195,7 +196,7 @@ class Drawing:
             canvas, left=canvas.left - around.reach * canvas.dx, top=canvas.top + around.reach * canvas.dy,
             width=px + 2 * around.reach, height=px + 2 * around.reach,
         )  # fmt: skip
-        whole = around.drawn(self._indexes(heat, wider))
+        whole = around.drawn(self._indexes(heat, wider), middle=heat.scale.low == -heat.scale.high)
         edge = around.reach
         return _png(whole.crop((edge, edge, edge + px, edge + px)), heat.scale, around)
 
@@ -232,15 +233,34 @@ class Rim:
         """Pixels by which a tile reaches beyond itself."""
         return self.wide + self.halo
 
-    def drawn(self, indexes: Image.Image) -> Image.Image:
-        """Colours 0 to 255 as 0 to 127, and as 128 to 254 where they are halo: the larger hides the smaller."""
-        half = Image.fromarray(_HALF[np.asarray(indexes)])
-        solid = half.filter(ImageFilter.MaxFilter(2 * self.wide + 1)) if self.wide else half
-        if not self.halo:
-            return solid
-        around = np.asarray(solid.filter(ImageFilter.MaxFilter(2 * self.halo + 1)))
-        own = np.asarray(solid)
-        return Image.fromarray(np.where((own == 0) & (around > 0), around.astype(np.int16) + 127, own).astype(np.uint8))
+    def drawn(self, indexes: Image.Image, *, middle: bool = False) -> Image.Image:
+        """Colours 0 to 255 as 0 to 127, and as 128 to 254 where they are halo: the larger hides the smaller.
+
+        Args:
+            indexes: Numbers of colours, 0 where there is none.
+            middle: What lies further from the middle colour hides what lies nearer.
+        """
+        half = _HALF[np.asarray(indexes)]
+        solid = _grown(half, self.wide, middle)
+        around = _grown(solid, self.halo, middle)
+        return Image.fromarray(
+            np.where((solid == 0) & (around > 0), around.astype(np.int16) + 127, solid).astype(np.uint8)
+        )
+
+
+def _grown(colours: npt.NDArray[np.uint8], by: int, middle: bool) -> npt.NDArray[np.uint8]:
+    """Colours 1 to 127 that spread by so many pixels; 0 is none."""
+
+    def spread(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+        return np.asarray(Image.fromarray(values).filter(ImageFilter.MaxFilter(2 * by + 1))).astype(np.int16)
+
+    if not by:
+        return colours
+    if not middle:
+        return spread(colours).astype(np.uint8)
+    signed = np.where(colours > 0, colours.astype(np.int16) - 64, 0)
+    up, down = (spread(np.maximum(sign * signed, 0).astype(np.uint8)) for sign in (1, -1))
+    return np.where(np.maximum(up, down) > 0, np.where(up >= down, 64 + up, 64 - down), colours).astype(np.uint8)
 
 
 def _png(picture: Image.Image, scale: Scale, rim: Rim | None = None) -> bytes:

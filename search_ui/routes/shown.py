@@ -77,3 +77,12 @@ def list_at(exchange: CurrentExchange, name: ShownName, asked: Annotated[PointPa
     exchange.tag(name, seconds=_DAY)
     told: dict[str, Any] | None = shown.places.at(shown.collection, lat=asked.lat, lon=asked.lon)
     return exchange.json(told, service.attribution(shown.collection))
+
+
+@router.get("/shown/overlays/{name}.json")
+@in_lane("fast")
+def overlay(exchange: CurrentExchange, name: ShownName, _: NothingElse) -> Response:
+    """GeoJSON of a person's own, which a page lays over its map."""
+    content = exchange.service.overlays.read(name)
+    exchange.tag(name, seconds=_DAY)
+    return exchange.file(content, "application/geo+json")

@@ -55,6 +55,7 @@ from search_ui.search.series import Reel, calendar_moments, check_year, this_yea
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.labelling import Labelling
+from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
@@ -93,6 +94,7 @@ class Service:
         self.labelling = Labelling(
             self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
         )
+        self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
         self.warming: Warming | None = None

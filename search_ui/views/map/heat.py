@@ -14,7 +14,7 @@ from ingest.geo.footprints import Places
 from search_ui.components.map_view import LegendOnMap
 from search_ui.maps.certainty import CLEAR, certainty_scale, on_scale
 from search_ui.maps.heatmap import HeatValues, Layer
-from search_ui.maps.scales import HEAT, Scale
+from search_ui.maps.scales import CHANGE, HEAT, Scale
 from search_ui.maps.snapshots import Value
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.provenance import program_version
@@ -78,7 +78,8 @@ def difference(
     heat = service.heat(collection, layer, said)
     if not len(heat.values):
         return None
-    key = f"{_key(layer, said)} {second}"
+    heat = replace(heat, scale=replace(heat.scale, palette=CHANGE), rims=True)
+    key = f"{_key(layer, said)} less {second}"
     if show == "cosine":
         return _kept(service, collection, key, lambda: heat, legend_of(heat.scale))
     # most tiles hardly change: without a colour they leave the ground to be seen where something does

@@ -69,6 +69,7 @@ def search_map(service: Service, shown: Shown, painted: Painted, listed: ShownLi
             at="" if listed is None else f"/shown/lists/{listed.name}/at.json",
             chosen=_chosen(service, shown),
             area=_area(where(service).area),
+            overlay=f"/shown/overlays/{value('overlay')}.json" if value("overlay") else "",
             drawing=WORDS.get(st.session_state.get(DRAWING) or "", ""),
             middle=middle(),
             tells_middle=value("sort") == "distance",

@@ -132,7 +132,26 @@ def _views(service: Service, shown: Shown, query: Query | None) -> None:
                 help="Nothing is loaded from the internet unless you choose so here.",
             )  # fmt: skip
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
+            _overlay(service)
         saved_searches(service, shown)
+
+
+def _overlay(service: Service) -> None:
+    """Outlines of one's own over the map."""
+    if value("overlay"):
+        st.button("Take your outlines away", icon=":material/close:", on_click=change, kwargs={"overlay": ""})
+        return
+    number = st.session_state.setdefault("overlay number", 0)
+    file = st.file_uploader("Your own outlines: GeoJSON", ["geojson", "json"], key=f"overlay {number}")
+    if file is not None:
+        try:
+            service.require_writable()
+            change(overlay=service.overlays.keep(file.getvalue()))
+        except GroundcastError as error:
+            notice(f"This file cannot be laid over the map. {error}")
+        # an empty uploader again: else the same file would be taken in every run
+        st.session_state["overlay number"] = number + 1
+        st.rerun()
 
 
 def _choice(label: str, key: str, names: dict[str, str]) -> None:

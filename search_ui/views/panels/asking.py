@@ -45,7 +45,8 @@ def box(service: Service, tiles: Mapping[str, int]) -> Shown:
         change(collection=names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Collection", names, key="collection", width=190, on_change=_another_collection, label_visibility="collapsed",
+            "Collection", names, key="collection", width=190, on_change=_another_collection,
+            label_visibility="collapsed",
             format_func=lambda name: f"{name} ({tiles[name]:,} tiles)",
         )  # fmt: skip
         shown = service.shown(value("collection"))

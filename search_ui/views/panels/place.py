@@ -101,6 +101,18 @@ def _facts(tile: TileFacts) -> None:
             ("Tile id", tile.tile_id),
         ]
     )
+    st.caption(" · ".join(f"[{name}]({url})" for name, url in elsewhere(footprint.lat, footprint.lon).items()))
+
+
+def elsewhere(lat: float, lon: float) -> dict[str, str]:
+    """Addresses of a place on maps of others, by their names; they open when they are clicked on."""
+    at = f"{lat:.6f},{lon:.6f}"
+    google = "https://www.google.com/maps/@?api=1&map_action="
+    return {
+        "OpenStreetMap": f"https://www.openstreetmap.org/?mlat={lat:.6f}&mlon={lon:.6f}#map=16/{lat:.5f}/{lon:.5f}",
+        "Google Maps": f"{google}map&center={at}&zoom=17&basemap=satellite",
+        "Street View": f"{google}pano&viewpoint={at}",
+    }
 
 
 def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:

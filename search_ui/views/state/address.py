@@ -105,7 +105,7 @@ FIELDS: dict[str, AddressField] = {
     "side": AddressField("swipe", _one_of("swipe", "beside")),  # how two moments lie
     "over": AddressField("months", _one_of("months", "hours")),  # what a film runs over
     "best": AddressField("month", _one_of("month", "hour")),
-    "overlay": AddressField(""),  # file:ID of an outline of one's own that was kept
+    "overlay": AddressField(""),  # outlines of one's own, by the name of their kept copy
     "tile": AddressField(""),
     "gallery": AddressField(""),
     "beside": AddressField(False, _switch),  # photos of a second moment beside the first
