@@ -19,7 +19,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,17 +63,11 @@ def main() -> None:
     parser.add_argument("--right", type=float, default=0.5, help="probability from which a tile is right")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = asked.home or Path(folder) / "home"
-        if asked.home is None:
-            subprocess.run([sys.executable, "-m", "search_ui.cli", "--home", home, "demo", "--json"], check=True)
-        settings = load_settings(home)
-        engine = Engine(settings, Catalog(settings.catalog_at))
+    with demonstration(asked.home) as engine:
         cases = known(engine, asked.right)
         rows = [measure(f"Rocchio {beta:g}, {gamma:g}", rocchio(beta, gamma), cases) for beta, gamma in WEIGHTS]
         rows.append(measure("logistic regression", logistic, cases))
         check(engine, cases[0])
-        engine.catalog.close()
     ours = rows[0]
     ratios = {
         "precision@9 after ÷ before": round(ours["after"] / ours["before"], 3),
@@ -90,8 +85,22 @@ def main() -> None:
     print(f"{len(cases)} questions, a tile is right from {asked.right:g} on: {ratios}")
 
 
-def known(engine: Engine, right: float) -> list[Case]:
-    """Questions with at least twice nine right tiles."""
+@contextmanager
+def demonstration(home: Path | None) -> Iterator[Engine]:
+    """The demonstration's home, made first where none is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        if home is None:
+            home = Path(folder) / "home"
+            made = [sys.executable, "-m", "search_ui.cli", "--home", home, "demo", "--json"]
+            subprocess.run(made, check=True, stdout=sys.stderr)
+        settings = load_settings(home)
+        engine = Engine(settings, Catalog(settings.catalog_at))
+        yield engine
+        engine.catalog.close()
+
+
+def known(engine: Engine, right: float, least: int = 2 * K) -> list[Case]:
+    """Questions with at least so many right tiles."""
     found = engine.catalog.collection("demo")
     field, world, cases = engine.field(found), planet(), []
     for when in MOMENTS:
@@ -100,7 +109,7 @@ def known(engine: Engine, right: float) -> list[Case]:
         s /= np.linalg.norm(s, axis=1, keepdims=True)
         for column, concept in enumerate(CONCEPTS):
             is_right = probability[:, column] >= right
-            if is_right.sum() >= 2 * K:
+            if is_right.sum() >= least:
                 vector = engine.query_vector(found, Query(parts=(Part("text", concept.prompt),)))
                 cases.append(Case(concept.prompt, when, s, vector, is_right))
     return cases

@@ -73,7 +73,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class LabelFile:
     """A file of labels.
 
     Attributes:
@@ -103,7 +103,7 @@ def write_labels(suffix: str, found: LabelSet, labels: Sequence[Label], facts: d
     return _WRITERS[suffix](labels, block)
 
 
-def read_labels(content: bytes, name: str) -> Table:
+def read_labels(content: bytes, name: str) -> LabelFile:
     """A file of labels.
 
     Args:
@@ -198,7 +198,7 @@ def _parquet(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _of_geojson(content: bytes, name: str) -> Table:
+def _of_geojson(content: bytes, name: str) -> LabelFile:
     document = json.loads(content)
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
         raise UploadError(f"'{name}' is no GeoJSON FeatureCollection: export the labels as points")
@@ -216,7 +216,7 @@ def _of_geojson(content: bytes, name: str) -> Table:
     return _table(records, document.get("provenance"), name, placed=True)
 
 
-def _of_csv(content: bytes, name: str) -> Table:
+def _of_csv(content: bytes, name: str) -> LabelFile:
     reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     records: list[dict[str, Any]] = []
     for record in reader:
@@ -225,7 +225,7 @@ def _of_csv(content: bytes, name: str) -> Table:
     return _table(records, told, name, header=reader.fieldnames or ())
 
 
-def _of_parquet(content: bytes, name: str) -> Table:
+def _of_parquet(content: bytes, name: str) -> LabelFile:
     with pq.ParquetFile(io.BytesIO(content)) as file:
         if file.metadata.num_rows > MOST_ROWS:
             raise UploadError(f"'{name}' has {file.metadata.num_rows:,} rows, at most {MOST_ROWS:,} are taken")
@@ -265,7 +265,7 @@ def _table(
     *,
     header: Sequence[str] | None = None,
     placed: bool = False,
-) -> Table:
+) -> LabelFile:
     """Rows of any of the formats."""
     columns = set(header) if header is not None else {key for record in records for key in record}
     if records and "label" not in columns:
@@ -288,9 +288,9 @@ def _table(
     ]
     said = told.get("label_set") if isinstance(told, dict) else None
     if not isinstance(said, dict):
-        return Table(rows)
+        return LabelFile(rows)
     question = said.get("question")
-    return Table(
+    return LabelFile(
         rows, _text(said.get("name")), _text(said.get("collection")), question if isinstance(question, dict) else {}
     )
 
@@ -324,7 +324,7 @@ _WRITERS: dict[str, Callable[[Sequence[Label], dict[str, Any]], bytes]] = {
     ".parquet": _parquet,
     ".csv": _csv,
 }
-_READERS: dict[str, Callable[[bytes, str], Table]] = {
+_READERS: dict[str, Callable[[bytes, str], LabelFile]] = {
     ".geojson": _of_geojson,
     ".parquet": _of_parquet,
     ".csv": _of_csv,

@@ -12,7 +12,7 @@ import numpy as np
 
 from ingest.catalog.labels import VERDICTS, Label, Verdict
 from ingest.field.scorer import ExactScorer
-from search_ui.labels.tables import Row, Table
+from search_ui.labels.tables import Row, LabelFile
 from search_ui.labels.tiles import Sought, holding, match
 from trainer.errors import UploadError
 
@@ -67,7 +67,7 @@ class Taken:
         self.examples.setdefault(why, f"such as row {row.number}: {said!r}")
 
 
-def take(table: Table, columns: ExactScorer, name: str) -> Taken:
+def take(table: LabelFile, columns: ExactScorer, name: str) -> Taken:
     """The labels of a file, of a collection's tiles.
 
     Args:

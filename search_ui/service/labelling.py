@@ -24,7 +24,7 @@ from ingest.index.protocol import Filter
 from search_ui.labels.area_files import areas_as
 from search_ui.labels.areas import Area, areas_of
 from search_ui.labels.classifier import Assessment, Classifier, Labelled, Surroundings, lacking, learn
-from search_ui.labels.tables import Table, read_labels, write_labels
+from search_ui.labels.tables import LabelFile, read_labels, write_labels
 from search_ui.labels.taking import Taken, take
 from search_ui.labels.tiles import Sought, match
 from search_ui.search.engine import Engine
@@ -265,7 +265,7 @@ class Labelling:
             MissingError: No such collection or set.
         """
         self._require_writable()
-        table: Table = read_labels(content, file)
+        table: LabelFile = read_labels(content, file)
         taken = take(table, self.engine.field(self._tiles(collection)), file)
         if into is None:
             question = {name: value for name, value in table.question.items() if name in _ASKED}

@@ -3,6 +3,7 @@
 It does not know how labels are given.
 """
 
+import base64
 from functools import partial
 
 import streamlit as st
@@ -18,7 +19,7 @@ from search_ui.views.state.address import change, value
 from trainer.errors import GroundcastError
 
 _SIDE, _EDGE = 220, 34  # of the curve's picture, pixels
-_OURS, _WORDS = "#0072B2", "#E69F00"
+_OURS, _WORDS, _INK = "#0072B2", "#E69F00", "#808488"  # ink that is read on light and dark pages
 _SHOWN = 8  # areas
 _NAMES = {".geojson": "GeoJSON", ".parquet": "GeoParquet", ".kml": "KML"}
 
@@ -44,7 +45,9 @@ def _how_well(made: Learnt) -> None:
     told = made.assessment
     st.markdown("**How well it tells yes from no**", help=words.ROC)
     left, right = st.columns([1, 1.1], vertical_alignment="center")
-    left.html(roc_picture(told.classifier, told.question))
+    picture = base64.b64encode(roc_picture(told.classifier, told.question).encode()).decode()
+    said = f"ROC curve: area {told.classifier}" + ("" if told.question is None else f"; words alone {told.question}")
+    left.html(f'<img alt="{said}" src="data:image/svg+xml;base64,{picture}" style="width: 100%">')
     lines = [f"Learnt from the labels: **{told.classifier}**"]
     if told.question is not None:
         lines.append(f"The words alone: **{told.question}**")
@@ -111,7 +114,6 @@ def roc_picture(ours: Roc, question: Roc | None) -> str:
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dash}"/>'
         )
 
-    said = f"ROC curve: area {ours}" + ("" if question is None else f"; of the words alone {question}")
     grey = 'stroke="#888" stroke-width="1"'
     parts = [
         f'<rect x="{edge}" y="8" width="{side}" height="{side}" fill="none" {grey}/>',
@@ -129,6 +131,6 @@ def roc_picture(ours: Roc, question: Roc | None) -> str:
         parts.append(f'<text x="{edge + side - 6}" y="{side - 6}" text-anchor="end" fill="{_WORDS}">words alone</text>')
     width, height = edge + side + 10, side + 44
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{said}" font-size="11" fill="currentColor" '
-        f'style="width: 100%; max-width: {width}px">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        f'font-size="12" fill="{_INK}">{"".join(parts)}</svg>'
     )
