@@ -12,7 +12,7 @@ import numpy as np
 
 from ingest.catalog.labels import VERDICTS, Label, Verdict
 from ingest.field.scorer import ExactScorer
-from search_ui.labels.tables import Row, LabelFile
+from search_ui.labels.tables import LabelFile, Row
 from search_ui.labels.tiles import Sought, holding, match
 from trainer.errors import UploadError
 
