@@ -129,7 +129,7 @@ def test_every_control_keeps_its_state_whatever_is_turned_before_and_after_it(se
     stands: dict[str, Any] = {"view": "map", "panel": "places"}
     walk = [name for i, one in enumerate(TURNED) for other in list(TURNED)[i + 1 :] for name in (one, other)]
     for name in walk:
-        kind, first, second = TURNED[name]
+        _, first, second = TURNED[name]
         turns = SHOWN_IN.get(name, {}) | {name: second if stands.get(name) == first else first}
         for field, to in turns.items():
             if stands.get(field) != to:

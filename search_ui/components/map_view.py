@@ -18,7 +18,8 @@ from trainer.earth import EQUATOR_RADIUS_M
 
 # the library's styles are loaded into the shadow root in which the map is drawn
 _LIBRARY = f"/maplibre/{maplibre.VERSION}"
-_HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css"><div class="gc-map" data-layout="one"><div class="panes"></div>
+_HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css">
+<div class="gc-map" data-layout="one"><div class="panes"></div>
 <div class="swipe"><input type="range" min="0" max="100" value="50" aria-label="divide between the two moments">
 <span class="knob" aria-hidden="true">⇔</span></div>
 <div class="player" hidden><button type="button">▶ Play</button>

@@ -18,8 +18,8 @@ from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import chip_url, photo_url
 from search_ui.views.map.moment_bar import second_moment
-from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.in_time import TWO
+from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.photo_time import when_taken
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import say_when, when_of
