@@ -65,8 +65,10 @@ class HitList {
     if (name !== this.data.name) return;
     if (!answer?.ok) return void this.pages.delete(number);
     this.pages.set(number, (await answer.json()).places);
+    const held = [...this.items].find(([, item]) => item === this.focused())?.[0];
     for (const [i, item] of this.items) if (!item.hit) { item.remove(); this.items.delete(i); }
     this.draw();
+    if (held !== undefined && this.items.get(held) !== this.focused()) this.items.get(held)?.focus({ preventScroll: true });
   }
 
   draw() {

@@ -363,19 +363,25 @@ class MapFrame {
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".gc-map");
   root.latest = { data, send: setTriggerValue };
+  const failed = (told) => {
+    root.querySelector(".failed").textContent = told;
+    root.querySelector(".failed").hidden = false;
+  };
   const show = () => {
     try {
       root.frame ??= new MapFrame(root, root.library, root.latest.data, root.latest.send);
       root.frame.update(root.latest.data, root.latest.send);
     } catch (error) {
-      root.querySelector(".failed").textContent = `The map cannot be drawn here: ${error.message}. It needs WebGL 2; the list works without.`;
-      root.querySelector(".failed").hidden = false;
+      failed(`The map cannot be drawn here: ${error.message}. It needs WebGL 2; the list works without.`);
     }
   };
   if (root.library) show();
   else if (!root.loading) {
     root.loading = (window.groundcastMapLibre ??= import(absolute(data.library)));
-    root.loading.then((library) => { root.library = library; if (!root.gone) show(); });
+    root.loading.then((library) => { root.library = library; if (!root.gone) show(); }, (error) => {
+      window.groundcastMapLibre = undefined;
+      failed(`The map's library did not arrive (${error.message}): load the page anew. The list works without.`);
+    });
   }
   return () => {
     root.gone = true;

@@ -16,7 +16,10 @@ from search_ui.components import maplibre
 from search_ui.components.assets import asset
 from trainer.earth import EQUATOR_RADIUS_M
 
-_HTML = """<div class="gc-map" data-layout="one"><div class="panes"></div>
+# the library's styles are loaded into the shadow root in which the map is drawn
+_LIBRARY = f"/maplibre/{maplibre.VERSION}"
+_HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css">
+<div class="gc-map" data-layout="one"><div class="panes"></div>
 <div class="swipe"><input type="range" min="0" max="100" value="50" aria-label="divide between the two moments">
 <span class="knob" aria-hidden="true">⇔</span></div>
 <div class="player" hidden><button type="button">▶ Play</button>
@@ -143,10 +146,8 @@ class TouchedMap:
 
 @cache
 def _component() -> Any:
-    # its styles must stand in the shadow root in which the map is drawn
-    css = (maplibre.FOLDER / "maplibre-gl.css").read_text("utf-8") + asset("map.css")
     js = asset("map_style.js", "map_drawing.js", "map.js")
-    return st.components.v2.component("groundcast_map", html=_HTML, css=css, js=js)
+    return st.components.v2.component("groundcast_map", html=_HTML, css=asset("map.css"), js=js)
 
 
 def show_map(data: MapData, *, key: str, height: int | Literal["stretch"] = "stretch") -> TouchedMap:
@@ -178,7 +179,7 @@ def _told(data: MapData) -> dict[str, Any]:
     middle_lat = (south + north) / 2
     return {
         "key": data.name,
-        "library": f"/maplibre/{maplibre.VERSION}/maplibre-gl.mjs",
+        "library": f"{_LIBRARY}/maplibre-gl.mjs",
         "label": data.label,
         "style": data.style,
         "bounds": list(data.bounds),

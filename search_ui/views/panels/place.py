@@ -18,6 +18,7 @@ from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
 from search_ui.views.map.backdrop import chip_url, photo_url
 from search_ui.views.map.moment_bar import second_moment
+from search_ui.views.panels.in_time import TWO
 from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.photo_time import when_taken
 from search_ui.views.state.address import change, value
@@ -139,7 +140,8 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     if not st.toggle("Beside it a second moment", key="beside", help=words.MOMENT):
         _photos(service, shown, tile.tile_id, gallery, first)
         return
-    second_moment(shown)
+    if value("view") not in TWO:  # else it stands below the map
+        second_moment(shown)
     for column, when in zip(st.columns(2), (first, second), strict=True):
         with column:
             st.markdown(f"**{say_when(when)}**")

@@ -139,8 +139,8 @@ def load() -> None:
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
     for name, field in FIELDS.items():
-        if name not in st.session_state:
-            st.session_state[name] = kept.get(name, field.default)
+        # set anew in every run: once its widget is not shown any more, Streamlit goes back to what was set last
+        st.session_state[name] = st.session_state.get(name, kept.get(name, field.default))
 
 
 def store() -> None:
