@@ -14,13 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
-from ingest.geo.footprints import Places, Squares
+from ingest.geo.footprints import Places
 from ingest.geo.geometry import Footprint
 from ingest.places.areas import PlaceArea, area_of, places_of, told_apart
 from ingest.places.making import Making, make_ahead
@@ -30,7 +29,16 @@ from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeVie
 from search_ui.ground.retrieval import GroundRetriever, row_at
 from search_ui.ground.view import GroundQuery, GroundView
 from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
-from search_ui.maps.heatmap import Bitmap, Drawing, HeatValues, Layer, heat_of, scale_of
+from search_ui.maps.heatmap import (
+    Bitmap,
+    Drawing,
+    HeatValues,
+    Layer,
+    ProbabilityLayer,
+    heat_of,
+    probability_heat,
+    scale_of,
+)
 from search_ui.maps.mercator import canvas_over
 from search_ui.maps.scales import amount_scale
 from search_ui.maps.snapshots import UNITS
@@ -45,6 +53,10 @@ from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
+from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.labelling import Labelling
+from search_ui.service.overlays import Overlays
+from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
@@ -57,7 +69,6 @@ __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start
 
 _ANSWERS, _SCORES = 500, 64  # kept
 _SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
-MOST_OUTLINES = 50_000
 _SCORES_BYTES = 128 * 2**20
 
 
@@ -80,6 +91,12 @@ class Service:
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
         self.uploads = Uploads(settings.home / "uploads")
+        self.labelling = Labelling(
+            self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
+        )
+        self.overlays = Overlays(settings.cache_dir / "overlays")
+        self.heat_layers = HeatLayers()
+        self.place_lists = PlaceLists(self.engine, self.scores)
         self.warming: Warming | None = None
         self._making: Making | None = None
         self._known: Recent[Collection] = Recent(64, seconds=_SECONDS)
@@ -220,6 +237,8 @@ class Service:
     @one_request
     def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
+        # of the same tiles at the same moment there is one copy, however many of them are listed
+        query = replace(query, k=1, min_relevance=0.0, distinct=True)
         key = (collection, self.version(collection), query, feedback)
         return self._scores.get(key, lambda: self.engine.scores(collection, query, feedback), size=_bytes_of)
 
@@ -232,8 +251,10 @@ class Service:
         return Found(answer, answer.not_now is None, near.hits[0] if near.hits else None)
 
     @one_request
-    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
+    def heat(self, collection: str, layer: Layer | ProbabilityLayer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
         """The values of a heat map and what its colours mean."""
+        if isinstance(layer, ProbabilityLayer):
+            return self._probability_heat(collection, layer)
         scores = self.scores(collection, layer.query, feedback)
         minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
         usual = (
@@ -243,12 +264,38 @@ class Service:
         of = (collection, self.version(collection), query.area, query.acquired_from, query.acquired_to)
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
 
-    def heatmap(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID, *, px: int = 1024) -> Bitmap:
+    def _probability_heat(self, collection: str, layer: ProbabilityLayer) -> HeatValues:
+        made = self.labelling.probabilities(layer.labels)
+        if made.learnt.of.collection != collection:
+            raise UsageError(f"the labels are of collection {made.learnt.of.collection!r}, not of {collection!r}")
+        of = (collection, self.version(collection), None, None, None)  # all tiles, as of a question without an area
+        note = "; ".join(made.learnt.assessment.notes) or None
+        return probability_heat(layer, made.places, made.probability, of=of, note=note)
+
+    def shown_tile(self, name: str, z: int, x: int, y: int, *, px: int) -> bytes:
+        """An XYZ tile of a heat map that a page shows, PNG; see `HeatLayers`."""
+        return self._drawing.tile(self.heat_layers.values(name), z, x, y, px=px)
+
+    def heatmap(
+        self,
+        collection: str,
+        layer: Layer | ProbabilityLayer,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        px: int = 1024,
+    ) -> Bitmap:
         """All tiles of a layer as one bitmap, with its bounds and its scale."""
         return self._drawing.whole(self.heat(collection, layer, feedback), px)
 
     def heat_tile(
-        self, collection: str, layer: Layer, z: int, x: int, y: int, *, feedback: Feedback = NOTHING_SAID
+        self,
+        collection: str,
+        layer: Layer | ProbabilityLayer,
+        z: int,
+        x: int,
+        y: int,
+        *,
+        feedback: Feedback = NOTHING_SAID,
     ) -> bytes:
         """An XYZ tile of a layer, PNG."""
         return self._drawing.tile(self.heat(collection, layer, feedback), z, x, y)
@@ -389,22 +436,6 @@ class Service:
             attribution=found.spec.get("attribution"),
             near=None if near is None else str(near),
         )
-
-    @one_request
-    def outlines(self, collection: str) -> list[tuple[str, list[list[float]]]]:
-        """Id and outline of every tile, longitudes and latitudes; one that crosses ±180° has two.
-
-        Raises:
-            UsageError: There are more than `MOST_OUTLINES`.
-        """
-        columns = self.engine.field(self.tiles(collection))
-        if columns.n > MOST_OUTLINES:
-            raise UsageError(f"{collection!r} has {columns.n:,} tiles: at most {MOST_OUTLINES:,} outlines are drawn")
-        shapes = Squares.of(Places(columns.lat, columns.lon, columns.size_m)).polygons()
-        parts, of = shapely.get_parts(shapes, return_index=True)
-        ids = columns.ids()
-        rings = (np.round(shapely.get_coordinates(part), 7).tolist() for part in parts)
-        return [(ids[row], ring) for row, ring in zip(of.tolist(), rings, strict=True)]
 
     @one_request
     def tile_at(self, collection: str, *, lat: float, lon: float) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
+from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
 from search_ui.views.panels.asking import notice
-from search_ui.views.state.address import FIELDS, change, value
-from search_ui.views.state.question import query_of, when_of
+from search_ui.views.state.address import FIELDS, change, fitting, value
+from search_ui.views.state.question import query_of, question
 from trainer.errors import GroundcastError
 
 _REPLAYED = "replayed"
@@ -56,7 +57,7 @@ def whats_new(service: Service) -> None:
         st.info(f"“{pieces.as_words(replay.saved.name)}”: no new imagery since {since}.")
         return
     best = replay.new_hits[0] if replay.new_hits else None
-    told = f" The best of them has relevance {best.relevance:.2f} ({best.grade})." if best else ""
+    told = f" The best of them has relevance {say_relevance(best.relevance)} ({best.grade})." if best else ""
     st.success(f"“{pieces.as_words(replay.saved.name)}”: {replay.new_tiles:,} new tiles since {since}.{told}")
 
 
@@ -71,37 +72,13 @@ def _save(service: Service, shown: Shown) -> None:
     notice(f"Saved as “{name}”.")
 
 
-def question() -> dict[str, Any]:
-    """The state in the words of the HTTP routes, as far as they have them."""
-    kind, _, picture = value("image").partition(":")
-    area_kind, _, place = value("area").partition(":")
-    when = when_of("month", "hour")
-    said: dict[str, Any] = {
-        "q": value("q").strip() or None,
-        "also": list(value("plus")),
-        "negative": list(value("minus")),
-        "image": picture if kind == "overhead" else None,
-        "photo": picture if kind == "photo" else None,
-        "tile": value("like") or None,
-        "when": None if when is None else when.isoformat(),
-        "place": place if area_kind == "place" else None,
-        "acquired_from": value("from") or None,
-        "acquired_to": value("to") or None,
-        "liked": list(value("up")),
-        "disliked": list(value("down")),
-        "k": value("k"),
-        "min_relevance": float(value("min")),
-    }
-    return {name: one for name, one in said.items() if one not in (None, [], 0.0)}
-
-
 def _page() -> dict[str, Any]:
     return {name: value(name) for name, field in FIELDS.items() if value(name) != field.default and name != "tile"}
 
 
 def _again(service: Service, saved: SavedSearch) -> None:
     state = saved.question.get(PAGE) or {"q": saved.question.get("q", "")}
-    known = {name: one for name, one in state.items() if name in FIELDS}
+    known = fitting(state)
     if saved.collection not in service.searchable():
         asked = pieces.as_words(saved.name)
         notice(f"“{asked}” was asked of collection {saved.collection!r}, which is not here any more.")

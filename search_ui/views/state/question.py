@@ -97,6 +97,30 @@ def when_of(month: str, hour: str) -> When:
     return clock if day is None else day
 
 
+def question() -> dict[str, Any]:
+    """The question on the page in the words of the HTTP routes, as far as they have them."""
+    kind, _, picture = value("image").partition(":")
+    area_kind, _, place = value("area").partition(":")
+    when = when_of("month", "hour")
+    said: dict[str, Any] = {
+        "q": value("q").strip() or None,
+        "also": list(value("plus")),
+        "negative": list(value("minus")),
+        "image": picture if kind == "overhead" else None,
+        "photo": picture if kind == "photo" else None,
+        "tile": value("like") or None,
+        "when": None if when is None else when.isoformat(),
+        "place": place if area_kind == "place" else None,
+        "acquired_from": value("from") or None,
+        "acquired_to": value("to") or None,
+        "liked": list(value("up")),
+        "disliked": list(value("down")),
+        "k": value("k"),
+        "min_relevance": float(value("min")),
+    }
+    return {name: one for name, one in said.items() if one not in (None, [], 0.0)}
+
+
 def year() -> int:
     """The year of all moments."""
     return int(value("year")) or this_year()
@@ -154,6 +178,15 @@ def area_of_ring(ring: list[tuple[float, float]]) -> str:
     return f"wkt:POLYGON (({corners}))"
 
 
+def shape_of_ring(ring: list[tuple[float, float]]) -> BaseGeometry:
+    """The same as a geometry, split at ±180°.
+
+    Raises:
+        AreaError: It has no extent.
+    """
+    return _drawn(area_of_ring(ring).removeprefix("wkt:"))
+
+
 def _drawn(wkt: str) -> BaseGeometry:
     try:
         shape = shapely.from_wkt(wkt[:MAX_CHARS])
@@ -164,16 +197,6 @@ def _drawn(wkt: str) -> BaseGeometry:
     if shape.is_empty or shape.area == 0:
         raise AreaError("the area drawn has no extent: draw it again")
     return split_antimeridian(shape)
-
-
-def ring_of_area() -> list[tuple[float, float]]:
-    """The corners of a drawn area, to draw it again; none of any other."""
-    kind, _, told = value("area").partition(":")
-    shape = shapely.from_wkt(told) if kind == "wkt" else None
-    if shape is None or shape.geom_type != "Polygon":
-        return []
-    with_end = shapely.get_coordinates(shape.exterior).tolist()
-    return [(lon, lat) for lon, lat in with_end[:-1]]
 
 
 # -- what a person gave ---------------------------------------------------------------------------------------------
