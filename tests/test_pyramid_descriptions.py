@@ -343,7 +343,7 @@ def test_an_archive_of_tiles_in_a_folder_is_read_if_it_is_alone(tmp_path: Path) 
     assert lies_here(open_source(str(tmp_path)))
     write_pmtiles(tmp_path / "b.pmtiles", (19.99, 9.99, 20.01, 10.01))
     with pytest.raises(
-        SourceError, match=r"holds 2 archives of map tiles: bring in each by its own path: .*a\.mbtiles"
+        SourceError, match=r"holds 2 archives or folders of map tiles: bring in each by its own path: .*a\.mbtiles"
     ):
         open_source(str(tmp_path))
     pattern_raster(tmp_path / "c.tif", size=20)
