@@ -286,7 +286,8 @@ def _nothing_in(path: Path, pyramids: Sequence[Path]) -> str:
     """What was looked for in a folder, and what lies there instead."""
     if pyramids:
         shown = printable(str(pyramids[0]))
-        return f"{path}: it holds {len(pyramids)} archives or folders of map tiles: bring in each by its own path: {shown} …"
+        held = f"{len(pyramids)} archives or folders of map tiles"
+        return f"{path}: it holds {held}: bring in each by its own path: {shown} …"
     picture = next((p for p in path.rglob("*") if p.suffix.lower() in PICTURES), None)
     hint = (
         "" if picture is None else f"; {printable(str(picture))} and other pictures do not say where they lie: write "
