@@ -6,9 +6,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 from make_data import pattern_raster, tile_of, tile_picture, write_pyramid
 from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
@@ -22,6 +25,8 @@ from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
+from ingest.sources.tiles.archive import MbtilesStore
+from ingest.sources.tiles.store import tile_boxes
 from trainer.errors import AreaError, ItemError, SourceError, UsageError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0
@@ -309,6 +314,26 @@ def write_mbtiles(
 )
 def test_mbtiles_lie_where_they_say_whichever_way_rows_count(tmp_path: Path, south: bool, said: dict[str, str]) -> None:
     assert lies_here(open_source(str(write_mbtiles(tmp_path / "a.mbtiles", south=south, said=said))))
+
+
+@pytest.mark.parametrize("south", [True, False])
+def test_of_very_many_tiles_in_mbtiles_not_every_one_is_listed(tmp_path: Path, south: bool) -> None:
+    path, x0, y0, side = tmp_path / "a.mbtiles", 76_001, 53_003, 160
+    rows = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {side - 1})"
+    row = f"{2**17 - 1 - y0} - b.i" if south else f"{y0} + b.i"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE metadata (name text, value text)")
+        if not south:
+            database.execute("INSERT INTO metadata VALUES ('scheme', 'xyz')")
+        database.execute("CREATE TABLE tiles (zoom_level int, tile_column int, tile_row int, tile_data blob)")
+        database.execute("INSERT INTO tiles VALUES (0, 0, 0, x'00'), (1, 1, ?, x'00')", (int(south),))
+        database.execute(f"INSERT INTO tiles {rows} SELECT 17, {x0} + a.i, {row}, x'00' FROM n a, n b")
+    database.close()
+    with closing(MbtilesStore(path)) as store:
+        assert store.zooms == (0, 1, 17) and sum(map(len, store._tiles_or_larger().values())) <= 20_000
+        corners = np.array([(x0, y0), (x0 + side - 1, y0 + side - 1)])
+        exact, larger = (shapely.union_all(tile_boxes({z: corners >> 17 - z})).envelope for z in (17, 16))
+        assert store.coverage().contains(exact) and larger.buffer(1e-9).contains(store.coverage())
 
 
 def test_a_broken_tile_in_mbtiles_is_a_failure_not_a_hole(tmp_path: Path) -> None:
