@@ -1,7 +1,7 @@
 """Throws thousands of damaged files of every format at whatever reads them, and counts what came of it.
 
 Each format is read in a process of its own, which may die or hang without ending the run: after 5 s of a processor, or
-two minutes of the clock, a file counts as a hang, and the next process goes on behind it. The same number is the same
+15 minutes of the clock, a file counts as a hang, and the next process goes on behind it. The same number is the same
 damage, so that `--first 1234 --count 1` does one again, and `--first` goes on where a run was stopped. It ends with
 exit code 1 if anything but an error of groundcast's own came of a file, or something was taken as whole that is not.
 
@@ -25,8 +25,8 @@ from pathlib import Path
 
 from tests.damage import FORMATS, attempt, damaged
 
-HANG_S = 5.0  # of a processor, so that a machine with other work is no hang
-STILL_S = 120.0  # of the clock, for a process that waits for ever
+HANG_S, START_S = 5.0, 120.0  # of a processor, so that a machine with other work makes no hang
+STILL_S = 900.0  # of the clock, for a process that waits for ever
 MEMORY_BYTES = 4 * 2**30  # beyond what a process has at its start; a header may ask for any amount
 
 
@@ -65,7 +65,7 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
     number, defects, ready = first, 0, False
     try:
         while number < end:
-            if not _answers(ours, process, HANG_S if ready else STILL_S):
+            if not _answers(ours, process, HANG_S if ready else START_S):
                 print(f"  {name} {number}: hangs", flush=True)
                 outcomes["hang"] += 1
                 return number + 1, defects + 1
