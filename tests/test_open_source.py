@@ -1,11 +1,13 @@
 """One door to all imagery: every kind is recognised, and what cannot be read says why."""
 
+import json
 from pathlib import Path
 
 import pytest
 from make_data import pattern_raster, write_pyramid
 from PIL import Image
 
+from ingest.geo.geometry import Footprint
 from ingest.opening import open_source
 from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
@@ -101,6 +103,18 @@ def test_a_folder_that_says_itself_that_it_holds_tiles_tells_of_a_raster_in_it(t
     with open_source(str(tmp_path)) as source:
         assert isinstance(source, PyramidSource)
         assert [problem.subject for problem in source.problems] == [str(tmp_path / "a.tif")]
+
+
+@pytest.mark.parametrize("name", ["{base}", "{z}", "town {2022}", "{x}{y}"])
+def test_braces_in_the_name_of_a_folder_stand_for_themselves(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name / "tiles"
+    write_pyramid(folder, (12,), lat=1, lon=2, around=0, wave_m=1e4)
+    document = {"tilejson": "3.0.0", "tiles": ["./tiles/{z}/{x}/{y}.png"]}
+    (tmp_path / name / "tiles.json").write_text(json.dumps(document))
+    for uri in (folder, f"{folder}/{{z}}/{{x}}/{{y}}.png", tmp_path / name / "tiles.json"):
+        with open_source(str(uri)) as source:
+            assert isinstance(source, PyramidSource) and source.uri == str(folder)
+            assert source.read(Footprint(1, 2, 1000.0), 8).valid.any()
 
 
 def test_the_one_pyramid_below_a_folder_is_read_and_of_several_each_is_named(tmp_path: Path) -> None:

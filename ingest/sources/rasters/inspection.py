@@ -28,7 +28,8 @@ from ingest.sources.rasters.extent import outline_of
 from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasters.jpeg2000 import check_boxes
 from ingest.sources.rasters.rasterfile import RasterFile, cause_of
-from ingest.sources.rasters.vrt import is_vrt, source_problems
+from ingest.sources.rasters.reach import is_vrt
+from ingest.sources.rasters.vrt_sources import source_problems
 from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
 from ingest.sources.source import SourceOptions, printable
 from trainer.earth import EQUATOR_RADIUS_M

@@ -143,10 +143,20 @@ def _is_date(z: int, x: int, y: int) -> bool:
 
 
 def split_template(text: str) -> tuple[Path, str]:
-    """The folder that a template on disk begins with, and the rest."""
-    folder = text.partition("{")[0].rpartition("/")[0]
+    """The folder that a template on disk begins with, and the rest; a folder may have braces in its name."""
+    parts = text.split("/")
+    # the file at the end is no folder, nor is what a placeholder stands for
+    named = next((i for i, part in enumerate(parts) if "{" in part and not _is_folder(parts[: i + 1])), len(parts))
+    folder = "/".join(parts[: min(named, len(parts) - 1)])
     rest = text[len(folder) :].lstrip("/")
     return path_of(folder or ("/" if text.startswith("/") else ".")), rest
+
+
+def _is_folder(parts: Sequence[str]) -> bool:
+    try:
+        return path_of("/".join(parts)).is_dir()
+    except SourceError:  # a home of nobody, which is told where the template is read
+        return False
 
 
 def _find(root: Path, template: TileTemplate, rather: str) -> dict[int, dict[tuple[int, int], str]]:
