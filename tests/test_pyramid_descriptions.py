@@ -6,12 +6,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
+from local_server import answering, serving
 from make_data import pattern_raster, tile_of, tile_picture, write_pyramid
 from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
@@ -266,6 +267,46 @@ def test_pmtiles_across_180_are_as_wide_as_they_are(tmp_path: Path, caplog: pyte
     with open_source(str(tmp_path / "a.pmtiles")) as source:
         assert source.coverage().area == pytest.approx(1 * 2) and not caplog.text
         assert source.read(Footprint(-16.9, 180, 20e3), 16).valid.all()
+
+
+@pytest.mark.parametrize("kept_in", ["folder", "mbtiles", "pmtiles", "server"])
+def test_tiles_may_be_avif(tmp_path: Path, kept_in: str) -> None:
+    z, (x, y), data = 17, tile_of(17, lat=LAT, lon=LON), io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 20, 30)).save(data, "AVIF", quality=95)
+    uri, path = str(tmp_path / f"a.{kept_in}"), tmp_path / f"a.{kept_in}"
+    if kept_in == "folder":
+        (path / str(z) / str(x)).mkdir(parents=True)
+        (path / str(z) / str(x) / f"{y}.avif").write_bytes(data.getvalue())
+    elif kept_in == "mbtiles":
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE metadata (name text, value text)")
+            database.execute("INSERT INTO metadata VALUES ('format', 'avif')")
+            database.execute("CREATE TABLE tiles (zoom_level int, tile_column int, tile_row int, tile_data blob)")
+            database.execute("INSERT INTO tiles VALUES (?, ?, ?, ?)", (z, x, 2**z - 1 - y, data.getvalue()))
+        database.close()
+    elif kept_in == "pmtiles":
+        with path.open("wb") as file:
+            writer = Writer(file)
+            writer.write_tile(zxy_to_tileid(z, x, y), data.getvalue())
+            kind = {"tile_type": TileType.AVIF, "tile_compression": Compression.NONE, "min_zoom": z, "max_zoom": z}
+            bounds = (
+                "min_lon_e7",
+                "min_lat_e7",
+                "max_lon_e7",
+                "max_lat_e7",
+                "center_zoom",
+                "center_lon_e7",
+                "center_lat_e7",
+            )
+            writer.finalize(kind | dict.fromkeys(bounds, 0), {})
+    with ExitStack() as opened:
+        if kept_in == "server":
+            plain = {"Content-Type": "application/octet-stream"}
+            handler = answering(lambda *_: (200, plain, data.getvalue()))
+            uri = f"{opened.enter_context(serving(handler))}/{{z}}/{{x}}/{{y}}"
+        source = opened.enter_context(open_source(uri, SourceOptions(zoom=z)))
+        image = source.read(Footprint(LAT, LON, 20.0), 4).image
+    assert np.abs(image[2, 2].astype(int) - (200, 20, 30)).max() < 8
 
 
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:

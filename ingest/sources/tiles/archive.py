@@ -110,8 +110,8 @@ class PmtilesStore:
 
     def _check(self) -> None:
         kind = self._header["tile_type"]
-        if kind not in (TileType.PNG, TileType.JPEG, TileType.WEBP):
-            raise SourceError(f"{self.uri}: its tiles are {kind.name}, not pictures: PNG, JPEG or WebP is needed")
+        if kind not in (TileType.PNG, TileType.JPEG, TileType.WEBP, TileType.AVIF):
+            raise SourceError(f"{self.uri}: its tiles are {kind.name}, not pictures: PNG, JPEG, WebP or AVIF is needed")
         if self._header["tile_compression"] not in (Compression.NONE, Compression.UNKNOWN):
             raise SourceError(f"{self.uri}: its tiles are compressed twice ({self._header['tile_compression'].name})")
 
@@ -253,8 +253,8 @@ class MbtilesStore:
 
     def _check(self, said: dict[str, str]) -> None:
         kind = str(said.get("format") or "png").lower()
-        if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp"):
-            raise SourceError(f"{self.uri}: its tiles are {kind}, not pictures: PNG, JPEG or WebP is needed")
+        if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp", "avif"):
+            raise SourceError(f"{self.uri}: its tiles are {kind}, not pictures: PNG, JPEG, WebP or AVIF is needed")
 
     def _shown_by(self, area: BaseGeometry, north: bool) -> bool:
         """Whether rows count from the north: the finest tiles lie in the area that is said if they do."""

@@ -20,7 +20,7 @@ from ingest.sources.tiles.store import Indexes, telling, tiles_area
 from ingest.sources.tiles.template import TileTemplate
 from trainer.errors import ItemError, SourceError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 _ORDINARY = TileTemplate("{z}/{x}/{y}", "z/x/y")
 
 
