@@ -73,8 +73,14 @@ def by_rio_tiler(path: Path, places: Places) -> Values:
     return [None if np.ma.getmaskarray(one).all() else tuple(np.ma.getdata(one).tolist()) for one in points]
 
 
-@pytest.mark.parametrize("judge", [by_gdal, by_rio_tiler])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "judge"),
+    # rio-tiler finds no place in a raster whose rows or columns run the other way
+    [
+        *((kind, by_gdal) for kind in KINDS),
+        *((kind, by_rio_tiler) for kind in KINDS if kind not in ("south up", "mirrored")),
+    ],
+)
 def test_values_are_those_that_others_read(tmp_path: Path, kind: str, judge: Callable[[Path, Places], Values]) -> None:
     places = write(tmp_path / "a.tif", **KINDS[kind])
     right = judge(tmp_path / "a.tif", places)
