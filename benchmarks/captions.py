@@ -33,7 +33,8 @@ from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
 from trainer.bundled import add_bundled
 from trainer.captioning import daytime
-from trainer.captioning.captions import BEAMS, captioner_of, load_captioner
+from trainer.captioning.captions import BEAMS, load_captioner
+from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank
 from trainer.captioning.samples import overhead_vectors
 from trainer.earth import sun_altitude_deg

@@ -17,9 +17,9 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from trainer.captioning import daytime
-from trainer.captioning.captions import captioner_of, load_captioner, nearest
+from trainer.captioning.captions import load_captioner, nearest
 from trainer.captioning.clipcap import add_clipcap
-from trainer.captioning.folder import read_captioner_meta
+from trainer.captioning.folder import captioner_of, read_captioner_meta
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.captioning.samples import WAYS, Samples, _told, _worth
 from trainer.captioning.training import CaptionerConfig, train_captioner

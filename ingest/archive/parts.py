@@ -23,12 +23,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -36,8 +34,11 @@ from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import prefetched
 from ingest.geo.geometry import Footprint
-from ingest.geo.geoparquet import BBOX, FOOTPRINTS, POINTS, geo_metadata, geometry_columns, write_table
+from ingest.geo.geoparquet import FOOTPRINTS, POINTS, bbox_type, geo_metadata, geometry_columns, write_table
 from trainer.errors import ArchiveError, GroundcastError, StorageError, reason
+
+if TYPE_CHECKING:  # a search lists parts and reads none, so pyarrow is imported where one is
+    import pyarrow as pa
 
 FORMAT = 1
 SUFFIX = ".parquet"
@@ -52,36 +53,6 @@ ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
 
 _DERIVED = ("bbox", "geometry")  # columns that follow from the others
 
-_UTC = pa.timestamp("us", "UTC")
-_COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
-    "tiles": [
-        ("tile_id", pa.string()),
-        ("lat", pa.float64()),
-        ("lon", pa.float64()),
-        ("size_m", pa.float64()),
-        ("bbox", BBOX),
-        ("geometry", pa.binary()),
-        ("acquired_at", _UTC),
-        ("gsd_m", pa.float32()),
-        ("valid_fraction", pa.float32()),
-        ("origin", pa.string()),
-    ],
-    "gallery": [
-        ("photo_id", pa.string()),
-        ("lat", pa.float64()),
-        ("lon", pa.float64()),
-        ("bbox", BBOX),
-        ("geometry", pa.binary()),
-        ("taken_local", pa.timestamp("us")),
-        ("taken_utc", _UTC),
-        ("path", pa.string()),
-        ("url", pa.string()),
-        ("owner", pa.string()),
-        ("licence", pa.string()),
-        ("heading_deg", pa.float32()),
-    ],
-}
-
 
 @dataclass(frozen=True)
 class ArchivePart:
@@ -95,7 +66,7 @@ class ArchivePart:
     """
 
     key: str
-    table: pa.Table
+    table: "pa.Table"
     meta: dict[str, Any]
     sha256: str | None = None
 
@@ -220,7 +191,7 @@ class Archive:
             failure["chunk"] = as_key
         self._put(as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)}))
 
-    def _put(self, key: str, table: pa.Table) -> str:
+    def _put(self, key: str, table: "pa.Table") -> str:
         """Writes a part; returns its checksum."""
         target, content = self.path(key), BytesIO()
         # in memory first: what is summed is what was meant, not what a disk made of it
@@ -277,7 +248,7 @@ class Archive:
         # whole parts with their vectors: fewer at once than of single columns
         yield from prefetched(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
 
-    def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
+    def column(self, path: FilePath, name: str) -> "pa.ChunkedArray":
         """One column of one part.
 
         Raises:
@@ -285,12 +256,14 @@ class Archive:
         """
         return self.columns(path, [name])[name]
 
-    def columns(self, path: FilePath, names: Sequence[str]) -> pa.Table:
+    def columns(self, path: FilePath, names: Sequence[str]) -> "pa.Table":
         """Some columns of one part.
 
         Raises:
             ArchiveError: The part is broken.
         """
+        import pyarrow as pa
+
         with opened_part(path) as file:
             return pa.table({name: file.read(columns=[name])[name] for name in names})
 
@@ -342,6 +315,9 @@ def opened_part(path: FilePath) -> Iterator[Any]:
         ArchiveError: It is missing, cut short or not a part.
         StorageError: It cannot be fetched, and may be sound.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with _fetched(path) as fetched, pq.ParquetFile(fetched, page_checksum_verification=True) as file:
             kind = file.schema_arrow.field("vector").type
@@ -367,7 +343,7 @@ def _fetched(path: FilePath) -> Iterator[Any]:
         yield fetched
 
 
-def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
+def vector_array(column: "pa.ChunkedArray") -> npt.NDArray[np.float16]:
     """A fixed-size-list column as float16 [n, d]."""
     array = column.combine_chunks()
     dim: int = array.type.list_size
@@ -376,21 +352,51 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
     return flat.reshape(-1, dim)
 
 
-def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
+def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> "pa.Table":
+    import pyarrow as pa
+
     if kind == "tiles":
         shapes: list[BaseGeometry | None] = [
             Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records
         ]
     else:
         shapes = [None if r["lat"] is None else shapely.Point(r["lon"], r["lat"]) for r in records]
-    arrays = geometry_columns(shapes)
-    for name, type_ in _COLUMNS[kind]:
+    arrays, types = geometry_columns(shapes), _column_types(kind)
+    for name, type_ in types.items():
         if name not in _DERIVED:
             arrays[name] = pa.array([record[name] for record in records], type_)
-    columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
+    columns = {name: arrays[name] for name in types}
     # of the float32 vectors, before they are rounded
     columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
     columns["vector"] = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
     )
     return pa.table(columns)
+
+
+def _column_types(kind: Kind) -> "dict[str, pa.DataType]":
+    """The columns of a part in their order, but for norm and vector."""
+    import pyarrow as pa
+
+    moment, where = pa.timestamp("us", "UTC"), {"lat": pa.float64(), "lon": pa.float64()}
+    outline = {"bbox": bbox_type(), "geometry": pa.binary()}
+    if kind == "tiles":
+        return {
+            "tile_id": pa.string(),
+            **where,
+            "size_m": pa.float64(),
+            **outline,
+            "acquired_at": moment,
+            "gsd_m": pa.float32(),
+            "valid_fraction": pa.float32(),
+            "origin": pa.string(),
+        }
+    return {
+        "photo_id": pa.string(),
+        **where,
+        **outline,
+        "taken_local": pa.timestamp("us"),
+        "taken_utc": moment,
+        **dict.fromkeys(("path", "url", "owner", "licence"), pa.string()),
+        "heading_deg": pa.float32(),
+    }

@@ -24,8 +24,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.field.encoder import FieldEncoder
 
@@ -126,6 +124,8 @@ class Items:
 
     def take(self, rows: Rows) -> "Items":
         """Some of them, in that order."""
+        import pyarrow as pa  # which a search in columns that are up to date does not need
+
         columns = (self.lat, self.lon, self.size_m, self.acquired_us)
         return Items(self.ids.take(pa.array(rows)), *(column[rows] for column in columns))  # type: ignore[arg-type]
 
@@ -306,6 +306,8 @@ def write_run(
     Raises:
         OSError: The disk is full or the folder cannot be written.
     """
+    import pyarrow.compute as pc
+
     at, start, n = folder / state.generation, state.n, len(items.lat)
     at.mkdir(parents=True, exist_ok=True)
     arrays = {name: _growing(at / name, *spec, start, n) for name, spec in layout.columns(state.dim).items()}

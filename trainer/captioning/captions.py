@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainer.bundled import bundle_folder
 from trainer.captioning.daytime import Slot, untrue
 from trainer.captioning.folder import CaptionerMeta, read_captioner_meta, read_captioner_tensors
 from trainer.captioning.network import CaptionNetwork
@@ -26,8 +25,6 @@ logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float32]
 
 BEAMS = 10
-BUNDLED = "captions"
-BESIDE = "captioner"  # in the folder of the model that it belongs to, so that both are copied together
 _BATCH = 64
 
 
@@ -172,29 +169,3 @@ def load_captioner(folder: Path, *, model_id: str | None = None) -> Captioner:
         raise CheckpointError(f"captioner {folder}: its weights do not fit its description ({e})") from e
     logger.info("loaded captioner %s of model %s", folder, meta.model_id)
     return Captioner(meta, network, folder)
-
-
-def bundled_captioner_folder() -> Path:
-    """Where the package keeps the captioner of its bundled model.
-
-    Raises:
-        CheckpointError: This installation has none.
-    """
-    folder = bundle_folder() / BUNDLED
-    if not folder.is_dir():
-        raise CheckpointError(f"this installation carries no captioner ({folder} is missing): install it again")
-    return folder
-
-
-def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
-    """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
-
-    Args:
-        checkpoint: Folder of the model's checkpoint, which may hold a captioner.
-        model_id: Id of the model: the bundled captioner belongs to one alone.
-    """
-    beside = checkpoint / BESIDE
-    if beside.is_dir():
-        return beside
-    bundled = bundle_folder() / BUNDLED
-    return bundled if bundled.is_dir() and read_captioner_meta(bundled).model_id == model_id else None

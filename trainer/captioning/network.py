@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-SHAPE = ("n_embd", "n_layer", "n_head", "n_positions", "vocab_size")  # what decides the tensors of a GPT-2
 IGNORE = -100
 
 
@@ -22,7 +21,7 @@ class CaptionNetwork(nn.Module):
     Args:
         dim: Width of the vectors, d.
         prefix_length: Embeddings before the first word.
-        lm: What decides the tensors of the GPT-2, by the names of `SHAPE`.
+        lm: What decides the tensors of the GPT-2, by the names of `trainer.captioning.folder.SHAPE`.
         dropout: Share of numbers that training leaves out, everywhere in the language model.
     """
 

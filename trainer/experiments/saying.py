@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.captioning.captions import Captioner, captioner_of, load_captioner
+from trainer.captioning.captions import Captioner, load_captioner
+from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank
 from trainer.embedder import Embedder
 from trainer.errors import GroundcastError
