@@ -19,6 +19,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "rasterio": ("ingest/sources/", "search_ui/maps/"),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
+    "pydeck": ("search_ui/views/",),
     "sklearn": ("search_ui/labels/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "open_clip": ("trainer/",),
