@@ -15,12 +15,12 @@ from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
 from search_ui.views.panels.answer import answer_list
 from search_ui.views.panels.asking import asked_chips, box, examples, notice, place_hint, show_notice
-from search_ui.views.panels.calendar import calendar_panel
 from search_ui.views.panels.in_time import TWO, in_time
 from search_ui.views.panels.keeping import export_panel
 from search_ui.views.panels.place import place_panel
 from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
+from search_ui.views.panels.when import when_panel
 from search_ui.views.state import address
 from search_ui.views.state.address import PANELS, VIEWS, change, value
 from search_ui.views.state.question import area_of_ring, query_of
@@ -169,7 +169,7 @@ def _right(service: Service, shown: Shown, query: Query | None, listed: ShownLis
             case "place":
                 place_panel(service, shown, query, said)
             case "when":
-                calendar_panel(service, shown, query)
+                when_panel(service, shown, query)
             case "export":
                 export_panel(service, shown, query, listed, said)
             case _ if listed is None:
