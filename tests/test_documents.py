@@ -48,8 +48,10 @@ def test_the_demonstration_is_installed_with_what_its_extra_names():
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]["demo"]
     named = {re.split(r"[<>=]", requirement)[0] for requirement in extra}
     setup = (ROOT / "tools/setup.sh").read_text("utf-8")
-    lines = re.findall(r"^install (?:--editable \.|--no-deps) (.*)$", setup, flags=re.MULTILINE)
-    assert {name for line in lines for name in line.split()} == named
+    (extras,) = re.findall(r"^install --editable '\.\[([a-z,]*)\]' ", setup, flags=re.MULTILINE)
+    lines = re.findall(r"^install (?:--editable \S+|--no-deps) (.*)$", setup, flags=re.MULTILINE)
+    installed = {name for line in lines for name in line.split()}
+    assert installed | {f"groundcast[{extra}]" for extra in extras.split(",")} == named
 
 
 def test_every_goal_of_make_is_explained():
