@@ -402,3 +402,39 @@ def test_a_dead_index_is_told_with_what_to_do(
         expect(page.get_by_text("groundcast verify")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(BEACH)
         page.close()
+
+
+def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url: str, tmp_path: Path) -> None:
+    """The walk of a whole task: ask, label ten, see what is learnt, raise the threshold, take the areas along."""
+    window.goto(f"{url}{LINK}&panel=labels")
+    window.get_by_role("button", name="Begin a set").click()
+    window.get_by_role("button", name="Begin with the first place").click()
+    for count in range(1, 6):
+        expect(window.get_by_text("not labelled yet")).to_be_visible()
+        place = window.url
+        window.keyboard.press("y")
+        expect(window.get_by_text(re.compile(rf"^{count} yes"))).to_be_visible()
+        expect(window).not_to_have_url(place)  # the next place of the list
+    asked = "collection=demo&k=900&q=people+swimming+at+a+sandy+beach&when=2025-07-15T14"
+    with urllib.request.urlopen(f"{url}/api/search?{asked}") as answer:
+        unlike = [hit["tile_id"] for hit in json.load(answer)["hits"]][500::90]
+    link = re.sub(r"&tile=[^&#]*|#.*", "", window.url)
+    for count, tile in enumerate(unlike, start=1):
+        window.goto(f"{link}&tile={tile}")
+        expect(window.get_by_role("img", name=re.compile(tile))).to_be_visible()
+        window.keyboard.press("n")
+        expect(window.get_by_text(re.compile(rf"5 yes · {count} no"))).to_be_visible()
+    expect(window.get_by_text("Learnt from the labels")).to_be_visible()
+    expect(window.get_by_role("img", name=re.compile("ROC curve"))).to_be_visible()
+    expect(window.get_by_text("5 yes and 5 no are few")).to_be_visible()
+    areas = window.get_by_text(re.compile(r"[\d,]+ areas, "))
+    before = areas.inner_text()
+    threshold = window.get_by_role("slider", name="Least probability")
+    threshold.press("ArrowRight")
+    expect(areas).not_to_have_text(before)
+    with window.expect_download() as taken:
+        window.get_by_role("button", name="GeoParquet").first.click()
+    taken.value.save_as(tmp_path / "areas.parquet")
+    opened = gpd.read_parquet(tmp_path / "areas.parquet")
+    assert len(opened) == int(areas.inner_text().split()[0].replace(",", ""))
+    assert (opened["area_km2"] > 0.22).all() and set(opened["threshold"]) == {0.55}
