@@ -120,6 +120,7 @@ def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Que
     made = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
     highest, likeliest = service.likeliest(asked.collection, query)
     told = {"place": round(highest, 4), "likeliest": None if likeliest is None else likeliest.as_dict()}
+    told |= {"note": service.engine.caution(service.tiles(asked.collection))}
     credit = service.attribution(asked.collection)
     return exchange.json(made.as_dict() | told | {"query": query.as_dict(), "attribution": credit}, credit)
 
