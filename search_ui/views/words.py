@@ -51,7 +51,7 @@ PHOTO_TIME = (
     "elsewhere the seasons, the daylight and what people do may be others."
 )
 WORKERS = (
-    "Workers are other processes, also on other machines, that read and embed tiles: `groundcast worker` starts one. "
+    "Workers are other processes, also on other machines, that read and embed tiles; who runs this server starts them. "
     "What is left to them goes on when this page and this server are closed."
 )
 NO_WORKERS = (

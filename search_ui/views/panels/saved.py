@@ -11,6 +11,7 @@ from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
+from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.state.address import FIELDS, change, value
 from search_ui.views.state.question import query_of, when_of
@@ -65,7 +66,7 @@ def _save(service: Service, shown: Shown) -> None:
     try:
         service.save(name, shown.name, question() | {PAGE: _page()})
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
         return
     st.session_state["save name"] = ""
     notice(f"Saved as “{name}”.")
@@ -115,4 +116,4 @@ def _forget(service: Service, saved: SavedSearch) -> None:
     try:
         service.forget(saved.id)
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
