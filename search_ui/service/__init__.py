@@ -1,4 +1,4 @@
 """What pages and routes ask: one object a process, and what it hands out.
 
-In reading order: answers, imagery, uploads, background, extras, reachable, warming, service, login.
+In reading order: answers, imagery, uploads, background, extras, reachable, warming, service, news, login.
 """
