@@ -20,11 +20,11 @@ BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
 .PHONY: setup demo test quick test-long check documents sizes bench soak clean
 
-$(SHOWN): pyproject.toml constraints.txt tools/setup.sh
+$(SHOWN): pyproject.toml constraints.txt tools/setup.sh search_ui/components/maplibre.py
 	sh tools/setup.sh $(VENV) demo
 	touch $(SHOWN)
 
-$(READY): pyproject.toml constraints.txt tools/setup.sh
+$(READY): pyproject.toml constraints.txt tools/setup.sh search_ui/components/maplibre.py
 	sh tools/setup.sh $(VENV) all
 	touch $(READY) $(SHOWN)
 

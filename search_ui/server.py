@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from ingest.settings import Settings
 from search_ui.routes.api import api
 from search_ui.routes.guard import LOCAL, OWN, Guard
+from search_ui.routes.library import library_route
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
@@ -40,7 +41,7 @@ _TRIES = 50  # ports after the usual one
 def routes(service: Service) -> list[BaseRoute]:
     """Every route but Streamlit's own."""
     answering = api(service)
-    return [Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz")]
+    return [library_route(), *(Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz"))]
 
 
 def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":

@@ -14,7 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
-BUILT_FROM = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE")
+BUILT_FROM = (*PACKAGES, "pyproject.toml", "setup.py", "README.md", "LICENSE")
+LIBRARY = Path("search_ui/components/maplibre")
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ class Installed:
 
 
 def sources() -> list[str]:
-    """Every file of the checkout that groundcast is built from, those that git ignores left out."""
+    """Every file of the checkout that groundcast is built from, those that git ignores left out but MapLibre's."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *BUILT_FROM]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    return [name for name in names if (ROOT / name).is_file()]
+    library = [str(LIBRARY / path.name) for path in (ROOT / LIBRARY).iterdir()]
+    return [name for name in [*names, *library] if (ROOT / name).is_file()]
 
 
 def install_wheel(folder: Path) -> Installed:

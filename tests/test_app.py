@@ -1,10 +1,15 @@
 """The app's pages without a browser: what a person would read there after asking, clicking and moving sliders."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from conftest import Demo, make_raster
@@ -84,6 +89,7 @@ def test_every_state_is_in_the_address_and_a_link_brings_it_back(service: Servic
     app.select_slider(key="month").set_value(7).run()
     app.select_slider(key="hour").set_value(14).run()
     app.slider(key="min").set_value(0.2).run()
+    app.selectbox(key="sort").set_value("cosine").run()
     app.multiselect(key="plus").set_value(["a crowd"]).run()
     _ran(app.segmented_control(key="view").set_value("difference").run())
     address = _address(app)
@@ -94,7 +100,45 @@ def test_every_state_is_in_the_address_and_a_link_brings_it_back(service: Servic
     assert other.select_slider(key="month").value == 7
     assert other.segmented_control(key="view").value == "difference"
     assert other.multiselect(key="plus").value == ["a crowd"]
+    assert other.selectbox(key="sort").value == "cosine"
     assert _told(other) == _told(app)
+
+
+TURNED: dict[str, tuple[str, Any, Any]] = {
+    "month": ("select_slider", 3, 8),
+    "min": ("slider", 0.1, 0.3),
+    "sort": ("selectbox", "date", "cosine"),
+    "side": ("segmented_control", "beside", "swipe"),
+    "month2": ("select_slider", 11, 2),
+    "beside": ("toggle", True, False),
+    "view": ("segmented_control", "difference", "map"),
+    "panel": ("segmented_control", "export", "place"),
+}
+"""Views, panels and controls: what kind each is, and two states to turn it to in turn."""
+SHOWN_IN = {
+    "side": {"view": "two moments"}, "month2": {"view": "two moments"}, "beside": {"panel": "place"},
+    "min": {"panel": "places"}, "sort": {"panel": "places"},
+}  # fmt: skip
+"""Where a control is shown that is not shown everywhere."""
+
+
+def test_every_control_keeps_its_state_whatever_is_turned_before_and_after_it(service: Service) -> None:
+    """Each is turned right before and right after each other one: all orders of two."""
+    tile = service.search("demo", _query()).answer.hits[0].tile_id
+    app = _app(q=BEACH, tile=tile)
+    stands: dict[str, Any] = {"view": "map", "panel": "places"}
+    walk = [name for i, one in enumerate(TURNED) for other in list(TURNED)[i + 1 :] for name in (one, other)]
+    for name in walk:
+        _, first, second = TURNED[name]
+        turns = SHOWN_IN.get(name, {}) | {name: second if stands.get(name) == first else first}
+        for field, to in turns.items():
+            if stands.get(field) != to:
+                _ran(getattr(app, TURNED[field][0])(key=field).set_value(to).run())
+                stands[field] = to
+        told = address.fitting(
+            {field: _address(app).get(field, [None])[0] for field in stands if field in _address(app)}
+        )
+        assert {field: told.get(field, address.FIELDS[field].default) for field in stands} == stands, name
 
 
 def test_what_is_done_before_the_browser_knows_the_new_address_loses_nothing(
@@ -126,6 +170,7 @@ def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does(service: Servi
     app = _app(q=BEACH, month="13", hour="noon", min="7", view="nonsense", opacity="-3", collection="gone")
     assert app.select_slider(key="month").value == -1
     assert app.slider(key="min").value == 0
+    assert app.segmented_control(key="view").value == "map"
     assert "no collection “gone” here any more" in _told(app)
     assert "tiles · exact" in _told(app)
 
@@ -137,17 +182,60 @@ def test_a_moment_says_what_the_sun_does_there(service: Service) -> None:
     assert "Jul, 23:00 there: night" in _told(app)
 
 
-@pytest.mark.parametrize("view", ["two moments", "difference", "film", "calendar", "best moment"])
-def test_every_view_in_time_is_drawn_and_says_what_it_shows(service: Service, view: str) -> None:
-    app = _app(q=BEACH, month="7", hour="14", view=view)
-    said = {
-        "two moments": "Both maps have one scale",
-        "difference": "The value at the first moment less that at the second",
-        "film": "One scale for all 12 moments",
-        "calendar": "The best is framed",
-        "best moment": "For each tile the month, and the hour",
-    }
-    assert said[view] in _told(app)
+@pytest.mark.parametrize(
+    ("view", "said", "frames"),
+    [
+        ("map", "Map of relevance for the question at Jul, 14:00", 1),
+        ("two moments", "Maps of relevance at Jul, 14:00 and at Jan, 12:00", 2),
+        ("difference", "Difference of relevance: Jul, 14:00 less Jan, 12:00", 1),
+        ("film", "Film of relevance over 12 moments", 12),
+        ("best moment", "Map of the best month of each tile", 1),
+    ],
+)
+def test_every_view_in_time_is_drawn_and_says_what_it_shows(
+    service: Service, view: str, said: str, frames: int
+) -> None:
+    shown = _map(_app(q=BEACH, month="7", hour="14", view=view))
+    assert shown["label"].startswith(said)
+    every = [heat["tiles"] for frame in shown["frames"] for heat in frame]
+    assert len(every) == len(set(every)) == frames
+
+
+def test_the_calendar_is_a_panel_beside_the_same_map(service: Service) -> None:
+    before = _map(_app(q=BEACH, month="7", hour="14"))
+    app = _app(q=BEACH, month="7", hour="14", panel="when")
+    assert "The best is framed" in _told(app)
+    assert _map(app)["frames"] == before["frames"]
+
+
+def test_the_map_the_list_and_the_banner_are_of_the_same_tiles(service: Service) -> None:
+    app = _app(q=BEACH, month="7", hour="14", min="0.6", k="10000")
+    listed = _list(app)
+    scores = service.scores("demo", replace(_query(), when=datetime(datetime.now().year, 7, 15, 14)))
+    strong = int((np.round(scores.relevance, 4) >= 0.6).sum())
+    assert listed["total"] == strong and f"**{strong} places** of 3,054 tiles" in _told(app)
+    name = _map(app)["frames"][0][0]["tiles"].split("/")[3]
+    assert np.isfinite(service.heat_layers.values(name).values).sum() == strong
+    assert _map(app)["pins"].startswith(f"/shown/lists/{listed['name']}/")
+    order = [float(place["relevance"]) for place in listed["first"]]
+    assert order == sorted(order, reverse=True)
+    nothing = _app(q=BEACH, month="1", hour="2")
+    assert {place["grade"] for place in _list(nothing)["first"]} <= {"nothing", "weak"}
+
+
+def _map(app: AppTest) -> dict[str, Any]:
+    """What the map component was given."""
+    return _given(app, "groundcast_map")
+
+
+def _list(app: AppTest) -> dict[str, Any]:
+    """What the list was given."""
+    return _given(app, "groundcast_hit_list")
+
+
+def _given(app: AppTest, component: str) -> dict[str, Any]:
+    (found,) = (one.proto for one in app.get("bidi_component") if one.proto.component_name == component)
+    return dict(json.loads(found.json))
 
 
 def test_coordinates_in_the_box_open_the_tile_that_holds_them(service: Service) -> None:
@@ -234,7 +322,7 @@ def test_a_link_to_a_tile_that_is_gone_says_so_and_shows_the_answer(service: Ser
 
 
 def test_words_of_a_question_are_never_markup(service: Service) -> None:
-    app = _app(q="<script>alert(1)</script> beach", plus=["<img src=x onerror=alert(1)>"], view="calendar")
+    app = _app(q="<script>alert(1)</script> beach", plus=["<img src=x onerror=alert(1)>"], panel="when")
     told = [element.proto.body for element in app.get("html")]
     assert not [text for text in told if "<script>" in text or "<img src=x" in text]
 
@@ -256,7 +344,7 @@ def test_a_saved_search_is_asked_again_and_tells_what_is_new(service: Service) -
 
 def test_a_tile_that_is_open_shows_its_source_and_nine_photos_for_the_moment(service: Service) -> None:
     tile = service.search("demo", _query()).answer.hits[0].tile_id
-    app = _app(q=BEACH, tile=tile, month="7", hour="12")
+    app = _app(q=BEACH, tile=tile, panel="place", month="7", hour="12")
     pictures = [element.proto.body for element in app.get("html") if "gc-photos" in element.proto.body]
     grid = next(body for body in pictures if "<figure>" in body)
     assert grid.count("<figure>") == 9
@@ -269,7 +357,7 @@ def test_a_tile_that_is_open_shows_its_source_and_nine_photos_for_the_moment(ser
 def test_the_photo_of_the_question_tells_when_it_was_taken_in_the_open_tile(service: Service) -> None:
     tile = service.search("demo", _query()).answer.hits[0].tile_id
     photo = service.uploads.keep((service.settings.home / "demo-photos" / "photo-0000.jpg").read_bytes())
-    app = _app(tile=tile, image=f"photo:{photo}")
+    app = _app(tile=tile, panel="place", image=f"photo:{photo}")
     assert "Likeliest month" not in _told(app)  # nobody asked
     told = _told(_ran(app.toggle(key="dated").set_value(True).run()))
     found = service.photo_time("demo", PhotoTimeQuery(photo=service.uploads.path(photo), tile_id=tile))
@@ -352,8 +440,8 @@ def test_two_collections_are_asked_side_by_side(service: Service) -> None:
         models_page(service(), 2 * service().collections())
 
     app = _ran(AppTest.from_function(script, default_timeout=60).run())
-    legends = [element for element in app.get("html") if "gc-legend" in element.proto.body]
-    assert len(legends) == 2
+    maps = [one for one in app.get("bidi_component") if one.proto.component_name == "groundcast_map"]
+    assert len(maps) == 2
 
 
 def test_a_command_runs_beside_the_page_and_says_how_it_ended(service: Service) -> None:

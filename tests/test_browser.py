@@ -60,10 +60,35 @@ def window(browser: Browser) -> Iterator[Page]:
 
 
 def _without_map(context: BrowserContext) -> Page:
-    """A window in which the large map is not drawn: without a graphics card it takes longer than all the rest."""
+    """A window in which the map is not drawn: without a graphics card it takes longer than all the rest."""
     page = context.new_page()
-    page.route("**/DeckGlJsonChart*.js", lambda route: route.abort())
+    page.route("**/maplibre/**", lambda route: route.abort())
     return page
+
+
+@pytest.fixture(scope="module")
+def mapped(browser: Browser, url: str) -> Iterator[Page]:
+    """One window with the map, on a question in July."""
+    context = browser.new_context(viewport={"width": 1024, "height": 768})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(url + LINK)
+    _painted(page)
+    yield page
+    context.close()
+
+
+def _painted(page: Page, pane: int = 0, *, other_than: str | None = None) -> str:
+    """The heat that a pane of the map shows, once it is there and another than before."""
+    shown = page.locator(".gc-map")
+    known = re.compile(r"^/shown/maps/" if other_than is None else rf"^(?!{re.escape(other_than)}$)/shown/maps/")
+    expect(shown).to_have_attribute(f"data-heat{pane}", known, timeout=2 * PATIENCE_MS)
+    return shown.get_attribute(f"data-heat{pane}") or ""
+
+
+def _view(page: Page) -> str:
+    """Where the map looks, as the address says."""
+    return urlsplit(page.url).fragment
 
 
 class Serving:
@@ -125,12 +150,17 @@ def test_a_search_lists_hits_that_the_arrow_keys_walk_through_and_enter_opens(wi
     box.fill("a beach with many people")
     box.press("Enter")
     hits = window.get_by_role("option")
-    expect(hits).to_have_count(12)
     expect(hits.first).to_contain_text("relevance")
+    expect(hits.first).to_have_attribute("aria-setsize", "100")
     hits.first.focus()
+    hits.first.press("End")  # the list is drawn, and asked for, as far as it is looked at
+    last = window.get_by_role("option", name=re.compile(r"^100\. "))
+    expect(last).to_be_focused()
+    last.press("Home")
     hits.first.press("ArrowDown")
-    expect(hits.nth(1)).to_be_focused()
-    hits.nth(1).press("Enter")
+    second = window.get_by_role("option", name=re.compile(r"^2\. "))
+    expect(second).to_be_focused()
+    second.press("Enter")
     _wait_for_address(window, "tile")
     photos = window.locator(".gc-photos img")
     expect(photos).to_have_count(9)
@@ -146,82 +176,109 @@ def test_a_second_moment_is_shown_beside_the_first(window: Page) -> None:
     expect(window.locator(".gc-photos img")).to_have_count(18)
 
 
-def test_a_click_on_the_map_opens_the_tile_there(window: Page, url: str) -> None:
-    window = window.context.new_page()
-    window.goto(url + LINK)
-    expect(window.get_by_role("option")).to_have_count(12)
-    chart = window.get_by_test_id("stDeckGlJsonChart")
-    expect(chart.locator("canvas").first).to_be_visible()
+def test_the_page_never_scrolls_and_map_and_panel_are_both_in_sight(window: Page) -> None:
+    """Goes on where the test before has left the window: one place with two moments, the longest panel."""
+    for width, height in ((1440, 900), (390, 844), (1024, 768)):
+        window.set_viewport_size({"width": width, "height": height})
+        for selector in (".stMain", ".stMainBlockContainer", "body"):
+            over = f"e => e.scrollHeight - e.clientHeight + e.scrollWidth - e.clientWidth"  # noqa: F541
+            assert window.locator(selector).first.evaluate(over) <= 1, (selector, width)
+        panel = window.locator(".st-key-gc-panel")
+        assert panel.evaluate("e => e.scrollHeight > e.clientHeight")
+        map_room, panel_room = window.locator(".gc-map").bounding_box(), panel.bounding_box()
+        assert map_room is not None and panel_room is not None
+        for room in (map_room, panel_room):
+            assert room["width"] > 330 and room["height"] > 200 and room["y"] + room["height"] <= height
+        assert map_room["x"] + map_room["width"] <= panel_room["x"] or map_room["y"] < panel_room["y"]
+
+
+def test_a_click_on_the_map_opens_the_tile_there_and_the_map_stays(mapped: Page) -> None:
+    chart = mapped.locator(".gc-map canvas").first
     room = chart.bounding_box()
     assert room is not None
-    deadline = time.monotonic() + 2 * PATIENCE_MS / 1000
-    while "tile" not in _asked(window) and time.monotonic() < deadline:  # until the tiles' outlines have come
-        window.mouse.click(room["x"] + room["width"] * 0.48, room["y"] + room["height"] / 2)
-        window.wait_for_timeout(1_000)
-    assert _asked(window)["tile"][0].startswith("g480-")
-    expect(window.locator(".gc-photos img")).to_have_count(9)
-    expect(window.locator(".gc-chip img")).to_have_attribute("alt", re.compile("Overhead picture of tile g480-"))
-    window.get_by_role("button", name="Back").click()
-    expect(window.get_by_role("option")).to_have_count(12)
-    window.wait_for_function("!new URLSearchParams(location.search).has('tile')")
-    window.close()
+    middle = room["x"] + room["width"] / 2, room["y"] + room["height"] / 2
+    before = _view(mapped)
+    assert before.startswith("map=")
+    mapped.mouse.move(*middle)
+    tip = mapped.locator(".gc-map .tip")
+    expect(tip).to_contain_text(re.compile(r"(nothing|weak|possible|strong) 0\.\d\d\n.+\n"))
+    expect(mapped.locator(".gc-map .where")).to_have_text(re.compile(r"^\d+\.\d{4}° N, \d+\.\d{4}° W$"))
+    mapped.mouse.click(*middle)
+    _wait_for_address(mapped, "tile")
+    assert _asked(mapped)["tile"][0].startswith("g480-")
+    expect(mapped.locator(".gc-photos img")).to_have_count(9)
+    expect(mapped.locator(".gc-chip img")).to_have_attribute("alt", re.compile("Overhead picture of tile g480-"))
+    mapped.get_by_role("button", name="Back").click()
+    expect(mapped.get_by_role("option").first).to_be_visible()
+    mapped.wait_for_function("!new URLSearchParams(location.search).has('tile')")
+    assert _view(mapped) == before
 
 
-def test_the_hour_is_moved_by_key_and_everything_follows(window: Page, url: str) -> None:
-    window.goto(url + LINK)
-    first = window.get_by_role("option").first
-    expect(first).to_be_visible()
-    before = first.inner_text()
-    expect(window.get_by_text("Jul, 14:00 there: daylight")).to_be_visible()
-    hour = window.get_by_role("slider").nth(1)
+def test_a_place_of_the_list_is_brought_into_sight_and_the_button_shows_all_again(mapped: Page) -> None:
+    """Goes on where the test before has left the window."""
+    before = _view(mapped)
+    mapped.get_by_role("option").first.click()
+    _wait_for_address(mapped, "tile")
+    mapped.wait_for_function("Number(location.hash.match(/map=([\\d.]+)/)?.[1]) > 13")
+    mapped.get_by_role("button", name="show all of it").click()
+    mapped.wait_for_function("before => location.hash == '#' + before", arg=before)
+    mapped.get_by_role("button", name="Back").click()
+    expect(mapped.get_by_role("option").first).to_be_visible()
+
+
+def test_the_hour_is_moved_by_key_and_everything_follows(mapped: Page) -> None:
+    """Goes on where the test before has left the window."""
+    first = mapped.get_by_role("option").first
+    before, heat = first.inner_text(), _painted(mapped)
+    expect(mapped.get_by_text("Jul, 14:00 there: daylight")).to_be_visible()
+    hour = mapped.locator(".st-key-hour").get_by_role("slider")
     hour.focus()
     hour.press("End")
-    expect(window.get_by_text("Jul, 23:00 there: night")).to_be_visible()
-    window.wait_for_function("new URLSearchParams(location.search).get('hour') == '23'")
+    expect(mapped.get_by_text("Jul, 23:00 there: night")).to_be_visible()
+    mapped.wait_for_function("new URLSearchParams(location.search).get('hour') == '23'")
     expect(first).not_to_have_text(before)
+    assert _painted(mapped, other_than=heat) != heat
 
 
-def test_two_moments_stand_side_by_side_in_different_colours(window: Page) -> None:
+def test_two_moments_are_compared_in_different_colours(mapped: Page) -> None:
     """Goes on where the test before has left the window."""
-    window.get_by_text("Compare", exact=True).click()
-    pictures = window.locator(".pair .over img")
-    expect(pictures).to_have_count(2)
-    one, other = (picture.get_attribute("src") for picture in pictures.all())
-    assert one and other and one.startswith("data:image/png") and one != other
-    expect(window.get_by_text("Both maps have one scale")).to_be_visible()
+    mapped.get_by_text("Compare", exact=True).click()
+    expect(mapped.locator(".gc-map .pane")).to_have_count(2)
+    assert _painted(mapped, 1) != _painted(mapped, 0)
+    expect(mapped.locator(".gc-map .name")).to_have_text(["Jul, 23:00", "Jan, 12:00"])
+    expect(mapped.locator(".gc-map .swipe")).to_be_visible()
+    mapped.get_by_text("Map", exact=True).click()
+    expect(mapped.locator(".gc-map .pane")).to_have_count(1)
 
 
-def test_an_area_is_drawn_and_the_address_shows_others_the_same(window: Page, url: str) -> None:
-    window.goto(url + LINK)
-    expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
-    window.get_by_role("button", name="Area").click()
-    window.get_by_role("button", name="Draw on the map").click()
-    field = window.locator(".drawer .slippy")
-    expect(field).to_be_visible()
-    window.get_by_role("button", name="Box").click()
-    room = field.bounding_box()
+def test_an_area_is_drawn_and_the_address_shows_others_the_same(mapped: Page, window: Page) -> None:
+    """Goes on where the test before has left the window with the map."""
+    expect(mapped.get_by_text("of 3,054 tiles")).to_be_visible()
+    mapped.get_by_role("button", name="Area").click()
+    mapped.get_by_role("button", name="Draw on the map").click()
+    expect(mapped.get_by_role("button", name="Search here")).to_be_visible()
+    mapped.keyboard.press("Escape")  # closes what the button stood in
+    room = mapped.locator(".gc-map").bounding_box()
     assert room is not None
-    window.mouse.move(room["x"] + room["width"] * 0.4, room["y"] + room["height"] * 0.3)
-    window.mouse.down()
-    window.mouse.move(room["x"] + room["width"] * 0.55, room["y"] + room["height"] * 0.6, steps=3)
-    window.mouse.up()
-    window.get_by_role("button", name="Search here").click()
-    _wait_for_address(window, "area")
-    expect(window.get_by_text("of 3,054 tiles")).to_have_count(0)
-    count = window.get_by_text("tiles · exact").inner_text()
-    hits = _hits(window)
-    other = _without_map(window.context)
-    other.goto(window.url)
-    expect(other.get_by_role("option").first).to_be_visible()
-    assert other.get_by_text("tiles · exact").inner_text() == count
-    assert _hits(other) == hits
-    other.close()
+    mapped.mouse.move(room["x"] + room["width"] * 0.4, room["y"] + room["height"] * 0.3)
+    mapped.mouse.down()
+    mapped.mouse.move(room["x"] + room["width"] * 0.55, room["y"] + room["height"] * 0.6, steps=3)
+    mapped.mouse.up()
+    mapped.get_by_role("button", name="Search here").click()
+    _wait_for_address(mapped, "area")
+    expect(mapped.get_by_text("of 3,054 tiles")).to_have_count(0)
+    count = mapped.get_by_text("tiles · exact").inner_text()
+    hits = _hits(mapped)
+    window.goto(mapped.url)
+    expect(window.get_by_text("tiles · exact")).to_have_text(count)
+    expect(window.get_by_role("option").first).to_be_visible()
+    assert _hits(window)[:5] == hits[:5]
 
 
 def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page) -> None:
     """Goes on where the test before has left the window: in the area that was drawn."""
-    hits = _hits(window)
-    window.get_by_role("button", name="Export").click()
+    hits = [None] * _places(window)
+    window.locator(".st-key-panel").get_by_text("Export").click()
     document = json.loads(_downloaded(window, "GeoJSON").read_text("utf-8"))
     assert len(document["features"]) == len(hits)
     assert document["provenance"]["query"]["area"]["type"] == "Polygon"
@@ -239,7 +296,16 @@ def test_the_map_is_exported_in_every_format(window: Page) -> None:
         assert raster.crs is not None
     with Image.open(_downloaded(window, "PNG")) as picture:
         assert min(picture.size) > 300
-    assert len(gpd.read_parquet(_downloaded(window, "GeoParquet", -1))) == _tiles(window)
+    written = len(gpd.read_parquet(_downloaded(window, "GeoParquet", -1)))
+    window.locator(".st-key-panel").get_by_text("Places").click()
+    assert written == _tiles(window)
+
+
+def _places(page: Page) -> int:
+    """How many places the list says that it has."""
+    said = re.search(r"([\d,]+) places? of", page.get_by_text("tiles · exact").inner_text())
+    assert said is not None
+    return int(said[1].replace(",", ""))
 
 
 def _tiles(page: Page) -> int:
@@ -291,7 +357,7 @@ def test_thumbs_change_the_answer_and_a_film_plays(window: Page, url: str) -> No
     _wait_for_address(window, "down")
     assert _hits(window) != before
     window.get_by_text("Film", exact=True).click()
-    said = window.locator(".pair .said")
+    said = window.locator(".gc-map .player .said")
     expect(said).to_contain_text("Jan")
     window.get_by_role("button", name="Play").click()
     expect(said).to_contain_text("Mar")

@@ -19,7 +19,6 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "rasterio": ("ingest/sources/", "search_ui/maps/"),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
-    "pydeck": ("search_ui/views/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "open_clip": ("trainer/",),
     "click": ("search_ui/commands/", "search_ui/cli.py"),

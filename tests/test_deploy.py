@@ -77,7 +77,8 @@ def test_no_weights_go_into_an_image():
     weights = [path for path in sent if Path(path).suffix in {".safetensors", ".ckpt", ".pt", ".pth", ".bin"}]
     assert weights == [] and large == []
     assert {Path(path).parts[0] for path in sent} <= {
-        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "trainer", "ingest", "workers", "search_ui")
+        *("pyproject.toml", "setup.py", "constraints.txt", "README.md", "LICENSE"),
+        *("trainer", "ingest", "workers", "search_ui"),
     }
     for name in ("build-gpu", "build-cpu"):
         assert "'.[ingest,served,films]' transformers\n" in stages()[name]  # not [demo], which has weights

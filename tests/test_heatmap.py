@@ -9,7 +9,8 @@ from PIL import Image
 
 from ingest.geo.footprints import Places
 from search_ui.maps.heatmap import Drawing, Layer, heat_of, legend, scale_of
-from search_ui.maps.mercator import MercatorCanvas, tile_canvas
+from search_ui.maps.mercator import MercatorCanvas, ordinate, tile_canvas
+from search_ui.maps.scales import HEAT, Scale
 from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
 from trainer.errors import UsageError
@@ -108,3 +109,31 @@ def test_nothing_to_draw_says_so() -> None:
     with pytest.raises(UsageError, match="no tile lies in that area"):
         Drawing().whole(heat, 128)
     assert isinstance(heat.places, Places)
+
+
+def rimmed(values, *, px_wide):
+    """A row of tiles about so many pixels wide, drawn with rims, as RGBA, and its scale."""
+    scores = grid(values)
+    zoom = round(np.log2(360 / 256 / (480 / 111_320 / np.cos(np.radians(43))) * px_wide))
+    heat = replace(heat_of(Layer(query=QUERY), scores, None, Scale(0.1, 1.0, "x", HEAT), of=str(values)), rims=True)
+    column, row = (int((lon + 180) / 360 * 2**zoom) for lon in (scores.lon.mean(), -180))
+    row = int((180 - float(ordinate(scores.lat.mean()))) / 360 * 2**zoom)
+    return np.asarray(Image.open(io.BytesIO(Drawing().tile(heat, zoom, column, row))).convert("RGBA")), heat.scale
+
+
+def test_a_tile_of_few_pixels_is_drawn_wide_enough_to_be_seen_with_a_halo_round_it() -> None:
+    nan = np.nan
+    image, scale = rimmed([nan, nan, nan, nan, 0.9, nan, nan, nan, nan], px_wide=3)
+    solid, halo = image[..., 3] == 255, (image[..., 3] > 0) & (image[..., 3] < 255)
+    assert solid.any(axis=0).sum() >= 8 and solid.any(axis=1).sum() >= 8
+    assert halo.any() and not (image[..., 3] > 0).all()
+    assert np.abs(image[solid][:, :3].astype(int) - scale.colours(np.array(0.9))).max() <= 6
+
+
+def test_the_surer_of_two_tiles_hides_the_other_and_wide_tiles_have_no_rim() -> None:
+    small, scale = rimmed([0.2, 0.9, np.nan, np.nan], px_wide=3)
+    solid = small[small[..., 3] == 255][:, :3].astype(int)
+    strong = np.abs(solid - scale.colours(np.array(0.9))).max(axis=1) <= 6
+    assert strong.mean() > 0.6
+    large, _ = rimmed([0.2, 0.9, np.nan, np.nan], px_wide=60)
+    assert set(np.unique(large[..., 3]).tolist()) == {0, 255}

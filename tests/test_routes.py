@@ -27,14 +27,18 @@ from ingest.archive.parts import Archive
 from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
+from search_ui.maps.mercator import ordinate
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
-from search_ui.search.feedback import Feedback
+from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
+from search_ui.service.overlays import Overlays
+from search_ui.service.place_list import Listed
 from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer import errors
+from trainer.errors import UploadError
 
 BEACH = "people swimming at a sandy beach"
 WHEAT = "farmers harvesting wheat"  # what `groundcast demo` asks is embedded already
@@ -99,7 +103,7 @@ def test_colours_of_cosines_have_their_range_from_what_thumbs_made_of_them(servi
         low, high = heat.scale.low, heat.scale.high
         # as without thumbs: only the outermost tiles, of all moments, share the colour of an end
         assert np.mean((heat.values <= low) | (heat.values >= high)) < 0.1
-        colours = np.bincount(heat.indexes(), minlength=256)
+        colours = np.bincount(heat.indexes, minlength=256)
         assert colours.max() < len(heat.values) / 10
 
 
@@ -377,10 +381,46 @@ def test_the_basemap_style_points_at_the_routes_and_nowhere_else(client) -> None
     assert client.get(address).headers["content-type"] == "image/webp"
 
 
-def test_outlines_of_all_tiles_come_in_one_document(client) -> None:
-    rows = client.get("/footprints/demo.json").json()
-    assert len(rows) == client.get("/api/collections").json()["collections"][0]["tiles"]
-    assert rows[0]["ring"][0] == rows[0]["ring"][-1] and len(rows[0]["ring"]) == 5
+def test_what_a_page_shows_is_asked_for_by_its_name_page_by_page(client, service) -> None:
+    shown = service.place_lists.show("demo", QUERY, Listed(k=70), NOTHING_SAID)
+    whole = client.get(f"/shown/lists/{shown.name}/places.json?count=70").json()
+    some = client.get(f"/shown/lists/{shown.name}/places.json?first=60&count=50").json()
+    assert some["total"] == 70 and some["places"] == whole["places"][60:]
+    assert [place["rank"] for place in whole["places"]] == list(range(1, 71))
+    pins = client.get(f"/shown/lists/{shown.name}/pins.json").json()
+    assert [[pin[0], *pin[4:]] for pin in pins] == [
+        [place[name] for name in ("id", "relevance", "grade", "colour")] for place in whole["places"]
+    ]
+    first = whole["places"][0]
+    there = client.get(f"/shown/lists/{shown.name}/at.json", params={"lat": first["lat"], "lon": first["lon"]})
+    assert there.json() == first and "max-age=86400" in there.headers["cache-control"]
+    assert client.get(f"/shown/lists/{shown.name}/at.json?lat=0&lon=0").json() is None
+    for gone in ("lists/none/places.json", "maps/none/3/0/3.png", f"overlays/{'0' * 32}.json"):
+        assert client.get(f"/shown/{gone}").status_code == 404
+
+
+def test_a_tile_of_a_shown_map_and_outlines_of_ones_own_come_by_their_names(client, service) -> None:
+    name = service.heat_layers.keep("demo", "test", lambda: service.heat("demo", Layer(query=QUERY)))
+    west, south, east, north = service.shown("demo").bounds
+    column, row = int(((west + east) / 2 + 180) / 360 * 2**9), int((180 - ordinate((south + north) / 2)) / 360 * 2**9)
+    picture = Image.open(io.BytesIO(client.get(f"/shown/maps/{name}/9/{column}/{row}.png").content))
+    assert picture.size == (512, 512) and np.asarray(picture.convert("RGBA"))[..., 3].any()
+    kept = service.overlays.keep(b'{"type": "Point", "coordinates": [10, 20]}')
+    assert client.get(f"/shown/overlays/{kept}.json").json() == {"type": "Point", "coordinates": [10, 20]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "no GeoJSON"),
+        (b'{"type": "Point", "coordinates": [500000, 4649776]}', "save it in WGS84"),
+        (b'{"type": "FeatureCollection", "features": []}', "no shape"),
+    ],
+)
+def test_outlines_that_cannot_be_laid_over_a_map_are_refused(tmp_path, content, said) -> None:
+    with pytest.raises(UploadError, match=said):
+        Overlays(tmp_path / "overlays").keep(content)
+    assert not list(tmp_path.iterdir())
 
 
 ROUTES = {
@@ -398,12 +438,16 @@ ROUTES = {
     "GET /api/tile",
     "GET /basemap/style.json",
     "GET /chips/{collection}/{tile_id}.webp",
-    "GET /footprints/{collection}.json",
     "GET /photos/{gallery}/{photo_id}.webp",
     "GET /scores/{collection}/bounds",
     "GET /scores/{collection}/image.png",
     "GET /scores/{collection}/legend.json",
     "GET /scores/{collection}/{z}/{x}/{y}.png",
+    "GET /shown/lists/{name}/at.json",
+    "GET /shown/lists/{name}/pins.json",
+    "GET /shown/lists/{name}/places.json",
+    "GET /shown/maps/{name}/{z}/{x}/{y}.png",
+    "GET /shown/overlays/{name}.json",
     "GET /tiles/{collection}.json",
     "GET /tiles/{collection}/{z}/{x}/{y}.webp",
     "POST /api/searches",

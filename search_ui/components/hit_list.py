@@ -1,53 +1,45 @@
-"""The hits as cards that can be clicked, walked through with the arrow keys, and voted on.
+"""The places of an answer as cards that can be scrolled, clicked, walked through with the arrow keys, and voted on.
 
-It does not know how hits are found.
+The first cards come with the page; the rest is asked for as it is scrolled to. It does not know how places are found.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from search_ui.components.assets import asset
 
-_HTML = '<ul class="hits" role="listbox" aria-label="hits, best first"></ul>'
+_HTML = '<div class="hits" role="listbox" aria-label="places"></div>'
 
 
-@dataclass(frozen=True)
-class Card:
-    """One hit as it is shown.
+@dataclass(frozen=True, kw_only=True)
+class CardList:
+    """What a list shows.
 
     Attributes:
-        id: Id of the tile.
-        rank: Place in the answer, counted from 1, the best.
-        title: What to call the place.
-        place: A line about where and when.
-        grade: The relevance in a word.
-        relevance: The relevance in digits, 0..1.
-        cosine: The cosine in digits.
-        image: URL of the chip.
-        alt: What the chip shows, for those who cannot see it.
-        vote: The thumb: 1 up, −1 down, 0 none.
-        says: In place of the grade, such as "not now"; empty: the grade.
+        name: Says what it holds: another name is another list.
+        total: How many places there are.
+        first: The first page of them; see `search_ui.service.place_list.card`.
+        page: How many make a page.
+        url: Answers with other pages; empty: there are none.
+        help: What relevance means; shown where a person asks for it.
+        votes: Whether thumbs are shown.
     """
 
-    id: str
-    rank: int
-    title: str
-    place: str
-    grade: str
-    relevance: str
-    cosine: str
-    image: str
-    alt: str
-    vote: int = 0
-    says: str = ""
+    name: str
+    total: int
+    first: Sequence[Mapping[str, Any]]
+    page: int
+    url: str = ""
+    help: str = ""
+    votes: bool = False
 
 
 @dataclass(frozen=True)
-class Touched:
+class TouchedList:
     """What a person did with the list in this run.
 
     Attributes:
@@ -66,19 +58,20 @@ def _component() -> Any:
     )
 
 
-def hit_list(cards: Sequence[Card], *, chosen: str | None, help_text: str, votes: bool, key: str) -> Touched:
+def hit_list(
+    cards: CardList, *, chosen: str | None, key: str, height: Literal["stretch", "content"] = "stretch"
+) -> TouchedList:
     """Show the cards.
 
     Args:
-        cards: The hits, best first.
+        cards: What is listed.
         chosen: The tile that is open.
-        help_text: What relevance means; shown where a person asks for it.
-        votes: Whether thumbs are shown.
         key: Streamlit's key of the widget.
+        height: All that the container has, so that the list scrolls in it; or as high as all cards.
     """
-    data = {"hits": [asdict(card) for card in cards], "chosen": chosen, "help": help_text, "votes": votes}
+    data = vars(cards) | {"chosen": chosen, "scrolls": height == "stretch"}
     # callbacks that do nothing: named, they make what was chosen and voted attributes of the result
     nothing = {"on_chosen_change": lambda: None, "on_voted_change": lambda: None}
-    result = _component()(key=key, data=data, **nothing)
+    result = _component()(key=key, data=data, height=height, **nothing)
     voted: Mapping[str, Any] | None = result.voted
-    return Touched(result.chosen, None if not voted else (str(voted["id"]), int(voted["vote"])))
+    return TouchedList(result.chosen, None if not voted else (str(voted["id"]), int(voted["vote"])))

@@ -4,21 +4,25 @@ Which tile a pixel shows follows the rule of `search_ui.maps.pixels` and depends
 once and kept; a new moment then costs the scores and one look-up a pixel. Pictures are PNG with 255 colours and one
 that is transparent: no tile, no score, or below the least relevance asked for.
 
+Where tiles are but a few pixels wide, a map of few coloured ones among many without a colour would be hardly seen: a
+tile may then be drawn with a rim of its own colour and a halo round it (`Rim`), the more certain before the less.
+
 One scale holds for all moments of a question, else the moment's effect would be erased: relevance is drawn from 0 to 1,
 the cosine from its usual lowest to its usual highest over the year and the day. It does not know how scores are made.
 """
 
 import io
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from ingest.geo.footprints import Places, Squares
-from search_ui.maps.mercator import MercatorCanvas, canvas_over, tile_canvas, touching
+from search_ui.maps.mercator import TILE_PX, MercatorCanvas, canvas_over, tile_canvas, touching
 from search_ui.maps.pixels import Owners, Resampler
 from search_ui.maps.scales import AMOUNT, DIFFERENCE, Scale, difference_scale
 from search_ui.maps.snapshots import UNITS, Value
@@ -32,6 +36,8 @@ MIN_PX, MAX_PX = 64, 2048
 _COLOURS = 255  # and a transparent one
 _MOST, _LEAST_SPAN = 10.0, 1e-6  # of a scale's ends and between them: cosines and relevances differ by 2 at most
 _OWNERS, _OWNERS_BYTES = 512, 96 * 2**20
+_HALF = np.ceil(np.arange(256) * 127 / _COLOURS).astype(np.uint8)
+_SEEN_PX, _WIDEST_PX, _HALO = 8.0, 3, 110  # pixels across, pixels of rim, opacity of 255
 
 Floats32 = npt.NDArray[np.float32]
 
@@ -78,6 +84,8 @@ class HeatValues:
         scale: What colours mean: range, palette, unit.
         of: Says which tiles these are; equal for equal tiles.
         note: What a person should read beside it.
+        rims: Whether tiles of a few pixels are drawn with a rim; where most have no colour, and the more the surer, or
+            of a difference the further from its middle.
     """
 
     places: Places
@@ -85,7 +93,9 @@ class HeatValues:
     scale: Scale
     of: Hashable
     note: str | None = None
+    rims: bool = False
 
+    @cached_property
     def indexes(self) -> npt.NDArray[np.uint8]:
         """Colours of the tiles, 1 to 255, 0 where transparent; and one 0 more, for pixels without a tile, [n + 1]."""
         part = (self.values - self.scale.low) / (self.scale.high - self.scale.low)
@@ -130,27 +140,113 @@ class Drawing:
         canvas = self._canvases.get((heat.of, px), lambda: canvas_over(heat.places, longest_px=px))
         return Bitmap(self._draw(heat, canvas), canvas.bounds, heat.scale)
 
-    def tile(self, heat: HeatValues, z: int, x: int, y: int) -> bytes:
-        """An XYZ tile of 256 pixels as PNG.
+    def tile(self, heat: HeatValues, z: int, x: int, y: int, *, px: int = TILE_PX) -> bytes:
+        """An XYZ tile as PNG.
+
+        Args:
+            heat: What is drawn.
+            z: Zoom.
+            x: Column from the west.
+            y: Row from the north.
+            px: Pixels along a side.
 
         Raises:
             UsageError: There is no such tile.
         """
-        return self._draw(heat, tile_canvas(z, x, y))
+        canvas = tile_canvas(z, x, y, px=px)
+        if not heat.rims or not len(heat.values):
+            return self._draw(heat, canvas)
+        width = float(np.median(heat.places.size_m)) / canvas.pixel_m
+        around = Rim.of(width)
+        if not around.reach:
+            return self._draw(heat, canvas)
+        # what lies just outside reaches in
+        wider = replace(
+            canvas, left=canvas.left - around.reach * canvas.dx, top=canvas.top + around.reach * canvas.dy,
+            width=px + 2 * around.reach, height=px + 2 * around.reach,
+        )  # fmt: skip
+        whole = around.drawn(self._indexes(heat, wider), middle=heat.scale.low == -heat.scale.high)
+        edge = around.reach
+        return _png(whole.crop((edge, edge, edge + px, edge + px)), heat.scale, around)
 
     def _draw(self, heat: HeatValues, canvas: MercatorCanvas) -> bytes:
+        return _png(self._indexes(heat, canvas), heat.scale)
+
+    def _indexes(self, heat: HeatValues, canvas: MercatorCanvas) -> Image.Image:
         key = (heat.of, canvas)
         # by tiles and canvas, not by moment: a slider in time then costs one look-up a pixel
         owners = self._owners.get(key, lambda: _owners(canvas, heat.places), size=lambda made: made.nbytes)
-        picture = Image.fromarray(heat.indexes()[owners])  # −1 is the last one
-        colours = np.zeros((256, 3), np.uint8)
-        colours[1:] = heat.scale.lut[np.linspace(0, len(heat.scale.lut) - 1, _COLOURS).round().astype(int)]
-        # `putpalette` takes an L image as it stands and makes it one with a palette
-        picture = picture.convert("P") if picture.mode != "L" else picture
-        picture.putpalette(colours.tobytes())
-        out = io.BytesIO()
-        picture.save(out, "PNG", transparency=0, compress_level=3)
-        return out.getvalue()
+        return Image.fromarray(heat.indexes[owners])  # −1 is the last one
+
+
+@dataclass(frozen=True)
+class Rim:
+    """What is drawn round tiles of few pixels.
+
+    Attributes:
+        wide: Pixels by which a tile grows on each side, in its own colour.
+        halo: Pixels of half its colour beyond.
+    """
+
+    wide: int
+    halo: int
+
+    @classmethod
+    def of(cls, width_px: float) -> "Rim":
+        """For tiles so many pixels wide: none is drawn less than `_SEEN_PX` wide, unless it is far too small."""
+        wide = int(np.clip(round((_SEEN_PX - width_px) / 2), 0, _WIDEST_PX))
+        return cls(wide, 0 if width_px > 3 * _SEEN_PX else 2)
+
+    @property
+    def reach(self) -> int:
+        """Pixels by which a tile reaches beyond itself."""
+        return self.wide + self.halo
+
+    def drawn(self, indexes: Image.Image, *, middle: bool = False) -> Image.Image:
+        """Colours 0 to 255 as 0 to 127, and as 128 to 254 where they are halo: the larger hides the smaller.
+
+        Args:
+            indexes: Numbers of colours, 0 where there is none.
+            middle: What lies further from the middle colour hides what lies nearer.
+        """
+        half = _HALF[np.asarray(indexes)]
+        solid = _grown(half, self.wide, middle)
+        around = _grown(solid, self.halo, middle)
+        return Image.fromarray(
+            np.where((solid == 0) & (around > 0), around.astype(np.int16) + 127, solid).astype(np.uint8)
+        )
+
+
+def _grown(colours: npt.NDArray[np.uint8], by: int, middle: bool) -> npt.NDArray[np.uint8]:
+    """Colours 1 to 127 that spread by so many pixels; 0 is none."""
+
+    def spread(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+        return np.asarray(Image.fromarray(values).filter(ImageFilter.MaxFilter(2 * by + 1))).astype(np.int16)
+
+    if not by:
+        return colours
+    if not middle:
+        return spread(colours).astype(np.uint8)
+    signed = np.where(colours > 0, colours.astype(np.int16) - 64, 0)
+    up, down = (spread(np.maximum(sign * signed, 0).astype(np.uint8)) for sign in (1, -1))
+    return np.where(np.maximum(up, down) > 0, np.where(up >= down, 64 + up, 64 - down), colours).astype(np.uint8)
+
+
+def _png(picture: Image.Image, scale: Scale, rim: Rim | None = None) -> bytes:
+    """A picture of colour numbers as PNG with their colours; number 0 is transparent."""
+    colours, strength = np.zeros((256, 3), np.uint8), np.full(256, 255, np.uint8)
+    strength[0] = 0
+    if rim is None:
+        colours[1:] = scale.lut[np.linspace(0, len(scale.lut) - 1, _COLOURS).round().astype(int)]
+    else:
+        half = scale.lut[np.linspace(0, len(scale.lut) - 1, 127).round().astype(int)]
+        colours[1:128], colours[128:255], strength[128:255] = half, half, _HALO
+    # `putpalette` takes an L image as it stands and makes it one with a palette
+    picture = picture.convert("P") if picture.mode != "L" else picture
+    picture.putpalette(colours.tobytes())
+    out = io.BytesIO()
+    picture.save(out, "PNG", transparency=strength.tobytes(), compress_level=3)
+    return out.getvalue()
 
 
 def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *, of: Hashable) -> HeatValues:

@@ -1,7 +1,8 @@
 """What a colour means: a range of values, a palette and a unit; one scale for all pictures that are to be compared.
 
-The palettes are told apart by colour-blind eyes: viridis for amounts (grey in print as well), purple to orange round a
-middle for differences, and for months and hours a ring through blue, yellow, vermilion and purple of Okabe and Ito.
+The palettes are told apart by colour-blind eyes: viridis for amounts (grey in print as well), on darkened imagery the
+upper part of inferno; purple to orange for differences, round a light middle or on imagery a dark one; for months and
+hours a ring through blue, yellow, vermilion and purple of Okabe and Ito.
 It knows neither tiles nor pictures.
 """
 
@@ -15,9 +16,12 @@ Values = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
 
 AMOUNT, DIFFERENCE, RING = "viridis", "PuOr_r", "ring"
+HEAT, CHANGE = "heat", "change"
 _RING = ((0, 114, 178), (240, 228, 66), (213, 94, 0), (170, 68, 153))  # January and midnight first
+_CHANGE = ((222, 200, 255), (150, 90, 235), (60, 40, 90), (96, 58, 14), (240, 140, 20), (255, 226, 160))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STEPS = 256
+_HEAT_FROM = 0.36
 _TAILS = (0.02, 0.998)  # of the values: what lies outside is drawn in the colour of the end
 
 
@@ -29,7 +33,7 @@ class Scale:
         low: Value of the first colour.
         high: Value of the last one.
         unit: What the values are; stands beside the legend.
-        palette: Name of a matplotlib colour map.
+        palette: Name of a matplotlib colour map, or `RING`, `HEAT`, `CHANGE`.
         below: Whether there are values under `low`.
         above: Whether there are values over `high`.
         ticks: Values and their names on the legend; empty: round numbers.
@@ -57,10 +61,16 @@ class Scale:
             where = np.arange(self.steps) * len(_RING) / self.steps
             corners = np.array([*_RING, _RING[0]]).T
             return np.stack([np.interp(where, range(len(_RING) + 1), one) for one in corners], axis=1).astype(np.uint8)
+        if self.palette == CHANGE:
+            corners = np.array(_CHANGE).T
+            where = np.linspace(0, len(_CHANGE) - 1, self.steps)
+            return np.stack([np.interp(where, range(len(_CHANGE)), one) for one in corners], axis=1).astype(np.uint8)
         from matplotlib import colormaps
 
-        where = np.linspace(0, 1, self.steps)
-        return np.asarray(colormaps[self.palette](where, bytes=True), np.uint8)[:, :3]
+        # the lower part of inferno is too dark to be told from dark ground
+        name, first = ("inferno", _HEAT_FROM) if self.palette == HEAT else (self.palette, 0.0)
+        where = np.linspace(first, 1, self.steps)
+        return np.asarray(colormaps[name](where, bytes=True), np.uint8)[:, :3]
 
     def colours(self, values: Values) -> Pixels:
         """Colours of values, uint8 [..., 3]; of NaN, the first one."""
@@ -73,7 +83,7 @@ class Scale:
         if self.ticks:
             return list(self.ticks)
         values, digits = round_numbers(self.low, self.high, 6)
-        sign = "+" if self.palette == DIFFERENCE else ""
+        sign = "+" if self.palette in (DIFFERENCE, CHANGE) else ""
         return [(value, f"{value:{sign}.{digits}f}".replace("-", "−") if value else "0") for value in values]
 
 

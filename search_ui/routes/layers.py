@@ -1,4 +1,4 @@
-"""Routes that answer with scores on a map: XYZ tiles for a GIS, one bitmap for the app, and what the colours mean."""
+"""Routes that answer with scores on a map: XYZ tiles for a GIS, one bitmap, and what the colours mean."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,6 @@ from search_ui.routes.parameters import (
     HeatParameters,
     NothingElse,
     Row,
-    VersionParameters,
     Zoom,
 )
 
@@ -35,18 +34,6 @@ def bounds(exchange: CurrentExchange, collection: CollectionName, _: NothingElse
     shown = exchange.service.shown(collection)
     document = {"bounds": shown.bounds and list(shown.bounds), "attribution": shown.attribution}
     return exchange.json(document, shown.attribution)
-
-
-@router.get("/footprints/{collection}.json")
-@in_lane("pictures")
-def outlines(
-    exchange: CurrentExchange, collection: CollectionName, _: Annotated[VersionParameters, Query()]
-) -> Response:
-    """Outlines of all tiles of a collection that is not too large: one row a polygon, of tile_id and ring."""
-    service = exchange.service
-    exchange.tag(service.version(collection), seconds=_MINUTE)
-    rows = [{"tile_id": tile_id, "ring": ring} for tile_id, ring in service.outlines(collection)]  # as deck.gl reads it
-    return exchange.json(rows, service.attribution(collection))
 
 
 @router.get("/scores/{collection}/legend.json")

@@ -42,7 +42,7 @@ from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.search.recent import Recent
-from search_ui.search.relevance import BANK, POSSIBLE, WEAK, Calibration, Judged, grade
+from search_ui.search.relevance import BANK, DIGITS, POSSIBLE, WEAK, Calibration, Judged, grade, say_relevance
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.unlike import caution
@@ -121,7 +121,7 @@ class Engine:
             UsageError: The image cannot be used, or the collection is a gallery.
         """
         self.seconds.clear()
-        collection = self._tiles(collection_name)
+        collection = self.tiles(collection_name)
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
         scored = self._scored(collection, query, asked, when, among)
@@ -131,7 +131,7 @@ class Engine:
             judged = self._judged(calibration, scored, chosen)
             not_now = self._not_now(calibration, scored, relevance)
         with self._timed("name_places"):
-            hits = self._hits(collection_name, collection, scored, chosen, judged)
+            hits = self._hits(collection_name, collection, scored, chosen, judged, judged.relevance)
         remark = self._remark(collection, query, hits, len(scored.cosine), not_now)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
@@ -151,10 +151,10 @@ class Engine:
             UsageError: The image cannot be used, or the collection is a gallery.
         """
         self.seconds.clear()
-        collection = self._tiles(collection_name)
+        collection = self.tiles(collection_name)
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
-        columns, rows = self._rows(collection, query)
+        columns, rows = self.asked_rows(collection, query)
         calibration = self._calibration(collection)
         with self._timed("score"):
             cosine = columns.cosines(asked.steered, when=when, rows=rows)
@@ -164,6 +164,56 @@ class Engine:
         nothing = None if len(cosine) else self._why_empty(collection, query)
         note = _join(caution(calibration.outside), note, feedback.note(), nothing)
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
+
+    @one_request
+    def hits(
+        self, collection_name: str, query: Query, scores: Scores, chosen: Rows, feedback: Feedback = NOTHING_SAID
+    ) -> list[Hit]:
+        """Tiles that somebody has chosen and put in order as hits, such as a page of a long list.
+
+        Args:
+            collection_name: The collection of tiles, by its alias or version.
+            query: What was asked.
+            scores: Of the query and the feedback, as `scores` gives them.
+            chosen: Rows of the scores, in the order of the hits.
+            feedback: Tiles called right or wrong.
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        self.seconds.clear()
+        collection = self.tiles(collection_name)
+        scored = self._of_scores(collection, query, scores, feedback)
+        with self._timed("rank"):
+            judged = self._judged(self._calibration(collection), scored, chosen)
+        with self._timed("name_places"):
+            return self._hits(collection_name, collection, scored, chosen, judged, scores.relevance[chosen])
+
+    @one_request
+    def answer(
+        self, collection_name: str, query: Query, scores: Scores, chosen: Rows, feedback: Feedback = NOTHING_SAID
+    ) -> Answer:
+        """An answer of such tiles, with what is to be said beside it; arguments as for `hits`."""
+        hits = self.hits(collection_name, query, scores, chosen, feedback)
+        collection = self.tiles(collection_name)
+        scored = self._of_scores(collection, query, scores, feedback)
+        with self._timed("rank"):
+            not_now = self._not_now(self._calibration(collection), scored, scores.relevance)
+        remark = self._remark(collection, query, hits, len(scores.cosine), not_now)
+        return Answer(
+            query=query.as_dict() | feedback.as_dict(),
+            method=scored.method,
+            candidates=len(scores.cosine),
+            hits=hits,
+            note=_join(scores.note, remark) if len(scores.cosine) else scores.note,
+            not_now=not_now,
+        )
+
+    def _of_scores(self, collection: Collection, query: Query, scores: Scores, feedback: Feedback) -> Scored:
+        asked = self._asked(collection, query, scores.when, feedback)
+        columns, rows = self.asked_rows(collection, query)
+        return Scored(columns, rows, scores.cosine, asked, scores.when, "exact")
 
     @one_request
     def likeliest(self, collection_name: str, query: Query) -> tuple[float, Likeliest | None]:
@@ -176,9 +226,9 @@ class Engine:
             UsageError: The image cannot be used, or the collection is a gallery.
         """
         self.seconds.clear()
-        collection = self._tiles(collection_name)
+        collection = self.tiles(collection_name)
         vector = self.query_vector(collection, query)
-        columns, rows = self._rows(collection, query)
+        columns, rows = self.asked_rows(collection, query)
         calibration = self._calibration(collection)
         with self._timed("score"):
             cosine = columns.cosines(vector, rows=rows)
@@ -195,7 +245,7 @@ class Engine:
             CatalogError: No such collection or model.
             UsageError: The image cannot be used, or the collection is a gallery.
         """
-        collection = self._tiles(collection_name)
+        collection = self.tiles(collection_name)
         when, _ = self.moment(collection, query.when)
         columns, vector = self.field(collection), self.query_vector(collection, query)
         row = columns.row(tile_id)
@@ -229,11 +279,11 @@ class Engine:
             UsageError: The image cannot be used, the collection is a gallery, or its model knows no time.
         """
         self.seconds.clear()
-        collection = self._tiles(collection_name)
+        collection = self.tiles(collection_name)
         if not self.embedder(collection).has_encoder:
             raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
         vector = self.query_vector(collection, query)
-        columns, rows = self._rows(collection, query)
+        columns, rows = self.asked_rows(collection, query)
         moved = [self._steered(collection, vector, when, feedback) for when in whens] if feedback else None
         with self._timed("score"):
             if moved is None:
@@ -327,7 +377,13 @@ class Engine:
     def _parts(self, collection: Collection) -> tuple[tuple[str, int], ...]:
         return tuple((name, stamp[1]) for name, stamp in self.archive(collection).stamps().items())
 
-    def _tiles(self, name: str) -> Collection:
+    def tiles(self, name: str) -> Collection:
+        """A collection of tiles by its alias or version.
+
+        Raises:
+            CatalogError: No such collection.
+            UsageError: It is a gallery.
+        """
         collection = Aliases(self.catalog).collection(name)
         if collection.kind != "tiles":
             raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
@@ -357,6 +413,11 @@ class Engine:
             return None
         return UsualFiles(self.settings.field_dir(collection.name), f"{collection.model_id} {tiles.fingerprint}")
 
+    @one_request
+    def scores_every_tile(self, collection: Collection) -> bool:
+        """Whether every tile of a collection is scored; else the index proposes candidates."""
+        return self._small(collection)
+
     def _small(self, collection: Collection) -> bool:
         key = (collection.name, self._parts(collection))
         # the ledger counts without opening a part; kept by the parts, for one search asks several times
@@ -374,7 +435,8 @@ class Engine:
                 self._samples[collection.name] = known
         return known[1]
 
-    def _rows(self, collection: Collection, query: Query) -> tuple[ExactScorer, Rows | None]:
+    @one_request
+    def asked_rows(self, collection: Collection, query: Query) -> tuple[ExactScorer, Rows | None]:
         """The field, and which of its rows pass the query's area and dates; None: all."""
         columns = self.field(collection)
         with self._timed("filter"):
@@ -443,7 +505,7 @@ class Engine:
     def _scored_exactly(
         self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
     ) -> Scored:
-        columns, rows = self._rows(collection, query)
+        columns, rows = self.asked_rows(collection, query)
         if among is not None:
             own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
             rows = own if rows is None else np.intersect1d(rows, own)
@@ -489,11 +551,13 @@ class Engine:
         _, best = _best_places(calibration, replace(scored, cosine=timeless), scored.when, least=POSSIBLE)
         return best.likeliest() if len(best.now) and best.now.mean() < LIKELY else None
 
-    def _hits(self, asked: str, collection: Collection, scored: Scored, chosen: Rows, judged: Judged) -> list[Hit]:
+    def _hits(
+        self, asked: str, collection: Collection, scored: Scored, chosen: Rows, judged: Judged, relevance: Floats
+    ) -> list[Hit]:
         columns, at = scored.columns, scored.at(chosen)
         near = self._near(collection, columns.lat[at], columns.lon[at])
         ids = columns.ids(at)
-        relevance, not_now = judged.relevance, judged.not_now
+        not_now = judged.not_now
         hits = []
         for i, row in enumerate(at.tolist()):
             lat, lon, size_m = float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row])
@@ -505,7 +569,7 @@ class Engine:
                     lon=lon,
                     bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
                     cosine=round(float(scored.cosine[chosen[i]]), SCORE_DIGITS),
-                    relevance=round(float(relevance[i]), 4),
+                    relevance=round(float(relevance[i]), DIGITS),
                     acquired_at=_moment_of(int(columns.acquired_us[row])),
                     source=str(collection.spec["source"]),
                     collection=asked,
@@ -559,7 +623,7 @@ class Engine:
             return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
         best = max(hit.relevance for hit in hits)
         if grade(best) == "nothing":
-            return f"nothing here looks like it (best relevance {best:.2f}); these are the nearest"
+            return f"nothing here looks like it (best relevance {say_relevance(best)}); these are the nearest"
         return None
 
     def _why_empty(self, collection: Collection, query: Query) -> str:

@@ -44,7 +44,10 @@ from trainer.encoding import When
 from trainer.neutral_prompts import BANK
 from trainer.novelty import Novelty
 
-__all__ = ["BANK", "POSSIBLE", "STRONG", "WEAK", "Calibration", "Grade", "Judged", "chance", "chance_now", "grade"]
+__all__ = [
+    "BANK", "DIGITS", "POSSIBLE", "STRONG", "WEAK", "Calibration", "Grade", "Judged", "chance", "chance_now", "grade",
+    "say_relevance",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -53,6 +56,9 @@ Grade = Literal["strong", "possible", "weak", "nothing"]
 STRONG, POSSIBLE, WEAK = 0.6, 0.35, 0.1
 """From which relevance on. Of the best tiles of islands at moments without the thing .08 are `possible`, .01 `strong`;
 `python -m benchmarks.relevance` prints them."""
+
+DIGITS = 4
+"""Of a relevance, in answers and files: the word goes by what they say."""
 
 PLACE, NEUTRAL, BIAS = 0.55, 2.82, -7.40
 NOW, NOW_BIAS = 6.74, 1.75
@@ -302,12 +308,19 @@ def chance_now(fall: npt.NDArray[np.floating]) -> Floats:
 
 
 def grade(value: float) -> Grade:
-    """A relevance in a word."""
-    if value >= STRONG:
+    """A relevance in a word, by the four digits that are kept of it."""
+    told = round(float(value), DIGITS)
+    if told >= STRONG:
         return "strong"
-    if value >= POSSIBLE:
+    if told >= POSSIBLE:
         return "possible"
-    return "weak" if value >= WEAK else "nothing"
+    return "weak" if told >= WEAK else "nothing"
+
+
+def say_relevance(value: float) -> str:
+    """A relevance in two digits, rounded down: 0.599 is not `strong`, and so never told as 0.60."""
+    hundredths = round(float(value) * 10**DIGITS) // 10 ** (DIGITS - 2)
+    return f"{hundredths / 100:.2f}"
 
 
 def _fall(now: Floats, highest: Floats, lowest: Floats) -> Floats:

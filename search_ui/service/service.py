@@ -14,13 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
-from ingest.geo.footprints import Places, Squares
+from ingest.geo.footprints import Places
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.places.areas import Ground, PlaceArea, area_of, places_of, told_apart
 from ingest.places.coordinates import parse_coordinates
@@ -47,10 +46,13 @@ from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
+from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.overlays import Overlays
+from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
-from trainer.errors import MissingError, ReadOnlyError, UsageError
+from trainer.errors import MissingError, ReadOnlyError
 
 if TYPE_CHECKING:
     from search_ui.service.imagery import Imagery
@@ -59,7 +61,6 @@ __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start
 
 _ANSWERS, _SCORES = 500, 64  # kept
 _SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
-MOST_OUTLINES = 50_000
 _SCORES_BYTES = 128 * 2**20
 
 
@@ -82,6 +83,9 @@ class Service:
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
         self.uploads = Uploads(settings.home / "uploads")
+        self.overlays = Overlays(settings.cache_dir / "overlays")
+        self.heat_layers = HeatLayers()
+        self.place_lists = PlaceLists(self.engine, self.scores)
         self.warming: Warming | None = None
         self._making: Making | None = None
         self._known: Recent[Collection] = Recent(64, seconds=_SECONDS)
@@ -222,6 +226,8 @@ class Service:
     @one_request
     def scores(self, collection: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Scores:
         """Every tile of the question's area and dates with its cosine and relevance at its moment; kept for a while."""
+        # of the same tiles at the same moment there is one copy, however many of them are listed
+        query = replace(query, k=1, min_relevance=0.0, distinct=True)
         key = (collection, self.version(collection), query, feedback)
         return self._scores.get(key, lambda: self.engine.scores(collection, query, feedback), size=_bytes_of)
 
@@ -244,6 +250,10 @@ class Service:
         query = layer.query
         of = (collection, self.version(collection), query.area, query.acquired_from, query.acquired_to)
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
+
+    def shown_tile(self, name: str, z: int, x: int, y: int, *, px: int) -> bytes:
+        """An XYZ tile of a heat map that a page shows, PNG; see `HeatLayers`."""
+        return self._drawing.tile(self.heat_layers.values(name), z, x, y, px=px)
 
     def heatmap(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID, *, px: int = 1024) -> Bitmap:
         """All tiles of a layer as one bitmap, with its bounds and its scale."""
@@ -427,22 +437,6 @@ class Service:
             attribution=found.spec.get("attribution"),
             near=None if near is None else str(near),
         )
-
-    @one_request
-    def outlines(self, collection: str) -> list[tuple[str, list[list[float]]]]:
-        """Id and outline of every tile, longitudes and latitudes; one that crosses ±180° has two.
-
-        Raises:
-            UsageError: There are more than `MOST_OUTLINES`.
-        """
-        columns = self.engine.field(self.tiles(collection))
-        if columns.n > MOST_OUTLINES:
-            raise UsageError(f"{collection!r} has {columns.n:,} tiles: at most {MOST_OUTLINES:,} outlines are drawn")
-        shapes = Squares.of(Places(columns.lat, columns.lon, columns.size_m)).polygons()
-        parts, of = shapely.get_parts(shapes, return_index=True)
-        ids = columns.ids()
-        rings = (np.round(shapely.get_coordinates(part), 7).tolist() for part in parts)
-        return [(ids[row], ring) for row, ring in zip(of.tolist(), rings, strict=True)]
 
     @one_request
     def tile_at(self, collection: str, *, lat: float, lon: float) -> str:

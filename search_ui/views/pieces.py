@@ -1,4 +1,4 @@
-"""Small pieces of HTML that several views show: legends, facts, pictures with their credit.
+"""Small pieces of HTML that several views show: facts, pictures with their credit.
 
 Whatever comes from a person, a file's metadata or a server is escaped here, once.
 """
@@ -10,19 +10,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from search_ui.maps.scales import Scale
+from search_ui.maps.certainty import colour_of
+from search_ui.search.relevance import say_relevance
 from search_ui.service.warming import Warming
 
 STYLE = """
 <style>
 .stMainBlockContainer { padding: 3.4rem 1.6rem 1rem; max-width: none; }
 .stMain [data-testid="stVerticalBlock"] { gap: 0.6rem; }
-.gc-legend { display: flex; gap: 0.8rem; align-items: center; font-size: 0.78rem; flex-wrap: wrap; }
-.gc-legend .ramp { position: relative; flex: 1; min-width: 280px; max-width: 420px; height: 0.85rem;
-  border-radius: 3px; margin-bottom: 1.15rem; }
-.gc-legend .ramp span { position: absolute; top: 1rem; transform: translateX(-50%); white-space: nowrap; }
-.gc-legend .ramp span:first-child { transform: none; }
-.gc-legend .ramp span:last-child { transform: translateX(-100%); }
 .gc-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 0.8rem; font-size: 0.82rem; }
 .gc-facts, .gc-facts dt, .gc-facts dd { margin: 0 !important; padding: 0 !important; font-weight: 400; }
 .gc-facts dt { opacity: 0.7; }
@@ -41,10 +36,8 @@ STYLE = """
   background: rgba(20, 24, 28, 0.7); border-radius: 0.3rem; font-size: 0.72rem; }
 .gc-chip .bar i { display: block; height: 4px; border: 2px solid #fff; border-top: 0; }
 .gc-credit { font-size: 0.74rem; opacity: 0.75; }
-.gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 1rem; color: #fff; font-size: 0.78rem;
-  font-weight: 600; }
-.gc-badge.strong { background: #0072b2; } .gc-badge.possible { background: #56b4e9; color: #10202b; }
-.gc-badge.weak { background: #e69f00; color: #10202b; } .gc-badge.nothing { background: #8a8a8a; }
+.gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 0.3rem; color: #fff; font-size: 0.78rem;
+  font-weight: 600; background: #14181c; box-shadow: inset 0 -4px 0 var(--colour); padding-bottom: 0.25rem; }
 </style>
 """
 
@@ -69,23 +62,6 @@ class PictureCard:
 def as_words(text: str) -> str:
     """Words without what Markdown would take for its own."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", text)
-
-
-def legend(scale: Scale, clear: str = "") -> None:
-    """The colours of a scale with its marks and its unit, and what has no colour."""
-    steps = scale.lut[:: max(1, len(scale.lut) // 32)]
-    colours = ", ".join("rgb({}, {}, {})".format(*colour) for colour in steps.tolist())
-    reach = scale.high - scale.low
-    marks = "".join(
-        f'<span style="left: {100 * (value - scale.low) / reach:.1f}%">{html.escape(name)}</span>'
-        for value, name in scale.marks()
-    )
-    note = f"no colour: {clear}" if clear else ""
-    st.html(
-        f'<div class="gc-legend" role="img" aria-label="{html.escape(_said(scale))}"><b>{html.escape(scale.unit)}</b>'
-        f'<div class="ramp" style="background: linear-gradient(to right, {colours})">{marks}</div>'
-        f"<span>{html.escape(note)}</span></div>"
-    )
 
 
 def facts(rows: Iterable[tuple[str, str | None]]) -> None:
@@ -132,17 +108,14 @@ def scale_bar(size_m: float) -> tuple[float, float]:
 
 def badge(grade: str, relevance: float) -> str:
     """A relevance in a coloured word, as HTML."""
-    return f'<span class="gc-badge {html.escape(grade)}">{html.escape(grade)} {relevance:.2f}</span>'
+    told = f"{html.escape(grade)} {say_relevance(relevance)}"
+    return f'<span class="gc-badge" style="--colour: {colour_of(relevance)}">{told}</span>'
 
 
 def credit(*names: str | None) -> None:
     """Whom to credit for what is on the screen."""
     told = " · ".join(html.escape(name) for name in names if name)
     st.html(f'<div class="gc-credit">{told}</div>')
-
-
-def _said(scale: Scale) -> str:
-    return f"colours from {scale.low:g} to {scale.high:g}, {scale.unit}"
 
 
 def wait_for(warming: Warming | None) -> None:

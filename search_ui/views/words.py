@@ -31,6 +31,8 @@ WEIGHT = (
     "How much a word counts beside the question, which counts 1. Words that are taken away count 0.5 together "
     "unless you say otherwise."
 )
+LISTED = "The best places; of tiles that overlap only the best counts. “Filter” says how many are listed at most."
+ORDER = "The places are those of the highest relevance, or cosine; by date or distance they are put into another order."
 MINIMUM = "Tiles of less relevance are no hits. If none is left, the answer says so."
 AREA = "A tile counts when its square touches the area."
 DATES = "When the overhead imagery was taken (UTC). A tile without a known date never matches."

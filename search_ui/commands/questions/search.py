@@ -103,11 +103,13 @@ def _show(answer: "Answer") -> None:
         click.echo(answer.note)
     if not answer.hits:
         return
+    from search_ui.search.relevance import say_relevance
+
     width = max(len(hit.tile_id) for hit in answer.hits)
     place = f"{'lat':>10}  {'lon':>11}  {'tile':{width}}"
     click.echo(f"rank  {'relevance':16}  {'cosine':>7}  {place}  {'acquired':10}  near")
     for hit in answer.hits:
-        relevance = f"{hit.relevance:.2f} {'not now' if hit.not_now else hit.grade}"
+        relevance = f"{say_relevance(hit.relevance)} {'not now' if hit.not_now else hit.grade}"
         place = f"{hit.lat:>10.5f}  {hit.lon:>11.5f}  {hit.tile_id:{width}}"
         click.echo(
             f"{hit.rank:>4}  {relevance:16}  {hit.cosine:>7.4f}  {place}  {_day(hit.acquired_at):10}  {_where(hit)}"

@@ -1,4 +1,4 @@
 """The map of the search page: what lies under it, what is drawn on it, and its moment.
 
-In reading order: heat, backdrop, deck, moment_bar.
+In reading order: backdrop, heat, search_map, moment_bar.
 """

@@ -3,25 +3,29 @@
 It does not know how they are cut.
 """
 
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
 
-from search_ui.components.area_drawer import Basemap
 from search_ui.service.service import Shown
-from search_ui.views.map.heat import Bounds
 from search_ui.views.state.address import value
 
 _LEAST_DEG = 0.002
+_ENLARGED = 2.0  # zooms beyond which pixels show nothing more; MapLibre counts one less than tiles of 256 pixels do
+
+Bounds = tuple[float, float, float, float]
 
 
-def ground_of(shown: Shown) -> Basemap:
-    """A collection's own imagery under a small map."""
-    return Basemap(
-        tiles=f"/tiles/{quote(shown.name)}/{{z}}/{{x}}/{{y}}.webp",
-        bounds=bounds_of(shown),
-        attribution=shown.attribution or "",
-    )
+def ground_of(shown: Shown) -> dict[str, Any]:
+    """What any map of a collection shows, as arguments of `search_ui.components.map_view.MapData`."""
+    return {
+        "style": style_of(shown),
+        "bounds": bounds_of(shown),
+        "max_zoom": shown.max_zoom - 1 + _ENLARGED,
+        "heat_zoom": max(1, shown.max_zoom - 1),
+        "tile_m": shown.tile_m,
+    }
 
 
 def style_of(shown: Shown) -> str:
@@ -48,8 +52,3 @@ def chip_url(collection: str, tile_id: str, px: int = 256) -> str:
 def photo_url(gallery: str, photo_id: str, px: int = 256) -> str:
     """A ground photo."""
     return f"/photos/{quote(gallery)}/{quote(photo_id, safe='')}.webp?px={px}"
-
-
-def tiles_url(collection: str, version: str) -> str:
-    """The outlines of a collection's tiles."""
-    return f"/footprints/{quote(collection)}.json?v={version}"

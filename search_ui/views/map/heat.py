@@ -1,124 +1,149 @@
-"""Scores as pictures for the maps of the app, each as a data URL, with what its colours mean.
+"""Scores as colours for the maps of the app: the server keeps what each map shows, and draws its tiles when asked.
 
-Relevance is drawn by its square root from weak to certain, so that the words lie evenly on the scale; what is nothing
-has no colour, and the ground is seen. It does not know how scores are made.
+It does not know how scores are made.
 """
 
-import base64
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.geo.footprints import Places
-from search_ui.maps import heatmap
-from search_ui.maps.heatmap import Drawing, Layer
-from search_ui.maps.scales import Scale
+from search_ui.components.map_view import LegendOnMap
+from search_ui.maps.certainty import CLEAR, certainty_scale, on_scale
+from search_ui.maps.heatmap import HeatValues, Layer
+from search_ui.maps.scales import CHANGE, HEAT, Scale
 from search_ui.maps.snapshots import Value
 from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.search.provenance import program_version
 from search_ui.search.query import Query
-from search_ui.search.relevance import POSSIBLE, STRONG, WEAK
 from search_ui.search.scores import Scores
+from search_ui.service.place_lists import key_of
 from search_ui.service.service import Service
 from trainer.encoding import When
 
-_PX = 1_024
 _LITTLE = 0.02  # a difference of relevance that has no colour
-_MARKS = ((WEAK, f"weak {WEAK}"), (POSSIBLE, f"possible {POSSIBLE}"), (STRONG, f"strong {STRONG}"), (1.0, "1"))
-
-Bounds = tuple[float, float, float, float]
+_STEPS = 24  # colours in a legend's ramp
 
 
 @dataclass(frozen=True)
-class HeatPicture:
-    """A picture of values.
+class Heat:
+    """Colours of a map.
 
     Attributes:
-        url: The PNG as a data URL: no route has to remember it.
-        bounds: West, south, east and north of the picture.
-        scale: What its colours mean: range, palette, unit.
-        clear: What has no colour; nothing: every tile has one.
+        tiles: URL of the tiles with {z}, {x} and {y}; another one for other colours.
+        legend: What they mean.
     """
 
-    url: str
-    bounds: Bounds
-    scale: Scale
-    clear: str = ""
+    tiles: str
+    legend: LegendOnMap
 
 
 def heats(
     service: Service, collection: str, query: Query, whens: Sequence[When], show: Value, said: Feedback = NOTHING_SAID
-) -> list[HeatPicture]:
-    """The question at some moments, all on one scale.
+) -> list[Heat]:
+    """The question at some moments, all on one scale; each is worked out when its map is looked at.
 
     Args:
         service: The app's service, which scores.
         collection: Name of the collection of tiles.
-        query: Its own moment plays no part.
+        query: Its own moment plays no part; tiles below its least relevance have no colour.
         whens: Moments, wall-clock time at the place; None among them: any time.
         show: Whether colours show relevance or cosine.
         said: Tiles called right or wrong; they steer the cosine.
-
-    Returns:
-        As many as moments; none where no tile is asked for.
     """
-    drawn = []
-    for when in whens:
-        heat = service.heat(collection, Layer(query=replace(query, when=when), value=show), said)
-        if not len(heat.values):
-            return []
-        drawn.append(_drawn(_by_words(heat) if show == "relevance" else heat))
-    return [replace(one, clear=f"nothing (below {WEAK:.2f})") for one in drawn] if show == "relevance" else drawn
+    layers = [Layer(query=replace(query, when=when), value=show) for when in whens]
+    if show == "relevance":
+        below = f"{CLEAR}, or below {query.min_relevance:g}" if query.min_relevance else CLEAR
+        legend = legend_of(certainty_scale(), below)
+        return [
+            _kept(service, collection, f"sure {_key(layer, said)}", _sure(service, collection, layer, said), legend)
+            for layer in layers
+        ]
+    # one scale of all moments: the cosine's usual range through year and day
+    legend = legend_of(replace(service.heat(collection, layers[0], said).scale, palette=HEAT))
+    return [
+        _kept(service, collection, f"like {_key(layer, said)}", _like(service, collection, layer, said), legend)
+        for layer in layers
+    ]
 
 
 def difference(
-    service: Service, collection: str, query: Query, first: When, second: When, show: Value
-) -> HeatPicture | None:
+    service: Service, collection: str, query: Query, first: When, second: When, show: Value, said: Feedback
+) -> Heat | None:
     """The question at one moment less the same at another; None where no tile is asked for."""
     layer = Layer(query=replace(query, when=first), minus=replace(query, when=second), value=show)
-    heat = service.heat(collection, layer)
+    heat = service.heat(collection, layer, said)
     if not len(heat.values):
         return None
+    heat = replace(heat, scale=replace(heat.scale, palette=CHANGE), rims=True)
+    key = f"{_key(layer, said)} less {second}"
     if show == "cosine":
-        return _drawn(heat)
+        return _kept(service, collection, key, lambda: heat, legend_of(heat.scale))
     # most tiles hardly change: without a colour they leave the ground to be seen where something does
     values = np.where(np.abs(heat.values) >= _LITTLE, heat.values, np.float32(np.nan))
-    return replace(_drawn(replace(heat, values=values)), clear=f"less than {_LITTLE:g} either way")
+    changed = replace(heat, values=values)
+    legend = legend_of(heat.scale, f"less than {_LITTLE:g} either way")
+    return _kept(service, collection, key, lambda: changed, legend)
 
 
 def painted(
     service: Service, collection: str, query: Query, scores: Scores, values: npt.NDArray[np.float32], scale: Scale
-) -> HeatPicture:
+) -> Heat:
     """Any values of the question's tiles, such as their best months."""
     of = (collection, service.version(collection), query.area, query.acquired_from, query.acquired_to)
-    return _drawn(heatmap.HeatValues(Places(scores.lat, scores.lon, scores.size_m), values, scale, of))
+    heat = HeatValues(Places(scores.lat, scores.lon, scores.size_m), values, scale, of)
+    key = f"{key_of(query)} {scale.unit} {hashlib.sha256(values.tobytes()).hexdigest()}"
+    return _kept(service, collection, key, lambda: heat, legend_of(scale))
 
 
-def covered(service: Service, collection: str) -> HeatPicture:
+def covered(service: Service, collection: str) -> Heat:
     """Where a collection has tiles."""
-    columns = service.engine.field(service.tiles(collection))
-    places = Places(columns.lat, columns.lon, columns.size_m)
-    of = (collection, service.version(collection), None, None, None)
-    ones = np.ones(len(places.lat), np.float32)
-    return _drawn(heatmap.HeatValues(places, ones, Scale(0.0, 1.0, "tiles"), of))
+
+    def make() -> HeatValues:
+        columns = service.engine.field(service.tiles(collection))
+        places = Places(columns.lat, columns.lon, columns.size_m)
+        of = (collection, service.version(collection), None, None, None)
+        return HeatValues(places, np.ones(len(places.lat), np.float32), scale, of)
+
+    scale = Scale(0.0, 1.0, "tiles", HEAT)
+    return _kept(service, collection, "covered", make, legend_of(scale))
 
 
-@cache
-def _drawing() -> Drawing:
-    return Drawing()
+def legend_of(scale: Scale, clear: str = "") -> LegendOnMap:
+    """What the colours of a scale mean."""
+    steps = scale.lut[np.linspace(0, len(scale.lut) - 1, _STEPS).round().astype(int)]
+    marks = [((value - scale.low) / (scale.high - scale.low), name) for value, name in scale.marks()]
+    colours = ["rgb({}, {}, {})".format(*colour) for colour in steps.tolist()]
+    return LegendOnMap(scale.unit, colours, [(round(at, 4), name) for at, name in marks], clear)
 
 
-def _drawn(heat: heatmap.HeatValues) -> HeatPicture:
-    bitmap = _drawing().whole(heat, _PX)
-    return HeatPicture("data:image/png;base64," + base64.b64encode(bitmap.png).decode(), bitmap.bounds, bitmap.scale)
+def _kept(service: Service, collection: str, key: str, make: Callable[[], HeatValues], legend: LegendOnMap) -> Heat:
+    name = service.heat_layers.keep(collection, f"{program_version()} {service.version(collection)} {key}", make)
+    return Heat(f"/shown/maps/{name}/{{z}}/{{x}}/{{y}}.png", legend)
 
 
-def _by_words(heat: heatmap.HeatValues) -> heatmap.HeatValues:
-    """Relevance on a scale on which weak, possible and strong lie evenly."""
-    known = np.where(np.isfinite(heat.values), heat.values, 0)
-    values = np.where(known >= WEAK, np.sqrt(known), np.float32(np.nan)).astype(np.float32)
-    # the scale is in roots, its marks say the relevance itself
-    ticks = tuple((value**0.5, name) for value, name in _MARKS)
-    return replace(heat, values=values, scale=Scale(WEAK**0.5, 1.0, heat.scale.unit, ticks=ticks))
+def _key(layer: Layer, said: Feedback) -> str:
+    return f"{key_of(layer.query)} {said} {layer.value}"
+
+
+def _sure(service: Service, collection: str, layer: Layer, said: Feedback) -> Callable[[], HeatValues]:
+    """Relevance on the scale of the words."""
+
+    def make() -> HeatValues:
+        heat = service.heat(collection, layer, said)
+        return replace(heat, values=on_scale(heat.values), scale=certainty_scale(), rims=True)
+
+    return make
+
+
+def _like(service: Service, collection: str, layer: Layer, said: Feedback) -> Callable[[], HeatValues]:
+    """The cosine in the same colours."""
+
+    def make() -> HeatValues:
+        heat = service.heat(collection, layer, said)
+        return replace(heat, scale=replace(heat.scale, palette=HEAT))
+
+    return make

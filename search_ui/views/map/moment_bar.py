@@ -19,22 +19,41 @@ from trainer.earth import sun_altitude_deg
 
 _MONTH_NAMES = {ANY: "any", **dict(enumerate(MONTHS, start=1))}
 _HOUR_NAMES = {ANY: "any", **{hour: f"{hour:02d}:00" for hour in range(24)}}
+_TWO = (
+    ("First month", "month", _MONTH_NAMES),
+    ("First hour", "hour", _HOUR_NAMES),
+    ("Second month", "month2", _MONTH_NAMES),
+    ("Second hour", "hour2", _HOUR_NAMES),
+)
 _TWILIGHT_DEG = -6.0
 
 
-def moment_bar(shown: Shown, month: str, hour: str, *, title: str = "") -> None:
-    """Two sliders for the fields of those names."""
+def moment_bar(shown: Shown, *, two: bool = False) -> None:
+    """Sliders for the moment that is asked about, or for two moments."""
     if not shown.knows_time:
         st.caption("The model of this collection knows no time: every answer is for no particular moment.")
         return
-    before = f"{title}: " if title else ""
+    if not two:
+        left, right = st.columns(2)
+        with left:
+            _slider("Month", "month", _MONTH_NAMES)
+        with right:
+            _slider("Hour, local time", "hour", _HOUR_NAMES)
+        st.caption(daylight(shown, value("month"), value("hour")) or "Local time at the place.")
+        return
+    for column, (label, key, names) in zip(st.columns(4), _TWO, strict=True):
+        with column:
+            _slider(label, key, names)
+
+
+def second_moment(shown: Shown) -> None:
+    """Sliders for the second of two moments."""
     left, right = st.columns(2)
     with left:
-        _slider(f"{before}Month", month, _MONTH_NAMES)
+        _slider("Second month", "month2", _MONTH_NAMES)
     with right:
-        _slider(f"{before}Hour, local time", hour, _HOUR_NAMES)
-    if hint := daylight(shown, value(month), value(hour)):
-        st.caption(hint)
+        _slider("Second hour", "hour2", _HOUR_NAMES)
+    st.caption(daylight(shown, value("month2"), value("hour2")))
 
 
 def _slider(label: str, key: str, names: dict[int, str]) -> None:

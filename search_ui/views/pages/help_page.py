@@ -31,8 +31,8 @@ def help_page() -> None:
         "- **Refine** adds words (+) and takes words away (−), each with a weight.\n"
         "- **Picture** finds places like a ground photo or like an overhead picture.\n"
         "- **Area** takes a place by name, a GeoJSON or KML file, or a shape drawn on the map.\n"
-        "- The thumbs beside a hit steer the next answer.\n"
-        "- In the list, the arrow keys go from hit to hit, Enter opens one. On the small maps the arrow keys move, "
+        "- The thumbs beside a place steer the next answer.\n"
+        "- In the list, the arrow keys go from place to place, Enter opens one. On the map the arrow keys move, "
         "+ and − zoom.\n"
         "- The address of the page holds the whole question: copy it to share what you see."
     )

@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from ingest.catalog.catalog import Failure, Job, JobState
-from search_ui.components.map_pair import Frame, show_maps
+from search_ui.components.map_view import HeatOnMap, MapData, show_map
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
@@ -73,9 +73,12 @@ def _knows(one: Shown) -> str:
 
 
 def _coverage(service: Service, one: Shown) -> None:
-    drawn = covered(service, one.name)
-    frame = Frame(drawn.url, f"{one.tiles:,} tiles", f"Map of the tiles of {one.name} that can be searched")
-    show_maps(ground_of(one), drawn.bounds, [[frame]], key=f"coverage {one.name}", opacity=0.35, height=300)
+    layer = HeatOnMap(covered(service, one.name).tiles, f"{one.tiles:,} tiles")
+    label = f"Map of the tiles of {one.name} that can be searched"
+    data = MapData(
+        name=f"coverage {one.name}", label=label, **ground_of(one), frames=[[layer]], strength=0.35, dim=False
+    )
+    show_map(data, key=f"coverage {one.name}", height=300)
     st.caption("Coloured: tiles that can be searched.")
 
 

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from search_ui.components.hit_list import hit_list
-from search_ui.components.map_pair import Frame, show_maps
+from search_ui.components.map_view import HeatOnMap, MapData, show_map
+from search_ui.search.feedback import NOTHING_SAID
 from search_ui.search.query import Part, Query
+from search_ui.service.place_list import Listed
 from search_ui.service.service import Service, Shown
-from search_ui.views import pieces, words
+from search_ui.views import words
 from search_ui.views.map.backdrop import ground_of
 from search_ui.views.map.heat import heats
-from search_ui.views.panels.answer import cards
+from search_ui.views.panels.answer import cards_of
 from search_ui.views.panels.prompts import prompts_of
 
 _K = 6
@@ -44,15 +46,18 @@ def models_page(service: Service, shown: list[Shown]) -> None:
 
 
 def _side(service: Service, one: Shown, query: Query, side: str) -> None:
-    found = service.search(one.name, query)
-    drawn = heats(service, one.name, query, [None], "relevance")
-    if drawn:
-        frame = Frame(drawn[0].url, one.model or one.model_id, f"Map of relevance by model {one.model}")
-        show_maps(ground_of(one), drawn[0].bounds, [[frame]], key=f"side {side} {one.name}", height=320)
-        pieces.legend(drawn[0].scale, drawn[0].clear)
-    if found.nothing:
+    listed = service.place_lists.show(one.name, query, Listed(k=_K), NOTHING_SAID)
+    drawn = heats(service, one.name, query, [None], "relevance")[0]
+    layer = HeatOnMap(drawn.tiles, one.model or one.model_id)
+    pins, at = (f"/shown/lists/{listed.name}/{file}.json" for file in ("pins", "at"))
+    data = MapData(
+        name=f"{side} {one.name}", label=f"Map of relevance by model {one.model}", **ground_of(one),
+        frames=[[layer]], legend=drawn.legend, pins=pins, at=at,
+    )  # fmt: skip
+    show_map(data, key=f"side {side} {one.name}", height=340)
+    if listed.found.nothing:
         st.warning("Nothing here looks like it; these are the nearest.")
-    hit_list(cards(one, found.answer.hits), chosen=None, help_text=words.RELEVANCE, votes=False, key=f"hits {side}")
+    hit_list(cards_of(one, listed, votes=False), chosen=None, key=f"hits {side}", height="content")
 
 
 def _titled(shown: list[Shown], name: str) -> str:

@@ -1,33 +1,33 @@
-"""The search page: the question above, the map and its moment on the left, the answer or one place on the right."""
+"""The search page: the question above, the map and its moment on the left, a panel on the right."""
 
 from collections.abc import Mapping
 
-import shapely
 import streamlit as st
-from shapely.geometry.base import BaseGeometry
 
+from search_ui.components.map_view import TouchedMap
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Query
-from search_ui.service.service import Found, Service, Shown
-from search_ui.views import pieces, words
-from search_ui.views.map.backdrop import bounds_of, style_of, tiles_url
-from search_ui.views.map.deck import Drawn, show
-from search_ui.views.map.heat import Bounds, HeatPicture, heats
+from search_ui.service.place_list import Listed
+from search_ui.service.place_lists import ShownList
+from search_ui.service.service import Service, Shown
+from search_ui.views import frame, words
+from search_ui.views.app_words import told
 from search_ui.views.map.moment_bar import moment_bar
+from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
 from search_ui.views.panels.answer import answer_list
 from search_ui.views.panels.asking import asked_chips, box, examples, notice, place_hint, show_notice
-from search_ui.views.panels.in_time import show_in_time
-from search_ui.views.panels.keeping import exports
-from search_ui.views.panels.place import drawer
+from search_ui.views.panels.calendar import calendar_panel
+from search_ui.views.panels.in_time import TWO, in_time
+from search_ui.views.panels.keeping import export_panel
+from search_ui.views.panels.place import place_panel
 from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
 from search_ui.views.state import address
-from search_ui.views.state.address import VIEWS, change, value
-from search_ui.views.state.question import query_of, say_when, shown_value, where
+from search_ui.views.state.address import PANELS, VIEWS, change, value
+from search_ui.views.state.question import area_of_ring, query_of
 from trainer.errors import GroundcastError
 
-_CLICKABLE = 30_000  # tiles; more outlines than that make a browser slow
-_NEAR_ZOOM = 13.0
+_OPENED = "opened"
 _VIEW_NAMES = {view: view.capitalize() for view in VIEWS} | {"two moments": "Compare", "best moment": "Best time"}
 
 
@@ -39,53 +39,48 @@ def search_page(service: Service, tiles: Mapping[str, int]) -> None:
         tiles: How many tiles can be searched, by the name of their collection.
     """
     address.load()
-    collection = box(service, tiles)
+    if opened := st.session_state.pop(_OPENED, None):  # before the panels' own control is shown, which it moves
+        change(tile=opened, panel="place")
+    st.html(frame.style())
+    with st.container(key=frame.ASK):
+        collection = box(service, tiles)
+    # always there, so that what lies below keeps its place, and the map with it
+    asked = st.container(key=frame.ASKED)
+    body = st.container(key=frame.FRAME)
     try:
-        _page(service, collection)
+        _page(service, collection, asked, body)
     except GroundcastError as error:
-        st.error(str(error))
+        asked.error(told(error))
     address.store()
 
 
-def _page(service: Service, shown: Shown) -> None:
+def _page(
+    service: Service, shown: Shown, asked: st.delta_generator.DeltaGenerator, body: st.delta_generator.DeltaGenerator
+) -> None:
     _drop_lost_tile(service, shown)
-    show_notice()
-    whats_new(service)
-    asked_chips(service)
+    with asked:
+        show_notice()
+        whats_new(service)
+        asked_chips(service)
+        place_hint(service)
     query = query_of(service)
     said = Feedback(tuple(value("up")), tuple(value("down")))
-    # its place on the page, above the map; filled last
-    prompts = st.container()
-    place_hint(service)
-    found = None if query is None else service.search(shown.name, query, said)
-    # two moments of photos side by side need room
-    wide = bool(value("tile")) and st.session_state.get("beside")
-    left, right = st.columns([1, 1.1] if wide else [1.45, 1], gap="medium")
-    with left:
-        _views(service, shown, query, found, said)
-        if query is not None and value("view") not in ("map", None):
-            show_in_time(service, shown, query)
-        else:
-            opened = _map(service, shown, query, found, said)
-            if opened and opened != value("tile"):
-                change(tile=opened)
-                st.rerun()
-        imagery = shown.attribution and f"Imagery: {shown.attribution}"
-        pieces.credit(imagery, "Names of places: GeoNames, CC BY 4.0", f"Model: {shown.model or shown.model_id}")
-    with right:
-        if value("tile"):
-            drawer(service, shown, query, said)
-        elif found is not None:
-            opened = answer_list(shown, found)
-            if opened:
-                change(tile=opened)
-                st.session_state.pop("focus", None)  # to the tile, which may be of the list before this one
-                st.rerun()
-        else:
-            _welcome(shown)
+    listed = None if query is None else service.place_lists.show(shown.name, query, listed_of(query), said)
+    with body:
+        with st.container(key=frame.LEFT):
+            touched = _left(service, shown, query, listed, said)
+        with st.container(key=frame.RIGHT):
+            _right(service, shown, query, listed, said)
+    _heed(service, shown, touched)
     if query is None:
-        with prompts:  # last, because what they are is found out when they are first shown
+        with asked:  # last, because what they are is found out when they are first shown
             examples(prompts_of(service, shown))
+
+
+def listed_of(query: Query) -> Listed:
+    """What the list beside the map holds."""
+    near = middle() if value("sort") == "distance" else None
+    return Listed(order=value("sort"), near=near, k=query.k, least=query.min_relevance, apart=query.distinct)
 
 
 def _drop_lost_tile(service: Service, shown: Shown) -> None:
@@ -94,17 +89,38 @@ def _drop_lost_tile(service: Service, shown: Shown) -> None:
         if value("tile"):
             service.tile(shown.name, value("tile"))
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
         change(tile="")
 
 
-def _views(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> None:
+def _left(service: Service, shown: Shown, query: Query | None, listed: ShownList | None, said: Feedback) -> TouchedMap:
+    """Views, map and moments."""
+    _views(service, shown, query)
+    asked = query is not None and listed is not None and bool(listed.found.answer.candidates)
+    painted = in_time(service, shown, query, said) if query is not None and asked else NOTHING_PAINTED
+    with st.container(key=frame.MAP):
+        touched = search_map(service, shown, painted, listed)
+    with st.container(key=frame.MOMENTS):
+        moment_bar(shown, two=query is not None and value("view") in TWO)
+    if painted.note:
+        st.caption(told(painted.note))
+    return touched
+
+
+def _views(service: Service, shown: Shown, query: Query | None) -> None:
     """Which view of the answer is shown, and what can be done with it."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xsmall"):
+    with st.container(key=frame.VIEWS, horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "View", VIEWS, key="view", format_func=_VIEW_NAMES.__getitem__, required=True, disabled=query is None,
             label_visibility="collapsed", width="content",
         )  # fmt: skip
+        match value("view"):
+            case "two moments":
+                _choice("How two moments lie", "side", {"swipe": "One over the other", "beside": "Side by side"})
+            case "film":
+                _choice("Play over", "over", {"months": "Months", "hours": "Hours"})
+            case "best moment":
+                _choice("Show the best", "best", {"month": "Month", "hour": "Hour"})
         with st.popover("Show", icon=":material/layers:", width="content"):
             st.radio(
                 "Colours show", ["relevance", "cosine", "nothing"], key="show",
@@ -117,62 +133,74 @@ def _views(service: Service, shown: Shown, query: Query | None, found: Found | N
                 help="Nothing is loaded from the internet unless you choose so here.",
             )  # fmt: skip
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
-        if query is not None and found is not None:
-            exports(service, shown, query, found, said)
+            _overlay(service)
         saved_searches(service, shown)
 
 
-def _map(service: Service, shown: Shown, query: Query | None, found: Found | None, said: Feedback) -> str | None:
-    """The map with its legend and its moment; returns a tile that was clicked on just now."""
-    heat: HeatPicture | None = None
-    if query is not None and value("show") != "nothing":
-        drawn = heats(service, shown.name, query, [query.when], shown_value(), said)
-        heat = drawn[0] if drawn else None
-    tile, area = value("tile"), where(service).area
-    clickable = shown.tiles <= _CLICKABLE
-    opened = show(
-        Drawn(
-            style=style_of(shown),
-            bounds=_seen(shown, area),
-            tiles=tiles_url(shown.name, service.version(shown.name)) if clickable else None,
-            picture=None if heat is None else (heat.url, heat.bounds),
-            opacity=value("opacity") / 100,
-            hits=() if found is None else found.answer.hits,
-            chosen=(tile, service.tile(shown.name, tile).footprint) if tile else None,
-            area=area,
-        ),
-        focus=_focus(service, shown),
-        key=f"map {shown.name}",
-        alt=_said(query),
-    )
-    if heat is not None:
-        pieces.legend(heat.scale, heat.clear)
-    moment_bar(shown, "month", "hour")
-    if not clickable:
-        st.caption(f"More than {_CLICKABLE:,} tiles: click on a number, or give coordinates in the box.")
-    return opened
+def _overlay(service: Service) -> None:
+    """Outlines of one's own over the map."""
+    if value("overlay"):
+        st.button("Take your outlines away", icon=":material/close:", on_click=change, kwargs={"overlay": ""})
+        return
+    number = st.session_state.setdefault("overlay number", 0)
+    file = st.file_uploader("Your own outlines: GeoJSON", ["geojson", "json"], key=f"overlay {number}")
+    if file is not None:
+        try:
+            service.require_writable()
+            change(overlay=service.overlays.keep(file.getvalue()))
+        except GroundcastError as error:
+            notice(f"This file cannot be laid over the map. {told(error)}")
+        # an empty uploader again: else the same file would be taken in every run
+        st.session_state["overlay number"] = number + 1
+        st.rerun()
 
 
-def _seen(shown: Shown, area: BaseGeometry | None) -> Bounds:
-    """What the map shows at first: the collection, or of it the area that is searched."""
-    whole = bounds_of(shown)
-    both = None if area is None else shapely.intersection(area, shapely.box(*whole))
-    return whole if both is None or both.is_empty else tuple(shapely.bounds(both).tolist())
+def _choice(label: str, key: str, names: dict[str, str]) -> None:
+    st.segmented_control(
+        label, list(names), key=key, format_func=names.__getitem__, required=True, label_visibility="collapsed",
+        width="content",
+    )  # fmt: skip
 
 
-def _focus(service: Service, shown: Shown) -> tuple[float, float, float] | None:
-    """Where the map was moved to: to the hit that was chosen, or to the tile that a link names."""
-    if "focus" not in st.session_state:
-        place = service.tile(shown.name, value("tile")).footprint if value("tile") else None
-        change(focus=None if place is None else (place.lat, place.lon, _NEAR_ZOOM))
-    chosen: tuple[float, float, float] | None = st.session_state["focus"]
-    return chosen
+def _right(service: Service, shown: Shown, query: Query | None, listed: ShownList | None, said: Feedback) -> None:
+    """The panels, one of them open."""
+    _choice("Panel", "panel", {panel: panel.capitalize() for panel in PANELS})
+    with st.container(key=frame.PANEL):
+        match value("panel"):
+            case "place":
+                place_panel(service, shown, query, said)
+            case "when":
+                calendar_panel(service, shown, query)
+            case "export":
+                export_panel(service, shown, query, listed, said)
+            case _ if listed is None:
+                _welcome(shown)
+            case _:
+                opened = answer_list(shown, listed)
+                if opened:
+                    _open(opened)
 
 
-def _said(query: Query | None) -> str:
-    if query is None:
-        return "Map of the collection's imagery; click on a tile to see what one would see there"
-    return f"Map of {value('show')} for the question at {say_when(query.when)}, with the hits numbered"
+def _heed(service: Service, shown: Shown, touched: TouchedMap) -> None:
+    """Do what was done with the map."""
+    if touched.drawn is not None:
+        drawn_for = st.session_state.pop(DRAWING, None)
+        if touched.drawn and drawn_for == "area":
+            change(area=area_of_ring(touched.drawn))
+        st.rerun()
+    if touched.middle is not None and value("sort") == "distance":
+        told = f"{touched.middle[0]:g},{touched.middle[1]:g}"
+        if told != value("middle"):
+            change(middle=told)
+            st.rerun()
+    opened = tile_clicked(service, shown, touched)
+    if opened:
+        _open(opened)
+
+
+def _open(tile: str) -> None:
+    st.session_state[_OPENED] = tile
+    st.rerun()
 
 
 def _welcome(shown: Shown) -> None:

@@ -15,9 +15,9 @@ from search_ui.search.wording import weighted
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
-from search_ui.views.map.backdrop import ground_of
+from search_ui.views.map.search_map import DRAWING
 from search_ui.views.state.address import change, value
-from search_ui.views.state.question import area_of_file, area_of_ring, ring_of_area, where
+from search_ui.views.state.question import area_of_file, where
 from trainer.errors import AreaError, GroundcastError
 
 _SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
@@ -48,24 +48,25 @@ def box(service: Service, tiles: Mapping[str, int]) -> Shown:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Collection", names, key="collection", width=190, on_change=_another_collection,
+            label_visibility="collapsed",
             format_func=lambda name: f"{name} ({tiles[name]:,} tiles)",
         )  # fmt: skip
         shown = service.shown(value("collection"))
         st.text_input(
             "What would one see there?",
             key="q",
-            placeholder="a crowded beach · a place name · 27.63, 85.52",
+            placeholder="What would one see there? A crowded beach · a place name · 27.63, 85.52",
             on_change=_go_to_coordinates,
             args=(service,),
-            help="Say in a sentence what somebody standing there would see. Coordinates open the tile there.",
+            label_visibility="collapsed",
         )
         with st.popover("Picture", icon=":material/image:", width="content"):
             _picture(service)
         with st.popover(_counted("Refine", [*value("plus"), *value("minus")]), icon=":material/tune:", width="content"):
             _refine()
         with st.popover("Area" + (" ✓" if value("area") else ""), icon=":material/crop_free:", width="content"):
-            _area(service, shown)
-        set_ = [name for name in ("from", "to", "min") if value(name)]
+            _area(service)
+        set_ = [name for name in ("from", "to") if value(name)]
         with st.popover(_counted("Filter", set_), icon=":material/filter_alt:", width="content"):
             _filters()
     return shown
@@ -157,22 +158,21 @@ def _counted(name: str, things: Sequence[object]) -> str:
 
 
 def _ask(prompt: str) -> None:
-    change(q=prompt, tile="", up=[], down=[])
+    change(q=prompt, tile="", panel="places", up=[], down=[])
 
 
 def _another_collection() -> None:
-    change(tile="", like="", up=[], down=[], gallery="", focus=None)
+    change(tile="", like="", up=[], down=[], gallery="", middle="", panel="places")
 
 
 def _go_to_coordinates(service: Service) -> None:
     """Coordinates in the box, or a place as hits name theirs, open the tile there; other words are a new question."""
-    change(up=[], down=[])
+    change(up=[], down=[], panel="places")
     try:
         tile = service.point(value("q"), value("collection"))
         if tile is None:
             return
-        change(tile=tile, q="", view="map")
-        st.session_state.pop("focus", None)
+        change(tile=tile, q="", panel="place")
     except GroundcastError as error:
         change(q="")
         notice(told(error))
@@ -225,7 +225,7 @@ def _weigh(name: str, number: int, text: str, key: str) -> None:
     change(**{name: changed})
 
 
-def _area(service: Service, shown: Shown) -> None:
+def _area(service: Service) -> None:
     st.markdown("**Search only here**", help=words.AREA)
     if choices := st.session_state.get(_CHOICES):
         st.caption("Several places bear this name. Which one?")
@@ -250,8 +250,10 @@ def _area(service: Service, shown: Shown) -> None:
         "Town, country or coordinates", key="area name", placeholder="Banepa, 5 km", on_change=_area_by_name,
         args=(service,), help="A radius may stand behind it, such as “, 5 km”.",
     )  # fmt: skip
-    if st.button("Draw on the map", icon=":material/draw:", width="stretch"):
-        _draw(shown)
+    st.button(
+        "Draw on the map", icon=":material/draw:", width="stretch", on_click=st.session_state.update,
+        kwargs={DRAWING: "area"},
+    )  # fmt: skip
     number = st.session_state.setdefault("area number", 0)
     file = st.file_uploader(
         "Or drop a file: GeoJSON or KML", ["geojson", "json", "kml"],
@@ -259,7 +261,7 @@ def _area(service: Service, shown: Shown) -> None:
     )  # fmt: skip
     if file is not None:
         try:
-            change(area=area_of_file(service, file, notice), focus=None)
+            change(area=area_of_file(service, file, notice))
         except GroundcastError as error:
             notice(f"This file cannot be used as an area. {told(error)}")
         # an empty uploader again, as for pictures
@@ -281,7 +283,7 @@ def _area_by_name(service: Service) -> None:
         # several are offered, and none of them is taken
         st.session_state[_CHOICES], st.session_state[_AWAY] = found.choices, found.away
         if not found.choices:
-            change(area=f"place:{name}", focus=None)
+            change(area=f"place:{name}")
     except AreaError as error:
         notice(told(error))
     st.session_state["area name"] = ""
@@ -289,22 +291,11 @@ def _area_by_name(service: Service) -> None:
 
 def _choose(label: str) -> None:
     st.session_state[_CHOICES] = ()
-    change(area=f"place:{label}", focus=None)
-
-
-@st.dialog("Draw the area to search in", width="large")
-def _draw(shown: Shown) -> None:
-    from search_ui.components.area_drawer import draw_area
-
-    ring = draw_area(ground_of(shown), key=f"drawn area {shown.name}", ring=ring_of_area())
-    if ring:
-        change(area=area_of_ring(ring), focus=None)
-        st.rerun()
+    change(area=f"place:{label}")
 
 
 def _filters() -> None:
-    st.slider("Minimum relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}")
-    st.number_input("Number of places", 1, 100, key="k")
+    st.number_input("Number of places at most", 1, 10_000, key="k", help=words.LISTED)
     for name, title in (("from", "Imagery taken from"), ("to", "Imagery taken until")):
         key = f"date {name}"
         st.session_state[key] = _date(value(name))

@@ -5,6 +5,7 @@ It does not know the formats: `search_ui.files.answers` and `search_ui.maps.snap
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from search_ui.files.answers import write_answer
 from search_ui.maps.snapshots import About, say_question, write_difference, write_scores
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Query
-from search_ui.service.service import Found, Service, Shown
+from search_ui.service.place_lists import ShownList
+from search_ui.service.service import Service, Shown
 from search_ui.views.state.address import value
 from search_ui.views.state.question import at, shown_value, when_of
 
@@ -31,17 +33,20 @@ _MAPS = {
 }
 
 
-def exports(service: Service, shown: Shown, query: Query, found: Found, said: Feedback) -> None:
+def export_panel(service: Service, shown: Shown, query: Query | None, listed: ShownList | None, said: Feedback) -> None:
     """Buttons that write a file when they are pressed."""
-    with st.popover("Export", icon=":material/download:", width="content"):
+    if query is None or listed is None:
+        st.caption("Ask for something first: then its places and its map can be taken along as files.")
+        return
+    with st.container():
         st.markdown(
-            f"**The {len(found.answer.hits)} places**",
+            f"**The {len(listed.places.rows):,} places**",
             help="Each file names the question, the model, the collection and whom to credit.",
         )
         with st.container(horizontal=True):
             for suffix, (name, mime) in _HITS.items():
                 st.download_button(
-                    name, partial(_hits, service, shown, found, suffix), f"{shown.name}-places.{suffix}",
+                    name, partial(_hits, service, shown, listed, suffix), f"{shown.name}-places.{suffix}",
                     mime, key=f"hits {suffix}", on_click="ignore",
                 )  # fmt: skip
         which = "difference of the two moments" if value("view") == "difference" else "moment asked about"
@@ -58,9 +63,10 @@ def exports(service: Service, shown: Shown, query: Query, found: Found, said: Fe
         st.caption("To share what you see, copy the address of this page: it holds the whole question.")
 
 
-def _hits(service: Service, shown: Shown, found: Found, suffix: str) -> bytes:
+def _hits(service: Service, shown: Shown, listed: ShownList, suffix: str) -> bytes:
     provenance = service.engine.provenance(shown.name)
-    return _written(suffix, lambda path: write_answer(found.answer, path, provenance))
+    every = replace(listed.found.answer, hits=listed.places.hits(0, len(listed.places.rows)))
+    return _written(suffix, lambda path: write_answer(every, path, provenance))
 
 
 def _map(service: Service, shown: Shown, query: Query, said: Feedback, suffix: str) -> bytes:

@@ -13,11 +13,13 @@ from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import say_not_now
 from search_ui.search.query import Query
 from search_ui.search.relevance import WEAK, grade
+from search_ui.service.place_list import say_place, title_of
 from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import pieces, words
+from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url, photo_url
-from search_ui.views.map.moment_bar import moment_bar
-from search_ui.views.panels.answer import say_place, title_of
+from search_ui.views.map.moment_bar import second_moment
+from search_ui.views.panels.in_time import TWO
 from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.photo_time import when_taken
 from search_ui.views.state.address import change, value
@@ -28,19 +30,28 @@ from trainer.errors import GroundcastError
 _CHIP_PX = 512
 
 
-def drawer(service: Service, shown: Shown, query: Query | None, said: Feedback = NOTHING_SAID) -> None:
+def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedback = NOTHING_SAID) -> None:
     """Everything about the tile that is open."""
+    if not value("tile"):
+        st.caption("Click on the map, or on a place of the list, to see what one would see there.")
+        return
     tile = service.tile(shown.name, value("tile"))
     lat, lon = tile.footprint.lat, tile.footprint.lon
     head, close = st.columns([5, 1.5], vertical_alignment="center")
     head.markdown(f"#### {title_of(tile.near, lat, lon)}")
     close.button(
-        "Back", icon=":material/arrow_back:", on_click=change, kwargs={"tile": ""}, key="back", width="stretch"
+        "Back",
+        icon=":material/arrow_back:",
+        on_click=change,
+        kwargs={"tile": "", "panel": "places"},
+        key="back",
+        width="stretch",
     )
     left, right = st.columns([1, 1.25])
     with left:
         pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
         then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
+        then["panel"] = "places"
         st.button(
             "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
             help="Search for tiles whose predicted ground scene is like this one's.",
@@ -92,6 +103,18 @@ def _facts(tile: TileFacts) -> None:
             ("Tile id", tile.tile_id),
         ]
     )
+    st.caption(" · ".join(f"[{name}]({url})" for name, url in elsewhere(footprint.lat, footprint.lon).items()))
+
+
+def elsewhere(lat: float, lon: float) -> dict[str, str]:
+    """Addresses of a place on maps of others, by their names; they open when they are clicked on."""
+    at = f"{lat:.6f},{lon:.6f}"
+    google = "https://www.google.com/maps/@?api=1&map_action="
+    return {
+        "OpenStreetMap": f"https://www.openstreetmap.org/?mlat={lat:.6f}&mlon={lon:.6f}#map=16/{lat:.5f}/{lon:.5f}",
+        "Google Maps": f"{google}map&center={at}&zoom=17&basemap=satellite",
+        "Street View": f"{google}pano&viewpoint={at}",
+    }
 
 
 def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
@@ -99,8 +122,8 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     galleries = [name for name, one in service.named_galleries().items() if one.model_id == shown.model_id]
     if not galleries:
         st.info(
-            "No ground photos of this model are here yet. Bring a folder of photos in with "
-            "`groundcast photos FOLDER --gallery NAME`, and this place shows the nine most like it."
+            "No ground photos of this model are here yet. Whoever runs this server brings photos in; then this place "
+            "shows the nine most like it."
         )
         return
     usual = shown.gallery if shown.gallery in galleries else galleries[0]
@@ -118,7 +141,8 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     if not st.toggle("Beside it a second moment", key="beside", help=words.MOMENT):
         _photos(service, shown, tile.tile_id, gallery, first)
         return
-    moment_bar(shown, "month2", "hour2", title="Second")
+    if value("view") not in TWO:  # else it stands below the map
+        second_moment(shown)
     for column, when in zip(st.columns(2), (first, second), strict=True):
         with column:
             st.markdown(f"**{say_when(when)}**")
@@ -130,10 +154,12 @@ def _photos(service: Service, shown: Shown, tile: str, gallery: str, when: When)
     try:
         view: GroundView = service.look(shown.name, GroundQuery(tile_id=tile, when=when), gallery)
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
         return
     if view.note:
-        st.caption(view.note)
+        st.caption(told(view.note))
+    if not view.hits:
+        return
     pieces.photos([_picture(gallery, hit) for hit in view.hits])
     pieces.credit(f"The most alike of {view.candidates:,} photos in gallery {gallery}", "photos belong to their owners")
 

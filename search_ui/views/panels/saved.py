@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
+from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
-from search_ui.views.state.address import FIELDS, change, value
+from search_ui.views.state.address import FIELDS, change, fitting, value
 from search_ui.views.state.question import query_of, when_of
 from trainer.errors import GroundcastError
 
@@ -57,7 +58,7 @@ def whats_new(service: Service) -> None:
         st.info(f"“{pieces.as_words(replay.saved.name)}”: no new imagery since {since}.")
         return
     best = replay.new_hits[0] if replay.new_hits else None
-    told = f" The best of them has relevance {best.relevance:.2f} ({best.grade})." if best else ""
+    told = f" The best of them has relevance {say_relevance(best.relevance)} ({best.grade})." if best else ""
     st.success(f"“{pieces.as_words(replay.saved.name)}”: {replay.new_tiles:,} new tiles since {since}.{told}")
 
 
@@ -102,7 +103,7 @@ def _page() -> dict[str, Any]:
 
 def _again(service: Service, saved: SavedSearch) -> None:
     state = saved.question.get(PAGE) or {"q": saved.question.get("q", "")}
-    known = {name: one for name, one in state.items() if name in FIELDS}
+    known = fitting(state)
     if saved.collection not in service.searchable():
         asked = pieces.as_words(saved.name)
         notice(f"“{asked}” was asked of collection {saved.collection!r}, which is not here any more.")

@@ -8,7 +8,7 @@ It knows neither collections nor engines: `search_ui.views.state.question` makes
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,19 @@ def _one_of(*names: str) -> Callable[[str], str | None]:
     return lambda text: text if text in names else None
 
 
+def _switch(text: str) -> bool | None:
+    return {"1": True, "0": False}.get(text)
+
+
+def _place(text: str) -> str | None:
+    """Latitude and longitude as `43.05,-164.95`; nothing as nothing."""
+    try:
+        lat, lon = map(float, text.split(","))
+    except ValueError:
+        return None
+    return text if abs(lat) <= 90 and abs(lon) <= 180 else None
+
+
 def _text(text: str) -> str | None:
     return text[:MAX_CHARS]
 
@@ -62,7 +75,8 @@ class AddressField:
 
 
 ANY = -1  # no month, no hour
-VIEWS = ("map", "two moments", "difference", "film", "calendar", "best moment")
+VIEWS = ("map", "two moments", "difference", "film", "best moment")
+PANELS = ("places", "place", "when", "export")
 
 FIELDS: dict[str, AddressField] = {
     "collection": AddressField(""),
@@ -75,7 +89,10 @@ FIELDS: dict[str, AddressField] = {
     "from": AddressField(""),
     "to": AddressField(""),
     "min": AddressField(0.0, _number(0, 1)),
-    "k": AddressField(12, _whole(1, 100)),
+    "k": AddressField(100, _whole(1, 10_000)),
+    "sort": AddressField("relevance", _one_of("relevance", "cosine", "date", "distance")),
+    "middle": AddressField("", _place),  # where distances are from
+    "panel": AddressField("places", _one_of(*PANELS)),
     "month": AddressField(ANY, _whole(-1, 12)),
     "hour": AddressField(ANY, _whole(-1, 23)),
     "month2": AddressField(1, _whole(-1, 12)),
@@ -84,9 +101,17 @@ FIELDS: dict[str, AddressField] = {
     "view": AddressField("map", _one_of(*VIEWS)),
     "show": AddressField("relevance", _one_of("relevance", "cosine", "nothing")),
     "base": AddressField("imagery", _one_of("imagery", "OpenStreetMap")),
-    "opacity": AddressField(70, _whole(0, 100)),
+    "opacity": AddressField(90, _whole(0, 100)),
+    "side": AddressField("swipe", _one_of("swipe", "beside")),  # how two moments lie
+    "over": AddressField("months", _one_of("months", "hours")),  # what a film runs over
+    "best": AddressField("month", _one_of("month", "hour")),
+    "overlay": AddressField(""),  # outlines of one's own, by the name of their kept copy
     "tile": AddressField(""),
     "gallery": AddressField(""),
+    "beside": AddressField(False, _switch),  # photos of a second moment beside the first
+    "words": AddressField(False, _switch),
+    "wordy": AddressField(False, _switch),
+    "dated": AddressField(False, _switch),
     "up": AddressField([], several=True),  # tiles that were found right
     "down": AddressField([], several=True),  # and wrong
 }
@@ -111,10 +136,9 @@ def load() -> None:
         st.session_state[_KNOWN] = address
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
-        st.session_state.pop("focus", None)
     for name, field in FIELDS.items():
-        if name not in st.session_state:
-            st.session_state[name] = kept.get(name, field.default)
+        # set anew in every run: once its widget is not shown any more, Streamlit goes back to what was set last
+        st.session_state[name] = st.session_state.get(name, kept.get(name, field.default))
 
 
 def store() -> None:
@@ -129,6 +153,16 @@ def store() -> None:
         st.session_state[_BEFORE] = (time.monotonic(), arrived)
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
     st.session_state[_KNOWN] = address
+
+
+def fitting(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a state that was kept, what the fields can hold; such as of a program before this one."""
+    read = {}
+    for name, kept in state.items():
+        field = FIELDS.get(name)
+        if field is not None and (found := _read(field, _written(kept))) is not None:
+            read[name] = found
+    return read
 
 
 def _arrived() -> Address:
@@ -152,4 +186,6 @@ def _read(field: AddressField, words: tuple[str, ...]) -> Any:
 def _written(kept: Any) -> tuple[str, ...]:
     if isinstance(kept, list):
         return tuple(map(str, kept))
+    if isinstance(kept, bool):
+        return ("1" if kept else "0",)
     return (f"{kept:g}" if isinstance(kept, float) else str(kept),)

@@ -166,16 +166,6 @@ def _drawn(wkt: str) -> BaseGeometry:
     return split_antimeridian(shape)
 
 
-def ring_of_area() -> list[tuple[float, float]]:
-    """The corners of a drawn area, to draw it again; none of any other."""
-    kind, _, told = value("area").partition(":")
-    shape = shapely.from_wkt(told) if kind == "wkt" else None
-    if shape is None or shape.geom_type != "Polygon":
-        return []
-    with_end = shapely.get_coordinates(shape.exterior).tolist()
-    return [(lon, lat) for lon, lat in with_end[:-1]]
-
-
 # -- what a person gave ---------------------------------------------------------------------------------------------
 
 

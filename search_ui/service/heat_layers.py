@@ -1,0 +1,69 @@
+"""The heat maps that pages show, by a short name: so a map asks for their tiles without the question in each address.
+
+The name says all that the colours depend on, so a browser may keep what it got. What a layer shows is worked out when
+its first tile is asked for. It does not know what is drawn.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from search_ui.maps.heatmap import HeatValues
+from search_ui.search.recent import Recent
+from trainer.errors import MissingError
+
+_LAYERS, _BYTES = 4_000, 96 * 2**20
+
+
+@dataclass(frozen=True)
+class HeatLayer:
+    """A heat map that was shown.
+
+    Attributes:
+        collection: Of its tiles.
+        make: Works its values out.
+    """
+
+    collection: str
+    make: Callable[[], HeatValues]
+
+
+class HeatLayers:
+    """Keeps them. May be used from several threads."""
+
+    def __init__(self) -> None:
+        self._layers: Recent[HeatLayer] = Recent(_LAYERS)
+        self._values: Recent[HeatValues] = Recent(64, max_bytes=_BYTES)
+
+    def keep(self, collection: str, key: str, make: Callable[[], HeatValues]) -> str:
+        """Keep a layer; returns its name.
+
+        Args:
+            collection: Of its tiles.
+            key: Says everything that its colours depend on.
+            make: Works its values out.
+        """
+        name = hashlib.sha256(f"{collection}\n{key}".encode()).hexdigest()[:24]
+        self._layers.get(name, lambda: HeatLayer(collection, make))
+        return name
+
+    def find(self, name: str) -> HeatLayer:
+        """The layer of a name.
+
+        Raises:
+            MissingError: It was shown too long ago, or before this server was started.
+        """
+
+        def missing() -> HeatLayer:
+            raise MissingError(f"no map {name[:40]!r} is shown any more: load the page anew")
+
+        return self._layers.get(name, missing)
+
+    def values(self, name: str) -> HeatValues:
+        """What a layer shows.
+
+        Raises:
+            MissingError: See `find`.
+        """
+        layer = self.find(name)
+        return self._values.get(name, layer.make, size=lambda heat: heat.values.nbytes + heat.places.lat.nbytes)

@@ -1,0 +1,15 @@
+"""The fixed frame of the search page, as styles: the question above, the map on the left, a panel on the right.
+
+The page does not scroll, the panel does; on a phone the map lies above the panel. Containers are known by their keys.
+"""
+
+from search_ui.components.assets import asset
+
+ASK, ASKED, FRAME = "gc-ask", "gc-asked", "gc-frame"
+LEFT, VIEWS, MAP, MOMENTS = "gc-left", "gc-views", "gc-map", "gc-moments"
+RIGHT, PANEL, CONTROLS = "gc-right", "gc-panel", "gc-controls"
+
+
+def style() -> str:
+    """The styles, as HTML."""
+    return f"<style>{asset('frame.css')}</style>"
