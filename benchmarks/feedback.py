@@ -7,7 +7,7 @@ judged by the truth, up where the probability that a person who looks around the
 down elsewhere, and the question is asked again with these thumbs. Counted are prompts for which at least 18 tiles are
 right. Two numbers are told:
 
-* precision@9 of the whole answer, in which tiles that were judged may stand again;
+* precision@9 of the whole answer, in which tiles that were called right may stand again, and no wrong one does;
 * of the tiles that nobody has judged, the nine best: with the thumbs and without them.
 
 Beside the weights in use stand others, and a logistic regression on the same vectors with the question's score as its
@@ -19,7 +19,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,17 +63,11 @@ def main() -> None:
     parser.add_argument("--right", type=float, default=0.5, help="probability from which a tile is right")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = asked.home or Path(folder) / "home"
-        if asked.home is None:
-            subprocess.run([sys.executable, "-m", "search_ui.cli", "--home", home, "demo", "--json"], check=True)
-        settings = load_settings(home)
-        engine = Engine(settings, Catalog(settings.catalog_at))
+    with demonstration(asked.home) as engine:
         cases = known(engine, asked.right)
         rows = [measure(f"Rocchio {beta:g}, {gamma:g}", rocchio(beta, gamma), cases) for beta, gamma in WEIGHTS]
         rows.append(measure("logistic regression", logistic, cases))
         check(engine, cases[0])
-        engine.catalog.close()
     ours = rows[0]
     ratios = {
         "precision@9 after ÷ before": round(ours["after"] / ours["before"], 3),
@@ -90,8 +85,22 @@ def main() -> None:
     print(f"{len(cases)} questions, a tile is right from {asked.right:g} on: {ratios}")
 
 
-def known(engine: Engine, right: float) -> list[Case]:
-    """Questions with at least twice nine right tiles."""
+@contextmanager
+def demonstration(home: Path | None) -> Iterator[Engine]:
+    """The demonstration's home, made first where none is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        if home is None:
+            home = Path(folder) / "home"
+            made = [sys.executable, "-m", "search_ui.cli", "--home", home, "demo", "--json"]
+            subprocess.run(made, check=True, stdout=sys.stderr)
+        settings = load_settings(home)
+        engine = Engine(settings, Catalog(settings.catalog_at))
+        yield engine
+        engine.catalog.close()
+
+
+def known(engine: Engine, right: float, least: int = 2 * K) -> list[Case]:
+    """Questions with at least so many right tiles."""
     found = engine.catalog.collection("demo")
     field, world, cases = engine.field(found), planet(), []
     for when in MOMENTS:
@@ -100,7 +109,7 @@ def known(engine: Engine, right: float) -> list[Case]:
         s /= np.linalg.norm(s, axis=1, keepdims=True)
         for column, concept in enumerate(CONCEPTS):
             is_right = probability[:, column] >= right
-            if is_right.sum() >= 2 * K:
+            if is_right.sum() >= least:
                 vector = engine.query_vector(found, Query(parts=(Part("text", concept.prompt),)))
                 cases.append(Case(concept.prompt, when, s, vector, is_right))
     return cases
@@ -122,9 +131,9 @@ def one(case: Case, score: Score) -> tuple[float, float, float, float]:
     judged = np.argsort(-plain)[:K]
     up, down = judged[case.right[judged]], judged[~case.right[judged]]
     again = score(case.vector, case.s, up, down)
-    unseen = np.ones(len(plain), bool)
-    unseen[judged] = False
-    nines = (judged, np.argsort(-again)[:K], best_of(plain, unseen), best_of(again, unseen))
+    unseen, kept = np.ones((2, len(plain)), bool)
+    unseen[judged], kept[down] = False, False
+    nines = (judged, best_of(again, kept), best_of(plain, unseen), best_of(again, unseen))
     return tuple(float(case.right[nine].mean()) for nine in nines)  # type: ignore[return-value]
 
 
@@ -167,7 +176,9 @@ def check(engine: Engine, case: Case) -> None:
     up, down = nine[case.right[nine]], nine[~case.right[nine]]
     said = Feedback(tuple(field.ids(up)), tuple(field.ids(down)))
     hits = engine.search("demo", query, said).hits
-    measured = np.argsort(-rocchio(BETA, GAMMA)(case.vector, case.s, up, down))[:K]
+    kept = np.ones(field.n, bool)
+    kept[down] = False
+    measured = best_of(rocchio(BETA, GAMMA)(case.vector, case.s, up, down), kept)
     assert [hit.tile_id for hit in hits] == field.ids(measured), "the engine steers otherwise than this benchmark"
 
 

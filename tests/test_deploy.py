@@ -81,7 +81,7 @@ def test_no_weights_go_into_an_image():
         *("trainer", "ingest", "workers", "search_ui"),
     }
     for name in ("build-gpu", "build-cpu"):
-        assert "'.[ingest,served,films]' transformers\n" in stages()[name]  # not [demo], which has weights
+        assert "'.[ingest,labels,served,films]' transformers\n" in stages()[name]  # not [demo], which has weights
 
 
 def test_a_secret_that_is_missing_stops_compose_and_none_has_a_default():

@@ -29,7 +29,13 @@ def test_it_is_rocchios_formula() -> None:
 
 def test_nothing_said_changes_nothing() -> None:
     assert np.allclose(steered(X, NONE, NONE), X)
-    assert not Feedback() and Feedback().as_dict() == {} and Feedback().note() is None
+    assert Feedback(("a",), ("b",), frozenset("c")).no_hits == {"b", "c"}
+    assert (
+        not Feedback(hidden=frozenset("c"))
+        and not Feedback()
+        and Feedback().as_dict() == {}
+        and Feedback().note() is None
+    )
 
 
 def test_thumbs_that_contradict_each_other_are_refused() -> None:

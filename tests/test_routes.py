@@ -89,7 +89,9 @@ def test_one_round_of_thumbs_brings_back_what_was_liked_and_moves_away_from_the_
     after = service.scores("demo", QUERY, Feedback(tuple(nine[-2:]), tuple(nine[:3]))).cosine
     assert before[liked].max() < before[disliked].min() and after[liked].mean() > after[disliked].mean()
     assert (after - before)[liked].min() > (after - before)[disliked].max()
-    assert "2 up and 3 down" in found.answer.note
+    assert "2 yes and 3 no" in found.answer.note
+    assert not {hit.tile_id for hit in found.answer.hits} & set(nine[:3])
+    assert len(found.answer.hits) == len(nine)
     plain = {hit.tile_id: hit.relevance for hit in service.search("demo", replace(QUERY, k=200)).answer.hits}
     for hit in found.answer.hits:
         if hit.tile_id in plain:  # the relevance stays that of the question
@@ -429,6 +431,11 @@ ROUTES = {
     "GET /api/collections",
     "GET /api/ground",
     "GET /api/ground/when",
+    "GET /api/labels",
+    "GET /api/labels/{set_id}",
+    "GET /api/labels/{set_id}/areas",
+    "GET /api/labels/{set_id}/classifier",
+    "GET /api/labels/{set_id}/export",
     "GET /api/map",
     "GET /api/places",
     "GET /api/search",
@@ -450,8 +457,13 @@ ROUTES = {
     "GET /shown/overlays/{name}.json",
     "GET /tiles/{collection}.json",
     "GET /tiles/{collection}/{z}/{x}/{y}.webp",
+    "POST /api/labels",
+    "POST /api/labels/import",
+    "POST /api/labels/{set_id}/tiles",
     "POST /api/searches",
     "POST /api/uploads",
+    "PATCH /api/labels/{set_id}",
+    "DELETE /api/labels/{set_id}",
     "DELETE /api/searches/{search_id}",
 }
 

@@ -9,36 +9,28 @@ Where the provenance stands, so that it travels with the file and every reader s
     .parquet   file metadata ``provenance`` as JSON, beside GeoParquet's ``geo``
     .kml       ``ExtendedData`` and ``description`` of the document
 
-Geometry is the tile's footprint, WGS84 degrees, x = longitude, split at ±180°. KML is written with the standard
-library: `simplekml` leaves values unescaped and lets a prompt with ``<![CDATA[`` through. It does not know how hits
-are found.
+Geometry is the tile's footprint, WGS84 degrees, x = longitude, split at ±180°. It does not know how hits are found.
 """
 
 import csv
-import html
 import io
 import json
-import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import shapely
-from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint
 from ingest.geo.geoparquet import geo_metadata, geometry_columns, write_table
+from search_ui.files.kml import Placemark, write_kml
 from search_ui.files.writing import check_name, write_whole
 from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-# what XML 1.0 does not allow, even escaped: other control characters, surrogates, U+FFFE and U+FFFF
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_KML = "http://www.opengis.net/kml/2.2"
 _SCHEMA = pa.schema(
     [
         ("rank", pa.int32()),
@@ -143,46 +135,16 @@ def _write_parquet(answer: Answer, block: Block) -> bytes:
 
 
 def _write_kml(answer: Answer, block: Block) -> bytes:
-    root = ET.Element("kml", xmlns=_KML)
-    document = ET.SubElement(root, "Document")
-    _text(document, "name", f"groundcast: {block['collection']}")
-    told = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for name, value in block.items() if value is not None}  # fmt: skip
-    # a viewer reads a description as HTML: the words of a prompt are escaped for it, then once more for XML
-    _text(document, "description", "<br>".join(html.escape(f"{name}: {value}") for name, value in told.items()))
-    style = ET.SubElement(document, "Style", id="tile")
-    _text(ET.SubElement(style, "LineStyle"), "color", "ff00a5ff")  # aabbggrr
-    _text(ET.SubElement(style, "PolyStyle"), "color", "3300a5ff")
-    _data(document, told)
-    for hit in answer.hits:
-        mark = ET.SubElement(document, "Placemark")
-        _text(mark, "name", f"{hit.rank}. {hit.tile_id}")
-        if hit.acquired_at is not None:
-            _text(ET.SubElement(mark, "TimeStamp"), "when", str(rfc3339(hit.acquired_at)))
-        _text(mark, "styleUrl", "#tile")
-        _data(mark, {name: str(value) for name, value in _row(hit).items() if value is not None})
-        _polygons(mark, _footprint(hit))
-    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return content
-
-
-def _text(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
-
-
-def _data(parent: ET.Element, values: dict[str, str]) -> None:
-    extended = ET.SubElement(parent, "ExtendedData")
-    for name, value in values.items():
-        _text(ET.SubElement(extended, "Data", name=name), "value", value)
-
-
-def _polygons(mark: ET.Element, footprint: BaseGeometry) -> None:
-    parts = footprint.geoms if isinstance(footprint, MultiPolygon) else [footprint]
-    several = ET.SubElement(mark, "MultiGeometry")
-    for part in parts:
-        if isinstance(part, Polygon):
-            ring = ET.SubElement(ET.SubElement(ET.SubElement(several, "Polygon"), "outerBoundaryIs"), "LinearRing")
-            _text(ring, "coordinates", " ".join(f"{lon:.9f},{lat:.9f}" for lon, lat in part.exterior.coords))
+    marks = [
+        Placemark(
+            f"{hit.rank}. {hit.tile_id}",
+            {name: str(value) for name, value in _row(hit).items() if value is not None},
+            _footprint(hit),
+            rfc3339(hit.acquired_at),
+        )
+        for hit in answer.hits
+    ]
+    return write_kml(f"groundcast: {block['collection']}", block, marks)
 
 
 _WRITERS: dict[str, Callable[[Answer, Block], bytes]] = {

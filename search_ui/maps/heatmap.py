@@ -74,6 +74,37 @@ class Layer:
             raise UsageError("a difference compares the same tiles: give both questions one area and the same dates")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityLayer:
+    """What a heat map of a set of labels shows: how likely its classifier holds each tile for a yes.
+
+    Args:
+        labels: Id of the set.
+        least: Tiles of less are transparent.
+        low: Value of the first colour; None: 0.
+        high: Value of the last colour; None: 1.
+        palette: Colours, told apart by colour-blind eyes; None: the usual ones.
+
+    Raises:
+        UsageError: The range is empty.
+    """
+
+    labels: str
+    least: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    palette: Palette | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.ends()
+        if not high - low >= _LEAST_SPAN or max(abs(low), abs(high)) > _MOST:
+            raise UsageError(f"the scale from {low:g} to {high:g} is empty or too wide: probabilities go from 0 to 1")
+
+    def ends(self) -> tuple[float, float]:
+        """Values of the first and of the last colour."""
+        return 0.0 if self.low is None else self.low, 1.0 if self.high is None else self.high
+
+
 @dataclass(frozen=True)
 class HeatValues:
     """The values of a layer.
@@ -273,6 +304,27 @@ def heat_of(layer: Layer, scores: Scores, minus: Scores | None, scale: Scale, *,
         best = scores.relevance if minus is None else np.maximum(scores.relevance, minus.relevance)
         values = np.where(best >= least, values, np.float32(np.nan))
     return HeatValues(Places(scores.lat, scores.lon, scores.size_m), values.astype(np.float32), scale, of, scores.note)
+
+
+def probability_heat(
+    layer: ProbabilityLayer, places: Places, probability: Floats32, *, of: Hashable, note: str | None
+) -> HeatValues:
+    """The values of a layer of probabilities.
+
+    Args:
+        layer: Says from which probability on tiles are shown, and their colours.
+        places: Centres and sides of n tiles.
+        probability: float32 [n], 0..1; NaN is transparent.
+        of: Says which tiles these are; equal for equal tiles.
+        note: What a person should read beside it.
+    """
+    low, high = layer.ends()
+    hidden = f"probability below {layer.least:g}" if layer.least else ""
+    unit = "probability: chance of a yes, as the labels say it"
+    below, above = bool((probability < low).any()), bool((probability > high).any())
+    scale = Scale(low, high, unit, layer.palette or AMOUNT, below=below, above=above, hidden=hidden)
+    values = np.where(probability >= layer.least, probability, np.float32(np.nan))
+    return HeatValues(places, values.astype(np.float32), scale, of, note)
 
 
 def scale_of(layer: Layer, usual: tuple[float, float] | None, scores: Scores, minus: Scores | None) -> Scale:

@@ -53,8 +53,8 @@ def collections(exchange: CurrentExchange, _: NothingElse) -> Response:
 def search(exchange: CurrentExchange, asked: Annotated[SearchParameters, Query()]) -> Response:
     """The tiles most like a question."""
     service = exchange.service
-    exchange.tag(service.version(asked.collection))
-    found = service.search(asked.collection, asked.asked(service), asked.feedback())
+    exchange.tag(asked.version(service, asked.collection))
+    found = service.search(asked.collection, asked.asked(service), asked.feedback(service))
     return exchange.json(found_document(service, asked.collection, found), service.attribution(asked.collection))
 
 
@@ -90,9 +90,9 @@ def ground(exchange: CurrentExchange, asked: Annotated[GroundParameters, Query()
 def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()]) -> Response:
     """Every tile with its scores, as JSON, GeoTIFF, GeoParquet or picture."""
     service = exchange.service
-    exchange.tag(service.version(asked.collection))
+    exchange.tag(asked.version(service, asked.collection))
     query = asked.query(service)
-    scores = service.scores(asked.collection, query, asked.feedback())
+    scores = service.scores(asked.collection, query, asked.feedback(service))
     provenance = service.engine.provenance(asked.collection).facts()
     credit = service.attribution(asked.collection)
     if asked.format == "json":
@@ -115,7 +115,7 @@ def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()
 def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Query()]) -> Response:
     """A question over the months of a year and the hours of a day."""
     service = exchange.service
-    exchange.tag(service.version(asked.collection))
+    exchange.tag(asked.version(service, asked.collection))
     query = asked.query(service)
     made = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
     highest, likeliest = service.likeliest(asked.collection, query)
@@ -135,16 +135,17 @@ def place(exchange: CurrentExchange, asked: Annotated[PlaceParameters, Query()])
     return exchange.json(document | {"attribution": found.attribution}, found.attribution)
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """What was sent, whole."""
     return await request.body()
 
 
-_FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
+FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
 
-@router.post("/api/uploads", openapi_extra=_FILE)
+@router.post("/api/uploads", openapi_extra=FILE)
 @in_lane("uploads")
-def upload(exchange: CurrentExchange, content: Annotated[bytes, Depends(_body)], _: NothingElse) -> Response:
+def upload(exchange: CurrentExchange, content: Annotated[bytes, Depends(body_of)], _: NothingElse) -> Response:
     """Keep a picture to search with; the body is the file: PNG, JPEG, WebP or TIFF."""
     exchange.service.require_writable()
     return exchange.json({"id": exchange.service.uploads.keep(content)})

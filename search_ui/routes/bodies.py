@@ -19,7 +19,7 @@ from search_ui.service.service import Service
 from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer.errors import GroundcastError, UploadError
 
-FILES = frozenset({"/api/uploads"})
+FILES = frozenset({"/api/uploads", "/api/labels/import"})
 """Routes whose body is a file; those of the others are JSON."""
 MAX_JSON_BYTES = 256 * 2**10
 MAX_JSON_VALUES, MAX_JSON_DEPTH = 1_000, 8

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from search_ui.maps.heatmap import legend
-from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
+from search_ui.maps.heatmap import ProbabilityLayer, legend
+from search_ui.routes.exchange import CurrentExchange, Exchange, MeasuredRoute, in_lane
 from search_ui.routes.parameters import (
     CollectionName,
     Column,
@@ -43,13 +43,13 @@ def heat_legend(
 ) -> Response:
     """What the colours of a heat map mean."""
     service = exchange.service
-    exchange.tag(service.version(collection), seconds=_MINUTE)
+    _tag(exchange, asked, collection)
     layer = asked.layer(service)
-    heat = service.heat(collection, layer, asked.feedback())
+    heat = service.heat(collection, layer, asked.feedback(service))
     credit = service.attribution(collection)
     around = service.shown(collection).bounds
     document: dict[str, Any] = {
-        "query": layer.query.as_dict(),
+        "query": None if isinstance(layer, ProbabilityLayer) else layer.query.as_dict(),
         "minus_when": asked.minus_when,
         "tiles": len(heat.values),
         "bounds": around and list(around),
@@ -67,8 +67,8 @@ def heat_image(
 ) -> Response:
     """Scores of all tiles as one bitmap, rows as in Web Mercator; headers say its bounds and its scale."""
     service = exchange.service
-    exchange.tag(service.version(collection), seconds=_MINUTE)
-    made = service.heatmap(collection, asked.layer(service), asked.feedback(), px=asked.px)
+    _tag(exchange, asked, collection)
+    made = service.heatmap(collection, asked.layer(service), asked.feedback(service), px=asked.px)
     told = {"X-Bounds": ",".join(f"{side:.8f}" for side in made.bounds)}
     told |= {"X-Low": f"{made.scale.low:.6g}", "X-High": f"{made.scale.high:.6g}"}
     return exchange.file(made.png, Png.media_type, service.attribution(collection), told)
@@ -86,6 +86,11 @@ def heat_tile(
 ) -> Response:
     """Scores as XYZ tiles in Web Mercator."""
     service = exchange.service
-    exchange.tag(service.version(collection), seconds=_MINUTE)
-    content = service.heat_tile(collection, asked.layer(service), z, x, y, feedback=asked.feedback())
+    _tag(exchange, asked, collection)
+    content = service.heat_tile(collection, asked.layer(service), z, x, y, feedback=asked.feedback(service))
     return exchange.file(content, Png.media_type, service.attribution(collection))
+
+
+def _tag(exchange: Exchange, asked: HeatParameters, collection: str) -> None:
+    """Labels are given one after the other, and each changes the map at once."""
+    exchange.tag(asked.version(exchange.service, collection), seconds=0 if asked.labels else _MINUTE)

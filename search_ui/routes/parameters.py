@@ -15,7 +15,7 @@ from ingest.geo.area import parse_bbox, parse_dates, parse_near
 from ingest.places.coordinates import parse_coordinates
 from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
 from search_ui.ground.view import GroundQuery
-from search_ui.maps.heatmap import MAX_PX, MIN_PX, Layer
+from search_ui.maps.heatmap import MAX_PX, MIN_PX, Layer, ProbabilityLayer
 from search_ui.maps.mercator import MAX_ZOOM
 from search_ui.search.feedback import MOST, Feedback
 from search_ui.search.moments import parse_moment
@@ -104,7 +104,8 @@ class QuestionParameters(AreaParameters):
     ensemble: bool = Field(False, description="Say each text in several ways and ask for their mean.")
     when: Name | None = Field(None, description=f"{MOMENT}; without it at any time.")
     liked: list[Name] = Field([], max_length=MOST, description="Tiles that were right: they steer the order.")
-    disliked: list[Name] = Field([], max_length=MOST, description="Tiles that were wrong.")
+    disliked: list[Name] = Field([], max_length=MOST, description="Tiles that were wrong: they are no hits.")
+    labels: Name | None = Field(None, description="Id of a set of labels: yes and no steer, and no “no” is a hit.")
 
     def query(self, service: Service, *, k: int = 1, min_relevance: float = 0.0, distinct: bool = True) -> Query:
         """The question itself.
@@ -128,12 +129,26 @@ class QuestionParameters(AreaParameters):
             ensemble=self.ensemble,
         )
 
-    def feedback(self) -> Feedback:
-        """The thumbs.
+    def version(self, service: Service, collection: str) -> str:
+        """A text that changes when the collection's tiles or the labels do.
 
         Raises:
-            UsageError: A tile is both right and wrong.
+            MissingError: There is no such collection or set of labels.
         """
+        told = service.version(collection)
+        return told if self.labels is None else f"{told} {service.labelling.sets.get(self.labels).revision}"
+
+    def feedback(self, service: Service) -> Feedback:
+        """What was said of tiles.
+
+        Raises:
+            UsageError: A tile is both right and wrong, or both a set and single tiles are given.
+            MissingError: There is no such set of labels.
+        """
+        if self.labels is not None:
+            if self.liked or self.disliked:
+                raise UsageError("labels and liked or disliked: give one of them")
+            return service.labelling.feedback(self.labels)
         return Feedback(tuple(dict.fromkeys(self.liked)), tuple(dict.fromkeys(self.disliked)))
 
 
@@ -167,14 +182,23 @@ class HeatParameters(VersionParameters, QuestionParameters):
     """A heat map."""
 
     minus_when: Name | None = Field(None, description=f"Less the scores at this moment ({MOMENT}), or `any`.")
-    value: Literal["relevance", "cosine"] = Field("relevance", description="What is drawn.")
+    value: Literal["relevance", "cosine", "probability"] = Field(
+        "relevance", description="What is drawn; the probability is that of the set of `labels`, and needs no question."
+    )
     low: float | None = Field(None, description="Value of the first colour [0, or the question's usual lowest].")
     high: float | None = Field(None, description="Value of the last colour [1, or the question's usual highest].")
     scale: Literal["viridis", "cividis", "inferno", "PuOr_r"] | None = Field(None, description="Colours.")
     min_relevance: float = Field(0.0, ge=0, le=1, description="Tiles of less are transparent.")
+    min_probability: float = Field(0.0, ge=0, le=1, description="Likewise, of the value probability.")
 
-    def layer(self, service: Service) -> Layer:
+    def layer(self, service: Service) -> Layer | ProbabilityLayer:
         """The layer itself; raises as `QuestionParameters.query`."""
+        if self.value == "probability":
+            if self.labels is None:
+                raise UsageError("value = probability: name the set of `labels` that it is learnt from")
+            return ProbabilityLayer(
+                labels=self.labels, least=self.min_probability, low=self.low, high=self.high, palette=self.scale
+            )
         query = self.query(service, min_relevance=self.min_relevance)
         minus = None
         if self.minus_when is not None:

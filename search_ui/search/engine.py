@@ -113,7 +113,8 @@ class Engine:
 
         Args:
             collection_name: Name of a collection of tiles, as people give it: an alias or NAME@VERSION.
-            feedback: Tiles called right or wrong: they steer the order, and the relevance not at all.
+            feedback: Tiles called right or wrong: they steer the order, and the relevance not at all; the wrong ones
+                are no hits.
             among: Ids of the only tiles that may be hits; of a collection above `exact_tiles`, of what is proposed.
 
         Raises:
@@ -124,10 +125,10 @@ class Engine:
         collection = self.tiles(collection_name)
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
-        scored = self._scored(collection, query, asked, when, among)
+        scored = self._scored(collection, query, asked, when, among, spare=len(feedback.no_hits))
         calibration = self._calibration(collection)
         with self._timed("rank"):
-            chosen, relevance = self._best(calibration, query, scored)
+            chosen, relevance = self._best(calibration, query, scored, feedback.no_hits)
             judged = self._judged(calibration, scored, chosen)
             not_now = self._not_now(calibration, scored, relevance)
         with self._timed("name_places"):
@@ -479,14 +480,21 @@ class Engine:
         return found
 
     def _scored(
-        self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
+        self,
+        collection: Collection,
+        query: Query,
+        asked: Asked,
+        when: When,
+        among: frozenset[str] | None,
+        *,
+        spare: int = 0,
     ) -> Scored:
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
             return self._scored_exactly(collection, query, asked, when, among)
         sample = self._sample(collection)
         # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
-        k = query.k * (_SLACK if query.distinct or query.min_relevance else 1)
+        k = query.k * (_SLACK if query.distinct or query.min_relevance else 1) + spare
         with self._opening[collection.name]:  # the embedded index is one holder's at a time
             try:
                 with self._timed("index_open"):
@@ -513,7 +521,9 @@ class Engine:
             cosine = columns.cosines(asked.steered, when=when, rows=rows)
             return Scored(columns, rows, cosine, asked, when, "exact")
 
-    def _best(self, calibration: Calibration, query: Query, scored: Scored) -> tuple[Rows, Floats]:
+    def _best(
+        self, calibration: Calibration, query: Query, scored: Scored, no_hits: frozenset[str]
+    ) -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
         columns, cosine = scored.columns, scored.cosine
         usable = np.count_nonzero(np.isfinite(cosine))
@@ -527,6 +537,9 @@ class Engine:
                 plain = columns.cosines(vector, when=scored.when, rows=at)
             relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
             fit = np.flatnonzero(relevance >= query.min_relevance)
+            if no_hits:
+                names = columns.ids(at[fit])
+                fit = fit[[name not in no_hits for name in names]] if names else fit
             if query.distinct:
                 fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
             if len(fit) >= query.k or len(best) >= usable:

@@ -9,7 +9,8 @@ Information Retrieval*, 2008, equation 9.3). The weights, and how much one round
 are measured by ``benchmarks/feedback.py``; a logistic regression on the same vectors was no better there.
 
 q′ orders the tiles. Their relevance stays that of the question as it was asked: it is calibrated for words, and tiles
-are much more like tiles than like words. It does not know how vectors are made.
+are much more like tiles than like words. What was called wrong is no hit any more. It does not know how vectors are
+made.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Feedback:
     Attributes:
         liked: Ids of tiles that were right, each once.
         disliked: Ids of tiles that were wrong, each once.
+        hidden: Ids of more tiles that are to be no hits; they steer nothing.
 
     Raises:
         UsageError: A tile is both, or there are too many.
@@ -40,6 +42,7 @@ class Feedback:
 
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         both = set(self.liked) & set(self.disliked)
@@ -52,6 +55,11 @@ class Feedback:
         """How many thumbs."""
         return len(self.liked) + len(self.disliked)
 
+    @property
+    def no_hits(self) -> frozenset[str]:
+        """Ids of tiles that may not stand in the list."""
+        return self.hidden.union(self.disliked)
+
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types; nothing where nothing was said."""
         said = {"liked": list(self.liked), "disliked": list(self.disliked)}
@@ -61,8 +69,8 @@ class Feedback:
         """What a person should read beside an answer that it steered."""
         if not self:
             return None
-        told = f"{len(self.liked)} up and {len(self.disliked)} down"
-        return f"ordered with your thumbs ({told}); the relevance is that of the question alone"
+        told = f"{len(self.liked)} yes and {len(self.disliked)} no"
+        return f"ordered with what you said of tiles ({told}); the relevance is that of the question alone"
 
 
 NOTHING_SAID = Feedback()

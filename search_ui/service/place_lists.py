@@ -97,7 +97,7 @@ class PlaceLists:
             taken = columns.acquired_us if rows is None else columns.acquired_us[rows]
 
             places = PlaceList(
-                scores, listed_rows(scores, listed, taken),
+                scores, listed_rows(scores, listed, taken, feedback.no_hits),
                 lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes,
             )  # fmt: skip
             answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)

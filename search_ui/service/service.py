@@ -31,7 +31,16 @@ from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeVie
 from search_ui.ground.retrieval import GroundRetriever, row_at
 from search_ui.ground.view import GroundQuery, GroundView
 from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
-from search_ui.maps.heatmap import Bitmap, Drawing, HeatValues, Layer, heat_of, scale_of
+from search_ui.maps.heatmap import (
+    Bitmap,
+    Drawing,
+    HeatValues,
+    Layer,
+    ProbabilityLayer,
+    heat_of,
+    probability_heat,
+    scale_of,
+)
 from search_ui.maps.mercator import canvas_over
 from search_ui.maps.scales import amount_scale
 from search_ui.maps.snapshots import UNITS
@@ -47,12 +56,13 @@ from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.labelling import Labelling
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
-from trainer.errors import MissingError, ReadOnlyError
+from trainer.errors import MissingError, ReadOnlyError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.service.imagery import Imagery
@@ -83,6 +93,9 @@ class Service:
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
         self.uploads = Uploads(settings.home / "uploads")
+        self.labelling = Labelling(
+            self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
+        )
         self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
@@ -240,8 +253,10 @@ class Service:
         return Found(answer, answer.not_now is None, near.hits[0] if near.hits else None)
 
     @one_request
-    def heat(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
+    def heat(self, collection: str, layer: Layer | ProbabilityLayer, feedback: Feedback = NOTHING_SAID) -> HeatValues:
         """The values of a heat map and what its colours mean."""
+        if isinstance(layer, ProbabilityLayer):
+            return self._probability_heat(collection, layer)
         scores = self.scores(collection, layer.query, feedback)
         minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
         usual = (
@@ -251,16 +266,38 @@ class Service:
         of = (collection, self.version(collection), query.area, query.acquired_from, query.acquired_to)
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
 
+    def _probability_heat(self, collection: str, layer: ProbabilityLayer) -> HeatValues:
+        made = self.labelling.probabilities(layer.labels)
+        if made.learnt.of.collection != collection:
+            raise UsageError(f"the labels are of collection {made.learnt.of.collection!r}, not of {collection!r}")
+        of = (collection, self.version(collection), None, None, None)  # all tiles, as of a question without an area
+        note = "; ".join(made.learnt.assessment.notes) or None
+        return probability_heat(layer, made.places, made.probability, of=of, note=note)
+
     def shown_tile(self, name: str, z: int, x: int, y: int, *, px: int) -> bytes:
         """An XYZ tile of a heat map that a page shows, PNG; see `HeatLayers`."""
         return self._drawing.tile(self.heat_layers.values(name), z, x, y, px=px)
 
-    def heatmap(self, collection: str, layer: Layer, feedback: Feedback = NOTHING_SAID, *, px: int = 1024) -> Bitmap:
+    def heatmap(
+        self,
+        collection: str,
+        layer: Layer | ProbabilityLayer,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        px: int = 1024,
+    ) -> Bitmap:
         """All tiles of a layer as one bitmap, with its bounds and its scale."""
         return self._drawing.whole(self.heat(collection, layer, feedback), px)
 
     def heat_tile(
-        self, collection: str, layer: Layer, z: int, x: int, y: int, *, feedback: Feedback = NOTHING_SAID
+        self,
+        collection: str,
+        layer: Layer | ProbabilityLayer,
+        z: int,
+        x: int,
+        y: int,
+        *,
+        feedback: Feedback = NOTHING_SAID,
     ) -> bytes:
         """An XYZ tile of a layer, PNG."""
         return self._drawing.tile(self.heat(collection, layer, feedback), z, x, y)

@@ -52,6 +52,22 @@ PHOTO_TIME = (
     "A span is the smallest that holds the photo's moment with the chance behind it. It is asked of this place: "
     "elsewhere the seasons, the daylight and what people do may be others."
 )
+LABELS = (
+    "Yes: it is what you look for. No: it is not, and leaves the list. Unsure: nothing is learnt from it. Yes and no "
+    "order the places of the list anew; their relevance stays that of the words."
+)
+SHAPE = "Every tile whose middle lies in the shape gets this label, in place of what it had."
+LABEL_FILE = "GeoJSON, GeoParquet or CSV with a column label (yes, no, unsure) and points, lat and lon, or tile_id."
+ROC = (
+    "Of labels that were held out in whole blocks of ground: how many of the yeses are found at the price of how many "
+    "noes. The number is the area under the curve, .5 for guessing and 1 for perfect, with the range that it lies in "
+    "19 times of 20."
+)
+PROBABILITY = (
+    "How likely each tile would be called a yes, learnt from the labels. It is as good as they are: label also what "
+    "looks alike and is not it."
+)
+CUT = "Tiles of at least this probability are shown and joined to areas."
 WORKERS = (
     "Workers are other processes, also on other machines, that read and embed tiles; who runs this server starts them. "
     "What is left to them goes on when this page and this server are closed."

@@ -139,6 +139,32 @@ class SearchHitRow(Base):
     mailed_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
 
 
+class LabelSetRow(Base):
+    """A set of labels and what it began from; `ingest.catalog.labels`. Every change of its labels counts on."""
+
+    __tablename__ = "label_sets"
+    id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    collection: Mapped[str] = mapped_column(sa.String(100), index=True)
+    question: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    revision: Mapped[int]
+
+
+class LabelRow(Base):
+    """What somebody said of one tile."""
+
+    __tablename__ = "labels"
+    label_set: Mapped[str] = mapped_column(sa.ForeignKey("label_sets.id"), primary_key=True)
+    tile_id: Mapped[str] = mapped_column(primary_key=True)
+    verdict: Mapped[str] = mapped_column(sa.String(8))
+    lat: Mapped[float] = mapped_column(sa.Double)
+    lon: Mapped[float] = mapped_column(sa.Double)
+    size_m: Mapped[float] = mapped_column(sa.Double)
+    labelled_by: Mapped[str | None] = mapped_column(sa.String(100))
+    labelled_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
 class PairBuildRow(Base):
     """A build of training pairs whose shards workers make; see `ingest.pairs.handover`."""
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ingest.catalog.labels import LabelSet
 from ingest.geo.footprints import Places
 from search_ui.components.map_view import LegendOnMap
 from search_ui.maps.certainty import CLEAR, certainty_scale, on_scale
-from search_ui.maps.heatmap import HeatValues, Layer
+from search_ui.maps.heatmap import HeatValues, Layer, ProbabilityLayer
 from search_ui.maps.scales import CHANGE, HEAT, Scale
 from search_ui.maps.snapshots import Value
 from search_ui.search.feedback import NOTHING_SAID, Feedback
@@ -97,6 +98,14 @@ def painted(
     heat = HeatValues(Places(scores.lat, scores.lon, scores.size_m), values, scale, of)
     key = f"{key_of(query)} {scale.unit} {hashlib.sha256(values.tobytes()).hexdigest()}"
     return _kept(service, collection, key, lambda: heat, legend_of(scale))
+
+
+def probable(service: Service, collection: str, found: LabelSet, least: float) -> Heat:
+    """How likely each tile is a yes, as a set of labels says it; raises as `Labelling.learnt`."""
+    heat = service.heat(collection, ProbabilityLayer(labels=found.id, least=least))
+    shown = replace(heat, scale=replace(heat.scale, palette=HEAT), rims=True)
+    key = f"probability {found.id} {found.revision} {least}"
+    return _kept(service, collection, key, lambda: shown, legend_of(shown.scale, f"below {least:g}"))
 
 
 def covered(service: Service, collection: str) -> Heat:

@@ -21,7 +21,7 @@ from trainer.errors import GroundcastError
 
 DRAWING = "drawing"
 """Of the session: what a shape on the map is drawn for; see `WORDS`."""
-WORDS = {"area": "Search here"}
+WORDS = {"area": "Search here", "labels": "Label these"}
 _MANY_VERTICES, _FINE_DEG = 5_000, 0.002  # a country's coast need not be drawn to the metre
 
 
@@ -47,7 +47,13 @@ NOTHING_PAINTED = Painted(
 )
 
 
-def search_map(service: Service, shown: Shown, painted: Painted, listed: ShownList | None) -> TouchedMap:
+def search_map(
+    service: Service,
+    shown: Shown,
+    painted: Painted,
+    listed: ShownList | None,
+    marks: dict[str, Any] | None = None,
+) -> TouchedMap:
     """Draw the map; returns what was done with it in this run.
 
     Args:
@@ -55,6 +61,7 @@ def search_map(service: Service, shown: Shown, painted: Painted, listed: ShownLi
         shown: The collection.
         painted: The heat of the view.
         listed: The places to pin; None: nothing was asked.
+        marks: GeoJSON of outlines, each in its `colour`.
     """
     return show_map(
         MapData(
@@ -69,6 +76,7 @@ def search_map(service: Service, shown: Shown, painted: Painted, listed: ShownLi
             at="" if listed is None else f"/shown/lists/{listed.name}/at.json",
             chosen=_chosen(service, shown),
             area=_area(where(service).area),
+            marks=marks,
             overlay=f"/shown/overlays/{value('overlay')}.json" if value("overlay") else "",
             drawing=WORDS.get(st.session_state.get(DRAWING) or "", ""),
             middle=middle(),

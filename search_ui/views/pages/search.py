@@ -1,9 +1,11 @@
 """The search page: the question above, the map and its moment on the left, a panel on the right."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
+from ingest.catalog.labels import LabelSet
 from search_ui.components.map_view import TouchedMap
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Query
@@ -14,16 +16,18 @@ from search_ui.views import frame, words
 from search_ui.views.app_words import told
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
-from search_ui.views.panels.answer import answer_list
+from search_ui.views.panels.answer import answer_list, thumb
 from search_ui.views.panels.asking import asked_chips, box, examples, notice, place_hint, show_notice
 from search_ui.views.panels.calendar import calendar_panel
-from search_ui.views.panels.in_time import TWO, in_time
+from search_ui.views.panels.in_time import TWO, in_time, probability
 from search_ui.views.panels.keeping import export_panel
+from search_ui.views.panels.labels import arrived, labels_panel, marks, shape_drawn, voted
 from search_ui.views.panels.place import place_panel
 from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
 from search_ui.views.state import address
 from search_ui.views.state.address import PANELS, VIEWS, change, value
+from search_ui.views.state.labelled import label_set, said_of
 from search_ui.views.state.question import area_of_ring, query_of
 from trainer.errors import GroundcastError
 
@@ -39,8 +43,10 @@ def search_page(service: Service, tiles: Mapping[str, int]) -> None:
         tiles: How many tiles can be searched, by the name of their collection.
     """
     address.load()
+    arrived()
     if opened := st.session_state.pop(_OPENED, None):  # before the panels' own control is shown, which it moves
-        change(tile=opened, panel="place")
+        # who labels goes on labelling
+        change(tile=opened, panel="labels" if value("panel") == "labels" else "place")
     st.html(frame.style())
     with st.container(key=frame.ASK):
         collection = box(service, tiles)
@@ -58,20 +64,21 @@ def _page(
     service: Service, shown: Shown, asked: st.delta_generator.DeltaGenerator, body: st.delta_generator.DeltaGenerator
 ) -> None:
     _drop_lost_tile(service, shown)
+    labels = label_set(service, shown, notice)
     with asked:
         show_notice()
         whats_new(service)
         asked_chips(service)
         place_hint(service)
     query = query_of(service)
-    said = Feedback(tuple(value("up")), tuple(value("down")))
+    said = said_of(service, labels)
     listed = None if query is None else service.place_lists.show(shown.name, query, listed_of(query), said)
     with body:
         with st.container(key=frame.LEFT):
-            touched = _left(service, shown, query, listed, said)
+            touched = _left(service, shown, query, listed, said, labels)
         with st.container(key=frame.RIGHT):
-            _right(service, shown, query, listed, said)
-    _heed(service, shown, touched)
+            _right(service, shown, query, listed, said, labels)
+    _heed(service, shown, touched, labels)
     if query is None:
         with asked:  # last, because what they are is found out when they are first shown
             examples(prompts_of(service, shown))
@@ -93,13 +100,23 @@ def _drop_lost_tile(service: Service, shown: Shown) -> None:
         change(tile="")
 
 
-def _left(service: Service, shown: Shown, query: Query | None, listed: ShownList | None, said: Feedback) -> TouchedMap:
+def _left(
+    service: Service,
+    shown: Shown,
+    query: Query | None,
+    listed: ShownList | None,
+    said: Feedback,
+    labels: LabelSet | None,
+) -> TouchedMap:
     """Views, map and moments."""
-    _views(service, shown, query)
+    _views(service, shown, query, labels)
     asked = query is not None and listed is not None and bool(listed.found.answer.candidates)
     painted = in_time(service, shown, query, said) if query is not None and asked else NOTHING_PAINTED
+    if labels is not None and value("show") == "probability" and value("view") == "map":
+        painted = probability(service, shown, labels)
+    outlines = marks(service, labels) if labels is not None and value("panel") == "labels" else None
     with st.container(key=frame.MAP):
-        touched = search_map(service, shown, painted, listed)
+        touched = search_map(service, shown, painted, listed, outlines)
     with st.container(key=frame.MOMENTS):
         moment_bar(shown, two=query is not None and value("view") in TWO)
     if painted.note:
@@ -107,7 +124,7 @@ def _left(service: Service, shown: Shown, query: Query | None, listed: ShownList
     return touched
 
 
-def _views(service: Service, shown: Shown, query: Query | None) -> None:
+def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet | None) -> None:
     """Which view of the answer is shown, and what can be done with it."""
     with st.container(key=frame.VIEWS, horizontal=True, vertical_alignment="center"):
         st.segmented_control(
@@ -123,7 +140,7 @@ def _views(service: Service, shown: Shown, query: Query | None) -> None:
                 _choice("Show the best", "best", {"month": "Month", "hour": "Hour"})
         with st.popover("Show", icon=":material/layers:", width="content"):
             st.radio(
-                "Colours show", ["relevance", "cosine", "nothing"], key="show",
+                "Colours show", ["relevance", "cosine", *(["probability"] if labels else []), "nothing"], key="show",
                 help=f"{words.RELEVANCE} {words.COSINE}",
             )  # fmt: skip
             st.slider("Opacity of the colours, %", 0, 100, step=5, key="opacity")
@@ -162,7 +179,14 @@ def _choice(label: str, key: str, names: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _right(service: Service, shown: Shown, query: Query | None, listed: ShownList | None, said: Feedback) -> None:
+def _right(
+    service: Service,
+    shown: Shown,
+    query: Query | None,
+    listed: ShownList | None,
+    said: Feedback,
+    labels: LabelSet | None,
+) -> None:
     """The panels, one of them open."""
     _choice("Panel", "panel", {panel: panel.capitalize() for panel in PANELS})
     with st.container(key=frame.PANEL):
@@ -171,22 +195,26 @@ def _right(service: Service, shown: Shown, query: Query | None, listed: ShownLis
                 place_panel(service, shown, query, said)
             case "when":
                 calendar_panel(service, shown, query)
+            case "labels":
+                labels_panel(service, shown, labels, listed)
             case "export":
                 export_panel(service, shown, query, listed, said)
             case _ if listed is None:
                 _welcome(shown)
             case _:
-                opened = answer_list(shown, listed)
+                opened = answer_list(shown, listed, thumb if labels is None else partial(voted, service, labels))
                 if opened:
                     _open(opened)
 
 
-def _heed(service: Service, shown: Shown, touched: TouchedMap) -> None:
+def _heed(service: Service, shown: Shown, touched: TouchedMap, labels: LabelSet | None) -> None:
     """Do what was done with the map."""
     if touched.drawn is not None:
         drawn_for = st.session_state.pop(DRAWING, None)
         if touched.drawn and drawn_for == "area":
             change(area=area_of_ring(touched.drawn))
+        if touched.drawn and drawn_for == "labels":
+            shape_drawn(service, labels, touched.drawn)
         st.rerun()
     if touched.middle is not None and value("sort") == "distance":
         told = f"{touched.middle[0]:g},{touched.middle[1]:g}"

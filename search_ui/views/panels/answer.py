@@ -3,6 +3,8 @@
 It does not know how the map shows it.
 """
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from search_ui.components.hit_list import CardList, hit_list
@@ -25,8 +27,14 @@ _ORDERS = {
 }
 
 
-def answer_list(shown: Shown, listed: ShownList) -> str | None:
-    """Show the answer; returns the id of a tile that was opened just now."""
+def answer_list(shown: Shown, listed: ShownList, vote: Callable[[str, int], None]) -> str | None:
+    """Show the answer; returns the id of a tile that was opened just now.
+
+    Args:
+        shown: The collection.
+        listed: The places.
+        vote: Called with a tile and 1, −1 or 0 for a thumb.
+    """
     found, answer = listed.found, listed.found.answer
     if answer.not_now is not None:
         _not_now(found, answer.not_now)
@@ -37,7 +45,7 @@ def answer_list(shown: Shown, listed: ShownList) -> str | None:
     _controls(listed)
     touched = hit_list(cards_of(shown, listed), chosen=value("tile") or None, key="hits")
     if touched.voted is not None:
-        _vote(*touched.voted)
+        vote(*touched.voted)
         st.rerun()
     return touched.chosen
 
@@ -95,7 +103,8 @@ def _nothing(found: Found) -> None:
         st.caption(f"Asked for {asked}; it is not likely at another time either.")
 
 
-def _vote(tile: str, vote: int) -> None:
+def thumb(tile: str, vote: int) -> None:
+    """Keep a thumb in the address."""
     # out of both first: a second click on the other thumb changes the vote
     up, down = ([one for one in value(name) if one != tile] for name in ("up", "down"))
     change(up=[*up, tile] if vote > 0 else up, down=[*down, tile] if vote < 0 else down)

@@ -162,7 +162,7 @@ def _ask(prompt: str) -> None:
 
 
 def _another_collection() -> None:
-    change(tile="", like="", up=[], down=[], gallery="", middle="", panel="places")
+    change(tile="", like="", up=[], down=[], gallery="", middle="", panel="places", labels="")
 
 
 def _go_to_coordinates(service: Service) -> None:

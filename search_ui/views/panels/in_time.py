@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 import streamlit as st
 
+from ingest.catalog.labels import LabelSet
 from search_ui.components.map_view import HeatOnMap
 from search_ui.maps.calendars import best_moments
 from search_ui.maps.scales import hour_scale, month_scale
@@ -18,11 +19,13 @@ from search_ui.search.query import Query
 from search_ui.search.series import calendar_moments
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
-from search_ui.views.map.heat import Heat, difference, heats, painted
+from search_ui.views.app_words import told
+from search_ui.views.map.heat import Heat, difference, heats, painted, probable
 from search_ui.views.map.search_map import NOTHING_PAINTED, Painted
 from search_ui.views.state.address import ANY, value
 from search_ui.views.state.question import say_when, shown_value, when_of, year
 from trainer.encoding import When
+from trainer.errors import GroundcastError
 
 BEST_HOURS = 3  # every third hour of the 15th of each month
 TWO = ("two moments", "difference")
@@ -39,6 +42,16 @@ def in_time(service: Service, shown: Shown, query: Query, said: Feedback) -> Pai
         return replace(NOTHING_PAINTED, note=told)
     drawing = {"two moments": _two, "difference": _difference, "film": _film, "best moment": _best}.get(view, _one)
     return drawing(service, shown, query, said)
+
+
+def probability(service: Service, shown: Shown, found: LabelSet) -> Painted:
+    """The probability of a set of labels; nothing but the reason where nothing can be learnt from it."""
+    try:
+        drawn = probable(service, shown.name, found, value("cut"))
+    except GroundcastError as error:
+        return replace(NOTHING_PAINTED, note=told(error))
+    says = f"Map of the probability that a tile is a yes of the labels “{found.name}”"
+    return Painted([[HeatOnMap(drawn.tiles, "")]], drawn.legend, says)
 
 
 def _one(service: Service, shown: Shown, query: Query, said: Feedback) -> Painted:

@@ -15,7 +15,7 @@ from search_ui.views import pieces
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.state.address import FIELDS, change, fitting, value
-from search_ui.views.state.question import query_of, when_of
+from search_ui.views.state.question import query_of, question
 from trainer.errors import GroundcastError
 
 _REPLAYED = "replayed"
@@ -71,30 +71,6 @@ def _save(service: Service, shown: Shown) -> None:
         return
     st.session_state["save name"] = ""
     notice(f"Saved as “{name}”.")
-
-
-def question() -> dict[str, Any]:
-    """The state in the words of the HTTP routes, as far as they have them."""
-    kind, _, picture = value("image").partition(":")
-    area_kind, _, place = value("area").partition(":")
-    when = when_of("month", "hour")
-    said: dict[str, Any] = {
-        "q": value("q").strip() or None,
-        "also": list(value("plus")),
-        "negative": list(value("minus")),
-        "image": picture if kind == "overhead" else None,
-        "photo": picture if kind == "photo" else None,
-        "tile": value("like") or None,
-        "when": None if when is None else when.isoformat(),
-        "place": place if area_kind == "place" else None,
-        "acquired_from": value("from") or None,
-        "acquired_to": value("to") or None,
-        "liked": list(value("up")),
-        "disliked": list(value("down")),
-        "k": value("k"),
-        "min_relevance": float(value("min")),
-    }
-    return {name: one for name, one in said.items() if one not in (None, [], 0.0)}
 
 
 def _page() -> dict[str, Any]:

@@ -1,4 +1,4 @@
 """What the search page is asked, which is also its address.
 
-In reading order: address, question.
+In reading order: address, question, labelled.
 """

@@ -76,7 +76,7 @@ class AddressField:
 
 ANY = -1  # no month, no hour
 VIEWS = ("map", "two moments", "difference", "film", "best moment")
-PANELS = ("places", "place", "when", "export")
+PANELS = ("places", "place", "when", "labels", "export")
 
 FIELDS: dict[str, AddressField] = {
     "collection": AddressField(""),
@@ -99,7 +99,7 @@ FIELDS: dict[str, AddressField] = {
     "hour2": AddressField(12, _whole(-1, 23)),
     "year": AddressField(0, _whole(0, 9999)),
     "view": AddressField("map", _one_of(*VIEWS)),
-    "show": AddressField("relevance", _one_of("relevance", "cosine", "nothing")),
+    "show": AddressField("relevance", _one_of("relevance", "cosine", "probability", "nothing")),
     "base": AddressField("imagery", _one_of("imagery", "OpenStreetMap")),
     "opacity": AddressField(90, _whole(0, 100)),
     "side": AddressField("swipe", _one_of("swipe", "beside")),  # how two moments lie
@@ -112,6 +112,8 @@ FIELDS: dict[str, AddressField] = {
     "words": AddressField(False, _switch),
     "wordy": AddressField(False, _switch),
     "dated": AddressField(False, _switch),
+    "labels": AddressField(""),  # the set, by its id
+    "cut": AddressField(0.5, _number(0.05, 0.95)),  # least probability
     "up": AddressField([], several=True),  # tiles that were found right
     "down": AddressField([], several=True),  # and wrong
 }

@@ -1,0 +1,427 @@
+"""Sets of labels as the app, the routes and the command line work with them: kept, learnt from, drawn.
+
+A set belongs to the name of a collection, whatever version stands behind it: the tile of a label is that of its id,
+else the one at its place (`search_ui.labels.tiles`). What is learnt is learnt anew when labels or tiles change. It
+draws no page and knows no HTTP.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from ingest.catalog.catalog import Collection
+from ingest.catalog.labels import Label, LabelSet, LabelSets, Verdict
+from ingest.field.scorer import ExactScorer
+from ingest.geo.footprints import Places
+from ingest.index.protocol import Filter
+from search_ui.labels.area_files import areas_as
+from search_ui.labels.areas import Area, areas_of
+from search_ui.labels.classifier import Assessment, Classifier, Labelled, Surroundings, lacking, learn
+from search_ui.labels.tables import LabelFile, read_labels, write_labels
+from search_ui.labels.taking import Taken, take
+from search_ui.labels.tiles import Sought, match
+from search_ui.search.engine import Engine
+from search_ui.search.feedback import MOST, Feedback
+from search_ui.search.listings import one_request
+from search_ui.search.moments import parse_moment
+from search_ui.search.query import Query
+from search_ui.search.recent import Recent
+from search_ui.search.wording import asked_parts
+from trainer.encoding import When
+from trainer.errors import MissingError, UsageError
+
+MOST_AT_ONCE = 5_000
+"""Tiles that one box or polygon may label."""
+_SAMPLE = 4_096  # tiles that say what is usual
+_KEPT, _KEPT_BYTES = 32, 64 * 2**20
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A classifier of a set.
+
+    Attributes:
+        of: The set that it was learnt from.
+        classifier: Scores tiles by a cosine.
+        assessment: How well it does.
+        when: The moment at which tiles are looked at; None: at any time.
+        lost: Labels whose place has no tile any more.
+    """
+
+    of: LabelSet
+    classifier: Classifier
+    assessment: Assessment
+    when: When
+    lost: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Say it in JSON types."""
+        when = None if self.when is None else self.when.isoformat()
+        return {"labels": self.of.id, "when": when, "lost": self.lost} | self.assessment.as_dict()
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """How likely each tile of a collection is a yes.
+
+    Attributes:
+        tile_id: Ids of the tiles, [n].
+        places: Centres and sides, [n].
+        probability: float32 [n], 0..1; NaN where a tile has no score.
+        learnt: What says so.
+    """
+
+    tile_id: list[str]
+    places: Places
+    probability: Floats
+    learnt: Learnt
+
+
+class Labelling:
+    """The sets of labels of one home. May be used from several threads.
+
+    Args:
+        engine: Knows the tiles and their vectors.
+        tiles: The collection of a name.
+        picture: The file of an uploaded picture.
+        require_writable: Raises where nothing may be changed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        tiles: Callable[[str], Collection],
+        picture: Callable[[str], Path],
+        require_writable: Callable[[], None],
+    ) -> None:
+        self.engine = engine
+        self.sets = LabelSets(engine.catalog)
+        self._tiles, self._picture, self._require_writable = tiles, picture, require_writable
+        self._learnt: Recent[Learnt] = Recent(_KEPT)
+        self._probabilities: Recent[Probabilities] = Recent(_KEPT, max_bytes=_KEPT_BYTES)
+        self._feedback: Recent[Feedback] = Recent(_KEPT)
+
+    def request(self) -> Any:
+        """See `search_ui.search.engine.Engine.request`."""
+        return self.engine.request()
+
+    # -- sets --------------------------------------------------------------------------------------------------------
+
+    @one_request
+    def create(
+        self,
+        name: str,
+        collection: str,
+        question: Mapping[str, Any],
+        tiles: Mapping[str, Verdict] | None = None,
+        by: str | None = None,
+    ) -> LabelSet:
+        """Make a set.
+
+        Args:
+            name: As a person calls it.
+            collection: A collection of tiles.
+            question: What it begins from, in the words of the HTTP routes (q, also, negative, image, photo, tile,
+                ensemble, when); empty: nothing was asked.
+            tiles: Its first labels, by the id of the tile.
+            by: Who says so.
+
+        Raises:
+            ReadOnlyError: Nothing may be saved here.
+            MissingError: No such collection or tile.
+            UsageError: The name is empty, too long or taken, or the question cannot be understood.
+        """
+        self._require_writable()
+        found = self._tiles(collection)
+        kept = {
+            name: value for name, value in question.items() if name in _ASKED and value not in (None, [], "", False)
+        }
+        self._asked(kept)  # what cannot be asked is not kept
+        parse_moment(kept["when"]) if "when" in kept else None
+        labels = self._labels(found, tiles or {}, by)
+        return self.sets.create(name, collection, kept, labels)
+
+    @one_request
+    def label(self, set_id: str, tiles: Sequence[str], verdict: Verdict | None, by: str | None = None) -> list[Label]:
+        """Label tiles, or take their labels away.
+
+        Args:
+            set_id: Of the set.
+            tiles: Ids of tiles of its collection.
+            verdict: What is said of each; None: nothing any more.
+            by: Who says so.
+
+        Returns:
+            The labels that those tiles had before, for `restore`.
+
+        Raises:
+            ReadOnlyError: Nothing may be changed here.
+            MissingError: No such set or tile.
+            UsageError: There would be too many labels.
+        """
+        self._require_writable()
+        if verdict is None:
+            return self.sets.change(set_id, without=tiles)
+        found = self._tiles(self.sets.get(set_id).collection)
+        return self.sets.change(set_id, self._labels(found, dict.fromkeys(tiles, verdict), by))
+
+    @one_request
+    def label_area(
+        self, set_id: str, area: BaseGeometry, verdict: Verdict | None, by: str | None = None
+    ) -> tuple[list[str], list[Label]]:
+        """Label every tile whose middle lies in an area.
+
+        Args:
+            set_id: Of the set.
+            area: WGS84 degrees, split at ±180°.
+            verdict: As for `label`.
+            by: As for `label`.
+
+        Returns:
+            Ids of the tiles, and the labels that they had before.
+
+        Raises:
+            UsageError: No tile's middle lies there, or too many do.
+        """
+        self._require_writable()
+        tiles = self.tiles_in(self.sets.get(set_id).collection, area)
+        return tiles, self.label(set_id, tiles, verdict, by)
+
+    @one_request
+    def tiles_in(self, collection: str, area: BaseGeometry) -> list[str]:
+        """Ids of the tiles whose middle lies in an area.
+
+        Raises:
+            UsageError: There is none, or more than `MOST_AT_ONCE`.
+        """
+        found = self._tiles(collection)
+        columns = self.engine.field(found)
+        rows = columns.rows(Filter(area=area, reach_m=float(found.spec["largest_tile_m"]) / 2 * 2**0.5))
+        assert rows is not None  # noqa: S101 - there is an area
+        rows = rows[shapely.intersects_xy(area, columns.lon[rows], columns.lat[rows])]
+        if not len(rows):
+            raise UsageError("no tile has its middle in that area: draw it over tiles")
+        if len(rows) > MOST_AT_ONCE:
+            raise UsageError(f"{len(rows):,} tiles lie in that area, at most {MOST_AT_ONCE:,} are labelled at once")
+        return columns.ids(rows)
+
+    def restore(self, set_id: str, before: Sequence[Label], tiles: Iterable[str]) -> None:
+        """Undo a change: these labels again, and none on the other tiles that it touched."""
+        self._require_writable()
+        had = {label.tile_id for label in before}
+        self.sets.change(set_id, before, without=[tile for tile in tiles if tile not in had])
+
+    def rename(self, set_id: str, name: str) -> None:
+        """Call a set otherwise."""
+        self._require_writable()
+        self.sets.rename(set_id, name)
+
+    def delete(self, set_id: str) -> None:
+        """Forget a set with its labels."""
+        self._require_writable()
+        self.sets.delete(set_id)
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    @one_request
+    def export(self, set_id: str, suffix: str) -> bytes:
+        """A set as the content of a file; `search_ui.labels.tables.SUFFIXES` has the suffixes."""
+        found = self.sets.get(set_id)
+        return write_labels(suffix, found, self.sets.labels(set_id), self._facts(found.collection))
+
+    @one_request
+    def bring(
+        self,
+        content: bytes,
+        file: str,
+        collection: str,
+        *,
+        name: str | None = None,
+        into: str | None = None,
+    ) -> tuple[LabelSet, Taken]:
+        """Take a file of labels as a new set, or into one that is there.
+
+        Args:
+            content: Bytes of the file.
+            file: What it is called; its suffix says what it is.
+            collection: Whose tiles are labelled.
+            name: Of the new set; None: as the file says, else as it is called.
+            into: Id of a set: its labels stay, but for those of the same tiles.
+
+        Raises:
+            UploadError: The file cannot be read, or no row of it can be taken.
+            UsageError: The name is taken, or there would be too many labels.
+            MissingError: No such collection or set.
+        """
+        self._require_writable()
+        table: LabelFile = read_labels(content, file)
+        taken = take(table, self.engine.field(self._tiles(collection)), file)
+        if into is None:
+            question = {name: value for name, value in table.question.items() if name in _ASKED}
+            made = self.sets.create(name or table.name or Path(file).stem, collection, question, taken.labels)
+            return made, taken
+        if (own := self.sets.get(into).collection) != collection:
+            raise UsageError(f"the set is of collection {own!r}, not of {collection!r}")
+        self.sets.change(into, taken.labels)
+        return self.sets.get(into), taken
+
+    # -- what follows from them --------------------------------------------------------------------------------------
+
+    @one_request
+    def feedback(self, set_id: str) -> Feedback:
+        """The labels as they steer a search: the latest of either side turn the question, and no "no" is a hit."""
+        found = self.sets.get(set_id)
+        collection = self._tiles(found.collection)
+        key = (set_id, found.revision, self.engine.version(collection))
+
+        def make() -> Feedback:
+            columns = self.engine.field(collection)
+            labels, rows = self._placed(columns, set_id)
+            ids = columns.ids(rows)
+            yes, no = (
+                [tile for tile, label in zip(ids, labels, strict=True) if label.verdict == verdict]
+                for verdict in ("yes", "no")
+            )
+            liked, disliked = (tuple(dict.fromkeys(reversed(side)))[: MOST // 2] for side in (yes, no))
+            return Feedback(liked, disliked, frozenset(no))
+
+        return self._feedback.get(key, make)
+
+    def lacking(self, found: LabelSet) -> str | None:
+        """How many more labels a classifier takes, in words; None: there are enough."""
+        return lacking(found.counts["yes"], found.counts["no"])
+
+    @one_request
+    def learnt(self, set_id: str) -> Learnt:
+        """The classifier of a set, and how well it does.
+
+        Raises:
+            MissingError: No such set or collection.
+            UsageError: There are too few labels, or nothing can be learnt from them.
+        """
+        found = self.sets.get(set_id)
+        collection = self._tiles(found.collection)
+        key = (set_id, found.revision, self.engine.version(collection))
+        return self._learnt.get(key, lambda: self._learn(found, collection))
+
+    @one_request
+    def probabilities(self, set_id: str) -> Probabilities:
+        """How likely each tile is a yes; raises as `learnt`."""
+        learnt = self.learnt(set_id)
+        collection = self._tiles(learnt.of.collection)
+        key = (set_id, learnt.of.revision, self.engine.version(collection))
+
+        def make() -> Probabilities:
+            columns = self.engine.field(collection)
+            cosine = columns.cosines(learnt.classifier.vector, when=learnt.when)
+            places = Places(columns.lat, columns.lon, columns.size_m)
+            return Probabilities(columns.ids(), places, learnt.classifier.probability(cosine), learnt)
+
+        return self._probabilities.get(key, make, size=lambda made: 4 * len(made.probability))
+
+    @one_request
+    def areas(self, set_id: str, threshold: float) -> list[Area]:
+        """Neighbouring tiles of at least so much probability, merged, the largest first; raises as `learnt`."""
+        made = self.probabilities(set_id)
+        return areas_of(made.places, made.probability, threshold)
+
+    @one_request
+    def areas_file(self, set_id: str, threshold: float, suffix: str) -> bytes:
+        """The same as the content of a file, with their provenance."""
+        block = self.provenance(self.learnt(set_id), threshold)
+        return areas_as(suffix, self.areas(set_id, threshold), threshold, block)
+
+    def provenance(self, learnt: Learnt, threshold: float | None = None) -> dict[str, Any]:
+        """Where a classifier's answers come from, in JSON types."""
+        found, told = learnt.of, learnt.as_dict()
+        for curve in ("classifier", "question"):
+            if told[curve] is not None:
+                told[curve] = {name: told[curve][name] for name in ("area", "interval")}
+        said = {"id": found.id, "name": found.name, "question": found.question, "counts": found.counts}
+        block = self._facts(found.collection) | {"label_set": said, "classifier": told}
+        return block if threshold is None else block | {"threshold": threshold}
+
+    def _learn(self, found: LabelSet, collection: Collection) -> Learnt:
+        columns = self.engine.field(collection)
+        labels, rows = self._placed(columns, found.id)
+        when, _ = self.engine.moment(
+            collection, parse_moment(found.question["when"]) if "when" in found.question else None
+        )
+        said = {
+            row: label.verdict for row, label in zip(rows.tolist(), labels, strict=True) if label.verdict != "unsure"
+        }
+        rows = np.array(list(said), np.int64)
+        yes = np.array([verdict == "yes" for verdict in said.values()], np.bool_)
+        few = lacking(int(yes.sum()), int((~yes).sum()))
+        if few is not None:
+            raise UsageError(few)
+        asked = self._asked(found.question)
+        question = None if asked is None else self.engine.query_vector(collection, asked)
+        some = np.unique(np.linspace(0, columns.n - 1, min(_SAMPLE, columns.n)).astype(np.int64))
+        labelled = Labelled(
+            columns.predicted(rows, when=when),
+            yes,
+            columns.lat[rows],
+            columns.lon[rows],
+            float(np.median(columns.size_m[rows])),
+        )
+        classifier, assessment = learn(labelled, Surroundings.of(columns.predicted(some, when=when), question))
+        return Learnt(found, classifier, assessment, when, lost=found.total - len(labels))
+
+    def _placed(self, columns: ExactScorer, set_id: str) -> tuple[list[Label], Rows]:
+        """The labels whose tile is there, the oldest first, and the rows of the tiles."""
+        labels = self.sets.labels(set_id)
+        lat, lon, size_m = (
+            np.array([getattr(one, axis) for one in labels], float) for axis in ("lat", "lon", "size_m")
+        )
+        rows = match(columns, Sought([one.tile_id for one in labels], lat, lon, size_m)).rows
+        there = np.flatnonzero(rows >= 0)
+        return [labels[place] for place in there.tolist()], rows[there]
+
+    def _labels(self, collection: Collection, tiles: Mapping[str, Verdict], by: str | None) -> list[Label]:
+        if not tiles:
+            return []
+        columns, now = self.engine.field(collection), datetime.now(UTC)
+        labels = []
+        for tile_id, verdict in tiles.items():
+            row = columns.row(tile_id)
+            if row is None:
+                raise MissingError(
+                    f"collection {collection.name!r} has no tile {tile_id[:60]!r}: take an id from a hit"
+                )
+            lat, lon, size_m = (float(axis[row]) for axis in (columns.lat, columns.lon, columns.size_m))
+            labels.append(Label(tile_id, verdict, lat, lon, size_m, now, by))
+        return labels
+
+    def _asked(self, question: Mapping[str, Any]) -> Query | None:
+        """The question of a set; None: it has none, or its picture is not here any more."""
+        try:
+            image, photo = (self._picture(question[kind]) if kind in question else None for kind in ("image", "photo"))
+        except MissingError:
+            return None
+        parts = asked_parts(
+            question.get("q"),
+            tuple(question.get("also", ())),
+            tuple(question.get("negative", ())),
+            image,
+            photo,
+            question.get("tile"),
+        )
+        return Query(parts=parts, ensemble=bool(question.get("ensemble"))) if parts else None
+
+    def _facts(self, collection: str) -> dict[str, Any]:
+        return self.engine.provenance(collection).facts()
+
+
+_ASKED = ("q", "also", "negative", "image", "photo", "tile", "ensemble", "when")

@@ -1,0 +1,272 @@
+"""Labels: places called yes, no or unsure, one by one, by key, or by a shape on the map; and what follows from them.
+
+It does not know where they are kept: `search_ui.service.labelling` does.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ingest.catalog.labels import MAX_NAME_CHARS, VERDICTS, LabelSet, Verdict
+from ingest.geo.geometry import Footprint
+from search_ui.labels.tables import MEDIA
+from search_ui.service.place_lists import ShownList
+from search_ui.service.service import Service, Shown
+from search_ui.views import pieces, words
+from search_ui.views.app_words import told
+from search_ui.views.map.backdrop import chip_url
+from search_ui.views.map.search_map import DRAWING
+from search_ui.views.panels.asking import notice
+from search_ui.views.panels.learnt import learnt_panel
+from search_ui.views.state import labelled
+from search_ui.views.state.address import change, value
+from search_ui.views.state.question import shape_of_ring
+from trainer.errors import GroundcastError
+
+COLOURS: dict[Verdict, str] = {"yes": "#0072B2", "no": "#D55E00", "unsure": "#999999"}
+SHAPE = "shape says"
+"""Of the session: what a shape that is drawn says of its tiles."""
+_KEYS: dict[Verdict, str] = {"yes": "Y", "no": "N", "unsure": "U"}
+_NEW = "a new set"
+_MOST_MARKS = 2_000
+_CHIP_PX = 384
+
+
+def labels_panel(service: Service, shown: Shown, found: LabelSet | None, listed: ShownList | None) -> None:
+    """Choose or make a set, label, and see what is learnt.
+
+    Args:
+        service: Keeps the labels, and learns from them.
+        shown: The collection.
+        found: The set of the page; None: none is chosen.
+        listed: The places of the question; None: nothing is asked.
+    """
+    _choose(service, shown, found)
+    if found is None:
+        return
+    counted = " · ".join(f"**{found.counts[verdict]:,}** {verdict}" for verdict in VERDICTS)
+    st.markdown(counted, help=words.LABELS)
+    if not labelled.steers(found):
+        asked = pieces.as_words(str(found.question.get("q", "another question")))
+        st.caption(f"This set began from “{asked}”, so it does not order the places of the question above.")
+    if service.read_only:
+        st.caption("Labels can be looked at here, not given.")
+    else:
+        _label(service, shown, found, listed)
+        _shape()
+        _undo(service, found)
+    learnt_panel(service, shown, found)
+    _keeping(service, shown, found)
+
+
+def _choose(service: Service, shown: Shown, found: LabelSet | None) -> None:
+    sets = {one.id: one for one in service.labelling.sets.all(shown.name)}
+    if sets:
+        st.selectbox(
+            "Set of labels", ["", *sets], key="labels",
+            format_func=lambda one: f"{sets[one].name} ({sets[one].total:,})" if one in sets else "none",
+        )  # fmt: skip
+    if service.read_only or found is not None:
+        if not sets:
+            st.caption("No set of labels is here.")
+        return
+    thumbs = len(value("up")) + len(value("down"))
+    st.markdown(
+        "Say **yes** or **no** to places: a no leaves the list, and from "
+        "some of each a classifier learns what you mean, for every tile of the map.",
+    )
+    name = st.text_input("Name", key="new set", max_chars=MAX_NAME_CHARS, placeholder=_new_name())
+    told = "Begin a set" if not thumbs else f"Begin a set with your {thumbs} thumbs"
+    st.button(
+        told, key="begin set", icon=":material/add:", type="primary", on_click=_begin, args=(service, shown, name),
+    )  # fmt: skip
+    _bring(service, shown)
+
+
+def _new_name() -> str:
+    return value("q").strip()[:MAX_NAME_CHARS] or _NEW
+
+
+def _begin(service: Service, shown: Shown, name: str) -> None:
+    taken = {one.name for one in service.labelling.sets.all(shown.name)}
+    given = " ".join(name.split())
+    usual = _new_name()
+    # a name that nobody chose may be numbered; one that somebody typed is refused where it is taken
+    chosen = given or next(
+        one
+        for number in range(1, len(taken) + 2)
+        if (one := usual if number == 1 else f"{usual} {number}") not in taken
+    )
+    labelled.try_to(lambda: labelled.begin(service, shown, chosen), notice)
+
+
+def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | None) -> None:
+    """Buttons and keys for the place that is open, which then make way for the next."""
+    tile = value("tile")
+    if not tile:
+        st.caption("Click on a tile of the map, or on a place of the list, and say what it is.")
+        following = _next(service, found, listed)
+        if following is not None:
+            st.button(
+                "Begin with the first place", key="first place", icon=":material/arrow_forward:", on_click=change,
+                kwargs={"tile": following},
+            )  # fmt: skip
+        return
+    labels = {label.tile_id: label for label in service.labelling.sets.labels(found.id)}
+    known = labels.get(tile)
+    place = service.tile(shown.name, tile)
+    left, right = st.columns([1, 1.5], vertical_alignment="center")
+    with left:
+        pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
+    with right:
+        said = "not labelled yet" if known is None else f"labelled **{known.verdict}**"
+        by = f" by {pieces.as_words(known.labelled_by)}" if known is not None and known.labelled_by else ""
+        st.markdown(f"{pieces.as_words(place.near or tile)}: {said}{by}")
+        with st.container(horizontal=True):
+            for verdict, key in _KEYS.items():
+                st.button(
+                    verdict.capitalize(), key=f"say {verdict}", shortcut=key, on_click=_give,
+                    type="primary" if known is not None and known.verdict == verdict else "secondary",
+                    args=(service, found, tile, verdict, listed),
+                )  # fmt: skip
+            if known is not None:
+                st.button(
+                    "", key="say nothing", icon=":material/backspace:", help="Take the label away", on_click=_give,
+                    args=(service, found, tile, None, listed),
+                )  # fmt: skip
+        st.toggle("Then the next place of the list", key="go on", value=True)
+
+
+def _give(service: Service, found: LabelSet, tile: str, verdict: Verdict | None, listed: ShownList | None) -> None:
+    if not labelled.try_to(lambda: labelled.give(service, found.id, [tile], verdict), notice):
+        return
+    if verdict is not None and st.session_state.get("go on") and (following := _next(service, found, listed)):
+        change(tile=following)
+
+
+def _next(service: Service, found: LabelSet, listed: ShownList | None) -> str | None:
+    """The first place of the list that has no label."""
+    if listed is None:
+        return None
+    known = {label.tile_id for label in service.labelling.sets.labels(found.id)}
+    tiles = listed.places.scores.tile_id
+    return next((tiles[row] for row in listed.places.rows.tolist() if tiles[row] not in known), None)
+
+
+def _shape() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Many at once", [*VERDICTS, "none"], key=SHAPE, default="no", required=True, help=words.SHAPE,
+            format_func=lambda one: "take away" if one == "none" else str(one).capitalize(), width="content",
+        )  # fmt: skip
+        st.button(
+            "Draw", key="draw labels", icon=":material/draw:", on_click=_draw, width="content",
+            help="A box or a polygon on the map: every tile whose middle lies in it.",
+        )  # fmt: skip
+
+
+def _draw() -> None:
+    st.session_state[DRAWING] = "labels"
+
+
+def shape_drawn(service: Service, found: LabelSet | None, ring: list[tuple[float, float]]) -> None:
+    """Label the tiles of a shape that was drawn on the map."""
+
+    if found is None:
+        return
+    said = st.session_state.get(SHAPE, "no")
+    verdict = next((one for one in VERDICTS if one == said), None)
+    labelled.try_to(lambda: notice(f"{labelled.give_area(service, found.id, shape_of_ring(ring), verdict)}."), notice)
+
+
+def voted(service: Service, found: LabelSet, tile: str, vote: int) -> None:
+    """Take a thumb of the list as a label."""
+    verdict: Verdict | None = "yes" if vote > 0 else "no" if vote < 0 else None
+    labelled.try_to(lambda: labelled.give(service, found.id, [tile], verdict), notice)
+
+
+def _undo(service: Service, found: LabelSet) -> None:
+    done = labelled.last(found.id)
+    if done is not None:
+        st.button(
+            f"Undo ({done.says})", key="undo labels", icon=":material/undo:", type="tertiary",
+            on_click=_do, args=(partial(labelled.undo, service, done),),
+        )  # fmt: skip
+
+
+def _do(act: Callable[[], object]) -> None:
+    labelled.try_to(act, notice)
+
+
+def _keeping(service: Service, shown: Shown, found: LabelSet) -> None:
+    """Files, name and end of a set."""
+    with st.expander("Keep, share, rename, delete"):
+        st.caption("The address of this page names the set: who opens it sees and goes on with the same labels.")
+        with st.container(horizontal=True):
+            for suffix, mime in MEDIA.items():
+                st.download_button(
+                    {".geojson": "GeoJSON", ".parquet": "GeoParquet", ".csv": "CSV"}[suffix],
+                    partial(service.labelling.export, found.id, suffix), f"{shown.name}-labels{suffix}",
+                    mime, key=f"labels {suffix}", on_click="ignore",
+                )  # fmt: skip
+        if service.read_only:
+            return
+        _bring(service, shown, found)
+        name = st.text_input("Another name", key="rename set", max_chars=MAX_NAME_CHARS, placeholder=found.name)
+        with st.container(horizontal=True):
+            st.button(
+                "Rename", key="rename", disabled=not name.strip(),
+                on_click=_do, args=(partial(service.labelling.rename, found.id, name),),
+            )  # fmt: skip
+            sure = st.checkbox(f"Delete all {found.total:,} labels", key="sure to delete")
+            st.button("Delete", key="delete set", disabled=not sure, on_click=_delete, args=(service, found))
+
+
+def _delete(service: Service, found: LabelSet) -> None:
+    if labelled.try_to(lambda: service.labelling.delete(found.id), notice):
+        labelled.let_go()
+
+
+def _bring(service: Service, shown: Shown, found: LabelSet | None = None) -> None:
+    """Take a file of labels."""
+    number = st.session_state.setdefault("labels file", 0)
+    file = st.file_uploader(
+        "Labels from a file" if found is None else "Labels from a file into this set",
+        ["geojson", "json", "parquet", "csv"], key=f"labels file {number}", max_upload_size=20, help=words.LABEL_FILE,
+    )  # fmt: skip
+    if file is None:
+        return
+    # an empty uploader again: else the same file would be taken in every run
+    st.session_state["labels file"] = number + 1
+    try:
+        into = None if found is None else found.id
+        made, taken = service.labelling.bring(file.getvalue(), Path(file.name).name, shown.name, into=into)
+    except GroundcastError as error:
+        notice(f"This file cannot be taken. {told(error)}")
+    else:
+        notice("\n\n".join([f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]))
+        st.session_state["labels arrived"] = made.id
+    st.rerun()
+
+
+def arrived() -> None:
+    """Choose the set of a file that was just taken; before the control is shown, which it moves."""
+    if made := st.session_state.pop("labels arrived", None):
+        change(labels=made)
+
+
+def marks(service: Service, found: LabelSet) -> dict[str, Any] | None:
+    """The labelled tiles as outlines for the map, each in the colour of what was said; the latest."""
+    labels = service.labelling.sets.labels(found.id)[-_MOST_MARKS:]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"colour": COLOURS[label.verdict]},
+            "geometry": Footprint(label.lat, label.lon, label.size_m).polygon.__geo_interface__,
+        }
+        for label in labels
+    ]
+    return {"type": "FeatureCollection", "features": features} if features else None
