@@ -24,7 +24,9 @@ FILE_NAME = "settings.toml"
 DEFAULT_HOME = Path("~/.groundcast")
 TEST_PREFIX = "GROUNDCAST_TEST_"  # belongs to the test run
 
-SECRETS = frozenset({"database_url", "archive_options", "redis_url", "qdrant_api_key"})  # never shown, in no message
+SECRETS = frozenset(
+    {"database_url", "archive_options", "redis_url", "qdrant_api_key", "webhook_url", "smtp_password"}
+)  # never shown, in no message
 
 
 def _without_password(url: str) -> str:
@@ -107,6 +109,21 @@ class Settings(BaseModel):
     allowed_folders: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_from_json)] = (
         Field((), description="Folders beside a source's own that its VRTs may lead to.")
     )
+    base_url: ShownUrl | None = Field(
+        None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
+    )
+    webhook_url: SecretStr | None = Field(
+        None, description="Where news of saved searches are posted as JSON; its host stands in allowed_hosts."
+    )
+    smtp_host: str | None = Field(None, description="Mail server that takes news of saved searches.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of that server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How that server is spoken to; with a password never in the clear."
+    )
+    smtp_user: str | None = Field(None, description="Who logs in there; without it nobody does.")
+    smtp_password: SecretStr | None = Field(None, description="Password of that user.")
+    mail_from: str | None = Field(None, description="Sender of the mails.")
+    mail_to: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = Field((), description="Who gets them.")
 
     @property
     def catalog_path(self) -> Path:

@@ -8,6 +8,7 @@ import streamlit as st
 from search_ui.service.extras import advice
 from search_ui.service.service import Service, service
 from search_ui.views import pieces
+from search_ui.views.app_words import told
 from search_ui.views.login import may_see
 from trainer.errors import GroundcastError
 
@@ -22,8 +23,8 @@ def main() -> None:
         with service().request():
             _Pages(service()).show()
     except GroundcastError as error:
-        st.error(str(error))
-        st.caption("The server goes on. `groundcast doctor` says what is not sound here.")
+        st.error(told(error))
+        st.caption("The server goes on. If it stays so, tell whoever runs it.")
     except ModuleNotFoundError as error:
         advised = advice(error)
         if advised is None:

@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "map": "questions.map",
     "calendar": "questions.place_calendar",
     "places": "questions.places",
+    "searches": "questions.searches",
     "labels": "holdings.labels",
     "collections": "holdings.versions",
     "collection": "holdings.collection",

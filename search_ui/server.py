@@ -21,6 +21,7 @@ from ingest.settings import Settings
 from search_ui.routes.api import api
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import UsageError
@@ -89,11 +90,16 @@ def serve(
     _check_login(secrets)
     service = running.start(settings, read_only=read_only)
     service.warm()
+    watching = None if read_only else Watching(service)
+    if watching is not None:
+        watching.start()
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
             app_of(service, hosts=hosts).run(config=_config(secrets, host, chosen, browser))
     finally:
+        if watching is not None:
+            watching.end()
         running.stop()
 
 

@@ -35,6 +35,7 @@ from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CatalogError, UsageError
 from trainer.model import DynamicEncoder
+from trainer.novelty import Novelty, write_novelty
 from trainer.weights.zoo import add_open_clip
 
 Ask = Callable[..., Ran]
@@ -151,6 +152,25 @@ def failed(ran: Ran, code: int, *words: str) -> None:
     assert len(last) == 1, ran.err
     assert all(word in last[0] for word in words), last[0]
     assert "Traceback" not in ran.err
+
+
+def test_where_imagery_is_unlike_what_was_learned_only_photos_taken_near_are_shown(world: Path, tmp_path: Path) -> None:
+    home = whole_copy_of(world / "home", tmp_path / "home")
+    dim = read_meta(home / "models" / "m").dim
+    nothing = Novelty(np.zeros(dim, np.float32), np.zeros((1, dim), np.float32), 0.0)  # every tile is outside
+    write_novelty(home / "models" / "m", nothing)
+    tile_id, middle = a_tile(home)
+    catalog = Catalog(Settings(home=home).catalog_path)
+    ground = GroundRetriever(Engine(Settings(home=home, precision="float32"), catalog))
+    view = ground.look("town", GroundQuery(tile_id=tile_id, k=50))
+    assert names(view) == {"here", "beside", "formula", "undated", "by satellite"}
+    assert "unlike what the model learned from (100% of its tiles" in str(view.note)
+    elsewhere = write_photos(tmp_path / "photos", Footprint(middle.lat + 5, middle.lon, middle.size_m))
+    ingest(home, "m", Request(kind="gallery", collection="gallery.elsewhere", source=str(elsewhere)))
+    view = ground.look("town", GroundQuery(tile_id=tile_id, k=50), "elsewhere")
+    assert (view.hits, view.candidates) == ([], 0)
+    assert str(view.note).startswith("no gallery for this ground: no photo was taken within 25 km; this imagery is")
+    catalog.close()
 
 
 # -- when was it taken? ----------------------------------------------------------------------------------------------

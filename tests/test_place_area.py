@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
 from shapely import Point, box
 
 from ingest.geo.geometry import distance_m
 from ingest.index.protocol import Filter
-from ingest.places.areas import area_of, bbox_of, country_outline, told_apart, town_radius_m
+from ingest.places.areas import Ground, area_of, bbox_of, country_outline, places_of, told_apart, town_radius_m
 from ingest.places.gazetteer import Gazetteer
+from ingest.places.place import Offset
 from trainer.errors import AreaError
 
 
@@ -176,3 +178,37 @@ def test_a_box_of_parts_is_the_smallest_one() -> None:
     assert bbox_of(box(1, 2, 3, 4)) == (1, 2, 3, 4)
     assert bbox_of(shapely.union_all([box(170, 0, 180, 1), box(-180, 0, -175, 2)])) == (170, 0, -175, 2)
     assert bbox_of(shapely.union_all([box(-10, 0, -5, 1), box(5, 0, 10, 1)])) == (-10, 0, 10, 1)
+
+
+def test_a_town_on_the_ground_that_is_looked_at_is_meant_before_a_larger_one_far_away(gazetteer: Gazetteer) -> None:
+    dakota = Ground(lat=47.0, lon=-99.15, reach_m=5_000)
+    found = area_of("Jamestown, US", gazetteer, (), dakota)
+    assert (found.says.split(", disc")[0], found.choices) == ("Jamestown, North Dakota, United States", ())
+    assert area_of("Jamestown, US", gazetteer).says.startswith("Jamestown, New York")
+    own = [["Paris, Avalune", 43.0, -165.0]]
+    assert area_of("Paris", gazetteer, own, Ground(lat=43.0, lon=-165.0, reach_m=30_000)).choices == ()
+
+
+def test_several_far_places_of_a_name_are_offered_with_how_far_they_are(gazetteer: Gazetteer) -> None:
+    found = area_of("Springfield", gazetteer, (), Ground(lat=43.0, lon=-165.0, reach_m=30_000))
+    assert found.choices[0] == "Springfield, Missouri, United States"
+    assert len(found.away) == len(found.choices) > 2
+    assert found.away[0] == "5,929 km away"
+
+
+def test_what_is_shown_as_a_name_can_be_typed(gazetteer: Gazetteer) -> None:
+    for lat, lon in [(47.0, -99.15), (27.63237, 85.52565), (-6.05, 39.24)]:
+        (near,) = gazetteer.nearest_place([lat], [lon])
+        found = area_of(str(near), gazetteer, (), Ground(lat=lat, lon=lon, reach_m=1_000))
+        assert found.choices == ()
+        assert found.area.contains(Point(lon, lat)) or (near is not None and near.distance_m > 3_000)
+        offset = Offset.parse(str(near))
+        assert near is not None
+        assert offset is not None
+        (town,) = places_of(offset.name, gazetteer, (), Ground(lat=lat, lon=lon, reach_m=1_000))[:1]
+        lats, lons = np.array([lat, lat + 1]), np.array([lon, lon + 1])
+        assert offset.matches(lats, lons, lat=town.lat, lon=town.lon).tolist() == [0]
+    assert Offset.parse("a river 3 km S") is None
+    choices = area_of("2 km n of Paris", gazetteer).choices
+    assert choices[1] == "2.0 km N of Paris, Texas, United States"
+    assert area_of(choices[1], gazetteer).choices == ()

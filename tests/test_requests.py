@@ -31,7 +31,7 @@ QUERY = Query(parts=(Part("text", "a beach"),), k=3)
 class Model:
     """A model that makes a vector of any words, and knows no time."""
 
-    has_encoder, meta = False, SimpleNamespace(encoding=None)
+    has_encoder, meta, novelty = False, SimpleNamespace(encoding=None), None
 
     def query(self, collection: Collection, query: Query) -> np.ndarray:
         return np.eye(DIM, dtype=np.float32)[0]

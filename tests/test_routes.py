@@ -441,6 +441,7 @@ ROUTES = {
     "GET /api/search",
     "GET /api/searches",
     "GET /api/searches/{search_id}",
+    "GET /api/searches/{search_id}/feed.xml",
     "GET /api/tile",
     "GET /basemap/style.json",
     "GET /chips/{collection}/{tile_id}.webp",

@@ -68,3 +68,4 @@ else
 fi
 "$python" -m benchmarks.moments --model runs/fine/model --panels panels --work measures/moments
 pack runs/fine/model
+"$python" -m tools.bundled_novelty

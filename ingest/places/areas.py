@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -26,12 +27,13 @@ from ingest.geo.geometry import MAX_DISC_M, buffer_m, disc, distance_m, split_an
 from ingest.places.coordinates import parse_coordinates, show
 from ingest.places.gazetteer import Gazetteer
 from ingest.places.own_places import Rows, named_of, similar_of
-from ingest.places.place import Place
+from ingest.places.place import Offset, Place
 from ingest.places.plus_codes import recover_plus_code, short_plus_code
 from ingest.places.store import ATTRIBUTION
 from trainer.errors import AreaError
 
 POINT_RADIUS_M = 1_000.0
+NEAR_M = 100_000.0  # so near to the ground that is looked at a place is meant before others of its name
 OSM = "borders © OpenStreetMap contributors, ODbL"
 
 _PEOPLE_PER_KM2 = 1_500.0  # of a town with its outskirts; dense ones have more, so a disc rather holds too much
@@ -54,6 +56,7 @@ class PlaceArea:
         says: What was taken, and how large.
         others: Other places of that name, the likeliest first.
         choices: Of a name that several places bear, a text for each, this one first, that finds it alone.
+        away: How far each of these is, in words; empty where nobody said from where.
         attribution: Whose table the name comes from; empty for coordinates.
     """
 
@@ -61,16 +64,42 @@ class PlaceArea:
     says: str
     others: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
     attribution: str = ""
 
 
-def area_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> PlaceArea:
+@dataclass(frozen=True)
+class Ground:
+    """Where a person looks, such as the ground of a collection: a place there is meant before others of its name.
+
+    Attributes:
+        lat: Of its middle, degrees.
+        lon: Degrees.
+        reach_m: How far it goes from there.
+    """
+
+    lat: float
+    lon: float
+    reach_m: float
+
+    def away_m(self, places: Sequence[Place]) -> npt.NDArray[np.float64]:
+        """How far places are from its edge, [n]; 0 on it."""
+        lats, lons = [one.lat for one in places], [one.lon for one in places]
+        return np.maximum(distance_m(lat=self.lat, lon=self.lon, lats=lats, lons=lons) - self.reach_m, 0.0)
+
+    def say(self, places: Sequence[Place]) -> tuple[str, ...]:
+        """How far each place is, in words."""
+        return tuple("here" if away < 1_000 else f"{away / 1000:,.0f} km away" for away in self.away_m(places).tolist())
+
+
+def area_of(text: str, gazetteer: Gazetteer, own: Rows = (), ground: Ground | None = None) -> PlaceArea:
     """The area of a place given by name or coordinates.
 
     Args:
         text: A name, coordinates, a link of a map; a radius may stand behind it.
         gazetteer: The Earth's places.
         own: Name, latitude and longitude of places that the collection's source names; they go first.
+        ground: What is looked at; of places of one name those that lie near it are meant, where there are such.
 
     Raises:
         AreaError: No place of that name is known (the nearest spellings are told), or the coordinates cannot be.
@@ -84,8 +113,8 @@ def area_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> PlaceArea:
             raise AreaError(
                 f"place '{text[:60]}' has a radius of {radius_m:g} m: give more than 0 and at most 10000 km"
             )
-        return _placed(found[1], radius_m, gazetteer, own)
-    return _placed(text, None, gazetteer, own)
+        return _placed(found[1], radius_m, gazetteer, own, ground)
+    return _placed(text, None, gazetteer, own, ground)
 
 
 def shape_of(place: Place, gazetteer: Gazetteer, radius_m: float | None = None) -> tuple[BaseGeometry, str]:
@@ -162,8 +191,10 @@ def bbox_of(area: BaseGeometry) -> tuple[float, float, float, float]:
     return first, float(bounds[:, 1].min()), last, float(bounds[:, 3].max())
 
 
-def places_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> list[Place]:
-    """The places of that very name, the likeliest first; of ``NAME at COORDINATES``, as `told_apart` says it, the one.
+def places_of(text: str, gazetteer: Gazetteer, own: Rows = (), ground: Ground | None = None) -> list[Place]:
+    """The places of that very name, those near the ground first, then the likeliest.
+
+    Of ``NAME at COORDINATES``, as `told_apart` says it, the one.
 
     Raises:
         AreaError: It is no name.
@@ -173,39 +204,72 @@ def places_of(text: str, gazetteer: Gazetteer, own: Rows = ()) -> list[Place]:
     at = parse_coordinates(where) if name else None
     found = named_of(own, name if at else text)
     room = max(0, 1 + _OTHERS - len(found))  # a source may have more of a name than are told
-    found += gazetteer.find_places(name if at else text, _ALIKE if at else room, exact=True)
+    found += gazetteer.find_places(name if at else text, room if at is None and ground is None else _ALIKE, exact=True)
     if at is None:
-        return found[: 1 + _OTHERS]
+        return _nearest_first(found, ground)[: 1 + _OTHERS]
     metres = distance_m(lat=at[0], lon=at[1], lats=[one.lat for one in found], lons=[one.lon for one in found])
     return [found[int(metres.argmin())]] if len(found) and metres.min() < POINT_RADIUS_M else []
 
 
-def _placed(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows) -> PlaceArea:
+def _nearest_first(places: list[Place], ground: Ground | None) -> list[Place]:
+    """Places near the ground first, the nearest of them before all; the others as they were."""
+    if ground is None or not places:
+        return places
+    away = ground.away_m(places)
+    return [places[i] for i in np.argsort(np.where(away <= NEAR_M, away, NEAR_M + 1), kind="stable").tolist()]
+
+
+def _placed(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows, ground: Ground | None) -> PlaceArea:
     at = parse_coordinates(text)
     if at is None:
-        code = short_plus_code(text)
+        code, offset = short_plus_code(text), Offset.parse(text)
+        if offset is not None:
+            return _beside(offset, radius_m, gazetteer, own, ground)
         if code is None:
-            return _named(text, radius_m, gazetteer, own)
-        town = _chosen(code[1], gazetteer, own)[0]
+            return _named(text, radius_m, gazetteer, own, ground)
+        town = _chosen(code[1], gazetteer, own, ground)[0]
         at = recover_plus_code(code[0], (town.lat, town.lon))
     shape = disc(lat=at[0], lon=at[1], radius_m=radius_m or POINT_RADIUS_M)
     return PlaceArea(shape, f"{show(*at)}, disc of {(radius_m or POINT_RADIUS_M) / 1000:.3g} km")
 
 
-def _named(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows) -> PlaceArea:
-    found = _chosen(text, gazetteer, own)
+def _beside(
+    offset: Offset, radius_m: float | None, gazetteer: Gazetteer, own: Rows, ground: Ground | None
+) -> PlaceArea:
+    """The disc around a point that is said by its distance from a place."""
+    place = _named(offset.name, None, gazetteer, own, ground)
+    town = _chosen(offset.name, gazetteer, own, ground)[0]
+    lat, lon = offset.point(lat=town.lat, lon=town.lon)
+    radius = radius_m or POINT_RADIUS_M
+    return PlaceArea(
+        disc(lat=lat, lon=lon, radius_m=radius),
+        f"{offset.of(town.label)}: {show(lat, lon)}, disc of {radius / 1000:.3g} km",
+        tuple(map(offset.of, place.others)),
+        tuple(map(offset.of, place.choices)),
+        place.away,
+        place.attribution,
+    )
+
+
+def _named(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows, ground: Ground | None) -> PlaceArea:
+    found = _chosen(text, gazetteer, own, ground)
     shape, size = shape_of(found[0], gazetteer, radius_m)
     labels = told_apart(found)
     radius = "" if radius_m is None else f", {radius_m / 1000:g} km"
     # a small place that has the name among others, in some language, is no rival
+    # and one that lies elsewhere is none of one that lies on the ground that is looked at
+    near = np.ones(len(found), bool) if ground is None else ground.away_m(found) <= NEAR_M
     rivals = [
-        label
-        for place, label in zip(found, labels, strict=True)
-        if place.match == "name" or place is found[0] or place.population >= found[0].population / 10
+        (place, label)
+        for place, label, is_near in zip(found, labels, near.tolist(), strict=True)
+        if place is found[0]
+        or ((is_near or not near[0]) and (place.match == "name" or place.population >= found[0].population / 10))
     ]
-    choices = tuple(label + radius for label in rivals) if len(rivals) > 1 else ()
+    several = len(rivals) > 1
+    choices = tuple(label + radius for _, label in rivals) if several else ()
+    away = ground.say([place for place, _ in rivals]) if several and ground is not None else ()
     whose = ATTRIBUTION if found[0].country else ""
-    return PlaceArea(shape, f"{found[0].label}, {size}", tuple(labels[1:]), choices, whose)
+    return PlaceArea(shape, f"{found[0].label}, {size}", tuple(labels[1:]), choices, away, whose)
 
 
 def told_apart(places: Sequence[Place]) -> list[str]:
@@ -214,9 +278,9 @@ def told_apart(places: Sequence[Place]) -> list[str]:
     return [place.label + (f" at {show(place.lat, place.lon)}" if labels[place.label] > 1 else "") for place in places]
 
 
-def _chosen(text: str, gazetteer: Gazetteer, own: Rows) -> list[Place]:
+def _chosen(text: str, gazetteer: Gazetteer, own: Rows, ground: Ground | None) -> list[Place]:
     """The likeliest place of a name, and others that bear it too."""
-    found = places_of(text, gazetteer, own)
+    found = places_of(text, gazetteer, own, ground)
     if found:
         return found
     similar = [*similar_of(own, text, _OTHERS), *gazetteer.find_places(text, _OTHERS)][:_OTHERS]

@@ -3,12 +3,21 @@
 It does not know how names are found.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import Geod
 
 Matched = Literal["name", "other name", "beginning", "words", "similar"]
 
 _WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+_OFFSET = re.compile(r"^(\d{1,5}(?:[.,]\d{1,3})?)\s?(km|m|mi)\s(NE|NW|SE|SW|N|E|S|W)\sof\s(\S.*)$", re.IGNORECASE)
+_METRES = {"km": 1_000.0, "m": 1.0, "mi": 1_609.344}
+_ROUNDED_M = 51.0  # half of a tenth of a kilometre
+_GEOD = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +99,49 @@ class Nearby:
             "distance_m": round(self.distance_m),
             "bearing": self.bearing,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset:
+    """A point as `Nearby` says it, such as ``2.3 km NE of Banepā, NP``; read by `Offset.parse`.
+
+    Attributes:
+        distance_m: From the middle of the place.
+        bearing: Where the point lies, seen from the place.
+        name: Of the place.
+    """
+
+    distance_m: float
+    bearing: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Offset | None":
+        """Of a text; None where it is written otherwise."""
+        found = _OFFSET.match(text)
+        if found is None:
+            return None
+        metres = float(found[1].replace(",", ".")) * _METRES[found[2].lower()]
+        return cls(distance_m=metres, bearing=found[3].upper(), name=found[4])
+
+    def of(self, name: str) -> str:
+        """The same distance and bearing from a place of another name."""
+        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {name}"
+
+    def point(self, *, lat: float, lon: float) -> tuple[float, float]:
+        """Latitude and longitude of the point, from those of the place, degrees."""
+        east, north, _ = _GEOD.fwd(lon, lat, 45.0 * _WINDS.index(self.bearing), self.distance_m)
+        return float(north), float(east)
+
+    def matches(
+        self, lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], *, lat: float, lon: float
+    ) -> npt.NDArray[np.int64]:
+        """Which points [n] lie at this distance, as it is rounded, and bearing from the place, the closest first."""
+        there = np.full(len(lats), lat), np.full(len(lats), lon)
+        azimuths, _, metres = _GEOD.inv(there[1], there[0], lons, lats)
+        off = np.abs(metres - self.distance_m)
+        some = np.flatnonzero((off <= _ROUNDED_M) & (np.round(azimuths / 45) % 8 == _WINDS.index(self.bearing)))
+        return some[np.argsort(off[some], kind="stable")]
 
 
 def wind(azimuth: float) -> str:

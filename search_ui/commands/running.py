@@ -1,5 +1,6 @@
 """Runs a request with a progress bar and says what came of it; shared by `ingest`, `photos` and `jobs retry`."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,27 @@ def run_request(
             click.echo(f"{facts}{which}")
         if outcome.report is not None and outcome.report.done:
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
+    if outcome.report is not None and outcome.report.done:
+        check_saved_searches(ctx, request.collection.partition("@")[0])
     # after the closing lines: they say what was left out, and a collection without a tile is a failure
     if not ctx.catalog.items_done(outcome.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
         raise SourceError(
             f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"
         )
+
+
+def check_saved_searches(ctx: CommandContext, collection: str) -> None:
+    """Begin `groundcast searches check` in a process that nobody waits for; nothing where no search is saved."""
+    from ingest.catalog.saved_searches import SavedSearches
+
+    if not any(saved.collection == collection for saved in SavedSearches(ctx.catalog).all()):
+        return
+    home, asked = str(ctx.settings.home), ["searches", "check", f"--collection={collection}"]
+    subprocess.Popen(  # noqa: S603 - our own program; no shell
+        [sys.executable, "-m", "search_ui.cli", "--home", home, *asked],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def watch(

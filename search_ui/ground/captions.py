@@ -158,6 +158,7 @@ class Captions:
         lat, lon = float(columns.lat[row]), float(columns.lon[row])
         asked = [self.engine.moment(tiles, when) for when in query.whens]
         whens, notes = [when for when, _ in asked], {note for _, note in asked if note}
+        notes |= {told for told in [self.engine.caution(tiles)] if told}
         # S unnormalised: a captioner learnt from vectors with their length
         vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
         # the moment is known, so neither way need guess it: only what is there is looked for

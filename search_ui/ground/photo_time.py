@@ -138,7 +138,7 @@ class PhotoTimes:
             attribution=tiles.spec.get("attribution"),
             cosine=round(float(cosine.max()), SCORE_DIGITS),
             posterior=Posterior.of(cosine),
-            note=_note(tiles),
+            note="; ".join(filter(None, (self.engine.caution(tiles), _note(tiles)))) or None,
         )
 
 

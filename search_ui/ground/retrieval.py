@@ -5,6 +5,7 @@ Every photo that passes the filter is scored. A photo need not have been taken t
 it was taken, and whether inside the tile. Distances are geodesic, from the place asked about: the one given, else the
 middle of the tile. Photos that come up for very many tiles are not held back: corrections of such hubs made
 them rarer, and the nine no more right (`benchmarks/ground.py`).
+Where the imagery is unlike what the model learned from, likeness is no evidence: only photos taken near are shown.
 
 It knows neither the screen nor the command line, nor how vectors are made.
 """
@@ -32,6 +33,7 @@ from trainer.errors import ArchiveError, MissingError, ModelMismatchError, Usage
 if TYPE_CHECKING:
     from search_ui.search.engine import Engine
 
+_THIS_GROUND_M = 25_000.0  # photos taken so near are of the same ground as the place
 _NEAREST = 16  # tiles near a place whose footprints are tested exactly
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +74,12 @@ class GroundRetriever:
         seen = columns.predicted(np.array([row]), when=when)[0]
         _, photos, _ = self._gallery(album)
         selection = photos.select(query.photos, _distances(photos, query.photos.within_m, lat=lat, lon=lon))
-        best = self._best(album, seen, np.flatnonzero(selection.mask), query.k)
+        caution, mask, elsewhere = self.engine.caution(tiles), selection.mask, None
+        if caution is not None:  # then likeness shows nothing: what is left is that a photo was taken there
+            mask = mask & (_distances(photos, _THIS_GROUND_M, lat=lat, lon=lon) <= _THIS_GROUND_M)
+            if len(photos) and not mask.any():
+                elsewhere = f"no gallery for this ground: no photo was taken within {_THIS_GROUND_M / 1000:g} km"
+        best = self._best(album, seen, np.flatnonzero(mask), query.k)
         date = int(columns.acquired_us[row])
         return GroundView(
             query=query.as_dict(),
@@ -87,10 +94,12 @@ class GroundRetriever:
             model_id=tiles.model_id,
             attribution=tiles.spec.get("attribution"),
             photos=len(photos),
-            candidates=int(selection.mask.sum()),
+            candidates=int(mask.sum()),
             unknown=selection.unknown,
             hits=_hits(photos, best, tile, lat=lat, lon=lon),
-            note=_remark(note, photos, query, selection.unknown, len(best)),
+            note="; ".join(filter(None, (elsewhere, caution, note)))
+            if elsewhere
+            else _remark("; ".join(filter(None, (caution, note))), photos, query, selection.unknown, len(best)),
         )
 
     def album(self, gallery: str) -> Collection:
@@ -267,7 +276,7 @@ def _hits(
     return hits
 
 
-def _remark(note: str | None, photos: Gallery, query: GroundQuery, unknown: Mapping[str, int], hits: int) -> str | None:
+def _remark(note: str, photos: Gallery, query: GroundQuery, unknown: Mapping[str, int], hits: int) -> str | None:
     """What to read beside the hits: what the moment did not do, what the filter could not know, why there are few."""
     told = [note] if note else []
     if not len(photos):

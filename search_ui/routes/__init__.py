@@ -1,7 +1,7 @@
 """The HTTP routes of the app, which other programs use too; the same service answers the app's own pages.
 
 In reading order: problems (errors and their status), lanes (threads), exchange (what a route is given, and how it
-answers), parameters (what may be asked), pictures, layers, shown, answers, captions, photo_time, saved, labels,
-basemap, health (the routes), library (MapLibre's files), bodies (what comes with a request), docs (the page of them),
-api (all of them as one application), guard (who may ask).
+answers), parameters (what may be asked), pictures, layers, shown, answers, captions, photo_time, saved, labels, watch
+(what has come for saved searches), feeds, basemap, health (the routes), library (MapLibre's files), bodies (what comes
+with a request), docs (the page of them), api (all of them as one application), guard (who may ask).
 """

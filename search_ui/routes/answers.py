@@ -121,7 +121,8 @@ def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Que
     highest, likeliest = service.likeliest(asked.collection, query)
     told = {"place": round(highest, 4), "likeliest": None if likeliest is None else likeliest.as_dict()}
     credit = service.attribution(asked.collection)
-    return exchange.json(made.as_dict() | told | {"query": query.as_dict(), "attribution": credit}, credit)
+    said = {"note": service.engine.caution(service.tiles(asked.collection)), "attribution": credit}
+    return exchange.json(made.as_dict() | told | said | {"query": query.as_dict()}, credit)
 
 
 @router.get("/api/places")

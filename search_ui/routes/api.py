@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from search_ui.routes import answers, basemap, captions, labels, layers, photo_time, pictures, saved, shown
+from search_ui.routes import answers, basemap, captions, feeds, labels, layers, photo_time, pictures, saved, shown
 from search_ui.routes.bodies import Bodies
 from search_ui.routes.docs import docs_page
 from search_ui.routes.health import Metrics
@@ -56,7 +56,7 @@ def api(service: Service) -> FastAPI:
     metrics = Metrics()
     metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
     app.state.service, app.state.lanes, app.state.metrics = service, Lanes(), metrics
-    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels):
+    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds):
         app.include_router(module.router)
 
     def docs(_: Request) -> Response:

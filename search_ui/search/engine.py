@@ -45,6 +45,7 @@ from search_ui.search.recent import Recent
 from search_ui.search.relevance import BANK, DIGITS, POSSIBLE, WEAK, Calibration, Judged, grade, say_relevance
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
+from search_ui.search.unlike import caution
 from search_ui.search.usual_files import UsualFiles
 from search_ui.search.vectors import Floats, Vectors
 from trainer.encoding import When
@@ -138,7 +139,7 @@ class Engine:
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(note, feedback.note(), scored.said, remark),
+            note=_join(caution(calibration.outside), note, feedback.note(), scored.said, remark),
             not_now=not_now,
         )
 
@@ -161,7 +162,8 @@ class Engine:
             # relevance is calibrated for the words as they were put, so thumbs must not move it
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
-        note = _join(note, feedback.note(), None if len(cosine) else self._why_empty(collection, query))
+        nothing = None if len(cosine) else self._why_empty(collection, query)
+        note = _join(caution(calibration.outside), note, feedback.note(), nothing)
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
     @one_request
@@ -290,7 +292,7 @@ class Engine:
             else:
                 each = zip(moved, whens, strict=True)
                 cosine = np.stack([columns.cosines(one, when=when, weekday=weekday, rows=rows) for one, when in each])
-        note = None if cosine.shape[1] else self._why_empty(collection, query)
+        note = self.caution(collection) if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 
     def query_vector(self, collection: Collection, query: Query) -> Floats:
@@ -357,6 +359,11 @@ class Engine:
             return None, "this model takes a date with an hour or nothing: the moment plays no part"
         return when, None
 
+    @one_request
+    def caution(self, collection: Collection) -> str | None:
+        """What a person should know of every answer of a collection, see `search_ui.search.unlike`; None: nothing."""
+        return caution(self._calibration(collection).outside)
+
     def provenance(self, collection_name: str) -> Provenance:
         """Where the answers of a collection come from, for files."""
         collection = Aliases(self.catalog).collection(collection_name)
@@ -365,6 +372,7 @@ class Engine:
             model_id=collection.model_id,
             source=collection.spec["source"],
             attribution=collection.spec.get("attribution"),
+            caution=self.caution(collection) if collection.kind == "tiles" else None,
         )
 
     def _parts(self, collection: Collection) -> tuple[tuple[str, int], ...]:
@@ -395,7 +403,8 @@ class Engine:
                 return known[1]
             knows_time = self.embedder(collection).has_encoder
             bank = self._vectors.texts(collection, BANK)
-            calibration = Calibration.of(usual, bank, knows_time=knows_time, files=self._usual_files(collection, usual))
+            novelty, files = self.embedder(collection).novelty, self._usual_files(collection, usual)
+            calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, files=files)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
 

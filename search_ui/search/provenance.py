@@ -32,6 +32,7 @@ class Provenance:
         model_id: The model that made its vectors.
         source: URI of its imagery.
         attribution: Whom to credit for the imagery; None when the source names nobody.
+        caution: What should be known of every answer of it; None where there is nothing to say.
         created_at: When the file was made, aware UTC.
         groundcast_version: Version of the program that made it.
     """
@@ -40,6 +41,7 @@ class Provenance:
     model_id: str
     source: str
     attribution: str | None = None
+    caution: str | None = None
     created_at: datetime = field(default_factory=_now)
     groundcast_version: str = field(default_factory=program_version)
 
@@ -57,4 +59,4 @@ class Provenance:
             "attribution": self.attribution,
             "groundcast_version": self.groundcast_version,
             "created_at": rfc3339(self.created_at),
-        }
+        } | ({} if self.caution is None else {"caution": self.caution})

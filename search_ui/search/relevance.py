@@ -16,8 +16,10 @@ themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and 
     now       (excess now − highest) ÷ (highest − lowest + 1): a thing that is there all the year falls nowhere.
 
 Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
-random weights, little is `strong`. An excess is one cosine, with q minus the mean of the bank, so a tile's year costs
-144 of them, and only tiles that can come to matter are looked at so. How good it is, and its limits: docs/relevance.md.
+random weights, little is `strong`. Where the imagery is unlike what the model learned from, *place* is worth less and
+nothing is `strong` (`search_ui.search.unlike`). An excess is one cosine, with q minus the mean of the bank, so a tile's
+year costs 144 of them, and only tiles that can come to matter are looked at so. How good it is, and its limits:
+docs/relevance.md.
 
 It does not know texts, models or collections by name. It was measured with texts; what is asked by a picture gets a
 number that orders the tiles and means less.
@@ -35,10 +37,12 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
+from search_ui.search.unlike import OUTSIDE, TRUST, share_outside
 from search_ui.search.usual import LEAST, CalibrationTiles, Usual, usual_at
 from search_ui.search.usual_files import UsualFiles
 from trainer.encoding import When
 from trainer.neutral_prompts import BANK
+from trainer.novelty import Novelty
 
 __all__ = [
     "BANK", "DIGITS", "POSSIBLE", "STRONG", "WEAK", "Calibration", "Grade", "Judged", "chance", "chance_now", "grade",
@@ -123,12 +127,14 @@ class Calibration:
         bank: Unit vectors of the neutral prompts, float32 [b, d].
         neutral: Their mean, which is shorter than 1, [d].
         moments: The moments at which a tile is looked at; None alone where the model knows no time.
+        outside: The share of the tiles beyond what the model learned, see `search_ui.search.unlike`.
     """
 
     bank: Floats
     neutral: Floats
     moments: tuple[When, ...]
     _tiles: CalibrationTiles
+    outside: float = 0.0
     _files: UsualFiles | None = None
     _usual: dict[str, Usual] = field(default_factory=dict)
     _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
@@ -141,6 +147,7 @@ class Calibration:
         bank: Floats,
         *,
         knows_time: bool,
+        novelty: Novelty | None = None,
         files: UsualFiles | None = None,
         kept: int = _KEPT,
     ) -> "Calibration":
@@ -150,12 +157,14 @@ class Calibration:
             tiles: The collection's field, or a sample of it; what is usual there is read when it is first needed.
             bank: The neutral prompts as the collection's model embeds them, float32 [b, d], of any length.
             knows_time: Whether a moment plays a part in its model.
+            novelty: What is usual among the tiles that its model learned from, where that is known.
             files: Where what is usual is kept; None: it is made anew.
             kept: Of how many queries the year of the field's tiles is remembered, 8 bytes a tile each.
         """
         unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), LEAST)).astype(np.float32)
         moments = TYPICAL if knows_time else (None,)
-        return cls(unit, unit.mean(axis=0), moments, tiles, files, _years=LRUCache(kept))
+        outside = share_outside(tiles, novelty)
+        return cls(unit, unit.mean(axis=0), moments, tiles, outside, files, _years=LRUCache(kept))
 
     def relevance(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
@@ -222,7 +231,8 @@ class Calibration:
             return self._usual[kind]
 
     def _judged(self, spread: Floats, highest: Floats, lowest: Floats, now: Floats | None) -> Judged:
-        place = chance(np.stack([spread, highest], axis=1))
+        trust = np.float32(TRUST if self.outside >= OUTSIDE else 1.0)
+        place = trust * chance(np.stack([spread, highest], axis=1))
         return Judged(place, np.ones_like(place) if now is None else chance_now(_fall(now, highest, lowest)), None)
 
     def _spread(

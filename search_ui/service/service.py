@@ -20,9 +20,11 @@ from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
 from ingest.geo.footprints import Places
-from ingest.geo.geometry import Footprint
-from ingest.places.areas import PlaceArea, area_of, places_of, told_apart
+from ingest.geo.geometry import Footprint, distance_m
+from ingest.places.areas import Ground, PlaceArea, area_of, places_of, told_apart
+from ingest.places.coordinates import parse_coordinates
 from ingest.places.making import Making, make_ahead
+from ingest.places.place import Offset
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
 from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeView
@@ -224,7 +226,7 @@ class Service:
             ReadOnlyError: This is a demonstration that may only be looked at.
         """
         if self.read_only:
-            raise ReadOnlyError("this groundcast is read-only: run your own with `groundcast ui` to add or save things")
+            raise ReadOnlyError("this groundcast is read-only: run a groundcast of your own to add or save things")
 
     # -- search ------------------------------------------------------------------------------------------------------
 
@@ -398,13 +400,49 @@ class Service:
 
         Args:
             text: What a person typed.
-            collection: The places that its source names go first.
+            collection: The places that its source names go first, then those near its tiles.
         """
-        return area_of(text, self.engine.gazetteer, self._own_places(collection))
+        return area_of(text, self.engine.gazetteer, self._own_places(collection), self._ground(collection))
 
     def places(self, text: str, collection: str) -> list[str]:
         """Labels of the places of that very name, the likeliest first; each finds its place."""
-        return told_apart(places_of(text, self.engine.gazetteer, self._own_places(collection)))
+        found = places_of(text, self.engine.gazetteer, self._own_places(collection), self._ground(collection))
+        return told_apart(found)
+
+    @one_request
+    def point(self, text: str, collection: str) -> str | None:
+        """Id of the tile that coordinates name, or a distance from a place, as hits say theirs; None for other words.
+
+        Raises:
+            AreaError: The coordinates cannot be, or no such place is known.
+            UsageError: There is no tile; the message says where the nearest is.
+        """
+        at = parse_coordinates(text)
+        offset = None if at else Offset.parse(" ".join(text.split()))
+        if offset is not None:
+            columns = self.engine.field(self.tiles(collection))
+            own, ground = self._own_places(collection), self._ground(collection)
+            for town in places_of(offset.name, self.engine.gazetteer, own, ground)[:1]:
+                rows = offset.matches(columns.lat, columns.lon, lat=town.lat, lon=town.lon)
+                if len(rows):
+                    return columns.ids(rows[:1])[0]
+            middle = self.place(text, collection).area.representative_point()
+            at = (float(middle.y), float(middle.x))
+        return None if at is None else self.tile_at(collection, lat=at[0], lon=at[1])
+
+    @one_request
+    def _ground(self, collection: str | None) -> Ground | None:
+        """Where the tiles of a collection lie; None where there are none, or no collection."""
+        if not collection:
+            return None
+        found = self.tiles(collection)
+        columns = self.engine.field(found)
+        if not columns.n:
+            return None
+        box = canvas_over(Places(columns.lat, columns.lon, columns.size_m), longest_px=256).bounds
+        lat, lon = (box[1] + box[3]) / 2, (box[0] + box[2]) / 2
+        corner = distance_m(lat=lat, lon=lon, lats=[box[1], box[3]], lons=[box[0], box[2]])
+        return Ground(lat, lon, float(corner.max()))
 
     def _own_places(self, collection: str | None) -> list[list[Any]]:
         return (self.tiles(collection).spec.get("places") or []) if collection else []

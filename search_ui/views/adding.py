@@ -18,6 +18,7 @@ from ingest.sources.source import SourceOptions
 from search_ui.files.writing import write_whole
 from search_ui.service.service import Service
 from search_ui.views import words
+from search_ui.views.app_words import told
 from search_ui.views.estimate import IngestEstimate, estimate
 from search_ui.views.work import background, say_span
 from trainer.errors import GroundcastError, UploadError
@@ -104,7 +105,7 @@ def add_imagery(service: Service) -> None:
             try:
                 st.session_state["estimated"] = (form, estimate(service, form.request(service), form.model))
             except GroundcastError as error:
-                st.error(str(error))
+                st.error(told(error))
     known = st.session_state.get("estimated")
     # the estimate is of this very form: a changed one is estimated anew before it can be started
     if known is not None and known[0] == form:
@@ -141,7 +142,7 @@ def _start(service: Service, form: _Form) -> None:
         service.require_writable()
         background(service).start(f"ingest-{form.collection}", f"Imagery into {form.collection}", form.arguments())
     except GroundcastError as error:
-        st.error(str(error))
+        st.error(told(error))
         return
     st.session_state["estimated"] = None
     st.rerun()
@@ -164,7 +165,7 @@ def _source(service: Service) -> str:
     try:
         return str(kept_imagery(service, file.name, file.getbuffer()))
     except GroundcastError as error:
-        st.error(str(error))
+        st.error(told(error))
         return ""
 
 
@@ -207,7 +208,7 @@ def _say_place(service: Service, text: str) -> None:
     try:
         found = service.place(text)
     except GroundcastError as error:
-        st.error(str(error))
+        st.error(told(error))
         return
     others = f" If another is meant, write it so: {'; '.join(found.choices[1:])}" if found.choices else ""
     st.caption(f"Only {found.says}.{others}")
@@ -218,7 +219,7 @@ def _first_model(service: Service) -> None:
     st.info("There is no model here yet that could look at imagery.")
     st.markdown(
         "The small model that comes with groundcast knows the demo planet; on other imagery it finds what looks alike. "
-        "For real imagery add CLIP or Sat2Cap: `groundcast model add --help` says how."
+        "For real imagery whoever runs this server adds CLIP or Sat2Cap."
     )
     task = background(service).task("model")
     if task is not None and task.running:
@@ -230,6 +231,6 @@ def _first_model(service: Service) -> None:
             service.require_writable()
             background(service).start("model", "The small model", ["model", "add", "demo", "--bundled"])
         except GroundcastError as error:
-            st.error(str(error))
+            st.error(told(error))
         else:
             st.rerun()

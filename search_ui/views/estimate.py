@@ -16,6 +16,7 @@ from ingest.jobs.items import GridIntake, Intake, SkipItemError
 from ingest.jobs.request import Request
 from ingest.places.areas import bbox_of
 from search_ui.service.service import Service
+from search_ui.views.app_words import told
 from trainer.embedder import Embedder
 from trainer.errors import ItemError, UsageError
 
@@ -89,7 +90,7 @@ def _try(
         except SkipItemError:
             continue
         except ItemError as error:
-            warnings.append(f"tile {item} cannot be read: {error}")
+            warnings.append(f"tile {item} cannot be read: {told(error)}")
             continue
         sample = image if sample is None else sample
         inputs.append(embedder.prepare(image))

@@ -69,7 +69,7 @@ PROBABILITY = (
 )
 CUT = "Tiles of at least this probability are shown and joined to areas."
 WORKERS = (
-    "Workers are other processes, also on other machines, that read and embed tiles: `groundcast worker` starts one. "
+    "Workers are other processes, also on other machines, that read and embed tiles; who runs this server starts them. "
     "What is left to them goes on when this page and this server are closed."
 )
 NO_WORKERS = (

@@ -12,6 +12,7 @@ from ingest.catalog.progress import progress
 from search_ui.service.background import Background, Task
 from search_ui.service.service import Service
 from search_ui.views import words
+from search_ui.views.app_words import told
 
 _EVERY_S = 2.0
 _BAR = "%|"  # a bar for terminals; the page has its own
@@ -79,9 +80,9 @@ def job_bar(service: Service, job: Job) -> None:
     unit = "photos" if job.spec.get("kind") == "gallery" else "tiles"
     text = f"{job.collection}: read, embedded and kept {dealt:,} of {job.items:,} {unit}{rate}{left}"
     if job.state == "paused":
-        text += "; paused, `groundcast jobs resume` goes on"
+        text += "; paused"
     elif job.queued:
-        text += f"; {len(now.workers)} at work" if now.workers else "; nobody at work yet: start `groundcast worker`"
+        text += f"; {len(now.workers)} at work" if now.workers else "; no worker is at it yet"
     st.progress(dealt / job.items if job.items else 1.0, text=text)
 
 
@@ -90,8 +91,8 @@ def ended(task: Task | None) -> None:
     if task is None or task.running:
         return
     if task.failed:
-        st.error(f"{task.title} did not work. {task.last_line()}")
+        st.error(f"{task.title} did not work. {told(task.last_line())}")
         with st.expander("What it printed"):
-            st.code(task.log.read_text("utf-8", "replace")[-8_000:], language=None)
+            st.code(told(task.log.read_text("utf-8", "replace")[-8_000:]), language=None)
     else:
-        st.success(f"{task.title}: done. {task.job_line()}")
+        st.success(f"{task.title}: done. {told(task.job_line())}")

@@ -18,6 +18,7 @@ from trainer.encoder import Form
 from trainer.errors import UsageError
 from trainer.model import DynamicEncoder
 from trainer.neutral_prompts import BANK
+from trainer.novelty import read_novelty, write_novelty
 from trainer.towers import TEXT_FILES
 from trainer.training.moments import Ridge
 from trainer.training.panels import panels_of
@@ -81,7 +82,11 @@ def refit_moments(
         data_card={**meta.data_card, "panels": found.card},
         origin={**meta.origin, "moments_of": meta.model_id} | ({"eyes": eyes.model_id} if teacher else {}),
     )
-    return write_checkpoint(out, described, tensors, text_files=files if files.is_dir() else None)
+    written = write_checkpoint(out, described, tensors, text_files=files if files.is_dir() else None)
+    known = read_novelty(model, meta.model_id)  # of O, which stays
+    if known is not None:
+        write_novelty(out, known)
+    return written
 
 
 def _with_ground(meta: Meta, tensors: Tensors, teacher: Path) -> tuple[Meta, Tensors]:

@@ -26,7 +26,7 @@ from trainer.training.targets import Targets
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-_ORDER, _CHANCE, _QUEUE, _GALLERY, _MASKS = range(5)  # streams of chance under one seed
+_ORDER, _CHANCE, _QUEUE, _GALLERY, _MASKS, _SOME = range(6)  # streams of chance under one seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,12 @@ class Pairs:
         for taken, pixels in self._pictures.batches(rows[i : i + size] for i in range(0, share, size)):
             known = _known(self._config, chance, len(taken)) if masked else np.ones((4, len(taken)), bool)
             yield self._batch(taken, pixels, known, None, None)
+
+    def some(self, most: int, size: int) -> Iterator[Batch]:
+        """Yield at most so many pairs, drawn by chance, as they are: nothing augmented or masked."""
+        rows = np.random.default_rng([self._config.seed, _SOME]).permutation(self._rows)[:most]
+        for taken, pixels in self._pictures.batches(rows[i : i + size] for i in range(0, len(rows), size)):
+            yield self._batch(taken, pixels, np.ones((4, len(taken)), bool), None, None)
 
     def _joined(self, number: int) -> Rows:
         """Rows of the joined batch of a number: each pair once an epoch, the rest that fills no batch left out."""

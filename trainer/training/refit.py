@@ -37,6 +37,7 @@ from trainer.training.student import Student
 logger = logging.getLogger(__name__)
 
 _BATCH = 128
+MOST = 8_192
 _RIDGE = 1e-5  # of the mean of the diagonal: O has fewer dimensions than numbers
 
 
@@ -120,6 +121,17 @@ def fit_moments(
     )
     share = fold(fitted, encoder)
     logger.info("fitted moments to %d photos of %d tiles; z carries %.4f", len(seen.tile), len(seen.o), share)
+
+
+@torch.no_grad()
+def vectors_of(student: Student, pairs: Pairs, expects: Preprocess) -> npt.NDArray[np.float32]:
+    """O of the tiles of at most `MOST` pairs as they are, float32 [n, d]."""
+    tower, training = student.sat2cap.overhead, student.training
+    student.eval()
+    batches = pairs.some(MOST, _BATCH)
+    seen = [tower(augmented(batch.pixels, None, expects)).float().cpu().numpy() for batch in batches]
+    student.train(training)
+    return np.concatenate(seen)
 
 
 def neutral(texts: npt.NDArray[np.float32]) -> torch.Tensor:

@@ -125,6 +125,19 @@ class SavedSearchRow(Base):
     parts: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     asked_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    checked: Mapped[list[str] | None]
+
+
+class SearchHitRow(Base):
+    """A tile that came after a search was saved, and is a hit of it; `ingest.catalog.search_hits`."""
+
+    __tablename__ = "search_hits"
+    search: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    tile_id: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    hit: Mapped[dict[str, Any]]
+    found_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    posted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    mailed_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
 
 
 class LabelSetRow(Base):

@@ -88,7 +88,7 @@ def command(
     asked = {name: value for name, value in query.as_dict().items() if name not in ("k", "distinct")}
     about = About(say_question(query), {"query": asked, "method": "exact"} | engine.provenance(collection).facts())
     place, likeliest = engine.likeliest(collection, query)
-    note = say_likeliest(place, likeliest) if reel.tiles.note is None else reel.tiles.note
+    note = "; ".join(filter(None, (reel.tiles.note, say_likeliest(place, likeliest))))
     if output is not None:
         note_of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}"
         write_calendar(calendar, output, about.words(about.question, note_of, note), dict(about.provenance))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from search_ui.service.service import Service
+from search_ui.views.app_words import told
 from search_ui.views.work import background, ended, watch
 from trainer.errors import GroundcastError
 
@@ -42,7 +43,7 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
                 service.require_writable()
                 background(service).start(DEMO, "The demo planet", ["demo"])
             except GroundcastError as error:
-                st.error(str(error))
+                st.error(told(error))
             else:
                 st.rerun()
     with right, st.container(border=True):
@@ -54,4 +55,4 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
         if st.button("Add imagery", key="own imagery", disabled=service.read_only):
             own_imagery()
     if service.read_only:
-        st.info("This server is read-only: run your own with `groundcast ui` to add imagery.")
+        st.info("This server is read-only: run a groundcast of your own to add imagery.")

@@ -4,10 +4,11 @@ from collections import Counter
 
 import streamlit as st
 
-from ingest.catalog.catalog import Failure, Job
+from ingest.catalog.catalog import Failure, Job, JobState
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
+from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.coverage import coverage_map
 from search_ui.views.panels.asking import notice, show_notice
@@ -32,7 +33,7 @@ def collections_page(service: Service) -> None:
     shown = service.collections()
     with st.expander("Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key="adding"):
         if service.read_only:
-            st.info("This server is read-only: run your own with `groundcast ui` to add imagery.")
+            st.info("This server is read-only: run a groundcast of your own to add imagery.")
         else:
             add_imagery(service)
     for one in shown:
@@ -82,13 +83,17 @@ def _job(service: Service, one: Shown, job: Job) -> None:
     with st.expander(title, expanded=bool(failed), icon=":material/history:"):
         if job.state == "running":
             job_bar(service, job)
-        st.caption(f"job {job.id} · {job.source} · {job.created_at:%Y-%m-%d %H:%M} UTC")
+        st.caption(f"{job.source} · {job.created_at:%Y-%m-%d %H:%M} UTC")
         for note in job.spec.get("notes", []):
-            st.caption(f"Note: {note}")
+            st.caption(f"Note: {told(note)}")
         for reason, count in sorted(job.skipped.items()):
             st.markdown(f"Left out on purpose: **{_plain(reason)}** {count:,}")
         if failed:
             _failures(service, one, job)
+        if job.state == "running" and not service.read_only:
+            with st.container(horizontal=True):
+                for name, then in (("Pause", "paused"), ("Cancel", "cancelled")):
+                    st.button(name, key=f"{name} {job.id}", on_click=_stop, args=(service, job, then))
         if job.state != "done" and not (job.queued and job.state == "running") and not service.read_only:
             arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
             st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
@@ -99,7 +104,7 @@ def _failures(service: Service, one: Shown, job: Job) -> None:
     for reason, count in Counter(failure.reason for failure in failures).most_common():
         some = [failure for failure in failures if failure.reason == reason]
         st.markdown(f"**{_plain(reason)}**: {count:,}")
-        st.caption(some[0].message)
+        st.caption(told(some[0].message))
         tiles = [failure for failure in some if failure.chunk is not None][:_PICTURES]
         if tiles:
             pieces.photos([_picture(one, failure) for failure in tiles])
@@ -120,12 +125,21 @@ def _picture(one: Shown, failure: Failure) -> pieces.PictureCard:
     )
 
 
+def _stop(service: Service, job: Job, state: JobState) -> None:
+    """Stop a job after the chunks at hand; what is done stays, and it can go on."""
+    try:
+        service.require_writable()
+        service.catalog.set_job_state(job.id, state)
+    except GroundcastError as error:
+        notice(told(error))
+
+
 def _again(service: Service, job: Job, arguments: list[str]) -> None:
     try:
         service.require_writable()
         background(service).start(f"retry-{job.id}", f"{job.collection} again", arguments)
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
 
 
 def _galleries(service: Service) -> None:
@@ -135,7 +149,7 @@ def _galleries(service: Service) -> None:
         photos = service.catalog.items_done(gallery.name, ("archived", "done"))
         st.markdown(f"**{name}** · {photos:,} photos")
     if not found:
-        st.caption("None yet: `groundcast photos FOLDER --gallery NAME` brings photos in.")
+        st.caption("None yet: whoever runs this server brings photos in.")
 
 
 def _plain(reason: str) -> str:

@@ -13,6 +13,7 @@ from search_ui.service.place_list import Listed
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
 from search_ui.views import frame, words
+from search_ui.views.app_words import told
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
 from search_ui.views.panels.answer import answer_list, thumb
@@ -55,7 +56,7 @@ def search_page(service: Service, tiles: Mapping[str, int]) -> None:
     try:
         _page(service, collection, asked, body)
     except GroundcastError as error:
-        asked.error(str(error))
+        asked.error(told(error))
     address.store()
 
 
@@ -95,7 +96,7 @@ def _drop_lost_tile(service: Service, shown: Shown) -> None:
         if value("tile"):
             service.tile(shown.name, value("tile"))
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
         change(tile="")
 
 
@@ -119,7 +120,7 @@ def _left(
     with st.container(key=frame.MOMENTS):
         moment_bar(shown, two=query is not None and value("view") in TWO)
     if painted.note:
-        st.caption(painted.note)
+        st.caption(told(painted.note))
     return touched
 
 
@@ -165,7 +166,7 @@ def _overlay(service: Service) -> None:
             service.require_writable()
             change(overlay=service.overlays.keep(file.getvalue()))
         except GroundcastError as error:
-            notice(f"This file cannot be laid over the map. {error}")
+            notice(f"This file cannot be laid over the map. {told(error)}")
         # an empty uploader again: else the same file would be taken in every run
         st.session_state["overlay number"] = number + 1
         st.rerun()

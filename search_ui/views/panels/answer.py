@@ -15,6 +15,7 @@ from search_ui.service.place_list import PAGE, card, title_of
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Found, Shown
 from search_ui.views import frame, words
+from search_ui.views.app_words import told
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import say_when, when_of
 
@@ -40,7 +41,7 @@ def answer_list(shown: Shown, listed: ShownList, vote: Callable[[str, int], None
     elif found.nothing:
         _nothing(found)
     elif answer.note:
-        st.info(answer.note)
+        st.info(told(answer.note))
     _controls(listed)
     touched = hit_list(cards_of(shown, listed), chosen=value("tile") or None, key="hits")
     if touched.voted is not None:
@@ -83,13 +84,13 @@ def _not_now(found: Found, likeliest: Likeliest) -> None:
     )  # fmt: skip
     more = (found.answer.note or "").replace(say_not_now(likeliest), "").strip("; ")
     if more:
-        st.caption(more)
+        st.caption(told(more))
 
 
 def _nothing(found: Found) -> None:
     """Say that nothing there looks like the question, with the nearest candidate."""
     note = (found.answer.note or "nothing here looks like it").removeprefix("nothing here: ")
-    st.warning(f"**Nothing here.** {note[0].upper()}{note[1:]}.", icon=":material/search_off:")
+    st.warning(f"**Nothing here.** {told(note[0].upper() + note[1:])}.", icon=":material/search_off:")
     near = found.nearest
     if near is not None and not found.answer.hits:
         st.button(

@@ -14,6 +14,7 @@ from search_ui.search.query import NOT_WEIGHT
 from search_ui.search.wording import weighted
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
+from search_ui.views.app_words import told
 from search_ui.views.map.search_map import DRAWING
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import area_of_file, where
@@ -22,6 +23,7 @@ from trainer.errors import AreaError, GroundcastError
 _SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
 _NOTICE = "notice"
 _CHOICES = "area choices"  # places of the name that was typed
+_AWAY = "area choices away"  # how far each of them is
 
 
 def notice(text: str) -> None:
@@ -148,7 +150,7 @@ def _said(service: Service) -> str:
     try:
         return where(service).says
     except GroundcastError as error:
-        return str(error)
+        return told(error)
 
 
 def _counted(name: str, things: Sequence[object]) -> str:
@@ -164,16 +166,16 @@ def _another_collection() -> None:
 
 
 def _go_to_coordinates(service: Service) -> None:
-    """Coordinates in the box open the tile that holds them; other words are a new question."""
+    """Coordinates in the box, or a place as hits name theirs, open the tile there; other words are a new question."""
     change(up=[], down=[], panel="places")
     try:
-        at = parse_coordinates(value("q"))
-        if at is None:
+        tile = service.point(value("q"), value("collection"))
+        if tile is None:
             return
-        change(tile=service.tile_at(value("collection"), lat=at[0], lon=at[1]), q="", panel="place")
+        change(tile=tile, q="", panel="place")
     except GroundcastError as error:
         change(q="")
-        notice(str(error))
+        notice(told(error))
 
 
 def _picture(service: Service) -> None:
@@ -194,7 +196,7 @@ def _picture(service: Service) -> None:
             service.require_writable()
             change(image=f"{kind}:{service.uploads.keep(file.getvalue())}")
         except GroundcastError as error:
-            notice(f"This picture cannot be used. {error}")
+            notice(f"This picture cannot be used. {told(error)}")
         # another key is another, empty uploader: else the same file would be taken again in every run
         st.session_state["picture number"] = number + 1
         st.rerun()
@@ -227,8 +229,15 @@ def _area(service: Service) -> None:
     st.markdown("**Search only here**", help=words.AREA)
     if choices := st.session_state.get(_CHOICES):
         st.caption("Several places bear this name. Which one?")
-        for number, label in enumerate(choices):
-            st.button(label, key=f"area choice {number}", on_click=_choose, args=(label,), width="stretch")
+        away = st.session_state.get(_AWAY) or [""] * len(choices)
+        for number, (label, far) in enumerate(zip(choices, away, strict=True)):
+            st.button(
+                f"{label} · {far}" if far else label,
+                key=f"area choice {number}",
+                on_click=_choose,
+                args=(label,),
+                width="stretch",
+            )
     if value("area"):
         found = where(service)
         st.caption(found.says)
@@ -254,7 +263,7 @@ def _area(service: Service) -> None:
         try:
             change(area=area_of_file(service, file, notice))
         except GroundcastError as error:
-            notice(f"This file cannot be used as an area. {error}")
+            notice(f"This file cannot be used as an area. {told(error)}")
         # an empty uploader again, as for pictures
         st.session_state["area number"] = number + 1
         st.rerun()
@@ -272,11 +281,11 @@ def _area_by_name(service: Service) -> None:
             return
         found = service.place(name, value("collection"))
         # several are offered, and none of them is taken
-        st.session_state[_CHOICES] = found.choices
+        st.session_state[_CHOICES], st.session_state[_AWAY] = found.choices, found.away
         if not found.choices:
             change(area=f"place:{name}")
     except AreaError as error:
-        notice(str(error))
+        notice(told(error))
     st.session_state["area name"] = ""
 
 

@@ -19,6 +19,7 @@ from search_ui.search.query import Query
 from search_ui.search.series import calendar_moments
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
+from search_ui.views.app_words import told
 from search_ui.views.map.heat import Heat, difference, heats, painted, probable
 from search_ui.views.map.search_map import NOTHING_PAINTED, Painted
 from search_ui.views.state.address import ANY, value
@@ -48,7 +49,7 @@ def probability(service: Service, shown: Shown, found: LabelSet) -> Painted:
     try:
         drawn = probable(service, shown.name, found, value("cut"))
     except GroundcastError as error:
-        return replace(NOTHING_PAINTED, note=str(error))
+        return replace(NOTHING_PAINTED, note=told(error))
     says = f"Map of the probability that a tile is a yes of the labels “{found.name}”"
     return Painted([[HeatOnMap(drawn.tiles, "")]], drawn.legend, says)
 

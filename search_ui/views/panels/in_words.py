@@ -5,6 +5,7 @@ import streamlit as st
 from search_ui.ground.captions import CaptionQuery, usual_moments
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
+from search_ui.views.app_words import told
 from search_ui.views.state.question import say_when, when_of
 from trainer.encoding import When
 from trainer.errors import GroundcastError
@@ -19,7 +20,7 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
             return
         view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
         return
     (said,) = view.captions
     st.markdown(
@@ -27,7 +28,7 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
         help=f"{words.CAPTION} {words.COSINE}",
     )
     if view.note:
-        st.caption(view.note)
+        st.caption(told(view.note))
 
 
 def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
@@ -39,7 +40,7 @@ def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
             query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
             pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
 
 
 def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> None:
@@ -49,4 +50,4 @@ def at_the_moment(service: Service, shown: Shown, tile_id: str, when: When) -> N
             (said,) = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when,))).captions
             st.markdown(f"> {pieces.as_words(said.text)}")
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))

@@ -16,6 +16,7 @@ from search_ui.labels.tables import MEDIA
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
+from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
 from search_ui.views.panels.asking import notice
@@ -244,7 +245,7 @@ def _bring(service: Service, shown: Shown, found: LabelSet | None = None) -> Non
         into = None if found is None else found.id
         made, taken = service.labelling.bring(file.getvalue(), Path(file.name).name, shown.name, into=into)
     except GroundcastError as error:
-        notice(f"This file cannot be taken. {error}")
+        notice(f"This file cannot be taken. {told(error)}")
     else:
         notice("\n\n".join([f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]))
         st.session_state["labels arrived"] = made.id

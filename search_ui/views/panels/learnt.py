@@ -15,6 +15,7 @@ from search_ui.labels.roc import Roc
 from search_ui.service.labelling import Learnt
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
+from search_ui.views.app_words import told
 from search_ui.views.state.address import change, value
 from trainer.errors import GroundcastError
 
@@ -34,7 +35,7 @@ def learnt_panel(service: Service, shown: Shown, found: LabelSet) -> None:
         with st.spinner("Learning from the labels …", show_time=True):
             made = service.labelling.learnt(found.id)
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
         return
     _how_well(made)
     _on_the_map()
@@ -71,7 +72,7 @@ def _areas(service: Service, shown: Shown, found: LabelSet) -> None:
     try:
         areas = service.labelling.areas(found.id, value("cut"))
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
         return
     whole, tiles = sum(area.area_km2 for area in areas), sum(area.tiles for area in areas)
     st.markdown(f"**{len(areas):,} areas**, {whole:,.2f} km² in {tiles:,} tiles")

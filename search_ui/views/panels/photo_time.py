@@ -5,6 +5,7 @@ import streamlit as st
 from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimeView, draw_photo_time, say_likeliest
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
+from search_ui.views.app_words import told
 from search_ui.views.state.address import value
 from trainer.errors import GroundcastError
 
@@ -21,7 +22,7 @@ def when_taken(service: Service, shown: Shown, tile_id: str) -> None:
             query = PhotoTimeQuery(photo=service.uploads.path(photo), tile_id=tile_id)
             _show(service.photo_time(shown.name, query), query)
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
 
 
 def _given(service: Service, tile_id: str) -> str | None:
@@ -43,4 +44,4 @@ def _show(view: PhotoTimeView, query: PhotoTimeQuery) -> None:
     right.image(draw_photo_time(view), width="stretch", output_format="PNG")
     right.caption("Months down, hours across, local time. The likeliest is framed.")
     if view.note:
-        right.caption(view.note)
+        right.caption(told(view.note))

@@ -16,6 +16,7 @@ from search_ui.search.relevance import WEAK, grade
 from search_ui.service.place_list import say_place, title_of
 from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import frame, pieces, words
+from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url, photo_url
 from search_ui.views.map.moment_bar import second_moment
 from search_ui.views.panels.in_time import TWO
@@ -117,8 +118,8 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     galleries = [name for name, one in service.named_galleries().items() if one.model_id == shown.model_id]
     if not galleries:
         st.info(
-            "No ground photos of this model are here yet. Bring a folder of photos in with "
-            "`groundcast photos FOLDER --gallery NAME`, and this place shows the nine most like it."
+            "No ground photos of this model are here yet. Whoever runs this server brings photos in; then this place "
+            "shows the nine most like it."
         )
         return
     usual = shown.gallery if shown.gallery in galleries else galleries[0]
@@ -149,10 +150,12 @@ def _photos(service: Service, shown: Shown, tile: str, gallery: str, when: When)
     try:
         view: GroundView = service.look(shown.name, GroundQuery(tile_id=tile, when=when), gallery)
     except GroundcastError as error:
-        st.warning(str(error))
+        st.warning(told(error))
         return
     if view.note:
-        st.caption(view.note)
+        st.caption(told(view.note))
+    if not view.hits:
+        return
     pieces.photos([_picture(gallery, hit) for hit in view.hits])
     pieces.credit(f"The most alike of {view.candidates:,} photos in gallery {gallery}", "photos belong to their owners")
 

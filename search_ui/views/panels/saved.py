@@ -12,6 +12,7 @@ from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
+from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.state.address import FIELDS, change, fitting, value
 from search_ui.views.state.question import query_of, question
@@ -66,7 +67,7 @@ def _save(service: Service, shown: Shown) -> None:
     try:
         service.save(name, shown.name, question() | {PAGE: _page()})
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))
         return
     st.session_state["save name"] = ""
     notice(f"Saved as “{name}”.")
@@ -92,4 +93,4 @@ def _forget(service: Service, saved: SavedSearch) -> None:
     try:
         service.forget(saved.id)
     except GroundcastError as error:
-        notice(str(error))
+        notice(told(error))

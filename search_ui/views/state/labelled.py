@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.catalog.labels import Label, LabelSet, Verdict
 from search_ui.search.feedback import Feedback
 from search_ui.service.service import Service, Shown
+from search_ui.views.app_words import told
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import question
 from trainer.errors import GroundcastError, MissingError
@@ -44,7 +45,7 @@ def label_set(service: Service, shown: Shown, tell: Callable[[str], None]) -> La
     try:
         found = service.labelling.sets.get(value("labels"))
     except MissingError as error:
-        tell(str(error))
+        tell(told(error))
         let_go()
         return None
     if found.collection != shown.name:
@@ -124,7 +125,7 @@ def try_to(act: Callable[[], object], tell: Callable[[str], None]) -> bool:
     try:
         act()
     except GroundcastError as error:
-        tell(str(error))
+        tell(told(error))
         return False
     return True
 

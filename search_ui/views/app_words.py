@@ -1,0 +1,50 @@
+"""What errors and notes say, in the words of the app: they are written for the command line too.
+
+A command in backticks becomes the page where the same is done, or a word to whoever runs this server; an option, which
+is written with two dashes, becomes its name. It does not know which messages there are.
+"""
+
+import re
+
+_RUNS = "whoever runs this server"
+_ADD, _PHOTOS = "add imagery on the page “Collections”", f"ask {_RUNS} to bring photos in"
+_COMMANDS = {
+    "ingest": _ADD,
+    "photos": _PHOTOS,
+    "model add": "add a model on the page “Collections”",
+    "collections": "see the page “Collections”",
+    "jobs list": "see the jobs on the page “Collections”",
+    "jobs show": "see the jobs on the page “Collections”",
+    "jobs retry": "“Go on” on the page “Collections”",
+    "jobs resume": "“Go on” on the page “Collections”",
+    "jobs pause": "“Pause” on the page “Collections”",
+    "worker": f"a worker, which {_RUNS} starts",
+    "verify": f"ask {_RUNS} to check the archive",
+    "collection upgrade": f"ask {_RUNS} to bring it to that model",
+    "doctor": f"ask {_RUNS} what is not sound here",
+    "ui": "a groundcast of your own",
+    "places": "the box “Area”",
+}
+_LEAD = r"(?:(?:run|start|see|with|by|ask|bring photos in with|make it with|bring them in with|are brought in with) )?"
+_COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts)\b)?")
+_OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A-Z][A-Z,=…]*\b))?`?")
+
+
+def told(message: object) -> str:
+    """An error or a note as the app says it."""
+    return _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
+
+
+def _command(found: re.Match[str]) -> str:
+    said = found[1]
+    names = [name for name in _COMMANDS if said == name or said.startswith(f"{name} ")]
+    does = _COMMANDS[max(names, key=len)] if names else f"ask {_RUNS}"
+    lead = found[0].split("`")[0].strip()
+    # what begins with a verb of its own stands alone; a thing keeps the verb before it
+    if lead in ("start", "run", "with", "by", "make it with") and not re.match(r"(ask|add|see|the|“)", does):
+        does = f"{'with' if lead == 'run' else lead.split()[-1] if lead != 'start' else 'start'} {does}"
+    return does + (f", which{found[2]}" if found[2] else "")
+
+
+def _option(found: re.Match[str]) -> str:
+    return f"“{found[1].replace('-', ' ')}”"
