@@ -66,7 +66,8 @@ def _points(service: Service, shown: Shown, failures: Sequence[Failure]) -> list
     spec = service.tiles(shown.name).spec["grid"]
     if spec is None:
         return []
-    grid, points = Grid(**spec), []
+    grid = Grid(**spec)
+    points: list[dict[str, object]] = []
     for failure in failures:
         if failure.chunk is None or len(points) == _MOST:  # a file, which has no place
             continue
