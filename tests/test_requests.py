@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from ingest.settings import Settings
 from search_ui import server
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
+from search_ui.search.recent import Recent
 from search_ui.service.service import Service
 
 DIM = 8
@@ -117,6 +119,7 @@ def test_a_question_costs_the_same_with_10_and_with_1000_jobs_parts_and_collecti
         catalog.close()
         service = Service(settings)
         service.engine._vectors = Model()  # type: ignore[assignment]
+        service._known = Recent(64)  # not for half a second only: this machine may be busy
         app, shown = spent(counted, by_api, service), spent(counted, page, service)
         service.close()
         costs.append((cold, warm, app, shown))
@@ -155,6 +158,32 @@ def test_on_an_object_store_a_question_lists_the_archive_once(tmp_path, counted,
     )
     assert engine.search("c0", QUERY).hits[0].tile_id == "new"
     catalog.close()
+
+
+def test_an_answer_is_kept_under_what_its_name_stood_for(tmp_path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    fill(settings, 2)
+    service = Service(settings)
+    service.engine._vectors = Model()  # type: ignore[assignment]
+    service.catalog.add_collection(replace(service.catalog.collection("c0"), name="c0@2", model_id="n" * 16))
+    service.catalog.add_model("n", "n" * 16)
+    archive = Archive(settings.archive_dir("c0"), "tiles")
+    tile = archive.read("0000").table.slice(0, 1).drop_columns(["norm", "vector"]).to_pylist()
+    other = Archive(settings.archive_dir("c0@2"), "tiles")
+    other.write("0000", tile, np.eye(DIM, dtype=np.float32)[:1], {"failures": []})
+    asked = {
+        "search": lambda: service.search("c0", QUERY).answer.hits[0].model_id,
+        "scores": lambda: len(service.scores("c0", QUERY).tile_id),
+    }
+    assert service.tiles("c0").model_id == "m" * 16  # for half a second the service does not look again
+    service.aliases.point("c0", "c0@2", instead_of="c0")
+    at_once = {name: ask() for name, ask in asked.items()}
+    service._known = Recent(1, seconds=0.0)
+    assert {name: ask() for name, ask in asked.items()} == {"search": "n" * 16, "scores": 1}
+    service.aliases.roll_back("c0")
+    back = {name: ask() for name, ask in asked.items()}
+    service.close()
+    assert back == at_once == {"search": "m" * 16, "scores": 5}
 
 
 def test_a_field_that_is_ahead_of_a_listing_is_not_made_anew(tmp_path) -> None:
