@@ -1,4 +1,4 @@
-"""How many cores torch computes with, and threads that compute with one each.
+"""How many cores torch computes with, and threads that share them out among each other.
 
 Needs torch. What is computed is not known here.
 """
@@ -16,11 +16,11 @@ def cores() -> int:
 
 
 @contextmanager
-def core_threads(number: int) -> Iterator[ThreadPoolExecutor]:
-    """So many threads, in each of which torch computes with one core."""
+def sharing_threads(number: int) -> Iterator[ThreadPoolExecutor]:
+    """So many threads, in each of which torch computes with its share of the cores."""
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(number, "embed", torch.set_num_threads, (1,)) as threads:
+        with ThreadPoolExecutor(number, "embed", torch.set_num_threads, (max(1, before // number),)) as threads:
             yield threads
     finally:
         # torch keeps the number by thread, but begins later threads with the last that was set

@@ -170,7 +170,7 @@ def _gather(
         try:
             # at most four batches wait for the model
             for outcome in _read_ahead(pool, items(), work, throttle, window=4 * work.pace.batch_size):
-                throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
+                throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s, awaited=model.waits)
                 report.read_s += outcome.seconds / throttle.readers
                 report.reading_s += outcome.seconds
                 report.read_cpu_s += outcome.cpu_s
@@ -261,6 +261,11 @@ class _Model:
         self._work, self._threads, self._gathering, self._report = work, threads, gathering, report
         self._batch: list[_Outcome] = []
         self._under_way: deque[tuple[list[_Outcome], Future[_Embedded]]] = deque()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a stream has nothing to do."""
+        return sum(not future.done() for _, future in self._under_way) < self._work.encoder.streams
 
     def take(self, outcome: _Outcome) -> None:
         """Takes an item that was read; waits while enough are under way."""

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 CPU_BATCH = 16  # images; what a layer makes of more does not stay in a core's cache
 
+MOST_STREAMS = 4  # between two operations each needs Python's lock, as do readers
+
 StartProgress = Callable[[Intake, int], Callable[[int], object]]
 """Called with the open items and how many are left; returns what to call with each further number done."""
 
@@ -166,7 +168,7 @@ def _planned(
 
 def encoder(embedder: Embedder, kind: str) -> Encoder:
     """The tower for tiles or for photos, as the pipeline takes it."""
-    from trainer.threads import core_threads, cores
+    from trainer.threads import cores, sharing_threads
 
     prepare, embed = embedder.prepare, embedder.embed_prepared
     if kind == "gallery":
@@ -174,7 +176,7 @@ def encoder(embedder: Embedder, kind: str) -> Encoder:
     if embedder.device.type != "cpu":
         return Encoder(prepare, embed)
     # a batch on every core: many cores on one batch wait for the slowest, which reads, or is another program's
-    return Encoder(prepare, embed, streams=cores(), threads=core_threads)
+    return Encoder(prepare, embed, streams=min(cores(), MOST_STREAMS), threads=sharing_threads)
 
 
 def pace(settings: Settings, embedder: Embedder) -> Pace:

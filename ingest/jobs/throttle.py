@@ -1,7 +1,8 @@
 """How many read at once: few where reading computes, more where it mostly waits for a network or a disk.
 
 Readers that wait leave the processor to others, so there are more of them, until together they keep it half as busy as
-so many that compute. It does not know what is read.
+so many that compute; but only while the model waits for them, for beside a model at work they wait for the processor
+too. It does not know what is read.
 """
 
 import threading
@@ -28,7 +29,7 @@ class Throttle:
         self.readers, self.most = readers, max(readers, MOST_READERS)
         self._computing_readers = readers
         self._reading, self._changed = 0, threading.Condition()
-        self._looked_at, self._window_s, self._window_cpu_s = 0, 0.0, 0.0
+        self._looked_at, self._awaited, self._window_s, self._window_cpu_s = 0, 0, 0.0, 0.0
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -43,20 +44,22 @@ class Throttle:
                 self._reading -= 1
                 self._changed.notify()
 
-    def took(self, *, seconds: float, cpu_s: float) -> None:
-        """Counts an item read: how long it took, and how much of that was computing."""
+    def took(self, *, seconds: float, cpu_s: float, awaited: bool) -> None:
+        """Counts an item read: how long it took, how much of it was computing, and whether the model waited for it."""
         self._looked_at += 1
+        self._awaited += awaited
         self._window_s += seconds
         self._window_cpu_s += cpu_s
         if self._looked_at >= max(_LOOKED_AT, 2 * self.readers):
             self._adapt()
 
     def _adapt(self) -> None:
-        """Twice as many readers where those there are hardly compute, half as many where they crowd each other."""
+        """Twice as many where those there are hardly compute and are waited for, half as many where they crowd."""
         cores = self.readers * self._window_cpu_s / self._window_s if self._window_s > 0 else float(self.readers)
-        self._looked_at, self._window_s, self._window_cpu_s = 0, 0.0, 0.0
+        behind = self._awaited > self._looked_at / 2
+        self._looked_at, self._awaited, self._window_s, self._window_cpu_s = 0, 0, 0.0, 0.0
         with self._changed:
-            if cores < self._computing_readers / 2:
+            if behind and cores < self._computing_readers / 2:
                 self.readers = min(self.most, 2 * self.readers)
             elif cores > self._computing_readers:
                 self.readers = max(self._computing_readers, self.readers // 2)
