@@ -1,7 +1,6 @@
 """What a question costs beside its computing: statements and listings, which must not grow with what there is."""
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -66,7 +66,7 @@ def fill(settings: Settings, count: int) -> None:
     tiles = [{"tile_id": f"t{row}", "lat": 10.0, "lon": 20 + row / 10} | unknown for row in range(5)]
     archive.write("0000", tiles, random.normal(size=(5, DIM)).astype(np.float32), {"failures": []})
     for number in range(1, count):  # the last of equal ids counts, so copies do
-        shutil.copy(str(archive.path("0000")), str(archive.path(f"{number:04d}")))
+        archive.path(f"{number:04d}").write_bytes(archive.path("0000").read_bytes())
 
 
 @pytest.fixture
@@ -157,6 +157,25 @@ def test_on_an_object_store_a_question_lists_the_archive_once(tmp_path, counted,
         "0001", [tile | {"valid_fraction": 1.0, "origin": ""}], np.eye(DIM, dtype=np.float32)[:1], {"failures": []}
     )
     assert engine.search("c0", QUERY).hits[0].tile_id == "new"
+    catalog.close()
+
+
+def test_a_known_archive_costs_an_s3_server_one_listing(tmp_path, counted, monkeypatch, s3) -> None:
+    settings = Settings(home=tmp_path / "home", archive_url=s3.url, archive_options=s3.options)
+    fill(settings, 3)
+    real = S3FileSystem._call_s3
+
+    def call(self, method, *args, **kwargs):
+        counted[method] += 1
+        return real(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", call)
+    catalog = Catalog(settings.catalog_at)
+    engine = Engine(settings, catalog)
+    engine._vectors = Model()  # type: ignore[assignment]
+    assert spent(counted, engine.search, "c0", QUERY)["list_objects_v2"] == 1, "and the parts read for the field"
+    assert set(spent(counted, engine.search, "c0", QUERY)) == {"list_objects_v2", "statements"}
+    assert counted["list_objects_v2"] == 1
     catalog.close()
 
 
