@@ -5,15 +5,16 @@ does not know where tiles are kept: `ingest.sources.tiles`.
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from affine import Affine
+from cachetools import LRUCache, cached
 from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
@@ -71,7 +72,8 @@ class PyramidSource:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
         self._decoder = Decoder(options, self._sample)
-        self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)
+        # a condition: neighbours that are read at once wait for the one who fetches a tile of both
+        self._tile = cached(LRUCache(_KEPT_TILES), condition=threading.Condition())(self._load)
         west, south, east, north = store.coverage().bounds
         self.boundless = not store.sparse and east - west >= 360 and north - south >= 170
         self.gsd_m = _level_m(self._zooms[-1], (south + north) / 2)
