@@ -368,10 +368,11 @@ def test_reading_ahead_is_bounded(home):
 
     def slow(batch):
         finished.extend(range(len(batch)))
-        assert len(started) - len(finished) <= (4 + 2) * 5 + 1  # read ahead, and two batches under way
+        # eight items for each of 16 readers, and two batches under way
+        assert len(started) - len(finished) <= 16 * 8 + 2 * 5
         return embed(batch)
 
-    home.run(Counting(200), encoder=Encoder(lambda image: image, slow), batch_size=5)
+    home.run(Counting(400), encoder=Encoder(lambda image: image, slow), batch_size=5)
 
 
 def test_reading_goes_on_into_the_next_chunk_while_the_model_is_at_work(home):

@@ -32,6 +32,8 @@ from trainer.errors import CatalogError, ItemError
 
 log = logging.getLogger(__name__)
 
+_FOLLOWING = 8  # items that one thread reads in a row
+
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -168,8 +170,9 @@ def _gather(
     ):
         model = _Model(work, threads, gathering, report)
         try:
-            # at most four batches wait for the model
-            for outcome in _read_ahead(pool, items(), work, throttle, window=4 * work.pace.batch_size):
+            # at most four batches wait for the model, or what so many readers have in hand
+            window = max(4 * work.pace.batch_size, _FOLLOWING * throttle.most)
+            for outcome in _read_ahead(pool, items(), work, throttle, window=window):
                 throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s, awaited=model.waits)
                 report.read_s += outcome.seconds / throttle.readers
                 report.reading_s += outcome.seconds
@@ -221,14 +224,21 @@ def _read_ahead(
     *,
     window: int,
 ) -> Iterator[_Outcome]:
-    """Outcomes in the order of the items, at most `window` of them under way or waiting."""
-    waiting: deque[Future[_Outcome]] = deque()
-    for chunk, item in items:
-        waiting.append(pool.submit(_read, chunk, item, work, throttle))
-        if len(waiting) >= window:
-            yield waiting.popleft().result()
+    """Outcomes in the order of the items, at most `window` of them under way or waiting.
+
+    Neighbours share pixels that a thread has decoded, so each reads some items that follow each other.
+    """
+    waiting: deque[Future[list[_Outcome]]] = deque()
+    while some := list(itertools.islice(items, _FOLLOWING)):
+        waiting.append(pool.submit(_read_all, some, work, throttle))
+        if len(waiting) * _FOLLOWING >= window:
+            yield from waiting.popleft().result()
     while waiting:
-        yield waiting.popleft().result()
+        yield from waiting.popleft().result()
+
+
+def _read_all(some: list[tuple[str, str]], work: Work, throttle: Throttle) -> list[_Outcome]:
+    return [_read(chunk, item, work, throttle) for chunk, item in some]
 
 
 def _read(chunk: str, item: str, work: Work, throttle: Throttle) -> _Outcome:
