@@ -29,8 +29,9 @@ from ingest.catalog.leases import Leases
 from ingest.geo.grid import Grid
 from ingest.index.upkeep import IndexHolder
 from ingest.jobs.items import GridIntake, Intake, Reading
-from ingest.jobs.pipeline import Work, run
+from ingest.jobs.pipeline import run
 from ingest.jobs.plan import plan
+from ingest.jobs.work import Work
 from ingest.opening import open_source
 from ingest.settings import Settings
 from ingest.sources.source import Problem, SourceOptions

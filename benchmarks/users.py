@@ -1,6 +1,7 @@
 """Fifty people at once: does one app process hold its throughput, is it fair, and do several answer alike?
 
-    python -m benchmarks.users [--home DIR] [--users 1 10 50] [--seconds 15] [--json]
+    python -m benchmarks.users [--home DIR] [--users 1 10 50] [--seconds 15] [--parts one SQLite PostgreSQL]
+                               [--keep FOLDER] [--json]
 
 Each user goes round: a search (every third time of a text that nobody asked before, always at another moment), three
 XYZ tiles of its heat map, what one would see on the ground at the best hit, and a photo and a chip of it. A user asks
@@ -11,8 +12,12 @@ again as soon as it is answered. All run in threads of this process and take par
 * bare: a Starlette application that answers the same bytes without any work, asked in the same way: what HTTP, this
   machine and these users allow;
 * two processes: behind nginx, in turn, over one home with SQLite, and over one with PostgreSQL, brought there by
-  `groundcast backup` and `restore`; before the users come, every process is asked the same questions, and what differs
-  in a byte is counted. nginx and PostgreSQL are Debian's; a part whose program is missing is left out, and said.
+  `groundcast backup` and `restore`. First either process and the proxy are asked the same questions, and what differs
+  in a byte is counted; a search saved in one must be seen in the other. Then come the users, to one of the two alone
+  and through the proxy to both. nginx and PostgreSQL are Debian's; what is missing is left out, and said.
+
+Each part takes less than four minutes; with `--keep` what was measured stays in a folder, and the command goes on
+from there.
 """
 
 import argparse
@@ -31,7 +36,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +52,7 @@ from tests.services import free_port, run_postgres
 GROUNDCAST = [sys.executable, "-m", "search_ui.cli"]
 PROMPTS = [concept.prompt for concept in CONCEPTS[:40]]
 AT_ONE_TEXT = 3  # moments
+PARTS = ["one", "SQLite", "PostgreSQL"]
 ZOOM = 13
 _HEAT_TILES = 3
 _NGINX = """
@@ -152,25 +158,16 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="where `groundcast demo` ran")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    parser.add_argument("--keep", type=Path, help="a folder for what is measured")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
-    counts, seconds = asked.users, asked.seconds
     with tempfile.TemporaryDirectory() as folder:
         home = demonstration(Path(folder), asked.home)
-        rows, kinds, bodies = one_process(home, counts, seconds)
-        with bare(bodies) as port:
-            rows += [load("bare", port, count, seconds)[0] for count in counts]
-        alike, left_out = [], ""
-        if shutil.which("nginx") is None or postgres_is_missing():
-            left_out = "two processes: nginx or PostgreSQL is not installed"
-        else:
-            with over_postgres(Path(folder), home) as (moved, environment):
-                for where, at, extra in (("SQLite", home, {}), ("PostgreSQL", moved, environment)):
-                    with app(at, extra) as first, app(at, extra) as second:
-                        alike.append({"what": f"two processes, {where}", **compared([first, second])})
-                        with proxy([first, second]) as port:
-                            rows.append(load(f"two processes, {where}", port, max(counts), seconds)[0])
-    setting = {"users": counts, "seconds": seconds, "cores": os.cpu_count(), "left_out": left_out}
+        parts = [part(name, Path(folder), home, asked) for name in asked.parts]
+    rows, kinds, alike = ([row for one in parts for row in one[group]] for group in ("rows", "kinds", "alike"))
+    missing = ", ".join(one["missing"] for one in parts if one["missing"])
+    setting = {"users": asked.users, "seconds": asked.seconds, "cores": os.cpu_count(), "left_out": missing}
     document = {"benchmark": "users", "setting": setting, "rows": [*rows, *kinds, *alike], "ratios": ratios_of(rows)}
     if asked.json:
         print(json.dumps(document))
@@ -178,6 +175,53 @@ def main() -> None:
     for row in document["rows"]:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(setting, document["ratios"], sep="\n")
+
+
+def part(name: str, folder: Path, home: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    """One part, as it was measured before or is now: `rows`, `kinds`, `alike`, and what is `missing` for it."""
+    kept = None if asked.keep is None else asked.keep / f"users-{name}.json"
+    if kept is not None and kept.exists():
+        return dict(json.loads(kept.read_text("utf-8")))
+    found: dict[str, Any] = {"rows": [], "kinds": [], "alike": [], "missing": ""}
+    if name == "one":
+        found["rows"], found["kinds"], bodies = one_process(home, asked.users, asked.seconds)
+        with bare(bodies) as port:
+            found["rows"] += [load("bare", port, count, asked.seconds)[0] for count in asked.users]
+    elif shutil.which("nginx") is None or (name == "PostgreSQL" and postgres_is_missing()):
+        found["missing"] = f"two processes over {name}: nginx or PostgreSQL is not installed"
+    else:
+        with over_postgres(folder, home) if name == "PostgreSQL" else nullcontext((home, {})) as (at, environment):
+            found["rows"], found["alike"] = two_processes(name, at, environment, max(asked.users), asked.seconds)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found), "utf-8")
+    return found
+
+
+def two_processes(
+    name: str, home: Path, environment: Mapping[str, str], count: int, seconds: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Two apps over one home: whether they answer alike, and so many users with one of them and with both."""
+    rows = []
+    with app(home, environment) as first, app(home, environment) as second, proxy([first, second]) as both:
+        alike = {"what": f"two processes, {name}", **compared([first, second, both]), **saved_in_one(first, second)}
+        for what, port in ((f"one of two, {name}", first), (f"two processes, {name}", both)):
+            row, _ = load(what, port, count, seconds)
+            rows.append(row | {"after_MB": memory_mb(first), "other_MB": memory_mb(second)})
+    return rows, [alike]
+
+
+def saved_in_one(first: int, second: int) -> dict[str, Any]:
+    """Whether a search that is saved in one process is seen, and answered, by the other."""
+    connection = http.client.HTTPConnection("127.0.0.1", first, timeout=120)
+    question = {"collection": "demo", "q": PROMPTS[0], "name": f"saved at {first}"}
+    connection.request("POST", "/api/searches", json.dumps(question), {"Content-Type": "application/json"})
+    saved = json.loads(connection.getresponse().read())
+    other = http.client.HTTPConnection("127.0.0.1", second, timeout=120)
+    _, listed = get(other, "/api/searches")
+    status, _ = get(other, f"/api/searches/{saved['id']}")
+    seen = saved["id"] in [one["id"] for one in json.loads(listed)["searches"]]
+    return {"saved_search_seen": seen and status == 200}
 
 
 def demonstration(folder: Path, made: Path | None) -> Path:
@@ -372,16 +416,18 @@ def tile_of(lat: float, lon: float, zoom: int) -> tuple[int, int]:
 def ratios_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Throughput of many users to that of one, p95 to it by user, and of the bare application and several processes."""
     by = {(row["what"], row["users"]): row for row in rows}
-    few, most = min(users for _, users in by), max(users for _, users in by)
-    one, many = by["app", few], by["app", most]
-    ratios = {
-        f"answers/s, {most} users ÷ {few}": many["answers_per_s"] / one["answers_per_s"],
-        f"p95, {most} users ÷ {few}, ÷ {most}": many["p95_ms"] / one["p95_ms"] / most,
-        f"answers/s of the bare application ÷ app, {most} users": by["bare", most]["answers_per_s"]
-        / many["answers_per_s"],
-    }
-    for what in (what for what, _ in by if what.startswith("two")):
-        ratios[f"answers/s, {what} ÷ one, {most} users"] = by[what, most]["answers_per_s"] / many["answers_per_s"]
+    ratios = {}
+    counts = [users for what, users in by if what == "app"]
+    if counts:
+        few, most = min(counts), max(counts)
+        one, many, rate = by["app", few], by["app", most], "answers_per_s"
+        ratios[f"answers/s, {most} users ÷ {few}"] = many[rate] / one[rate]
+        ratios[f"p95, {most} users ÷ {few}, ÷ {most}"] = many["p95_ms"] / one["p95_ms"] / most
+        ratios[f"answers/s of the bare application ÷ app, {most} users"] = by["bare", most][rate] / many[rate]
+    for what, users in by:
+        if what.startswith("two"):
+            both, alone = (by[one, users] for one in (what, what.replace("two processes", "one of two")))
+            ratios[f"answers/s, {what} ÷ one, {users} users"] = both["answers_per_s"] / alone["answers_per_s"]
     return {name: round(ratio, 2) for name, ratio in ratios.items()}
 
 

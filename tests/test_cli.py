@@ -530,7 +530,12 @@ def test_jobs_are_shown_and_a_done_one_cannot_be_cancelled(town):
     assert (job["state"], job["done"] + sum(job["skipped"].values())) == ("done", job["items"])
     failed(town("jobs", "cancel", job["id"]), 1, "nothing to cancel")
     failed(town("jobs", "show", "ffff"), 1, "no job begins with 'ffff'")
-    assert job["id"] in town("jobs", "show", job["id"][:6]).out
+    shown = town("jobs", "show", job["id"][:6]).out
+    assert job["id"] in shown
+    assert "set the pace" in shown
+    pace = town("jobs", "show", job["id"], "--json").json()["bottleneck"]
+    assert pace["stage"] in ("reading", "model", "writing")
+    assert 1 / 3 <= pace["share"] <= 1
 
 
 def test_a_failed_item_is_retried_when_its_file_is_mended(groundcast, model, tmp_path):

@@ -13,9 +13,10 @@ from ingest.catalog.leases import Leases
 from ingest.index.edge import EdgeIndex
 from ingest.index.upkeep import IndexHolder, catch_up, open_for_search
 from ingest.jobs.items import Reading, SkipItemError
-from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
+from ingest.jobs.pipeline import run
 from ingest.jobs.plan import plan, retry
 from ingest.jobs.verify import verify
+from ingest.jobs.work import Encoder, IngestSummary, Pace, Spent, Work
 from ingest.settings import Settings
 from ingest.sources.source import Problem
 from trainer.errors import ArchiveError, CatalogError, IndexLockedError, ItemError, VectorIndexError
@@ -367,10 +368,11 @@ def test_reading_ahead_is_bounded(home):
 
     def slow(batch):
         finished.extend(range(len(batch)))
-        assert len(started) - len(finished) <= 4 * 5 + 1
+        # eight items for each of 16 readers, and two batches under way
+        assert len(started) - len(finished) <= 16 * 8 + 2 * 5
         return embed(batch)
 
-    home.run(Counting(200), encoder=Encoder(lambda image: image, slow), batch_size=5)
+    home.run(Counting(400), encoder=Encoder(lambda image: image, slow), batch_size=5)
 
 
 def test_reading_goes_on_into_the_next_chunk_while_the_model_is_at_work(home):
@@ -386,7 +388,7 @@ def test_reading_goes_on_into_the_next_chunk_while_the_model_is_at_work(home):
         assert next_chunk.wait(10)  # an earlier end of reading ahead would leave the model waiting here
         return embed(batch)
 
-    encoder = Encoder(lambda image: image, waiting, on_cpu=False)
+    encoder = Encoder(lambda image: image, waiting)
     assert home.run(Telling(20), encoder=encoder, batch_size=5).done == 20
 
 
@@ -405,6 +407,20 @@ def test_reading_and_the_model_go_on_while_a_chunk_is_written(home, monkeypatch)
 
     monkeypatch.setattr(Archive, "write", slow)
     assert home.run(ListIntake(20), encoder=Encoder(lambda image: image, seeing), batch_size=5).done == 20
+
+
+def test_a_model_of_several_streams_embeds_as_many_batches_at_once_and_mixes_none_up(home):
+    together = threading.Barrier(3, timeout=10)
+
+    def meeting(batch):
+        together.wait()  # passes only while three are under way
+        return embed(batch)
+
+    encoder = Encoder(lambda image: image, meeting, streams=3)
+    assert home.run(ListIntake(60, skip=[7], fail=[20]), encoder=encoder, batch_size=5).done == 58
+    for part in home.archive.read_all():
+        for item, vector in zip(part.table["tile_id"].to_pylist(), part.vectors(), strict=True):
+            assert np.array_equal(vector, embed([np.full((1, 1, 1), int(item[1:]))])[0].astype(np.float16))
 
 
 def test_points_come_from_memory_and_no_part_is_read_back(home, monkeypatch):
@@ -427,8 +443,20 @@ def test_points_come_from_memory_and_no_part_is_read_back(home, monkeypatch):
     [(6.0, 3.0, 1.0, ("reading", 0.6)), (1.0, 8.0, 1.0, ("model", 0.8)), (1.0, 2.0, 7.0, ("writing", 0.7))],
 )
 def test_the_stage_that_sets_the_pace_is_named(starved_s, embed_s, held_up_s, expected):
-    assert IngestSummary("j", starved_s=starved_s, embed_s=embed_s, held_up_s=held_up_s).bottleneck() == expected
-    assert IngestSummary("j").bottleneck()[1] == 0.0
+    report = IngestSummary("j", starved_s=starved_s, embed_s=embed_s, held_up_s=held_up_s)
+    assert Spent.of(report.spent()).bottleneck() == expected
+    assert Spent.of({}).bottleneck()[1] == 0.0
+
+
+def test_where_the_time_went_is_kept_with_the_job_over_all_its_runs(home):
+    intake = ListIntake(20)
+    job = home.plan(intake)
+    report = home.run(intake, job)
+    assert home.catalog.job(job.id).spent == pytest.approx(report.spent(), abs=0.001)
+    home.catalog.add_spent(job.id, {"starved_s": 0.0, "embed_s": 1e6})  # another run, of another program's time
+    kept = Spent.of(home.catalog.job(job.id).spent)
+    assert kept.bottleneck() == ("model", pytest.approx(1.0, abs=0.001))
+    assert kept.reading_s == pytest.approx(report.reading_s, abs=0.001)
 
 
 def test_verify_finds_a_lost_part_and_repair_gives_its_chunk_back(home):

@@ -2,7 +2,9 @@
 
 import io
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +65,22 @@ def test_the_coarsest_zoom_that_is_fine_enough_is_read(tmp_path: Path) -> None:
         assert chip.origin.split("/")[-3] == "18" and chip.gsd_m == pytest.approx(0.588, abs=0.002)
     with pytest.raises(SourceError, match="no zoom 5, only 15, 16, 17, 18"):
         folder_source(root, zoom=5)
+
+
+def test_a_tile_that_several_ask_for_at_once_is_fetched_once(tmp_path: Path) -> None:
+    root = write_pyramid(tmp_path / "t", (17,), lat=LAT, lon=LON, around=1, wave_m=WAVE_M)
+    fetched: Counter[tuple[int, int, int]] = Counter()
+
+    class Slow(FolderStore):
+        def get(self, z: int, x: int, y: int) -> bytes | None:
+            fetched[z, x, y] += 1
+            time.sleep(0.02)  # as long as a network takes, so that all ask before the first has it
+            return super().get(z, x, y)
+
+    with PyramidSource(Slow(root, SourceOptions()), SourceOptions()) as source, ThreadPoolExecutor(8) as threads:
+        chips = list(threads.map(lambda _: source.read(Footprint(LAT, LON, 250.0), 100), range(8)))
+    assert set(fetched.values()) == {1}
+    assert all(np.array_equal(chip.image, chips[0].image) for chip in chips)
 
 
 def test_where_a_tile_is_missing_another_zoom_fills_in(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """What a question costs beside its computing: statements and listings, which must not grow with what there is."""
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -22,6 +23,7 @@ from ingest.settings import Settings
 from search_ui import server
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
+from search_ui.search.recent import Recent
 from search_ui.service.service import Service
 
 DIM = 8
@@ -64,7 +66,7 @@ def fill(settings: Settings, count: int) -> None:
     tiles = [{"tile_id": f"t{row}", "lat": 10.0, "lon": 20 + row / 10} | unknown for row in range(5)]
     archive.write("0000", tiles, random.normal(size=(5, DIM)).astype(np.float32), {"failures": []})
     for number in range(1, count):  # the last of equal ids counts, so copies do
-        shutil.copy(str(archive.path("0000")), str(archive.path(f"{number:04d}")))
+        archive.path(f"{number:04d}").write_bytes(archive.path("0000").read_bytes())
 
 
 @pytest.fixture
@@ -117,6 +119,7 @@ def test_a_question_costs_the_same_with_10_and_with_1000_jobs_parts_and_collecti
         catalog.close()
         service = Service(settings)
         service.engine._vectors = Model()  # type: ignore[assignment]
+        service._known = Recent(64)  # not for half a second only: this machine may be busy
         app, shown = spent(counted, by_api, service), spent(counted, page, service)
         service.close()
         costs.append((cold, warm, app, shown))
@@ -155,6 +158,51 @@ def test_on_an_object_store_a_question_lists_the_archive_once(tmp_path, counted,
     )
     assert engine.search("c0", QUERY).hits[0].tile_id == "new"
     catalog.close()
+
+
+def test_a_known_archive_costs_an_s3_server_one_listing(tmp_path, counted, monkeypatch, s3) -> None:
+    settings = Settings(home=tmp_path / "home", archive_url=s3.url, archive_options=s3.options)
+    fill(settings, 3)
+    real = S3FileSystem._call_s3
+
+    def call(self, method, *args, **kwargs):
+        counted[method] += 1
+        return real(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", call)
+    catalog = Catalog(settings.catalog_at)
+    engine = Engine(settings, catalog)
+    engine._vectors = Model()  # type: ignore[assignment]
+    assert spent(counted, engine.search, "c0", QUERY)["list_objects_v2"] == 1, "and the parts read for the field"
+    assert set(spent(counted, engine.search, "c0", QUERY)) == {"list_objects_v2", "statements"}
+    assert counted["list_objects_v2"] == 1
+    catalog.close()
+
+
+def test_an_answer_is_kept_under_what_its_name_stood_for(tmp_path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    fill(settings, 2)
+    service = Service(settings)
+    service.engine._vectors = Model()  # type: ignore[assignment]
+    service.catalog.add_collection(replace(service.catalog.collection("c0"), name="c0@2", model_id="n" * 16))
+    service.catalog.add_model("n", "n" * 16)
+    archive = Archive(settings.archive_dir("c0"), "tiles")
+    tile = archive.read("0000").table.slice(0, 1).drop_columns(["norm", "vector"]).to_pylist()
+    other = Archive(settings.archive_dir("c0@2"), "tiles")
+    other.write("0000", tile, np.eye(DIM, dtype=np.float32)[:1], {"failures": []})
+    asked = {
+        "search": lambda: service.search("c0", QUERY).answer.hits[0].model_id,
+        "scores": lambda: len(service.scores("c0", QUERY).tile_id),
+    }
+    assert service.tiles("c0").model_id == "m" * 16  # for half a second the service does not look again
+    service.aliases.point("c0", "c0@2", instead_of="c0")
+    at_once = {name: ask() for name, ask in asked.items()}
+    service._known = Recent(1, seconds=0.0)
+    assert {name: ask() for name, ask in asked.items()} == {"search": "n" * 16, "scores": 1}
+    service.aliases.roll_back("c0")
+    back = {name: ask() for name, ask in asked.items()}
+    service.close()
+    assert back == at_once == {"search": "m" * 16, "scores": 5}
 
 
 def test_a_field_that_is_ahead_of_a_listing_is_not_made_anew(tmp_path) -> None:

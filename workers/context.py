@@ -6,6 +6,7 @@ The model is loaded when the first item is to be embedded. It does not know Cele
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from ingest.catalog.leases import Leases
 from ingest.catalog.progress import seconds_per_item
 from ingest.index.upkeep import IndexHolder, catch_up, is_kept, open_index, settle
 from ingest.jobs.items import Intake
-from ingest.jobs.pipeline import IngestSummary, Work, work_off
+from ingest.jobs.pipeline import work_off
 from ingest.jobs.request import Request
+from ingest.jobs.work import IngestSummary, Work
 from ingest.settings import Settings
 from trainer.errors import CatalogError, GroundcastError, IndexLockedError, ModelMismatchError
 from workers.metrics import record
@@ -202,6 +204,8 @@ class WorkerContext:
         finally:
             report.wall_s = time.perf_counter() - started
             record(report, at_hand.collection.name)
+            with suppress(CatalogError):  # what ended the work is told, not this
+                self.catalog.add_spent(job.id, report.spent())
         # work was done, so what the note complains of is over
         if job.note is not None:
             self.catalog.set_note(job.id, None)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
     from prometheus_client.core import GaugeMetricFamily
 
-    from ingest.jobs.pipeline import IngestSummary
+    from ingest.jobs.work import IngestSummary
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own variable
 HOST = "0.0.0.0"  # noqa: S104 - Prometheus is elsewhere

@@ -8,9 +8,9 @@ It does not know what an item is (a tile, a chip, a photo), only its id.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from ingest.catalog.database import Database
 from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
-HEAD = "0007"  # the newest migration; a test holds it equal to Alembic's own head
+HEAD = "0008"  # the newest migration; a test holds it equal to Alembic's own head
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
@@ -91,6 +91,7 @@ class Job:
         queued: Workers do it; else whoever planned it.
         priority: 0 goes first, 9 last.
         note: Why workers leave it lying, if they do.
+        spent: Seconds by stage, of all runs and workers together; empty before the first.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Job:
     queued: bool
     priority: int
     note: str | None
+    spent: dict[str, float] = field(default_factory=dict)
 
 
 class Catalog:
@@ -312,6 +314,17 @@ class Catalog:
         """Says why workers leave a job lying."""
         with self.session() as session:
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(note=note))
+
+    def add_spent(self, job_id: str, spent: Mapping[str, float]) -> None:
+        """Adds seconds by stage to those that a job has taken so far."""
+        with self.session() as session:
+            # a write that changes nothing: two workers must not both add to what they have read before
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(note=JobRow.note))
+            row = session.get(JobRow, job_id)
+            if row is not None:
+                before = row.spent or {}
+                added = {name: round(before.get(name, 0.0) + seconds, 3) for name, seconds in spent.items()}
+                row.spent = before | added
 
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""
@@ -544,4 +557,5 @@ def _job(row: JobRow, sums: tuple[int, int, int, int], skipped: dict[str, int], 
         queued=row.queued,
         priority=row.priority,
         note=row.note,
+        spent=row.spent or {},
     )

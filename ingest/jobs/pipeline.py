@@ -2,7 +2,7 @@
 
 A chunk is leased, and finished in this order: its part is renamed into place, its points are upserted, its ledger row
 says done. Whatever is interrupted, the same request goes on from there and repeats idempotent work only. Memory is
-bounded by the read-ahead window and two chunks of vectors, whatever the number of items.
+bounded by the read-ahead window, the batches under way and two chunks of vectors, whatever the number of items.
 
 `run` does a whole job, `work_off` the chunks it is handed; a worker calls the latter. It knows neither torch nor
 imagery: an `Encoder` turns images into vectors, an `Intake` lists and reads items.
@@ -12,126 +12,27 @@ import itertools
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.archive.parts import Archive, ArchivePart
-from ingest.catalog.catalog import Catalog, Chunk, Collection, Failure, Job
+from ingest.catalog.catalog import Chunk, Failure, Job
 from ingest.catalog.leases import Leases
-from ingest.index.points import points
-from ingest.index.upkeep import IndexHolder, adopt_chunk
-from ingest.jobs.items import Intake, SkipItemError
+from ingest.index.upkeep import adopt_chunk
+from ingest.jobs.items import SkipItemError
 from ingest.jobs.throttle import Throttle
+from ingest.jobs.work import IngestSummary, Work
+from ingest.jobs.writer import Gathering, Writer
 from trainer.errors import CatalogError, ItemError
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Encoder:
-    """The model as the pipeline sees it.
-
-    Attributes:
-        prepare: uint8 [h, w, 3] → one model input; called from reader threads.
-        embed: [n, …] model inputs → float32 [n, d], unnormalised.
-        on_cpu: It computes on the cores that readers use too.
-    """
-
-    prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
-    embed: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
-    on_cpu: bool = True
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a run uses the machine."""
-
-    read_threads: int = 2
-    batch_size: int = 32
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a job is done with.
-
-    Attributes:
-        collection: The job's.
-        catalog: The ledger in which chunks are recorded as done.
-        archive: Where parts go.
-        intake: Reads the items, in several threads.
-        encoder: Makes model inputs of images, and vectors of those.
-        index: Held if it can be had; without it parts are written and left for whoever holds it.
-        leases: Say which chunks are this process's to do.
-        pace: Threads that read, images in a batch.
-        progress: Called with the number of items that have been dealt with since the last call.
-    """
-
-    collection: Collection
-    catalog: Catalog
-    archive: Archive
-    intake: Intake
-    encoder: Encoder
-    index: IndexHolder
-    leases: Leases
-    pace: Pace = field(default_factory=Pace)
-    progress: Callable[[int], object] = lambda _: None
-
-
-@dataclass
-class IngestSummary:
-    """What a run did, with the seconds of each stage (reading: summed over threads, divided by their number).
-
-    Attributes:
-        starved_s: How long the model waited for items to be read.
-        held_up_s: How long the model waited for a chunk to be written and indexed.
-        readers: How many read at once in the end.
-        unindexed: Chunks of the collection that are not in the index yet.
-        cancelled: The job was cancelled or paused meanwhile.
-        lost: Chunks whose lease had passed to another before they were written.
-    """
-
-    job: str
-    done: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    read_s: float = 0.0
-    embed_s: float = 0.0
-    write_s: float = 0.0
-    starved_s: float = 0.0
-    held_up_s: float = 0.0
-    readers: int = 0
-    wall_s: float = 0.0
-    unindexed: int = 0
-    cancelled: bool = False
-    lost: int = 0
-
-    def rates(self) -> dict[str, float]:
-        """Items done per second, end to end and of each stage had it run alone; reading counts what it left out too."""
-        read = self.done + self.skipped.total() + self.failed.total()
-        stages = {
-            "all": (self.done, self.wall_s),
-            "read": (read, self.read_s),
-            "embed": (self.done, self.embed_s),
-            "write": (self.done, self.write_s),
-        }
-        return {name: count / seconds if seconds > 0 else 0.0 for name, (count, seconds) in stages.items()}
-
-    def bottleneck(self) -> tuple[Literal["reading", "model", "writing"], float]:
-        """The stage that set the pace, and the share of the time for which the model computed, or waited for it."""
-        spent: dict[Literal["reading", "model", "writing"], float] = {
-            "reading": self.starved_s,
-            "model": self.embed_s,
-            "writing": self.held_up_s,
-        }
-        stage = max(spent, key=lambda name: spent[name])
-        whole = sum(spent.values())
-        return stage, spent[stage] / whole if whole > 0 else 0.0
+_FOLLOWING = 8  # items that one thread reads in a row
 
 
 @dataclass(frozen=True)
@@ -147,28 +48,12 @@ class _Outcome:
     cpu_s: float = 0.0
 
 
-@dataclass
-class _Gathering:
-    """A chunk whose items are coming in."""
+@dataclass(frozen=True)
+class _Embedded:
+    """Vectors of a batch, float32 [n, d], and how long they took."""
 
-    chunk: Chunk
-    skipped: Counter[str]
-    started: float
-    seconds: float = 0.0
-    records: list[dict[str, Any]] = field(default_factory=list)
-    vectors: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-    def leave_out(self, outcome: _Outcome) -> None:
-        """Counts an item that gave no vector."""
-        if outcome.failure is not None:
-            self.failures.append(outcome.failure)
-        elif outcome.skipped is not None:
-            self.skipped[outcome.skipped] += 1
-
-    def complete(self) -> bool:
-        """Whether every item has been dealt with."""
-        return len(self.chunk.item_ids) == len(self.records) + self.skipped.total() + len(self.failures)
+    vectors: npt.NDArray[np.float32]
+    seconds: float
 
 
 def run(job: Job, work: Work) -> IngestSummary:
@@ -199,6 +84,8 @@ def run(job: Job, work: Work) -> IngestSummary:
                 work_off(job, work, chunks, report, known=known)
     finally:
         report.wall_s = time.perf_counter() - started
+        with suppress(CatalogError):  # what ended the run is told, not this
+            catalog.add_spent(job.id, report.spent())
     # parts that could not be indexed on the way, because another process held the index
     _catch_up(work)
     report.unindexed = sum(1 for _ in catalog.chunks(collection=work.collection.name, states=["archived"]))
@@ -225,7 +112,7 @@ def work_off(
     """
     work.archive.require_space()
     with (
-        _Writer(work, report) as writer,
+        Writer(work, report) as writer,
         # closed on every way out: readers must not outlive the run
         closing(_gather(work, chunks, known or set(), report)) as complete,
     ):
@@ -258,9 +145,9 @@ def _adopted(chunk: Chunk, work: Work, report: IngestSummary) -> bool:
 
 def _gather(
     work: Work, chunks: Iterable[Chunk], known: set[str], report: IngestSummary
-) -> Generator[_Gathering, None, None]:
+) -> Generator[Gathering, None, None]:
     """Chunks with all their items read and embedded, in order. Batches run across the borders of chunks."""
-    gathering: dict[str, _Gathering] = {}
+    gathering: dict[str, Gathering] = {}
 
     def items() -> Iterator[tuple[str, str]]:
         for chunk in chunks:
@@ -269,38 +156,54 @@ def _gather(
             fresh = [item for item in chunk.item_ids if item not in known]
             elsewhere = len(chunk.item_ids) - len(fresh)
             skipped = Counter(done_by_another_job=elsewhere) if elsewhere else Counter()
-            gathering[chunk.key] = _Gathering(chunk, skipped, time.perf_counter())
+            gathering[chunk.key] = Gathering(chunk, skipped, time.perf_counter())
             work.progress(elsewhere)
             work.leases.begin(chunk.key)
             for item in fresh:
                 yield chunk.key, item
 
-    batch: list[_Outcome] = []
-    size = work.pace.batch_size
-    throttle = Throttle(shared=work.encoder.on_cpu, readers=work.pace.read_threads)
-    with ThreadPoolExecutor(throttle.most, thread_name_prefix="read") as pool:
+    throttle = Throttle(readers=work.pace.read_threads)
+    began, busy_s = time.perf_counter(), report.embed_s + report.held_up_s
+    with (
+        ThreadPoolExecutor(throttle.most, thread_name_prefix="read") as pool,
+        work.encoder.threads(work.encoder.streams) as threads,
+    ):
+        model = _Model(work, threads, gathering, report)
         try:
-            # at most four batches wait for the model
-            for outcome in _read_ahead(pool, items(), work, throttle, report, window=4 * size):
-                throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s)
+            # at most four batches wait for the model, or what so many readers have in hand
+            window = max(4 * work.pace.batch_size, _FOLLOWING * throttle.most)
+            for outcome in _read_ahead(pool, items(), work, throttle, window=window):
+                throttle.took(seconds=outcome.seconds, cpu_s=outcome.cpu_s, awaited=model.waits)
                 report.read_s += outcome.seconds / throttle.readers
+                report.reading_s += outcome.seconds
+                report.read_cpu_s += outcome.cpu_s
                 if outcome.model_input is not None:
-                    batch.append(outcome)
+                    model.take(outcome)
                 else:
-                    gathering[outcome.chunk].leave_out(outcome)
+                    _leave_out(outcome, gathering[outcome.chunk])
                     work.progress(1)
-                if len(batch) == size:
-                    _embed(batch, work, throttle, gathering, report)
                 yield from _completed(gathering)
-            _embed(batch, work, throttle, gathering, report)
+            model.finish()
             yield from _completed(gathering)
         finally:
             report.readers = throttle.readers
-            # after an error, or where the job is no longer wanted, what has not begun is not read
+            # what the model neither computed nor was kept from by writing, it waited for reading
+            waited_s = time.perf_counter() - began - (report.embed_s + report.held_up_s - busy_s)
+            report.starved_s += max(0.0, waited_s)
+            # after an error, or where the job is no longer wanted, what has not begun is not done
             pool.shutdown(wait=True, cancel_futures=True)
+            threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _completed(gathering: dict[str, _Gathering]) -> Iterator[_Gathering]:
+def _leave_out(outcome: _Outcome, gathered: Gathering) -> None:
+    """Counts an item that gave no vector."""
+    if outcome.failure is not None:
+        gathered.failures.append(outcome.failure)
+    elif outcome.skipped is not None:
+        gathered.skipped[outcome.skipped] += 1
+
+
+def _completed(gathering: dict[str, Gathering]) -> Iterator[Gathering]:
     """Takes complete chunks off the front; chunks become complete in order, but for empty ones."""
     while gathering:
         key = next(iter(gathering))
@@ -318,25 +221,24 @@ def _read_ahead(
     items: Iterator[tuple[str, str]],
     work: Work,
     throttle: Throttle,
-    report: IngestSummary,
     *,
     window: int,
 ) -> Iterator[_Outcome]:
-    """Outcomes in the order of the items, at most `window` of them under way or waiting."""
-    waiting: deque[Future[_Outcome]] = deque()
+    """Outcomes in the order of the items, at most `window` of them under way or waiting.
 
-    def first() -> _Outcome:
-        started = time.perf_counter()
-        outcome = waiting.popleft().result()
-        report.starved_s += time.perf_counter() - started
-        return outcome
-
-    for chunk, item in items:
-        waiting.append(pool.submit(_read, chunk, item, work, throttle))
-        if len(waiting) >= window:
-            yield first()
+    Neighbours share pixels that a thread has decoded, so each reads some items that follow each other.
+    """
+    waiting: deque[Future[list[_Outcome]]] = deque()
+    while some := list(itertools.islice(items, _FOLLOWING)):
+        waiting.append(pool.submit(_read_all, some, work, throttle))
+        if len(waiting) * _FOLLOWING >= window:
+            yield from waiting.popleft().result()
     while waiting:
-        yield first()
+        yield from waiting.popleft().result()
+
+
+def _read_all(some: list[tuple[str, str]], work: Work, throttle: Throttle) -> list[_Outcome]:
+    return [_read(chunk, item, work, throttle) for chunk, item in some]
 
 
 def _read(chunk: str, item: str, work: Work, throttle: Throttle) -> _Outcome:
@@ -359,115 +261,61 @@ def _reading(chunk: str, item: str, work: Work) -> _Outcome:
         return _Outcome(chunk, failure=Failure(item, "unexpected", f"{type(error).__name__}: {error}", chunk))
 
 
-def _embed(
-    batch: list[_Outcome], work: Work, throttle: Throttle, gathering: dict[str, _Gathering], report: IngestSummary
-) -> None:
-    """Embeds a batch, hands each vector to its chunk, and empties the batch."""
-    if not batch:
-        return
-    started = time.perf_counter()
-    inputs = np.stack([o.model_input for o in batch if o.model_input is not None])
-    with throttle.computing():
-        vectors = work.encoder.embed(inputs)
-    report.embed_s += time.perf_counter() - started
-    with np.errstate(over="ignore"):  # what overflows float16 is what is looked for
-        stored = vectors.astype(np.float16)
-    storable = np.logical_and(np.isfinite(stored).all(axis=1), stored.any(axis=1))  # zeros have no direction
-    for outcome, vector, good in zip(batch, vectors, storable, strict=True):
-        into = gathering[outcome.chunk]
-        if good:
-            into.records.append(outcome.record)
-            into.vectors.append(vector)
-        else:
-            item = str(outcome.record[work.archive.id_column])
-            message = f"{item}: the model gave a vector that is zero or not finite in float16: check the model"
-            into.failures.append(Failure(item, "bad_vector", message, outcome.chunk))
-    work.progress(len(batch))
-    batch.clear()
+class _Model:
+    """Gathers batches, embeds as many at once as there are streams, and hands vectors to their chunks, in order.
 
+    One batch more is ready, so that no stream waits for who gathers.
+    """
 
-class _Writer:
-    """Finishes chunks in one background thread, one behind the model: part → index → ledger."""
+    def __init__(self, work: Work, threads: Executor, gathering: dict[str, Gathering], report: IngestSummary) -> None:
+        self._work, self._threads, self._gathering, self._report = work, threads, gathering, report
+        self._batch: list[_Outcome] = []
+        self._under_way: deque[tuple[list[_Outcome], Future[_Embedded]]] = deque()
 
-    def __init__(self, work: Work, report: IngestSummary) -> None:
-        self.work = work
-        self.report = report
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
-        self._pending: Future[None] | None = None
+    @property
+    def waits(self) -> bool:
+        """Whether a stream has nothing to do."""
+        return sum(not future.done() for _, future in self._under_way) < self._work.encoder.streams
 
-    def __enter__(self) -> "_Writer":
-        return self
+    def take(self, outcome: _Outcome) -> None:
+        """Takes an item that was read; waits while enough are under way."""
+        self._batch.append(outcome)
+        if len(self._batch) == self._work.pace.batch_size:
+            self._begin()
+        while self._under_way and (len(self._under_way) > self._work.encoder.streams or self._under_way[0][1].done()):
+            self._settle()
 
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True)
-        self._settle()  # what the last chunk met is raised here
+    def finish(self) -> None:
+        """Embeds the rest, and waits for all."""
+        if self._batch:
+            self._begin()
+        while self._under_way:
+            self._settle()
 
-    def put(self, gathered: _Gathering) -> None:
-        """Hands a chunk over; waits while the chunk before it is being written, and raises what that one met."""
+    def _begin(self) -> None:
+        self._under_way.append((self._batch, self._threads.submit(self._embed, self._batch)))
+        self._batch = []
+
+    def _embed(self, batch: list[_Outcome]) -> "_Embedded":
         started = time.perf_counter()
-        self._settle()
-        self.report.held_up_s += time.perf_counter() - started
-        self._pending = self._pool.submit(self._write, gathered)
+        vectors = self._work.encoder.embed(np.stack([o.model_input for o in batch if o.model_input is not None]))
+        return _Embedded(vectors, time.perf_counter() - started)
 
     def _settle(self) -> None:
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
-
-    def _write(self, gathered: _Gathering) -> None:
-        started = time.perf_counter()
-        key = gathered.chunk.key
-        if not self._finish(gathered):
-            self._lost(key)
-            return
-        self.report.done += len(gathered.records)
-        self.report.skipped.update(gathered.skipped)
-        self.report.failed.update(failure.reason for failure in gathered.failures)
-        seconds = time.perf_counter() - started
-        self.report.write_s += seconds
-        done, failed = len(gathered.records), len(gathered.failures)
-        fields = {"job": self.report.job, "chunk": key, "seconds": round(seconds, 3), "done": done, "failed": failed}
-        log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds, extra=fields)
-
-    def _finish(self, gathered: _Gathering) -> bool:
-        """Part, index, ledger, if the chunk is still this process's: another may have done it while this one slept."""
-        self.work.archive.require_space()
-        if not self.work.leases.holds(gathered.chunk.key):
-            return False
-        return self._index_and_record(gathered, self._archive(gathered))
-
-    def _archive(self, gathered: _Gathering) -> ArchivePart | None:
-        """Writes the part; none of a chunk without vectors."""
-        work, key = self.work, gathered.chunk.key
-        if gathered.records:
-            meta = {
-                "collection": work.collection.name,
-                "model_id": work.collection.model_id,
-                "source": work.collection.spec.get("source"),
-                "attribution": work.collection.spec.get("attribution"),
-                "skipped": dict(gathered.skipped),
-                "failures": [vars(failure) for failure in gathered.failures],
-            }
-            return work.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
-        return None
-
-    def _index_and_record(self, gathered: _Gathering, part: ArchivePart | None) -> bool:
-        work, key, done = self.work, gathered.chunk.key, len(gathered.records)
-        # points of the part as stored, so that an index built later from the archive holds the same
-        indexed = part is None or work.index.put(lambda: points(part, work.collection.kind))
-        return work.leases.finish(
-            key,
-            state="done" if indexed else "archived",
-            done=done,
-            skipped=dict(gathered.skipped),
-            failures=gathered.failures,
-            seconds=gathered.seconds,
-            sha256=None if part is None else part.sha256,
-        )
-
-    def _lost(self, key: str) -> None:
-        """The lease has passed to another. A part whose chunk is no more, such as one that was split, must not stay."""
-        log.warning("chunk %s has passed to another worker, which does it", key)
-        self.report.lost += 1
-        if not self.work.catalog.has_chunk(key):
-            self.work.archive.remove(key)
+        """Waits for the oldest batch, and hands each vector to its chunk."""
+        batch, future = self._under_way.popleft()
+        embedded = future.result()
+        self._report.embed_s += embedded.seconds / self._work.encoder.streams
+        with np.errstate(over="ignore"):  # what overflows float16 is what is looked for
+            stored = embedded.vectors.astype(np.float16)
+        storable = np.logical_and(np.isfinite(stored).all(axis=1), stored.any(axis=1))  # zeros have no direction
+        for outcome, vector, good in zip(batch, embedded.vectors, storable, strict=True):
+            into = self._gathering[outcome.chunk]
+            if good:
+                into.records.append(outcome.record)
+                into.vectors.append(vector)
+            else:
+                item = str(outcome.record[self._work.archive.id_column])
+                message = f"{item}: the model gave a vector that is zero or not finite in float16: check the model"
+                into.failures.append(Failure(item, "bad_vector", message, outcome.chunk))
+        self._work.progress(len(batch))

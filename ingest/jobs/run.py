@@ -23,9 +23,10 @@ from ingest.catalog.names import GALLERY, check_name
 from ingest.geo.geometry import distance_m
 from ingest.index.upkeep import IndexHolder, adopt
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
-from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
+from ingest.jobs.pipeline import run
 from ingest.jobs.plan import keep_records, plan, require_known, retry
 from ingest.jobs.request import READING_OPTIONS, Request
+from ingest.jobs.work import Encoder, IngestSummary, Pace, Work
 from ingest.settings import Settings
 from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import NamesPlaces
@@ -34,7 +35,9 @@ from trainer.errors import CatalogError, ModelMismatchError, SourceError, UsageE
 
 log = logging.getLogger(__name__)
 
-CPU_BATCH = 32  # images; readers and model take turns, and more would make the turns long
+CPU_BATCH = 16  # images; what a layer makes of more does not stay in a core's cache
+
+MOST_STREAMS = 4  # between two operations each needs Python's lock, as do readers
 
 StartProgress = Callable[[Intake, int], Callable[[int], object]]
 """Called with the open items and how many are left; returns what to call with each further number done."""
@@ -165,10 +168,15 @@ def _planned(
 
 def encoder(embedder: Embedder, kind: str) -> Encoder:
     """The tower for tiles or for photos, as the pipeline takes it."""
-    on_cpu = embedder.device.type == "cpu"
+    from trainer.threads import cores, sharing_threads
+
+    prepare, embed = embedder.prepare, embedder.embed_prepared
     if kind == "gallery":
-        return Encoder(embedder.prepare_photo, embedder.embed_prepared_photos, on_cpu=on_cpu)
-    return Encoder(embedder.prepare, embedder.embed_prepared, on_cpu=on_cpu)
+        prepare, embed = embedder.prepare_photo, embedder.embed_prepared_photos
+    if embedder.device.type != "cpu":
+        return Encoder(prepare, embed)
+    # a batch on every core: many cores on one batch wait for the slowest, which reads, or is another program's
+    return Encoder(prepare, embed, streams=min(cores(), MOST_STREAMS), threads=sharing_threads)
 
 
 def pace(settings: Settings, embedder: Embedder) -> Pace:

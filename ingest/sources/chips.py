@@ -88,8 +88,9 @@ class ChipSource:
         self._items: dict[str, ChipItem] = {}
         self._decoder = Decoder(options, self._sample)
         # as an editor counts, where the header is row 1
+        root = folder.resolve()  # once: it takes as long as all else of a row
         for number, row in enumerate(_rows(self._manifest), start=2 if self._manifest.suffix == ".csv" else 1):
-            self._add(folder, number, row)
+            self._add(folder, root, number, row)
         if not self._items:
             why = self.problems[0].message if self.problems else "it has no rows"
             raise SourceError(f"{self._manifest}: no row can be used: {why}")
@@ -112,8 +113,11 @@ class ChipSource:
             raise ItemError("missing", f"{self._manifest}: no row has the id {item_id!r}")
         rgba = self._decoder.read(item.path, str(item.path))
         gsd_m = item.size_m / max(rgba.shape[:2])
-        square = np.asarray(Image.fromarray(rgba).resize((size_px, size_px), Image.Resampling.BICUBIC))
-        valid = square[..., 3] >= 128
+        # of an opaque picture the colours alone: Pillow weighs them with alpha, there and back
+        opaque = bool((rgba[..., 3] == 255).all())
+        shown = Image.fromarray(np.ascontiguousarray(rgba[..., :3]) if opaque else rgba)
+        square = np.array(shown.resize((size_px, size_px), Image.Resampling.BICUBIC))
+        valid = np.ones((size_px, size_px), bool) if opaque else square[..., 3] >= 128
         image = finish(np.ascontiguousarray(square[..., :3]), valid)
         return Chip(image, valid, item.acquired_at, gsd_m, str(item.path))
 
@@ -154,11 +158,11 @@ class ChipSource:
         chosen = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), _SAMPLED)).astype(int))
         return [(paths[i], str(paths[i])) for i in chosen]
 
-    def _add(self, folder: Path, number: int, row: Mapping[str, Any]) -> None:
+    def _add(self, folder: Path, root: Path, number: int, row: Mapping[str, Any]) -> None:
         """Keep a row as an item, or say why not."""
         subject = f"{self._manifest} row {number}"
         try:
-            item = _item(folder, row, self._options)
+            item = _item(folder, root, row, self._options)
             if item.id in self._items:
                 raise ItemError("duplicate_id", f"the id {item.id!r} stands in an earlier row too")
         except ItemError as error:
@@ -187,7 +191,7 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipItem:
+def _item(folder: Path, root: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipItem:
     lat, lon = _number(row, "lat"), _number(row, "lon")
     if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180:
         swapped = "; are lat and lon swapped?" if lat and lon and abs(lat) > 90 >= abs(lon) else ""
@@ -197,7 +201,7 @@ def _item(folder: Path, row: Mapping[str, Any], options: SourceOptions) -> ChipI
     path = folder / str(row["path"])
     try:
         # manifests come from elsewhere: a path must not lead out of the folder
-        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+        inside, there = path.resolve().is_relative_to(root), path.is_file()
     except (OSError, ValueError) as error:  # such as a name that is too long, or with a zero byte
         raise ItemError("missing", f"the path {str(row['path'])[:60]!r} can be no file ({reason(error)})") from error
     if not inside:

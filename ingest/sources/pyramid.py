@@ -5,15 +5,16 @@ does not know where tiles are kept: `ingest.sources.tiles`.
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from affine import Affine
+from cachetools import LRUCache, cached
 from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
@@ -71,7 +72,8 @@ class PyramidSource:
             raise SourceError(f"{store.uri}: it has no zoom {options.zoom}, only {', '.join(map(str, store.zooms))}")
         self._zooms = store.zooms if options.zoom is None else (options.zoom,)
         self._decoder = Decoder(options, self._sample)
-        self._tile = lru_cache(maxsize=_KEPT_TILES)(self._load)
+        # a condition: neighbours that are read at once wait for the one who fetches a tile of both
+        self._tile = cached(LRUCache(_KEPT_TILES), condition=threading.Condition())(self._load)
         west, south, east, north = store.coverage().bounds
         self.boundless = not store.sparse and east - west >= 360 and north - south >= 170
         self.gsd_m = _level_m(self._zooms[-1], (south + north) / 2)
@@ -232,16 +234,23 @@ def _place(
     mosaic: npt.NDArray[np.uint8], span: _Span, side: int, footprint: Footprint, size_px: int
 ) -> tuple[Image8, Mask]:
     """Resample a mosaic of tiles onto a footprint, in a Mercator whose middle it is, so that ±180° is nowhere near."""
-    rgb, valid = mosaic[..., :3].transpose(2, 0, 1), mosaic[..., 3] >= 128
     columns, rows = _world(footprint)
     pixels = 2**span.z * side
-    view = PixelMap(
+    whole = PixelMap(
         columns * pixels - span.columns.start * side, rows * pixels - span.rows.start * side,
         np.ones(columns.shape, bool), np.empty((2, 0)), 0.0,
     )  # fmt: skip
+    window = whole.window(mosaic.shape[1], mosaic.shape[0])
+    if window is None:  # it lies in a sliver beside them
+        window = (0, mosaic.shape[1], 0, mosaic.shape[0])
+    first, last, upper, lower = window  # of the tiles what is under the footprint, which may be a tenth
+    seen = mosaic[upper:lower, first:last]
+    rgb, valid = seen[..., :3].transpose(2, 0, 1), seen[..., 3] >= 128
+    view = whole.within(window, valid.shape)
     tile_m = _WORLD_M / 2**span.z
     left = span.columns.start * tile_m - _WORLD_M / 2 - math.radians(footprint.lon) * EQUATOR_RADIUS_M
-    transform = Affine(tile_m / side, 0, left, 0, -tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m)
+    corner = (left + first * tile_m / side, _WORLD_M / 2 - span.rows.start * tile_m - upper * tile_m / side)
+    transform = Affine(tile_m / side, 0, corner[0], 0, -tile_m / side, corner[1])
     # @null: coordinates are of the sphere, as Web Mercator's are, and are not shifted to an ellipsoid
     crs = CRS.from_string(
         f"+proj=merc +a={EQUATOR_RADIUS_M} +b={EQUATOR_RADIUS_M} +lat_ts=0 +lon_0={footprint.lon!r} "

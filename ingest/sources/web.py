@@ -71,6 +71,7 @@ class Web:
                 cache_name=str(options.cache_dir / _cache_name(options)), backend="sqlite",
                 expire_after=_CACHE_DAYS * 86400, allowable_codes=(200, *_GONE), filter_fn=_may_be_kept,
                 match_headers=["Range"], cache_control=True, per_second=options.rate_per_s, limit_statuses=(),
+                wal=True,  # else every answer waits for the disk, and all readers for one another
             )  # fmt: skip
             self._trim()
         retry = self._patience.retry(

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
     from ingest.jobs.items import Intake
     from ingest.jobs.photo_facts import PhotoFacts
-    from ingest.jobs.pipeline import IngestSummary
     from ingest.jobs.request import Request
     from ingest.jobs.run import IngestResult
+    from ingest.jobs.work import IngestSummary, Spent
     from ingest.photos.folder import PhotoFolder
     from trainer.embedder import Embedder
 
 _SHOWN = 20
+_COMPUTE = 0.5  # share of their time for which readers compute, above which waiting is not what holds them up
 PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
 
 
@@ -182,6 +183,8 @@ def photo_facts_of(ctx: CommandContext, job: "Job") -> "PhotoFacts | None":
 
 def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:
     """The closing lines for people."""
+    from ingest.jobs.work import Spent
+
     job, report = outcome.job, outcome.report
     totals = f"{job.done} {unit} done{_counts('skipped', job.skipped)}{_counts('failed', job.failed)}"
     retry = f"; `groundcast jobs show {job.id}` says which" if job.failed else ""
@@ -194,25 +197,37 @@ def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:
             f"{rates['all']:.1f} {unit}/s in {report.wall_s:.1f} s "
             f"(alone: read {rates['read']:.0f}/s, embed {rates['embed']:.1f}/s, write {rates['write']:.0f}/s)"
         )
-        lines.append(_bottleneck(report, outcome.job))
+        lines.append(bottleneck_line(Spent.of(report.spent()), outcome.job, report.readers))
     if report.unindexed:
         lines.append("another process holds the index: it takes the new parts up before its next search")
     verb = "cancelled" if report.cancelled else "complete"
     return [*lines, f"job {job.id} {verb}: {totals}{retry}"]
 
 
-def _bottleneck(report: "IngestSummary", job: "Job") -> str:
-    """What set the pace, and what would make it faster."""
-    stage, share = report.bottleneck()
+def bottleneck_line(spent: "Spent", job: "Job", readers: int | None = None) -> str:
+    """What set the pace of a job, and what would make it faster.
+
+    Args:
+        spent: Where its time went.
+        job: Says what was read.
+        readers: How many read at once in the end, if that is known.
+    """
+    stage, share = spent.bottleneck()
     if stage == "model":
-        return f"the model set the pace, at work {share:.0%} of the time: a faster --precision or a GPU would help"
+        line = f"the model set the pace, at work {share:.0%} of the time: a faster --precision or a GPU would help"
+        return f"{line}, on a GPU a larger batch_size"
     if stage == "writing":
         return f"writing and indexing set the pace, the model waited {share:.0%} of the time: a faster disk would help"
     line = f"reading set the pace, the model waited {share:.0%} of the time"
     if job.source.startswith(("http://", "https://")) and "{" in job.source:
         rate = job.spec.get("options", {}).get("rate_per_s", 10.0)
         return f"{line}: it asks {rate:g} times a second at most; a higher --rate helps where the server allows it"
-    return f"{line}, {report.readers} read at once: a larger read_threads in the settings helps where cores are idle"
+    line = f"{line}, {readers} read at once" if readers else line
+    if spent.readers_computed > _COMPUTE:
+        return f"{line} and computed {spent.readers_computed:.0%} of it: more cores, or workers elsewhere, would help"
+    waited = 1 - spent.readers_computed
+    line = f"{line} and waited {waited:.0%} of it for the network or disk"
+    return f"{line}: imagery that lies nearer, or a larger read_threads in the settings, would help"
 
 
 def outcome_json(outcome: "IngestResult") -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
@@ -150,7 +149,7 @@ class Captions:
             CheckpointError: The captioner is broken.
             ModelMismatchError: It belongs to another model.
         """
-        tiles = Aliases(self.engine.catalog).collection(collection_name)
+        tiles = self.engine.collection(collection_name)
         if tiles.kind != "tiles":
             raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
         columns = self.engine.field(tiles)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
@@ -114,7 +113,7 @@ class PhotoTimes:
             UsageError: The place is in no tile, it is a gallery, or its model knows no time.
             ItemError: The photo cannot be read.
         """
-        tiles = Aliases(self.engine.catalog).collection(collection_name)
+        tiles = self.engine.collection(collection_name)
         if tiles.kind != "tiles":
             raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
         if not self.engine.embedder(tiles).has_encoder:

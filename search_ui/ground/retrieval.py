@@ -64,7 +64,7 @@ class GroundRetriever:
             UsageError: There are several galleries to choose from, or the place is in no tile.
         """
         catalog = self.engine.catalog
-        tiles = Aliases(catalog).collection(collection_name)
+        tiles = self.engine.collection(collection_name)
         album = find_gallery(catalog, tiles, gallery)
         columns = self.engine.field(tiles)
         row = row_of(tiles, columns, query.tile_id, query.place)

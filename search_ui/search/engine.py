@@ -12,7 +12,7 @@ import hashlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -99,6 +99,18 @@ class Engine:
     def request(self) -> AbstractContextManager[None]:
         """A request of this thread: in it each archive is listed once, whatever is asked; see `Listings.request`."""
         return self._listings.request()
+
+    def collection(self, name: str, find: Callable[[str], Collection] | None = None) -> Collection:
+        """The collection that a name, or a version of it, stands for; in a request it is found once.
+
+        Args:
+            name: As people give it.
+            find: Finds it, in place of a look into the catalog.
+
+        Raises:
+            MissingError: There is none.
+        """
+        return self._listings.named(name, find or Aliases(self.catalog).collection)
 
     @one_request
     def search(
@@ -366,7 +378,7 @@ class Engine:
 
     def provenance(self, collection_name: str) -> Provenance:
         """Where the answers of a collection come from, for files."""
-        collection = Aliases(self.catalog).collection(collection_name)
+        collection = self.collection(collection_name)
         return Provenance(
             collection=collection_name,
             model_id=collection.model_id,
@@ -385,7 +397,7 @@ class Engine:
             CatalogError: No such collection.
             UsageError: It is a gallery.
         """
-        collection = Aliases(self.catalog).collection(name)
+        collection = self.collection(name)
         if collection.kind != "tiles":
             raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
         return collection

@@ -1,6 +1,7 @@
-"""What the archives held when a request began: each is looked at once a request, so all of an answer is of one state.
+"""What names stood for and what archives held when a request began: all of an answer is of one state.
 
-Listing a folder of an object store is a request over a network, and every step of an answer asks what there is.
+Each is looked at once a request. Listing a folder of an object store is a request over a network, and every step of an
+answer asks what there is; and an answer kept under what a name stood for must not be of what it stands for since.
 """
 
 import threading
@@ -10,20 +11,22 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Collection
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Listings(threading.local):
-    """The listings of the request that this thread is at."""
+    """The listings and names of the request that this thread is at."""
 
     def __init__(self) -> None:
         self._archives: dict[str, Archive] | None = None
+        self._named: dict[str, Collection] = {}
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """From here on each archive is as it was when it was first asked for; a request within one is part of it."""
+        """From here on each archive and name is as when it was first asked for; a request within one is part of it."""
         if self._archives is not None:
             yield
             return
@@ -31,7 +34,7 @@ class Listings(threading.local):
         try:
             yield
         finally:
-            self._archives = None
+            self._archives, self._named = None, {}
 
     def of(self, archive: Archive) -> Archive:
         """The archive as the request saw it first; outside of any, the archive itself."""
@@ -41,6 +44,14 @@ class Listings(threading.local):
         if key not in self._archives:
             self._archives[key] = archive.as_now()
         return self._archives[key]
+
+    def named(self, name: str, find: Callable[[str], Collection]) -> Collection:
+        """What a name stood for when the request first asked; outside of any, what `find` says."""
+        if self._archives is None:
+            return find(name)
+        if name not in self._named:
+            self._named[name] = find(name)
+        return self._named[name]
 
 
 class Requested(Protocol):

@@ -197,7 +197,7 @@ class Service:
         Raises:
             MissingError: There is none of that name.
         """
-        return self._known.get(collection, lambda: self._find(collection))
+        return self.engine.collection(collection, lambda name: self._known.get(name, lambda: self._find(name)))
 
     def _find(self, collection: str) -> Collection:
         found = self.aliases.find(collection)
@@ -326,6 +326,7 @@ class Service:
         """The same in parts of bounded size, for films, calendars and best moments."""
         return Reel(lambda some: self.engine.frames(collection, query, some), whens)
 
+    @one_request
     def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
         """A question over the months of a year and the hours of a day."""
         check_year(year)

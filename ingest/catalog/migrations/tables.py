@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 class Base(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map = {dict[str, Any]: sa.JSON, list[str]: sa.JSON, dict[str, int]: sa.JSON}  # noqa: RUF012
+    type_annotation_map = dict.fromkeys((dict[str, Any], dict[str, int], dict[str, float], list[str]), sa.JSON)
 
 
 class ModelRow(Base):
@@ -54,6 +54,7 @@ class JobRow(Base):
     queued: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=5)
     note: Mapped[str | None]
+    spent: Mapped[dict[str, float] | None]
 
 
 class ChunkRow(Base):

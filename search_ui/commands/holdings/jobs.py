@@ -6,7 +6,7 @@ import click
 
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.queueing import follow, progress_line, queue_options, queue_request, wake
-from search_ui.commands.running import PRECISION, job_json, photo_facts_of, run_request
+from search_ui.commands.running import PRECISION, bottleneck_line, job_json, photo_facts_of, run_request
 
 if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
@@ -45,19 +45,25 @@ def list_jobs(ctx: CommandContext, collection: str | None, as_json: bool) -> Non
 def show(ctx: CommandContext, job_id: str, following: bool, as_json: bool) -> None:
     """Show one job, how far it is, and its failures; JOB_ID may be its first digits."""
     from ingest.catalog.progress import progress
+    from ingest.jobs.work import Spent
 
     job = follow(ctx, job_id) if following else ctx.catalog.job(job_id)
     failures = ctx.catalog.failures(job.id)
     now = progress(ctx.catalog, job.id)
     facts = photo_facts_of(ctx, job)
+    spent = Spent.of(job.spent)
+    stage, share = spent.bottleneck()
     if as_json:
         document = job_json(job) | {"state": _state(ctx, job), "progress": vars(now)}
+        document["bottleneck"] = {"stage": stage, "share": share} if share else None
         document |= {} if facts is None else {"photos": vars(facts)}
         print_json(document | {"failures": [vars(failure) for failure in failures]})
         return
     click.echo(_line(ctx, job))
     if job.state == "running" or now.unindexed:
         click.echo(f"  {progress_line(now)}")
+    if share:
+        click.echo(f"  pace     {bottleneck_line(spent, job)}")
     if job.note:
         click.echo(f"  note     {job.note}")
     for note in job.spec.get("notes", []):
