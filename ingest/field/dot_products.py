@@ -4,11 +4,10 @@ Vectors are converted to float32 by NumKong, piece by piece, and multiplied by N
 for many, on every processor.
 
 Tried on a million × 512, one query, in milliseconds of processor time with AVX-512 and held to AVX2, on two cores of an
-EPYC that others shared: this 94 and 99; NumKong's
-product of float16 with the query as two float16 vectors 93 and 128, with the query rounded to one, which errs by 4e-5,
-47 and 64; pieces of 512 rows 106 and 110, of 4,096 rows 115 and 113; reading alone 42. NumPy's own conversion takes 850
-in a core on this build, int8 copies a quarter of the time, but half the disk more, and all scores but a few are then
-inexact.
+EPYC that others shared: this 94 and 99; NumKong's product of float16 with the query as two float16 vectors 93 and 128;
+pieces of 512 rows 106 and 110, of 4,096 rows 124 and 113; reading alone 42 to 48. On a core alone: the query rounded to
+float16, which errs by 4e-5, 47 and 64; NumPy's own conversion 850; int8 copies 38 and 41, but they take half the disk
+more and leave all scores but the few that are computed again inexact.
 
 It does not know where vectors come from.
 """
