@@ -37,7 +37,8 @@ RANK = 64
 AVX2 = {  # read by the libraries when they are loaded
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "FAISS_OPT_LEVEL": "avx2",
+    "FAISS_OPT_LEVEL": "avx2",  # which library, where FAISS comes as several
+    "FAISS_SIMD_LEVEL": "AVX2",  # which kernels, where it is one
 }
 WIDER = ("skylake", "icelake", "genoa", "turin", "sapphire", "sapphireamx", "graniteamx", "diamond")  # than AVX2
 

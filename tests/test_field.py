@@ -17,7 +17,7 @@ import pytest
 import shapely
 
 from ingest.archive.parts import Archive
-from ingest.field.dot_products import Dots
+from ingest.field.dot_products import dot_products
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.index.protocol import Filter, touching
@@ -258,13 +258,12 @@ def test_some_rows_score_as_they_do_among_all(tmp_path, archive):
 def test_the_vectors_are_read_once_for_a_query_about_most_rows(tmp_path, archive, monkeypatch):
     field = opened(tmp_path, archive, encoder())
     read: list[int] = []
-    of = Dots.of
 
-    def counted(dots, stored, rows, out):
+    def counted(queries, stored, rows, out):
         read.append(out.shape[1])
-        of(dots, stored, rows, out)
+        dot_products(queries, stored, rows, out)
 
-    monkeypatch.setattr(Dots, "of", counted)
+    monkeypatch.setattr("ingest.field.scorer.dot_products", counted)
     for query in vectors(20, seed=9):
         read.clear()
         for when in (None, NOON):

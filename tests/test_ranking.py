@@ -1,6 +1,7 @@
 """The best rows, and places that count once."""
 
 import numpy as np
+import pytest
 
 from search_ui.search.ranking import best_rows, distinct
 
@@ -27,6 +28,27 @@ def test_what_is_not_finite_is_never_among_the_best_even_if_little_else_is_there
 def test_the_best_rows_are_those_of_a_whole_sort() -> None:
     score = np.random.default_rng(0).normal(size=10_000).astype(np.float32)
     assert best_rows(score, 100, named)[:100].tolist() == np.argsort(-score)[:100].tolist()
+
+
+@pytest.mark.parametrize("spoiled", [None, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n", [40_000, 40_007])
+def test_the_best_of_many_are_those_of_a_whole_sort_wherever_they_lie(n: int, spoiled: float | None) -> None:
+    score = np.random.default_rng(1).normal(0, 0.1, n).astype(np.float32)
+    score[:40] += 1  # neighbours are alike
+    score[[7, n - 1]] = 2  # equal, the one in the last rows
+    if spoiled is not None:
+        score[[100, n // 2, n - 2]] = spoiled
+    right = np.lexsort((np.arange(n), -np.round(np.where(np.isfinite(score), score, -9), 6)))[:30]
+    found = best_rows(score, 30, lambda rows: [f"{row:06d}" for row in rows])
+    assert found[:30].tolist() == right.tolist()
+    assert len(found) < 40
+
+
+def test_every_tie_of_the_last_comes_along_from_among_many() -> None:
+    score = np.zeros(40_000, np.float32)
+    score[::100] = 0.5
+    score[::1_000] = 0.5 - 2e-7  # the same to six digits
+    assert best_rows(score, 9, lambda rows: [f"{row:06d}" for row in rows]).tolist() == list(range(0, 40_000, 100))
 
 
 def test_of_tiles_that_overlap_only_the_best_is_kept_and_neighbours_that_touch_stay() -> None:

@@ -37,30 +37,25 @@ class _Form:
     """
 
     def __init__(self, quadratic: Doubles, linear: Doubles, along: Doubles) -> None:
-        self._lower = _lower(quadratic) if quadratic.ndim == 2 else []
-        self._diagonal = quadratic.astype(np.float32)
-        self._straight = np.concatenate([linear[None], along]).T.astype(np.float32)  # [r, 1 + b]
+        straight = np.concatenate([linear[None], along]).T  # [r, 1 + b]
+        self._lines = straight.shape[1]
+        if quadratic.ndim == 2:
+            # what is below the diagonal stands for what is above
+            straight = np.concatenate([straight, 2 * np.tril(quadratic, -1) + np.diag(np.diag(quadratic))], axis=1)
+        self._diagonal, self._columns = quadratic.astype(np.float32), straight.astype(np.float32)
 
     def of(self, g: Floats) -> tuple[Floats, Floats]:
         """Of n tiles, what is for ‖S‖², [n], and for S·q, [b, n]."""
-        if self._lower:
-            y = np.empty_like(g)
-            for start, block in zip(range(0, g.shape[1], _WIDE), self._lower, strict=True):
-                np.matmul(g[:, start:], block, out=y[:, start : start + _WIDE])
+        if self._diagonal.ndim == 1:
+            straight, y = g @ self._columns, g * self._diagonal
         else:
-            y = g * self._diagonal
-        straight = g @ self._straight
+            product = np.empty((len(g), self._columns.shape[1]), np.float32)
+            for start in range(0, product.shape[1], _WIDE):
+                # rows above the diagonal are zero: five eighths of the work where r = 64
+                first, columns = max(0, start - self._lines), slice(start, start + _WIDE)
+                np.matmul(g[:, first:], self._columns[first:, columns], out=product[:, columns])
+            straight, y = product[:, : self._lines], product[:, self._lines :]
         return np.vecdot(g, y) + straight[:, 0], straight[:, 1:].T
-
-
-def _lower(q: Doubles) -> list[Floats]:
-    """A symmetric Q, [r, r], as columns of blocks from the diagonal on: five eighths of the work for gᵀQg, r = 64."""
-    blocks = []
-    for start in range(0, len(q), _WIDE):
-        block = q[start:, start : start + _WIDE].astype(np.float32)
-        block[_WIDE:] *= 2  # what is below the diagonal stands for what is above
-        blocks.append(block)
-    return blocks
 
 
 class Interaction:

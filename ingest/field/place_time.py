@@ -144,8 +144,9 @@ class _Straight:
         two_v = (2 * self.v).reshape(t * k, h)
         few = t * k < _FEW
         y = ((factors @ two_v.T).T if few else two_v @ factors.T).reshape(t, k, -1)
-        y *= x
-        square += y.sum(axis=1)
+        if k > 1:
+            y *= x
+        square += y.sum(axis=1) if k > 1 else y[:, 0]  # x[0] is 1
         return square
 
     def dots(self, x: Floats) -> Floats:
@@ -181,7 +182,10 @@ def _centred(place: Floats) -> tuple[Floats, Floats, Floats]:
         middle: Of all columns, [p].
         spread: place − middle = spreadᵀ·x[1:], [k − 1, p].
     """
-    x = np.ones((place.shape[1] + 1, len(place)), np.float32)
+    x, flat, p = np.ones((place.shape[1] + 1, len(place)), np.float32), place.ravel(), place.shape[1]
+    # each row is like the one before, as those of the seasons are far from the equator: seen at one look
+    if (flat[p:] == flat[:-p]).all():
+        return x[:1], place[0], np.empty((0, p), np.float32)
     x[1:] = place.T
     low, high = x[1:].min(axis=1), x[1:].max(axis=1)
     middle = (low + high) / 2

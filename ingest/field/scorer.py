@@ -25,7 +25,7 @@ from ingest.archive.parts import Archive, Kind
 from ingest.field.area import Whereabouts
 from ingest.field.blocks import each_block
 from ingest.field.columns import NO_DATE, Layout, MappedColumns
-from ingest.field.dot_products import Dots
+from ingest.field.dot_products import dot_products
 from ingest.field.encoder import FieldEncoder
 from ingest.field.parts import bring_up_to_date
 from ingest.field.place_time import Moments, TileBlock
@@ -148,7 +148,7 @@ class ExactScorer:
         encoder, known = self._encoder_for(whens), self._known(unit, rows)
         moments = None if encoder is None else Moments(encoder, whens, unit, weekday=weekday)
         shape = (len(unit), self.n if rows is None else len(rows))
-        out, dots = np.empty((len(whens), *shape), np.float32), Dots(unit)
+        out = np.empty((len(whens), *shape), np.float32)
         # one query with all rows: kept, for the same words at another moment or with another filter
         new = np.empty(shape, np.float32) if known is None and rows is None and len(unit) == 1 else None
 
@@ -158,7 +158,7 @@ class ExactScorer:
                 block = known[:, chosen]
             else:
                 block = np.empty((len(unit), stop - start), np.float32) if new is None else new[:, start:stop]
-                dots.of(self._columns.vectors, chosen, block)
+                dot_products(unit, self._columns.vectors, chosen, block)
             tiles = self._tiles(block, chosen)
             if moments is None:
                 out[:, :, start:stop] = tiles.plain()

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from trainer.earth import MEAN_DEGREE_M
 
 SCORE_DIGITS = 6  # of a float32 cosine; what is equal to them is a tie
+_STRETCHES = 16  # times as many stretches of rows as are wanted: few of the best then share one
+_LEAST = 16  # rows of a stretch: with fewer there is nothing to gain
 OVERLAP = 0.1  # of the smaller tile's area: two tiles that share more show one place
 
 
@@ -26,7 +28,8 @@ def best_rows(score: npt.NDArray[np.float32], count: int, ids: Callable[[Rows], 
         count: How many are wanted.
         ids: Gives the ids of rows; asked for those near the top alone.
     """
-    usable = np.flatnonzero(np.isfinite(score))
+    usable = _promising(score, count)
+    usable = usable[np.isfinite(score[usable])]
     if count < len(usable):
         # sort only what can be among the best; a partition of all is linear
         floor = np.partition(score[usable], len(usable) - count)[len(usable) - count]
@@ -35,6 +38,19 @@ def best_rows(score: npt.NDArray[np.float32], count: int, ids: Callable[[Rows], 
     rounded = np.round(score[usable], SCORE_DIGITS)
     order = np.lexsort((np.array(ids(usable), dtype=object), -rounded)) if len(usable) else usable  # last key first
     return usable[order].astype(np.int64)
+
+
+def _promising(score: npt.NDArray[np.float32], count: int) -> Rows:
+    """Rows that can be among the best or tie with the last of them: where there are many, few of all."""
+    length = len(score) // (_STRETCHES * count)  # rows of a stretch
+    if length < _LEAST:
+        return np.arange(len(score))
+    highest = score[: length * _STRETCHES * count].reshape(-1, length).max(axis=1)
+    if not np.isfinite(highest).all():
+        return np.arange(len(score))
+    # `count` stretches have a row as good as that, so as many rows are
+    floor = np.partition(highest, len(highest) - count)[len(highest) - count]
+    return np.flatnonzero(score >= floor - 10.0**-SCORE_DIGITS)
 
 
 def distinct(lat: Columns, lon: Columns, size_m: Columns, most: int) -> Rows:
