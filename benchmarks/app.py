@@ -10,6 +10,9 @@ runs first), and asked over HTTP by this process, which takes part of the same c
   E of every tile by the model, S = O + E, the cosine, and the same drawing.
 * users: each asks `/api/search` again as soon as it is answered, one of 40 questions at one of 288 moments: hardly any
   question comes twice. Told are errors and the time to the answer.
+* month moved: what the page asks of the server when its month or hour is moved: scores, the first page of the list, and
+  the tiles of 512 pixels that a map of 900 × 600 shows of the whole collection; and what it asks when a tile is clicked
+  on: which one it is, what is known of it, its sentence and its nine photos. In process, without Streamlit's own share.
 * start: seconds from the start of a fresh process to the page's HTML, then to the answer of a first question, and of a
   place's name; beside it an empty app of Streamlit's, from its start to its HTML. Names of places that are not made yet
   are waited for.
@@ -44,11 +47,18 @@ from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.settings import load_settings
+from search_ui.ground.captions import CaptionQuery
+from search_ui.ground.view import GroundQuery
 from search_ui.maps.heatmap import Drawing, HeatValues, Layer, heat_of, scale_of
+from search_ui.maps.mercator import ordinate
 from search_ui.search.engine import Engine
+from search_ui.search.feedback import NOTHING_SAID
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
+from search_ui.service.place_list import Listed
+from search_ui.service.service import Service
+from search_ui.views.map.heat import heats
 
 COPIES, APART_DEG = 5, 1.0
 MANY = "many"
@@ -79,7 +89,7 @@ def main() -> None:
             heat = heat_maps(port)
             memory = remembered(port, asked.searches)
             load = users(port, asked.users, asked.seconds)
-        rows = [heat, direct(home), load, memory]
+        rows = [heat, direct(home), load, memory, *page(home)]
     start_s = {name: round(float(np.median([one[name] for one in started])), 2) for name in started[0]}
     ratios = {
         "direct route ÷ heat map over HTTP": round(rows[1]["p50_ms"] / heat["p50_ms"], 2),
@@ -225,6 +235,47 @@ def direct(home: Path) -> dict[str, Any]:
         took.append(time.perf_counter() - started)
     catalog.close()
     return {"what": "heat map, direct route, in process", **times(took[1:])}
+
+
+def page(home: Path) -> list[dict[str, Any]]:
+    """A new moment and a new tile each time, as the search page asks for them."""
+    service = Service(load_settings(home))
+    shown = service.shown(MANY)
+    assert shown.bounds is not None
+    view = seen(shown.bounds, 900, 600)
+    moved, clicked = [], []
+    for number, when in enumerate([WHENS[170], *WHENS[::9]]):
+        query = Query(parts=(Part("text", TEXTS[0]),), when=datetime.fromisoformat(f"{when}:00"))
+        started = time.perf_counter()
+        listed = service.place_lists.show(MANY, query, Listed(k=100), NOTHING_SAID)
+        name = heats(service, MANY, query, [query.when], "relevance")[0].tiles.split("/")[3]
+        for z, x, y in view:
+            service.shown_tile(name, z, x, y, px=512)
+        moved.append(time.perf_counter() - started)
+        row = 97 * number % len(listed.places.scores.lat)
+        lat, lon = float(listed.places.scores.lat[row]), float(listed.places.scores.lon[row])
+        started = time.perf_counter()
+        tile = service.tile_at(MANY, lat=lat, lon=lon)
+        service.tile(MANY, tile)
+        service.caption(MANY, CaptionQuery(tile_id=tile, whens=(query.when,)))
+        service.look(MANY, GroundQuery(tile_id=tile, when=query.when), "demo")
+        clicked.append(time.perf_counter() - started)
+    service.close()
+    # the first ones open models and work out which tile each pixel shows
+    return [
+        {"what": f"month moved, {len(view)} map tiles, in process", "tiles": shown.tiles, **times(moved[1:])},
+        {"what": "tile clicked, nine photos, in process", "tiles": shown.tiles, **times(clicked[1:])},
+    ]
+
+
+def seen(bounds: tuple[float, float, float, float], width: int, height: int) -> list[tuple[int, int, int]]:
+    """The tiles of 512 pixels that a map of so many pixels shows of a box: zoom, column, row."""
+    west, south, east, north = bounds
+    top, bottom = (180 - float(ordinate(lat)) for lat in (north, south))
+    z = int(np.floor(np.log2(min(width * 360 / (512 * (east - west)), height * 360 / (512 * (bottom - top))))))
+    side = 360 / 2**z
+    columns = range(int((west + 180) // side), int((east + 180) // side) + 1)
+    return [(z, x, y) for x in columns for y in range(int(top // side), int(bottom // side) + 1)]
 
 
 def users(port: int, count: int, seconds: float) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class MapFrame {
     if (kept) return kept;
     if (hash && data.linked) return { zoom: Number(hash[1]), center: [Number(hash[3]), Number(hash[2])] };
     if (data.chosen) return { center: [data.chosen.lon, data.chosen.lat], zoom: this.zoomOn(data.chosen) };
-    return { bounds: data.bounds, fitBoundsOptions: { padding: this.padding() } };
+    return { bounds: data.area?.bounds || data.bounds, fitBoundsOptions: { padding: this.padding() } };
   }
 
   padding() {  // what is shown at first lies beside the legend, not under it
@@ -54,6 +54,7 @@ class MapFrame {
     map.on("style.load", () => this.dressed(pane));
     map.on("error", ({ error }) => console.debug("map:", error?.message));
     map.on("move", () => this.follow(pane));
+    this.pointer(pane);
     if (!first) return pane;
     map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
     map.addControl(this.extentControl(), "top-right");
@@ -61,7 +62,6 @@ class MapFrame {
     map.addControl(new maplibre.AttributionControl({ compact: true, customAttribution: data.credit || "" }), "bottom-right");
     map.once("load", () => host.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show"));
     map.on("moveend", () => this.moved());
-    this.pointer(map);
     return pane;
   }
 
@@ -78,8 +78,7 @@ class MapFrame {
   }
 
   dressed(pane) {
-    pane.heats = [];
-    pane.wanted = undefined;
+    Object.assign(pane, { heats: [], wanted: undefined, shown: undefined });
     pane.map.groundColour = undefined;
     dress(pane.map, zoomFor(this.data.tile, 16, this.data.middle));
     pane.ready = true;
@@ -91,6 +90,11 @@ class MapFrame {
   update(data, send) {
     const before = this.data;
     Object.assign(this, { data, send });
+    if (data.key !== before.key) {  // other imagery
+      const kept = VIEWS[data.key];
+      if (kept) this.main.map.jumpTo(kept);
+      else this.main.map.fitBounds(data.bounds, { padding: this.padding(), duration: 0 });
+    }
     const layers = data.frames[0] || [];
     while (this.panes.length < layers.length) this.addPane();
     while (this.panes.length > Math.max(1, layers.length)) {
@@ -108,7 +112,7 @@ class MapFrame {
     for (const pane of this.panes) {
       if (pane.style === data.style) continue;
       Object.assign(pane, { style: data.style, ready: false });
-      pane.map.setStyle(absolute(data.style));
+      pane.map.setStyle(absolute(data.style), { diff: false });  // its layers come anew, and ours with them
     }
     this.panes.forEach((pane) => pane.ready && this.fill(pane));
     this.legend();
@@ -243,16 +247,16 @@ class MapFrame {
 
   // -- pointing, choosing, drawing --------------------------------------------------------------------------------
 
-  pointer(map) {
-    const where = this.find(".where");
+  pointer(pane) {
+    const { map } = pane, where = this.find(".where");
     map.on("mousemove", (event) => {
       where.textContent = degrees(event.lngLat.wrap());
       if (this.drawing) return;
       const pin = this.pinAt(event.point);
       map.getCanvas().style.cursor = pin ? "pointer" : "";
-      this.tell(pin, event);
+      this.tell(pin, event, pane);
     });
-    map.on("mouseout", () => this.tell(null, null));
+    map.on("mouseout", () => this.tell(null, null, pane));
     map.on("click", (event) => {
       if (this.drawing) return;
       const pin = this.pinAt(event.point), { lng, lat } = event.lngLat.wrap();
@@ -273,7 +277,7 @@ class MapFrame {
   }
 
   // What lies under the pointer: at once of a pin, a moment later, from the server, of any tile, with its name.
-  tell(pin, event) {
+  tell(pin, event, pane) {
     const tip = this.find(".tip");
     if (pin?.id !== this.pointed?.id || !event) {
       this.touch(pin);
@@ -286,7 +290,7 @@ class MapFrame {
     const put = (told) => {
       tip.textContent = told;
       tip.hidden = false;
-      const { x, y } = event.point, room = this.host.clientWidth;
+      const { y } = event.point, x = event.point.x + pane.host.offsetLeft, room = this.host.clientWidth;
       Object.assign(tip.style, { top: `${y + 14}px`, left: x < room / 2 ? `${x + 14}px` : "", right: x < room / 2 ? "" : `${room - x + 10}px` });
     };
     if (pin) put(`${pin.rank} · ${pin.grade} ${pin.relevance}`);

@@ -24,7 +24,7 @@ _HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css">
 <span class="knob" aria-hidden="true">⇔</span></div>
 <div class="player" hidden><button type="button">▶ Play</button>
 <input type="range" min="0" value="0" step="1" aria-label="moment"><span class="said" role="status"></span></div>
-<div class="legend" role="img"></div><div class="where"></div><div class="tip" role="status" hidden></div>
+<div class="legend" role="img" hidden></div><div class="where"></div><div class="tip" role="status" hidden></div>
 <div class="drawing" hidden></div><div class="failed" role="alert" hidden></div></div>"""
 
 Bounds = tuple[float, float, float, float]

@@ -278,9 +278,9 @@ def _summary(scores: Scores) -> str:
     best = float(np.nanmax(scores.relevance)) if np.isfinite(scores.relevance).any() else None
     if best is None:
         return count_tiles(scores)
-    from search_ui.search.relevance import grade
+    from search_ui.search.relevance import grade, say_relevance
 
-    return f"{count_tiles(scores)} · best relevance {best:.2f} ({grade(best)})"
+    return f"{count_tiles(scores)} · best relevance {say_relevance(best)} ({grade(best)})"
 
 
 def count_tiles(scores: Scores | Frames) -> str:

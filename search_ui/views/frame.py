@@ -7,7 +7,7 @@ from search_ui.components.assets import asset
 
 ASK, ASKED, FRAME = "gc-ask", "gc-asked", "gc-frame"
 LEFT, VIEWS, MAP, MOMENTS = "gc-left", "gc-views", "gc-map", "gc-moments"
-RIGHT, PANEL, CONTROLS = "gc-right", "gc-panel", "gc-controls"
+RIGHT, PANEL, CONTROLS, ABOUT = "gc-right", "gc-panel", "gc-controls", "gc-about"
 
 
 def style() -> str:

@@ -12,7 +12,7 @@ from search_ui.service.service import Shown
 from search_ui.views.state.address import value
 
 _LEAST_DEG = 0.002
-_ENLARGED = 2.0  # zooms beyond which pixels show nothing more; MapLibre counts one less than tiles of 256 pixels do
+_ENLARGED = 1.5  # zooms beyond which pixels show nothing more; MapLibre counts one less than tiles of 256 pixels do
 
 Bounds = tuple[float, float, float, float]
 

@@ -216,7 +216,7 @@ def _heed(service: Service, shown: Shown, touched: TouchedMap, labels: LabelSet 
             shape_drawn(service, labels, touched.drawn)
         st.rerun()
     if touched.middle is not None and value("sort") == "distance":
-        told = f"{touched.middle[0]:g},{touched.middle[1]:g}"
+        told = f"{touched.middle[0]:.4f},{touched.middle[1]:.4f}"
         if told != value("middle"):
             change(middle=told)
             st.rerun()

@@ -15,7 +15,7 @@ from search_ui.search.query import Query
 from search_ui.search.relevance import WEAK, grade
 from search_ui.service.place_list import say_place, title_of
 from search_ui.service.service import Service, Shown, TileFacts
-from search_ui.views import pieces, words
+from search_ui.views import frame, pieces, words
 from search_ui.views.map.backdrop import chip_url, photo_url
 from search_ui.views.map.moment_bar import second_moment
 from search_ui.views.panels.in_time import TWO
@@ -36,31 +36,27 @@ def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedb
         return
     tile = service.tile(shown.name, value("tile"))
     lat, lon = tile.footprint.lat, tile.footprint.lon
-    head, close = st.columns([5, 1.5], vertical_alignment="center")
-    head.markdown(f"#### {title_of(tile.near, lat, lon)}")
-    close.button(
-        "Back",
-        icon=":material/arrow_back:",
-        on_click=change,
-        kwargs={"tile": "", "panel": "places"},
-        key="back",
-        width="stretch",
-    )
-    left, right = st.columns([1, 1.25])
-    with left:
-        pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
-        then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
-        then["panel"] = "places"
-        st.button(
-            "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then, key="similar",
-            help="Search for tiles whose predicted ground scene is like this one's.",
+    with st.container(key=frame.ABOUT):
+        head, close = st.columns([5, 1.7], vertical_alignment="center")
+        head.markdown(f"#### {title_of(tile.near, lat, lon)}")
+        close.button(
+            "Back", icon=":material/arrow_back:", key="back", width="stretch", on_click=change,
+            kwargs={"tile": "", "panel": "places"},
         )  # fmt: skip
-    with right:
-        if query is not None:
-            _score(service, shown, query, tile.tile_id, said)
-        in_words(service, shown, tile.tile_id)
-        _facts(tile)
+        left, right = st.columns([1, 1.6])
+        with left:
+            pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
+        with right:
+            if query is not None:
+                _score(service, shown, query, tile.tile_id, said)
+            in_words(service, shown, tile.tile_id)
     _ground(service, shown, tile)
+    _facts(tile)
+    then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
+    st.button(
+        "Similar places", icon=":material/travel_explore:", on_click=change, kwargs=then | {"panel": "places"},
+        key="similar", help="Search for tiles whose predicted ground scene is like this one's.",
+    )  # fmt: skip
     through_the_year(service, shown, tile.tile_id)
     when_taken(service, shown, tile.tile_id)
 
