@@ -17,13 +17,13 @@ from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
 from search_ui.views.panels.answer import answer_list, thumb
 from search_ui.views.panels.asking import asked_chips, box, examples, notice, place_hint, show_notice
-from search_ui.views.panels.calendar import calendar_panel
 from search_ui.views.panels.in_time import TWO, in_time, probability
 from search_ui.views.panels.keeping import export_panel
 from search_ui.views.panels.labels import arrived, labels_panel, marks, shape_drawn, voted
 from search_ui.views.panels.place import place_panel
 from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
+from search_ui.views.panels.when import when_panel
 from search_ui.views.state import address
 from search_ui.views.state.address import PANELS, VIEWS, change, value
 from search_ui.views.state.labelled import label_set, said_of
@@ -193,7 +193,7 @@ def _right(
             case "place":
                 place_panel(service, shown, query, said)
             case "when":
-                calendar_panel(service, shown, query)
+                when_panel(service, shown, query)
             case "labels":
                 labels_panel(service, shown, labels, listed)
             case "export":

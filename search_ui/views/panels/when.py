@@ -16,7 +16,7 @@ from search_ui.views.state.address import change
 from search_ui.views.state.question import year
 
 
-def calendar_panel(service: Service, shown: Shown, query: Query | None) -> None:
+def when_panel(service: Service, shown: Shown, query: Query | None) -> None:
     """The panel."""
     if query is None:
         st.caption("Ask for something first: then this says in which months and hours one would see it.")
