@@ -16,6 +16,9 @@ class MapFrame {
     this.swipe();
     this.hear = ({ detail }) => detail.from !== "map" && this.touch(detail.place);
     BUS.addEventListener("hover", this.hear);
+    // Streamlit writes the address anew after each run, without the view
+    this.changed = () => this.root.isConnected && this.remember();
+    window.navigation?.addEventListener("currententrychange", this.changed);
   }
 
   get main() { return this.panes[0]; }
@@ -122,7 +125,7 @@ class MapFrame {
     if (data.area?.name !== before.area?.name && data.area) this.main.map.fitBounds(data.area.bounds, { padding: 40, maxZoom: data.maxZoom });
     this.main.map.setMaxZoom(data.maxZoom);
     if (data.tellsMiddle && !before.tellsMiddle) this.tellMiddle();
-    this.remember();
+    for (const soon of [0, 400, 1500]) setTimeout(this.changed, soon);
     requestAnimationFrame(() => this.panes.forEach(({ map }) => map.resize()));
   }
 
@@ -239,8 +242,8 @@ class MapFrame {
     if (String(told) !== String(this.data.middleTold)) this.send("middle", told);
   }
 
-  remember() {  // the address says what is seen; Streamlit writes it anew without
-    if (!this.data.linked) return;
+  remember() {  // the address says what is seen
+    if (!this.data.linked || this.closed) return;
     const { map } = this.main, { lng, lat } = map.getCenter().wrap(), hash = `#map=${map.getZoom().toFixed(2)}/${lat.toFixed(5)}/${lng.toFixed(5)}`;
     if (location.hash !== hash) history.replaceState(history.state, "", location.pathname + location.search + hash);
   }
@@ -358,7 +361,9 @@ class MapFrame {
   }
 
   close() {
+    this.closed = true;
     BUS.removeEventListener("hover", this.hear);
+    window.navigation?.removeEventListener("currententrychange", this.changed);
     clearInterval(this.playing);
     this.panes.forEach(({ map }) => map.remove());
   }
