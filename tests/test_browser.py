@@ -422,7 +422,7 @@ def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url:
     for count, tile in enumerate(unlike, start=1):
         window.goto(f"{link}&tile={tile}")
         expect(window.get_by_role("img", name=re.compile(tile))).to_be_visible()
-        window.keyboard.press("n")
+        window.get_by_role("button", name=re.compile("^No Shortcut")).click()
         expect(window.get_by_text(re.compile(rf"5 yes · {count} no"))).to_be_visible()
     expect(window.get_by_text("Learnt from the labels")).to_be_visible()
     expect(window.get_by_role("img", name=re.compile("ROC curve"))).to_be_visible()
