@@ -24,6 +24,7 @@ from ingest.geo.geometry import Footprint, distance_m
 from ingest.places.areas import Ground, PlaceArea, area_of, places_of, told_apart
 from ingest.places.coordinates import parse_coordinates
 from ingest.places.making import Making, make_ahead
+from ingest.places.names import normal
 from ingest.places.place import Offset
 from ingest.settings import Settings, load_settings
 from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
@@ -424,9 +425,12 @@ class Service:
             columns = self.engine.field(self.tiles(collection))
             own, ground = self._own_places(collection), self._ground(collection)
             for town in places_of(offset.name, self.engine.gazetteer, own, ground)[:1]:
-                rows = offset.matches(columns.lat, columns.lon, lat=town.lat, lon=town.lon)
-                if len(rows):
-                    return columns.ids(rows[:1])[0]
+                # of tiles in that direction those are meant that bear the name: others are nearer to another town
+                for row in offset.matches(columns.lat, columns.lon, lat=town.lat, lon=town.lon).tolist():
+                    lat, lon = float(columns.lat[row]), float(columns.lon[row])
+                    near = self.engine.nearest_place(self.tiles(collection), lat=lat, lon=lon)
+                    if normal(str(near)) == normal(text):
+                        return columns.ids(np.array([row]))[0]
             middle = self.place(text, collection).area.representative_point()
             at = (float(middle.y), float(middle.x))
         return None if at is None else self.tile_at(collection, lat=at[0], lon=at[1])

@@ -22,6 +22,7 @@ from trainer.errors import AreaError, GroundcastError
 
 _SOMEWHERE = re.compile(r"^(?P<what>.{3,}?),?\s+(?:in|near|around|at)\s+(?P<where>[A-ZÀ-Þ].{1,60})$")
 _NOTICE = "notice"
+_DONE = "done"
 _CHOICES = "area choices"  # places of the name that was typed
 _AWAY = "area choices away"  # how far each of them is
 
@@ -31,10 +32,17 @@ def notice(text: str) -> None:
     st.session_state[_NOTICE] = "\n\n".join(filter(None, (st.session_state.get(_NOTICE), text)))
 
 
+def succeeded(text: str) -> None:
+    """Say at the next showing of the page that something was done: in green, where a notice is yellow."""
+    st.session_state[_DONE] = text
+
+
 def show_notice() -> None:
     """What was to be said, once."""
-    if told := st.session_state.pop(_NOTICE, None):
-        st.warning(told)
+    if done := st.session_state.pop(_DONE, None):
+        st.success(done)
+    if noticed := st.session_state.pop(_NOTICE, None):
+        st.warning(noticed)
 
 
 def box(service: Service, tiles: Mapping[str, int]) -> Shown:

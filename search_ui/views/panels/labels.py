@@ -19,7 +19,7 @@ from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
-from search_ui.views.panels.asking import notice
+from search_ui.views.panels.asking import notice, succeeded
 from search_ui.views.panels.learnt import learnt_panel
 from search_ui.views.state import labelled
 from search_ui.views.state.address import change, value
@@ -179,7 +179,9 @@ def shape_drawn(service: Service, found: LabelSet | None, ring: list[tuple[float
         return
     said = st.session_state.get(SHAPE, "no")
     verdict = next((one for one in VERDICTS if one == said), None)
-    labelled.try_to(lambda: notice(f"{labelled.give_area(service, found.id, shape_of_ring(ring), verdict)}."), notice)
+    labelled.try_to(
+        lambda: succeeded(f"{labelled.give_area(service, found.id, shape_of_ring(ring), verdict)}."), notice
+    )
 
 
 def voted(service: Service, found: LabelSet, tile: str, vote: int) -> None:
@@ -247,7 +249,7 @@ def _bring(service: Service, shown: Shown, found: LabelSet | None = None) -> Non
     except GroundcastError as error:
         notice(f"This file cannot be taken. {told(error)}")
     else:
-        notice("\n\n".join([f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]))
+        succeeded("\n\n".join([f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]))
         st.session_state["labels arrived"] = made.id
     st.rerun()
 

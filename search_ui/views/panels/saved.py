@@ -13,7 +13,7 @@ from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
 from search_ui.views.app_words import told
-from search_ui.views.panels.asking import notice
+from search_ui.views.panels.asking import notice, succeeded
 from search_ui.views.state.address import FIELDS, change, fitting, value
 from search_ui.views.state.question import query_of, question
 from trainer.errors import GroundcastError
@@ -36,6 +36,10 @@ def saved_searches(service: Service, shown: Shown) -> None:
                 st.button(
                     pieces.as_words(saved.name), key=f"again {saved.id}", help=help_, on_click=_again,
                     args=(service, saved), icon=":material/replay:", width="stretch",
+                )  # fmt: skip
+                st.link_button(
+                    "", f"/api/searches/{saved.id}/feed.xml", icon=":material/rss_feed:", width="content",
+                    help="What it finds in new imagery, as a feed for a feed reader",
                 )  # fmt: skip
                 if not service.read_only:
                     st.button(
@@ -70,7 +74,7 @@ def _save(service: Service, shown: Shown) -> None:
         notice(told(error))
         return
     st.session_state["save name"] = ""
-    notice(f"Saved as “{name}”.")
+    succeeded(f"Saved as “{name}”.")
 
 
 def _page() -> dict[str, Any]:
