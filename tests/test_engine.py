@@ -131,10 +131,10 @@ def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, m
     ids=["no room for one", "no room for what is new", "broken"],
 )
 def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so(
-    engine, monkeypatch, begun, said
+    engine, monkeypatch, tmp_path, begun, said
 ) -> None:
     collection = engine.catalog.collection("demo")
-    aside = engine.settings.index_dir("demo").with_name(f"full-{begun}")
+    aside = tmp_path / "index"
     monkeypatch.setattr(Settings, "index_dir", lambda *_: aside)
     if begun is False:
         usage = shutil.disk_usage(engine.settings.home)
