@@ -29,7 +29,7 @@ from trainer.encoding import When
 SAMPLE = 4_096  # tiles that stand for a collection
 ASKED = 1_024  # of them, which a question is made of
 REGIONS = 8
-LEAST, FACTOR = 128, 4  # candidates of a region: at least, and to a hit
+LEAST, FACTOR = 512, 4  # candidates of a region: at least (128 miss one in ten of 300,000), and to a hit
 AT_ANY_TIME = 128  # tiles like the question without time: places for it at another moment, for "not now" to look at
 _FLAT = 1e-4  # of the largest variance: axes with less of it tell no regions apart
 _TOP = 0.02  # of a region's sample: what scores like them is a hit
