@@ -246,7 +246,7 @@ def _regions(encoder: FieldEncoder, place: Floats, z: Floats, query: Floats) -> 
     # the same everywhere: one question does
     if np.ptp(does, axis=0).max() < 1e-6:
         return [np.ones(len(does), bool)]
-    # along a few axes they lie as far apart as in all d or 2 d: the same groups, found a hundred times as fast
+    # along a few axes they lie as far apart as in all d or 2 d: about the same groups, found much faster
     spread, axes = np.linalg.eigh(np.atleast_2d(np.cov(does, rowvar=False)))
     does = does @ axes[:, spread > _FLAT * spread[-1]]
     from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
