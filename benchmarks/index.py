@@ -1,274 +1,298 @@
-"""How fast is the index, and how exact: Edge against qdrant-client's local mode, a NumPy scan and FAISS flat.
+"""From which size is an index faster than scoring every tile, how much does it miss, and what would 20 million take?
 
-    python -m benchmarks.index [--n 100000] [--dim 512] [--local-n 5000] [--queries 50] [--no-optimize] [--json]
+    python -m benchmarks.index [--sizes 4000 20000] [--dim 512] [--engines edge faiss-hnsw …] [--work DIR]
+                               [--queries 25] [--threads 2] [--build] [--json]
 
-Clustered unit vectors (as embeddings of imagery are) on a block of tiles; the box holds about one tile in a hundred.
-Queries of Edge and local mode go through `Index.query`, with the widening and the footprint test in it.
-Recall counts hits whose exact cosine reaches the k-th best within 1e-6: equal tiles do not count against anyone.
-Local mode stores in a folder, as Edge does, and is slow at it, so both fill a collection of `--local-n` tiles as well:
-those rows say "subset", and ratios with local mode compare the two subsets. Nothing is extrapolated.
+Clustered vectors around the tropic (`benchmarks.engines`), float16, memory-mapped; texts that are like some tile by a
+cosine of about .3, as a text is to a picture in CLIP. Every question is asked of the engine and of the field, in turns,
+in one process an engine: plain; in a box of 1 %; at a moment, where the moment meets the tile; at a moment in the box.
+Recall@9 counts hits that score like the field's ninth or better. Memory is what the process grew by while it opened
+the engine and asked, with the pages of mapped files; disk is of the engine's own files. "server" is the one that
+GROUNDCAST_TEST_QDRANT_URL names, or else the test double in this process.
+
+With `--work` everything made and measured stays in that folder and is not made again: sizes and engines may be done one
+by one, and a run that was stopped goes on. The document holds all that is there. `--build` measures nothing.
+
+"computed" rows carry on the line through the two largest sizes in log-log; memory and disk are in proportion. They are
+no measurement: a machine whose memory the vectors no longer fit is slower than that.
 """
 
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
-from qdrant_client import QdrantClient
 
-from ingest.geo.geometry import Footprint, box
-from ingest.index.edge import EdgeIndex
-from ingest.index.protocol import HNSW_EF, Filter, Index, Points
-from ingest.index.server import ServerIndex
+from benchmarks.engines import ENGINES, Ask, K, LeftOutError, World, exactly, make_world
+from benchmarks.field import texts
+from search_ui.search import candidates as proposed
 
-K = 10
-SIZE_M = 480.0
-CHUNK = 2_000  # tiles a call of upsert, as the pipeline has them in a chunk
-Answer = Callable[[np.ndarray], list[int]]
-
-
-@dataclass(frozen=True)
-class World:
-    """Tiles, queries and the box.
-
-    Attributes:
-        vectors: float32 [n, d], unit.
-        queries: float32 [q, d], unit.
-        payloads: One a tile.
-        where: The box.
-        inside: Which tiles touch it, bool [n], by the footprint of each.
-    """
-
-    vectors: np.ndarray
-    queries: np.ndarray
-    payloads: list[dict[str, Any]]
-    where: Filter
-    inside: np.ndarray
+WHENS = (datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 23))
+BOTH = "at a moment in a box"
+WAYS = {"plain": (False, False), "in a box": (False, True), "at a moment": (True, False), BOTH: (True, True)}
+CANDIDATES = (32, 64, 128, 256, 512)
+COMPUTED = (5_000_000, 20_000_000)
+TARGET_MS, TARGET_MB = 300.0, 4_000.0  # of a text at a moment in a box among the largest of them: p95; memory
+NEAR = 1e-6  # cosines closer than that are equal
 
 
 def main() -> None:
-    """Measures and prints."""
-    args = arguments()
-    warnings.filterwarnings("ignore", message="Local mode is not recommended", category=UserWarning)
-    faiss.omp_set_num_threads(os.cpu_count() or 1)
-    world = make_world(args.n, args.dim, args.queries)
-    small = make_world(min(args.local_n, args.n), args.dim, args.queries)
-    rows = [*edge_rows(world, "Edge", optimize=args.optimize), *flat_rows(world)]
-    rows += [*edge_rows(small, "Edge, subset", optimize=False), *local_rows(small)]
-    document = {
-        "benchmark": "index",
-        "setting": {
-            "n": args.n,
-            "dim": args.dim,
-            "local_n": len(small.vectors),
-            "queries": args.queries,
-            "k": K,
-            "hnsw_ef": HNSW_EF,
-            "box_tiles": int(world.inside.sum()),
-            "threads": os.cpu_count(),
-        },
-        "rows": rows,
-        "ratios": ratios(rows),
-    }
-    print(json.dumps(document) if args.json else table(document))
-
-
-def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Builds, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=100_000, help="tiles")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4_000, 20_000], help="tiles")
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--local-n", type=int, default=5_000, help="tiles of the subset that local mode gets")
-    parser.add_argument("--queries", type=int, default=50)
-    parser.add_argument("--no-optimize", dest="optimize", action="store_false", help="skip the minutes of optimize()")
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
+    parser.add_argument("--work", type=Path, help="a folder that keeps what is made; without it nothing stays")
+    parser.add_argument("--queries", type=int, default=25, help="texts of each way")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--build", action="store_true", help="only build")
     parser.add_argument("--json", action="store_true", help="one JSON document")
-    return parser.parse_args()
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        child(asked)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        work = asked.work or Path(temporary)
+        for n, engine in product(sorted(asked.sizes), asked.engines):
+            for step in ("build",) if asked.build else ("build", "measure"):
+                in_a_child(asked, work, n, engine, step)
+        found = [json.loads(path.read_text("utf-8")) for path in sorted(work.glob(f"*x{asked.dim}/*.measure.json"))]
+    if not asked.build:
+        told = document(asked, sorted(found, key=lambda one: (one["tiles"], list(ENGINES).index(one["engine"]))))
+        print(json.dumps(told) if asked.json else table(told))
 
 
-def make_world(n: int, dim: int, queries: int, seed: int = 0) -> World:
-    """Seeded tiles of 480 m around 27.6° north in about n / 500 clusters, and queries near some of them."""
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(max(2, n // 500), dim)).astype(np.float32)
-    vectors = unit(centres[rng.integers(len(centres), size=n)] + 0.7 * rng.normal(size=(n, dim)).astype(np.float32))
-    asked = unit(vectors[rng.integers(n, size=queries)] + 0.03 * rng.normal(size=(queries, dim)).astype(np.float32))
-    columns = int(np.ceil(np.sqrt(n)))
-    row, column = np.divmod(np.arange(n), columns)
-    lats, lons = 27.6 + row * 0.00433, 85.5 + column * 0.00488
-    payloads = [
-        {"tile_id": f"t{i:07d}", "location": {"lon": lon, "lat": lat}, "size_m": SIZE_M, "norm": 10.0}
-        for i, (lat, lon) in enumerate(zip(lats.tolist(), lons.tolist(), strict=True))
+def in_a_child(asked: argparse.Namespace, work: Path, n: int, engine: str, step: str) -> None:
+    """One step of one engine at one size in a process of its own, unless it is done."""
+    folder = work / f"{n}x{asked.dim}"
+    done = folder / f"{engine}.{step}.json"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ["--sizes", n, "--dim", asked.dim, "--engines", engine, "--work", work, "--child", step]
+    words += ["--queries", asked.queries, "--threads", asked.threads]
+    command = [sys.executable, "-m", "benchmarks.index", *map(str, words)]
+    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    temporary = done.with_suffix(".new")
+    temporary.write_text(printed.splitlines()[-1] + "\n", "utf-8")
+    temporary.replace(done)
+
+
+def child(asked: argparse.Namespace) -> None:
+    """One step, told as JSON; of an engine that cannot be measured here, why."""
+    (n,), (engine,) = asked.sizes, asked.engines
+    folder = asked.work / f"{n}x{asked.dim}"
+    said: dict[str, Any] = {"engine": engine, "tiles": n}
+    try:
+        world = make_world(folder / "field", n, asked.dim, asked.threads)
+        if asked.child == "build":
+            said |= build(world, engine, folder)
+        else:
+            said |= measure(world, engine, folder, asked.queries)
+    except (LeftOutError, ImportError) as error:
+        said["left out"] = str(error)
+    print(json.dumps(said))
+
+
+def build(world: World, engine: str, folder: Path) -> dict[str, Any]:
+    """Seconds, and how many of them on how many cores."""
+    started, busy = time.perf_counter(), time.process_time()
+    ENGINES[engine].build(world, folder / engine)
+    return {"build_s": time.perf_counter() - started, "build_cpu_s": time.process_time() - busy}
+
+
+def measure(world: World, engine: str, folder: Path, queries: int) -> dict[str, Any]:
+    """Times and recall of each way, against the field in the same run."""
+    every = questions_of(world, len(WAYS) * queries + 2)
+    before, started = memory_mb(), time.perf_counter()
+    ask: Ask = ENGINES[engine].ask(world, folder / engine)
+    open_ms = 1e3 * (time.perf_counter() - started)
+    for query in every[-2:]:
+        try_all(ask, query)
+    told = {"open_ms": open_ms, "memory_mb": memory_mb() - before, "disk_mb": disk_mb(folder / engine), "ways": {}}
+    if engine == "field":
+        told["disk_mb"] = disk_mb(folder / "field")
+    for number, way in enumerate(WAYS):
+        some = every[number * queries : (number + 1) * queries]
+        try:
+            told["ways"][way] = in_turns(world, ask, None if engine == "field" else exactly(world), some, way)
+        except LeftOutError as error:
+            told["ways"][way] = {"left out": str(error)}
+    if engine == "edge":
+        told["candidates"] = sweep(world, ask, every[:queries])
+    return told
+
+
+def questions_of(world: World, count: int) -> np.ndarray:
+    """Unit vectors, each like some tile by a cosine of .3."""
+    tiles = np.random.default_rng(9).choice(world.field.n, count)
+    near = world.field.vectors(np.sort(tiles)).astype(np.float32)
+    mixed = 0.3 * near / np.linalg.norm(near, axis=1, keepdims=True) + 0.95 * texts(count, world.field.dim)
+    unit: np.ndarray = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    return np.random.default_rng(10).permutation(unit.astype(np.float32))
+
+
+def try_all(ask: Ask, query: np.ndarray) -> None:
+    """Each way once, so that what is read at first is in memory."""
+    for timed, boxed in WAYS.values():
+        try:
+            ask(query, WHENS[0] if timed else None, boxed)
+        except LeftOutError:
+            continue
+
+
+def in_turns(world: World, ask: Ask, exact: Ask | None, queries: np.ndarray, way: str) -> dict[str, float]:
+    """Milliseconds of the engine and of the field, which may be the engine, and recall@9."""
+    timed, boxed = WAYS[way]
+    seconds, recall, asks = np.zeros((len(queries), 2)), 0.0, (ask, exact or ask)
+    for number, query in enumerate(queries):
+        when = WHENS[number % 2] if timed else None
+        answers: list[list[int]] = [[], []]
+        # the field keeps a text that it was asked, so it is not asked twice; who comes first takes turns
+        for i in (0, 1) if number % 2 else (1, 0):
+            if i == 0 or exact:
+                started = time.perf_counter()
+                answers[i] = asks[i](query, when, boxed)
+                seconds[number, i] = time.perf_counter() - started
+        if not exact:
+            answers[1], seconds[number, 1] = answers[0], seconds[number, 0]
+        recall += recalled(world, query, when, *answers) / len(queries)
+    p50, p95 = (1e3 * np.quantile(seconds, q, axis=0) for q in (0.5, 0.95))
+    ratio = float(np.median(seconds[:, 0]) / np.median(seconds[:, 1]))
+    return {"p50_ms": p50[0], "p95_ms": p95[0], "÷ field": ratio, "recall@9": recall, "field p50_ms": p50[1]}
+
+
+def recalled(world: World, query: np.ndarray, when: datetime | None, found: list[int], true: list[int]) -> float:
+    """Which part of the nine was found."""
+    rows = np.array(true + found, np.int64)
+    cosine = world.field.cosines(query, when=when, rows=rows)
+    least = cosine[: len(true)].min() - NEAR
+    of_each = dict(zip(found, cosine[len(true) :].tolist(), strict=True))
+    return sum(score >= least for score in of_each.values()) / len(true)
+
+
+def sweep(world: World, ask: Ask, queries: np.ndarray) -> list[dict[str, float]]:
+    """Recall and time at a moment by the number of candidates of a question."""
+    usual, rows = proposed.LEAST, []
+    for count in CANDIDATES:
+        proposed.LEAST = proposed.AT_ANY_TIME = count
+        ways = {way: in_turns(world, ask, exactly(world), queries, way) for way in ("at a moment", BOTH)}
+        told = {f"{name}, {way}": ways[way][name] for way in ways for name in ("recall@9", "p50_ms")}
+        rows.append({"candidates": count, **told})
+    proposed.LEAST = proposed.AT_ANY_TIME = usual
+    return rows
+
+
+def memory_mb() -> float:
+    """Of this process, pages of files included."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def disk_mb(path: Path) -> float:
+    """What a file or folder takes; files with holes by what is written of them."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_blocks for file in files) * 512 / 1e6
+
+
+def document(asked: argparse.Namespace, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of times, of what each takes, of candidates and of what is computed; ratios of the largest size."""
+    measured = [one for one in found if "left out" not in one]
+    rows: list[dict[str, Any]] = [
+        {"tiles": one["tiles"], "engine": one["engine"], "way": way, **_short(ways)}
+        for one in measured
+        for way, ways in one["ways"].items()
+        if "left out" not in ways
     ]
-    west, south = 85.5 + columns * 0.3 * 0.00488, 27.6 + columns * 0.3 * 0.00433
-    area = box(west, south, west + columns * 0.1 * 0.00488, south + columns * 0.1 * 0.00433)
-    near = (np.abs(lats - area.centroid.y) < columns * 0.1 * 0.00433) & (
-        np.abs(lons - area.centroid.x) < columns * 0.0005
-    )
-    inside = near.copy()
-    for i in np.flatnonzero(near):
-        inside[i] = area.intersects(Footprint(lat=lats[i], lon=lons[i], size_m=SIZE_M).polygon)
-    return World(vectors, asked, payloads, Filter(area=area, reach_m=SIZE_M / 2**0.5), inside)
+    rows += [
+        {"tiles": one["tiles"], "engine": one["engine"]}
+        | _short({name: one.get(name) for name in ("open_ms", "memory_mb", "disk_mb", "build_s", "build_cpu_s")})
+        for one in measured
+    ]
+    rows += [{"tiles": one["tiles"], **_short(row)} for one in measured for row in one.get("candidates", [])]
+    rows += computed(measured)
+    rows += [
+        {"tiles": one["tiles"], "engine": one["engine"], "left out": one["left out"]}
+        for one in found
+        if "left out" in one
+    ]
+    setting = {"dim": asked.dim, "k": K, "queries": asked.queries, "threads": asked.threads}
+    setting |= {"candidates": proposed.LEAST, "load": os.getloadavg()[0]}
+    return {"benchmark": "index", "setting": setting, "rows": rows, "ratios": ratios(measured)}
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length one, float32."""
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in row.items()}
 
 
-def edge_rows(world: World, name: str, *, optimize: bool) -> Iterator[dict[str, Any]]:
-    """Edge as filled, and after optimize()."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        EdgeIndex(Path(folder) / "i", "tiles", world.vectors.shape[1]) as index,
-    ):
-        speed = fill(index, world)
-        yield index_row(index, world, name, speed)
-        if optimize:
-            start = time.perf_counter()
-            index.optimize()
-            seconds = time.perf_counter() - start
-            yield {**index_row(index, world, f"{name}, optimized", None), "optimize_s": round(seconds, 1)}
+def computed(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the field and Edge would take at larger sizes, from the two largest that both were measured at."""
+    rows = []
+    for engine in ("field", "edge"):
+        of_it = [one for one in measured if one["engine"] == engine][-2:]
+        if len(of_it) < 2:
+            continue
+        for n in COMPUTED:
+            row: dict[str, Any] = {"computed tiles": n, "engine": engine}
+            for way, name in product(("plain", "at a moment", BOTH), ("p50_ms", "p95_ms")):
+                row[f"{way}, {name}"] = carried([one["ways"][way][name] for one in of_it], of_it, n)
+            for name in ("memory_mb", "disk_mb"):
+                row[name] = of_it[-1][name] * n / of_it[-1]["tiles"]
+            row["build_cpu_h"] = carried([one["build_cpu_s"] / 3600 for one in of_it], of_it, n)
+            rows.append(_short(row))
+    return rows
 
 
-def local_rows(world: World) -> Iterator[dict[str, Any]]:
-    """qdrant-client's local mode, on a subset."""
-    with tempfile.TemporaryDirectory() as folder:
-        client = QdrantClient(path=folder)
-        with ServerIndex(client, "tiles", world.vectors.shape[1]) as index:
-            yield index_row(index, world, "qdrant-client local mode, subset", fill(index, world))
-        client.close()
+def carried(values: list[float], measured: list[dict[str, Any]], n: float) -> float:
+    """On the line through two values in log-log."""
+    (small, large), (a, b) = (one["tiles"] for one in measured), np.log(np.maximum(values, 1e-9))
+    return float(np.exp(b + (b - a) / np.log(large / small) * np.log(n / large)))
 
 
-def fill(index: Index, world: World) -> float:
-    """Upserts everything; points a second."""
-    ids = [payload["tile_id"] for payload in world.payloads]
-    start = time.perf_counter()
-    for at in range(0, len(ids), CHUNK):
-        stop = at + CHUNK
-        index.upsert(Points(ids[at:stop], world.vectors[at:stop], world.payloads[at:stop]))
-    return len(ids) / (time.perf_counter() - start)
+def ratios(measured: list[dict[str, Any]]) -> dict[str, float]:
+    """Of Edge, at the largest size where it was measured; and the size from which it is faster, by the line."""
+    edges = [one for one in measured if one["engine"] == "edge"]
+    if not edges:
+        return {}
+    largest = edges[-1]
+    found = {"tiles of the largest index": largest["tiles"]}
+    found |= {f"index ÷ field, {way}": told["÷ field"] for way, told in largest["ways"].items()}
+    found |= {f"recall@9, {way}": told["recall@9"] for way, told in largest["ways"].items()}
+    if len(edges) > 1:
+        for way in ("plain", "at a moment", BOTH):
+            found[f"tiles from which the index is faster, {way}, computed"] = crossing(edges[-2:], way)
+    by = {(row["computed tiles"], row["engine"]): row for row in computed(measured)}
+    if last := by.get((COMPUTED[-1], "edge")):
+        found["20 M at a moment in a box, p95 ÷ 300 ms, computed"] = last[f"{BOTH}, p95_ms"] / TARGET_MS
+        found["20 M, memory ÷ 4 GB, computed"] = last["memory_mb"] / TARGET_MB
+    return _short(found)
 
 
-def index_row(index: Index, world: World, name: str, speed: float | None) -> dict[str, Any]:
-    """One row of an `Index`."""
-
-    def anywhere(query: np.ndarray) -> list[int]:
-        return [int(match.item_id[1:]) for match in index.query(query, K)]
-
-    def boxed(query: np.ndarray) -> list[int]:
-        return [int(match.item_id[1:]) for match in index.query(query, K, world.where)]
-
-    return row(name, world, anywhere, boxed, speed)
+def crossing(edges: list[dict[str, Any]], way: str) -> float:
+    """Where the lines of the index and of the field in log-log meet."""
+    small, large = (one["tiles"] for one in edges)
+    a, b = (np.log(one["ways"][way]["÷ field"]) for one in edges)
+    slope = (b - a) / np.log(large / small)  # of the ratio
+    return float(np.exp(np.log(large) - b / slope)) if slope < 0 else float("inf")
 
 
-def flat_rows(world: World) -> Iterator[dict[str, Any]]:
-    """A NumPy scan and FAISS flat. Their filter is a mask made beforehand: they have none of their own."""
-    numbers = np.flatnonzero(world.inside)
-
-    def best(scores: np.ndarray) -> np.ndarray:
-        top = np.argpartition(scores, -K)[-K:]
-        return top[np.argsort(-scores[top])]
-
-    yield row(
-        "NumPy scan",
-        world,
-        lambda query: best(world.vectors @ query).tolist(),
-        lambda query: numbers[best(world.vectors[numbers] @ query)].tolist(),
-        None,
-    )
-    flat = faiss.IndexFlatIP(world.vectors.shape[1])
-    start = time.perf_counter()
-    flat.add(world.vectors)
-    speed = len(world.vectors) / (time.perf_counter() - start)
-    only = faiss.SearchParameters(sel=faiss.IDSelectorBatch(numbers))
-    yield row(
-        "FAISS flat",
-        world,
-        lambda query: flat.search(query[None], K)[1][0].tolist(),
-        lambda query: flat.search(query[None], K, params=only)[1][0].tolist(),
-        speed,
-    )
-
-
-def row(name: str, world: World, anywhere: Answer, boxed: Answer, speed: float | None) -> dict[str, Any]:
-    """Times and recalls of one engine."""
-    free_ms, free = timed(anywhere, world.queries)
-    box_ms, box_found = timed(boxed, world.queries)
-    everywhere = np.ones(len(world.vectors), dtype=bool)
-    return {
-        "engine": name,
-        "n": len(world.vectors),
-        "upserts_per_s": None if speed is None else round(speed),
-        "p50_ms": round(float(np.percentile(free_ms, 50)), 2),
-        "p95_ms": round(float(np.percentile(free_ms, 95)), 2),
-        "box_p50_ms": round(float(np.percentile(box_ms, 50)), 2),
-        "box_p95_ms": round(float(np.percentile(box_ms, 95)), 2),
-        "recall": round(recall(world, free, everywhere), 4),
-        "box_recall": round(recall(world, box_found, world.inside), 4),
-        "optimize_s": None,
-    }
-
-
-def timed(answer: Answer, queries: np.ndarray) -> tuple[list[float], list[list[int]]]:
-    """Milliseconds and answer of each query, after one to warm up."""
-    answer(queries[0])
-    times, answers = [], []
-    for query in queries:
-        start = time.perf_counter()
-        answers.append(answer(query))
-        times.append(1000 * (time.perf_counter() - start))
-    return times, answers
-
-
-def recall(world: World, answers: list[list[int]], allowed: np.ndarray) -> float:
-    """Mean recall@K against the exact answer among the allowed tiles."""
-    numbers = np.flatnonzero(allowed)
-    k = min(K, len(numbers))
-    hits = 0
-    for query, answer in zip(world.queries, answers, strict=True):
-        least = np.partition(world.vectors[numbers].astype(np.float64) @ query.astype(np.float64), -k)[-k]
-        scores = world.vectors[answer].astype(np.float64) @ query.astype(np.float64)
-        hits += len({i for i, score in zip(answer, scores, strict=True) if allowed[i] and score >= least - 1e-6})
-    return hits / (k * len(answers))
-
-
-def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Edge against each alternative; above 1 Edge is the faster one."""
-    by = {row["engine"]: row for row in rows}
-    edge, edge_small, local = by["Edge"], by["Edge, subset"], by["qdrant-client local mode, subset"]
-    found = {
-        "upserts_edge_over_local": edge_small["upserts_per_s"] / local["upserts_per_s"],
-        "p50_local_over_edge": local["p50_ms"] / edge_small["p50_ms"],
-        "box_p50_local_over_edge": local["box_p50_ms"] / edge_small["box_p50_ms"],
-        "p50_numpy_over_edge": by["NumPy scan"]["p50_ms"] / edge["p50_ms"],
-        "p50_faiss_over_edge": by["FAISS flat"]["p50_ms"] / edge["p50_ms"],
-        "box_recall_edge": edge["box_recall"],
-    }
-    if optimized := by.get("Edge, optimized"):
-        found |= {
-            "p50_numpy_over_edge_optimized": by["NumPy scan"]["p50_ms"] / optimized["p50_ms"],
-            "p50_faiss_over_edge_optimized": by["FAISS flat"]["p50_ms"] / optimized["p50_ms"],
-            "box_recall_edge_optimized": optimized["box_recall"],
-            "recall_edge_optimized": optimized["recall"],
-        }
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def table(document: dict[str, Any]) -> str:
-    """Rows and ratios for reading."""
-    names = list(document["rows"][0])
-    cells = [names, *([("" if row[name] is None else str(row[name])) for name in names] for row in document["rows"])]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
-    setting = ", ".join(f"{name} {value}" for name, value in document["setting"].items())
-    return "\n".join([setting, "", *lines, "", *(f"{name}: {value}" for name, value in document["ratios"].items())])
+def table(told: dict[str, Any]) -> str:
+    """For reading: rows of the same columns together."""
+    lines = [", ".join(f"{name} {value}" for name, value in told["setting"].items())]
+    for names, some in groupby(told["rows"], key=list):
+        cells = [names, *([str(value) for value in row.values()] for row in some)]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+        lines += ["", *("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)]
+    return "\n".join([*lines, "", *(f"{name}: {value}" for name, value in told["ratios"].items())])
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_few_candidates_hold_the_best_at_any_moment(interaction, latitudes, ques
             index.asked = index.fetched = 0
             pool = candidates(index, sample, query, when=when, k=K, filter=Filter())  # type: ignore[arg-type]
             assert index.asked <= questions + 1
-            assert index.fetched == len(pool.tile_id) <= (questions + 1) * 128, "some hundreds, each once"
+            assert index.fetched == len(pool.tile_id) <= (questions + 1) * module.LEAST, "each once"
             timeless = np.argsort(-(o @ query) / index.norm)[: module.AT_ANY_TIME]
             assert {str(i) for i in timeless.tolist()} <= set(pool.tile_id), '"not now" looks at them'
             s = form.at(o, form.place(lat, lon), np.ones(N, bool), when=when)

@@ -14,7 +14,7 @@ from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.relevance import POSSIBLE
-from trainer.errors import CatalogError, MissingError, UsageError
+from trainer.errors import CatalogError, MissingError, UsageError, VectorIndexError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
 
@@ -123,6 +123,37 @@ def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, m
         assert answer.method == "exact" and "`groundcast verify demo --index` builds it" in answer.note
         exact = engine.search("demo", ask("city lights at night", when=WINTER))
         assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [(False, "needs 0.0 GB for the index of"), (True, "No space left on device"), (None, "`groundcast verify NAME")],
+    ids=["no room for one", "no room for what is new", "broken"],
+)
+def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so(
+    engine, monkeypatch, tmp_path, begun, said
+) -> None:
+    collection = engine.catalog.collection("demo")
+    aside = tmp_path / "index"
+    monkeypatch.setattr(Settings, "index_dir", lambda *_: aside)
+    if begun is False:
+        usage = shutil.disk_usage(engine.settings.home)
+        monkeypatch.setattr("ingest.index.upkeep.shutil.disk_usage", lambda _: usage._replace(free=1000))
+    else:
+        EdgeIndex(aside, collection.name, collection.dim).close()
+    if begun is None:
+        shutil.rmtree(aside / "shard")
+        (aside / "shard").mkdir()
+
+    def full(*_):
+        raise VectorIndexError("index 'demo' failed in its engine (No space left on device)")
+
+    monkeypatch.setattr(EdgeIndex, "upsert", full)
+    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    answer = narrow.search("demo", ask("city lights at night", when=WINTER))
+    assert answer.method == "exact" and said in answer.note
+    exact = engine.search("demo", ask("city lights at night", when=WINTER))
+    assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
 
 
 def test_texts_tiles_and_photos_are_added_up_by_weight(engine) -> None:

@@ -34,6 +34,7 @@ from ingest.index.protocol import (
     HNSW_EF,
     ID_FIELDS,
     LOCATION,
+    OVERSAMPLING,
     SCORE_DIGITS,
     VECTOR,
     Candidates,
@@ -54,6 +55,7 @@ from trainer.errors import IndexLockedError, VectorIndexError
 
 FORMAT = 1
 _PAGE = 10_000  # payloads read at once when walking the whole collection
+_UNBOUNDED_KB = 2**40
 
 
 class EdgeIndex:
@@ -113,7 +115,7 @@ class EdgeIndex:
                 query=edge.Query.Nearest(unit, using=VECTOR),
                 filter=condition,
                 with_payload=True,
-                params=edge.SearchParams(hnsw_ef=HNSW_EF, exact=exact),
+                params=_params(exact),
             )
             with self._engine() as shard:
                 return [_match(hit) for hit in shard.query(request)]
@@ -130,7 +132,7 @@ class EdgeIndex:
                     limit=limit,
                     query=edge.Query.Nearest(unit, using=VECTOR),
                     filter=condition,
-                    params=edge.SearchParams(hnsw_ef=HNSW_EF, exact=exact),
+                    params=_params(exact),
                 )
                 for unit in units
             ]
@@ -327,14 +329,28 @@ def _create(shard: Path, dim: int) -> None:
     new = shard.with_name("shard.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
-    params = edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine)  # float32: half precision would move scores
-    made = edge.EdgeShard.create(str(new), edge.EdgeConfig(vectors={VECTOR: params}))
+    # int8 copies make the graph and are walked; the scores come of float32 on the disk, which half would move
+    int8 = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Cached)
+    params = edge.EdgeVectorParams(
+        size=dim,
+        distance=edge.Distance.Cosine,
+        quantization_config=int8,
+        memory=edge.Memory.Cold,
+    )
+    # one segment: each would be one graph more to walk
+    one = edge.EdgeOptimizersConfig(default_segment_number=1, max_segment_size=_UNBOUNDED_KB)
+    made = edge.EdgeShard.create(str(new), edge.EdgeConfig(vectors={VECTOR: params}, optimizers=one))
     kinds = edge.PayloadSchemaType
     for field, kind in ((LOCATION, kinds.Geo), (ACQUIRED_AT, kinds.Datetime)):  # each costs memory a point
         made.update(edge.UpdateOperation.create_field_index(field, kind))
     made.flush()
     made.close()
     new.replace(shard)
+
+
+def _params(exact: bool) -> Any:
+    rescored = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+    return edge.SearchParams(hnsw_ef=HNSW_EF, exact=exact, quantization=rescored)
 
 
 def _condition(filter: Filter | None) -> Any:

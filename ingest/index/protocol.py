@@ -33,7 +33,8 @@ ID_FIELDS = (TILE_ID, "photo_id")
 COLUMNS = (*ID_FIELDS, LOCATION, "size_m", "norm", ACQUIRED_AT)  # of the payload, all that ranking asks for
 BATCH = 1_000  # points in one request to an engine: 2 MB of 512-d vectors
 MAX_K = 10_000
-HNSW_EF = 256  # candidates an approximate search keeps; recall@10 ≥ 0.99 with it in benchmarks/index.py
+HNSW_EF = 256  # candidates an approximate search keeps; what that misses: benchmarks/index.py
+OVERSAMPLING = 2.0  # candidates found with int8 copies for each hit that is wanted
 SCORE_DIGITS = 6  # engines differ in the seventh digit of a float32 cosine; equal tiles must tie in all of them
 MAX_TIES = 10_000  # equal scores that are put in order by id; beyond them the engine's order decides
 

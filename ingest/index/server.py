@@ -27,6 +27,7 @@ from ingest.index.protocol import (
     HNSW_EF,
     ID_FIELDS,
     LOCATION,
+    OVERSAMPLING,
     SCORE_DIGITS,
     VECTOR,
     Candidates,
@@ -48,7 +49,6 @@ from trainer.errors import VectorIndexError
 TIMEOUT_S = 60
 CONNECT_S = 5
 CONNECT_AGAIN = 3  # with pauses of 0.5, 1, 2 s: a restart goes unnoticed; who must survive more, waits and comes again
-OVERSAMPLING = 2.0  # candidates found with int8 for each hit that is wanted
 _PAGE = 1_000  # payloads in one answer
 
 Datatype = Literal["float32", "float16"]

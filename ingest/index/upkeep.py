@@ -53,7 +53,8 @@ def require_room(settings: Settings, collection: Collection, items: int) -> None
     """
     if settings.qdrant_url is not None:
         return
-    needed = 2 * items * (4 * collection.dim + _POINT_B)  # the graph's segments are written beside the first ones
+    # float32 and int8; the graph's segment is written beside the first ones
+    needed = 2 * items * (5 * collection.dim + _POINT_B)
     folder = settings.index_dir(collection.name)
     free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
     if free < needed:
@@ -102,22 +103,35 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
     Raises:
         IndexBehindError: The embedded index lacks more than is indexed while somebody waits.
         IndexLockedError: Another process holds the embedded index.
-        VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
+        VectorIndexError: It is broken, of another dimension, the disk has no room for it, or the server cannot be
+            reached.
     """
-    archive = Archive(settings.archive_dir(collection.name), collection.kind)
-    items = catalog.items_done(collection.name, ("archived", "done"))
-    if not is_made(settings, collection) and items > _AT_ONCE:  # before the folder is made
-        raise _behind(collection, items, items)
+    if not is_made(settings, collection):  # before the folder is made
+        items = catalog.items_done(collection.name, ("archived", "done"))
+        if items > _AT_ONCE:
+            raise _behind(collection, items, items)
+        require_room(settings, collection, items)
     index = open_index(settings, collection)
     try:
-        lacking = items - index.count()
-        if settings.qdrant_url is None and lacking > _AT_ONCE:
-            raise _behind(collection, lacking, items)
-        catch_up(catalog, archive, index, collection)
+        follow(settings, catalog, index, collection)
     except BaseException:
         index.close()
         raise
     return index
+
+
+def follow(settings: Settings, catalog: Catalog, index: Index, collection: Collection) -> None:
+    """Brings an open index up to date with the archive while somebody waits.
+
+    Raises:
+        IndexBehindError: The embedded index lacks more than is indexed while somebody waits.
+        VectorIndexError: It fails.
+    """
+    items = catalog.items_done(collection.name, ("archived", "done"))
+    lacking = items - index.count()
+    if settings.qdrant_url is None and lacking > _AT_ONCE:
+        raise _behind(collection, lacking, items)
+    catch_up(catalog, Archive(settings.archive_dir(collection.name), collection.kind), index, collection)
 
 
 def _behind(collection: Collection, lacking: int, items: int) -> IndexBehindError:

@@ -9,7 +9,7 @@ S·q ≥ f ‖S‖. To first order around a tile O', S' that is likely a hit, th
 which without M is u·(q − f E/‖S'‖). So each region is asked for that vector, with M, f, S' and O' of a sample of its
 tiles, for more candidates than hits, and once without time, for what is there at another moment: all in one request,
 which gives ids, and a second one for the columns of their union. How often this misses one of the true nine is measured
-by ``benchmarks/candidates.py``.
+by ``benchmarks/index.py``.
 
 It does not know which tiles are hits in the end.
 """
@@ -27,9 +27,11 @@ from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Candidates, Filt
 from trainer.encoding import When
 
 SAMPLE = 4_096  # tiles that stand for a collection
+ASKED = 1_024  # of them, which a question is made of
 REGIONS = 8
-LEAST, FACTOR = 128, 4  # candidates of a region: at least, and to a hit
+LEAST, FACTOR = 512, 4  # candidates of a region: at least (128 miss one in ten of 300,000), and to a hit
 AT_ANY_TIME = 128  # tiles like the question without time: places for it at another moment, for "not now" to look at
+_FLAT = 1e-4  # of the largest variance: axes with less of it tell no regions apart
 _TOP = 0.02  # of a region's sample: what scores like them is a hit
 
 Rows = npt.NDArray[np.int64]
@@ -204,6 +206,8 @@ def questions(sample: Sample, query: Floats, *, when: When, filter: Filter) -> l
         middle = filter.area.representative_point()
         lat, lon = np.full(len(sample.lat), middle.y), np.full(len(sample.lon), middle.x)
         vectors = sample.vectors
+    few = slice(None, None, -(-len(lat) // ASKED))
+    lat, lon, vectors = lat[few], lon[few], vectors[few]
     encoder = sample.encoder
     place, placed = encoder.place(lat, lon), np.isfinite(lat)
     z, _ = encoder.features(place, placed, when=when)  # [n, h]
@@ -232,15 +236,23 @@ def _regions(encoder: FieldEncoder, place: Floats, z: Floats, query: Floats) -> 
     kinds, kind = np.unique(place, axis=0, return_inverse=True)
     if len(kinds) <= REGIONS:  # far from the equator the encoding of seasons knows two kinds of places
         return [kind == i for i in range(len(kinds))]
-    does = z @ encoder.weights.w2.T  # what is added, and what it makes of the query
+    # what is added, and what it makes of the query: both linear in z, [h, d] or [h, 2 d]
+    makes = encoder.weights.w2.T
     if encoder.rank:
-        does = np.concatenate([does, encoder.back(z, query)], axis=1)
+        unit = np.eye(z.shape[1], dtype=np.float32)
+        makes = np.concatenate([makes, encoder.back(unit, query) - query], axis=1)
+    turn, stretch, _ = np.linalg.svd(makes, full_matrices=False)
+    does = z @ (turn * stretch)
     # the same everywhere: one question does
     if np.ptp(does, axis=0).max() < 1e-6:
         return [np.ones(len(does), bool)]
+    # along a few axes they lie as far apart as in all d or 2 d: about the same groups, found much faster
+    spread, axes = np.linalg.eigh(np.atleast_2d(np.cov(does, rowvar=False)))
+    does = does @ axes[:, spread > _FLAT * spread[-1]]
     from scipy.cluster.vq import kmeans, vq  # takes half a second, and most searches need none
 
-    centres, _ = kmeans(does, min(REGIONS, len(does)), iter=3, seed=0)  # seeded: the same question, the same candidates
+    # seeded: the same question, the same candidates
+    centres, _ = kmeans(does, min(REGIONS, len(does)), iter=1, thresh=1e-3 * float(np.sqrt(spread[-1])), seed=0)
     label, _ = vq(does, centres)
     return [label == i for i in np.unique(label)]
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,8 +28,8 @@ from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
+from ingest.index.kept_open import KeptOpen
 from ingest.index.protocol import Filter
-from ingest.index.upkeep import open_for_search
 from ingest.places.gazetteer import Gazetteer
 from ingest.places.own_places import nearest_of
 from ingest.places.place import Nearby
@@ -49,7 +49,7 @@ from search_ui.search.unlike import caution
 from search_ui.search.usual_files import UsualFiles
 from search_ui.search.vectors import Floats, Vectors
 from trainer.encoding import When
-from trainer.errors import IndexBehindError, IndexLockedError, MissingError, UsageError
+from trainer.errors import IndexLockedError, MissingError, UsageError, VectorIndexError
 
 if TYPE_CHECKING:
     from trainer.embedder import Embedder
@@ -76,12 +76,13 @@ class Engine:
     catalog: Catalog
     _vectors: Vectors = field(init=False)
     gazetteer: Gazetteer = field(init=False)
+    _indexes: KeptOpen = field(init=False)
     _samples: dict[str, tuple[tuple[object, ...], Sample]] = field(default_factory=dict)  # with the parts of then
     _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)  # with the parts of then
     _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
-    # by collection; re-entrant, because `_scored` opens the field under it where the index is locked
+    # by collection; re-entrant, because a calibration opens the field under it
     _opening: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
     _listings: Listings = field(default_factory=Listings)
     _spent: threading.local = field(default_factory=threading.local)  # each thread times its own query
@@ -89,6 +90,11 @@ class Engine:
     def __post_init__(self) -> None:
         self._vectors = Vectors(self.settings, self.catalog, self.archive)
         self.gazetteer = Gazetteer(self.settings.places_dir)
+        self._indexes = KeptOpen(self.settings, self.catalog)
+
+    def close(self) -> None:
+        """Lets other processes have the indexes; the next question opens what it needs again."""
+        self._indexes.close()
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -507,15 +513,19 @@ class Engine:
         sample = self._sample(collection)
         # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1) + spare
-        with self._opening[collection.name]:  # the embedded index is one holder's at a time
-            try:
+        filter_ = self._filter(collection, query)
+        try:
+            with ExitStack() as stack:
                 with self._timed("index_open"):
-                    index = open_for_search(self.settings, self.catalog, collection)
-            except (IndexLockedError, IndexBehindError) as error:  # held, or to be built: the field needs none
-                said = str(error) if isinstance(error, IndexBehindError) else None
-                return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
-            with index, self._timed("score"):
-                pool = candidates(index, sample, asked.steered, when=when, k=k, filter=self._filter(collection, query))
+                    index = stack.enter_context(self._indexes.of(collection))
+                with self._timed("score"):
+                    pool = candidates(index, sample, asked.steered, when=when, k=k, filter=filter_)
+        except VectorIndexError as error:
+            if self.settings.qdrant_url is not None:
+                raise  # what a server holds is too much to score, and whoever runs it has to know
+            # held by another process, to be built, without room on the disk, broken: the field needs no index
+            said = None if isinstance(error, IndexLockedError) else str(error)
+            return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
         method = "candidates of the index, ranked exactly"
         if among is None:
             return Scored(pool, None, pool.cosine, asked, when, method)

@@ -145,6 +145,7 @@ class Service:
             self._making.stop()
         if "imagery" in self.__dict__:
             self.imagery.close()
+        self.engine.close()
         self.catalog.close()
 
     def request(self) -> AbstractContextManager[None]:
