@@ -4,9 +4,9 @@
 
 SHARDS is a split with captions that the captioner never saw (`groundcast sandbox shards`: test_strict); without it
 such pairs are drawn in a temporary folder. Each tile is captioned by the captioner and by the phrase bank: with place
-and time (a phrase then names that moment, or guesses it from S as it guesses the scene), without (S = O), and from
-the teacher's own embedding of the tile, that is, a CLIP that has learnt nothing of tiles. The captioner takes lengths
-seriously, so the teacher's vectors are brought to the mean length of O for it.
+and time (as the app says it: the moment is known, and no other is named; or guessed from S as the scene is), without
+(S = O), and from the teacher's own embedding of the tile, that is, a CLIP that has learnt nothing of tiles. The
+captioner takes lengths seriously, so the teacher's vectors are brought to the mean length of O for it.
 
 likeness: the mean cosine of the caption with the photo's captions, as all-MiniLM-L6-v2 embeds them. Season and part of
 the day are right where every one that the caption names is what a person would call the moment: by the calendar and the
@@ -33,7 +33,8 @@ from ingest.sandbox.pairs import write_shards
 from ingest.sandbox.source import planet
 from trainer.bundled import add_bundled
 from trainer.captioning import daytime
-from trainer.captioning.captions import captioner_of, load_captioner
+from trainer.captioning.captions import BEAMS, load_captioner
+from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank
 from trainer.captioning.samples import overhead_vectors
 from trainer.earth import sun_altitude_deg
@@ -44,7 +45,7 @@ from trainer.measures.embedding import embed_pictures
 from trainer.shards.tars import Shards
 
 Floats = np.ndarray[Any, Any]
-GUESSED = "phrases, moment guessed"
+GUESSED = ", moment guessed"
 WITH, WITHOUT, TEACHER = "with place and time", "without", "the teacher on the tile"
 
 
@@ -68,7 +69,8 @@ def main() -> None:
     found = {(row["by"], row["input"]): row for row in rows}
     ratios = {
         f"{by}: {name}": round(found[by, high]["likeness"] - found[by, low]["likeness"], 4)
-        for by in dict.fromkeys(row["by"] for row in rows if row["by"] != GUESSED)
+        for by in ("captioner", "phrases")
+        if (by, TEACHER) in found
         for name, high, low in (("above the teacher", WITH, TEACHER), ("with time above without", WITH, WITHOUT))
     }
     if asked.json:
@@ -101,19 +103,27 @@ def measure(folder: Path, checkpoint: Path, own: Path | None, count: int, work: 
     rows = rows[[bool(said) for said in texts]]
     texts = [said for said in texts if said]
     inputs = _inputs(shards, embedder, rows, work)
+    slots = [daytime.slot(when, lat=lat, lon=lon) for when, lat, lon in (_moment(shards, i) for i in rows.tolist())]
     captioner_folder = own or captioner_of(checkpoint, embedder.model_id)
     ways: list[tuple[str, str, Callable[[Floats], list[str]]]] = []
     if captioner_folder is not None:
         captioner = load_captioner(captioner_folder, model_id=embedder.model_id)
-        ways += [("captioner", name, captioner.captions) for name in inputs]
+        say = partial(captioner.captions, embed=embedder.embed_texts)
+        ways.append(("captioner", WITH, partial(say, slots=slots)))
+        ways += [("captioner" + GUESSED * (name == WITH), name, say) for name in inputs]
+        ways.append(("captioner, likeliest sentence", WITH, partial(captioner.captions, slots=slots)))
     bank = PhraseBank(embedder.embed_texts)
-    ways.append(("phrases", WITH, lambda vectors: _at_moments(bank, vectors, shards, rows)))
-    for by, name, timed in (("phrases", WITHOUT, False), ("phrases", TEACHER, False), (GUESSED, WITH, True)):
+    ways.append(("phrases", WITH, lambda vectors: _at_moments(bank, vectors, slots)))
+    for by, name, timed in (
+        ("phrases", WITHOUT, False),
+        ("phrases", TEACHER, False),
+        ("phrases" + GUESSED, WITH, True),
+    ):
         say = partial(bank.captions, season=timed, part=timed)
         ways.append((by, name, lambda vectors, say=say: [caption.text for caption in say(vectors)]))
     likeness, told = Likeness(), []
     for by, name, say in ways:
-        of = _fingerprint(captioner_folder) if by == "captioner" else ["".join(bank.scenes)]
+        of = _fingerprint(captioner_folder) if by.startswith("captioner") else ["".join(bank.scenes)]
         known = _kept(work, [by, name, *of], inputs[name])
         if not known.exists():
             known.write_text(json.dumps(say(inputs[name])), "utf-8")
@@ -122,14 +132,14 @@ def measure(folder: Path, checkpoint: Path, own: Path | None, count: int, work: 
     return told
 
 
-def _at_moments(bank: PhraseBank, vectors: Floats, shards: Shards, rows: Floats) -> list[str]:
+def _at_moments(bank: PhraseBank, vectors: Floats, slots: Sequence[daytime.Slot]) -> list[str]:
     """The nearest phrase that names the moment, as the app says it."""
-    said = []
-    for vector, i in zip(vectors, rows.tolist(), strict=True):
-        when, lat, lon = shards.when[i].astype("datetime64[s]").item(), float(shards.lat[i]), float(shards.lon[i])
-        named = {"season": daytime.season(when, lat=lat), "part": daytime.part_of_day(when, lat=lat, lon=lon)}
-        said.append(bank.captions_at(vector[None], **named)[0].text)
-    return said
+    return [bank.captions_at(vector[None], slot)[0].text for vector, slot in zip(vectors, slots, strict=True)]
+
+
+def _moment(shards: Shards, i: int) -> tuple[datetime, float, float]:
+    """When and where a photo was taken."""
+    return cast(datetime, shards.when[i].astype("datetime64[s]").item()), float(shards.lat[i]), float(shards.lon[i])
 
 
 def _inputs(shards: Shards, embedder: Embedder, rows: Floats, work: Path) -> dict[str, Floats]:
@@ -154,8 +164,7 @@ def _judge(
     estimate = metrics.Estimate.of(draws)
     seasons, parts = [], []
     for i, caption in zip(rows.tolist(), said, strict=True):
-        lat, lon = float(shards.lat[i]), float(shards.lon[i])
-        when = cast(datetime, shards.when[i].astype("datetime64[s]").item())
+        when, lat, lon = _moment(shards, i)
         named, part = daytime.said_seasons(caption), daytime.said_parts(caption)
         if named:
             seasons.append(named <= _seasons(when, lat, lon))
@@ -202,7 +211,7 @@ def _fingerprint(folder: Path | None) -> list[str]:
     """What the captions depend on beside the vectors."""
     if folder is None:
         return []
-    return [hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]]
+    return [hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16], str(BEAMS)]
 
 
 def _kept(work: Path, about: Sequence[str], content: Floats) -> Path:

@@ -21,7 +21,7 @@ from ingest.sources.stac import stac_entries
 from ingest.sources.tiles.archive import MbtilesStore, PmtilesStore
 from ingest.sources.tiles.description import describe
 from ingest.sources.tiles.folder import EXTENSIONS as PICTURES
-from ingest.sources.tiles.folder import FolderStore, is_tile_folder, split_template
+from ingest.sources.tiles.folder import FolderStore, is_tile_folder, says_tiles, split_template, tile_folders
 from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError, SourceError, UsageError
@@ -229,20 +229,41 @@ def _folder(path: Path, options: SourceOptions) -> Source | ChipSource:
     if any((path / name).is_file() for name in MANIFESTS):
         _check_options(str(path), options, "a folder of chips")
         return ChipSource(path, options)
-    if is_tile_folder(path):
-        _check_options(str(path), options, "a folder of tiles")
-        return PyramidSource(FolderStore(path, options), options)
     files = raster_folder(path)
+    if is_tile_folder(path):
+        return _tile_folder(path, files, options)
     archives = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ARCHIVES and p.is_file())
-    if not files and len(archives) == 1:
-        return _file(archives[0], options)
+    pyramids = [*archives, *tile_folders(path)]
+    if not files and len(pyramids) == 1:
+        return _file(archives[0], options) if archives else _tile_folder(pyramids[0], [], options)
     if not files:
-        raise SourceError(_nothing_in(path, archives))
+        raise SourceError(_nothing_in(path, pyramids))
     source = _scenes(path, files, options)
-    for name in (printable(str(archive)) for archive in archives):
-        message = f"{name}: an archive of map tiles among rasters is not read with them: bring it in by its own path"
-        source.problems.append(Problem(name, "unsupported", message))
+    source.problems += [_not_with(name, "map tiles", "rasters") for name in pyramids]
     return source
+
+
+def _tile_folder(path: Path, files: Sequence[RasterEntry], options: SourceOptions) -> PyramidSource:
+    """A folder of tiles, in which rasters may lie too."""
+    rasters = [Path(entry.path) for entry in files if entry.path.lower().endswith(EXTENSIONS)]
+    if rasters and not says_tiles(path):
+        more = f" and {len(rasters) - 1} more rasters" if len(rasters) > 1 else ""
+        raise SourceError(
+            f"{path}: it holds map tiles, and {printable(str(rasters[0]))}{more} among them: give "
+            f"{path}/{{z}}/{{x}}/{{y}}.png for the tiles; for rasters give a file's own path, or move the tiles into "
+            "a folder of their own"
+        )
+    _check_options(str(path), options, "a folder of tiles")
+    source = PyramidSource(FolderStore(path, options), options)
+    source.problems += [_not_with(raster, "a raster", "map tiles") for raster in rasters]
+    return source
+
+
+def _not_with(path: Path, kind: str, others: str) -> Problem:
+    name = printable(str(path))
+    return Problem(
+        name, "unsupported", f"{name}: {kind} among {others}, not read with them: bring it in by its own path"
+    )
 
 
 def _scenes(path: Path, files: Sequence[RasterEntry], options: SourceOptions) -> RasterSource:
@@ -261,10 +282,12 @@ def _scenes(path: Path, files: Sequence[RasterEntry], options: SourceOptions) ->
     return source
 
 
-def _nothing_in(path: Path, archives: Sequence[Path]) -> str:
+def _nothing_in(path: Path, pyramids: Sequence[Path]) -> str:
     """What was looked for in a folder, and what lies there instead."""
-    if archives:
-        return f"{path}: it holds {len(archives)} archives of map tiles: bring in each by its own path: {archives[0]} …"
+    if pyramids:
+        shown = printable(str(pyramids[0]))
+        held = f"{len(pyramids)} archives or folders of map tiles"
+        return f"{path}: it holds {held}: bring in each by its own path: {shown} …"
     picture = next((p for p in path.rglob("*") if p.suffix.lower() in PICTURES), None)
     hint = (
         "" if picture is None else f"; {printable(str(picture))} and other pictures do not say where they lie: write "

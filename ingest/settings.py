@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, Secret, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as SourceError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, ValidationError
 
 from trainer.errors import SettingsError
 
@@ -45,19 +43,21 @@ def _absolute(path: Path) -> Path:
     return path.expanduser()
 
 
-def _table(value: Any) -> Any:
-    """A table of ``settings.toml``, or of the environment, where it is JSON."""
+def _from_json(value: Any) -> Any:
+    """A table or a list: of ``settings.toml`` as it is, of the environment in JSON."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError('not a JSON object such as {"key": "…", "secret": "…"}') from None
+        told = 'write lists as JSON, such as ["example.org"], and tables, such as {"key": "…", "secret": "…"}'
+        raise ValueError(f"not JSON; {told}") from None
 
 
 ShownUrl = Annotated[str, AfterValidator(_without_password)]
+Folder = Annotated[Path, AfterValidator(_absolute)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, with its default.
 
     Raises:
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     """
 
     # hide_input: pydantic would quote the value, and it may be a secret
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(description="Folder that holds all state: catalog, models, archive, index.")
     read_threads: int = Field(2, ge=1, le=256, description="Threads that read imagery ahead of the model.")
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     archive_url: ShownUrl | None = Field(
         None, description="URL of fsspec, such as s3://bucket/folder, that holds the archive; without it the home does."
     )
-    archive_options: Secret[Annotated[dict[str, Any], BeforeValidator(_table)]] | None = Field(
+    archive_options: Secret[Annotated[dict[str, Any], BeforeValidator(_from_json)]] | None = Field(
         None, description="Table of that file system's options, such as key, secret, endpoint_url."
     )
     redis_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0, where workers are woken.")
@@ -103,11 +103,11 @@ class Settings(BaseSettings):
     chunk_s: float = Field(60, gt=0, description="Seconds of work that a worker takes at once, at most.")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's metrics; none without it.")
     log: Literal["text", "json"] = Field("text", description="Log lines for people, or each step as JSON.")
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = Field(
         (), description="Hosts whose imagery may be read for a source given through the app, or named by a VRT."
     )
-    allowed_folders: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = Field(
-        (), description="Folders beside a source's own that its VRTs may lead to."
+    allowed_folders: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_from_json)] = (
+        Field((), description="Folders beside a source's own that its VRTs may lead to.")
     )
 
     base_url: ShownUrl | None = Field(
@@ -124,19 +124,7 @@ class Settings(BaseSettings):
     smtp_user: str | None = Field(None, description="Who logs in there; without it nobody does.")
     smtp_password: SecretStr | None = Field(None, description="Password of that user.")
     mail_from: str | None = Field(None, description="Sender of the mails.")
-    mail_to: tuple[str, ...] = Field((), description="Who gets them.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment; the file arrives as defaults through `load_settings`."""
-        return init_settings, env_settings
+    mail_to: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = Field((), description="Who gets them.")
 
     @property
     def catalog_path(self) -> Path:
@@ -211,16 +199,12 @@ def load_settings(home: Path | None = None) -> Settings:
     """
     folder = resolve_home(home)
     file = folder / FILE_NAME
-    from_file = _read_file(file)
-    from_environment = _environment_keys(os.environ)
-    # a door's arguments go before the environment, and this file is passed as arguments: so it is thinned here
-    chosen = {key: value for key, value in from_file.items() if key not in from_environment}
+    from_environment = _environment(os.environ)
     try:
-        return Settings(home=folder, **chosen)
+        # the argument first, then the environment, then the file
+        return Settings.model_validate(_read_file(file) | from_environment | {"home": folder})
     except ValidationError as error:
         raise SettingsError(_first_problem(error, file, from_environment)) from error
-    except SourceError as error:  # a list that is no JSON
-        raise SettingsError(f'environment: {error}; write lists as JSON, such as ["example.org"]') from error
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -237,18 +221,18 @@ def _read_file(file: Path) -> dict[str, Any]:
     return values
 
 
-def _environment_keys(environment: Mapping[str, str]) -> set[str]:
-    """Names of settings that the environment gives, lower case; unknown ones are errors."""
-    given = {key for key in environment if key.startswith(PREFIX) and not key.startswith(TEST_PREFIX)}
-    names = {key.removeprefix(PREFIX).lower() for key in given}
-    for name in sorted(names):
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings that the environment gives, by name; unknown ones are errors."""
+    given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+    found = {key.removeprefix(PREFIX).lower(): given[key] for key in sorted(given) if not key.startswith(TEST_PREFIX)}
+    for name in found:
         if name not in Settings.model_fields:
             known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
             raise SettingsError(f"environment: unknown setting {PREFIX}{name.upper()}; known are {known}")
-    return names
+    return found
 
 
-def _first_problem(error: ValidationError, file: Path, from_environment: set[str]) -> str:
+def _first_problem(error: ValidationError, file: Path, from_environment: Mapping[str, str]) -> str:
     problem = error.errors()[0]
     key = str(problem["loc"][0])
     place = f"environment {PREFIX}{key.upper()}" if key in from_environment else f"{file}: {key}"

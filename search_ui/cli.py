@@ -48,6 +48,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "verify": "holdings.verify",
     "backup": "holdings.backup",
     "restore": "holdings.restore",
+    "recover": "holdings.recover",
     "doctor": "doctor",
 }
 
@@ -88,6 +89,9 @@ def cli(context: click.Context, home: Path | None, verbose: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
     atexit.register(_leave)
+    # read when torch is loaded. Threads that wait for one another spin otherwise: alone that gains nothing, and on a
+    # machine with other work each waits for one that does not run, so that two threads are slower than one
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "-v" in arguments or "--verbose" in arguments
     try:

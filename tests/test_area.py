@@ -251,6 +251,72 @@ def test_closed_lines_are_taken_where_there_is_no_polygon_and_counted_where_ther
         read_area_file(write(tmp_path / "d.kml", kml(line, track)))
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ({"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}, True),
+        ({"type": "name", "properties": {"name": "EPSG:4326"}}, True),
+        ({"type": "EPSG", "properties": {"code": 4326}}, True),
+        (None, True),
+        ({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::999999"}}, False),
+        ({"type": "name", "properties": {"name": "our own"}}, False),
+        ({"type": "link", "properties": {"href": "http://example.org/crs", "type": "proj4"}}, False),
+    ],
+)
+def test_degrees_of_a_reference_system_that_nobody_knows_are_not_taken_for_wgs84(
+    tmp_path: Path, said: object, known: bool
+) -> None:
+    feature = {"type": "Feature", "properties": {}, "geometry": polygon(SQUARE)}
+    path = write(tmp_path / "a.geojson", {"type": "FeatureCollection", "features": [feature], "crs": said})
+    if known:
+        assert read_area_file(path).bounds == shapely.Polygon(SQUARE).bounds
+        return
+    with pytest.raises(AreaError, match=r"names the reference system .*, which is not known"):
+        read_area_file(path)
+
+
+BOX = "<north>48</north><south>47</south><east>9</east><west>8</west>"
+OVERLAY = f"<GroundOverlay><LatLonBox>{BOX}{{}}</LatLonBox></GroundOverlay>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        OVERLAY.format(""),
+        OVERLAY.format("<rotation>0.0</rotation>"),
+        "<GroundOverlay><gx:LatLonQuad><coordinates>8,47 9,47 9,48 8,48</coordinates></gx:LatLonQuad></GroundOverlay>",
+    ],
+)
+def test_an_overlay_is_an_outline_where_there_is_no_polygon(tmp_path: Path, body: str) -> None:
+    told: list[str] = []
+    assert read_area_file(write(tmp_path / "a.kml", kml(body)), told.append).bounds == (8, 47, 9, 48)
+    assert "its closed lines (1) are taken" in told[0]
+    drawn = kml_ring([[1, 1], [2, 1], [2, 2], [1, 1]])
+    both = kml(body, f"<Polygon><outerBoundaryIs>{drawn}</outerBoundaryIs></Polygon>")
+    assert read_area_file(write(tmp_path / "b.kml", both)).bounds == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (OVERLAY.format("<rotation>-12.5</rotation>"), "an overlay that is turned by -12.5°"),
+        ("<NetworkLink><Link><href>http://example.org/a.kml</href></Link></NetworkLink>", "lead to another file"),
+        ("<GroundOverlay><LatLonBox><north>48</north></LatLonBox></GroundOverlay>", "no number"),
+    ],
+)
+def test_a_kml_whose_area_is_not_in_it_says_so(tmp_path: Path, body: str, says: str) -> None:
+    with pytest.raises(AreaError, match=says):
+        read_area_file(write(tmp_path / "a.kml", kml(body)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_kml_in_utf_16_is_read(tmp_path: Path, encoding: str) -> None:
+    text = '<?xml version="1.0" encoding="UTF-16"?>' + kml(kml_ring([[8, 47], [9, 47], [9, 48], [8, 47]]))
+    text = text if encoding == "utf-16" else "\ufeff" + text
+    (tmp_path / "a.kml").write_bytes(text.encode(encoding))
+    assert read_area_file(tmp_path / "a.kml").bounds == (8, 47, 9, 48)
+
+
 def test_a_kmz_is_the_kml_in_it(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
         archive.writestr("doc.kml", KML)

@@ -17,9 +17,9 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from trainer.captioning import daytime
-from trainer.captioning.captions import captioner_of, load_captioner
+from trainer.captioning.captions import load_captioner, nearest
 from trainer.captioning.clipcap import add_clipcap
-from trainer.captioning.folder import read_captioner_meta
+from trainer.captioning.folder import captioner_of, read_captioner_meta
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.captioning.samples import WAYS, Samples, _told, _worth
 from trainer.captioning.training import CaptionerConfig, train_captioner
@@ -170,6 +170,35 @@ def test_a_captioner_learns_what_is_there_and_names_the_season_only_where_it_is_
     assert read_captioner_meta(trained).metrics["loss"] < 0.5
 
 
+def test_a_caption_of_a_known_moment_names_no_other(trained: Path) -> None:
+    captioner, unseen = load_captioner(trained), samples(12, 5)
+    summer = unseen.vectors(np.zeros(12, int), np.arange(12))  # each of its captions ends with "in summer"
+    slots = [("winter", None), ("summer", "night"), (None, None)] * 4
+    said = captioner.captions(summer, slots=slots)
+    for number, (scene, text) in enumerate(zip(unseen.captions[-1], said, strict=True)):
+        assert text.startswith(scene[0])
+        assert daytime.said_seasons(text) == (set() if slots[number][0] == "winter" else {"summer"})
+    with pytest.raises(UsageError, match="11 slots for 12 vectors"):
+        captioner.captions(summer, slots=slots[:-1])
+
+
+def test_of_its_sentences_the_nearest_to_the_vector_is_said(trained: Path) -> None:
+    captioner, vectors = load_captioner(trained), samples(6, 5).overhead
+    candidates = captioner.candidates(vectors, beams=4)
+    assert [said[0] for said in candidates] == captioner.captions(vectors, beams=4)
+    assert {len(set(said)) for said in candidates} == {4}
+    chosen = [said[row % 4] for row, said in enumerate(candidates)]
+
+    def embed(texts: Sequence[str]) -> np.ndarray:  # each chosen text lies where its vectors do, others at right angles
+        return np.stack(
+            [next((3 * v for v, c in zip(vectors, chosen, strict=True) if c == t), np.zeros(DIM)) for t in texts]
+        )
+
+    assert captioner.captions(vectors, embed, beams=4) == chosen
+    assert nearest(candidates, vectors, embed) == [(text, pytest.approx(1)) for text in chosen]
+    assert nearest([], vectors[:0], embed) == []
+
+
 def test_a_caption_does_not_depend_on_the_others_of_its_batch(trained: Path) -> None:
     captioner, unseen = load_captioner(trained), samples(100, 6)
     vectors = unseen.vectors(np.zeros(100, int), np.arange(100))
@@ -306,6 +335,8 @@ def test_what_is_said_of_a_moment_is_found_again(part: str, season: str | None) 
     said = f"a place {daytime.say(season, part)}"
     assert daytime.said_parts(said) == {part}
     assert daytime.said_seasons(said) == ({season} - {None})
+    assert not daytime.says(said, daytime.untrue((season, part)))  # true of its own moment, untrue of every other
+    assert all(daytime.says(said, daytime.untrue((season, other))) for other in daytime.PARTS if other != part)
 
 
 # -- phrases -------------------------------------------------------------------------------------------------------
@@ -338,17 +369,17 @@ def test_a_bank_embeds_no_more_phrases_than_a_moment_needs_and_none_twice() -> N
         return embed(texts)
 
     bank, s = PhraseBank(counted, SCENES), embed(["cows"])
-    bank.captions_at(s, season="summer", part="night")
-    bank.captions_at(s, season="summer", part="night")
+    bank.captions_at(s, ("summer", "night"))
+    bank.captions_at(s, ("summer", "night"))
     assert asked == [f"{scene} on a summer night" for scene in SCENES]
 
 
 def test_a_phrase_of_a_known_moment_names_that_moment_whatever_is_nearer() -> None:
     bank = PhraseBank(embed, SCENES)
     s = embed(["cows on a meadow on a winter night"])
-    assert bank.captions_at(s, season="summer", part="morning")[0].text == "cows on a green meadow on a summer morning"
-    assert bank.captions_at(s, season=None, part="evening")[0].text == "cows on a green meadow in the evening"
-    assert bank.captions_at(s, season=None, part=None) == bank.captions(s, season=False, part=False)
+    assert bank.captions_at(s, ("summer", "morning"))[0].text == "cows on a green meadow on a summer morning"
+    assert bank.captions_at(s, (None, "evening"))[0].text == "cows on a green meadow in the evening"
+    assert bank.captions_at(s, (None, None)) == bank.captions(s, season=False, part=False)
 
 
 def test_the_phrases_that_come_along_are_read_and_a_file_without_any_is_refused(tmp_path: Path) -> None:

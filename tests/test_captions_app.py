@@ -19,7 +19,7 @@ from search_ui.ground.captions import CaptionQuery, usual_moments
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.captioning import daytime
-from trainer.captioning.captions import bundled_captioner_folder
+from trainer.captioning.folder import bundled_captioner_folder
 
 BEACH = "43.1 N 165.0 W"
 APP = str(Path(running.__file__).parents[1] / "app.py")

@@ -71,6 +71,15 @@ def failed(ran, code: int, *words: str) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_that_wait_for_one_another_do_not_spin_unless_a_person_wants_it(groundcast, monkeypatch, own):
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "to be restored")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert groundcast("--version").code == 0
+    assert os.environ["OMP_WAIT_POLICY"] == (own or "PASSIVE")
+
+
 # -- models ----------------------------------------------------------------------------------------------------------
 
 

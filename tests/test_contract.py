@@ -19,6 +19,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "rasterio": ("ingest/sources/", "search_ui/maps/"),
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
+    "pydeck": ("search_ui/views/",),
     "sklearn": ("search_ui/labels/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "open_clip": ("trainer/",),
@@ -169,7 +170,19 @@ walk(cli, [], {"torch", "streamlit", "rasterio", "pandas", "matplotlib", "scipy"
 
 
 def test_the_app_starts_without_what_only_pictures_models_and_work_need() -> None:
-    heavy = {"streamlit", "rasterio", "pandas", "matplotlib", "scipy", "celery", "cv2", "pystac", "jinja2", "sklearn"}
+    heavy = {
+        "streamlit",
+        "rasterio",
+        "pandas",
+        "matplotlib",
+        "scipy",
+        "celery",
+        "cv2",
+        "pystac",
+        "jinja2",
+        "sklearn",
+        "torch",
+    }
     code = f"import sys, search_ui.server; print(*sorted({heavy} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not ran.stdout.split()

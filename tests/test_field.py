@@ -516,7 +516,7 @@ def test_a_field_of_another_version_model_or_encoder_is_made_anew(tmp_path, arch
     path = tmp_path / "field" / "field.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
     opened(tmp_path, archive, encoder())
-    assert "format 0, now 1" in caplog.text
+    assert "format 0, now 2" in caplog.text
     other = encoder(seed=1)
     assert_exact(opened(tmp_path, archive, other), other, np.ones(DIM, np.float32), [NOON])
     assert "encoder" in caplog.text

@@ -317,6 +317,30 @@ def test_a_position_that_cannot_be_is_left_out_and_said(tmp_path: Path, gps: dic
     assert notes(gallery) == {"a.jpg": reason}
 
 
+@pytest.mark.parametrize(
+    ("datum", "lat", "lon", "reason"),
+    [
+        ("WGS-84", 35.68, 139.76, None),
+        ("WGS 1984\0", 35.68, 139.76, None),
+        ("JGD2011", 35.68, 139.76, None),
+        ("", 35.68, 139.76, None),
+        # right by the Geospatial Information Authority of Japan's formula, which pyproj does not use
+        ("TOKYO", 35.68 - 0.00010695 * 35.68 + 0.000017464 * 139.76 + 0.0046017,
+         139.76 - 0.000046038 * 35.68 - 0.000083043 * 139.76 + 0.010040, None),
+        ("Pulkovo 1942", 35.68, 139.76, "gps_datum"),
+    ],
+)  # fmt: skip
+def test_the_datum_that_a_receiver_was_set_to_counts(
+    tmp_path: Path, datum: str, lat: float, lon: float, reason: str | None
+) -> None:
+    tokyo = {GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (35.0, 40.8, 0.0), GPS.GPSLongitudeRef: "E"}
+    save(tmp_path / "a.jpg", gps=tokyo | {GPS.GPSLongitude: (139.0, 45.6, 0.0), GPS.GPSMapDatum: datum})
+    gallery = open_photos(tmp_path)
+    photo = gallery.photos[0]
+    assert (photo.lat, photo.lon) == pytest.approx((lat, lon), abs=1e-4)  # 10 m; the datums lie 460 m apart
+    assert notes(gallery) == ({} if reason is None else {"a.jpg": reason})
+
+
 def test_null_island_counts_with_a_valid_fix(tmp_path: Path) -> None:
     zero = {GPS.GPSLatitude: (0.0, 0.0, 0.0), GPS.GPSLongitude: (0.0, 0.0, 0.0), GPS.GPSStatus: "A"}
     save(tmp_path / "a.jpg", gps=HERE | zero)

@@ -28,6 +28,22 @@ def test_squashing_is_pillows_bicubic() -> None:
     np.testing.assert_array_equal(Preprocess(48).pixels(image), expected.transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("resize", ["squash", "shortest", "longest"])
+@pytest.mark.parametrize(("height", "width"), [(100, 60), (61, 100), (40, 40), (20, 51), (300, 9), (48, 48), (33, 48)])
+def test_pictures_become_squares_as_open_clip_makes_them(
+    interpolation: str, resize: str, height: int, width: int
+) -> None:
+    from open_clip.transform import image_transform
+
+    image = picture(height, width)
+    right = image_transform(48, False, 0.0, 1.0, resize_mode=resize, interpolation=interpolation)  # 0 stands for CLIP's
+    ours = Preprocess(48, interpolation=interpolation, resize=resize)  # type: ignore[arg-type]
+    scale, shift = Preprocess(48, std=(1.0, 1.0, 1.0)).scale_and_shift()
+    expected = (right(Image.fromarray(image)).numpy() - shift) / scale
+    np.testing.assert_array_equal(ours.pixels(image), np.rint(expected))
+
+
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
     image = picture(32, 32)
     np.testing.assert_array_equal(Preprocess(32).pixels(image), image.transpose(2, 0, 1))
@@ -53,6 +69,11 @@ def test_an_array_that_is_no_rgb_image_is_refused_with_its_shape(shape: tuple[in
         Preprocess(32).pixels(np.zeros(shape, np.uint8))
     with pytest.raises(UsageError, match="float64"):
         Preprocess(32).pixels(np.zeros((8, 8, 3)))  # type: ignore[arg-type]
+
+
+def test_an_unknown_way_of_resizing_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="'nearest' and 'squash' is unknown: known are bicubic, bilinear; "):
+        Preprocess(32, interpolation="nearest")  # type: ignore[arg-type]
 
 
 def test_impossible_statistics_are_refused() -> None:

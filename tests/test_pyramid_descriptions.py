@@ -6,9 +6,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
+from local_server import answering, serving
 from make_data import pattern_raster, tile_of, tile_picture, write_pyramid
 from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
@@ -22,6 +26,8 @@ from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
+from ingest.sources.tiles.archive import MbtilesStore
+from ingest.sources.tiles.store import tile_boxes
 from trainer.errors import AreaError, ItemError, SourceError, UsageError
 
 LAT, LON, WAVE_M = 10.0, 20.0, 200.0
@@ -263,6 +269,46 @@ def test_pmtiles_across_180_are_as_wide_as_they_are(tmp_path: Path, caplog: pyte
         assert source.read(Footprint(-16.9, 180, 20e3), 16).valid.all()
 
 
+@pytest.mark.parametrize("kept_in", ["folder", "mbtiles", "pmtiles", "server"])
+def test_tiles_may_be_avif(tmp_path: Path, kept_in: str) -> None:
+    z, (x, y), data = 17, tile_of(17, lat=LAT, lon=LON), io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 20, 30)).save(data, "AVIF", quality=95)
+    uri, path = str(tmp_path / f"a.{kept_in}"), tmp_path / f"a.{kept_in}"
+    if kept_in == "folder":
+        (path / str(z) / str(x)).mkdir(parents=True)
+        (path / str(z) / str(x) / f"{y}.avif").write_bytes(data.getvalue())
+    elif kept_in == "mbtiles":
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE metadata (name text, value text)")
+            database.execute("INSERT INTO metadata VALUES ('format', 'avif')")
+            database.execute("CREATE TABLE tiles (zoom_level int, tile_column int, tile_row int, tile_data blob)")
+            database.execute("INSERT INTO tiles VALUES (?, ?, ?, ?)", (z, x, 2**z - 1 - y, data.getvalue()))
+        database.close()
+    elif kept_in == "pmtiles":
+        with path.open("wb") as file:
+            writer = Writer(file)
+            writer.write_tile(zxy_to_tileid(z, x, y), data.getvalue())
+            kind = {"tile_type": TileType.AVIF, "tile_compression": Compression.NONE, "min_zoom": z, "max_zoom": z}
+            bounds = (
+                "min_lon_e7",
+                "min_lat_e7",
+                "max_lon_e7",
+                "max_lat_e7",
+                "center_zoom",
+                "center_lon_e7",
+                "center_lat_e7",
+            )
+            writer.finalize(kind | dict.fromkeys(bounds, 0), {})
+    with ExitStack() as opened:
+        if kept_in == "server":
+            plain = {"Content-Type": "application/octet-stream"}
+            handler = answering(lambda *_: (200, plain, data.getvalue()))
+            uri = f"{opened.enter_context(serving(handler))}/{{z}}/{{x}}/{{y}}"
+        source = opened.enter_context(open_source(uri, SourceOptions(zoom=z)))
+        image = source.read(Footprint(LAT, LON, 20.0), 4).image
+    assert np.abs(image[2, 2].astype(int) - (200, 20, 30)).max() < 8
+
+
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:
     from ingest.sources.tiles.archive import _indexes
 
@@ -311,6 +357,26 @@ def test_mbtiles_lie_where_they_say_whichever_way_rows_count(tmp_path: Path, sou
     assert lies_here(open_source(str(write_mbtiles(tmp_path / "a.mbtiles", south=south, said=said))))
 
 
+@pytest.mark.parametrize("south", [True, False])
+def test_of_very_many_tiles_in_mbtiles_not_every_one_is_listed(tmp_path: Path, south: bool) -> None:
+    path, x0, y0, side = tmp_path / "a.mbtiles", 76_001, 53_003, 160
+    rows = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {side - 1})"
+    row = f"{2**17 - 1 - y0} - b.i" if south else f"{y0} + b.i"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE metadata (name text, value text)")
+        if not south:
+            database.execute("INSERT INTO metadata VALUES ('scheme', 'xyz')")
+        database.execute("CREATE TABLE tiles (zoom_level int, tile_column int, tile_row int, tile_data blob)")
+        database.execute("INSERT INTO tiles VALUES (0, 0, 0, x'00'), (1, 1, ?, x'00')", (int(south),))
+        database.execute(f"INSERT INTO tiles {rows} SELECT 17, {x0} + a.i, {row}, x'00' FROM n a, n b")
+    database.close()
+    with closing(MbtilesStore(path)) as store:
+        assert store.zooms == (0, 1, 17) and sum(map(len, store._tiles_or_larger().values())) <= 20_000
+        corners = np.array([(x0, y0), (x0 + side - 1, y0 + side - 1)])
+        exact, larger = (shapely.union_all(tile_boxes({z: corners >> 17 - z})).envelope for z in (17, 16))
+        assert store.coverage().contains(exact) and larger.buffer(1e-9).contains(store.coverage())
+
+
 def test_a_broken_tile_in_mbtiles_is_a_failure_not_a_hole(tmp_path: Path) -> None:
     broken = {(0, 0): b"no picture", (1, 0): "a text", (-1, 0): b"\x89PNG\r\n\x1a\n"}
     path = write_mbtiles(tmp_path / "a.mbtiles", south=True, said={}, broken=broken)
@@ -343,7 +409,7 @@ def test_an_archive_of_tiles_in_a_folder_is_read_if_it_is_alone(tmp_path: Path) 
     assert lies_here(open_source(str(tmp_path)))
     write_pmtiles(tmp_path / "b.pmtiles", (19.99, 9.99, 20.01, 10.01))
     with pytest.raises(
-        SourceError, match=r"holds 2 archives of map tiles: bring in each by its own path: .*a\.mbtiles"
+        SourceError, match=r"holds 2 archives or folders of map tiles: bring in each by its own path: .*a\.mbtiles"
     ):
         open_source(str(tmp_path))
     pattern_raster(tmp_path / "c.tif", size=20)

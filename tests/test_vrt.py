@@ -260,3 +260,12 @@ def test_a_value_for_gaps_that_a_mosaic_names_is_heeded(tmp_path: Path) -> None:
     with open_source(str(gap(tmp_path, deep=False, more="<NoDataValue>0</NoDataValue>"))) as source:
         assert not source.read(EAST, 32).valid.any()
         assert source.read(WEST, 32).valid.all()
+
+
+@pytest.mark.parametrize("name", ["own-name-here", "{base}", "a&b;%20 <c>", "$1"])
+def test_names_of_sources_are_taken_as_they_stand(tmp_path: Path, name: str) -> None:
+    halves(tmp_path)
+    (tmp_path / "west.tif").rename(tmp_path / f"{name}.tif")
+    path = write_vrt(tmp_path / "a.vrt", [(f"{name}.tif", 0), ("east.tif", SIDE)])
+    with open_source(str(path)) as source:
+        assert [outcome(source, place) for place in (WEST, EAST, SEAM)] == ["read"] * 3 and not source.problems

@@ -17,8 +17,9 @@ from ingest.sources import patience
 from ingest.sources import web as web_module
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import SourceOptions
+from ingest.sources.stac import stac_entries
 from ingest.sources.web import Web
-from trainer.errors import ItemError
+from trainer.errors import ItemError, SourceError
 
 TEXT = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -206,3 +207,69 @@ def test_tilejson_on_a_server_leads_to_its_tiles_and_says_where_they_are(server:
         assert source.coverage().bounds == (19, 9, 21, 11) and "geheim" not in source.uri
         assert source.read(Footprint(10, 20, 1000.0), 8).valid.all()
     assert server.asked[-1] == "/maps/tiles/3/4/4.png"  # row 3 from the north
+
+
+def stac_documents(url: str, *, next_page: bool = False) -> Callable[[str], Answer]:
+    """A catalogue with two items, which is an API too."""
+    links = [{"rel": "self", "href": f"{url}/api"}, {"rel": "root", "href": f"{url}/api"}]
+    links += [{"rel": "search", "href": f"{url}/api/search", "type": "application/geo+json", "method": "GET"}]
+    links += [{"rel": "item", "href": f"{url}/{name}.json"} for name in "ab"]
+    conforms = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"]
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "-", "links": links}
+    asset = {"href": f"{url}/a.tif", "type": "image/tiff; application=geotiff", "roles": ["data"]}
+    item = {"type": "Feature", "stac_version": "1.0.0", "geometry": None, "links": [], "assets": {"visual": asset}}
+    items = [item | {"id": name, "properties": {"datetime": "2022-07-01T10:00:00Z"}} for name in "ab"]
+    following = [{"rel": "next", "href": f"{url}/api/search?page=2", "method": "GET"}] if next_page else []
+
+    def answer(path: str) -> Answer:
+        if "/search" in path:
+            page = {"type": "FeatureCollection", "features": items[:1], "links": [] if "page=2" in path else following}
+            return 200, {}, json.dumps(page).encode()
+        return (
+            200,
+            {},
+            json.dumps(items["ab".index(path[1])] if path[2:] == ".json" else root | {"conformsTo": conforms}).encode(),
+        )
+
+    return answer
+
+
+@pytest.mark.parametrize("slow", ["/api", "/api/search", "/api/search?page=2", "/a.json"])
+def test_stac_waits_as_a_server_asks(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, slow: str
+) -> None:
+    clock, usual = Clock(monkeypatch), stac_documents(server.url, next_page=True)
+    busy: list[Answer] = [(503, {"Retry-After": "90"}, b"")]
+    server.answer = lambda path: busy.pop() if busy and path.startswith(slow) else usual(path)
+    options = SourceOptions(rate_per_s=1000.0, retries=1)
+    if slow == "/a.json":
+        entries, problems = stac_entries(f"{server.url}/root.json", options, json.loads(usual("/root.json")[2]))
+    else:
+        entries, problems = stac_entries(f"stac+{server.url}/api/search?collections=c", options)
+    assert len(entries) == 2 and not problems
+    assert sum(clock.slept) == 90 and "127.0.0.1 asks to wait: going on in 90 s" in caplog.text
+    assert all(path.startswith(("/api", "/a", "/b")) for path in server.asked)
+
+
+def test_stac_that_asks_for_more_than_ten_minutes_ends_in_a_line(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, usual = Clock(monkeypatch), stac_documents(server.url)
+    server.answer = lambda path: (429, {"Retry-After": "3600"}, b"") if "search" in path else usual(path)
+    with pytest.raises(SourceError, match=r"asks not to be asked for 3600 s: after .*jobs retry"):
+        stac_entries(f"stac+{server.url}/api/search?collections=c", SourceOptions(rate_per_s=1000.0))
+    assert [path for path in server.asked if "search" in path] == server.asked[-1:] and not clock.slept
+
+
+def test_of_a_catalogue_that_is_closed_each_link_is_a_problem_and_nobody_asks_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch)
+    usual = stac_documents(server.url)
+    server.answer = lambda path: (429, {"Retry-After": "3600"}, b"") if path == "/b.json" else usual(path)
+    root = json.loads(usual("/root.json")[2])
+    entries, problems = stac_entries(f"{server.url}/root.json", SourceOptions(rate_per_s=1000.0), root)
+    assert len(entries) == 1 and [problem.reason for problem in problems] == ["http"]
+    server.answer = lambda path: (404, {}, b"") if path == "/b.json" else usual(path)
+    entries, problems = stac_entries(f"{server.url}/root.json", SourceOptions(rate_per_s=1000.0), root)
+    assert len(entries) == 1 and [problem.reason for problem in problems] == ["missing"]

@@ -13,12 +13,13 @@ import torch
 from safetensors.torch import save_file
 
 from tests.conftest import TINY_CLIP
-from trainer.checkpoint import Meta, read_tensors
+from trainer.checkpoint import Meta, read_meta, read_tensors
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError
-from trainer.preprocess import CLIP_MEAN
+from trainer.preprocess import CLIP_MEAN, Preprocess
 from trainer.weights import clip as clip_module
 from trainer.weights.clip import read_clip
+from trainer.weights.description import of_tag
 from trainer.weights.files import read_weights
 from trainer.weights.zoo import add_open_clip
 
@@ -70,17 +71,63 @@ def test_the_activation_beside_open_clips_file_wins_over_that_of_the_architectur
 ) -> None:
     model = open_clip_model(quick_gelu=trained)
     save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
-    document = {"model_cfg": {**TINY, "quick_gelu": trained}, "preprocess_cfg": {"mean": [0.5] * 3, "std": 0.25}}
+    pixels = {"mean": [0.5] * 3, "std": 0.25, "interpolation": "bilinear", "resize_mode": "squash", "size": 32}
+    document = {"model_cfg": {**TINY, "quick_gelu": trained}, "preprocess_cfg": pixels}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(document))
     file = tmp_path / "open_clip_model.safetensors"
     meta = add_open_clip(tmp_path / "m", tiny(tmp_path, quick_gelu=not trained), weights=file)
     assert (meta.overhead.quick_gelu, meta.text.quick_gelu) == (trained, trained)
     assert meta.overhead_input.mean == (0.5, 0.5, 0.5)
     assert meta.overhead_input.std == (0.25, 0.25, 0.25)
+    assert read_meta(tmp_path / "m").ground_input == Preprocess(32, (0.5,) * 3, (0.25,) * 3, "bilinear", "squash")
     assert_gives(tmp_path / "m", right_vectors(model, [0.5] * 3, [0.25] * 3))
     assert "so says" in caplog.text  # the architecture that was asked for has another one
     add_open_clip(tmp_path / "alone", weights=tmp_path)  # and the folder alone says which architecture
     assert_gives(tmp_path / "alone", right_vectors(model, [0.5] * 3, [0.25] * 3))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, ("bicubic", "shortest")),
+        ({"interpolation": "random", "resize_mode": "longest"}, ("bicubic", "longest")),
+        ({"interpolation": "bilinear"}, ("bilinear", "shortest")),
+    ],
+)
+def test_pictures_are_resized_as_the_weights_say_or_as_open_clip_does(
+    tmp_path: Path, said: dict[str, str], expected: tuple[str, str]
+) -> None:
+    save_file(open_clip_model(quick_gelu=False).state_dict(), tmp_path / "open_clip_model.safetensors")
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": said}))
+    pixels = add_open_clip(tmp_path / "m", weights=tmp_path).ground_input
+    assert (pixels.interpolation, pixels.resize) == expected
+
+
+def test_open_clips_table_says_how_a_tags_pictures_are_resized() -> None:
+    from open_clip import get_pretrained_cfg
+
+    found = {
+        (arch, tag): of_tag(tag, get_pretrained_cfg(arch, tag))
+        for arch, tag in [("ViT-B-32", "openai"), ("ViT-B-16-SigLIP", "webli"), ("MobileCLIP-B", "datacompdr")]
+    }
+    assert [(said.interpolation, said.resize) for said in found.values()] == [
+        ("bicubic", "shortest"), ("bicubic", "squash"), ("bilinear", "shortest"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ({"resize_mode": "fit"}, "resize_mode 'fit' is unknown: known are 'squash', 'shortest', 'longest'"),
+        ({"interpolation": 3}, "interpolation 3 is unknown"),
+        ({"resize_mode": "longest", "fill_color": 127}, "fill_color 127 is not black"),
+    ],
+)
+def test_a_way_of_resizing_that_is_not_known_is_refused(tmp_path: Path, said: dict[str, object], word: str) -> None:
+    save_file(open_clip_model(quick_gelu=False).state_dict(), tmp_path / "open_clip_model.safetensors")
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": said}))
+    with pytest.raises(CheckpointError, match=word):
+        add_open_clip(tmp_path / "m", weights=tmp_path)
 
 
 HF_CONFIG = {
@@ -102,7 +149,8 @@ def hugging_face_folder(folder: Path, activation: str, *, shard: str = "5GB"):
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.1)
     model.save_pretrained(folder, max_shard_size=shard)
-    (folder / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.4] * 3, "image_std": [0.2] * 3}))
+    pixels = {"image_mean": [0.4] * 3, "image_std": [0.2] * 3, "resample": 2, "do_center_crop": False}
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels | {"size": {"height": 32, "width": 32}}))
     return model
 
 

@@ -1,9 +1,9 @@
 """Throws thousands of damaged files of every format at whatever reads them, and counts what came of it.
 
-Each format is read in a process of its own, which may die or hang without ending the run: after 5 s a file counts as a
-hang, and the next process goes on behind it. The same number is the same damage, so that `--first 1234 --count 1` does
-one again, and `--first` goes on where a run was stopped. It ends with exit code 1 if anything but an error of
-groundcast's own came of a file, or something was taken as whole that is not.
+Each format is read in a process of its own, which may die or hang without ending the run: after 5 s of a processor, or
+15 minutes of the clock, a file counts as a hang, and the next process goes on behind it. The same number is the same
+damage, so that `--first 1234 --count 1` does one again, and `--first` goes on where a run was stopped. It ends with
+exit code 1 if anything but an error of groundcast's own came of a file, or something was taken as whole that is not.
 
     python -m tools.damage [FORMAT …] [--count 10000] [--first 0]
 """
@@ -20,11 +20,13 @@ import traceback
 import warnings
 from collections import Counter
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from tests.damage import FORMATS, attempt, damaged
 
-HANG_S, START_S = 5.0, 120.0
+HANG_S, START_S = 5.0, 120.0  # of a processor, so that a machine with other work makes no hang
+STILL_S = 900.0  # of the clock, for a process that waits for ever
 MEMORY_BYTES = 4 * 2**30  # beyond what a process has at its start; a header may ask for any amount
 
 
@@ -60,15 +62,15 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
     process = multiprocessing.get_context("spawn").Process(target=_read, args=(name, first, end, theirs), daemon=True)
     process.start()
     theirs.close()
-    number, defects, patience_s = first, 0, START_S
+    number, defects, ready = first, 0, False
     try:
         while number < end:
-            if not ours.poll(patience_s):
+            if not _answers(ours, process, HANG_S if ready else START_S):
                 print(f"  {name} {number}: hangs", flush=True)
                 outcomes["hang"] += 1
                 return number + 1, defects + 1
             what, told = ours.recv()
-            patience_s = HANG_S
+            ready = True
             if what == "ready":
                 continue
             outcomes[what] += 1
@@ -85,6 +87,24 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
         process.kill()
         process.join()
     return number, defects
+
+
+def _answers(pipe: Connection, process: SpawnProcess, patience_s: float) -> bool:
+    """Whether a process says something before it has used so many seconds of a processor."""
+    until, before_s = time.monotonic() + STILL_S, _used_s(process)
+    while not pipe.poll(1.0):
+        if _used_s(process) - before_s > patience_s or time.monotonic() > until:
+            return False
+    return True
+
+
+def _used_s(process: SpawnProcess) -> float:
+    """Seconds of processors that a process has used; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(name: str, first: int, end: int, out: Connection) -> None:

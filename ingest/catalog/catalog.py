@@ -25,7 +25,7 @@ from ingest.catalog.database import Database
 from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
-HEAD = "0007"  # the newest migration; a test holds it equal to Alembic's own head
+HEAD = "0008"  # the newest migration; a test holds it equal to Alembic's own head
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
@@ -57,7 +57,10 @@ class Collection:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part's worth of items: the part is called ``<key>.parquet``; `attempts` is how often it was begun in vain."""
+    """A part's worth of items: the part is called ``<key>.parquet``; `attempts` is how often it was begun in vain.
+
+    `sha256` is the checksum of the part's file, in hexadecimal; None: no part, or one from before checksums were kept.
+    """
 
     key: str
     job: str
@@ -66,6 +69,7 @@ class Chunk:
     done: int
     skipped: dict[str, int]
     attempts: int = 0
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -347,6 +351,7 @@ class Catalog:
         failures: Sequence[Failure] = (),
         holder: str | None = None,
         seconds: float | None = None,
+        sha256: str | None = None,
     ) -> bool:
         """Says what became of a chunk, its failures included, in one transaction; saying it twice changes nothing.
 
@@ -358,6 +363,7 @@ class Catalog:
             failures: Items that failed.
             holder: Only if this holder's lease still stands; it ends with this.
             seconds: How long its items took, for the job's rate; None leaves it out of that.
+            sha256: Checksum of its part's file; None where it has none.
 
         Returns:
             Whether it was said: not where the lease has passed to another, or the chunk is no more.
@@ -367,6 +373,7 @@ class Catalog:
             "done": done,
             "skipped": skipped or {},
             "seconds": seconds,
+            "sha256": sha256,
             "finished_at": db_now(),
             "attempts": 0,
         }
@@ -384,6 +391,12 @@ class Catalog:
             session.add_all(FailureRow(job=row.job, **vars(failure)) for failure in failures)
             session.execute(sa.update(JobRow).where(JobRow.id == row.job).values(updated_at=datetime.now(UTC)))
             return True
+
+    def chunk_keys(self, collection: str) -> set[str]:
+        """Keys of all chunks of a collection."""
+        keys = sa.select(ChunkRow.key).join(JobRow, JobRow.id == ChunkRow.job).where(JobRow.collection == collection)
+        with self.session() as session:
+            return set(session.scalars(keys))
 
     def has_chunk(self, key: str) -> bool:
         """Whether there is a chunk of that key: a split one is no more."""
@@ -473,7 +486,7 @@ def _collection(row: CollectionRow) -> Collection:
 
 
 def _chunk(row: ChunkRow) -> Chunk:
-    return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped, row.attempts)  # type: ignore[arg-type]
+    return Chunk(row.key, row.job, row.item_ids, row.state, row.done, row.skipped, row.attempts, row.sha256)  # type: ignore[arg-type]
 
 
 def _jobs(session: Session, which: sa.ColumnElement[bool]) -> list[Job]:

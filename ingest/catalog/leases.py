@@ -116,10 +116,23 @@ class Leases:
         skipped: dict[str, int],
         failures: Sequence[Failure],
         seconds: float | None = None,
+        sha256: str | None = None,
     ) -> bool:
         """Says what became of a chunk; False where it passed to another meanwhile, or is no more."""
-        values = {"state": state, "done": done, "skipped": skipped, "failures": failures, "seconds": seconds}
-        finished = self._insist(lambda: self.catalog.finish_chunk(key, holder=self.holder, **values))  # type: ignore[arg-type]
+
+        def finish() -> bool:
+            return self.catalog.finish_chunk(
+                key,
+                state=state,
+                done=done,
+                skipped=skipped,
+                failures=failures,
+                holder=self.holder,
+                seconds=seconds,
+                sha256=sha256,
+            )
+
+        finished = self._insist(finish)
         self._begun.discard(key)
         return finished
 

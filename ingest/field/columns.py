@@ -1,7 +1,7 @@
 """The files of a field: columns of equal length, memory-mapped.
 
-Format: ``field.json`` (format, kind, model_id, encoder, dim, generation, runs, id_bytes, parts) beside a folder, the
-generation, of raw little-endian columns:
+Format: ``field.json`` (format, kind, model_id, encoder, dim, generation, runs, id_bytes, parts, sums, and a checksum of
+all that) beside a folder, the generation, of raw little-endian columns:
 
     vectors f16 [n, d] · squares, shifted f32 [n] (‖O‖², ‖O‖² + 2 O·b2) · factors f32 [n, h] (P) · place f32 [n, p] ·
     directions f32 [n, r] (g, where the moment meets the tile; with CᵀO [n, 2 r] where C is not B) ·
@@ -17,22 +17,22 @@ import json
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.field.encoder import FieldEncoder
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 STATE = "field.json"
+_OWN_SUM = "sha256"
+_BLOCK_BYTES = 2**22
 NO_DATE = int(np.iinfo(np.int64).min)  # also NumPy's NaT
 
 Rows = npt.NDArray[np.int64]
@@ -88,6 +88,7 @@ class State:
         runs: Rows [start, stop) of each run.
         id_bytes: Length of the file of that name, bytes.
         parts: Size and time of change of each part of the archive that is in, by name.
+        sums: Length in bytes and SHA-256, in hexadecimal, of what each run added to a file, by the file's name.
     """
 
     dim: int
@@ -95,6 +96,7 @@ class State:
     runs: list[tuple[int, int]]
     id_bytes: int
     parts: dict[str, Stamp]
+    sums: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -122,6 +124,8 @@ class Items:
 
     def take(self, rows: Rows) -> "Items":
         """Some of them, in that order."""
+        import pyarrow as pa  # which a search in columns that are up to date does not need
+
         columns = (self.lat, self.lon, self.size_m, self.acquired_us)
         return Items(self.ids.take(pa.array(rows)), *(column[rows] for column in columns))  # type: ignore[arg-type]
 
@@ -202,7 +206,7 @@ def read_state(folder: Path, layout: Layout) -> State | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = _read(path)
         found = {name: document[name] for name in layout.says()}
         state = State(
             int(document["dim"]),
@@ -210,6 +214,7 @@ def read_state(folder: Path, layout: Layout) -> State | None:
             [(int(start), int(stop)) for start, stop in document["runs"]],
             int(document["id_bytes"]),
             {str(name): (int(size), int(changed)) for name, (size, changed) in document["parts"].items()},
+            {name: [(int(size), str(digest)) for size, digest in runs] for name, runs in document["sums"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s cannot be read (%r): the field is made anew from the archive", path, error)
@@ -225,10 +230,62 @@ def write_state(folder: Path, layout: Layout, state: State) -> None:
     """Replaces ``field.json``: from now on what was added counts."""
     runs, parts = [list(run) for run in state.runs], {name: list(stamp) for name, stamp in state.parts.items()}
     document = layout.says() | {"dim": state.dim, "generation": state.generation, "runs": runs}
-    document |= {"id_bytes": state.id_bytes, "parts": parts}
+    document |= {"id_bytes": state.id_bytes, "parts": parts, "sums": state.sums}
+    document[_OWN_SUM] = _sum(document)
     temporary = folder / f"{STATE}.{os.getpid()}.tmp"
     temporary.write_text(json.dumps(document), "utf-8")
     temporary.replace(folder / STATE)
+
+
+def damaged(folder: Path) -> list[str]:
+    """Names of the files of a field whose content is not what was written; empty where there is no field.
+
+    Reads all of it. The state is not held against a layout: a field of another model is whole too.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return []
+    try:
+        document = _read(path)
+    except (OSError, ValueError, KeyError):
+        return [STATE]
+    if document["format"] != FORMAT:  # made anew before it is read
+        return []
+    at = folder / document["generation"]
+    return [name for name, runs in document["sums"].items() if not _holds(at / name, runs)]
+
+
+def _holds(path: Path, runs: list[tuple[int, str]]) -> bool:
+    """Whether a file begins with these runs."""
+    try:
+        with path.open("rb") as file:
+            for size, expected in runs:
+                digest, left = hashlib.sha256(), size
+                while left and (block := file.read(min(left, _BLOCK_BYTES))):
+                    digest.update(block)
+                    left -= len(block)
+                if digest.hexdigest() != expected:  # also where it is cut short
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What ``field.json`` says.
+
+    Raises:
+        ValueError: It is not what was written.
+    """
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    # one of another format is told by that, below
+    if document.get("format") == FORMAT and document.pop(_OWN_SUM, None) != _sum(document):
+        raise ValueError("its checksum does not fit its content")
+    return document
+
+
+def _sum(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def write_run(
@@ -249,6 +306,8 @@ def write_run(
     Raises:
         OSError: The disk is full or the folder cannot be written.
     """
+    import pyarrow.compute as pc
+
     at, start, n = folder / state.generation, state.n, len(items.lat)
     at.mkdir(parents=True, exist_ok=True)
     arrays = {name: _growing(at / name, *spec, start, n) for name, spec in layout.columns(state.dim).items()}
@@ -268,7 +327,15 @@ def write_run(
         if isinstance(array, np.memmap):
             array.flush()
     runs = [*state.runs, (start, start + n)] if n else state.runs
-    return State(state.dim, state.generation, runs, state.id_bytes + len(id_bytes), state.parts)
+    sums = {
+        name: [*state.sums.get(name, []), _summed(array)] for name, array in (arrays | {"id_bytes": id_bytes}).items()
+    }
+    return State(state.dim, state.generation, runs, state.id_bytes + len(id_bytes), state.parts, sums)
+
+
+def _summed(array: Any) -> tuple[int, str]:
+    """Length in bytes of what was added, and its checksum."""
+    return array.nbytes, hashlib.sha256(memoryview(array).cast("B") if array.nbytes else b"").hexdigest()
 
 
 def _write_vectors(

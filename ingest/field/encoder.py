@@ -30,6 +30,23 @@ _TOGETHER = 512  # tiles whose z ⊗ g, [h·r], are held at once: 8 MB
 
 
 @dataclass(frozen=True)
+class Turning:
+    """Products of M's weights with the others, which many questions share.
+
+    Attributes:
+        exact: M's weights as float64: [h, r, r], or, diagonal, [h, r].
+        shift: Bᵀō, [r].
+        inner: CᵀW2, [r, h].
+        inner_b2: Cᵀb2, [r].
+    """
+
+    exact: npt.NDArray[np.float64]
+    shift: Floats
+    inner: Floats
+    inner_b2: Floats
+
+
+@dataclass(frozen=True)
 class FieldEncoder:
     """A model's encoder of place and time.
 
@@ -90,6 +107,15 @@ class FieldEncoder:
         # sums of hundreds of products, rounded once
         w2, b2 = (np.asarray(a, np.float64) for a in (self.weights.w2, self.weights.b2))
         return (w2.T @ w2).astype(np.float32), (w2.T @ b2).astype(np.float32), np.float32(b2 @ b2)
+
+    @cached_property
+    def turning(self) -> "Turning | None":
+        """What M needs of the weights, whatever the question; None where the moment does the same to every tile."""
+        met, w2 = self.weights.interaction, self.weights.w2
+        if met is None:
+            return None
+        along = met.out_basis.T  # Cᵀ
+        return Turning(met.weights.astype(np.float64), met.mean @ met.basis, along @ w2, along @ self.weights.b2)
 
     def place(self, lat: Degrees, lon: Degrees) -> Floats:
         """Place columns, float32 [n, p], of degrees [n]; zeros where they are NaN."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ingest.field.encoder import Floats
+from ingest.field.encoder import Floats, Turning
 
 if TYPE_CHECKING:
     from trainer.encoder import InteractionWeights
@@ -68,17 +68,14 @@ class Interaction:
 
     Args:
         met: Its arrays.
-        w2: [d, h].
-        b2: [d].
+        turning: What `FieldEncoder` has made of them.
         queries: float32 [b, d].
     """
 
-    def __init__(self, met: "InteractionWeights", w2: Floats, b2: Floats, queries: Floats) -> None:
-        self._weights, self._exact = met.weights, met.weights.astype(np.float64)
+    def __init__(self, met: "InteractionWeights", turning: Turning, queries: Floats) -> None:
+        self._weights, self._exact = met.weights, turning.exact
         self._tied, self._diagonal, self._rank = met.tied, met.diagonal, met.basis.shape[1]
-        self._shift = met.mean @ met.basis  # Bᵀō, [r]
-        self._inner = met.out_basis.T @ w2  # CᵀW2, [r, h]
-        self._inner_b2 = met.out_basis.T @ b2  # Cᵀb2, [r]
+        self._shift, self._inner, self._inner_b2 = turning.shift, turning.inner, turning.inner_b2
         self._along = queries @ met.out_basis  # qᵀC, [b, r]
         self._kept: dict[bytes, list[_Form]] = {}
 

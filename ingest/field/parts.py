@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.archive.files import FilePath
 from ingest.archive.parts import Archive, opened_part, vector_array
@@ -162,6 +160,8 @@ def _vectors(
     archive: Archive, names: list[str], starts: list[int], target: Rows
 ) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
     """Vectors of the parts, and where they go; −1: nowhere."""
+    import pyarrow as pa
+
     for name, start in zip(names, starts, strict=True):
         first = start
         with opened_part(archive.folder / name) as file:
@@ -206,6 +206,9 @@ def _read_items(archive: Archive, names: list[str], layout: Layout) -> tuple[Ite
 
 
 def _items(archive: Archive, tables: list[Any]) -> Items:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if not tables:
         ids = pa.array([], pa.large_string())
         return Items(ids, np.empty(0), np.empty(0), np.empty(0, np.float32), np.empty(0, np.int64))

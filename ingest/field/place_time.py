@@ -81,8 +81,8 @@ class Moments:
         self._linear = w.activation == "linear"
         self._gram, self._cross, self._b2_square = encoder.squares
         self._along, self._b2_along = queries @ w.w2, queries @ w.b2  # qᵀW2, [b, h]; b2·q, [b]
-        met = w.interaction
-        self._interaction = None if met is None else Interaction(met, w.w2, w.b2, queries)
+        met, turning = w.interaction, encoder.turning
+        self._interaction = None if met is None or turning is None else Interaction(met, turning, queries)
 
     def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""

@@ -17,13 +17,14 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.degrees import parts_of, polygons_of, to_degrees
+from ingest.geo.degrees import is_known, parts_of, polygons_of, to_degrees
 from ingest.geo.geoparquet import read_geometries
 from ingest.geo.kml import read_kml
 from trainer.errors import AreaError, reason
 
 AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp", ".parquet", ".geoparquet")
 
+_OF_GEOJSON = ("EPSG:4326", "EPSG:4979", None)  # as GDAL says it: WGS84, with heights too
 _MAX_KML = 200 << 20  # bytes, unpacked
 _log = logging.getLogger(__name__)
 
@@ -110,6 +111,10 @@ def _read_layers(path: Path) -> list[Layer]:
         return [(path.stem, *read_geometries(path))]
     if suffix in (".geojson", ".json"):
         _refuse_topology(path)
+        layers = _layers_of_gdal(path)
+        if all(crs in _OF_GEOJSON for _, crs, _ in layers):
+            _check_named_crs(path)
+        return layers
     return _layers_of_gdal(path)
 
 
@@ -142,6 +147,30 @@ def _refuse_topology(path: Path) -> None:
         return  # which is told by who reads it
     if isinstance(document, dict) and document.get("type") == "Topology":
         raise AreaError(f"area file '{path}' is TopoJSON: convert it to GeoJSON, such as with mapshaper or topo2geo")
+
+
+def _check_named_crs(path: Path) -> None:
+    """Refuse a reference system that GDAL does not know: it takes degrees for that of GeoJSON."""
+    content = path.read_bytes()
+    if b'"crs"' not in content:
+        return
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):  # several documents, one a line
+        return
+    said = document.get("crs") if isinstance(document, dict) else None
+    if not isinstance(said, dict):
+        return
+    properties = said.get("properties")
+    named = ""
+    if isinstance(properties, dict):  # a number of EPSG's stood there in the first years of the format
+        named = str(properties.get("name") or f"EPSG:{properties.get('code')}")
+    if not is_known(named):
+        shown = json.dumps(said)
+        raise AreaError(
+            f"area file '{path}' names the reference system {shown[:100]}, which is not known: name it by an EPSG "
+            "code, or transform the file to longitude and latitude and leave the name out"
+        )
 
 
 def _layers_of_gdal(path: Path) -> list[Layer]:

@@ -74,6 +74,21 @@ def to_degrees(polygons: list[Polygon], crs: str, where: str) -> tuple[list[Poly
     return [part for polygon in degrees for part in polygons_of(split_antimeridian(polygon))], jumps
 
 
+def is_known(crs: str) -> bool:
+    """Whether there is a reference system of that name."""
+    try:
+        pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError:
+        return False
+    return True
+
+
+def place_in_degrees(*, lat: float, lon: float, crs: str) -> tuple[float, float]:
+    """Latitude and longitude in WGS84 of a place in degrees of another geodetic system, as pyproj takes it."""
+    east, north = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(lon, lat)
+    return float(north), float(east)
+
+
 def _jumps(polygon: Polygon) -> bool:
     """Does an edge go more than half round the globe, and is it not the whole turn along the edge of the map?"""
     lon = shapely.get_coordinates(polygon.exterior)[:, 0]

@@ -6,19 +6,27 @@ By the boxes' statistics a reader skips the row groups that lie elsewhere. It do
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from trainer.errors import AreaError, reason
 
-BBOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+if TYPE_CHECKING:  # a search reads no Parquet, so pyarrow is imported where a file is
+    import pyarrow as pa
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 FOOTPRINTS, POINTS = ("Polygon", "MultiPolygon"), ("Point",)
+
+
+def bbox_type() -> "pa.StructType":
+    """The type of the column ``bbox``."""
+    import pyarrow as pa
+
+    return pa.struct([(side, pa.float64()) for side in _SIDES])
 
 
 def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> str:
@@ -29,7 +37,7 @@ def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> str:
     column = {
         "encoding": "WKB",
         "geometry_types": list(kinds),
-        "covering": {"bbox": {side.name: ["bbox", side.name] for side in BBOX}},
+        "covering": {"bbox": {side: ["bbox", side] for side in _SIDES}},
     }
     return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
@@ -49,6 +57,9 @@ def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
     Raises:
         AreaError: It is no GeoParquet file, broken, or of geometries that are not WKB.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
             stored = (file.metadata.metadata or {}).get(b"geo")
@@ -72,28 +83,34 @@ def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
     return known, [shape for shape in shapes if shape is not None]
 
 
-def geometry_columns(shapes: Sequence[BaseGeometry | None]) -> dict[str, pa.Array]:
+def geometry_columns(shapes: Sequence[BaseGeometry | None]) -> "dict[str, pa.Array]":
     """The columns ``bbox`` and ``geometry`` of some shapes, null where there is none."""
+    import pyarrow as pa
+
     outlines = np.array([*shapes, None], np.object_)[:-1]  # None keeps NumPy from taking geometries for sequences
     return {"bbox": boxes(outlines), "geometry": pa.array(shapely.to_wkb(outlines).tolist(), pa.binary())}
 
 
-def boxes(shapes: npt.NDArray[np.object_]) -> pa.StructArray:
+def boxes(shapes: npt.NDArray[np.object_]) -> "pa.StructArray":
     """The box of each geometry, null where there is none, [n].
 
     A footprint across ±180° is two polygons; their box spans the globe, coarse and never wrong.
     """
+    import pyarrow as pa
+
     bounds = shapely.bounds(shapes)
     sides = [pa.array(side) for side in bounds.T]
     nowhere = pa.array(np.isnan(bounds[:, 0]))
-    return pa.StructArray.from_arrays(sides, fields=list(BBOX), mask=nowhere)
+    return pa.StructArray.from_arrays(sides, fields=list(bbox_type()), mask=nowhere)
 
 
-def write_table(table: pa.Table, sink: Any) -> None:
-    """Write a table as Parquet to a file or path.
+def write_table(table: "pa.Table", sink: Any) -> None:
+    """Write a table as Parquet to a file or path, each page with its checksum.
 
     Without rows it has no row group either: one of nothing would be a group whose boxes are not known.
     """
-    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
         if table.num_rows:
             writer.write_table(table)

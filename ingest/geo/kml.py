@@ -4,6 +4,7 @@ KML has WGS84 longitudes and latitudes, a height that is passed over, and straig
 what is done with outlines.
 """
 
+import codecs
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -23,9 +24,12 @@ _PREFIX = re.compile(rb"(</?)[\w.-]+:|(?<=\s)[\w.-]+:(?=[\w.-]+\s*=)")
 def read_kml(content: bytes) -> list[BaseGeometry]:
     """Polygons, lines and points of every folder of a document, in degrees; a ring without a polygon is a line.
 
+    The box or the corners of an overlay are a closed line.
+
     Raises:
         AreaError: It is no KML, or has a place that is none.
     """
+    content = _in_utf_8(content)
     if b"<kml" not in content[:4096].lower():
         raise AreaError("it is no KML")
     # entities that name each other grow without bound while they are read (“billion laughs”), or name files
@@ -40,14 +44,39 @@ def read_kml(content: bytes) -> list[BaseGeometry]:
         inside.update(_all(polygon, "coordinates"))
         if outer:
             shapes.append(shapely.Polygon(_ring(outer[0]), [_ring(ring) for ring in inner]))
-    closed = {element for ring in _all(root, "LinearRing") for element in _all(ring, "coordinates")}
+    rings = [*_all(root, "LinearRing"), *_all(root, "LatLonQuad")]
+    closed = {element for ring in rings for element in _all(ring, "coordinates")}
     for element in _all(root, "coordinates"):
         if element not in inside:
             places = _places(element)
             shapes.append(_line(places + places[:1] if element in closed and places[:1] != places[-1:] else places))
     for track in _all(root, "Track"):
         shapes.append(_line([_place((element.text or "").split()) for element in _all(track, "coord")]))
+    shapes += [_box(box) for box in _all(root, "LatLonBox")]
+    if not shapes and _all(root, "NetworkLink"):
+        raise AreaError("it does nothing but lead to another file, which is not opened: save what it shows as KML")
     return shapes
+
+
+def _in_utf_8(content: bytes) -> bytes:
+    """A document that begins with the mark of UTF-16, without its declaration, which names that."""
+    if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content
+    try:
+        return re.sub(r"^<\?xml.*?\?>", "", content.decode("utf-16")).encode()
+    except UnicodeError as error:
+        raise AreaError(f"it is no readable KML: {error}") from error
+
+
+def _box(element: Element) -> BaseGeometry:
+    """The outline of an overlay, closed."""
+    said = {inner.tag.rpartition("}")[2]: (inner.text or "").strip() for inner in element if isinstance(inner.tag, str)}
+    if said.get("rotation", "0").strip("0.+-"):
+        raise AreaError(f"the KML has an overlay that is turned by {said['rotation']}°: draw its outline as a polygon")
+    (west, south), (east, north) = (
+        _place([said.get(x, ""), said.get(y, "")]) for x, y in (("west", "south"), ("east", "north"))
+    )
+    return shapely.LineString([(west, south), (east, south), (east, north), (west, north), (west, south)])
 
 
 def _root(content: bytes) -> Element:

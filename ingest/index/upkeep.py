@@ -173,7 +173,8 @@ def adopt_chunk(catalog: Catalog, archive: Archive, key: str) -> int:
     part = archive.read(key)
     failures = [Failure(**failure) for failure in part.meta["failures"]]
     done, skipped = part.table.num_rows, part.meta["skipped"]
-    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures)
+    sha256 = archive.sha256(key)
+    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures, sha256=sha256)
     return int(done)
 
 

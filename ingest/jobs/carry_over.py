@@ -14,6 +14,7 @@ from dataclasses import replace
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog, Chunk, Collection, Job
 from ingest.index.upkeep import IndexHolder, adopt_chunk
+from ingest.jobs.plan import keep_records
 from ingest.jobs.run import only_writer
 from ingest.settings import Settings
 from trainer.checkpoint import overhead_id
@@ -50,6 +51,7 @@ def carry_over(settings: Settings, catalog: Catalog, present: Collection, into: 
         target.require_space()
         for job in catalog.jobs(present.name):
             carried += _job(catalog, job, source, target, into)
+        keep_records(catalog, target, into)
         holder.catch_up(catalog, target)
     return carried
 

@@ -462,6 +462,7 @@ class _Writer:
             skipped=dict(gathered.skipped),
             failures=gathered.failures,
             seconds=gathered.seconds,
+            sha256=None if part is None else part.sha256,
         )
 
     def _lost(self, key: str) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ingest.archive.job_records import JobRecord, read_records, write_record
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
 from ingest.index.upkeep import adopt
@@ -74,6 +75,40 @@ def plan(
             fresh.known_count,
         )
     return catalog.job(identity)
+
+
+def unknown_parts(catalog: Catalog, archive: Archive, collection: str) -> set[str]:
+    """Keys of parts in the archive of a collection that its ledger knows nothing of."""
+    return archive.keys() - catalog.chunk_keys(collection)
+
+
+def require_known(catalog: Catalog, archive: Archive, collection: str) -> None:
+    """Refuses to write among parts of which the catalog knows nothing, such as those of a catalog that was lost.
+
+    Raises:
+        CatalogError: There are some; the message says both ways out.
+    """
+    unknown = unknown_parts(catalog, archive, collection)
+    if unknown:
+        raise CatalogError(
+            f"{archive.folder} holds {len(unknown)} parts that the catalog does not know, such as {min(unknown)}: take "
+            "them into it with `groundcast recover`, or take another collection name"
+        )
+
+
+def keep_records(catalog: Catalog, archive: Archive, collection: Collection) -> None:
+    """Writes beside the parts what each job was asked, where it does not stand there yet.
+
+    Raises:
+        ArchiveError: The folder cannot be written.
+        StorageError: The folder cannot be read.
+    """
+    there = {record.job for record in read_records(archive.folder)}
+    for job in catalog.jobs(collection.name):
+        if job.id not in there:
+            planned_at, model_id = job.created_at.isoformat(), collection.model_id
+            record = JobRecord(job.id, job.source, job.spec, planned_at, model_id, collection.dim, collection.spec)
+            write_record(archive.folder, record)
 
 
 class _Fresh:

@@ -24,7 +24,7 @@ from ingest.geo.geometry import distance_m
 from ingest.index.upkeep import IndexHolder, adopt
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
 from ingest.jobs.pipeline import Encoder, IngestSummary, Pace, Work, run
-from ingest.jobs.plan import plan, retry
+from ingest.jobs.plan import keep_records, plan, require_known, retry
 from ingest.jobs.request import READING_OPTIONS, Request
 from ingest.settings import Settings
 from ingest.sources.rasters.raster import RasterSource
@@ -150,14 +150,16 @@ def _planned(
         only_writer(settings, request.collection),
         closing(request.open(input_px=embedder.input_px, cache_dir=cache, beyond=settings.beyond)) as intake,
     ):
+        archive = Archive(settings.archive_dir(request.collection), request.kind)
+        require_known(catalog, archive, request.collection)
         collection = _collection(catalog, request, embedder, intake)
-        archive = Archive(settings.archive_dir(collection.name), collection.kind)
         if retry_job is None:
             job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
         else:
             adopt(catalog, archive, collection)
             retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
             job = catalog.job(retry_job.id)
+        keep_records(catalog, archive, collection)
         yield intake, collection, archive, job
 
 

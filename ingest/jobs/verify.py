@@ -1,12 +1,16 @@
 """Compares ledger, archive and index of a collection, and mends what can be mended from the archive.
 
-The archive is the truth. The index is always rebuilt from it; a part that is lost or broken is lost, and its chunk goes
-back to the ledger as pending, so that the same ingest command makes it again.
+The archive is the truth. Every page of a part is read and held against its checksum; a deep comparison reads every file
+of parts, field and model and holds it against the checksum that was kept when it was written. The index is always
+rebuilt from the archive; a part that is lost or broken is lost, and its chunk goes back to the ledger as pending, so
+that the same ingest command makes it again.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +19,21 @@ from ingest.archive.files import FilePath
 from ingest.archive.parts import Archive
 from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
+from ingest.field import columns
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
 from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_index, require_room, settle
+from ingest.jobs.plan import keep_records
 from ingest.settings import Settings
-from trainer.errors import ArchiveError, IndexLockedError, StorageError, VectorIndexError
+from trainer.checkpoint import verify as verify_checkpoint
+from trainer.errors import (
+    ArchiveError,
+    CatalogError,
+    CheckpointError,
+    IndexLockedError,
+    StorageError,
+    VectorIndexError,
+)
 
 SHOWN = 5  # items named as examples
 
@@ -54,7 +68,14 @@ class Findings:
 
 
 def verify(
-    settings: Settings, catalog: Catalog, collection: Collection, *, repair: bool = False, index: bool = False
+    settings: Settings,
+    catalog: Catalog,
+    collection: Collection,
+    *,
+    repair: bool = False,
+    index: bool = False,
+    deep: bool = False,
+    progress: Callable[[str], object] = lambda _: None,
 ) -> Findings:
     """Compares, and with `repair` mends.
 
@@ -64,6 +85,8 @@ def verify(
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
         index: Build or mend the index, though the collection may be small enough to do without.
+        deep: Compare the checksums of all files too: of the parts, the field and the model.
+        progress: Called with the name of each file that was compared so.
 
     Raises:
         IndexLockedError: Another process holds the index; only its end can be waited for.
@@ -71,8 +94,12 @@ def verify(
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
     findings = Findings(collection.name)
-    archived = _check_parts(catalog, archive, collection, findings, repair=repair)
+    damaged = _damaged_parts(catalog, archive, collection, progress) if deep else set()
+    archived = _check_parts(catalog, archive, collection, damaged, findings, repair=repair)
     findings.archived = len(archived)
+    if deep:
+        _check_field(settings.field_dir(collection.name), findings, repair=repair)
+        _check_model(settings, catalog, collection, findings)
     findings.index_needed = index or is_kept(settings, catalog, collection)
     if findings.index_needed:
         _check_index(settings, catalog, archive, collection, archived, findings, repair=repair or index)
@@ -81,15 +108,50 @@ def verify(
     return findings
 
 
-def _check_parts(
-    catalog: Catalog, archive: Archive, collection: Collection, findings: Findings, *, repair: bool
+def _damaged_parts(
+    catalog: Catalog, archive: Archive, collection: Collection, progress: Callable[[str], object]
 ) -> set[str]:
-    """Ledger against archive; returns the ids of all readable parts."""
+    """Names of parts whose file is not what the ledger remembers."""
+    known = {chunk.key: chunk.sha256 for chunk in catalog.chunks(collection=collection.name) if chunk.sha256}
+    found = set()
+    for path, sha256 in prefetched(lambda path: (path, archive.sha256(path.stem)), archive.parts(), threads=4):
+        if known.get(path.stem, sha256) != sha256:
+            found.add(path.name)
+        progress(path.name)
+    return found
+
+
+def _check_field(folder: Path, findings: Findings, *, repair: bool) -> None:
+    """The files of the field against their checksums; it is made anew from the archive by whoever asks next."""
+    for name in (names := columns.damaged(folder)):
+        findings.problems.append(f"field file {name} is not what was written")
+    if names and repair:
+        (folder / columns.STATE).unlink(missing_ok=True)
+        findings.repaired.append("the field was thrown away and is made anew from the archive")
+
+
+def _check_model(settings: Settings, catalog: Catalog, collection: Collection, findings: Findings) -> None:
+    """The weights of the collection's model against its id, which is their hash."""
+    try:
+        name = catalog.model(model_id=collection.model_id).name
+        found = verify_checkpoint(settings.models_dir / name)
+    except (CatalogError, CheckpointError) as error:
+        findings.problems.append(str(error))
+        return
+    if found.model_id != collection.model_id:
+        findings.problems.append(f"model {name} is {found.model_id}, the collection's is {collection.model_id}")
+
+
+def _check_parts(
+    catalog: Catalog, archive: Archive, collection: Collection, damaged: set[str], findings: Findings, *, repair: bool
+) -> set[str]:
+    """Ledger against archive; returns the ids of all sound parts."""
     counts: Counter[str] = Counter()
     rows: dict[str, int] = {}
     for path, ids in prefetched(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
-        if ids is None:
-            findings.problems.append(f"part {path.name} cannot be read")
+        if ids is None or path.name in damaged:
+            wrong = "cannot be read" if ids is None else "is not what was written: its checksum is another"
+            findings.problems.append(f"part {path.name} {wrong}")
             if repair:
                 aside = archive.set_aside(path)
                 findings.repaired.append(f"part {path.name} set aside as {aside.name}")
@@ -104,7 +166,9 @@ def _check_parts(
         findings.problems.append(f"{findings.unfinished} chunks are not done yet: run the same ingest command again")
     for path in archive.parts():
         if path.stem not in known:
-            findings.problems.append(f"part {path.name} has no chunk in the ledger")
+            findings.problems.append(f"part {path.name} has no chunk in the ledger: `groundcast recover` takes it in")
+    if repair:
+        keep_records(catalog, archive, collection)
     twice = [item for item, count in counts.items() if count > 1]
     if twice:
         findings.problems.append(f"{len(twice)} items are archived twice, such as {_some(twice)}")

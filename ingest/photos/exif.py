@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from ingest.geo.degrees import place_in_degrees
 from trainer.shards.wall_clock import (
     LOCAL_AHEAD_OF_UTC,
     WallClock,
@@ -26,6 +27,9 @@ from trainer.shards.wall_clock import (
 )
 
 Notes = list[tuple[str, str]]
+# datums that lie within a metre or two of it, as far as photos go
+_AS_WGS84 = re.compile("WGS(19)?(72|84)|JGD2|NAD83|ETR[SF]|ITRF|CGCS2000|GDA94|PZ90")
+_TOKYO = "EPSG:4301"
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,21 @@ def _place(gps: Mapping[int, Any], notes: Notes) -> tuple[float | None, float | 
     if status == "V" and abs(lat) <= 90 and abs(lon) <= 180:
         notes.append(("gps_void", f"the camera marked its position {lat:.5f}, {lon:.5f} as void"))
         return None, None
-    return place_of(lat, lon, notes, is_sure=status == "A") or (None, None)
+    place = place_of(lat, lon, notes, is_sure=status == "A")
+    return (None, None) if place is None else _in_wgs84(place, _text(gps.get(ExifTags.GPS.GPSMapDatum)), notes)
+
+
+def _in_wgs84(place: tuple[float, float], datum: str | None, notes: Notes) -> tuple[float, float]:
+    """A place of the datum that a receiver was set to; of one that is not known here, as it stands, with a note."""
+    name = re.sub("[^A-Z0-9]", "", (datum or "").upper())
+    if not re.search("[1-9A-Z]", name) or _AS_WGS84.search(name):
+        return place
+    if name.startswith("TOKYO"):
+        return place_in_degrees(lat=place[0], lon=place[1], crs=_TOKYO)
+    shown = repr(str(datum)[:40])
+    why = f"the position is of the datum {shown}, which is not known here: it may lie hundreds of metres off"
+    notes.append(("gps_datum", why))
+    return place
 
 
 def _degrees(value: Any, ref: Any, letters: str) -> tuple[float | None, str]:

@@ -19,7 +19,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
 from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
 from ingest.sources.rasters.handles import GDAL_ERRORS, gdal_session
-from ingest.sources.rasters.vrt import names_nothing_beyond, own_reach
+from ingest.sources.rasters.reach import names_nothing_beyond, own_reach
 from ingest.sources.references import Bounds, bounds_of
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError

@@ -10,13 +10,14 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, features
 
+from ingest.sources.jpeg import whole_jpeg
 from trainer.errors import ItemError
 
 RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"})
@@ -34,7 +35,6 @@ _DAMAGE = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EO
 _WARNINGS = threading.Lock()
 """The interpreter's warning filters belong to all threads: only one of ours changes them at a time."""
 
-_JPEG_END = b"\xff\xd9"
 _ORIENTATION_TAG = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,44 +85,31 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
     return image
 
 
+@contextmanager
+def whole_picture(source: Path | bytes, name: str) -> Iterator[Image.Image]:
+    """Open a picture that lacks nothing, for decoding in ``with``; of a JPEG that may be its end marker.
+
+    Raises:
+        ItemError: as `open_picture` and `decoding`.
+    """
+    with ExitStack() as opened:
+        image = opened.enter_context(open_picture(source, name))
+        opened.enter_context(decoding(name))
+        if image.format in ("JPEG", "MPO"):
+            content = source if isinstance(source, bytes) else source.read_bytes()
+            whole = whole_jpeg(content)
+            if whole is not content:
+                image = opened.enter_context(open_picture(whole, name))
+        yield image
+
+
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """Decode a picture, upright as its EXIF orientation says, uint8 [h, w, 3] RGB. Thread-safe.
 
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    name = f"'{path}'"
-    try:
-        return _upright(path, name)
-    except ItemError as error:
-        whole = with_end(path.read_bytes()) if error.reason == "truncated" else None
-        if whole is None:
-            raise
-    return _upright(whole, name)
-
-
-def with_end(content: bytes) -> bytes | None:
-    """A JPEG that lacks its end marker alone, with it; None for one that lacks pixels, and for all other formats.
-
-    A decoder draws whatever comes where pixels are missing, and nothing of what comes behind the last: so two fillings
-    give one picture if, and only if, all pixels are there.
-    """
-    if not content.startswith(b"\xff\xd8") or content.endswith(_JPEG_END):
-        return None
-    # 0xff and what follows would be a marker, which ends the pixels, but for 0; and a decoder fills with zeros itself
-    stuffed = b"\0" if content.endswith(b"\xff") else b""
-    drawn = []
-    for filling in (b"", stuffed + bytes(range(250, 0, -1)) * 16):
-        try:
-            with quiet_pillow(), Image.open(io.BytesIO(content + filling + _JPEG_END)) as image:
-                drawn.append(image.convert("RGB").tobytes())
-        except (*_DAMAGE, Image.DecompressionBombError):
-            return None
-    return content + _JPEG_END if drawn[0] == drawn[1] else None
-
-
-def _upright(source: Path | bytes, name: str) -> npt.NDArray[np.uint8]:
-    with open_picture(source, name) as image, decoding(name):
+    with whole_picture(path, f"'{path}'") as image:
         image.load()
         turn = UPRIGHT.get(orientation(image))
         rgb = to_rgb(image)
@@ -135,7 +122,7 @@ def read_rgba(source: Path | bytes, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         ItemError: as `open_picture`, or truncated.
     """
-    with open_picture(source, name) as image, decoding(name):
+    with whole_picture(source, name) as image:
         return np.asarray(image.convert("RGBA"))
 
 

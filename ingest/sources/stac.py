@@ -15,14 +15,13 @@ from pystac.stac_io import DefaultStacIO
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from requests import RequestException
-from urllib3.util import Retry
+from requests import Request
 
 from ingest.sources.rasters.raster import RasterEntry
-from ingest.sources.references import Bounds, bounds_of
+from ingest.sources.references import WEB, Bounds, bounds_of
 from ingest.sources.source import Problem, SourceOptions
 from ingest.sources.stac_assets import entry_of, local_path
-from ingest.sources.web import mask_url, user_agent
+from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError, SourceError, UsageError
 
 MAX_ITEMS = 10_000
@@ -48,24 +47,27 @@ def stac_entries(uri: str, options: SourceOptions, document: Any = None) -> tupl
         bounds = replace(bounds, hosts=None)  # addresses are what STAC is made of; files are bounded
     entries, problems = [], []
     try:
-        if uri.startswith("stac+"):
-            query = dict(parse_qsl(urlsplit(uri).query))
-            asset = asset or query.get("asset")
-            items = _search(uri.removeprefix("stac+"), query, options)
-        else:
-            items = _document_items(uri, document, bounds)
-        for number, item in enumerate(items):
-            if number == MAX_ITEMS:  # a catalogue may go on for millions
-                problems.append(_too_many(mask_url(uri)))
-                break
-            if isinstance(item, Problem):
-                problems.append(item)
-                continue
-            try:
-                entries.append(entry_of(item, asset, bounds))
-            except ItemError as error:
-                problems.append(Problem(item.id, error.reason, str(error)))
-    except (APIError, RequestException, pystac.STACError, pystac.STACTypeError, OSError, ValueError, KeyError) as error:
+        with Web(options) as web:
+            if uri.startswith("stac+"):
+                query = dict(parse_qsl(urlsplit(uri).query))
+                asset = asset or query.get("asset")
+                items = _search(uri.removeprefix("stac+"), query, web)
+            else:
+                items = _document_items(uri, document, bounds, web)
+            for number, item in enumerate(items):
+                if number == MAX_ITEMS:  # a catalogue may go on for millions
+                    problems.append(_too_many(mask_url(uri)))
+                    break
+                if isinstance(item, Problem):
+                    problems.append(item)
+                    continue
+                try:
+                    entries.append(entry_of(item, asset, bounds))
+                except ItemError as error:
+                    problems.append(Problem(item.id, error.reason, str(error)))
+    except ItemError as error:  # a page of the search
+        raise SourceError(str(error)) from error
+    except (APIError, pystac.STACError, pystac.STACTypeError, OSError, ValueError, KeyError) as error:
         raise SourceError(f"{mask_url(uri)}: STAC cannot be read ({error})") from error
     if not entries:
         counts = Counter(problem.reason for problem in problems)
@@ -83,7 +85,7 @@ def _too_many(uri: str) -> Problem:
     )
 
 
-def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator[pystac.Item | Problem]:
+def _search(url: str, query: dict[str, str], web: Web) -> Iterator[pystac.Item | Problem]:
     """Items of an API that a search finds."""
     unknown = sorted(set(query) - set(_SEARCH_KEYS))
     # a parameter that is passed over would change what is found without a word
@@ -91,11 +93,7 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
         raise UsageError(f"{mask_url(url)}: {', '.join(unknown)} is not understood; known: {', '.join(_SEARCH_KEYS)}")
     # the client opens the API itself and finds its search there
     root = urlunsplit(urlsplit(url)._replace(query="")).removesuffix("/search")
-    retry = Retry(
-        total=options.retries, backoff_factor=0.3, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
-    )
-    io = StacApiIO(headers={"User-Agent": user_agent()}, timeout=options.timeout_s, max_retries=retry)
-    client = Client.open(root, stac_io=io)
+    client = Client.open(root, stac_io=_Api(web))
     bbox = [float(v) for v in query["bbox"].split(",")] if "bbox" in query else None
     found = client.search(
         method="GET", bbox=bbox, datetime=query.get("datetime"),
@@ -106,7 +104,7 @@ def _search(url: str, query: dict[str, str], options: SourceOptions) -> Iterator
     yield from (_item(document, root) for document in found.items_as_dicts())
 
 
-def _document_items(uri: str, document: Any, bounds: Bounds) -> Iterator[pystac.Item | Problem]:
+def _document_items(uri: str, document: Any, bounds: Bounds, web: Web) -> Iterator[pystac.Item | Problem]:
     """Items of a JSON document, by its type."""
     kind = document.get("type") if isinstance(document, dict) else None
     if kind == "Feature":
@@ -114,19 +112,47 @@ def _document_items(uri: str, document: Any, bounds: Bounds) -> Iterator[pystac.
     if kind == "FeatureCollection":
         return (_item(feature, uri) for feature in document.get("features") or [])
     if kind in ("Collection", "Catalog"):
-        reader = _Reader()
+        reader = _Reader(web)
         catalog = reader.stac_object_from_dict(document, uri)
         if isinstance(catalog, pystac.Catalog):
             return _walk(catalog, reader, bounds)
     raise SourceError(f"{mask_url(uri)}: not STAC: its type is {kind!r}, expected Feature, FeatureCollection, …")
 
 
+class _Api(StacApiIO):
+    """Asks an API with the manners of `Web`."""
+
+    def __init__(self, web: Web) -> None:
+        super().__init__(max_retries=None)
+        self._web = web
+
+    def request(
+        self, href: str, method: str | None = None, headers: Any = None, parameters: dict[str, Any] | None = None
+    ) -> str:
+        """The text of an answer."""
+        if (method or "GET").upper() != "GET" or headers:
+            raise ItemError("http", f"{mask_url(href)}: the API wants {method} and headers, and only plain GET is sent")
+        return _text(self._web, str(Request("GET", href, params=parameters).prepare().url))
+
+
+def _text(web: Web, url: str) -> str:
+    body = web.get(url)
+    if body is None:
+        raise FileNotFoundError(f"{mask_url(url)}: the server has no such document")
+    return body.decode()
+
+
 class _Reader(DefaultStacIO):
     """Reads documents without those of their links that name no address, which pystac does not read at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, web: Web) -> None:
         super().__init__()
         self.problems: list[Problem] = []
+        self._web = web
+
+    def read_text_from_href(self, href: str) -> str:
+        """A document as text, of a file or from the web."""
+        return _text(self._web, href) if href.startswith(WEB) else super().read_text_from_href(href)
 
     def stac_object_from_dict(self, d: dict[str, Any], href: Any = None, *rest: Any, **options: Any) -> Any:
         """A STAC object of a document."""
@@ -155,7 +181,7 @@ def _walk(root: pystac.Catalog, reader: _Reader, bounds: Bounds) -> Iterator[pys
             except ItemError as error:
                 yield Problem(mask_url(href), error.reason, str(error))
                 continue
-            except (*_BAD_ITEM, OSError, RequestException) as error:
+            except (*_BAD_ITEM, OSError) as error:
                 reason = "missing" if isinstance(error.__cause__ or error, OSError) else "bad_item"
                 yield Problem(mask_url(href), reason, f"{mask_url(href)}: a link to it leads to no STAC ({error})")
                 continue

@@ -115,7 +115,7 @@ class Web:
             if answer.status_code in self._gone:
                 return None
             kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-            if answer.content and not answer.content.startswith(_SIGNATURES) and not kind.startswith("image/"):
+            if answer.content and not _is_picture(answer.content) and not kind.startswith("image/"):
                 text = " ".join(answer.content[:400].decode("utf-8", "replace").split())[:120]
                 raise ItemError(
                     "not_an_image",
@@ -207,7 +207,11 @@ def _may_be_kept(answer: Any) -> bool:
         return b"\xff\xd9" in body[-64:]
     if body.startswith(b"RIFF"):
         return len(body) >= 8 + int.from_bytes(body[4:8], "little")
-    return bool(body.startswith(_SIGNATURES))
+    return _is_picture(body)
+
+
+def _is_picture(body: bytes) -> bool:
+    return body.startswith(_SIGNATURES) or body[4:12] in (b"ftypavif", b"ftypavis")  # after the length of the box
 
 
 def _cache_name(options: SourceOptions) -> str:

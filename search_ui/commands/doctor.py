@@ -17,9 +17,7 @@ from search_ui.service.reachable import Check, check_archive, check_index, check
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
 LIBRARIES = (
-    "torch",
-    "torchvision",
-    "open_clip_torch",
+    "onnxruntime",
     "rasterio",
     "pyarrow",
     "sqlalchemy",
@@ -57,7 +55,8 @@ def _checks(ctx: CommandContext) -> Iterator[Check]:
         yield _check_library(library)
     for extra in FOR_USERS:
         yield _check_extra(extra)
-    yield _check_torch()
+    if "torch" not in missing("ingest"):
+        yield _check_torch()
     yield from _check_home(ctx)
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.geo.footprints import Places, Squares
-from ingest.geo.geoparquet import BBOX, boxes, file_metadata
+from ingest.geo.geoparquet import bbox_type, boxes, file_metadata
 from search_ui.files.writing import cannot_write, whole_file
 
 _GROUP = 100_000  # rows
@@ -63,7 +63,7 @@ def write_tiles(
 def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:
     fields = [("tile_id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
     fields += [(name, _kind(column)) for name, column in columns.items()]
-    fields += [("size_m", pa.float64()), ("bbox", BBOX), ("geometry", pa.binary())]
+    fields += [("size_m", pa.float64()), ("bbox", bbox_type()), ("geometry", pa.binary())]
     return pa.schema(fields, metadata=file_metadata(told))
 
 

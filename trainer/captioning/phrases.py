@@ -15,11 +15,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trainer.captioning.daytime import PARTS, SEASONS, say
+from trainer.captioning.daytime import PARTS, SEASONS, Slot, say
 from trainer.errors import UsageError
 
 Floats = npt.NDArray[np.float32]
-Slot: TypeAlias = tuple[str | None, str | None]  # a season and a part of the day
 EmbedTexts: TypeAlias = Callable[[Sequence[str]], Floats]
 
 _FILE = Path(__file__).parents[1] / "presets" / "phrases.txt"
@@ -63,17 +62,14 @@ class PhraseBank:
         """
         return self._nearest(vectors, list(product(SEASONS if season else (None,), PARTS if part else (None,))))
 
-    def captions_at(
-        self, vectors: npt.NDArray[np.floating], *, season: str | None, part: str | None
-    ) -> list[PhraseCaption]:
+    def captions_at(self, vectors: npt.NDArray[np.floating], slot: Slot) -> list[PhraseCaption]:
         """The nearest of the phrases that name a known moment, or none; arguments and errors as for `captions`.
 
         Args:
             vectors: S at that moment, [n, d], of any length but 0.
-            season: One of `SEASONS`, or None.
-            part: One of `PARTS`, or None.
+            slot: One of `SEASONS` or None, and one of `PARTS` or None.
         """
-        return self._nearest(vectors, [(season, part)])
+        return self._nearest(vectors, [slot])
 
     def texts(self, slot: Slot) -> list[str]:
         """The phrases of a season and part of the day, in the order of the scenes."""

@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from trainer.captioning.folder import CaptionerMeta, write_captioner
-from trainer.captioning.network import SHAPE, CaptionNetwork
+from trainer.captioning.folder import SHAPE, CaptionerMeta, write_captioner
+from trainer.captioning.network import CaptionNetwork
 from trainer.captioning.samples import WAYS, Samples
 from trainer.captioning.words import END, learn_words, read_words
 from trainer.errors import CheckpointError, UsageError, reason

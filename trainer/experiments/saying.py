@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.captioning.captions import Captioner, captioner_of, load_captioner
+from trainer.captioning.captions import Captioner, load_captioner
+from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank
 from trainer.embedder import Embedder
 from trainer.errors import GroundcastError
@@ -38,7 +39,7 @@ def sayers(embedder: Embedder, folder: Path | None) -> list[Sayer]:
     found = []
     if folder is not None:
         captioner: Captioner = load_captioner(folder, model_id=embedder.model_id)
-        found.append(Sayer("captioner", lambda s, timed: captioner.captions(s)))  # noqa: ARG005 - S says it
+        found.append(Sayer("captioner", lambda s, timed: captioner.captions(s, embedder.embed_texts)))  # noqa: ARG005 - S says it
     bank = PhraseBank(embedder.embed_texts)
 
     def nearest(s: Vectors, timed: bool) -> list[str]:

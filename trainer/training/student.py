@@ -222,7 +222,7 @@ def _statistics(config: TrainConfig, spec: TowerSpec, known: Meta | None) -> Pre
         return Preprocess(spec.size_px, SAT2CAP_MEAN, SAT2CAP_STD)
     if config.statistics == "clip" or known is None:
         return Preprocess(spec.size_px, CLIP_MEAN, CLIP_STD)
-    return replace(known.ground_input, size_px=spec.size_px)
+    return Preprocess(spec.size_px, known.ground_input.mean, known.ground_input.std)
 
 
 def _origin(config: TrainConfig, spec: TowerSpec, known: Meta | None) -> dict[str, Any]:

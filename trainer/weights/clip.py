@@ -106,8 +106,19 @@ def _of_weights(
     for part, what in (("overhead.", "vision"), ("text.", "text")):
         if not any(k.startswith(part) for k in tensors):
             raise CheckpointError(f"weights {path} have no {what} tower: give those of the whole CLIP model")
-    mean, std = (CLIP_MEAN, CLIP_STD) if said is None else (said.mean or CLIP_MEAN, said.std or CLIP_STD)
-    return Clip(vision, text, tensors, Preprocess(vision.size_px, mean, std), {"arch": name, **origin})
+    return Clip(vision, text, tensors, _preprocess(vision.size_px, said), {"arch": name, **origin})
+
+
+def _preprocess(size_px: int, said: Description | None) -> Preprocess:
+    """As is said; else as CLIP's own, and open_clip's, is."""
+    said = said or Description("nothing")
+    return Preprocess(
+        size_px,
+        said.mean or CLIP_MEAN,
+        said.std or CLIP_STD,
+        said.interpolation or "bicubic",
+        said.resize or "shortest",
+    )
 
 
 def _as_trained(name: str, config: Config, said: Description | None, path: Path) -> tuple[TowerSpec, TowerSpec]:

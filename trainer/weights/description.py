@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from trainer.errors import CheckpointError, reason
+from trainer.preprocess import Interpolation, Resize
 from trainer.towers import Config
 
 Statistics = tuple[float, float, float]
@@ -44,6 +45,9 @@ _HF_TEXT = {
     "vocab_size": 49408,
 }
 _HF_BOTH = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
+_INTERPOLATIONS = {name: name for name in get_args(Interpolation)} | {"random": "bicubic"}
+_RESIZES = {name: name for name in get_args(Resize)}
+_HF_RESAMPLE = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 _ACTIVATIONS = {"quick_gelu": True, "gelu": False}
 
 
@@ -58,6 +62,8 @@ class Description:
         quick_gelu: Whether it was trained with QuickGELU.
         mean: Of each channel, R, G, B, of values 0..1.
         std: Standard deviation of each channel, likewise.
+        interpolation: When pictures are resized.
+        resize: How they become squares, as `Preprocess` has it.
     """
 
     source: str
@@ -66,6 +72,8 @@ class Description:
     quick_gelu: bool | None = None
     mean: Statistics | None = None
     std: Statistics | None = None
+    interpolation: Interpolation | None = None
+    resize: Resize | None = None
 
 
 def of_tag(tag: str, entry: Mapping[str, Any]) -> Description:
@@ -75,8 +83,7 @@ def of_tag(tag: str, entry: Mapping[str, Any]) -> Description:
     return Description(
         f"pretrained tag {tag}",
         quick_gelu=quick,
-        mean=_three(entry.get("mean"), "mean", "open_clip's table"),
-        std=_three(entry.get("std"), "std", "open_clip's table"),
+        **_pixels(entry, "open_clip's table"),
     )
 
 
@@ -105,8 +112,7 @@ def _open_clip(folder: Path) -> Description | None:
         raise CheckpointError(f"{path} describes no model (model_cfg with embed_dim): download it again, or remove it")
     pixels = document.get("preprocess_cfg")
     pixels = pixels if isinstance(pixels, dict) else {}
-    mean, std = (_three(pixels.get(name), name, str(path)) for name in ("mean", "std"))
-    return Description(str(path), None, config, bool(config.get("quick_gelu")), mean, std)
+    return Description(str(path), None, config, bool(config.get("quick_gelu")), **_pixels(pixels, str(path)))
 
 
 def _hugging_face(folder: Path) -> Description | None:
@@ -124,11 +130,40 @@ def _hugging_face(folder: Path) -> Description | None:
     pixels = _read_json(folder / "preprocessor_config.json")
     if pixels is None:
         return said
-    where = str(folder / "preprocessor_config.json")
-    if pixels.get("do_normalize") is False:
-        return replace(said, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    mean, std = (_three(pixels.get(f"image_{name}"), f"image_{name}", where) for name in ("mean", "std"))
-    return replace(said, mean=mean, std=std)
+    return replace(said, **_hf_pixels(pixels, str(folder / "preprocessor_config.json")))
+
+
+def _pixels(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Preprocessing as open_clip describes it."""
+    if entry.get("resize_mode") == "longest" and entry.get("fill_color"):
+        raise CheckpointError(f"{where}: fill_color {entry['fill_color']!r} is not black, which is not known here")
+    return {
+        **{name: _three(entry.get(name), name, where) for name in ("mean", "std")},
+        # "random" is of training alone
+        "interpolation": _known(entry.get("interpolation"), _INTERPOLATIONS, "interpolation", where),
+        "resize": _known(entry.get("resize_mode"), _RESIZES, "resize_mode", where),
+    }
+
+
+def _hf_pixels(pixels: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Preprocessing as transformers describes it."""
+    said: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    if pixels.get("do_normalize") is not False:
+        said = {name: _three(pixels.get(f"image_{name}"), f"image_{name}", where) for name in ("mean", "std")}
+    # a size of two sides that is not cropped afterwards squashes
+    sides = pixels.get("size")
+    squashes = isinstance(sides, dict) and "height" in sides and pixels.get("do_center_crop") is False
+    interpolation = _known(pixels.get("resample"), _HF_RESAMPLE, "resample", where)
+    return {**said, "interpolation": interpolation, "resize": "squash" if squashes else None}
+
+
+def _known(value: Any, known: Mapping[Any, str], name: str, where: str) -> Any:
+    """What a value means; None where there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, str | int) or value not in known:
+        raise CheckpointError(f"{where}: {name} {value!r} is unknown: known are {', '.join(map(repr, known))}")
+    return known[value]
 
 
 def _hf_tower(document: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:

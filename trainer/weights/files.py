@@ -23,8 +23,11 @@ from safetensors.torch import load_file
 
 from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError, WeightsUnavailableError, reason
 from trainer.weights.kinds import kind_of
+from trainer.weights.pickles import pickle_in
 
 HUB_TIMEOUT_S = 5.0
+_OF_TENSORS = re.compile(r"torch\.(?:_utils\._rebuild_\w+|(?:storage\.)?\w+Storage)")
+_TORCH_PROTOCOL = 2  # of pickle, which `torch.save` writes and the safe loader reads
 # what the safe unpickler raises on bytes that are no pickle
 _BROKEN_PICKLE = (RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error)
 # training code wraps the weights: Lightning and open_clip under the first name, DeepSpeed under the last
@@ -143,11 +146,17 @@ def _read_pickle(path: Path) -> Any:
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
-        if _is_blocked(e):
-            raise UnsafeCheckpointError(
-                f"{path} is a pickle that would run code ({_blocked_name(e)}): it is refused"
+        if not _is_blocked(e):
+            raise CheckpointError(f"weights {path} are no torch file, or broken: download them again") from e
+        found = pickle_in(path)
+        odd = [] if found is None else [name for name in found.calls if not _OF_TENSORS.fullmatch(name)]
+        if found is not None and found.protocol > _TORCH_PROTOCOL and not odd:
+            raise CheckpointError(
+                f"{path} is written in pickle protocol {found.protocol}, which is not read here: load it where it came "
+                f"from, and save it with `torch.save(…, pickle_protocol={_TORCH_PROTOCOL})`"
             ) from None
-        raise CheckpointError(f"weights {path} are no torch file, or broken: download them again") from e
+        name = _blocked_name(e) or next(iter(odd), "something other than tensors")
+        raise UnsafeCheckpointError(f"{path} is a pickle that would run code ({name}): it is refused") from None
     except _BROKEN_PICKLE as e:
         raise CheckpointError(f"weights {path} are broken or cut short ({reason(e)}): download them again") from e
 
@@ -160,9 +169,9 @@ def _is_blocked(error: Exception) -> bool:
 
 
 def _blocked_name(error: Exception) -> str:
-    """The function or class that the pickle asked for, from torch's message."""
+    """The function or class that the pickle asked for, from torch's message; empty where it names none."""
     name = re.search(r"GLOBAL (\S+)", str(error))
-    return name[1].strip("`") if name else "something other than tensors"
+    return name[1].strip("`") if name else ""
 
 
 def tag_entry(arch: str, tag: str) -> dict[str, Any]:

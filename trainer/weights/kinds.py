@@ -5,17 +5,18 @@ PyTorch tensors. Nothing here reads tensors (see `files`).
 """
 
 import json
-import pickletools
 import re
 import zipfile
 from pathlib import Path
 from typing import Literal
 
 from trainer.errors import CheckpointError, UnsafeCheckpointError, reason
+from trainer.weights.pickles import Pickle, pickle_in
 
 Kind = Literal["safetensors", "pickle", "index"]
 
 HEAD_BYTES = 1024
+_PROTOCOL = 0x80  # a pickle of protocol 2 or more begins with it
 _AGAIN = "download the weights themselves"
 _CONVERT = "use the PyTorch weights (safetensors, .pt or .bin) of the same model"
 _UNPACK = "unpack it and give the file of weights inside"
@@ -45,7 +46,7 @@ def kind_of(path: Path) -> Kind:
 
     Raises:
         CheckpointError: It is something else; the message says what.
-        UnsafeCheckpointError: It is a TorchScript program.
+        UnsafeCheckpointError: It is a TorchScript program, or a pickle that would run code.
     """
     try:
         with path.open("rb") as file:
@@ -69,11 +70,13 @@ def kind_of(path: Path) -> Kind:
         raise _no_weights(path, "is a msgpack file of Flax", _CONVERT)
     if not any(head):
         raise _no_weights(path, f"begins with {len(head)} zeros, of {size} bytes: a download that broke off", _AGAIN)
+    found = pickle_in(path)
+    # of text, which protocol 0 is, a few letters may be a pickle by chance
+    if found is not None and (head[0] == _PROTOCOL or found.size == size):
+        return _of_pickle(path, found)
     if (text := _text(head)) is not None:
         return _of_text(path, text)
-    if not _is_pickle(path, head):
-        raise _no_weights(path, f"is of a format that is not known here (it begins with {head[:8]!r})", _AGAIN)
-    return "pickle"
+    raise _no_weights(path, f"is of a format that is not known here (it begins with {head[:8]!r})", _AGAIN)
 
 
 def _no_weights(path: Path, what: str, advice: str) -> CheckpointError:
@@ -99,17 +102,13 @@ def _zip(path: Path) -> Kind:
     raise _no_weights(path, f"is a zip archive of {len(names)} files ({', '.join(names[:3])}, …)", _UNPACK)
 
 
-def _is_pickle(path: Path, head: bytes) -> bool:
-    """Whether it is a whole pickle; nothing of it is run. PyTorch before 1.6 wrote tensors behind it."""
-    if head[0] != 0x80:  # the protocol, which every pickle since Python 2.3 begins with
-        return False
-    try:
-        with path.open("rb") as file:
-            for _ in pickletools.genops(file):
-                pass
-    except (ValueError, OSError, IndexError, EOFError):
-        return False
-    return True
+def _of_pickle(path: Path, found: Pickle) -> Kind:
+    """A file of PyTorch before 1.6, which wrote tensors behind its pickles, or one that Python itself wrote."""
+    if found.of_torch:
+        return "pickle"
+    if found.calls:
+        raise UnsafeCheckpointError(f"{path} is a pickle that would run code ({found.calls[0]}): it is refused")
+    raise _no_weights(path, "is a pickle of plain Python values", "give the file with the model's state dictionary")
 
 
 def _is_onnx(head: bytes) -> bool:

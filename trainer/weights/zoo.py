@@ -105,9 +105,9 @@ def _sat2cap_meta(authors: AuthorsModel, clip: Clip) -> Meta:
         # stored apart even if it is the teacher's tower: tiles and photos go through different weights here
         ground=replace(ground, stored_as="ground"),
         text=clip.text,
-        # their tiles were normalised with statistics of their own, their photos with CLIP's
+        # their tiles were normalised with statistics of their own, their photos with CLIP's, and squashed
         overhead_input=Preprocess(overhead.size_px, SAT2CAP_MEAN, SAT2CAP_STD),
-        ground_input=replace(clip.pixels, size_px=ground.size_px),
+        ground_input=replace(clip.pixels, size_px=ground.size_px, resize="squash"),
         encoding="sat2cap" if authors.encoder else None,
         hidden=authors.encoder["fc1.weight"].shape[0] if authors.encoder else 64,
         tile_size_m=AUTHORS_TILE_M,

@@ -73,6 +73,7 @@ class ChunkRow(Base):
     sent_at: Mapped[float | None] = mapped_column(sa.Double)
     seconds: Mapped[float | None] = mapped_column(sa.Double)
     finished_at: Mapped[float | None] = mapped_column(sa.Double)
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
     # what leases and dispatch ask for: the next free chunk of a job
     __table_args__ = (sa.Index("ix_chunks_next", "job", "state", "leased_by", "attempts", "sent_at", "key"),)
 

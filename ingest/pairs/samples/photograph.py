@@ -21,7 +21,8 @@ from PIL import Image
 
 from ingest.pairs.samples.likeness import DIGEST
 from ingest.photos.names import on_disk
-from ingest.sources.picture import UPRIGHT, decoding, open_picture, orientation, to_rgb, with_end
+from ingest.sources.jpeg import whole_jpeg
+from ingest.sources.picture import UPRIGHT, orientation, to_rgb, whole_picture
 from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError
 
@@ -72,16 +73,10 @@ class Darkroom:
         remote = address.startswith(("http://", "https://"))
         content = self._fetched(address) if remote else _read(Path(address))
         name = mask_url(address) if remote else f"'{address}'"
-        try:
-            return self._developed(content, name)
-        except ItemError as error:
-            whole = with_end(content) if error.reason == "truncated" else None
-            if whole is None:
-                raise
-        return self._developed(whole, name)
+        return self._developed(content, name)
 
     def _developed(self, content: bytes, name: str) -> Photograph:
-        with open_picture(content, name) as image, decoding(name):
+        with whole_picture(content, name) as image:
             if min(image.size) < MIN_PX:
                 raise ItemError(
                     "too_small", f"{name} has {image.width}×{image.height} px: at least {MIN_PX} are needed"
@@ -95,7 +90,7 @@ class Darkroom:
             picture = to_rgb(image)
             picture.thumbnail((self.longest_px, self.longest_px), Image.Resampling.LANCZOS)
             upright = picture if turn is None else picture.transpose(turn)
-        jpeg = content if as_it_is else encode(upright, self.quality)
+        jpeg = whole_jpeg(content) if as_it_is else encode(upright, self.quality)
         pixels = None if self.prepare is None else self.prepare(upright)
         return Photograph(jpeg, hashlib.blake2b(content, digest_size=DIGEST).digest(), pixels)
 

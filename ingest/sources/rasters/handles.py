@@ -16,7 +16,8 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.sources.rasters.controlpoints import laid_out, needs_layout
-from ingest.sources.rasters.vrt import DRIVERS, VrtReader, is_vrt, names_nothing_beyond, own_reach
+from ingest.sources.rasters.reach import DRIVERS, is_vrt, names_nothing_beyond, own_reach
+from ingest.sources.rasters.vrt import VrtReader
 from ingest.sources.references import Bounds, bounds_of
 from trainer.errors import SourceError
 

@@ -28,7 +28,8 @@ from ingest.sources.rasters.extent import outline_of
 from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
 from ingest.sources.rasters.jpeg2000 import check_boxes
 from ingest.sources.rasters.rasterfile import RasterFile, cause_of
-from ingest.sources.rasters.vrt import is_vrt, source_problems
+from ingest.sources.rasters.reach import is_vrt
+from ingest.sources.rasters.vrt_sources import source_problems
 from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
 from ingest.sources.source import SourceOptions, printable
 from trainer.earth import EQUATOR_RADIUS_M
@@ -140,9 +141,22 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
     return replace(file, gsd_m=_middle_gsd(file))
 
 
+def _world_file(path: str) -> str | None:
+    """The name of a file beside an image that is called as its world file would be."""
+    image = Path(path)
+    if not image.is_file():
+        return None
+    ending = image.suffix[1:].lower()
+    called = {f"{image.stem}.{end}".lower() for end in (ending[:1] + ending[-1:] + "w", f"{ending}w", "wld")}
+    return next((other.name for other in image.parent.iterdir() if other.name.lower() in called), None)
+
+
 def _check_georeference(dataset: DatasetReader, crs: CRS, name: str) -> None:
     """Raise unless the file says where it lies on Earth, and that can be true."""
     if dataset.transform.is_identity:
+        if beside := _world_file(dataset.name):
+            why = f"its world file {beside} is not six numbers, one a line, that place it: write it anew"
+            raise ItemError("no_georeference", f"{name}: {why}")
         raise ItemError(
             "no_georeference",
             f"{name}: it is georeferenced nowhere: put a world file (.tfw, .jgw, .wld …) of its name beside it, or set "

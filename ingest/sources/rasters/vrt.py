@@ -1,7 +1,6 @@
 """VRT files: the files that they name, and their XML with a name of its own for each of those.
 
-What they name must lie where `ingest.sources.references` lets it; and so must what any other raster names, such as a
-file of overviews.
+What they name must lie where `ingest.sources.references` lets it.
 
 GDAL keeps what it opens for VRTs in one pool for all threads, by name. While one thread's opening of a missing file
 fails, another that asks for the same file gets nothing, without an error, and shows black pixels. Under names of its
@@ -11,33 +10,25 @@ fills gaps with 0, which is no black ground. It does not read pixels.
 
 import xml.etree.ElementTree as ET
 from collections.abc import Container, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from ingest.sources.rasters.reach import XML, is_vrt
 from ingest.sources.references import Bounds
-from ingest.sources.source import Problem, SourceOptions
+from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from trainer.errors import ItemError
 
-XML = "<VRTDataset"
 _NAMES = ("SourceFilename", "SourceDataset")
 _DEEPEST = 8  # VRTs in VRTs
 _NO_PIXEL = ("NoDataValue", "NODATA")
 _RECT = ("xOff", "yOff", "xSize", "ySize")
 _OF_MASK = (*_NAMES, "OpenOptions", "SourceBand", "SourceProperties", "SrcRect", "DstRect")
-_OPENERS = 8  # threads: each may wait for the network
-DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PNG", "JPEG", "WEBP")  # and VRT, which is opened here alone
-_HEAD_BYTES = 1024  # in which GDAL looks for what a file is
-_NAMING = (b"<VRTDataset", b"<MRF_META", b"<GDAL")  # descriptions of rasters that lie elsewhere
 _RAW = "VRTRawRasterBand"
 _NAMING_ITEMS = {"X_DATASET", "Y_DATASET", "OVERVIEW_FILE"}  # of metadata, that GDAL opens
 _NOWHERE = "/not-read"  # nothing lies below it; of /vsimem GDAL does not say what it missed
@@ -48,7 +39,7 @@ class Vrt:
     """A VRT.
 
     Attributes:
-        text: Its XML, VRTs in it included; `OWN` stands where a name of its own goes.
+        text: Its XML, VRTs in it included.
         root: The folder that its relative paths start from, as GDAL takes it.
         files: The other files that it is made of, as GDAL takes them, VRTs in it first.
         rasters: Of those, the ones that hold pixels.
@@ -62,9 +53,6 @@ class Vrt:
     rasters: tuple[str, ...]
     masks: frozenset[str]
     sizes: dict[str, tuple[int, int]]
-
-
-OWN = "own-name-here"
 
 
 class VrtReader(DatasetReader):  # type: ignore[misc]
@@ -82,10 +70,10 @@ class VrtReader(DatasetReader):  # type: ignore[misc]
     """
 
     def __init__(self, path: str, serial: int, bounds: Bounds, unusable: Container[str] = ()) -> None:
-        vrt = read_vrt(path, bounds, unusable)
+        vrt = read_vrt(path, bounds, unusable, own=str(serial))
         self._path, self._files = path, vrt.files
         root = {"ROOT_PATH": vrt.root} if vrt.root else {}
-        super().__init__(vrt.text.replace(OWN, str(serial)), driver="VRT", sharing=False, **root)
+        super().__init__(vrt.text, driver="VRT", sharing=False, **root)
 
     @property
     def name(self) -> str:
@@ -98,58 +86,19 @@ class VrtReader(DatasetReader):  # type: ignore[misc]
         return [*([] if self._path.startswith(XML) else [self._path]), *self._files]
 
 
-def is_vrt(path: str) -> bool:
-    """Whether a path, or XML, is a VRT's: by its name, or as GDAL tells, which looks into the file."""
-    if path.startswith(XML) or path.partition("?")[0].lower().endswith(".vrt"):
-        return True
-    return XML.encode() in _head(path)
-
-
-def _head(path: str) -> bytes:
-    """What GDAL looks at of a local file to tell what it is; it stops at a zero."""
-    with suppress(OSError, ValueError), Path(path).open("rb") as file:
-        return file.read(_HEAD_BYTES).partition(b"\0")[0]
-    return b""
-
-
-def own_reach(path: str) -> rasterio.Env:
-    """GDAL for a raster that is no VRT, to be used in ``with``: of the web it reads that one file, if it lies there."""
-    return rasterio.Env() if is_vrt(path) else rasterio.Env(CPL_VSIL_CURL_ALLOWED_FILENAME=path)
-
-
-def names_nothing_beyond(dataset: DatasetReader, bounds: Bounds) -> DatasetReader:
-    """An open raster whose files lie where they may, such as its overviews; else it is closed.
-
-    Raises:
-        ItemError: With reason ``not_allowed``; or ``unsupported``: one is a description of rasters elsewhere.
-    """
-    try:
-        for other in dataset.files:
-            if other == dataset.name:
-                continue
-            bounds.check(other, dataset.name)
-            if any(sign in _head(other) for sign in _NAMING):
-                raise ItemError(
-                    "unsupported", f"{dataset.name}: {other} beside it is no raster but names others: take it away"
-                )
-    except ItemError:
-        dataset.close()
-        raise
-    return dataset
-
-
-def read_vrt(path: str, bounds: Bounds, unusable: Container[str] = ()) -> Vrt:
+def read_vrt(path: str, bounds: Bounds, unusable: Container[str] = (), *, own: str = "") -> Vrt:
     """A VRT's XML, and what it names.
 
     Args:
         path: As GDAL takes it.
         bounds: Where its files may lie.
         unusable: Files that GDAL is not to open: under another name they fail the tiles that they lie under.
+        own: Told to GDAL with each file, so that it opens them for this VRT alone.
 
     Raises:
         ItemError: It cannot be read, or is no XML; or with reason ``not_allowed``, it names what it may not.
     """
-    named = _Named([], {}, {}, bounds, unusable)
+    named = _Named([], {}, {}, bounds, unusable, own)
     text = ET.tostring(_expanded(path, named, 0), "unicode")
     masks = frozenset(raster for raster, is_mask in named.rasters.items() if is_mask)
     return Vrt(text, _folder(path), tuple(dict.fromkeys(named.files)), tuple(named.rasters), masks, named.sizes)
@@ -159,7 +108,7 @@ def read_vrt(path: str, bounds: Bounds, unusable: Container[str] = ()) -> Vrt:
 class _Named:
     """What VRTs name, while they are read: files, those that hold pixels and whether as a mask alone, their sizes.
 
-    And where they may lie, and which GDAL is not to open.
+    And where they may lie, which GDAL is not to open, and what is told with each.
     """
 
     files: list[str]
@@ -167,64 +116,7 @@ class _Named:
     sizes: dict[str, tuple[int, int]]
     bounds: Bounds
     unusable: Container[str]
-
-
-def source_problems(path: str, name: str, bounds: Bounds) -> tuple[list[Problem], int]:
-    """What is wrong with the files that a VRT is made of, by opening each, and how many there are.
-
-    Args:
-        path: As GDAL takes it.
-        name: Of the VRT, for messages.
-        bounds: Where those files may lie, and what they name in turn.
-
-    Raises:
-        ItemError: The VRT itself cannot be read, or a file that is its mask alone: GDAL tells so once, and then takes
-            the mask for one that hides everything. Or a file has not the size that the VRT was made for: GDAL shows
-            another part of it, or black, without a word.
-    """
-    vrt = read_vrt(path, bounds)
-    with ThreadPoolExecutor(_OPENERS if any("/vsi" in raster for raster in vrt.rasters) else 1) as threads:
-        found = list(threads.map(lambda raster: _problem(raster, name, vrt.sizes.get(raster), bounds), vrt.rasters))
-    problems = [problem for problem in found if problem is not None]
-    for problem in problems:
-        if problem.subject in vrt.masks:
-            told = problem.message.rpartition("; ")[0]
-            raise ItemError(problem.reason, f"{told}; it is the mask of the others: put it there, or take MaskBand out")
-    return problems, len(vrt.rasters)
-
-
-def _problem(raster: str, name: str, size: tuple[int, int] | None, bounds: Bounds) -> Problem | None:
-    reason, why = "", ""
-    if not raster.startswith("/vsi"):
-        file = Path(raster)
-        if not file.is_file():
-            reason, why = "missing", "there is no such file"
-        elif file.stat().st_size == 0:
-            reason, why = "empty", "it is empty (0 bytes)"
-    if not reason:
-        try:
-            with rasterio.Env(), own_reach(raster):
-                with DatasetReader(raster, driver=list(DRIVERS), sharing=False) as dataset:
-                    names_nothing_beyond(dataset, bounds.seen_from(raster))
-                    found = (dataset.width, dataset.height)
-                # as the VRT will open it: a file may pass for one of several kinds
-                with DatasetReader(raster, sharing=False) as dataset:
-                    if dataset.driver not in DRIVERS:
-                        raise ItemError("unsupported", f"{name}: its source {raster} is {dataset.driver} too: not read")
-        except (RasterioError, OSError, ValueError) as error:  # the last of a CRS, and of words that are not UTF-8
-            reason = "http" if "/vsicurl/" in raster else "not_a_raster"
-            why = f"it cannot be opened ({' '.join(str(error).split())[:200]})"
-        else:
-            if size in (None, found):
-                return None
-            raise ItemError(
-                "not_a_raster",
-                f"{name}: its source {raster} has {found[0]} × {found[1]} pixels, and had {size[0]} × {size[1]} when "
-                "the VRT was made: make the VRT anew",
-            )
-    return Problem(
-        raster, reason, f"{name}: its source {raster}: {why}; tiles that it lies under fail until it is there"
-    )
+    own: str
 
 
 def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> "ET.Element[str]":
@@ -274,7 +166,7 @@ def _expanded(path: str, into: _Named, depth: int, *, is_mask: bool = False) -> 
             if inner in into.unusable:
                 named.text = f"{_NOWHERE}{inner}"
                 named.attrib.clear()
-            ET.SubElement(options, "OOI", key="@own").text = OWN  # @: a driver need not know it
+            ET.SubElement(options, "OOI", key="@own").text = into.own  # @: a driver need not know it
     if _shows_all(tree) and (gaps or _has_gaps(tree)):
         tree.append(_mask_of_sources(tree))
     return tree

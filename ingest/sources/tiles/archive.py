@@ -24,12 +24,12 @@ from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
 from ingest.sources.tiles.description import describe
 from ingest.sources.tiles.store import Indexes, telling, tile_bounds, tile_boxes, tiles_area
+from ingest.sources.tiles.template import MAX_ZOOM
 from ingest.sources.web import Web, mask_url
 from trainer.errors import AreaError, ItemError, SourceError, reason
 
 _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
-_MANY_ROWS = 500_000
 _MANY_LEAVES = 64  # directories below the first
 _PLACED = """
 CREATE TEMP VIEW placed AS SELECT zoom_level, tile_column, tile_row FROM tiles
@@ -37,6 +37,10 @@ WHERE typeof(zoom_level) = 'integer' AND typeof(tile_column) = 'integer' AND typ
 AND zoom_level BETWEEN 0 AND 30
 AND tile_column BETWEEN 0 AND (1 << zoom_level) - 1 AND tile_row BETWEEN 0 AND (1 << zoom_level) - 1
 """  # rows of MBTiles that are of a tile of their zoom's square
+_LARGER = """
+SELECT DISTINCT max(zoom_level - :up, 0), tile_column >> min(zoom_level, :up), tile_row >> min(zoom_level, :up)
+FROM placed LIMIT :most
+"""  # tiles that hold them, so many levels up
 _TOO_WIDE = 10  # times the area of its tiles: bounds that a program filled in
 
 log = logging.getLogger(__name__)
@@ -106,8 +110,8 @@ class PmtilesStore:
 
     def _check(self) -> None:
         kind = self._header["tile_type"]
-        if kind not in (TileType.PNG, TileType.JPEG, TileType.WEBP):
-            raise SourceError(f"{self.uri}: its tiles are {kind.name}, not pictures: PNG, JPEG or WebP is needed")
+        if kind not in (TileType.PNG, TileType.JPEG, TileType.WEBP, TileType.AVIF):
+            raise SourceError(f"{self.uri}: its tiles are {kind.name}, not pictures: PNG, JPEG, WebP or AVIF is needed")
         if self._header["tile_compression"] not in (Compression.NONE, Compression.UNKNOWN):
             raise SourceError(f"{self.uri}: its tiles are compressed twice ({self._header['tile_compression'].name})")
 
@@ -249,8 +253,8 @@ class MbtilesStore:
 
     def _check(self, said: dict[str, str]) -> None:
         kind = str(said.get("format") or "png").lower()
-        if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp"):
-            raise SourceError(f"{self.uri}: its tiles are {kind}, not pictures: PNG, JPEG or WebP is needed")
+        if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp", "avif"):
+            raise SourceError(f"{self.uri}: its tiles are {kind}, not pictures: PNG, JPEG, WebP or AVIF is needed")
 
     def _shown_by(self, area: BaseGeometry, north: bool) -> bool:
         """Whether rows count from the north: the finest tiles lie in the area that is said if they do."""
@@ -264,15 +268,19 @@ class MbtilesStore:
         return north if here == turned else bool(here)
 
     def _extent(self, said: BaseGeometry | None) -> BaseGeometry:
-        (count,) = self._database.execute("SELECT count(*) FROM placed").fetchone()
-        if said is not None and count > _MANY_ROWS:
-            return said
-        rows = self._database.execute("SELECT zoom_level, tile_column, tile_row FROM placed").fetchall()
-        places = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        tiles = {int(z): places[places[:, 0] == z, 1:] for z in self.zooms}
+        tiles = self._tiles_or_larger()
         if not self._north:
             tiles = {z: _turned(z, found) for z, found in tiles.items()}
         return _true_area(self.uri, said, None if said is None else said.bounds, telling(tiles))
+
+    def _tiles_or_larger(self) -> dict[int, Indexes]:
+        """Columns and rows of its tiles, by zoom; where they are very many, of those that hold them."""
+        for up in range(MAX_ZOOM + 1):
+            rows = self._database.execute(_LARGER, {"up": up, "most": _MANY + 1}).fetchall()  # read no further
+            if len(rows) <= _MANY:
+                break
+        places = np.array(rows, dtype=np.int64).reshape(-1, 3)
+        return {int(z): places[places[:, 0] == z, 1:] for z in np.unique(places[:, 0])}
 
 
 def _box(z: int, corners: Indexes) -> BaseGeometry:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePath
 
@@ -19,7 +20,7 @@ from ingest.sources.tiles.store import Indexes, telling, tiles_area
 from ingest.sources.tiles.template import TileTemplate
 from trainer.errors import ItemError, SourceError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 _ORDINARY = TileTemplate("{z}/{x}/{y}", "z/x/y")
 
 
@@ -117,14 +118,45 @@ class FolderStore:
 
 def is_tile_folder(root: Path) -> bool:
     """Whether a folder says that it holds tiles, or holds one as z/x/y with the ending of a picture."""
-    return (root / "tilemapresource.xml").is_file() or next(_tiles(root, _ORDINARY), None) is not None
+    return says_tiles(root) or any(not _is_date(*place) for place, _ in _tiles(root, _ORDINARY))
+
+
+def says_tiles(root: Path) -> bool:
+    """Whether a folder says itself that it holds tiles."""
+    return (root / "tilemapresource.xml").is_file()
+
+
+def tile_folders(root: Path) -> list[Path]:
+    """The folders of tiles below a folder, by name; those in one of them apart."""
+    found = []
+    for place, below, _ in os.walk(root):
+        with suppress(SourceError):  # a folder that cannot be listed
+            if is_tile_folder(Path(place)):
+                found.append(Path(place))
+                below.clear()  # in place: `os.walk` goes no deeper
+    return sorted(found)
+
+
+def _is_date(z: int, x: int, y: int) -> bool:
+    """Whether 22/7/15.png is a picture of a July day: as a tile it would lie in the sea beside the North Pole."""
+    return z >= 10 and 1 <= x <= 12 and 1 <= y <= 31
 
 
 def split_template(text: str) -> tuple[Path, str]:
-    """The folder that a template on disk begins with, and the rest."""
-    folder = text.partition("{")[0].rpartition("/")[0]
+    """The folder that a template on disk begins with, and the rest; a folder may have braces in its name."""
+    parts = text.split("/")
+    # the file at the end is no folder, nor is what a placeholder stands for
+    named = next((i for i, part in enumerate(parts) if "{" in part and not _is_folder(parts[: i + 1])), len(parts))
+    folder = "/".join(parts[: min(named, len(parts) - 1)])
     rest = text[len(folder) :].lstrip("/")
     return path_of(folder or ("/" if text.startswith("/") else ".")), rest
+
+
+def _is_folder(parts: Sequence[str]) -> bool:
+    try:
+        return path_of("/".join(parts)).is_dir()
+    except SourceError:  # a home of nobody, which is told where the template is read
+        return False
 
 
 def _find(root: Path, template: TileTemplate, rather: str) -> dict[int, dict[tuple[int, int], str]]:

@@ -67,7 +67,7 @@ def train(
     """
     from tqdm import tqdm
 
-    from trainer.captioning.captions import BESIDE
+    from trainer.captioning.folder import BESIDE
     from trainer.captioning.training import CaptionerConfig, train_captioner
     from trainer.embedder import Embedder
     from trainer.errors import UsageError
@@ -139,8 +139,8 @@ def clipcap(
 
     A pickle is read as far as tensors go and refused if it holds anything else.
     """
-    from trainer.captioning.captions import BESIDE
     from trainer.captioning.clipcap import add_clipcap
+    from trainer.captioning.folder import BESIDE
     from trainer.checkpoint import read_meta
 
     folder = _checkpoint(ctx, model, checkpoint)

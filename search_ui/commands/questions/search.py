@@ -62,7 +62,6 @@ def command(
     click.get_current_context().call_on_close(gc.enable)
     started = time.perf_counter()
     from ingest.geo.area import parse_dates
-    from search_ui.files.answers import check_target, write_answer
     from search_ui.search.engine import Engine
     from search_ui.search.moments import parse_moment
     from search_ui.search.query import Query
@@ -70,6 +69,8 @@ def command(
 
     imported_s = time.perf_counter() - started
     if output is not None:
+        from search_ui.files.answers import check_target
+
         check_target(output)
     first, last = parse_dates(acquired_from, acquired_to)
     query = Query(
@@ -86,6 +87,8 @@ def command(
     engine = Engine(ctx.settings, ctx.catalog)
     answer = engine.search(collection, query)
     if output is not None:
+        from search_ui.files.answers import write_answer
+
         write_answer(answer, output, engine.provenance(collection))
     if as_json:
         click.echo(answer.to_json())

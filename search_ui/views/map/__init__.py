@@ -1,4 +1,4 @@
-"""The map of the search page: what lies under it, what is drawn on it, and its moment.
+"""The maps of the pages: what lies under them, what is drawn on them, their moment; and what a collection covers.
 
-In reading order: backdrop, heat, search_map, moment_bar.
+In reading order: backdrop, heat, search_map, moment_bar, coverage.
 """

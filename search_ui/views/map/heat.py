@@ -108,17 +108,12 @@ def probable(service: Service, collection: str, found: LabelSet, least: float) -
     return _kept(service, collection, key, lambda: shown, legend_of(shown.scale, f"below {least:g}"))
 
 
-def covered(service: Service, collection: str) -> Heat:
-    """Where a collection has tiles."""
-
-    def make() -> HeatValues:
-        columns = service.engine.field(service.tiles(collection))
-        places = Places(columns.lat, columns.lon, columns.size_m)
-        of = (collection, service.version(collection), None, None, None)
-        return HeatValues(places, np.ones(len(places.lat), np.float32), scale, of)
-
-    scale = Scale(0.0, 1.0, "tiles", HEAT)
-    return _kept(service, collection, "covered", make, legend_of(scale))
+def covered_values(service: Service, collection: str) -> HeatValues:
+    """Where a collection has tiles: one value for all of them."""
+    columns = service.engine.field(service.tiles(collection))
+    places = Places(columns.lat, columns.lon, columns.size_m)
+    of = (collection, service.version(collection), None, None, None)
+    return HeatValues(places, np.ones(len(places.lat), np.float32), Scale(0.0, 1.0, "tiles", HEAT), of)
 
 
 def legend_of(scale: Scale, clear: str = "") -> LegendOnMap:

@@ -5,13 +5,12 @@ from collections import Counter
 import streamlit as st
 
 from ingest.catalog.catalog import Failure, Job, JobState
-from search_ui.components.map_view import HeatOnMap, MapData, show_map
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
 from search_ui.views.app_words import told
-from search_ui.views.map.backdrop import chip_url, ground_of
-from search_ui.views.map.heat import covered
+from search_ui.views.map.backdrop import chip_url
+from search_ui.views.map.coverage import coverage_map
 from search_ui.views.panels.asking import notice, show_notice
 from search_ui.views.work import background, ended, job_bar, watch, watch_workers
 from trainer.errors import GroundcastError
@@ -60,26 +59,18 @@ def _collection(service: Service, one: Shown) -> None:
                     ("Made", f"{one.created_at:%Y-%m-%d %H:%M} UTC"),
                 ]
             )
-            for job in reversed(service.catalog.jobs(service.aliases.stored(one.name))):
+            jobs = service.catalog.jobs(service.aliases.stored(one.name))
+            for job in reversed(jobs):
                 if job.items or job.failed:  # an ingest that found everything done has nothing to tell
                     _job(service, one, job)
         with right:
             if one.tiles and one.bounds is not None:
-                _coverage(service, one)
+                failures = [each for job in jobs if job.failed for each in service.catalog.failures(job.id)]
+                coverage_map(service, one, failures)
 
 
 def _knows(one: Shown) -> str:
     return "any month and hour" if one.knows_time else "no particular time" if one.knows_time is False else "unknown"
-
-
-def _coverage(service: Service, one: Shown) -> None:
-    layer = HeatOnMap(covered(service, one.name).tiles, f"{one.tiles:,} tiles")
-    label = f"Map of the tiles of {one.name} that can be searched"
-    data = MapData(
-        name=f"coverage {one.name}", label=label, **ground_of(one), frames=[[layer]], strength=0.35, dim=False
-    )
-    show_map(data, key=f"coverage {one.name}", height=300)
-    st.caption("Coloured: tiles that can be searched.")
 
 
 def _job(service: Service, one: Shown, job: Job) -> None:

@@ -1,0 +1,73 @@
+"""What each job of a collection was asked, kept beside its parts: with the parts it tells a lost catalog everything.
+
+One JSON file a job, ``_JOB.job.json`` (readers of whole folders pass over names that begin so): the facts of the
+collection as they were when the job was planned, and the job's source and request. It does not know what they mean.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ingest.archive import files as storage
+from ingest.archive.files import FilePath
+from trainer.errors import ArchiveError, StorageError
+
+SUFFIX = ".job.json"
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job and its collection.
+
+    Attributes:
+        job: Id of the job; the keys of its parts begin with it.
+        source: What was read.
+        request: The request, as JSON values.
+        planned_at: When, ISO 8601 in UTC.
+        model_id: Of the collection.
+        dim: Width of its vectors.
+        spec: What stood in the catalog of the collection, as JSON values.
+    """
+
+    job: str
+    source: str
+    request: dict[str, Any]
+    planned_at: str
+    model_id: str
+    dim: int
+    spec: dict[str, Any]
+
+
+def write_record(folder: FilePath, record: JobRecord) -> None:
+    """Writes a job's record beside the parts, whole or not at all.
+
+    Raises:
+        ArchiveError: The folder cannot be written.
+    """
+    path = folder / f"_{record.job}{SUFFIX}"
+    try:
+        storage.write(path, lambda file: file.write(json.dumps(asdict(record)).encode()))
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: cannot be written ({error}); free disk space and run the same command again"
+        ) from error
+
+
+def read_records(folder: FilePath) -> list[JobRecord]:
+    """The records of a folder, oldest job first; those that cannot be read are left out.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    records = []
+    try:
+        for name in storage.listed(folder, SUFFIX):
+            with storage.readable(folder / name) as content:
+                text = content.read_bytes() if hasattr(content, "read_bytes") else content.getvalue()
+            try:
+                records.append(JobRecord(**json.loads(text)))
+            except (ValueError, TypeError):
+                continue
+    except OSError as error:
+        raise StorageError(f"{folder}: the archive cannot be read ({error}); see `groundcast doctor`") from error
+    return sorted(records, key=lambda record: record.planned_at)

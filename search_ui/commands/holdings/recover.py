@@ -1,0 +1,28 @@
+"""`groundcast recover`: takes into the catalog what lies in the home and the catalog does not know."""
+
+from dataclasses import asdict
+
+import click
+
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+
+
+@click.command(short_help="Make a lost catalog again from models and archive.")
+@json_option
+@pass_command_context
+def command(ctx: CommandContext, as_json: bool) -> None:
+    """Take models and parts that the catalog does not know into it. Nothing that it knows is changed."""
+    from ingest.jobs.recover import recover
+
+    done = recover(ctx.settings, ctx.catalog)
+    if as_json:
+        print_json(asdict(done))
+        return
+    for name in done.models:
+        click.echo(f"model       {name}")
+    for name, items in done.items.items():
+        click.echo(f"collection  {name}: {items} items")
+    for problem in done.problems:
+        click.echo(f"problem     {problem}")
+    if not (done.models or done.items or done.problems):
+        click.echo("the catalog knows everything that is here")
