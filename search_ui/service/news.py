@@ -14,12 +14,9 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlencode
 
-import requests
-
 from ingest.catalog.saved_searches import SavedSearch
 from ingest.catalog.search_hits import SearchHit
 from ingest.settings import Settings
-from ingest.sources.allowed_hosts import GuardedAdapter
 from search_ui.search.query import rfc3339
 from trainer.errors import GroundcastError, ItemError, SettingsError
 
@@ -93,6 +90,10 @@ def post(settings: Settings, news: News, *, pauses_s: Sequence[float] = PAUSES_S
     """
     if settings.webhook_url is None:
         return
+    import requests  # as the next: not before there are news to post
+
+    from ingest.sources.allowed_hosts import GuardedAdapter
+
     with requests.Session() as session:
         session.trust_env = False  # no proxy or .netrc of the environment
         for scheme in ("http://", "https://"):
