@@ -225,6 +225,7 @@ def test_a_place_of_the_list_is_brought_into_sight_and_the_button_shows_all_agai
     mapped.get_by_role("button", name="show all of it").click()
     mapped.wait_for_function("before => location.hash == '#' + before", arg=before)
     mapped.get_by_role("button", name="Back").click()
+    mapped.wait_for_function("!new URLSearchParams(location.search).has('tile')")
     expect(mapped.get_by_role("option").first).to_be_visible()
 
 

@@ -79,7 +79,8 @@ def _calendar(page: Page) -> None:
 
 def _collections(page: Page) -> None:
     page.get_by_text("Add imagery").first.wait_for()
-    _maps(page)
+    page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first.wait_for()
+    page.wait_for_timeout(12_000)  # it is drawn without a graphics card
 
 
 def _area(page: Page) -> None:
