@@ -50,6 +50,7 @@ class Overlays:
             )
         told = json.dumps(document, allow_nan=False).encode()
         name = hashlib.sha256(told).hexdigest()[:32]
+        self._folder.mkdir(parents=True, exist_ok=True)
         write_whole(self._folder / f"{name}.json", told)
         return name
 
