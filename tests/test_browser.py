@@ -249,7 +249,7 @@ def test_two_moments_are_compared_in_different_colours(mapped: Page) -> None:
     expect(mapped.locator(".gc-map .pane")).to_have_count(2)
     assert _painted(mapped, 1) != _painted(mapped, 0)
     expect(mapped.locator(".gc-map .name")).to_have_text(["Jul, 23:00", "Jan, 12:00"])
-    expect(mapped.locator(".gc-map .swipe")).to_be_visible()
+    expect(mapped.locator(".gc-map .swipe .knob")).to_be_visible()
     mapped.get_by_text("Map", exact=True).click()
     expect(mapped.locator(".gc-map .pane")).to_have_count(1)
 

@@ -596,7 +596,7 @@ def test_the_app_answers_to_its_own_names_alone(service) -> None:
             for page in ("/", "/search", "/collections", "/static/js/index.1a2b.js", "/search/_stcore/health")
         ),
         ("/tiles/demo/1/2/3.webp", 200),  # for the routes to judge
-        *((f"/{name}", 404) for name in ("tiles", "scores", "chips", "photos", "footprints", "basemap", "api")),
+        *((f"/{name}", 404) for name in ("tiles", "scores", "chips", "photos", "shown", "basemap", "api")),
         ("//tiles/demo/1/2/3.webp", 404),
         ("/Tiles/demo/1/2/3.webp", 404),
         ("/search/tiles/demo/1/2/3.webp", 404),
