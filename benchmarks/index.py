@@ -182,13 +182,13 @@ def recalled(world: World, query: np.ndarray, when: datetime | None, found: list
 
 def sweep(world: World, ask: Ask, queries: np.ndarray) -> list[dict[str, float]]:
     """Recall and time at a moment by the number of candidates of a question."""
-    usual, rows = proposed.LEAST, []
+    usual, rows = (proposed.LEAST, proposed.AT_ANY_TIME), []
     for count in CANDIDATES:
         proposed.LEAST = proposed.AT_ANY_TIME = count
         ways = {way: in_turns(world, ask, exactly(world), queries, way) for way in ("at a moment", BOTH)}
         told = {f"{name}, {way}": ways[way][name] for way in ways for name in ("recall@9", "p50_ms")}
         rows.append({"candidates": count, **told})
-    proposed.LEAST = proposed.AT_ANY_TIME = usual
+    proposed.LEAST, proposed.AT_ANY_TIME = usual
     return rows
 
 

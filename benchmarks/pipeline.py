@@ -38,7 +38,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -405,9 +405,9 @@ def peak(count: int, index: str, source: str, folder: str) -> None:
     add_open_clip(home / "model", str(TINY), random_seed=0)
     side_m = TEXTURE_PX * PIXEL_M / count**0.5
     embedder = Embedder.load(home / "model", precision="float32")
-    if index == "elsewhere":
-        EdgeIndex(Settings(home=home / "home").index_dir("c"), "c", embedder.dim)
-    report, _ = ingest(home / "home", embedder, Request("tiles", "c", source, Grid(side_m, side_m), min_valid=0.0))
+    request, at = Request("tiles", "c", source, Grid(side_m, side_m), min_valid=0.0), Settings(home=home / "home")
+    with EdgeIndex(at.index_dir("c"), "c", embedder.dim) if index == "elsewhere" else nullcontext():
+        report, _ = ingest(at.home, embedder, request)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("utf-8").splitlines())
     mib = int(status["VmHWM"].split()[0]) / 1024  # not ru_maxrss, which a child inherits from its parent
     (home / "peak.json").write_text(json.dumps({"tiles": report.done, "index": index, "peak_mib": round(mib)}), "utf-8")

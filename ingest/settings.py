@@ -106,8 +106,8 @@ class Settings(BaseModel):
     allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = Field(
         (), description="Hosts whose imagery may be read for a source given through the app, or named by a VRT."
     )
-    allowed_folders: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_from_json)] = (
-        Field((), description="Folders beside a source's own that its VRTs may lead to.")
+    allowed_folders: Annotated[tuple[Folder, ...], BeforeValidator(_from_json)] = Field(
+        (), description="Folders beside a source's own that its VRTs may lead to."
     )
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."

@@ -18,8 +18,9 @@ from search_ui import server
 from search_ui.ground.captions import CaptionQuery, usual_moments
 from search_ui.service import service as running
 from search_ui.service.service import Service
+from trainer.bundled import bundle_folder
 from trainer.captioning import daytime
-from trainer.captioning.folder import bundled_captioner_folder
+from trainer.captioning.folder import BUNDLED
 
 BEACH = "43.1 N 165.0 W"
 APP = str(Path(running.__file__).parents[1] / "app.py")
@@ -144,7 +145,7 @@ def test_a_captioner_that_belongs_to_another_model_is_refused_in_one_line(
     service: Service, groundcast: Groundcast, beach: str, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
-    shutil.copytree(bundled_captioner_folder(), other)
+    shutil.copytree(bundle_folder() / BUNDLED, other)
     meta = (other / "meta.json").read_text()
     own = service.tiles("demo").model_id
     (other / "meta.json").write_text(meta.replace(own, "f" * 16))

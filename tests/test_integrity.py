@@ -119,6 +119,11 @@ def test_every_flipped_bit_of_the_field_is_told_and_the_field_made_anew(home: Ho
             flip(path, bit)
             assert damaged(folder) == [path.name], (path.name, bit)
             path.write_bytes(whole)
+    for content in ("[]", "null", '{"formal": 2}'):
+        whole = (folder / "field.json").read_text()
+        (folder / "field.json").write_text(content)
+        assert damaged(folder) == ["field.json"], content
+        (folder / "field.json").write_text(whole)
     flip(folder / "g000001" / "vectors", 1_000)
     assert home.problems(deep=True) == ["field file vectors is not what was written"]
     home.problems(deep=True, repair=True)
@@ -168,11 +173,15 @@ def test_a_lost_catalog_is_made_again_from_the_archive(home: Home) -> None:
 
 
 def test_parts_without_a_record_of_their_job_are_searched_all_the_same_and_that_is_said(home: Home) -> None:
+    larger = [record | {"size_m": 960.0} for record in home.archive.read(KEYS[1]).table.to_pylist()]
+    meta = {"collection": "c", "model_id": home.collection.model_id, "source": "s", "attribution": "somebody"}
+    home.archive.write(KEYS[1], larger, np.ones((ROWS, DIM), np.float32), meta | {"skipped": {}, "failures": []})
+    (home.settings.models_dir / ".m.1.part").mkdir(parents=True)  # what a killed process began
     home.lose_catalog()
     (problem,) = recover(home.settings, home.catalog).problems
     assert problem.startswith("c: no record of its jobs")
     spec = home.catalog.collection("c").spec
-    assert (spec["source"], spec["attribution"], spec["largest_tile_m"]) == ("s", "somebody", 480.0)
+    assert (spec["source"], spec["attribution"], spec["largest_tile_m"]) == ("s", "somebody", 960.0)
     assert home.field()._columns.n == 2 * ROWS
 
 

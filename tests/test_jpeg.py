@@ -60,6 +60,16 @@ def test_a_jpeg_whose_room_was_kept_but_not_filled_is_truncated() -> None:
         whole_jpeg(BASELINE[:half] + bytes(half))
 
 
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_cut_between_two_intervals_is_truncated(progressive: bool) -> None:
+    content = saved(progressive=progressive, restart_marker_blocks=2)
+    assert whole_jpeg(content[:-2]) == content
+    marks = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", content)][-6:]  # of the last scan
+    for cut in (mark + more for mark in marks for more in (0, 1, 2)):  # before, in and behind the marker
+        with pytest.raises(EOFError):
+            whole_jpeg(content[:cut])
+
+
 @pytest.mark.parametrize("content", [PROGRESSIVE, BASELINE], ids=["progressive", "baseline"])
 @pytest.mark.parametrize("change", ["none", "no end", "zeros for its end", "rubbish behind", "another behind"])
 def test_a_jpeg_that_lacks_no_pixel_is_read(tmp_path: Path, content: bytes, change: str) -> None:

@@ -232,6 +232,16 @@ def test_a_superseded_job_whose_files_come_back_is_done_after_all(home):
     assert (findings.archived, findings.problems) == (20, [])
 
 
+def test_a_lost_part_of_a_superseded_job_is_made_again_once(home):
+    home.run(ListIntake(20))
+    job = home.plan(ListIntake(20))
+    home.catalog.set_job_state(job.id, "superseded")
+    home.archive.remove(f"{job.id}-000001")
+    home.run(ListIntake(20))
+    findings = home.verify()
+    assert (findings.archived, findings.problems) == (20, [])
+
+
 def test_a_retry_that_is_asked_for_twice_archives_nothing_twice(home):
     home.run(ListIntake(20, fail={3, 4}))
     mended = ListIntake(20)

@@ -212,3 +212,6 @@ def test_what_is_shown_as_a_name_can_be_typed(gazetteer: Gazetteer) -> None:
     choices = area_of("2 km n of Paris", gazetteer).choices
     assert choices[1] == "2.0 km N of Paris, Texas, United States"
     assert area_of(choices[1], gazetteer).choices == ()
+    near = area_of("40 m n of Paris, 5 km", gazetteer)  # neither distance nor radius is lost
+    assert near.choices[0] == "0.04 km N of Paris, France, 5 km"
+    assert area_of(near.choices[0], gazetteer).area.equals(near.area)

@@ -16,7 +16,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("places", "towers", "ingest", "demo", "train", "served", "films", "login", "test", "bench", "dev")
+EXTRAS = ("places", "labels", "towers", "ingest", "demo", "train", "served", "films", "login", "test", "bench", "dev")
 
 
 def asked_for(name: str, extras: frozenset[str] = frozenset()) -> set[str]:

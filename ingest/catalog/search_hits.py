@@ -59,6 +59,9 @@ class SearchHits:
         """Remember hits by the id of their tile, and the parts that were looked into; how many of them are new."""
         now = datetime.now(UTC)
         with self._catalog.session() as session:
+            # a write that changes nothing: of two who have found the same tile one must wait, and see it
+            same = sa.update(SavedSearchRow).where(SavedSearchRow.id == search_id)
+            session.execute(same.values(name=SavedSearchRow.name))
             row = session.get(SavedSearchRow, search_id)
             if row is None:  # deleted meanwhile
                 return 0
@@ -70,7 +73,7 @@ class SearchHits:
             return len(new)
 
     def latest(self, search_id: str, count: int) -> list[SearchHit]:
-        """The newest, in the order of their time, then of their relevance as they came."""
+        """The newest, in the order of their time, then of their ids."""
         with self._catalog.session() as session:
             rows = session.scalars(
                 sa.select(SearchHitRow)

@@ -207,8 +207,11 @@ def read_state(folder: Path, layout: Layout) -> State | None:
         return None
     try:
         document = _read(path)
-        found = {name: document[name] for name in layout.says()}
-        state = State(
+        for name, expected in layout.says().items():
+            if document[name] != expected:
+                logger.warning("%s: %s %s, now %s: the field is made anew", path, name, document[name], expected)
+                return None
+        return State(
             int(document["dim"]),
             str(document["generation"]),
             [(int(start), int(stop)) for start, stop in document["runs"]],
@@ -219,11 +222,6 @@ def read_state(folder: Path, layout: Layout) -> State | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s cannot be read (%r): the field is made anew from the archive", path, error)
         return None
-    for name, expected in layout.says().items():
-        if found[name] != expected:
-            logger.warning("%s: %s %s, now %s: the field is made anew", path, name, found[name], expected)
-            return None
-    return state
 
 
 def write_state(folder: Path, layout: Layout, state: State) -> None:
@@ -247,9 +245,10 @@ def damaged(folder: Path) -> list[str]:
         return []
     try:
         document = _read(path)
+        known = document["format"] == FORMAT
     except (OSError, ValueError, KeyError):
         return [STATE]
-    if document["format"] != FORMAT:  # made anew before it is read
+    if not known:  # made anew before it is read
         return []
     at = folder / document["generation"]
     return [name for name, runs in document["sums"].items() if not _holds(at / name, runs)]
@@ -278,6 +277,8 @@ def _read(path: Path) -> dict[str, Any]:
         ValueError: It is not what was written.
     """
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError("it is no JSON object")
     # one of another format is told by that, below
     if document.get("format") == FORMAT and document.pop(_OWN_SUM, None) != _sum(document):
         raise ValueError("its checksum does not fit its content")

@@ -132,7 +132,8 @@ def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_
         if chunk.done and chunk.key not in there:
             catalog.set_chunk_state(chunk.key, "pending")
     if job.state == "superseded":
-        fresh = _Fresh(intake, set(archive.ids()))
+        waiting = {item for chunk in catalog.chunks(job=job.id, states=["pending"]) for item in chunk.item_ids}
+        fresh = _Fresh(intake, waiting.union(archive.ids()))
         # keys that none of its earlier chunks has
         catalog.add_chunks(job.id, _chunked(f"{job.id}-s{job.chunks:04d}", fresh, chunk_size))
 

@@ -5,6 +5,7 @@ saved searches, label sets, and which version of a collection a name stood for (
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -59,7 +60,7 @@ def recover(settings: Settings, catalog: Catalog) -> Recovered:
 def _models(settings: Settings, catalog: Catalog, done: Recovered) -> None:
     known = {model.name for model in catalog.models()}
     for folder in sorted(settings.models_dir.glob("*/")):
-        if folder.name in known:
+        if folder.name in known or folder.name.startswith("."):  # what a killed process began has a hidden name
             continue
         try:
             catalog.add_model(folder.name, read_meta(folder).model_id)
@@ -134,12 +135,20 @@ def _described(
         f"{name}: no record of its jobs, they are from before records were kept: it is searched as before, and new "
         "imagery goes into another collection"
     )
-    sizes = archive.columns(archive.parts()[0], ["size_m"])["size_m"].to_pylist() if archive.kind == "tiles" else [0.0]
     spec: dict[str, Any] = {
         "kind": archive.kind, "source": str(meta.get("source")), "grid": None, "options": {},
-        "attribution": meta.get("attribution"), "largest_tile_m": max(sizes), "gsd_m": None,
+        "attribution": meta.get("attribution"), "largest_tile_m": _largest_tile_m(archive), "gsd_m": None,
     }  # fmt: skip
     return Collection(name, archive.kind, str(meta["model_id"]), dim, spec, made)
+
+
+def _largest_tile_m(archive: Archive) -> float:
+    """Of all parts that can be read, for searches widen an area by it; 0 for photos."""
+    largest = 0.0
+    for path in archive.parts() if archive.kind == "tiles" else []:
+        with suppress(ArchiveError):  # a broken part is told where it is taken in
+            largest = max([largest, *archive.column(path, "size_m").to_pylist()])
+    return largest
 
 
 def _names(catalog: Catalog, done: Recovered) -> None:

@@ -245,7 +245,7 @@ def _beside(
         disc(lat=lat, lon=lon, radius_m=radius),
         f"{offset.of(town.label)}: {show(lat, lon)}, disc of {radius / 1000:.3g} km",
         tuple(map(offset.of, place.others)),
-        tuple(map(offset.of, place.choices)),
+        tuple(offset.of(choice) + _typed(radius_m) for choice in place.choices),
         place.away,
         place.attribution,
     )
@@ -255,7 +255,6 @@ def _named(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows, g
     found = _chosen(text, gazetteer, own, ground)
     shape, size = shape_of(found[0], gazetteer, radius_m)
     labels = told_apart(found)
-    radius = "" if radius_m is None else f", {radius_m / 1000:g} km"
     # a small place that has the name among others, in some language, is no rival
     # and one that lies elsewhere is none of one that lies on the ground that is looked at
     near = np.ones(len(found), bool) if ground is None else ground.away_m(found) <= NEAR_M
@@ -266,10 +265,15 @@ def _named(text: str, radius_m: float | None, gazetteer: Gazetteer, own: Rows, g
         or ((is_near or not near[0]) and (place.match == "name" or place.population >= found[0].population / 10))
     ]
     several = len(rivals) > 1
-    choices = tuple(label + radius for _, label in rivals) if several else ()
+    choices = tuple(label + _typed(radius_m) for _, label in rivals) if several else ()
     away = ground.say([place for place, _ in rivals]) if several and ground is not None else ()
     whose = ATTRIBUTION if found[0].country else ""
     return PlaceArea(shape, f"{found[0].label}, {size}", tuple(labels[1:]), choices, away, whose)
+
+
+def _typed(radius_m: float | None) -> str:
+    """A radius as it stands behind a name."""
+    return "" if radius_m is None else f", {radius_m / 1000:g} km"
 
 
 def told_apart(places: Sequence[Place]) -> list[str]:

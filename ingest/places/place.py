@@ -126,7 +126,7 @@ class Offset:
 
     def of(self, name: str) -> str:
         """The same distance and bearing from a place of another name."""
-        return f"{self.distance_m / 1000:.1f} km {self.bearing} of {name}"
+        return f"{round(self.distance_m / 1000, 3)} km {self.bearing} of {name}"  # to a metre
 
     def point(self, *, lat: float, lon: float) -> tuple[float, float]:
         """Latitude and longitude of the point, from those of the place, degrees."""

@@ -17,7 +17,10 @@ _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # Huffman tables
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SCAN, _END = 0xDA, 0xD9
 _BAND = 64  # coefficients of a block
-_FILLINGS = (b"", bytes(range(250, 0, -1)) * 16)
+_DATA = bytes(range(250, 0, -1))
+# where pixels come in intervals a decoder passes over all but a restart marker between two of them
+_INTERVALS = b"".join(bytes([0xFF, 0xD0 + number]) + _DATA for number in range(8))
+_FILLINGS = (b"", _DATA * 16, _INTERVALS * 2)
 
 
 def whole_jpeg(content: bytes) -> bytes:
@@ -101,7 +104,7 @@ def _scans(content: bytes) -> _Scans:
 def _with_end(content: bytes) -> bytes | None:
     """A JPEG with an end marker; None for one that lacks pixels.
 
-    A decoder draws whatever comes where pixels are missing, and nothing of what comes behind the last: so two fillings
+    A decoder draws whatever comes where pixels are missing, and nothing of what comes behind the last: so all fillings
     give one picture if, and only if, all pixels are there.
     """
     # 0xff and what follows would be a marker, which ends the pixels, but for 0; and a decoder fills with zeros itself
@@ -111,4 +114,4 @@ def _with_end(content: bytes) -> bytes | None:
         # not by `Image.open`, which warns of much
         with JpegImageFile(io.BytesIO(content + (stuffed + filling if filling else b"") + END)) as image:
             drawn.append(image.convert("RGB").tobytes())
-    return content + END if drawn[0] == drawn[1] else None
+    return content + END if drawn[1:] == drawn[:-1] else None

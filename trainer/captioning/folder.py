@@ -132,18 +132,6 @@ def read_captioner_tensors(folder: Path) -> "dict[str, torch.Tensor]":
     return tensors | {_TIED: embedding}
 
 
-def bundled_captioner_folder() -> Path:
-    """Where the package keeps the captioner of its bundled model.
-
-    Raises:
-        CheckpointError: This installation has none.
-    """
-    folder = bundle_folder() / BUNDLED
-    if not folder.is_dir():
-        raise CheckpointError(f"this installation carries no captioner ({folder} is missing): install it again")
-    return folder
-
-
 def captioner_of(checkpoint: Path, model_id: str) -> Path | None:
     """The captioner of a model: the folder `captioner` in its checkpoint's, else the bundled one if it is its.
 

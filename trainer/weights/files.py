@@ -41,7 +41,6 @@ _OF_FOLDERS = (  # as the hub's libraries name them; open_clip's first, which ne
     "pytorch_model.bin.index.json",
 )
 _ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-_PART = re.compile(r"-\d{5}-of-(\d{5})\.")
 
 
 def weights_file(path: Path) -> Path:

@@ -134,7 +134,7 @@ class SearchHitRow(Base):
 
     __tablename__ = "search_hits"
     search: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
-    tile_id: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    tile_id: Mapped[str] = mapped_column(primary_key=True)
     hit: Mapped[dict[str, Any]]
     found_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     posted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))

@@ -18,7 +18,6 @@ MEANINGS = {
     "q": "quadkey",
     "s": "server a, b or c",
 }
-TEMPLATE = re.compile(r"\{(z|x|-?y|q)\}")
 MAX_ZOOM = 30
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NUMBER = "(?:0|[1-9][0-9]{0,9})"  # as tiles are named: a folder 07 is a month

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "search_hits",
         sa.Column("search", sa.String(16), primary_key=True),
-        sa.Column("tile_id", sa.String(200), primary_key=True),
+        sa.Column("tile_id", sa.String, primary_key=True),
         sa.Column("hit", sa.JSON, nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True)),
