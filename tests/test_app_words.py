@@ -46,6 +46,7 @@ def test_no_message_reaches_the_app_with_words_of_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
+        ("no model '![x](https://y)' here", "no model '!&#91;x](https://y)' here"),
         ("no collection 'x' here (have: none yet): make it with `groundcast ingest`",
          "no collection 'x' here (have: none yet): add imagery on the page “Collections”"),
         ("several galleries here (a, b): choose one with --gallery",

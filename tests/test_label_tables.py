@@ -10,6 +10,7 @@ import pytest
 from labelled_tiles import small_field
 
 from ingest.catalog.labels import Label, LabelSet
+from search_ui.labels import tables
 from search_ui.labels.tables import SUFFIXES, read_labels, write_labels
 from search_ui.labels.taking import take
 from search_ui.labels.tiles import holding
@@ -113,6 +114,27 @@ def test_a_file_of_no_good_row_is_refused_with_what_is_wrong(field) -> None:
 def test_a_broken_file_is_refused_by_what_is_wrong(name, content, told) -> None:
     with pytest.raises(UploadError, match=told):
         read_labels(content, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"lat,lon,label\n" + b"1,2,yes\n" * 4),
+        ("a.geojson", json.dumps({"type": "FeatureCollection", "features": [{}] * 4}).encode()),
+    ],
+)
+def test_rows_beyond_the_most_are_not_read(name, content, monkeypatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    with pytest.raises(UploadError, match="more than 3 rows"):
+        read_labels(content, name)
+
+
+def test_numbers_and_times_out_of_range_are_as_if_not_said() -> None:
+    told = {"label": "yes", "tile_id": "t", "lat": 10**400, "lon": 1, "labelled_at": "0001-01-01T00:00:00+14:00"}
+    feature = {"type": "Feature", "geometry": None, "properties": told}
+    content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    (row,) = read_labels(content, "a.geojson").rows
+    assert np.isnan(row.lat) and row.labelled_at is None
 
 
 def test_points_in_metres_are_refused(field, tmp_path) -> None:

@@ -124,10 +124,21 @@ def test_a_box_labels_the_tiles_whose_middle_lies_in_it(home, monkeypatch) -> No
 def test_yes_and_no_steer_the_search_and_a_no_is_no_hit(home) -> None:
     said = {home.east[0]: "yes", home.east[1]: "no", home.east[2]: "unsure"}
     made = home.labels.create("s", "demo", {}, said)
-    feedback = home.labels.feedback(made.id)
+    feedback = home.labels.feedback(made.id, "demo")
     assert (feedback.liked, feedback.disliked, feedback.no_hits) == ((home.east[0],), (home.east[1],), {home.east[1]})
     home.labels.label(made.id, home.east[3:4], "no")
-    assert home.labels.feedback(made.id).no_hits == {home.east[1], home.east[3]}
+    assert home.labels.feedback(made.id, "demo").no_hits == {home.east[1], home.east[3]}
+    with pytest.raises(UsageError, match="are of collection 'demo', not of 'other'"):
+        home.labels.feedback(made.id, "other")
+
+
+def test_of_two_labels_that_have_come_to_lie_in_one_tile_the_latest_counts(home, monkeypatch) -> None:
+    made = home.labels.create("s", "demo", {}, {home.east[0]: "no"})
+    home.labels.label(made.id, home.east[1:2], "yes")
+    one = home.field.row(home.east[0])
+    monkeypatch.setattr(home.labels, "_placed", lambda _, of: (home.labels.sets.labels(of), np.array([one, one])))
+    feedback = home.labels.feedback(made.id, "demo")
+    assert (feedback.liked, feedback.disliked) == ((home.east[0],), ())
 
 
 def test_a_classifier_learns_what_the_question_does_not_know(home) -> None:
@@ -182,6 +193,27 @@ def test_a_bad_file_leaves_nothing(home) -> None:
     assert home.labels.sets.all() == []
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ({"q": 5}, "q is '5'"),
+        ({"also": "sand"}, "also is 'sand': it is a list"),
+        ({"negative": [["x"]]}, "negative is"),
+        ({"q": ["x"]}, "q is"),
+        ({"q": "x" * 5_000}, "at most 4,000 characters"),
+        ({"q": "x", "when": "yesterday"}, "yesterday"),
+        ({"ensemble": "yes"}, "true or false"),
+    ],
+)
+def test_a_file_whose_question_cannot_be_asked_leaves_nothing(home, question, told) -> None:
+    made = home.labels.create("s", "demo", {}, {home.east[0]: "yes"})
+    document = json.loads(home.labels.export(made.id, ".geojson"))
+    document["provenance"]["label_set"] |= {"name": "t", "question": question}
+    with pytest.raises(UploadError, match=told):
+        home.labels.bring(json.dumps(document).encode(), "a.geojson", "demo")
+    assert [one.name for one in home.labels.sets.all()] == ["s"]
+
+
 def test_a_set_outlives_its_grid_and_says_what_was_lost(home, tmp_path) -> None:
     made = home.learnable()
     far = small_field(tmp_path / "moved", lon=-164.97, size_m=400.0)
@@ -197,6 +229,9 @@ def test_a_picture_that_is_gone_leaves_the_set_without_a_question(home) -> None:
     gone = home.labels.create("gone", "demo", {"photo": "f" * 32}, dict.fromkeys(home.east[:5], "yes"))
     home.labels.label(gone.id, home.east[-5:], "no")
     assert home.labels.learnt(gone.id).assessment.question is None
+    lost = home.labels.create("lost", "demo", {"tile": "no more"}, dict.fromkeys(home.east[:5], "yes"))
+    home.labels.label(lost.id, home.east[-5:], "no")
+    assert home.labels.learnt(lost.id).assessment.question is None
     assert home.labels.learnt(made.id).assessment.question is not None
 
 

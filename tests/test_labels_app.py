@@ -82,7 +82,8 @@ def test_thumbs_become_the_first_labels_of_a_set_and_a_no_has_left_the_list(serv
     assert (made.name, made.counts["yes"], made.counts["no"]) == (ASKED["q"], 1, 1)
     assert made.question == {"q": ASKED["q"], "when": f"{this_year()}-07-15T14:00:00"}
     assert address(app, "labels") == [made.id] and not address(app, "up")
-    assert plain[1] not in [hit.tile_id for hit in best(service, 4, service.labelling.feedback(made.id))]
+    said = service.labelling.feedback(made.id, made.collection)
+    assert plain[1] not in [hit.tile_id for hit in best(service, 4, said)]
     assert "label 4 more yes and 4 more no" in told(app)
 
 
@@ -138,6 +139,6 @@ def test_a_set_is_renamed_and_deleted(service: Service) -> None:
     app.text_input(key="rename set").set_value("Bathers").run()
     ran(app.button(key="rename").click().run())
     assert service.labelling.sets.get(made.id).name == "Bathers"
-    app.checkbox(key="sure to delete").check().run()
+    app.checkbox(key=f"sure to delete {made.id}").check().run()
     ran(app.button(key="delete set").click().run())
     assert service.labelling.sets.all() == [] and not address(app, "labels")

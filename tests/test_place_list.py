@@ -1,13 +1,19 @@
 """The list of places: its order is that of the number it shows, and no number contradicts its word."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from ingest.field.scorer import NO_DATE
 from search_ui.maps.certainty import NOTHING, colour_of, share_of
+from search_ui.search.feedback import NOTHING_SAID
+from search_ui.search.query import Answer, Hit, Part, Query
 from search_ui.search.relevance import POSSIBLE, STRONG, WEAK, grade, say_relevance
 from search_ui.search.scores import Scores
 from search_ui.service.place_list import Listed, PlaceList, listed_rows
+from search_ui.service.place_lists import PlaceLists
 
 UNDATED = np.full(100, NO_DATE, np.int64)
 
@@ -80,3 +86,24 @@ def test_the_tile_at_a_point_is_found_on_either_side_of_the_date_line() -> None:
     assert places._row_at(0.0, -179.9995) == 0
     assert places._row_at(0.0, 10.0) == 1
     assert places._row_at(50.0, 10.0) is None
+
+
+def test_a_first_page_of_what_an_index_proposes_is_in_the_order_that_is_asked() -> None:
+    def hit(number: int, relevance: float) -> Hit:
+        taken = datetime(2020 + number, 1, 1, tzinfo=UTC)
+        return Hit(
+            rank=number, tile_id=f"t{number}", lat=float(number), lon=0.0, bbox=(0, 0, 0, 0), cosine=0.1,
+            relevance=relevance, acquired_at=taken, source="a", collection="c", model_id="m", grade=grade(relevance),
+            near=None, size_m=480.0,
+        )  # fmt: skip
+
+    hits = [hit(1, 0.9), hit(2, 0.8), hit(3, 0.7)]
+    engine = SimpleNamespace(
+        version=str, tiles=str, scores_every_tile=lambda _: False,
+        search=lambda *_: Answer(query={}, method="candidates of the index", candidates=3, hits=hits),
+    )  # fmt: skip
+    shown = PlaceLists(engine, lambda *_: None).show(
+        "c", Query(parts=(Part("text", "x"),)), Listed(order="date"), NOTHING_SAID
+    )
+    first = [(one.rank, one.tile_id) for one in shown.found.answer.hits]
+    assert first == [(1, "t3"), (2, "t2"), (3, "t1")] == [(one.rank, one.tile_id) for one in shown.places.hits()]

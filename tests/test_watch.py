@@ -99,6 +99,18 @@ def test_news_are_told_once_and_again_where_it_failed(
     assert told == [[], ["bay"]]
 
 
+def test_news_that_an_unforeseen_error_kept_back_are_told_the_next_time(
+    service: Service, saved: SavedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(service, "new", {"bay": 1})
+    look(service, saved)
+    monkeypatch.setattr(watch, "post", lambda *_: {}["missing"])
+    with pytest.raises(KeyError):
+        tell(service, saved)
+    monkeypatch.setattr(watch, "post", lambda *_: None)
+    assert tell(service, saved) == 1
+
+
 def test_the_feed_looks_for_itself_and_keeps_its_entries(service: Service, saved: SavedSearch) -> None:
     client = TestClient(Starlette(routes=server.routes(service)))
     address = f"/api/searches/{saved.id}/feed.xml"

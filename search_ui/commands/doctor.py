@@ -53,6 +53,7 @@ def _checks(ctx: CommandContext) -> Iterator[Check]:
         yield _check_package(package)
     for library in LIBRARIES:
         yield _check_library(library)
+    yield _check_map()
     for extra in FOR_USERS:
         yield _check_extra(extra)
     if "torch" not in missing("ingest"):
@@ -75,6 +76,12 @@ def _check_library(name: str) -> Check:
         return Check(name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return Check(name, False, "missing", f"pip install {name}")
+
+
+def _check_map() -> Check:
+    from search_ui.components import maplibre
+
+    return Check("MapLibre GL JS", maplibre.is_here(), maplibre.VERSION, f"the app has no map without: {maplibre.HOW}")
 
 
 def _check_extra(extra: str) -> Check:

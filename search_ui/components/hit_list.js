@@ -36,7 +36,7 @@ class HitList {
   }
 
   update(data, send) {
-    const other = data.name !== this.data?.name || data.voted !== this.data?.voted, opened = data.chosen !== this.data?.chosen;
+    const other = data.name !== this.data?.name, opened = data.chosen !== this.data?.chosen;
     Object.assign(this, { data, send });
     if (other) {
       this.pages = new Map([[0, data.first]]);

@@ -151,7 +151,7 @@ def _component() -> Any:
 
 
 def show_map(data: MapData, *, key: str, height: int | Literal["stretch"] = "stretch") -> TouchedMap:
-    """Show the map; where its library is missing, say what to run.
+    """Show the map; where its library is missing, say so.
 
     Args:
         data: What it shows.
@@ -159,7 +159,7 @@ def show_map(data: MapData, *, key: str, height: int | Literal["stretch"] = "str
         height: Pixels; or all that the container has.
     """
     if not maplibre.is_here():
-        st.error(f"The map needs MapLibre GL JS {maplibre.VERSION}, which is not here. Run: `{maplibre.HOW}`")
+        st.error(f"The map needs MapLibre GL JS {maplibre.VERSION}, which whoever runs this server has to install.")
         return TouchedMap()
     # callbacks that do nothing: named, they make what was done attributes of the result
     names = ("opened", "clicked", "drawn", "middle")

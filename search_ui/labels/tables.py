@@ -131,8 +131,6 @@ def read_labels(content: bytes, name: str) -> LabelFile:
         raise UploadError(f"'{name}' cannot be read as {suffix[1:]}: {reason(error)}") from error
     if not table.rows:
         raise UploadError(f"'{name}' has no row: a file of labels has one a tile")
-    if len(table.rows) > MOST_ROWS:
-        raise UploadError(f"'{name}' has {len(table.rows):,} rows, at most {MOST_ROWS:,} are taken")
     return table
 
 
@@ -198,6 +196,11 @@ def _parquet(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
+def _few(rows: int, name: str) -> None:
+    if rows > MOST_ROWS:
+        raise UploadError(f"'{name}' has more than {MOST_ROWS:,} rows, which is the most that are taken")
+
+
 def _of_geojson(content: bytes, name: str) -> LabelFile:
     document = json.loads(content)
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
@@ -206,6 +209,7 @@ def _of_geojson(content: bytes, name: str) -> LabelFile:
     if crs not in _DEGREES:
         raise UploadError(f"'{name}' is in {crs}: GeoJSON is in degrees, WGS84; export it so")
     records = []
+    _few(len(document["features"]), name)
     for feature in document["features"]:
         record = dict(feature.get("properties") or {})
         geometry = feature.get("geometry") or {}
@@ -221,14 +225,14 @@ def _of_csv(content: bytes, name: str) -> LabelFile:
     records: list[dict[str, Any]] = []
     for record in reader:
         records.append({key: _formula(value) for key, value in record.items() if key and isinstance(value, str)})
+        _few(len(records), name)  # at once: a small file may have millions
     told = json.loads(records[0]["provenance"]) if records and records[0].get("provenance") else None
     return _table(records, told, name, header=reader.fieldnames or ())
 
 
 def _of_parquet(content: bytes, name: str) -> LabelFile:
     with pq.ParquetFile(io.BytesIO(content)) as file:
-        if file.metadata.num_rows > MOST_ROWS:
-            raise UploadError(f"'{name}' has {file.metadata.num_rows:,} rows, at most {MOST_ROWS:,} are taken")
+        _few(file.metadata.num_rows, name)
         metadata = file.schema_arrow.metadata or {}
         geo = json.loads(metadata[b"geo"]) if b"geo" in metadata else None
         place = geo["primary_column"] if geo else None
@@ -304,7 +308,7 @@ def _text(value: Any) -> str | None:
 def _number(value: Any) -> float:
     try:
         return math.nan if value is None or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
@@ -316,7 +320,10 @@ def _moment(value: Any) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # at the ends of the calendar
+        return None
 
 
 _WRITERS: dict[str, Callable[[Sequence[Label], dict[str, Any]], bytes]] = {

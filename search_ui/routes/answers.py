@@ -54,7 +54,7 @@ def search(exchange: CurrentExchange, asked: Annotated[SearchParameters, Query()
     """The tiles most like a question."""
     service = exchange.service
     exchange.tag(asked.version(service, asked.collection))
-    found = service.search(asked.collection, asked.asked(service), asked.feedback(service))
+    found = service.search(asked.collection, asked.asked(service), asked.feedback(service, asked.collection))
     return exchange.json(found_document(service, asked.collection, found), service.attribution(asked.collection))
 
 
@@ -92,7 +92,7 @@ def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()
     service = exchange.service
     exchange.tag(asked.version(service, asked.collection))
     query = asked.query(service)
-    scores = service.scores(asked.collection, query, asked.feedback(service))
+    scores = service.scores(asked.collection, query, asked.feedback(service, asked.collection))
     provenance = service.engine.provenance(asked.collection).facts()
     credit = service.attribution(asked.collection)
     if asked.format == "json":

@@ -4,6 +4,7 @@ MapLibre's style specification 8. An online raster below it may be asked for, `o
 elsewhere unless it is.
 """
 
+import html
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -63,5 +64,5 @@ def _source(exchange: Exchange, shown: Shown) -> dict[str, Any]:
         "tileSize": 256,
         "maxzoom": shown.max_zoom,
         "bounds": bounds,
-        "attribution": shown.attribution or "",
+        "attribution": html.escape(shown.attribution or "", quote=False),  # maps take it for HTML
     }

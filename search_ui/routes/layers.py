@@ -45,7 +45,7 @@ def heat_legend(
     service = exchange.service
     _tag(exchange, asked, collection)
     layer = asked.layer(service)
-    heat = service.heat(collection, layer, asked.feedback(service))
+    heat = service.heat(collection, layer, asked.feedback(service, collection))
     credit = service.attribution(collection)
     around = service.shown(collection).bounds
     document: dict[str, Any] = {
@@ -68,7 +68,7 @@ def heat_image(
     """Scores of all tiles as one bitmap, rows as in Web Mercator; headers say its bounds and its scale."""
     service = exchange.service
     _tag(exchange, asked, collection)
-    made = service.heatmap(collection, asked.layer(service), asked.feedback(service), px=asked.px)
+    made = service.heatmap(collection, asked.layer(service), asked.feedback(service, collection), px=asked.px)
     told = {"X-Bounds": ",".join(f"{side:.8f}" for side in made.bounds)}
     told |= {"X-Low": f"{made.scale.low:.6g}", "X-High": f"{made.scale.high:.6g}"}
     return exchange.file(made.png, Png.media_type, service.attribution(collection), told)
@@ -87,7 +87,7 @@ def heat_tile(
     """Scores as XYZ tiles in Web Mercator."""
     service = exchange.service
     _tag(exchange, asked, collection)
-    content = service.heat_tile(collection, asked.layer(service), z, x, y, feedback=asked.feedback(service))
+    content = service.heat_tile(collection, asked.layer(service), z, x, y, feedback=asked.feedback(service, collection))
     return exchange.file(content, Png.media_type, service.attribution(collection))
 
 

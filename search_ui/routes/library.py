@@ -19,6 +19,6 @@ def library_route() -> Route:
 def _file(request: Request) -> Response:
     version, name = request.path_params["version"], request.path_params["name"]
     if version != maplibre.VERSION or name not in maplibre.FILES.values() or not maplibre.is_here():
-        raise HTTPException(404, f"MapLibre {version} is not here: run `{maplibre.HOW}`")
+        raise HTTPException(404, f"MapLibre {version[:40]} is not here")
     path = maplibre.FOLDER / name
     return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": _KEPT})

@@ -138,17 +138,18 @@ class QuestionParameters(AreaParameters):
         told = service.version(collection)
         return told if self.labels is None else f"{told} {service.labelling.sets.get(self.labels).revision}"
 
-    def feedback(self, service: Service) -> Feedback:
-        """What was said of tiles.
+    def feedback(self, service: Service, collection: str) -> Feedback:
+        """What was said of tiles of the collection that is searched.
 
         Raises:
-            UsageError: A tile is both right and wrong, or both a set and single tiles are given.
+            UsageError: A tile is both right and wrong, both a set and single tiles are given, or the set is of another
+                collection.
             MissingError: There is no such set of labels.
         """
         if self.labels is not None:
             if self.liked or self.disliked:
                 raise UsageError("labels and liked or disliked: give one of them")
-            return service.labelling.feedback(self.labels)
+            return service.labelling.feedback(self.labels, collection)
         return Feedback(tuple(dict.fromkeys(self.liked)), tuple(dict.fromkeys(self.disliked)))
 
 

@@ -66,6 +66,9 @@ def tell(service: Service, saved: SavedSearch) -> int:
         except GroundcastError as error:
             kept.release(saved.id, way, hits)
             failures.append(error)
+        except BaseException:
+            kept.release(saved.id, way, hits)
+            raise
     if failures:
         raise failures[0]
     return told

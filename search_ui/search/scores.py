@@ -38,6 +38,11 @@ class Scores:
     when: When
     note: str | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Memory, about: a tile id of 30 letters is a string of 80 bytes."""
+        return len(self.tile_id) * (80 + 8 + 8 + 4 + 4 + 4)
+
 
 @dataclass(frozen=True)
 class Frames:

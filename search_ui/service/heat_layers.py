@@ -12,7 +12,7 @@ from search_ui.maps.heatmap import HeatValues
 from search_ui.search.recent import Recent
 from trainer.errors import MissingError
 
-_LAYERS, _BYTES = 4_000, 96 * 2**20
+_LAYERS, _LAYERS_BYTES, _BYTES = 4_000, 256 * 2**20, 96 * 2**20
 
 
 @dataclass(frozen=True)
@@ -22,29 +22,37 @@ class HeatLayer:
     Attributes:
         collection: Of its tiles.
         make: Works its values out.
+        nbytes: What it holds for that.
     """
 
     collection: str
     make: Callable[[], HeatValues]
+    nbytes: int = 0
 
 
 class HeatLayers:
     """Keeps them. May be used from several threads."""
 
     def __init__(self) -> None:
-        self._layers: Recent[HeatLayer] = Recent(_LAYERS)
+        self._layers: Recent[HeatLayer] = Recent(_LAYERS, max_bytes=_LAYERS_BYTES)
         self._values: Recent[HeatValues] = Recent(64, max_bytes=_BYTES)
 
-    def keep(self, collection: str, key: str, make: Callable[[], HeatValues]) -> str:
+    def keep(self, collection: str, key: str, make: Callable[[], HeatValues] | HeatValues) -> str:
         """Keep a layer; returns its name.
 
         Args:
             collection: Of its tiles.
             key: Says everything that its colours depend on.
-            make: Works its values out.
+            make: Works its values out; or the values.
         """
         name = hashlib.sha256(f"{collection}\n{key}".encode()).hexdigest()[:24]
-        self._layers.get(name, lambda: HeatLayer(collection, make))
+
+        def layer() -> HeatLayer:
+            if isinstance(make, HeatValues):
+                return HeatLayer(collection, lambda: make, make.values.nbytes)
+            return HeatLayer(collection, make)
+
+        self._layers.get(name, layer, size=lambda kept: kept.nbytes)
         return name
 
     def find(self, name: str) -> HeatLayer:

@@ -35,10 +35,11 @@ from search_ui.search.query import Query
 from search_ui.search.recent import Recent
 from search_ui.search.wording import asked_parts
 from trainer.encoding import When
-from trainer.errors import MissingError, UsageError
+from trainer.errors import MissingError, UploadError, UsageError
 
 MOST_AT_ONCE = 5_000
 """Tiles that one box or polygon may label."""
+_MOST_TEXTS, _MOST_CHARS = 20, 4_000  # of a question
 _SAMPLE = 4_096  # tiles that say what is usual
 _KEPT, _KEPT_BYTES = 32, 64 * 2**20
 
@@ -144,11 +145,7 @@ class Labelling:
         """
         self._require_writable()
         found = self._tiles(collection)
-        kept = {
-            name: value for name, value in question.items() if name in _ASKED and value not in (None, [], "", False)
-        }
-        self._asked(kept)  # what cannot be asked is not kept
-        parse_moment(kept["when"]) if "when" in kept else None
+        kept = self._checked(question)
         labels = self._labels(found, tiles or {}, by)
         return self.sets.create(name, collection, kept, labels)
 
@@ -268,7 +265,10 @@ class Labelling:
         table: LabelFile = read_labels(content, file)
         taken = take(table, self.engine.field(self._tiles(collection)), file)
         if into is None:
-            question = {name: value for name, value in table.question.items() if name in _ASKED}
+            try:
+                question = self._checked(table.question)
+            except UsageError as error:
+                raise UploadError(f"'{file}' holds a question that cannot be asked: {error}") from error
             made = self.sets.create(name or table.name or Path(file).stem, collection, question, taken.labels)
             return made, taken
         if (own := self.sets.get(into).collection) != collection:
@@ -279,21 +279,30 @@ class Labelling:
     # -- what follows from them --------------------------------------------------------------------------------------
 
     @one_request
-    def feedback(self, set_id: str) -> Feedback:
-        """The labels as they steer a search: the latest of either side turn the question, and no "no" is a hit."""
+    def feedback(self, set_id: str, asked: str) -> Feedback:
+        """The labels as they steer a search: the latest of either side turn the question, and no "no" is a hit.
+
+        Args:
+            set_id: Of the set.
+            asked: Name of the collection that is searched, or of a version of it.
+
+        Raises:
+            MissingError: No such set or collection.
+            UsageError: The labels are of another collection.
+        """
         found = self.sets.get(set_id)
-        collection = self._tiles(found.collection)
+        if found.collection.partition("@")[0] != asked.partition("@")[0]:
+            raise UsageError(f"the labels are of collection {found.collection!r}, not of {asked!r}")
+        collection = self._tiles(asked)
         key = (set_id, found.revision, self.engine.version(collection))
 
         def make() -> Feedback:
             columns = self.engine.field(collection)
             labels, rows = self._placed(columns, set_id)
-            ids = columns.ids(rows)
-            yes, no = (
-                [tile for tile, label in zip(ids, labels, strict=True) if label.verdict == verdict]
-                for verdict in ("yes", "no")
-            )
-            liked, disliked = (tuple(dict.fromkeys(reversed(side)))[: MOST // 2] for side in (yes, no))
+            # of labels that have come to lie in one tile, such as a larger one, the latest counts
+            said = {tile: label.verdict for tile, label in zip(columns.ids(rows), labels, strict=True)}
+            yes, no = ([tile for tile, word in said.items() if word == verdict] for verdict in ("yes", "no"))
+            liked, disliked = (tuple(reversed(side))[: MOST // 2] for side in (yes, no))
             return Feedback(liked, disliked, frozenset(no))
 
         return self._feedback.get(key, make)
@@ -366,7 +375,8 @@ class Labelling:
         few = lacking(int(yes.sum()), int((~yes).sum()))
         if few is not None:
             raise UsageError(few)
-        asked = self._asked(found.question)
+        like = found.question.get("tile")
+        asked = None if like is not None and columns.row(like) is None else self._asked(found.question)
         question = None if asked is None else self.engine.query_vector(collection, asked)
         some = np.unique(np.linspace(0, columns.n - 1, min(_SAMPLE, columns.n)).astype(np.int64))
         labelled = Labelled(
@@ -404,8 +414,33 @@ class Labelling:
             labels.append(Label(tile_id, verdict, lat, lon, size_m, now, by))
         return labels
 
+    def _checked(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of a question, which may come out of anybody's file.
+
+        Raises:
+            UsageError: It cannot be asked.
+        """
+        kept = {
+            name: value for name, value in question.items() if name in _ASKED and value not in (None, [], "", False)
+        }
+        for name, value in kept.items():
+            texts = value if name in _SEVERAL and isinstance(value, list) else [value]
+            if name == "ensemble" and value is not True:
+                raise UsageError(f"ensemble is {str(value)[:40]!r}: it is true or false")
+            if name != "ensemble" and not all(isinstance(text, str) and len(text) <= _MOST_CHARS for text in texts):
+                raise UsageError(f"{name} is {str(value)[:40]!r}: it is text of at most {_MOST_CHARS:,} characters")
+            if len(texts) > _MOST_TEXTS or (name in _SEVERAL) != isinstance(value, list):
+                raise UsageError(f"{name} is {str(value)[:40]!r}: it is a list of at most {_MOST_TEXTS} texts")
+        self._asked(kept)
+        parse_moment(kept["when"]) if "when" in kept else None
+        return kept
+
     def _asked(self, question: Mapping[str, Any]) -> Query | None:
-        """The question of a set; None: it has none, or its picture is not here any more."""
+        """The question of a set; None: it has none, or its picture is not here any more.
+
+        Raises:
+            UsageError: It cannot be asked.
+        """
         try:
             image, photo = (self._picture(question[kind]) if kind in question else None for kind in ("image", "photo"))
         except MissingError:
@@ -425,3 +460,4 @@ class Labelling:
 
 
 _ASKED = ("q", "also", "negative", "image", "photo", "tile", "ensemble", "when")
+_SEVERAL = ("also", "negative")

@@ -38,7 +38,7 @@ class Overlays:
             text = content.decode("utf-8-sig")
             shape = shapely.from_geojson(text)
             document = json.loads(text)
-        except (UnicodeDecodeError, ValueError, shapely.errors.ShapelyError) as error:
+        except (UnicodeDecodeError, ValueError, RecursionError, shapely.errors.ShapelyError) as error:
             raise UploadError(f"the file is no GeoJSON: {error}") from error
         if shape.is_empty:
             raise UploadError("the file holds no shape: save it as GeoJSON with at least one feature")

@@ -23,7 +23,6 @@ from search_ui.search.scores import Scores
 from trainer.earth import MEAN_DEGREE_M
 
 Order = Literal["relevance", "cosine", "date", "distance"]
-ORDERS: tuple[Order, ...] = ("relevance", "cosine", "date", "distance")
 PAGE = 50  # places that are told at once
 _SLACK = 3  # times as many rows as places are looked at first, for those that overlap
 _AWAY = re.compile(r"([\d,.]+) km ")

@@ -24,7 +24,7 @@ from search_ui.service.answers import Found
 from search_ui.service.place_list import PAGE, Listed, PlaceList, listed_rows
 from trainer.errors import MissingError
 
-_LISTS = 500
+_LISTS, _BYTES = 500, 256 * 2**20
 _MOST_CANDIDATES = 1_000  # of a collection that is too large for every tile to be scored
 
 
@@ -56,7 +56,7 @@ class PlaceLists:
     def __init__(self, engine: Engine, scores: Callable[[str, Query, Feedback], Scores]) -> None:
         self._engine = engine
         self._scores = scores
-        self._lists: Recent[ShownList] = Recent(_LISTS)
+        self._lists: Recent[ShownList] = Recent(_LISTS, max_bytes=_BYTES)
 
     def show(self, collection: str, query: Query, listed: Listed, feedback: Feedback) -> ShownList:
         """The list of a question.
@@ -70,7 +70,11 @@ class PlaceLists:
         version = self._engine.version(self._engine.tiles(collection))
         told = f"{program_version()} {version} {collection} {key_of(query)} {feedback} {listed}"
         name = hashlib.sha256(told.encode()).hexdigest()[:24]
-        return self._lists.get(name, lambda: self._made(name, collection, query, listed, feedback))
+
+        def made() -> ShownList:
+            return self._made(name, collection, query, listed, feedback)
+
+        return self._lists.get(name, made, size=lambda shown: shown.places.scores.nbytes)
 
     def find(self, name: str) -> ShownList:
         """The list of a name.
@@ -91,6 +95,7 @@ class PlaceLists:
         if not self._engine.scores_every_tile(found):
             answer = self._engine.search(collection, replace(asked, k=min(listed.k, _MOST_CANDIDATES)), feedback)
             places = _proposed(answer, asked, listed, votes)
+            answer = replace(answer, hits=places.hits(0, PAGE))
         else:
             scores = self._scores(collection, asked, feedback)
             columns, rows = self._engine.asked_rows(found, asked)
@@ -101,7 +106,7 @@ class PlaceLists:
                 lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes,
             )  # fmt: skip
             answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)
-        best = float(places.scores.relevance.max(initial=0.0))
+        best = float(np.nanmax(places.scores.relevance, initial=0.0))  # a tile without a score has none
         nothing = answer.not_now is None and grade(best) == "nothing"
         nearest = None
         if nothing or not answer.hits:

@@ -244,7 +244,9 @@ class Service:
         # of the same tiles at the same moment there is one copy, however many of them are listed
         query = replace(query, k=1, min_relevance=0.0, distinct=True)
         key = (collection, self.version(collection), query, feedback)
-        return self._scores.get(key, lambda: self.engine.scores(collection, query, feedback), size=_bytes_of)
+        return self._scores.get(
+            key, lambda: self.engine.scores(collection, query, feedback), size=lambda made: made.nbytes
+        )
 
     def _search(self, collection: str, query: Query, feedback: Feedback) -> Found:
         answer = self.engine.search(collection, query, feedback)
@@ -565,11 +567,6 @@ class Service:
 def _all_over(year: int) -> list[When]:
     """The middle of each month at two hours, so that the hours of the day come once each."""
     return [datetime(year, number // 2 + 1, MONTH_DAY, number * 7 % 24) for number in range(24)]
-
-
-def _bytes_of(scores: Scores) -> int:
-    """Memory of scores, about: a tile id of 30 letters is a string of 80 bytes."""
-    return len(scores.tile_id) * (80 + 8 + 8 + 4 + 4 + 4)
 
 
 _lock = threading.Lock()

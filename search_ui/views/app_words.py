@@ -31,8 +31,10 @@ _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A
 
 
 def told(message: object) -> str:
-    """An error or a note as the app says it."""
-    return _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
+    """An error or a note as the app says it, in Markdown."""
+    said = _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
+    # a name in it, which anybody may have given, must not become a link or a picture
+    return said.replace("[", "&#91;")
 
 
 def _command(found: re.Match[str]) -> str:

@@ -82,12 +82,12 @@ def difference(
     heat = replace(heat, scale=replace(heat.scale, palette=CHANGE), rims=True)
     key = f"{_key(layer, said)} less {second}"
     if show == "cosine":
-        return _kept(service, collection, key, lambda: heat, legend_of(heat.scale))
+        return _kept(service, collection, key, heat, legend_of(heat.scale))
     # most tiles hardly change: without a colour they leave the ground to be seen where something does
     values = np.where(np.abs(heat.values) >= _LITTLE, heat.values, np.float32(np.nan))
     changed = replace(heat, values=values)
     legend = legend_of(heat.scale, f"less than {_LITTLE:g} either way")
-    return _kept(service, collection, key, lambda: changed, legend)
+    return _kept(service, collection, key, changed, legend)
 
 
 def painted(
@@ -97,7 +97,7 @@ def painted(
     of = (collection, service.version(collection), query.area, query.acquired_from, query.acquired_to)
     heat = HeatValues(Places(scores.lat, scores.lon, scores.size_m), values, scale, of)
     key = f"{key_of(query)} {scale.unit} {hashlib.sha256(values.tobytes()).hexdigest()}"
-    return _kept(service, collection, key, lambda: heat, legend_of(scale))
+    return _kept(service, collection, key, heat, legend_of(scale))
 
 
 def probable(service: Service, collection: str, found: LabelSet, least: float) -> Heat:
@@ -105,7 +105,7 @@ def probable(service: Service, collection: str, found: LabelSet, least: float) -
     heat = service.heat(collection, ProbabilityLayer(labels=found.id, least=least))
     shown = replace(heat, scale=replace(heat.scale, palette=HEAT), rims=True)
     key = f"probability {found.id} {found.revision} {least}"
-    return _kept(service, collection, key, lambda: shown, legend_of(shown.scale, f"below {least:g}"))
+    return _kept(service, collection, key, shown, legend_of(shown.scale, f"below {least:g}"))
 
 
 def covered_values(service: Service, collection: str) -> HeatValues:
@@ -124,7 +124,9 @@ def legend_of(scale: Scale, clear: str = "") -> LegendOnMap:
     return LegendOnMap(scale.unit, colours, [(round(at, 4), name) for at, name in marks], clear)
 
 
-def _kept(service: Service, collection: str, key: str, make: Callable[[], HeatValues], legend: LegendOnMap) -> Heat:
+def _kept(
+    service: Service, collection: str, key: str, make: Callable[[], HeatValues] | HeatValues, legend: LegendOnMap
+) -> Heat:
     name = service.heat_layers.keep(collection, f"{program_version()} {service.version(collection)} {key}", make)
     return Heat(f"/shown/maps/{name}/{{z}}/{{x}}/{{y}}.png", legend)
 

@@ -14,7 +14,7 @@ from search_ui.search.relevance import say_relevance
 from search_ui.service.place_list import PAGE, card, title_of
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Found, Shown
-from search_ui.views import frame, words
+from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.state.address import change, value
 from search_ui.views.state.question import say_when, when_of
@@ -94,7 +94,7 @@ def _nothing(found: Found) -> None:
     near = found.nearest
     if near is not None and not found.answer.hits:
         st.button(
-            f"Show the nearest candidate: {title_of(near.near, near.lat, near.lon)}, "
+            f"Show the nearest candidate: {pieces.as_words(title_of(near.near, near.lat, near.lon))}, "
             f"relevance {say_relevance(near.relevance)}",
             on_click=change, kwargs={"tile": near.tile_id, "panel": "place"}, key="nearest",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from ingest.places.coordinates import parse_coordinates
 from search_ui.search.query import NOT_WEIGHT
 from search_ui.search.wording import weighted
 from search_ui.service.service import Service, Shown
-from search_ui.views import words
+from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.search_map import DRAWING
 from search_ui.views.state.address import change, value
@@ -51,7 +51,8 @@ def box(service: Service, tiles: Mapping[str, int]) -> Shown:
     if value("collection") not in names:
         # an empty name is the first visit, not a link to something that is gone
         if value("collection"):
-            st.error(f"There is no collection “{value('collection')}” here any more; this is another one.")
+            gone = pieces.as_words(value("collection"))
+            st.error(f"There is no collection “{gone}” here any more; this is another one.")
         change(collection=names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -114,7 +115,7 @@ def asked_chips(service: Service) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         for number, (text, without) in enumerate(chips):
-            label = f"{text[:90]}  ✕"
+            label = f"{pieces.as_words(text[:90])}  ✕"
             st.button(label, key=f"chip {number}", help="Take this away", on_click=change, kwargs=without)
 
 
@@ -127,16 +128,17 @@ def place_hint(service: Service) -> None:
     what, name = (found["what"], found["where"]) if found else ("", text)
     awaited = service.names_awaited()
     if awaited is not None:
-        st.caption(f"Whether “{name}” is also a place is not known yet: {awaited}. It is taken as words.")
+        asked = pieces.as_words(name)
+        st.caption(f"Whether “{asked}” is also a place is not known yet: {awaited}. It is taken as words.")
         return
     known = _places(service, name)
     if not known:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        also = f" So are {'; '.join(known[1:])}." if known[1:] else ""
-        st.caption(f"“{name}” is also a place: {known[0]}.{also}", width="content")
+        also = f" So are {pieces.as_words('; '.join(known[1:]))}." if known[1:] else ""
+        st.caption(f"“{pieces.as_words(name)}” is also a place: {pieces.as_words(known[0])}.{also}", width="content")
         for number, label in enumerate(known):
-            told = f"Search only in {label}" if known[1:] else "Search only there"
+            told = f"Search only in {pieces.as_words(label)}" if known[1:] else "Search only there"
             then = {"area": f"place:{label}", "q": what}
             key = f"only there {number}" if number else "only there"
             st.button(told, key=key, type="tertiary", on_click=change, kwargs=then)
@@ -248,9 +250,9 @@ def _area(service: Service) -> None:
             )
     if value("area"):
         found = where(service)
-        st.caption(found.says)
+        st.caption(pieces.as_words(found.says))
         if found.others:
-            st.caption(f"Others of that name: {'; '.join(found.others)}")
+            st.caption(f"Others of that name: {pieces.as_words('; '.join(found.others))}")
         if found.attribution:
             st.caption(found.attribution)
         st.button("Everywhere again", on_click=change, kwargs={"area": ""}, icon=":material/close:")

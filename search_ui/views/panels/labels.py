@@ -174,7 +174,6 @@ def _draw() -> None:
 
 def shape_drawn(service: Service, found: LabelSet | None, ring: list[tuple[float, float]]) -> None:
     """Label the tiles of a shape that was drawn on the map."""
-
     if found is None:
         return
     said = st.session_state.get(SHAPE, "no")
@@ -223,7 +222,7 @@ def _keeping(service: Service, shown: Shown, found: LabelSet) -> None:
                 "Rename", key="rename", disabled=not name.strip(),
                 on_click=_do, args=(partial(service.labelling.rename, found.id, name),),
             )  # fmt: skip
-            sure = st.checkbox(f"Delete all {found.total:,} labels", key="sure to delete")
+            sure = st.checkbox(f"Delete all {found.total:,} labels", key=f"sure to delete {found.id}")
             st.button("Delete", key="delete set", disabled=not sure, on_click=_delete, args=(service, found))
 
 
@@ -249,7 +248,8 @@ def _bring(service: Service, shown: Shown, found: LabelSet | None = None) -> Non
     except GroundcastError as error:
         notice(f"This file cannot be taken. {told(error)}")
     else:
-        succeeded("\n\n".join([f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]))
+        lines = [f"{len(taken.labels):,} labels taken into “{made.name}”.", *taken.lines()]
+        succeeded("\n\n".join(map(pieces.as_words, lines)))
         st.session_state["labels arrived"] = made.id
     st.rerun()
 

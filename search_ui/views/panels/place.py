@@ -39,7 +39,7 @@ def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedb
     lat, lon = tile.footprint.lat, tile.footprint.lon
     with st.container(key=frame.ABOUT):
         head, close = st.columns([5, 1.7], vertical_alignment="center")
-        head.markdown(f"#### {title_of(tile.near, lat, lon)}")
+        head.markdown(f"#### {pieces.as_words(title_of(tile.near, lat, lon))}")
         close.button(
             "Back", icon=":material/arrow_back:", key="back", width="stretch", on_click=change,
             kwargs={"tile": "", "panel": "places"},

@@ -74,7 +74,7 @@ def _save(service: Service, shown: Shown) -> None:
         notice(told(error))
         return
     st.session_state["save name"] = ""
-    succeeded(f"Saved as “{name}”.")
+    succeeded(f"Saved as “{pieces.as_words(name)}”.")
 
 
 def _page() -> dict[str, Any]:

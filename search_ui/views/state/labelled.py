@@ -73,7 +73,7 @@ def said_of(service: Service, found: LabelSet | None) -> Feedback:
     """What was said of tiles: the labels of the set, or thumbs."""
     if found is None:
         return Feedback(tuple(value("up")), tuple(value("down")))
-    return service.labelling.feedback(found.id) if steers(found) else Feedback()
+    return service.labelling.feedback(found.id, found.collection) if steers(found) else Feedback()
 
 
 def begin(service: Service, shown: Shown, name: str) -> LabelSet:
