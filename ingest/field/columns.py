@@ -276,7 +276,7 @@ def _read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: It is not what was written.
     """
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    document: Any = json.loads(path.read_text("utf-8"))
     if not isinstance(document, dict):
         raise ValueError("it is no JSON object")
     # one of another format is told by that, below
