@@ -11,7 +11,10 @@ from search_ui.commands.context import CommandContext, json_option, pass_command
 @json_option
 @pass_command_context
 def command(ctx: CommandContext, as_json: bool) -> None:
-    """Take models and parts that the catalog does not know into it. Nothing that it knows is changed."""
+    """Take models and parts that the catalog does not know into it.
+
+    A job that gains a part counts as replaced: the same ingest command finds what is still missing of it.
+    """
     from ingest.jobs.recover import recover
 
     done = recover(ctx.settings, ctx.catalog)
