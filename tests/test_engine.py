@@ -27,6 +27,14 @@ def engine(demo):
     with_catalog.close()
 
 
+@pytest.fixture
+def narrow(engine):
+    """The same home, searched by its index, which is let go at the end: it admits one at a time."""
+    opened = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+    yield opened
+    opened.close()
+
+
 def ask(text="people swimming at a sandy beach", **more):
     return Query(parts=(Part("text", text),), **more)
 
@@ -71,8 +79,7 @@ def test_a_moment_changes_the_answer(engine) -> None:
     assert summer.hits[0].cosine < winter.hits[0].cosine
 
 
-def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine) -> None:
-    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine, narrow) -> None:
     texts = ("a beach full of people", "city lights at night")
     every = engine.field(engine.catalog.collection("demo"))
     (west, east), (south, north) = (np.quantile(degrees, [0.3, 0.7]) for degrees in (every.lon, every.lat))
@@ -101,9 +108,8 @@ def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -
     assert (fresh._sample(collection), len(taken)) == (2, 2)
 
 
-def test_while_another_process_holds_the_index_every_tile_is_scored(engine) -> None:
+def test_while_another_process_holds_the_index_every_tile_is_scored(engine, narrow) -> None:
     collection = engine.catalog.collection("demo")
-    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
     with EdgeIndex(engine.settings.index_dir(collection.name), collection.name, collection.dim):
         answer = narrow.search("demo", ask("city lights at night", when=WINTER))
     exact = engine.search("demo", ask("city lights at night", when=WINTER))
@@ -111,12 +117,11 @@ def test_while_another_process_holds_the_index_every_tile_is_scored(engine) -> N
     assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
 
 
-def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, monkeypatch) -> None:
+def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, narrow, monkeypatch) -> None:
     monkeypatch.setattr("ingest.index.upkeep._AT_ONCE", 10)
     collection = engine.catalog.collection("demo")
     aside = engine.settings.index_dir("demo").with_name("aside")
     monkeypatch.setattr(Settings, "index_dir", lambda *_: aside)
-    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
     for make in (lambda: None, lambda: EdgeIndex(aside, collection.name, collection.dim).close()):
         make()  # none at all, then one that is behind
         answer = narrow.search("demo", ask("city lights at night", when=WINTER))
@@ -131,7 +136,7 @@ def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, m
     ids=["no room for one", "no room for what is new", "broken"],
 )
 def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so(
-    engine, monkeypatch, tmp_path, begun, said
+    engine, narrow, monkeypatch, tmp_path, begun, said
 ) -> None:
     collection = engine.catalog.collection("demo")
     aside = tmp_path / "index"
@@ -149,7 +154,6 @@ def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so
         raise VectorIndexError("index 'demo' failed in its engine (No space left on device)")
 
     monkeypatch.setattr(EdgeIndex, "upsert", full)
-    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
     answer = narrow.search("demo", ask("city lights at night", when=WINTER))
     assert answer.method == "exact" and said in answer.note
     exact = engine.search("demo", ask("city lights at night", when=WINTER))
@@ -211,8 +215,7 @@ def test_a_thing_out_of_its_hours_is_not_now_and_the_answer_says_when(engine) ->
     assert answer.as_dict()["not_now"]["says"] == str(answer.not_now)
 
 
-def test_what_the_index_proposes_holds_the_places_of_another_moment(engine) -> None:
-    narrow = Engine(engine.settings.model_copy(update={"exact_tiles": 0}), engine.catalog)
+def test_what_the_index_proposes_holds_the_places_of_another_moment(engine, narrow) -> None:
     whole, few = (each.search("demo", ask(when=datetime(2025, 7, 12, 2))) for each in (engine, narrow))
     assert few.method.startswith("candidates") and few.not_now == whole.not_now is not None
 
