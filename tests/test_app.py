@@ -266,7 +266,7 @@ def test_several_places_of_a_name_are_offered_and_none_is_taken(service: Service
     app = _app(q="a beach")
     _ran(app.text_input(key="area name").set_value("Springfield").run())
     assert "area" not in app.query_params
-    assert app.button(key="area choice 0").label == "Springfield, Missouri, United States"
+    assert app.button(key="area choice 0").label == "Springfield, Missouri, United States · 5,933 km away"
     _ran(app.button(key="area choice 1").click().run())
     assert _address(app)["area"] == ["place:Springfield, Massachusetts, United States"]
     assert not [button for button in app.button if str(button.key).startswith("area choice")]
@@ -395,7 +395,7 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     app = _collections()
     assert app.toggle(key="add queue").value
     bars = [bar.text for bar in app.get("progress")]
-    assert any("0 of 2 tiles" in bar and "nobody at work yet" in bar for bar in bars), bars
+    assert any("0 of 2 tiles" in bar and "no worker is at it yet" in bar for bar in bars), bars
     started = []
     monkeypatch.setattr(Background, "start", lambda _, name, title, arguments: started.append(arguments))
     app.text_input(key="add source").set_value(str(raster)).run()
@@ -486,7 +486,9 @@ def test_a_dead_index_is_told_with_what_to_do(
     running.start(load_settings(home))
     try:
         app = _app(q=BEACH)
-        assert "groundcast verify" in _told(app)
+        said = _told(app)
+        assert "ask whoever runs this server to check the archive" in said
+        assert "groundcast verify" not in said
     finally:
         running.stop()
 
