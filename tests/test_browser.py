@@ -410,6 +410,7 @@ def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url:
     window.goto(f"{url}{LINK}&panel=labels")
     window.get_by_role("button", name="Begin a set").click()
     window.get_by_role("button", name="Begin with the first place").click()
+    _wait_for_address(window, "tile")
     for count in range(1, 6):
         expect(window.get_by_text("not labelled yet")).to_be_visible()
         place = window.url

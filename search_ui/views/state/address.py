@@ -152,7 +152,10 @@ def store() -> None:
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
     if address != arrived:
-        st.session_state[_BEFORE] = (time.monotonic(), arrived)
+        # when runs follow quickly, the browser may be several addresses behind
+        now, known = time.monotonic(), st.session_state.get(_KNOWN, arrived)
+        recent = [(at, one) for at, one in st.session_state.get(_BEFORE, []) if now - at < LATE_S]
+        st.session_state[_BEFORE] = [*recent, (now, arrived), *([(now, known)] if known != arrived else [])]
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
     st.session_state[_KNOWN] = address
 
@@ -174,8 +177,8 @@ def _arrived() -> Address:
 
 def _late(address: Address) -> bool:
     """Whether an address was replaced only just now."""
-    at, replaced = st.session_state.get(_BEFORE, (0.0, None))
-    return bool(address == replaced) and time.monotonic() - at < LATE_S
+    now = time.monotonic()
+    return any(address == one and now - at < LATE_S for at, one in st.session_state.get(_BEFORE, []))
 
 
 def _read(field: AddressField, words: tuple[str, ...]) -> Any:

@@ -1,0 +1,35 @@
+"""The address of the page and the session's state when the browser is behind."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from search_ui.views.state import address
+
+    address.load()
+    if tile := st.session_state.pop("go to", None):
+        address.change(tile=tile)
+    address.store()
+    st.text(address.value("tile"))
+
+
+def _run(app: AppTest, browser: dict[str, str], go_to: str = "") -> str:
+    """What tile the page is at after a run that the browser asks for with an address."""
+    app.query_params.clear()
+    for name, word in browser.items():
+        app.query_params[name] = word
+    app.session_state["go to"] = go_to
+    app.run()
+    assert not app.exception
+    return str(app.text[0].value)
+
+
+def test_an_address_on_its_way_to_the_browser_does_not_bring_an_older_place_back() -> None:
+    app = AppTest.from_function(_page)
+    assert _run(app, {"q": "a beach"}, "one") == "one"
+    assert _run(app, {"q": "a beach"}, "two") == "two"  # the browser has not heard of one yet
+    assert _run(app, {"q": "a beach", "tile": "one"}) == "two"  # now it has, of two not
+    assert _run(app, {"q": "a beach"}) == "two"
+    assert _run(app, {"q": "a beach", "tile": "three"}) == "three"  # comes from outside
