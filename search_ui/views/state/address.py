@@ -138,6 +138,8 @@ def load() -> None:
         st.session_state[_KNOWN] = address
         for name, field in FIELDS.items():
             st.session_state[name] = _read(field, address.get(name, ()))
+        if "tile" in address and "panel" not in address:
+            st.session_state["panel"] = "place"  # a link to a place shows it
     for name, field in FIELDS.items():
         # set anew in every run: once its widget is not shown any more, Streamlit goes back to what was set last
         st.session_state[name] = st.session_state.get(name, kept.get(name, field.default))
