@@ -330,14 +330,14 @@ def test_a_file_that_is_no_picture_is_refused_and_one_that_is_steers_the_search(
     """Goes on where the test before has left the window."""
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n no picture")
-    before = _hits(window)
+    before = _hits(window)[:5]  # more come as the list is looked at
     window.get_by_role("button", name="Picture").click()
     window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(broken)
     expect(window.get_by_text("This picture cannot be used")).to_be_visible()
-    assert _hits(window) == before
+    assert _hits(window)[:5] == before
     window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(next(demo.home.glob("demo-photos/*.jpg")))
     expect(window.get_by_role("button", name="like the ground photo")).to_be_visible()
-    assert _hits(window) != before
+    assert _hits(window)[:5] != before
 
 
 def test_two_people_ask_at_once_and_each_gets_their_own_answer(window: Page, url: str) -> None:
