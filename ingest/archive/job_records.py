@@ -53,6 +53,18 @@ def write_record(folder: FilePath, record: JobRecord) -> None:
         ) from error
 
 
+def recorded_jobs(folder: FilePath) -> set[str]:
+    """Ids of the jobs that have a record, by one look at the folder.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    try:
+        return {name[1:].removesuffix(SUFFIX) for name in storage.listed(folder, SUFFIX)}
+    except OSError as error:
+        raise StorageError(f"{folder}: the archive cannot be read ({error}); see `groundcast doctor`") from error
+
+
 def read_records(folder: FilePath) -> list[JobRecord]:
     """The records of a folder, oldest job first; those that cannot be read are left out.
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ingest.archive.job_records import JobRecord, read_records, write_record
+from ingest.archive.job_records import JobRecord, recorded_jobs, write_record
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
 from ingest.index.upkeep import adopt
@@ -103,7 +103,7 @@ def keep_records(catalog: Catalog, archive: Archive, collection: Collection) -> 
         ArchiveError: The folder cannot be written.
         StorageError: The folder cannot be read.
     """
-    there = {record.job for record in read_records(archive.folder)}
+    there = recorded_jobs(archive.folder)
     for job in catalog.jobs(collection.name):
         if job.id not in there:
             planned_at, model_id = job.created_at.isoformat(), collection.model_id

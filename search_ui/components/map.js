@@ -62,7 +62,7 @@ class MapFrame {
     map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
     map.addControl(this.extentControl(), "top-right");
     map.addControl(new maplibre.ScaleControl({ maxWidth: 110 }), "bottom-left");
-    map.addControl(new maplibre.AttributionControl({ compact: true, customAttribution: data.credit || "" }), "bottom-right");
+    map.addControl(new maplibre.AttributionControl({ compact: true }), "bottom-right");
     map.once("load", () => host.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show"));
     map.on("moveend", () => this.moved());
     return pane;

@@ -98,7 +98,6 @@ class MapData:
         middle: The middle that was told last, latitude and longitude, if `tells_middle`.
         tells_middle: Whether the middle is told whenever the map has been moved.
         linked: Whether the address of the page holds the view.
-        credit: Whom to credit, HTML.
     """
 
     name: str
@@ -124,7 +123,6 @@ class MapData:
     middle: tuple[float, float] | None = None
     tells_middle: bool = False
     linked: bool = False
-    credit: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,6 @@ def _told(data: MapData) -> dict[str, Any]:
         "middleTold": data.middle,
         "tellsMiddle": data.tells_middle,
         "linked": data.linked,
-        "credit": data.credit,
     }
 
 

@@ -137,7 +137,7 @@ def read_labels(content: bytes, name: str) -> LabelFile:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _record(label: Label) -> dict[str, Any]:
+def record(label: Label) -> dict[str, Any]:
     """A label in JSON types."""
     return {
         "tile_id": label.tile_id,
@@ -156,7 +156,7 @@ def _geojson(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
             "type": "Feature",
             "id": label.tile_id,
             "geometry": {"type": "Point", "coordinates": [label.lon, label.lat]},
-            "properties": _record(label),
+            "properties": record(label),
         }
         for label in labels
     ]
@@ -170,7 +170,7 @@ def _csv(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
     writer.writeheader()
     told = json.dumps(block, ensure_ascii=False)
     for label in labels:
-        writer.writerow({name: _no_formula(value) for name, value in _record(label).items()} | {"provenance": told})
+        writer.writerow({name: _no_formula(value) for name, value in record(label).items()} | {"provenance": told})
     return text.getvalue().encode("utf-8", "replace")
 
 
@@ -184,7 +184,7 @@ def _formula(text: str) -> str:
 
 
 def _parquet(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
-    rows = [_record(label) | {"labelled_at": label.labelled_at} for label in labels]
+    rows = [record(label) | {"labelled_at": label.labelled_at} for label in labels]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     for name, column in geometry_columns([shapely.Point(label.lon, label.lat) for label in labels]).items():
         table = table.append_column(name, column)

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field
 from shapely.geometry.base import BaseGeometry
 
-from ingest.catalog.labels import MAX_BY_CHARS, MAX_NAME_CHARS, Label, LabelSet
+from ingest.catalog.labels import MAX_BY_CHARS, MAX_NAME_CHARS, LabelSet
 from ingest.geo.area import parse_bbox, parse_near
 from search_ui.labels import area_files, tables
+from search_ui.labels.tables import record
 from search_ui.routes.answers import FILE, body_of
 from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
 from search_ui.routes.parameters import MOST_PARTS, CollectionParameters, Name, NothingElse, Parameters, Text
@@ -105,19 +106,6 @@ def say(found: LabelSet) -> dict[str, Any]:
     }
 
 
-def say_label(label: Label) -> dict[str, Any]:
-    """A label in JSON types."""
-    return {
-        "tile_id": label.tile_id,
-        "label": label.verdict,
-        "lat": label.lat,
-        "lon": label.lon,
-        "size_m": label.size_m,
-        "labelled_at": rfc3339(label.labelled_at),
-        "labelled_by": label.labelled_by,
-    }
-
-
 @router.get("/api/labels")
 @in_lane("fast")
 def label_sets(exchange: CurrentExchange, asked: Annotated[SetsParameters, Query()]) -> Response:
@@ -153,7 +141,7 @@ def bring(
 def one_set(exchange: CurrentExchange, set_id: SetId, _: NothingElse) -> Response:
     """A set and its labels."""
     sets = exchange.service.labelling.sets
-    return exchange.json(say(sets.get(set_id)) | {"labels": [say_label(label) for label in sets.labels(set_id)]})
+    return exchange.json(say(sets.get(set_id)) | {"labels": [record(label) for label in sets.labels(set_id)]})
 
 
 @router.patch("/api/labels/{set_id}")
@@ -183,7 +171,7 @@ def label(exchange: CurrentExchange, set_id: SetId, asked: LabelParameters, _: N
         tiles, before = asked.tiles, labelling.label(set_id, asked.tiles, verdict, asked.by)
     else:
         tiles, before = labelling.label_area(set_id, area, verdict, asked.by)
-    told = {"labelled": len(tiles), "before": [say_label(one) for one in before]}
+    told = {"labelled": len(tiles), "before": [record(one) for one in before]}
     return exchange.json(say(labelling.sets.get(set_id)) | told)
 
 
