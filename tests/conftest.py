@@ -53,7 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
-    first = ["test_demo", "test_crash", "test_train", "test_sandbox_pairs", "test_served_workers", "test_edge_index"]
+    # the second three follow the first three: who waits for the demonstration longest comes right behind it
+    first = ["test_demo", "test_served_workers", "test_train", "test_browser", "test_crash", "test_sandbox_pairs"]
     rank = {stem: place for place, stem in enumerate(first)}
 
     def turn(item: pytest.Item) -> tuple[int, bool, bool, str]:

@@ -30,7 +30,7 @@ from trainer.weights.zoo import add_open_clip
 from workers.app import Groundcast, make_app
 from workers.dispatch import dispatch_chunks
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0  # a machine may have other work
 
 
 def wait_until(true: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
@@ -160,9 +160,11 @@ class Crew:
         return [worker for worker in self.workers if worker.code() is None]
 
     def close(self) -> None:
-        """Ends every worker, and at last with force."""
+        """Ends every worker, and at last with force; what they said stands in the report of a test that failed."""
         for worker in self.workers:
             worker.kill(with_child=True)
+            if worker.log.exists():
+                print(worker.said()[-4000:])
         self.catalog.close()
 
     def queue(

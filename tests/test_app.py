@@ -48,7 +48,7 @@ def service(home: Path, places_folder: Path) -> Iterator[Service]:
 
 
 def _app(**address: str | list[str]) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=240)
     for name, value in address.items():
         app.query_params[name] = value
     return _ran(app.run())
@@ -126,7 +126,7 @@ def test_every_control_keeps_its_state_whatever_is_turned_before_and_after_it(se
     """Each is turned right before and right after each other one: all orders of two."""
     tile = service.search("demo", _query()).answer.hits[0].tile_id
     app = _app(q=BEACH, tile=tile)
-    stands: dict[str, Any] = {"view": "map", "panel": "places"}
+    stands: dict[str, Any] = {"view": "map", "panel": "place"}
     walk = [name for i, one in enumerate(TURNED) for other in list(TURNED)[i + 1 :] for name in (one, other)]
     for name in walk:
         _, first, second = TURNED[name]
@@ -138,7 +138,7 @@ def test_every_control_keeps_its_state_whatever_is_turned_before_and_after_it(se
         told = address.fitting(
             {field: _address(app).get(field, [None])[0] for field in stands if field in _address(app)}
         )
-        assert {field: told.get(field, address.FIELDS[field].default) for field in stands} == stands, name
+        assert {field: told.get(field, address.unsaid(field, True)) for field in stands} == stands, name
 
 
 def test_what_is_done_before_the_browser_knows_the_new_address_loses_nothing(
@@ -439,7 +439,7 @@ def test_two_collections_are_asked_side_by_side(service: Service) -> None:
 
         models_page(service(), 2 * service().collections())
 
-    app = _ran(AppTest.from_function(script, default_timeout=60).run())
+    app = _ran(AppTest.from_function(script, default_timeout=240).run())
     maps = [one for one in app.get("bidi_component") if one.proto.component_name == "groundcast_map"]
     assert len(maps) == 2
 
@@ -506,4 +506,4 @@ def _collections() -> AppTest:
 
         collections_page(service())
 
-    return _ran(AppTest.from_function(script, default_timeout=60).run())
+    return _ran(AppTest.from_function(script, default_timeout=240).run())

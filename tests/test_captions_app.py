@@ -99,7 +99,7 @@ def test_a_route_asked_wrongly_says_what_is_wrong(client: TestClient, asked, sta
 
 @pytest.mark.filterwarnings("default")  # Streamlit's own are not ours to mend
 def test_the_drawer_of_a_place_says_it_in_words_and_through_the_year(service: Service, beach: str) -> None:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=240)
     for name, value in {"collection": "demo", "tile": beach}.items():
         app.query_params[name] = value
     app.run()

@@ -632,7 +632,7 @@ def test_two_processes_that_open_at_once_find_the_same_field(tmp_path, archive, 
         other.stdin.write("\n")
         other.stdin.flush()
         field = opened(tmp_path, archive)
-        out, _ = other.communicate(timeout=60)
+        out, _ = other.communicate(timeout=240)
     n, total = out.split()
     assert int(n) == field.n == 8_300
     assert float(total) == pytest.approx(float(field.cosines(np.ones(DIM)).sum()), abs=1e-2)

@@ -39,7 +39,7 @@ def no_sets(service: Service) -> Iterator[None]:
 
 
 def app_at(**address: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=240)
     for name, one in (ASKED | address).items():
         app.query_params[name] = one
     return ran(app.run())

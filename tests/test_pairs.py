@@ -34,7 +34,7 @@ from ingest.sources.patience import Patience
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
 from tests.conftest import TINY_CLIP, make_raster, start_groundcast
-from tests.crew import Crew, wait_until
+from tests.crew import PATIENCE_S, Crew, wait_until
 from tests.local_server import serving
 from tests.test_cli import failed
 from tests.test_pairs_metadata import yfcc_row
@@ -295,7 +295,7 @@ def test_workers_make_the_very_same_shards_though_one_is_killed_and_are_told_no_
         first, _ = crew.start(), crew.start()
         wait_until(lambda: len(list((folder / "records").glob("*.parquet"))) >= 4)
         first.kill(with_child=True)
-        said, complained = process.communicate(timeout=100)
+        said, complained = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         crew.close()
@@ -329,7 +329,8 @@ def test_a_build_that_nobody_works_on_says_so_and_one_without_redis_is_refused(
     assert ran.code != 0 and "shards wait, and Redis does not answer" in ran.err
 
 
-def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, tmp_path, redis_server):
+def test_a_worker_that_cannot_see_the_photos_makes_nothing_and_says_so(raster, tmp_path, redis_server, monkeypatch):
+    monkeypatch.setattr("workers.pair_builds._PATIENCE_S", PATIENCE_S)
     photos = tmp_path / "photos.csv"
     photos.write_text("path,lat,lon,taken_local\na.jpg,27.63,85.52,2019-07-14T18:05\n")
     recipe = Recipe(photos=(str(photos),), overhead=str(raster), size_px=48, gsd_m=2, split="random")

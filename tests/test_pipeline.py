@@ -420,7 +420,7 @@ def test_reading_and_the_model_go_on_while_a_chunk_is_written(home, monkeypatch)
 
 
 def test_a_model_of_several_streams_embeds_as_many_batches_at_once_and_mixes_none_up(home):
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=120)
 
     def meeting(batch):
         together.wait()  # passes only while three are under way

@@ -43,7 +43,7 @@ def port(demo, tmp_path_factory):
             time.sleep(0.1)
     yield chosen
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, (out, err)
     assert "Traceback" not in err
 
@@ -112,6 +112,6 @@ def test_a_login_that_cannot_be_is_told_before_the_server_starts(tmp_path, monke
 
 def test_where_a_login_is_set_up_a_page_shows_nothing_but_the_login(monkeypatch) -> None:
     monkeypatch.setattr("search_ui.views.login.login_wanted", lambda: True)
-    page = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    page = AppTest.from_file(SCRIPT, default_timeout=240).run()
     assert [button.label for button in page.button] == ["Log in"]
     assert not page.text_input and not page.exception

@@ -20,7 +20,7 @@ def four_cores() -> Iterator[None]:
 @pytest.mark.usefixtures("four_cores")
 @pytest.mark.parametrize(("number", "each"), [(1, 4), (2, 2), (3, 1), (8, 1)])
 def test_each_thread_computes_with_its_share_and_later_threads_with_all(number: int, each: int) -> None:
-    together = threading.Barrier(number, timeout=10)
+    together = threading.Barrier(number, timeout=120)
 
     def share() -> int:
         together.wait()  # so that every thread is begun

@@ -97,7 +97,7 @@ def _drop_lost_tile(service: Service, shown: Shown) -> None:
             service.tile(shown.name, value("tile"))
     except GroundcastError as error:
         notice(told(error))
-        change(tile="")
+        change(tile="", panel="places" if value("panel") == "place" else value("panel"))
 
 
 def _left(

@@ -64,7 +64,7 @@ class AddressField:
     """One part of the state.
 
     Attributes:
-        default: Its value where the address says nothing; left out when one is written.
+        default: Its value where the address says nothing (but see `unsaid`); left out when one is written.
         read: What an address says, or None where it cannot be.
         several: Whether it may stand there several times; the value is then a list.
     """
@@ -129,6 +129,11 @@ def change(**values: Any) -> None:
     st.session_state.update(values)
 
 
+def unsaid(name: str, of_a_place: bool) -> Any:
+    """The value of a field that an address leaves out; `of_a_place`: it names a tile, which is then shown."""
+    return "place" if name == "panel" and of_a_place else FIELDS[name].default
+
+
 def load() -> None:
     """Bring the session to what the address says, if the address has come from outside since the last run."""
     address = _arrived()
@@ -137,9 +142,8 @@ def load() -> None:
     if address and not known:  # without one, another page has been shown
         st.session_state[_KNOWN] = address
         for name, field in FIELDS.items():
-            st.session_state[name] = _read(field, address.get(name, ()))
-        if "tile" in address and "panel" not in address:
-            st.session_state["panel"] = "place"  # a link to a place shows it
+            words = address.get(name, ())
+            st.session_state[name] = _read(field, words) if words else unsaid(name, "tile" in address)
     for name, field in FIELDS.items():
         # set anew in every run: once its widget is not shown any more, Streamlit goes back to what was set last
         st.session_state[name] = st.session_state.get(name, kept.get(name, field.default))
@@ -149,7 +153,7 @@ def store() -> None:
     """Write the session's state into the address, and keep it for when another page has been shown."""
     kept = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
     st.session_state[_KEPT] = kept
-    address = {name: _written(kept[name]) for name, field in FIELDS.items() if kept[name] != field.default}
+    address = {name: _written(kept[name]) for name in FIELDS if kept[name] != unsaid(name, bool(kept["tile"]))}
     # a value that is too long stays in the session and out of the link
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
