@@ -4,11 +4,14 @@ Of both it is common that what they say of themselves is not so; then the tiles 
 """
 
 import hashlib
+import itertools
+import json
 import logging
 import math
 import mmap
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +19,16 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pmtiles.reader import Reader as PmtilesReader
-from pmtiles.tile import Compression, Entry, TileType, deserialize_directory, tileid_to_zxy, zxy_to_tileid
+from pmtiles.tile import (
+    Compression,
+    Entry,
+    TileType,
+    deserialize_directory,
+    deserialize_header,
+    find_tile,
+    tileid_to_zxy,
+    zxy_to_tileid,
+)
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import box
@@ -31,6 +42,13 @@ from trainer.errors import AreaError, ItemError, SourceError, reason
 _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
 _MANY_LEAVES = 64  # directories below the first
+_HEADER_BYTES = 127
+_DEPTH = 4  # directories on the way to a tile
+_MOST_BYTES = 4 * 2**20  # of a directory or of metadata, unpacked: some hundred times what programs write
+_MOST_RUNS = 5_000_000
+_MOST_TILE_BYTES = 64 * 2**20
+_MOST_SAID = 10_000  # rows of what an MBTiles file says of itself
+_SECONDS = 20.0  # for a question to a database
 _PLACED = """
 CREATE TEMP VIEW placed AS SELECT zoom_level, tile_column, tile_row FROM tiles
 WHERE typeof(zoom_level) = 'integer' AND typeof(tile_column) = 'integer' AND typeof(tile_row) = 'integer'
@@ -62,10 +80,9 @@ class PmtilesStore:
         self._close: list[Callable[[], None]] = []
         self._bytes = self._from_web(uri, options) if uri.startswith("http") else self._from_file(Path(uri))
         try:
-            self._reader = _reader(self._bytes)
-            self._header: dict[str, Any] = self._reader.header()
-            self._metadata: dict[str, Any] = self._reader.metadata()
+            self._header: dict[str, Any] = {**deserialize_header(self._bytes(0, _HEADER_BYTES))}
             self._check()
+            self._metadata = self._said()
             self.zooms, self._coverage = self._extent()
         except (SourceError, ItemError):
             self.close()
@@ -81,13 +98,22 @@ class PmtilesStore:
         Raises:
             ItemError: The part of its directory that leads there is broken, or the server does not answer.
         """
+        header, tile_id = self._header, zxy_to_tileid(z, x, y)
+        offset, length = header["root_offset"], header["root_length"]
         try:
-            found: bytes | None = self._reader.get(z, x, y)
+            for _ in range(_DEPTH):
+                entry = find_tile(self._directory(offset, length), tile_id)
+                if entry is None:
+                    return None
+                length = entry.length
+                if entry.run_length:
+                    return self._bytes(header["tile_data_offset"] + entry.offset, length)
+                offset = header["leaf_directory_offset"] + entry.offset
         except (EOFError, OSError, ValueError, IndexError, zlib.error) as error:  # of a directory cut short
             raise ItemError(
                 "truncated", f"{self.name(z, x, y)}: its directory is broken ({reason(error)}); copy the file again"
             ) from error
-        return found
+        return None
 
     def name(self, z: int, x: int, y: int) -> str:
         """The archive and the place in it."""
@@ -125,7 +151,12 @@ class PmtilesStore:
             some = _indexes([(entry.tile_id, 1) for entry in leaves])
             if top and top[-1] in some and tiles_area({top[-1]: some[top[-1]]}).intersects(said):
                 return tuple(top), said
-        runs = list(self._runs(root))
+        runs = list(itertools.islice(self._runs(root, _DEPTH), _MOST_RUNS + 1))
+        if len(runs) > _MOST_RUNS:
+            raise SourceError(
+                f"{self.uri}: its header says not where it lies, and it has more than {_MOST_RUNS:,} tiles to look at: "
+                "write it anew with bounds, such as with `pmtiles edit`"
+            )
         if not runs:
             raise SourceError(f"{self.uri}: it holds no tile")
         zooms = sorted({tileid_to_zxy(first)[0] for first, _ in runs})
@@ -138,18 +169,47 @@ class PmtilesStore:
         except AreaError:
             return None
 
-    def _directory(self, offset: int, length: int) -> list[Entry]:
-        return deserialize_directory(self._bytes(offset, length))
+    def _said(self) -> dict[str, Any]:
+        """What its metadata says."""
+        content = self._bytes(self._header["metadata_offset"], self._header["metadata_length"])
+        if self._header["internal_compression"] == Compression.GZIP:
+            content = self._unpacked(content)
+        said: dict[str, Any] = json.loads(content[: _MOST_BYTES + 1])
+        return said
 
-    def _runs(self, entries: list[Entry]) -> Iterator[tuple[int, int]]:
-        """First id and number of the tiles that directories name."""
+    def _directory(self, offset: int, length: int) -> list[Entry]:
+        content = self._bytes(offset, length)
+        self._unpacked(content)  # the library has no bound
+        return deserialize_directory(content)
+
+    def _unpacked(self, content: bytes) -> bytes:
+        """What was compressed.
+
+        Raises:
+            SourceError: It grows beyond what a directory or metadata can have.
+        """
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)  # gzip
+        found = unpacking.decompress(content, _MOST_BYTES)
+        # what follows would be unpacked too
+        if unpacking.unconsumed_tail or unpacking.unused_data.strip(b"\0"):
+            raise SourceError(
+                f"{self.uri}: {len(content):,} bytes of it unpack to more than {_MOST_BYTES >> 20} MiB: they are no "
+                "directory of tiles, or damaged; make the file anew"
+            )
+        if not unpacking.eof:
+            raise EOFError("it is cut short")
+        return found
+
+    def _runs(self, entries: list[Entry], depth: int) -> Iterator[tuple[int, int]]:
+        """First id and number of the tiles that directories name, so many of them below one another."""
         for entry in entries:
             if entry.run_length > 0:
                 yield entry.tile_id, entry.run_length
+            elif depth == 1:
+                raise SourceError(f"{self.uri}: its directories lead to one another: make the file anew")
             else:
-                yield from self._runs(
-                    self._directory(self._header["leaf_directory_offset"] + entry.offset, entry.length)
-                )
+                leaf = self._directory(self._header["leaf_directory_offset"] + entry.offset, entry.length)
+                yield from self._runs(leaf, depth - 1)
 
     def _from_file(self, path: Path) -> Callable[[int, int], bytes]:
         if path.stat().st_size == 0:
@@ -172,10 +232,6 @@ class PmtilesStore:
         return read
 
 
-def _reader(read: Callable[[int, int], bytes]) -> Any:
-    return PmtilesReader(read)  # type: ignore[no-untyped-call]
-
-
 class MbtilesStore:
     """MBTiles of pictures. GDAL reads them too, but shows a tile that is broken as none.
 
@@ -194,12 +250,16 @@ class MbtilesStore:
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty (0 bytes)")
         self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_TILE_BYTES)
+        self._database.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._until = math.inf  # by the clock of this process
+        self._database.set_progress_handler(lambda: time.monotonic() > self._until, 10_000)  # instructions
         try:
-            said = dict(self._database.execute("SELECT name, value FROM metadata").fetchall())
+            said = dict(self._ask("SELECT name, value FROM metadata LIMIT ?", (_MOST_SAID,)))
             self._check(said)
             self._database.execute(_PLACED)
             described = describe(said, self.uri)
-            rows = self._database.execute("SELECT DISTINCT zoom_level FROM placed ORDER BY zoom_level").fetchall()
+            rows = self._ask("SELECT DISTINCT zoom_level FROM placed ORDER BY zoom_level")
             self.zooms = tuple(z for (z,) in rows)
             if not self.zooms:
                 raise SourceError(f"{path}: it holds no tile")
@@ -223,10 +283,15 @@ class MbtilesStore:
         """
         row = y if self._north else 2**z - 1 - y
         try:
-            with self._lock:
-                found = self._database.execute(
-                    "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?", (z, x, row)
-                ).fetchone()
+            found = next(
+                iter(
+                    self._ask(
+                        "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ? LIMIT 1",
+                        (z, x, row),
+                    )
+                ),
+                None,
+            )
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise ItemError("truncated", f"{self.name(z, x, y)}: {error}; copy the file again") from error
         if found is None:
@@ -251,6 +316,21 @@ class MbtilesStore:
         with self._lock:
             self._database.close()
 
+    def _ask(self, question: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of the database; a view in it that never comes to an end is interrupted.
+
+        Raises:
+            sqlite3.DatabaseError: It is broken, or takes longer than `_SECONDS`.
+        """
+        with self._lock:
+            self._until = time.monotonic() + _SECONDS
+            try:
+                return self._database.execute(question, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if time.monotonic() <= self._until:
+                    raise
+                raise sqlite3.DatabaseError(f"to look up its tiles takes more than {_SECONDS:.0f} s") from error
+
     def _check(self, said: dict[str, str]) -> None:
         kind = str(said.get("format") or "png").lower()
         if kind.rpartition("/")[2] not in ("png", "jpg", "jpeg", "webp", "avif"):
@@ -259,10 +339,10 @@ class MbtilesStore:
     def _shown_by(self, area: BaseGeometry, north: bool) -> bool:
         """Whether rows count from the north: the finest tiles lie in the area that is said if they do."""
         z = self.zooms[-1]
-        ends = self._database.execute(
+        (ends,) = self._ask(
             "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) FROM placed WHERE zoom_level = ?",
             (z,),
-        ).fetchone()
+        )
         corners = np.array(ends, dtype=np.int64).reshape(2, 2)
         here, turned = (_box(z, places).intersects(area) for places in (corners, _turned(z, corners)))
         return north if here == turned else bool(here)
@@ -276,7 +356,7 @@ class MbtilesStore:
     def _tiles_or_larger(self) -> dict[int, Indexes]:
         """Columns and rows of its tiles, by zoom; where they are very many, of those that hold them."""
         for up in range(MAX_ZOOM + 1):
-            rows = self._database.execute(_LARGER, {"up": up, "most": _MANY + 1}).fetchall()  # read no further
+            rows = self._ask(_LARGER, {"up": up, "most": _MANY + 1})  # read no further
             if len(rows) <= _MANY:
                 break
         places = np.array(rows, dtype=np.int64).reshape(-1, 3)
