@@ -4,8 +4,10 @@ import gzip
 import io
 import json
 import sqlite3
+import tarfile
 import tracemalloc
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 from local_server import Answer, answering, serving
 from pmtiles.tile import Compression, Entry, TileType, serialize_directory, serialize_header
 
+from ingest.backup import bundle
+from ingest.backup import home as backup_home
 from ingest.geo import area_file
 from ingest.geo.area_file import read_area_file
 from ingest.geo.kml import read_kml
@@ -25,7 +29,8 @@ from ingest.sources.tiles import archive
 from ingest.sources.web import Web
 from search_ui.labels import tables
 from search_ui.labels.tables import read_labels
-from trainer.errors import AreaError, ItemError, SourceError, UploadError
+from trainer.errors import AreaError, BackupError, ItemError, SourceError, UploadError
+from trainer.shards.index import _neighbours
 
 MUCH = 64 * 2**20  # bytes of zeros; 64 kB when they are packed
 
@@ -183,3 +188,41 @@ def test_half_a_character_in_a_file_of_labels_is_refused(where: str) -> None:
     }
     with pytest.raises(UploadError, match=r"a\.geojson.*holds half of a character: write the file anew"):
         read_labels(json.dumps(document).encode(), "a.geojson")
+
+
+def test_a_backup_whose_files_unpack_to_more_than_it_says_is_read_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(bundle.MANIFEST, json.dumps({"format": bundle.FORMAT, "files": {"a": (100, "0" * 64)}}))
+        packed.writestr("a", bytes(MUCH))
+    with bundle.BundleReader(path) as reader, pytest.raises(BackupError, match="a is not what was backed up"):
+        assert sum(len(piece) for piece in reader.read("a")) < MUCH / 4
+    monkeypatch.setattr(bundle, "_MOST_MANIFEST", 50)
+    with pytest.raises(BackupError, match="unpacks to more than"):
+        bundle.BundleReader(path)
+
+
+def test_a_catalog_of_a_backup_has_lines_of_a_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup_home, "_MOST_LINE", 1_000)
+    with pytest.raises(BackupError, match="a line of more than"):
+        list(backup_home._lines(io.BytesIO(b"{}\n" * 9 + b"0" * 2_000)))
+
+
+def test_members_of_a_shard_are_read_where_they_lie_and_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    tar = tmp_path / "0.tar"
+    with tarfile.open(tar, "w") as written:
+        for name, kind in (("a.jpg", tarfile.SYMTYPE), ("b.jpg", tarfile.LNKTYPE), ("../../c.jpg", tarfile.REGTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.size = kind, "secret.jpg", 5 if kind == tarfile.REGTYPE else 0
+            written.addfile(member, io.BytesIO(b"inner"))
+        huge = tarfile.TarInfo("d.jpg")
+        huge.size = 8 * 2**30
+        written.fileobj.write(huge.tobuf())  # type: ignore[union-attr]
+    problems: Counter[str] = Counter()
+    found = dict(_neighbours(tar, problems))
+    assert set(found) == {"../../c"} and problems["broken_tar"] == 1
+    (offset, size) = found["../../c"]["jpg"]
+    assert tar.read_bytes()[offset : offset + size] == b"inner" and not (tmp_path.parents[1] / "c.jpg").exists()

@@ -103,27 +103,18 @@ def exists(path: FilePath) -> bool:
 
 
 @contextmanager
-def readable(path: FilePath) -> Iterator[Any]:
-    """What pyarrow opens: a local path, or a remote file's bytes.
+def readable(path: FilePath, *, whole: bool = False) -> Iterator[Any]:
+    """What pyarrow opens: a local path, or a remote file's bytes; with `whole` the bytes in any case.
 
     Raises:
         OSError: There is no such file, or it cannot be read.
     """
     if isinstance(path, Path):
-        yield path
+        yield BytesIO(path.read_bytes()) if whole else path
         return
     with _as_os_error():
         content = path.fs.cat_file(path.path)
     yield BytesIO(content)
-
-
-def sha256(path: FilePath) -> str:
-    """The checksum of a file, in hexadecimal."""
-    if isinstance(path, Path):
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    with readable(path) as content:
-        return hashlib.sha256(content.getbuffer()).hexdigest()
 
 
 def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:

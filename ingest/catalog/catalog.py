@@ -334,6 +334,10 @@ class Catalog:
                 added = {name: round(before.get(name, 0.0) + seconds, 3) for name, seconds in spent.items()}
                 row.spent = before | added
 
+    def damage(self) -> list[str]:
+        """What is broken in its own file, a sentence each; a server looks after its own."""
+        return self.database.damage()
+
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""
         with self.database.translated():

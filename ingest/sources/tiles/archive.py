@@ -8,7 +8,7 @@ import itertools
 import json
 import logging
 import math
-import mmap
+import os
 import sqlite3
 import threading
 import time
@@ -214,10 +214,16 @@ class PmtilesStore:
     def _from_file(self, path: Path) -> Callable[[int, int], bytes]:
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty (0 bytes)")
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._close.append(content.close)
-        return lambda offset, length: content[offset : offset + length]
+        file = path.open("rb")
+        self._close.append(file.close)
+
+        def read(offset: int, length: int) -> bytes:
+            # not mapped: where another program cuts a mapped file short, whoever reads it ends without a word
+            number = file.fileno()
+            there = max(0, os.fstat(number).st_size - offset)
+            return os.pread(number, min(length, there), offset) if there else b""
+
+        return read
 
     def _from_web(self, uri: str, options: SourceOptions) -> Callable[[int, int], bytes]:
         web = Web(options)
