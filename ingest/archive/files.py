@@ -117,6 +117,15 @@ def readable(path: FilePath, *, whole: bool = False) -> Iterator[Any]:
     yield BytesIO(content)
 
 
+def sha256(path: FilePath) -> str:
+    """The checksum of a file, in hexadecimal."""
+    if isinstance(path, Path):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    with readable(path) as content:
+        return hashlib.sha256(content.getbuffer()).hexdigest()
+
+
 def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:
     """Writes a file whole or not at all; on return it is on the disk, or in the store.
 
