@@ -22,7 +22,7 @@ def target(demo, tmp_path_factory, request) -> Iterator[Target]:
     home = copy_of(demo.home, tmp_path_factory.mktemp("attack") / "home")
     service = running.start(load_settings(home), read_only=request.param)
     app = Guard(Starlette(routes=server.routes(service)), hosts=LOCAL)
-    served = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="critical"))
+    served = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="critical", lifespan="off"))
     thread = threading.Thread(target=served.run)
     thread.start()
     while not served.started:
