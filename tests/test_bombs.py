@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from local_server import Answer, answering, serving
 from pmtiles.tile import Compression, Entry, TileType, serialize_directory, serialize_header
 
 from ingest.backup import bundle
@@ -25,10 +24,11 @@ from ingest.geo.kml import read_kml
 from ingest.opening import open_source
 from ingest.sources import web as web_module
 from ingest.sources.source import SourceOptions
-from ingest.sources.tiles import archive
+from ingest.sources.tiles import mbtiles_store
 from ingest.sources.web import Web
 from search_ui.labels import tables
 from search_ui.labels.tables import read_labels
+from tests.local_server import Answer, answering, serving
 from trainer.errors import AreaError, BackupError, ItemError, SourceError, UploadError
 from trainer.shards.index import _neighbours
 
@@ -92,7 +92,7 @@ def test_directories_of_pmtiles_that_lead_to_one_another_come_to_an_end(tmp_path
 def test_a_view_of_mbtiles_without_end_or_of_a_huge_tile_is_refused(
     tmp_path: Path, tiles: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_SECONDS", 0.1)
+    monkeypatch.setattr(mbtiles_store, "_SECONDS", 0.1)
     database = sqlite3.connect(tmp_path / "a.mbtiles")
     database.execute("CREATE TABLE metadata (name text, value text)")
     database.execute(f"CREATE VIEW tiles AS {tiles}")
