@@ -8,6 +8,7 @@
 # make documents  docs/architecture.md and docs/numbers.md anew, from the files' own sentences and docs/numbers/*.json
 # make sizes   how large each extra is, for docs/numbers.md
 # make soak    20,000 tiles by workers that are killed again and again (minutes)
+# make attack  what strangers send and disks do, against an app of its own (three minutes)
 # make bench   every benchmark (long)
 
 VENV := .venv
@@ -18,7 +19,7 @@ RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist lo
 LONGER := $(foreach name,area browser crash crops sandbox_pairs served_workers,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup demo test quick test-long check documents sizes bench soak clean
+.PHONY: setup demo test quick test-long check documents sizes bench soak attack clean
 
 $(SHOWN): pyproject.toml constraints.txt tools/setup.sh search_ui/components/maplibre.py
 	sh tools/setup.sh $(VENV) demo
@@ -54,6 +55,9 @@ documents:
 
 sizes: $(READY)
 	$(BIN)python -m tools.numbers --measure sizes
+
+attack: $(READY)
+	$(BIN)python -m tools.attack
 
 bench: $(READY)
 	failed=; for name in $(BENCHMARKS); do $(BIN)python -m benchmarks.$$name || failed="$$failed $$name"; done; \

@@ -367,7 +367,7 @@ def ingest(home: Path, embedder: Embedder, request: Request) -> tuple[IngestSumm
 def reading(request: Request, embedder: Embedder) -> float:
     """Processor seconds of reading and preparing a tile, one after another."""
     with tempfile.TemporaryDirectory() as cache:
-        intake = request.open(input_px=embedder.input_px, cache_dir=Path(cache))
+        intake = request.open(input_px=embedder.input_px, reading={"cache_dir": Path(cache)})
         ids = list(itertools.islice(intake.ids(), LOOKED_AT))
         started = time.process_time()
         for one in ids:

@@ -18,10 +18,11 @@ from ingest.sources.rasters.raster import EXTENSIONS, RasterEntry, RasterSource,
 from ingest.sources.scene import scene_entries
 from ingest.sources.source import Problem, Source, SourceOptions, by_reason, path_of, printable
 from ingest.sources.stac import stac_entries
-from ingest.sources.tiles.archive import MbtilesStore, PmtilesStore
 from ingest.sources.tiles.description import describe
 from ingest.sources.tiles.folder import EXTENSIONS as PICTURES
 from ingest.sources.tiles.folder import FolderStore, is_tile_folder, says_tiles, split_template, tile_folders
+from ingest.sources.tiles.mbtiles_store import MbtilesStore
+from ingest.sources.tiles.pmtiles_store import PmtilesStore
 from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import Web, mask_url
 from trainer.errors import ItemError, SourceError, UsageError

@@ -109,6 +109,11 @@ class Settings(BaseModel):
     allowed_folders: Annotated[tuple[Folder, ...], BeforeValidator(_from_json)] = Field(
         (), description="Folders beside a source's own that its VRTs may lead to."
     )
+    tile_cache_bytes: int = Field(
+        4 * 2**30,
+        ge=2**20,
+        description="Bytes on disk of map tiles fetched from servers, and again of pictures cut for the app.",
+    )
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )
@@ -169,10 +174,20 @@ class Settings(BaseModel):
         """File whose lock says that somebody ingests into the collection."""
         return self.home / "locks" / f"{collection}.lock"
 
-    @property
-    def beyond(self) -> tuple[str, ...]:
-        """Hosts and folders that files of a source may lead to, beyond the source's own."""
-        return (*self.allowed_hosts, *map(str, self.allowed_folders))
+    def reading(self, *, cached: bool = True, offline: bool = False) -> dict[str, Any]:
+        """How imagery is read here: fields of `ingest.sources.source.SourceOptions` that no job keeps.
+
+        Args:
+            cached: Map tiles that were fetched before are not fetched again.
+            offline: Nothing is fetched from anywhere.
+        """
+        hosts = () if offline else self.allowed_hosts
+        return {
+            "cache_dir": self.cache_dir / "tiles" if cached else None,
+            "cache_bytes": self.tile_cache_bytes,
+            "beyond": (*hosts, *map(str, self.allowed_folders)),
+            "offline": offline,
+        }
 
     @property
     def cache_dir(self) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from search_ui.routes import bodies
 from search_ui.routes.bodies import MAX_JSON_BYTES, Bodies
-from search_ui.service.uploads import MAX_PICTURE_BYTES
+from search_ui.service.clean_picture import MAX_PICTURE_BYTES
 from trainer.errors import ReadOnlyError
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

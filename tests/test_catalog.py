@@ -268,3 +268,19 @@ def test_a_job_is_found_by_its_first_digits(catalog, job):
     assert catalog.job("j").id == "j"
     with pytest.raises(CatalogError, match="no job begins with 'x'"):
         catalog.job("x")
+
+
+@pytest.mark.parametrize(
+    ("state", "then", "after"),
+    [
+        ("running", "paused", "paused"),
+        ("paused", "cancelled", "cancelled"),
+        ("done", "cancelled", "done"),
+        ("superseded", "paused", "superseded"),
+        ("cancelled", "paused", "cancelled"),
+    ],
+)
+def test_a_job_that_has_ended_is_not_stopped_by_who_looked_before(catalog, job, state, then, after) -> None:
+    catalog.set_job_state(job.id, state)
+    assert catalog.stop_job(job.id, then) == (after != state)
+    assert catalog.job_state(job.id) == after

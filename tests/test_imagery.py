@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from local_server import answering, serving
 from PIL import Image
 from rasterio.warp import transform
 
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.geo.geometry import box
 from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
 from ingest.settings import load_settings
+from ingest.sources.source import SourceOptions
 from search_ui.maps.mercator import tile_canvas
 from search_ui.service.imagery import Imagery
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
@@ -167,3 +170,56 @@ def test_imagery_that_is_gone_and_photos_that_are_gone_are_told(tmp_path) -> Non
         imagery.photo(tmp_path / "gone.jpg", 64)
     imagery.close()
     catalog.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Imagery over a tile server that two jobs asked for 0.01° of, the same offline, and what the server was asked."""
+    picture, asked = io.BytesIO(), []
+    Image.new("RGB", (256, 256), "green").save(picture, "PNG")
+
+    def answer(path, _):
+        asked.append(path)
+        return 200, {"Content-Type": "image/png"}, picture.getvalue()
+
+    settings = load_settings(tmp_path)
+    catalog = Catalog(settings.catalog_at)
+    with serving(answering(answer)) as url:
+        source = url + "/{z}/{x}/{y}.png"
+        catalog.add_collection(Collection("web", "tiles", "m", 16, {"source": source}, datetime.now(UTC)))
+        for number, west in enumerate((85.5, 85.55)):
+            area = box(west, 27.5, west + 0.01, 27.52)
+            asked_for = {"kind": "tiles", "collection": "web", "source": source, "grid": GRID, "area": area}
+            request = Request(**asked_for, options=SourceOptions(rate_per_s=1e3)).to_json()
+            catalog.add_job(f"{number:016d}", collection="web", source=source, spec=request, chunks=[], failures=[])
+        imagery, offline = Imagery(settings, catalog), Imagery(settings, catalog, offline=True)
+        yield imagery, offline, catalog.collection("web"), asked
+        imagery.close()
+        offline.close()
+    catalog.close()
+
+
+def test_of_a_tile_server_nothing_is_fetched_where_no_job_asked_for_it(served) -> None:
+    imagery, _, collection, asked = served
+    for lon, lat, z in ((10.0, 50.0, 15), (85.6, 27.51, 15), (10.0, 50.0, 5)):
+        assert not opened(imagery.tile(collection, z, *tile_of(lon, lat, z)))[..., 3].any()
+        with pytest.raises(MissingError, match="none was asked for there"):
+            imagery.chip(collection, GRID.tile_at(lat=lat, lon=lon).id, 64)
+    assert not asked and not len(imagery._cache)
+    for lon in (85.505, 85.555):  # each of its own job
+        assert opened(imagery.tile(collection, 15, *tile_of(lon, 27.51, 15)))[..., 3].all()
+        assert opened(imagery.chip(collection, GRID.tile_at(lat=27.51, lon=lon).id, 64))[..., 3].all()
+    assert asked
+
+
+def test_offline_nothing_new_is_fetched_and_what_it_lacks_is_not_kept_for_those_who_may(served) -> None:
+    imagery, offline, collection, asked = served
+    known, other = ((collection, 15, *tile_of(lon, 27.51, 15)) for lon in (85.505, 85.555))
+    seen = imagery.tile(*known)
+    before = len(asked)
+    assert offline.tile(*known) == seen
+    tile = GRID.tile_at(lat=27.51, lon=85.559).id
+    for shown in (offline.tile(*other), offline.chip(collection, tile, 64)):
+        assert not opened(shown)[..., 3].all()
+    assert len(asked) == before
+    assert opened(imagery.tile(*other))[..., 3].all() and opened(imagery.chip(collection, tile, 64))[..., 3].all()

@@ -1,10 +1,14 @@
 """Bits that flip on a disk, in parts and in the field; a catalog that is lost and made again."""
 
+import io
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
+from PIL import Image
 
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
@@ -16,6 +20,7 @@ from ingest.jobs.plan import keep_records, require_known
 from ingest.jobs.recover import recover
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
+from search_ui.service.uploads import Uploads
 from trainer.errors import ArchiveError, CatalogError
 
 DIM, ROWS = 24, 30
@@ -145,7 +150,7 @@ def test_a_field_that_grew_keeps_the_checksums_of_every_run(home: Home) -> None:
 
 
 def test_a_part_from_before_checksums_were_kept_is_not_called_damaged(home: Home) -> None:
-    home.catalog.finish_chunk(KEYS[0], state="done", done=ROWS)
+    home.catalog.finish_chunk(KEYS[0], state="done", done=ROWS, skipped={"no_data": 2})
     assert home.problems(deep=True) == []
 
 
@@ -205,3 +210,69 @@ def test_a_broken_part_is_named_and_the_others_are_taken(home: Home) -> None:
     assert done.items == {"c": ROWS}
     (problem,) = done.problems
     assert path.name in problem
+
+
+def split(home: Home, key: str, *, done: bool = True) -> None:
+    """Split a chunk whose part stays, and let its pieces be done, or the first alone."""
+    part = home.archive.read(key)
+    records, vectors = part.table.drop_columns(["vector", "norm"]).to_pylist(), part.vectors().astype(np.float32)
+    halves = [(f"{key}a", slice(0, ROWS // 2)), (f"{key}b", slice(ROWS // 2, ROWS))]
+    with home.catalog.session() as session:
+        session.execute(sa.text("DELETE FROM chunks WHERE key = :key"), {"key": key})
+    home.catalog.add_chunks(JOB, [(half, [record["tile_id"] for record in records[rows]]) for half, rows in halves])
+    for half, rows in halves if done else halves[:1]:
+        home.archive.write(half, records[rows], vectors[rows], part.meta | {"skipped": {}, "failures": []})
+    adopt(home.catalog, home.archive, home.collection)
+
+
+def test_a_part_that_is_left_over_from_a_split_chunk_is_in_nobodys_way_and_is_not_taken_in_twice(home: Home) -> None:
+    split(home, KEYS[0], done=False)
+    require_known(home.catalog, home.archive, "c")  # who wrote it may be about to remove it
+    assert recover(home.settings, home.catalog).problems == []
+    assert home.archive.has(KEYS[0])  # half of what it holds stands nowhere else
+    split_again = home.archive.read(KEYS[0])
+    rows = split_again.table.drop_columns(["vector", "norm"]).to_pylist()[ROWS // 2 :]
+    meta = split_again.meta | {"skipped": {}, "failures": []}
+    home.archive.write(f"{KEYS[0]}b", rows, split_again.vectors()[ROWS // 2 :].astype(np.float32), meta)
+    adopt(home.catalog, home.archive, home.collection)
+    assert any("is of a split chunk: `groundcast recover`" in problem for problem in home.problems(deep=True))
+    done = recover(home.settings, home.catalog)
+    assert done.items == {} and len(done.problems) == 1 and not home.archive.has(KEYS[0])
+    assert home.problems(deep=True) == []
+
+
+def test_of_a_split_chunk_and_its_pieces_a_lost_catalog_gets_the_items_once(home: Home) -> None:
+    keep_records(home.catalog, home.archive, home.collection)
+    split(home, KEYS[0])
+    home.lose_catalog()
+    done = recover(home.settings, home.catalog)
+    assert done.items == {"c": 2 * ROWS} and len(done.problems) == 2
+    assert home.archive.keys() == set(KEYS) and home.problems(deep=True) == []
+
+
+def test_what_people_brought_and_the_catalogs_own_file_are_looked_into(home: Home) -> None:
+    uploads = home.settings.home / "uploads"
+    content = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(content, "PNG")
+    name = Uploads(uploads).keep(content.getvalue())
+    assert home.problems(deep=True) == []
+    flip(uploads / f"{name}.png", 800)
+    assert home.problems(deep=True) == [f"upload {name}.png is not what was brought"]
+    home.problems(deep=True, repair=True)
+    assert home.problems(deep=True) == [] and (uploads / f"{name}.png.broken").exists()
+    with home.catalog.session() as session:
+        session.execute(sa.text("UPDATE chunks SET skipped = :said WHERE key = :key"), {"said": "{}", "key": KEYS[0]})
+    assert any("the ledger names other items" in problem for problem in home.problems(deep=False))
+
+
+def test_a_broken_page_of_the_catalog_is_told_with_the_ways_out(home: Home) -> None:
+    home.catalog.close()
+    with sqlite3.connect(home.settings.catalog_path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        root = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'chunks'").fetchone()[0]
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    database.close()
+    flip(home.settings.catalog_path, 8 * ((root - 1) * size) + 3)  # the kind of the page
+    home.catalog = Catalog(home.settings.catalog_path)
+    (problem, *_) = home.catalog.damage()
+    assert "catalog.sqlite" in problem and "restore a backup, or take the file away" in problem

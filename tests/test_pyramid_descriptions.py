@@ -26,7 +26,7 @@ from ingest.sources.chips import ChipSource
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.rasters.raster import RasterSource
 from ingest.sources.source import Source, SourceOptions
-from ingest.sources.tiles.archive import MbtilesStore
+from ingest.sources.tiles.mbtiles_store import MbtilesStore
 from ingest.sources.tiles.store import tile_boxes
 from trainer.errors import AreaError, ItemError, SourceError, UsageError
 
@@ -310,7 +310,7 @@ def test_tiles_may_be_avif(tmp_path: Path, kept_in: str) -> None:
 
 
 def test_a_run_of_many_tiles_in_pmtiles_is_measured_without_looking_at_each() -> None:
-    from ingest.sources.tiles.archive import _indexes
+    from ingest.sources.tiles.pmtiles_store import _indexes
 
     start = zxy_to_tileid(12, 0, 0)
     found = _indexes([(start, 4**12)])

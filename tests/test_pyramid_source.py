@@ -21,8 +21,8 @@ from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.sources.pyramid import PyramidSource
 from ingest.sources.source import FILL, SourceOptions
-from ingest.sources.tiles.archive import PmtilesStore
 from ingest.sources.tiles.folder import FolderStore
+from ingest.sources.tiles.pmtiles_store import PmtilesStore
 from ingest.sources.tiles.server import WebStore
 from ingest.sources.web import mask_url
 from trainer.errors import ItemError, SourceError

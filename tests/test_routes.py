@@ -34,9 +34,9 @@ from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
+from search_ui.service.clean_picture import MAX_PICTURE_BYTES
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_list import Listed
-from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer import errors
 from trainer.errors import UploadError
 

@@ -1,13 +1,20 @@
 """The services of the tests themselves: each keeps what it was given over a kill, and asks for its key."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 import redis
 import s3fs
+from pydantic import Secret, SecretStr
 
+from ingest.archive.parts import Archive
+from ingest.catalog.catalog import Catalog
 from ingest.index.server import ServerIndex, connect
-from tests.services import S3, Postgres, Qdrant, Redis
-from trainer.errors import VectorIndexError
+from ingest.settings import Settings
+from search_ui.service.reachable import check_archive, check_redis
+from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis
+from trainer.errors import CatalogError, VectorIndexError
 
 
 def test_redis_keeps_what_it_holds_over_a_kill(redis_server: Redis) -> None:
@@ -45,3 +52,23 @@ def test_the_double_of_qdrant_asks_for_its_key_and_keeps_collections_over_a_kill
     qdrant_server.start()
     assert client.collection_exists("kept")
     client.close()
+
+
+def test_a_wrong_password_is_told_and_never_shown(
+    postgres: Postgres, redis_server: Redis, s3: S3, tmp_path: Path
+) -> None:
+    wrong = "wrong-pass-word"
+    told = []
+    with pytest.raises(CatalogError) as refused:
+        Catalog(SecretStr(postgres.url.replace(PASSWORD, wrong)))
+    told.append(str(refused.value))
+    settings = Settings(
+        home=tmp_path,
+        redis_url=SecretStr(redis_server.url.replace(PASSWORD, wrong)),
+        archive_url=f"s3://{s3.bucket}-none/a",
+        archive_options=Secret(s3.options | {"secret": wrong}),
+    )
+    told += [str(check_archive(settings)), str(check_redis(settings.redis_url.get_secret_value()))]  # type: ignore[union-attr]
+    told.append(f"{Archive(settings.archive_dir('c'), 'tiles').folder!r} {settings!r}")
+    assert len(told) > 3 and "password authentication failed" in told[0]
+    assert not any(wrong in text or PASSWORD in text for text in told), told

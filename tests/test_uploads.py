@@ -2,15 +2,14 @@
 
 import io
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from search_ui.service import uploads
-from search_ui.service.uploads import KEPT_PX, MAX_AREA_BYTES, Uploads, read_area
+from search_ui.service.clean_picture import KEPT_PX, MAX_PICTURE_BYTES
+from search_ui.service.uploads import MAX_AREA_BYTES, Uploads, read_area
 from trainer.errors import AreaError, MissingError, UploadError
 
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
@@ -57,7 +56,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name) -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
         (picture()[:500], "decoded|cannot be"),
         (picture("GIF"), "is GIF"),
-        (b"\0" * (uploads.MAX_PICTURE_BYTES + 1), "at most 20"),
+        (b"\0" * (MAX_PICTURE_BYTES + 1), "at most 20"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_a_reason(tmp_path, content, told) -> None:
@@ -79,23 +78,6 @@ def test_of_a_jpeg_the_size_it_is_decoded_at_counts(tmp_path) -> None:
     Image.new("L", (9_000, 4_000)).convert("RGB").save(out, "JPEG")
     with Image.open(Uploads(tmp_path).path(Uploads(tmp_path).keep(out.getvalue()))) as kept:
         assert kept.size == (1024, 455)
-
-
-def test_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch) -> None:
-    at_once, most, clean = [], [], uploads._clean
-
-    def counted(content):
-        at_once.append(1)
-        most.append(len(at_once))
-        time.sleep(0.01)
-        at_once.pop()
-        return clean(content)
-
-    monkeypatch.setattr(uploads, "_clean", counted)
-    kept = Uploads(tmp_path)
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(kept.keep, [picture(size=(64, 48 + i)) for i in range(4)]))
-    assert most == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "I;16"])

@@ -114,19 +114,36 @@ def test_a_tile_that_failed_is_read_once_the_server_has_mended_itself(server: Se
 def test_the_cache_keeps_to_its_size(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    monkeypatch.setattr(web_module, "CACHE_BYTES", 200_000)
     monkeypatch.setattr(web_module, "_TRIMMED_AFTER", 5)
     noise = io.BytesIO()
     Image.frombytes("RGB", (80, 80), os.urandom(80 * 80 * 3)).save(noise, "PNG")
     server.answer = lambda _: (200, {}, noise.getvalue())
-    with opened(tmp_path) as web:
+    with opened(tmp_path, cache_bytes=200_000) as web:
         for i in range(30):  # 600 kB
             assert web.picture(f"{server.url}/{i}.png")
+            web.picture(f"{server.url}/0.png")
         web.picture(f"{server.url}/29.png")
-        assert len(server.asked) == 30  # what came last is there
-        web.picture(f"{server.url}/0.png")
+        assert len(server.asked) == 30  # what came last is there, and what was used all the time
+        web.picture(f"{server.url}/1.png")
         assert len(server.asked) == 31
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 450_000
+
+
+def test_offline_what_was_kept_is_answered_even_when_it_is_old_and_nobody_is_asked(
+    server: Server, tmp_path: Path
+) -> None:
+    server.answer = lambda _: (200, {"Cache-Control": "max-age=0", "ETag": "a"}, picture())
+    asked_twice(server, tmp_path)
+    before = len(server.asked)
+    with opened(tmp_path, offline=True) as web:
+        assert web.picture(f"{server.url}/1/0/0.png") == picture()
+        assert web.picture(f"{server.url}/1/0/1.png") is None
+        for get in (lambda: web.get(server.url, first=0, length=9), lambda: web.download(server.url, at_most=9)):
+            with pytest.raises(ItemError, match="nothing is fetched here: this server is read-only"):
+                get()
+    with pytest.raises(SourceError, match="nothing is fetched here"):
+        open_source(f"{server.url}/a.tif", SourceOptions(offline=True))
+    assert len(server.asked) == before
 
 
 class Clock:

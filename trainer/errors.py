@@ -69,6 +69,9 @@ class ItemError(GroundcastError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["ItemError"], tuple[str, str]]:
+        return type(self), (self.reason, str(self))  # an exception is made of its message alone when it is unpickled
+
 
 class CheckpointError(GroundcastError):
     """A checkpoint is broken, incomplete or of another format."""

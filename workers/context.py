@@ -169,8 +169,7 @@ class WorkerContext:
 
         model_id = build.recipe.model_id
         until = time.monotonic() + self.settings.chunk_s
-        cache, beyond = self.settings.cache_dir / "tiles", self.settings.beyond
-        options = replace(build.recipe.options, cache_dir=cache, beyond=beyond)
+        options = replace(build.recipe.options, **self.settings.reading())
         return help_with(
             replace(build.recipe, options=options),
             build.folder,
@@ -245,13 +244,12 @@ class WorkerContext:
         if collection.kind == "tiles":
             log.info("%s is ready at %s", embedder.model_id, embedder.precision)  # loaded by that
         request = Request.from_json(job.spec)
-        cache = None if again else self.settings.cache_dir / "tiles"
         self._open = _Open(
             job,
             again,
             collection,
             Archive(self.settings.archive_dir(collection.name), collection.kind),
-            request.open(input_px=embedder.input_px, cache_dir=cache, beyond=self.settings.beyond),
+            request.open(input_px=embedder.input_px, reading=self.settings.reading(cached=not again)),
             embedder,
             IndexHolder(self.settings, collection, server_only=True, patient=True),
         )

@@ -103,14 +103,14 @@ def exists(path: FilePath) -> bool:
 
 
 @contextmanager
-def readable(path: FilePath) -> Iterator[Any]:
-    """What pyarrow opens: a local path, or a remote file's bytes.
+def readable(path: FilePath, *, whole: bool = False) -> Iterator[Any]:
+    """What pyarrow opens: a local path, or a remote file's bytes; with `whole` the bytes in any case.
 
     Raises:
         OSError: There is no such file, or it cannot be read.
     """
     if isinstance(path, Path):
-        yield path
+        yield BytesIO(path.read_bytes()) if whole else path
         return
     with _as_os_error():
         content = path.fs.cat_file(path.path)

@@ -19,7 +19,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -205,30 +205,24 @@ class Archive:
             ) from error
         return hashlib.sha256(content.getbuffer()).hexdigest()
 
-    def sha256(self, key: str) -> str:
-        """Checksum of a part's file as it lies there, in hexadecimal.
-
-        Raises:
-            StorageError: It cannot be read.
-        """
-        path = self.path(key)
-        try:
-            return storage.sha256(path)
-        except OSError as error:
-            raise StorageError(f"{path}: the part cannot be fetched ({error}); see `groundcast doctor`") from error
-
-    def read(self, key: str) -> ArchivePart:
+    def read(self, key: str, *, summed: bool = False) -> ArchivePart:
         """Reads one part.
+
+        Args:
+            key: Of its chunk.
+            summed: With the checksum of its file, of the very bytes that are read.
 
         Raises:
             ArchiveError: The file is missing, cut short or not a part.
+            StorageError: It cannot be fetched, and may be sound.
         """
         path = self.path(key)
-        with opened_part(path) as file:
+        content = _content(path) if summed else None
+        with opened_part(path, content) as file:
             columns = [name for name in file.schema_arrow.names if name not in _DERIVED]
             table = file.read(columns=columns)
             meta = json.loads((file.schema_arrow.metadata or {})[b"groundcast"])
-        return ArchivePart(key, table, meta)
+        return ArchivePart(key, table, meta, hashlib.sha256(content.getbuffer()).hexdigest() if content else None)
 
     def ids(self) -> Iterator[str]:
         """Item ids of all parts, part by part.
@@ -308,8 +302,12 @@ class Archive:
 
 
 @contextmanager
-def opened_part(path: FilePath) -> Iterator[Any]:
+def opened_part(path: FilePath, content: BytesIO | None = None) -> Iterator[Any]:
     """A part as a `pyarrow.parquet.ParquetFile`, to be read inside.
+
+    Args:
+        path: Its file.
+        content: What is in it, where that has been read.
 
     Raises:
         ArchiveError: It is missing, cut short or not a part.
@@ -319,7 +317,10 @@ def opened_part(path: FilePath) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     try:
-        with _fetched(path) as fetched, pq.ParquetFile(fetched, page_checksum_verification=True) as file:
+        with (
+            nullcontext(content) if content else _fetched(path) as fetched,
+            pq.ParquetFile(fetched, page_checksum_verification=True) as file,
+        ):
             kind = file.schema_arrow.field("vector").type
             if not pa.types.is_fixed_size_list(kind):
                 raise ValueError(f"its vectors are of type {kind}, not lists of one length")
@@ -330,11 +331,26 @@ def opened_part(path: FilePath) -> Iterator[Any]:
         ) from error
 
 
+def _content(path: FilePath) -> BytesIO:
+    """All of a file.
+
+    Raises:
+        ArchiveError: There is none.
+        StorageError: It cannot be fetched.
+    """
+    try:
+        with _fetched(path, whole=True) as content:
+            found: BytesIO = content
+            return found
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path}: there is no such part; run `groundcast verify NAME --repair`") from error
+
+
 @contextmanager
-def _fetched(path: FilePath) -> Iterator[Any]:
+def _fetched(path: FilePath, *, whole: bool = False) -> Iterator[Any]:
     with ExitStack() as stack:
         try:
-            fetched = stack.enter_context(storage.readable(path))
+            fetched = stack.enter_context(storage.readable(path, whole=whole))
         except FileNotFoundError:  # a missing part, says `opened_part`
             raise
         # a store that does not answer says nothing of the part: it must not count as broken

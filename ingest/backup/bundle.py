@@ -28,6 +28,7 @@ MANIFEST = "backup.json"
 INCOMPLETE = "backup.incomplete"
 ZIP = ".zip"
 _PIECE = 1 << 20  # bytes of a file in memory at a time
+_MOST_MANIFEST = 256 * 2**20
 
 Sums: TypeAlias = "dict[str, tuple[int, str]]"  # name → size, SHA-256 in hexadecimal
 
@@ -156,13 +157,21 @@ class BundleReader:
             if isinstance(source, Path) and source.is_file():
                 self._zip = zipfile.ZipFile(source)
             try:
-                found = json.loads(b"".join(self._pieces(MANIFEST)))
+                found = json.loads(self._manifest())
             except (FileNotFoundError, KeyError):  # KeyError: how zipfile says that
                 raise BackupError(f"{source} is no whole backup: it has no {MANIFEST}") from None
             if found["format"] != FORMAT:
                 raise BackupError(f"{source}: a backup of format {found['format']}, this groundcast reads {FORMAT}")
             self.files: Sums = {name: (int(size), str(sha)) for name, (size, sha) in found.pop("files").items()}
             self.about: dict[str, Any] = found
+
+    def _manifest(self) -> bytes:
+        content = bytearray()
+        for piece in self._pieces(MANIFEST):
+            content += piece
+            if len(content) > _MOST_MANIFEST:
+                raise BackupError(f"{self.source}: its {MANIFEST} unpacks to more than {_MOST_MANIFEST >> 20} MiB")
+        return bytes(content)
 
     def read(self, name: str) -> Iterator[bytes]:
         """A file, piece by piece; the error of a damaged one comes with its last piece.
@@ -176,6 +185,8 @@ class BundleReader:
                 for piece in self._pieces(name):
                     digest.update(piece)
                     size += len(piece)
+                    if size > self.files[name][0]:  # a small .zip may unpack to more than any disk holds
+                        break
                     yield piece
             except (FileNotFoundError, KeyError):
                 raise BackupError(f"{self.source}: {name} is missing from the backup") from None

@@ -16,7 +16,7 @@ It does not know databases or file systems, nor how the index is filled.
 
 import gzip
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from ingest.settings import Settings
 from trainer.errors import BackupError
 
 CATALOG = "catalog.jsonl.gz"
+_MOST_LINE = 64 * 2**20
 _THREADS = 8  # files copied at a time: each waits for a disk or a network
 
 Progress = Callable[[int], object]
@@ -134,10 +135,19 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
         with lines.open("wb") as file:
             file.writelines(reader.read(CATALOG))  # to its end, where its checksum is compared
         with gzip.open(lines, "rb") as unpacked:
-            load(catalog.database, unpacked)
+            load(catalog.database, _lines(cast(BinaryIO, unpacked)))
     for collection in catalog.collections():
         keep_records(catalog, Archive(settings.archive_dir(collection.name), collection.kind), collection)
     return done
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(_MOST_LINE + 1):
+        if len(line) > _MOST_LINE:
+            raise BackupError(
+                f"{CATALOG} in the backup has a line of more than {_MOST_LINE >> 20} MiB: it is no catalog"
+            )
+        yield line
 
 
 def check(reader: BundleReader, progress: Progress) -> Backup:

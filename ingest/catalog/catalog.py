@@ -292,8 +292,16 @@ class Catalog:
         with self.session() as session:
             return session.scalar(sa.select(JobRow.state).where(JobRow.id == job_id))
 
+    def stop_job(self, job_id: str, state: Literal["paused", "cancelled"]) -> bool:
+        """Says that an unfinished job is paused or cancelled; False: it was not unfinished any more, and stays so."""
+        unfinished = JobRow.state.in_(("running",) if state == "paused" else ("running", "paused"))
+        with self.session() as session:
+            stop = sa.update(JobRow).where(JobRow.id == job_id, unfinished)
+            changed = session.connection().execute(stop.values(state=state, updated_at=datetime.now(UTC)))
+            return changed.rowcount > 0
+
     def set_job_state(self, job_id: str, state: JobState) -> None:
-        """Says that a job runs, is done or is cancelled."""
+        """Says that a job runs, is done or is superseded; see `stop_job` for who may come late."""
         with self.session() as session:
             session.execute(
                 sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))
@@ -325,6 +333,10 @@ class Catalog:
                 before = row.spent or {}
                 added = {name: round(before.get(name, 0.0) + seconds, 3) for name, seconds in spent.items()}
                 row.spent = before | added
+
+    def damage(self) -> list[str]:
+        """What is broken in its own file, a sentence each; a server looks after its own."""
+        return self.database.damage()
 
     def schema(self) -> str | None:
         """The migration that the tables are at; `HEAD` is this program's."""

@@ -98,6 +98,18 @@ class Database:
             found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
             return found
 
+    def damage(self) -> list[str]:
+        """What SQLite finds broken in its file, a sentence each; nothing of a server, which looks after itself."""
+        if not isinstance(self.at, Path):
+            return []
+        way_out = "restore a backup, or take the file away and run `groundcast recover`"
+        try:
+            with self.engine.connect() as connection:
+                found = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+        except DBAPIError as error:
+            found = [_first_line(error)]
+        return [f"{self.shown}: {line}; {way_out}" for line in found if line != "ok"]
+
     def server_version(self) -> str:
         """Name and version of what runs the database."""
         if isinstance(self.at, Path):

@@ -14,8 +14,9 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from string import ascii_lowercase
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -309,6 +310,15 @@ def _split(session: Session, row: ChunkRow, pieces: int, *, attempts: int) -> Ch
     session.add_all(new)
     session.flush()
     return new[0]
+
+
+def before_splits(keys: Iterable[str]) -> set[str]:
+    """Keys of the chunks that were split into those of these keys: a part of one is left over."""
+    found = set()
+    for key in keys:
+        whole = key.rstrip(ascii_lowercase)  # one letter a split; a chunk that was not split ends in its number
+        found |= {key[:length] for length in range(len(whole), len(key))}
+    return found
 
 
 def _give_up(session: Session, row: ChunkRow) -> None:

@@ -127,9 +127,11 @@ def _kml_content(path: Path) -> bytes:
             documents = [one for one in archive.infolist() if one.filename.lower().endswith(".kml")]
             if not documents:
                 raise AreaError("no .kml is in it")
-            if documents[0].file_size > _MAX_KML:
+            with archive.open(documents[0]) as file:  # what it says of its size may not be so
+                content = file.read(_MAX_KML + 1)
+            if len(content) > _MAX_KML:
                 raise AreaError(f"its .kml has more than {_MAX_KML >> 20} MiB: simplify it")
-            return archive.read(documents[0])
+            return content
     # the last: it is encrypted, or packed in a way that is not known
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise AreaError(reason(error)) from error

@@ -8,7 +8,9 @@ import codecs
 import math
 import re
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from typing import Any, TypeAlias
+from xml.parsers import expat
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -32,9 +34,7 @@ def read_kml(content: bytes) -> list[BaseGeometry]:
     content = _in_utf_8(content)
     if b"<kml" not in content[:4096].lower():
         raise AreaError("it is no KML")
-    # entities that name each other grow without bound while they are read (“billion laughs”), or name files
-    if b"<!doctype" in content.lower() or b"<!entity" in content.lower():
-        raise AreaError("it declares XML entities, which no KML needs: export it again")
+    _refuse_entities(content)
     shapes: list[BaseGeometry] = []
     inside: set[Element] = set()  # rings of polygons
     root = _root(content)
@@ -79,10 +79,23 @@ def _box(element: Element) -> BaseGeometry:
     return shapely.LineString([(west, south), (east, south), (east, north), (west, north), (west, south)])
 
 
+def _refuse_entities(content: bytes) -> None:
+    """Entities that name each other grow without bound while they are read (“billion laughs”), or name files."""
+
+    def refuse(*_: object) -> None:
+        raise AreaError("it declares XML entities, which no KML needs: export it again")
+
+    # by the parser, not by the letters of the document: those may be of an encoding that its first line names
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    with suppress(expat.ExpatError, LookupError, ValueError):  # told by who reads it
+        parser.Parse(content, True)
+
+
 def _root(content: bytes) -> Element:
     unreadable = (ET.ParseError, LookupError, ValueError)  # an encoding that does not exist, or of several bytes
     try:
-        return ET.fromstring(content)  # noqa: S314 - entities were refused above
+        return ET.fromstring(content)  # noqa: S314 - entities were refused before
     except unreadable as error:
         # extensions whose prefix is not declared, such as gx:, are in many files
         if "unbound prefix" not in str(error):

@@ -184,11 +184,10 @@ def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
 
 def adopt_chunk(catalog: Catalog, archive: Archive, key: str) -> int:
     """Records the part of one chunk; returns how many items it has."""
-    part = archive.read(key)
+    part = archive.read(key, summed=True)
     failures = [Failure(**failure) for failure in part.meta["failures"]]
     done, skipped = part.table.num_rows, part.meta["skipped"]
-    sha256 = archive.sha256(key)
-    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures, sha256=sha256)
+    catalog.finish_chunk(key, state="archived", done=done, skipped=skipped, failures=failures, sha256=part.sha256)
     return int(done)
 
 

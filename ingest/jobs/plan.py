@@ -13,6 +13,7 @@ from typing import Any
 from ingest.archive.job_records import JobRecord, recorded_jobs, write_record
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import RETRY_MARK, Catalog, Collection, Failure, Job
+from ingest.catalog.leases import before_splits
 from ingest.index.upkeep import adopt
 from ingest.jobs.items import Intake
 from ingest.jobs.request import READING_OPTIONS
@@ -78,8 +79,12 @@ def plan(
 
 
 def unknown_parts(catalog: Catalog, archive: Archive, collection: str) -> set[str]:
-    """Keys of parts in the archive of a collection that its ledger knows nothing of."""
-    return archive.keys() - catalog.chunk_keys(collection)
+    """Keys of parts in the archive of a collection that its ledger knows nothing of.
+
+    A part of a chunk that was split meanwhile is none of them: who wrote it may be about to remove it.
+    """
+    there, known = archive.keys(), catalog.chunk_keys(collection)
+    return there - known - before_splits(known)
 
 
 def require_known(catalog: Catalog, archive: Archive, collection: str) -> None:

@@ -15,6 +15,7 @@ from ingest.archive.job_records import JobRecord, read_records
 from ingest.archive.parts import Archive, Kind
 from ingest.catalog.aliases import MARK, Aliases, name_of, number_of
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.leases import before_splits
 from ingest.catalog.names import GALLERY
 from ingest.index.upkeep import adopt_chunk
 from ingest.jobs.plan import unknown_parts
@@ -79,6 +80,7 @@ def _folders(root: FilePath) -> list[FilePath]:
 def _collection(catalog: Catalog, folder: FilePath, done: Recovered) -> None:
     kind: Kind = "gallery" if folder.name.startswith(GALLERY) else "tiles"
     archive = Archive(folder, kind)
+    _set_aside_split(catalog, archive, folder.name, done)
     unknown = sorted(unknown_parts(catalog, archive, folder.name))
     if not unknown:
         return
@@ -87,14 +89,32 @@ def _collection(catalog: Catalog, folder: FilePath, done: Recovered) -> None:
     for key in unknown:
         by_job[key[:_JOB_DIGITS]].append(key)
     for job in sorted(by_job, key=lambda job: (records[job].planned_at if job in records else "", job)):
-        for key in by_job[job]:
+        taken: set[str] = set()
+        for key in by_job[job]:  # a chunk before those that it was split into
+            if before_splits([key]) & taken:
+                _set_aside(archive, key, done)
+                continue
             try:
                 _part(catalog, archive, folder.name, key, job, records, done)
+                taken.add(key)
             except ArchiveError as error:
                 done.problems.append(str(error))
         if catalog.find_job(job) is not None:
             # what the lost ledger still had to do is not known: the same request finds what is missing
             catalog.set_job_state(job, "superseded")
+
+
+def _set_aside_split(catalog: Catalog, archive: Archive, name: str, done: Recovered) -> None:
+    """Parts of chunks that were split, where all that they hold stands in the parts of their pieces."""
+    known = catalog.chunk_keys(name)
+    pending = {chunk.key for chunk in catalog.chunks(collection=name, states=["pending"])}
+    for key in sorted(archive.keys() & before_splits(known - pending) - before_splits(pending)):
+        _set_aside(archive, key, done)
+
+
+def _set_aside(archive: Archive, key: str, done: Recovered) -> None:
+    aside = archive.set_aside(archive.path(key))
+    done.problems.append(f"part {key} is of a split chunk and stands in other parts too: set aside as {aside.name}")
 
 
 def _part(

@@ -3,9 +3,10 @@
 A request read back from the ledger opens the same items, in this process or another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import shapely
@@ -26,7 +27,9 @@ READING_OPTIONS = ("bands", "nodata", "scale", "zoom", "tms", "asset", "acquired
 
 _OPTIONS: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
 # what came later, and what of it says nothing: that is left out, so that jobs of before are the same jobs
-_LATER: dict[str, Any] = {"allowed_hosts": None, "missing_403": False, "beyond": []}
+_LATER: dict[str, Any] = {"allowed_hosts": None, "missing_403": False}
+_NOTHING_SAID: Mapping[str, Any] = MappingProxyType({})
+_HERE = ("cache_bytes", "offline", "beyond")  # of this home as it is now
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values that say all of it."""
-        options = _OPTIONS.dump_python(replace(self.options, beyond=()), mode="json")
+        options = _OPTIONS.dump_python(self.options, mode="json", exclude=set(_HERE))
         return {
             "kind": self.kind,
             "collection": self.collection,
@@ -78,13 +81,12 @@ class Request:
             options=options_from_json(values["options"]),
         )
 
-    def open(self, *, input_px: int, cache_dir: Path | None = None, beyond: Sequence[str] = ()) -> Intake:
+    def open(self, *, input_px: int, reading: Mapping[str, Any] = _NOTHING_SAID) -> Intake:
         """Opens the items.
 
         Args:
             input_px: Pixels across the model's input; tiles are read at this size, so that overviews serve.
-            cache_dir: Folder for tiles read over HTTP.
-            beyond: Hosts and folders that its files may lead to; see `Settings.beyond`.
+            reading: What the home says of it, `Settings.reading`.
 
         Raises:
             SourceError: Nothing can be read there.
@@ -92,7 +94,7 @@ class Request:
         """
         if self.kind == "gallery":
             return PhotoIntake(open_photos(Path(self.source)))
-        source = open_source(self.source, replace(self.options, cache_dir=cache_dir, beyond=tuple(beyond)))
+        source = open_source(self.source, replace(self.options, **reading))
         if self.area is None and isinstance(source, PyramidSource) and source.boundless:
             source.close()
             raise AreaError("a tile server does not say where it has imagery: give --bbox, --near or --area")

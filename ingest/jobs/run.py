@@ -148,10 +148,10 @@ def _planned(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
         )
     # what failed is asked for again, not looked up
-    cache = None if retry_job is not None else settings.cache_dir / "tiles"
+    reading = settings.reading(cached=retry_job is None)
     with (
         only_writer(settings, request.collection),
-        closing(request.open(input_px=embedder.input_px, cache_dir=cache, beyond=settings.beyond)) as intake,
+        closing(request.open(input_px=embedder.input_px, reading=reading)) as intake,
     ):
         archive = Archive(settings.archive_dir(request.collection), request.kind)
         require_known(catalog, archive, request.collection)

@@ -6,6 +6,8 @@ rebuilt from the archive; a part that is lost or broken is lost, and its chunk g
 that the same ingest command makes it again.
 """
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ingest.archive.files import FilePath
-from ingest.archive.parts import Archive
+from ingest.archive.parts import BROKEN, Archive
 from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
+from ingest.catalog.leases import before_splits
 from ingest.field import columns
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
@@ -36,6 +39,7 @@ from trainer.errors import (
 )
 
 SHOWN = 5  # items named as examples
+_NAMED_BY_CONTENT = re.compile(r"[0-9a-f]{32}\.\w+")
 
 
 @dataclass
@@ -85,7 +89,8 @@ def verify(
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
         index: Build or mend the index, though the collection may be small enough to do without.
-        deep: Compare the checksums of all files too: of the parts, the field and the model.
+        deep: Compare the checksums of all files too: of the parts, the field, the model and what people brought; and
+            look into the catalog's own file.
         progress: Called with the name of each file that was compared so.
 
     Raises:
@@ -94,31 +99,19 @@ def verify(
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
     findings = Findings(collection.name)
-    damaged = _damaged_parts(catalog, archive, collection, progress) if deep else set()
-    archived = _check_parts(catalog, archive, collection, damaged, findings, repair=repair)
+    archived = _check_parts(catalog, archive, collection, findings, repair=repair, deep=deep, progress=progress)
     findings.archived = len(archived)
     if deep:
         _check_field(settings.field_dir(collection.name), findings, repair=repair)
         _check_model(settings, catalog, collection, findings)
+        findings.problems += catalog.damage()
+        _check_uploads(settings.home / "uploads", findings, repair=repair)
     findings.index_needed = index or is_kept(settings, catalog, collection)
     if findings.index_needed:
         _check_index(settings, catalog, archive, collection, archived, findings, repair=repair or index)
     elif repair:
         settle(catalog, collection)
     return findings
-
-
-def _damaged_parts(
-    catalog: Catalog, archive: Archive, collection: Collection, progress: Callable[[str], object]
-) -> set[str]:
-    """Names of parts whose file is not what the ledger remembers."""
-    known = {chunk.key: chunk.sha256 for chunk in catalog.chunks(collection=collection.name) if chunk.sha256}
-    found = set()
-    for path, sha256 in prefetched(lambda path: (path, archive.sha256(path.stem)), archive.parts(), threads=4):
-        if known.get(path.stem, sha256) != sha256:
-            found.add(path.name)
-        progress(path.name)
-    return found
 
 
 def _check_field(folder: Path, findings: Findings, *, repair: bool) -> None:
@@ -128,6 +121,18 @@ def _check_field(folder: Path, findings: Findings, *, repair: bool) -> None:
     if names and repair:
         (folder / columns.STATE).unlink(missing_ok=True)
         findings.repaired.append("the field was thrown away and is made anew from the archive")
+
+
+def _check_uploads(folder: Path, findings: Findings, *, repair: bool) -> None:
+    """Pictures and imagery that people brought, whose names begin with the checksum of what is in them."""
+    for path in sorted(path for path in folder.rglob("*") if _NAMED_BY_CONTENT.fullmatch(path.name)):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(path.stem):
+            findings.problems.append(f"upload {path.name} is not what was brought")
+            if repair:
+                path.rename(path.with_name(path.name + BROKEN))
+                findings.repaired.append(f"upload {path.name} set aside as {path.name}{BROKEN}: bring it again")
 
 
 def _check_model(settings: Settings, catalog: Catalog, collection: Collection, findings: Findings) -> None:
@@ -143,29 +148,42 @@ def _check_model(settings: Settings, catalog: Catalog, collection: Collection, f
 
 
 def _check_parts(
-    catalog: Catalog, archive: Archive, collection: Collection, damaged: set[str], findings: Findings, *, repair: bool
+    catalog: Catalog,
+    archive: Archive,
+    collection: Collection,
+    findings: Findings,
+    *,
+    repair: bool,
+    deep: bool,
+    progress: Callable[[str], object],
 ) -> set[str]:
     """Ledger against archive; returns the ids of all sound parts."""
     counts: Counter[str] = Counter()
-    rows: dict[str, int] = {}
-    for path, ids in prefetched(lambda path: (path, _ids(archive, path)), archive.parts(), threads=4):
-        if ids is None or path.name in damaged:
-            wrong = "cannot be read" if ids is None else "is not what was written: its checksum is another"
+    sound: dict[str, _Part] = {}
+    sums = {chunk.key: chunk.sha256 for chunk in catalog.chunks(collection=collection.name) if chunk.sha256}
+    for path, part in prefetched(lambda path: (path, _read(archive, path, summed=deep)), archive.parts(), threads=4):
+        if deep:
+            progress(path.name)
+        if part is None or (deep and sums.get(path.stem, part.sha256) != part.sha256):
+            wrong = "cannot be read" if part is None else "is not what was written: its checksum is another"
             findings.problems.append(f"part {path.name} {wrong}")
             if repair:
                 aside = archive.set_aside(path)
                 findings.repaired.append(f"part {path.name} set aside as {aside.name}")
         else:
-            counts.update(ids)
-            rows[path.stem] = len(ids)
+            counts.update(part.ids)
+            sound[path.stem] = part
     known = set()
     for chunk in catalog.chunks(collection=collection.name):
         known.add(chunk.key)
-        _check_chunk(catalog, chunk, rows.get(chunk.key, 0), findings, repair=repair)
+        _check_chunk(catalog, chunk, sound.get(chunk.key), findings, repair=repair)
     if findings.unfinished:
         findings.problems.append(f"{findings.unfinished} chunks are not done yet: run the same ingest command again")
+    left_over = before_splits(known)
     for path in archive.parts():
-        if path.stem not in known:
+        if path.stem in left_over:
+            findings.problems.append(f"part {path.name} is of a split chunk: `groundcast recover` sets it aside")
+        elif path.stem not in known:
             findings.problems.append(f"part {path.name} has no chunk in the ledger: `groundcast recover` takes it in")
     if repair:
         keep_records(catalog, archive, collection)
@@ -175,24 +193,40 @@ def _check_parts(
     return set(counts)
 
 
-def _ids(archive: Archive, path: FilePath) -> list[str] | None:
-    """Ids of a part that can be read to its end."""
+@dataclass(frozen=True)
+class _Part:
+    """A part that could be read to its end.
+
+    Attributes:
+        ids: Of its items.
+        skipped: Items left out, by reason.
+        sha256: Checksum of its file; None: it was not asked for.
+    """
+
+    ids: list[str]
+    skipped: dict[str, int]
+    sha256: str | None
+
+
+def _read(archive: Archive, path: FilePath, *, summed: bool) -> _Part | None:
+    """A part, None where it cannot be read to its end."""
     try:
-        ids: list[str] = archive.read(path.stem).table[archive.id_column].to_pylist()
+        part = archive.read(path.stem, summed=summed)
+        return _Part(part.table[archive.id_column].to_pylist(), part.meta.get("skipped", {}), part.sha256)
     except StorageError:
         raise
     except ArchiveError:
         return None
-    return ids
 
 
-def _check_chunk(catalog: Catalog, chunk: Chunk, rows: int, findings: Findings, *, repair: bool) -> None:
+def _check_chunk(catalog: Catalog, chunk: Chunk, part: _Part | None, findings: Findings, *, repair: bool) -> None:
     if chunk.state == "pending":
         findings.unfinished += 1
         return
     findings.recorded += chunk.done
     if not chunk.done:
         return
+    rows = 0 if part is None else len(part.ids)
     if rows != chunk.done:
         findings.problems.append(f"chunk {chunk.key}: the ledger says {chunk.done} items, its part has {rows}")
         if repair:
@@ -201,6 +235,11 @@ def _check_chunk(catalog: Catalog, chunk: Chunk, rows: int, findings: Findings, 
             catalog.set_chunk_state(chunk.key, "pending")
             catalog.set_job_state(chunk.job, "running")
             findings.repaired.append(f"chunk {chunk.key} is to be done again: run the same ingest command")
+    elif part is not None and (chunk.skipped != part.skipped or not set(part.ids) <= set(chunk.item_ids)):
+        findings.problems.append(
+            f"chunk {chunk.key}: the ledger names other items, or other reasons of what was left out, than its part: "
+            "the catalog is damaged, restore a backup of it"
+        )
 
 
 def _check_index(

@@ -24,6 +24,8 @@ _MANNERS = (
     "timeout_s",
     "retries",
     "cache_dir",
+    "cache_bytes",
+    "offline",
     "allowed_hosts",
     "beyond",
 )  # of reading, not what is read

@@ -97,6 +97,8 @@ class SourceOptions:
         retries: How often a request that failed is repeated.
         missing_403: A tile server answers 403 for tiles that it lacks.
         cache_dir: Folder for tiles read over HTTP; None: no cache.
+        cache_bytes: How much of them is kept there.
+        offline: Nothing is fetched: what is not kept in that folder is not there.
         allowed_hosts: Of a source that came through the app: the hosts that may be read, as in
             `ingest.sources.allowed_hosts`; None: any, the source was given by who runs the program.
         beyond: Hosts and folders that the settings name: files of the source may lead there, see
@@ -117,6 +119,8 @@ class SourceOptions:
     retries: int = 4
     missing_403: bool = False
     cache_dir: Path | None = None
+    cache_bytes: int = 4 * 2**30
+    offline: bool = False
     allowed_hosts: tuple[str, ...] | None = None
     beyond: tuple[str, ...] = ()
 

@@ -65,6 +65,16 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def keep_latest(folder: Path, pattern: str, *, at_most: int, most_bytes: int) -> None:
+    """Remove the files of a folder that were changed longest ago, until the others are few and small enough."""
+    left = sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns)
+    together = 0
+    for number, path in enumerate(left):
+        together += path.stat().st_size
+        if number >= at_most or (number and together > most_bytes):
+            path.unlink(missing_ok=True)
+
+
 def cannot_write(path: Path, why: str) -> GroundcastError:
     """The error of a file that could not be written."""
     return GroundcastError(f"cannot write '{path}': {why}. Make room there, or name another place")

@@ -29,7 +29,8 @@ from trainer.errors import UploadError, reason
 
 SUFFIXES = (".geojson", ".parquet", ".csv")
 MAX_BYTES = 20 * 2**20
-MOST_ROWS = 100_000
+MOST_ROWS, MOST_UNPACKED = 100_000, 256 * 2**20
+_ROWS_AT_ONCE = 64
 MEDIA = {".geojson": "application/geo+json", ".parquet": "application/vnd.apache.parquet", ".csv": "text/csv"}
 
 _SCHEMA = pa.schema(
@@ -237,7 +238,17 @@ def _of_parquet(content: bytes, name: str) -> LabelFile:
         geo = json.loads(metadata[b"geo"]) if b"geo" in metadata else None
         place = geo["primary_column"] if geo else None
         wanted = [column for column in file.schema_arrow.names if column in {*_SCHEMA.names, place}]
-        records = file.read(columns=wanted).to_pylist()
+        records: list[dict[str, Any]] = []
+        unpacked = 0
+        # a few rows at a time: each may be a text of megabytes that stands in the file once
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+            unpacked += batch.nbytes
+            if unpacked > MOST_UNPACKED:
+                raise UploadError(
+                    f"'{name}' unpacks to more than {MOST_UNPACKED >> 20} MiB: leave out columns that hold other things"
+                )
+            records += batch.to_pylist()
+            _few(len(records), name)
     if geo is not None and place is not None:
         _degrees(geo["columns"][place], records, place, name)
     told = json.loads(metadata[b"provenance"]) if b"provenance" in metadata else None
@@ -294,15 +305,27 @@ def _table(
     if not isinstance(said, dict):
         return LabelFile(rows)
     question = said.get("question")
-    return LabelFile(
-        rows, _text(said.get("name")), _text(said.get("collection")), question if isinstance(question, dict) else {}
-    )
+    if not isinstance(question, dict):
+        question = {}
+    _text(json.dumps(question, ensure_ascii=False))
+    return LabelFile(rows, _text(said.get("name")), _text(said.get("collection")), question)
 
 
 def _text(value: Any) -> str | None:
+    """What is said, None where nothing is.
+
+    Raises:
+        ValueError: It holds half of a character, which JSON can say and nothing can keep.
+    """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    return str(value)
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[max(0, error.start - 20) : error.end]
+        raise ValueError(f"{half!r} holds half of a character: write the file anew as UTF-8") from error
+    return text
 
 
 def _number(value: Any) -> float:

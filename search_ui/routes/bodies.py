@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_ui.routes.problems import BusyError, respond
+from search_ui.service.clean_picture import MAX_PICTURE_BYTES
 from search_ui.service.service import Service
-from search_ui.service.uploads import MAX_PICTURE_BYTES
 from trainer.errors import GroundcastError, UploadError
 
 FILES = frozenset({"/api/uploads", "/api/labels/import"})

@@ -6,6 +6,7 @@ ingest that was cut off goes on where it stopped. How many tiles are done stands
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -48,7 +49,9 @@ class Task:
         return not self.running and self.process.returncode != 0
 
     def last_line(self) -> str:
-        """The last thing that it printed."""
+        """The last thing that it printed, or why the system ended it."""
+        if not self.running and self.process.returncode == -signal.SIGBUS:
+            return "the disk is full: make room there and go on; what was done is kept"
         lines = self._lines()
         return lines[-1] if lines else ""
 

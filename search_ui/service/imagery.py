@@ -1,13 +1,17 @@
 """The pictures behind collections: chips of tiles, photos of galleries, and imagery as Web-Mercator tiles.
 
 All are cut when they are asked for, from the source that the collection was made from, as WebP, and kept in a cache on
-the disk. It does not know scores, questions or HTTP.
+the disk. Where no job asked for imagery nothing is read: a server of tiles would have to fetch it. It does not know
+scores, questions or HTTP.
 """
 
 import hashlib
 import io
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -18,7 +22,8 @@ import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.catalog import Catalog, Collection, Job
+from ingest.geo.geometry import buffer_m
 from ingest.index.protocol import touching
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
 from ingest.jobs.request import Request
@@ -29,7 +34,6 @@ from search_ui.maps.mercator import TILE_PX, MercatorCanvas, square_over, tile_c
 from search_ui.service.answers import MAX_PX, MIN_PX
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
 
-CACHE_BYTES = 2**30
 MAX_READ_PX = 768
 """Side of what is read for one Web-Mercator tile; beyond it, near the poles of very large tiles, pixels are coarser."""
 DIRECT_ZOOM = 4  # a tile of less is more than 2,500 km wide, too far round the globe for a square on the ground
@@ -40,24 +44,65 @@ _QUALITY = 85
 Rgba = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """The open imagery of a collection.
+
+    Attributes:
+        job: Id of the job that says how it is read.
+        intake: Its items.
+        fingerprint: Changes when its files do.
+        asked: The areas that jobs asked for, WGS84 degrees; None: all of it.
+    """
+
+    job: str
+    intake: Intake
+    fingerprint: str
+    asked: BaseGeometry | None
+
+    @cached_property
+    def where(self) -> BaseGeometry:
+        """Where there is imagery that jobs asked for, WGS84 degrees."""
+        if not isinstance(self.intake, GridIntake | ChipIntake):
+            return shapely.Point()
+        coverage = self.intake.source.coverage()
+        found = coverage if self.asked is None else coverage.intersection(self.asked)
+        shapely.prepare(found)
+        return found
+
+    @cached_property
+    def shown(self) -> BaseGeometry:
+        """The same with the whole of each tile that touches it, WGS84 degrees."""
+        if self.asked is None or not isinstance(self.intake, GridIntake):
+            return self.where
+        found = buffer_m(self.where, 1.5 * self.intake.grid.size_m)  # a tile's diagonal is shorter
+        shapely.prepare(found)
+        return found
+
+
 class Imagery:
     """Pictures of the collections of one home. May be used from several threads.
 
     Args:
-        settings: Of the home: the folders of both caches.
+        settings: Of the home: the folders of both caches, and their size.
         catalog: The open catalog; its last job says how the imagery was read.
+        offline: Nothing is fetched from elsewhere: what lies there is shown as far as it was kept.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._settings, self._catalog = settings, catalog
-        self._cache = diskcache.Cache(str(settings.cache_dir / "pictures"), size_limit=CACHE_BYTES)
-        self._open: dict[str, tuple[str, Intake, str]] = {}  # by collection: job, intake, fingerprint
+    def __init__(self, settings: Settings, catalog: Catalog, *, offline: bool = False) -> None:
+        self._settings, self._catalog, self._offline = settings, catalog, offline
+        self._cache = diskcache.Cache(
+            str(settings.cache_dir / "pictures"),
+            size_limit=settings.tile_cache_bytes,
+            eviction_policy="least-recently-used",
+        )
+        self._open: dict[str, _Opened] = {}  # by collection
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def close(self) -> None:
         """Closes the open imagery and the cache."""
-        for _, intake, _ in self._open.values():
-            intake.close()
+        for opened in self._open.values():
+            opened.intake.close()
         self._open.clear()
         self._cache.close()
 
@@ -70,15 +115,14 @@ class Imagery:
             ItemError: Its pixels cannot be read.
         """
         _check_px(px)
-        intake, fingerprint = self._intake(collection)
+        opened = self._opened(collection)
+
+        def cut() -> bytes:
+            chip = _read(opened, tile_id, px, collection.name)
+            return _webp(np.dstack([chip.image, chip.valid.astype(np.uint8) * 255]))
+
         # with the imagery's fingerprint: what was cut from other files is not shown as these
-        key = ("chip", collection.name, fingerprint, tile_id, px)
-        known: bytes | None = self._cache.get(key)
-        if known is None:
-            chip = _read(intake, tile_id, px, collection.name)
-            known = _webp(np.dstack([chip.image, chip.valid.astype(np.uint8) * 255]))
-            self._cache.set(key, known)
-        return known
+        return self._kept(("chip", collection.name, opened.fingerprint, tile_id, px), cut)
 
     def photo(self, path: Path, px: int) -> bytes:
         """A ground photo as WebP, upright, at most `px` along its longer side.
@@ -91,18 +135,17 @@ class Imagery:
             stamp = path.stat().st_mtime_ns
         except OSError as error:
             raise ItemError("missing", f"'{path.name}' is not where its gallery says: {error.strerror}") from error
+
         # with the time of change: a photo that was replaced shows anew
-        key = ("photo", str(path), stamp, px)
-        known: bytes | None = self._cache.get(key)
-        if known is None:
+        def scaled() -> bytes:
             picture = Image.fromarray(read_picture(path))
             picture.thumbnail((px, px), Image.Resampling.LANCZOS)
-            known = _webp(np.asarray(picture))
-            self._cache.set(key, known)
-        return known
+            return _webp(np.asarray(picture))
+
+        return self._kept(("photo", str(path), stamp, px), scaled)
 
     def tile(self, collection: Collection, z: int, x: int, y: int) -> bytes:
-        """A Web-Mercator tile of 256 pixels as WebP, transparent where there is no imagery.
+        """A Web-Mercator tile of 256 pixels as WebP, transparent where there is no imagery or none was asked for.
 
         Raises:
             UsageError: There is no such tile.
@@ -110,16 +153,29 @@ class Imagery:
             ItemError: Its pixels cannot be read.
         """
         canvas = tile_canvas(z, x, y)
-        intake, fingerprint = self._intake(collection)
-        key = ("tile", collection.name, fingerprint, z, x, y)
-        known: bytes | None = self._cache.get(key)
-        if known is None:
-            pixels = _cut(intake, canvas) if z >= DIRECT_ZOOM else self._gathered(collection, intake, z, x, y)
-            known = _webp(pixels)
-            self._cache.set(key, known)
-        return known
+        opened = self._opened(collection)
+        if not opened.shown.intersects(_box(canvas)):
+            return _NOTHING  # and it is not kept: there are more addresses than room
 
-    def _gathered(self, collection: Collection, intake: Intake, z: int, x: int, y: int) -> Rgba:
+        def cut() -> bytes:
+            return _webp(
+                _cut(opened.intake, canvas) if z >= DIRECT_ZOOM else self._gathered(collection, opened, z, x, y)
+            )
+
+        return self._kept(("tile", collection.name, opened.fingerprint, z, x, y), cut)
+
+    def _kept(self, key: tuple[object, ...], make: Callable[[], bytes]) -> bytes:
+        """A picture from the disk, or made and kept there."""
+        # what is cut offline may lack what a server would have: it is kept as that
+        for one in (key, (*key, "offline"))[: 1 + self._offline]:
+            known: bytes | None = self._cache.get(one)
+            if known is not None:
+                return known
+        made = make()
+        self._cache.set((*key, "offline") if self._offline else key, made)
+        return made
+
+    def _gathered(self, collection: Collection, opened: _Opened, z: int, x: int, y: int) -> Rgba:
         """A tile that shows more than a square on the ground can: made of those of `DIRECT_ZOOM`, uint8 [256, 256, 4].
 
         Nothing is shown where imagery lies on more than `MAX_GATHERED` of them: nobody could wait for it.
@@ -127,9 +183,8 @@ class Imagery:
         times = 1 << (DIRECT_ZOOM - z)
         whole, side = Image.new("RGBA", (TILE_PX, TILE_PX)), TILE_PX // times
         below = [(x * times + i, y * times + j, i, j) for i in range(times) for j in range(times)]
-        coverage = _coverage(intake)
         # counted before any is cut
-        touched = [one for one in below if coverage.intersects(_box(tile_canvas(DIRECT_ZOOM, one[0], one[1])))]
+        touched = [one for one in below if opened.shown.intersects(_box(tile_canvas(DIRECT_ZOOM, one[0], one[1])))]
         for column, row, i, j in touched if len(touched) <= MAX_GATHERED else ():
             with Image.open(io.BytesIO(self.tile(collection, DIRECT_ZOOM, column, row))) as tile:
                 small = tile.convert("RGBA").resize((side, side), Image.Resampling.BOX)
@@ -138,31 +193,42 @@ class Imagery:
 
     def fingerprint(self, collection: Collection) -> str:
         """A text that changes when the imagery's files do, or with the job that reads them."""
-        return self._intake(collection)[1]
+        return self._opened(collection).fingerprint
 
-    def _intake(self, collection: Collection) -> tuple[Intake, str]:
-        """The open imagery of a collection, as its last job read it, and its fingerprint."""
-        jobs = self._catalog.jobs(collection.name)
+    def _opened(self, collection: Collection) -> _Opened:
+        """The open imagery of a collection, as its last job read it."""
+        jobs = [job for job in self._catalog.jobs(collection.name) if "kind" in job.spec]  # else it was recovered
         if not jobs:
-            raise MissingError(f"collection {collection.name!r} has no job: run `groundcast ingest`")
+            raise MissingError(
+                f"collection {collection.name!r} has no job that says how its imagery is read: run `groundcast ingest`"
+            )
         # by collection: a slow source holds nobody up who looks at another
         with self._opening[collection.name]:
             known = self._open.get(collection.name)
-            if known is None or known[0] != jobs[-1].id:
+            if known is None or known.job != jobs[-1].id:
                 request = Request.from_json(jobs[-1].spec)
-                intake = request.open(
-                    input_px=MAX_PX, cache_dir=self._settings.cache_dir / "tiles", beyond=self._settings.beyond
-                )
+                intake = request.open(input_px=MAX_PX, reading=self._settings.reading(offline=self._offline))
                 told = f"{jobs[-1].id} {intake.fingerprint()}"
-                known = jobs[-1].id, intake, hashlib.sha256(told.encode()).hexdigest()[:16]
+                fingerprint = hashlib.sha256(told.encode()).hexdigest()[:16]
+                known = _Opened(jobs[-1].id, intake, fingerprint, _asked_for(jobs))
                 self._open[collection.name] = known  # the one before may still be read: it closes when it is let go of
-            return known[1], known[2]
+            return known
 
 
-def _read(intake: Intake, tile_id: str, px: int, collection: str) -> Chip:
+def _asked_for(jobs: list[Job]) -> BaseGeometry | None:
+    """The areas of all jobs that read what the last one reads, WGS84 degrees; None: one of them asked for all of it."""
+    areas = [Request.from_json(job.spec).area for job in jobs if job.source == jobs[-1].source]
+    return None if None in areas else shapely.union_all([area for area in areas if area is not None])
+
+
+def _read(opened: _Opened, tile_id: str, px: int, collection: str) -> Chip:
+    intake = opened.intake
     try:
         if isinstance(intake, GridIntake):
-            return intake.source.read(intake.grid.tile(tile_id).footprint, px)
+            footprint = intake.grid.tile(tile_id).footprint
+            if not opened.where.intersects(footprint.polygon):
+                raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: none was asked for there")
+            return intake.source.read(footprint, px)
         if isinstance(intake, ChipIntake):
             return intake.source.read_item(tile_id, px)
     except UsageError as error:  # an id of another grid
@@ -191,11 +257,6 @@ def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
         px = min(MAX_READ_PX, int(np.ceil(square.size_m / canvas.pixel_m)))
         _lay(whole, intake.source.read(square, px), square.size_m, x, y)
     return whole
-
-
-def _coverage(intake: Intake) -> BaseGeometry:
-    """Where imagery is, WGS84 degrees."""
-    return intake.source.coverage() if isinstance(intake, GridIntake | ChipIntake) else shapely.Point()
 
 
 def _box(canvas: MercatorCanvas) -> BaseGeometry:
@@ -236,6 +297,9 @@ def _webp(pixels: Rgba) -> bytes:
     everything = pixels.shape[2] == 4 and bool((pixels[..., 3] == 255).all())
     Image.fromarray(pixels[..., :3] if everything else pixels).save(out, "WEBP", quality=_QUALITY, method=2)
     return out.getvalue()
+
+
+_NOTHING = _webp(np.zeros((TILE_PX, TILE_PX, 4), np.uint8))
 
 
 def _check_px(px: int) -> None:

@@ -96,6 +96,7 @@ class Labelling:
         tiles: The collection of a name.
         picture: The file of an uploaded picture.
         require_writable: Raises where nothing may be changed.
+        read: `search_ui.labels.tables.read_labels`, or the same elsewhere.
     """
 
     def __init__(
@@ -105,10 +106,11 @@ class Labelling:
         tiles: Callable[[str], Collection],
         picture: Callable[[str], Path],
         require_writable: Callable[[], None],
+        read: Callable[[bytes, str], LabelFile] = read_labels,
     ) -> None:
         self.engine = engine
         self.sets = LabelSets(engine.catalog)
-        self._tiles, self._picture, self._require_writable = tiles, picture, require_writable
+        self._tiles, self._picture, self._require_writable, self._read = tiles, picture, require_writable, read
         self._learnt: Recent[Learnt] = Recent(_KEPT)
         self._probabilities: Recent[Probabilities] = Recent(_KEPT, max_bytes=_KEPT_BYTES)
         self._feedback: Recent[Feedback] = Recent(_KEPT)
@@ -262,7 +264,7 @@ class Labelling:
             MissingError: No such collection or set.
         """
         self._require_writable()
-        table: LabelFile = read_labels(content, file)
+        table = self._read(content, file)
         taken = take(table, self.engine.field(self._tiles(collection)), file)
         if into is None:
             try:

@@ -6,18 +6,20 @@ It does not know what is drawn of it.
 import hashlib
 import json
 import re
+import threading
 from pathlib import Path
 
 import shapely
 
-from search_ui.files.writing import write_whole
+from search_ui.files.writing import keep_latest, write_whole
 from trainer.errors import MissingError, UploadError
 
 MAX_BYTES = 10 * 2**20
+KEPT, KEPT_BYTES = 1_000, 256 * 2**20  # of all together; those that were brought longest ago go first
 
 
 class Overlays:
-    """Keeps them.
+    """Keeps them, the latest of them. May be used from several threads.
 
     Args:
         folder: Where; made when the first is kept.
@@ -25,6 +27,7 @@ class Overlays:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
 
     def keep(self, content: bytes) -> str:
         """Keep GeoJSON; returns its name.
@@ -37,7 +40,7 @@ class Overlays:
         try:
             text = content.decode("utf-8-sig")
             shape = shapely.from_geojson(text)
-            document = json.loads(text)
+            told = json.dumps(json.loads(text), allow_nan=False).encode()
         except (UnicodeDecodeError, ValueError, RecursionError, shapely.errors.ShapelyError) as error:
             raise UploadError(f"the file is no GeoJSON: {error}") from error
         if shape.is_empty:
@@ -48,10 +51,11 @@ class Overlays:
                 f"its coordinates reach from {west:g}, {south:g} to {east:g}, {north:g}: GeoJSON is in degrees of "
                 "longitude and latitude; save it in WGS84"
             )
-        told = json.dumps(document, allow_nan=False).encode()
         name = hashlib.sha256(told).hexdigest()[:32]
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._folder / f"{name}.json", told)
+        with self._lock:
+            write_whole(self._folder / f"{name}.json", told)
+            keep_latest(self._folder, "*.json", at_most=KEPT, most_bytes=KEPT_BYTES)
         return name
 
     def read(self, name: str) -> bytes:

@@ -31,6 +31,7 @@ from search_ui.ground.captions import CaptionQuery, Captions, CaptionView
 from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimes, PhotoTimeView
 from search_ui.ground.retrieval import GroundRetriever, row_at
 from search_ui.ground.view import GroundQuery, GroundView
+from search_ui.labels.tables import read_labels
 from search_ui.maps.calendars import TOP, PlaceCalendar, calendar_of
 from search_ui.maps.heatmap import (
     Bitmap,
@@ -56,6 +57,8 @@ from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
+from search_ui.service.clean_picture import clean_picture
+from search_ui.service.confined import Confined
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.labelling import Labelling
 from search_ui.service.overlays import Overlays
@@ -63,7 +66,7 @@ from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
-from trainer.errors import MissingError, ReadOnlyError, UsageError
+from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError
 
 if TYPE_CHECKING:
     from search_ui.service.imagery import Imagery
@@ -73,6 +76,7 @@ __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start
 _ANSWERS, _SCORES = 500, 64  # kept
 _SECONDS = 0.5  # for so long the catalog is not asked again what a name stands for
 _SCORES_BYTES = 128 * 2**20
+_BROUGHT_BYTES, _BROUGHT_S = 1024 * 2**20, 30.0  # for a file that somebody brought
 
 
 class Service:
@@ -93,9 +97,15 @@ class Service:
         self.ground = GroundRetriever(self.engine)
         self.captions = Captions(self.engine)
         self.photo_times = PhotoTimes(self.engine)
-        self.uploads = Uploads(settings.home / "uploads")
+        self._pictures = _confined("the picture", "make it smaller")
+        self._label_files = _confined("the file of labels", "split it")
+        self.uploads = Uploads(settings.home / "uploads", lambda content: self._pictures.run(clean_picture, content))
         self.labelling = Labelling(
-            self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
+            self.engine,
+            tiles=self.tiles,
+            picture=self.uploads.path,
+            require_writable=self.require_writable,
+            read=lambda content, name: self._label_files.run(read_labels, content, name),
         )
         self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
@@ -116,7 +126,7 @@ class Service:
         """The pictures behind the collections; what reads imagery is loaded when the first is asked for."""
         from search_ui.service.imagery import Imagery
 
-        return Imagery(self.settings, self.catalog)
+        return Imagery(self.settings, self.catalog, offline=self.read_only)
 
     def warm(self) -> None:
         """Begin to load what the first question needs, in the background: model, field, and the names of places."""
@@ -145,6 +155,8 @@ class Service:
             self._making.stop()
         if "imagery" in self.__dict__:
             self.imagery.close()
+        self._pictures.close()
+        self._label_files.close()
         self.engine.close()
         self.catalog.close()
 
@@ -562,6 +574,13 @@ class Service:
             gallery=gallery,
             created_at=found.created_at,
         )
+
+
+def _confined(what: str, advice: str) -> Confined:
+    """Where files of strangers are read."""
+    return Confined(
+        memory_bytes=_BROUGHT_BYTES, seconds=_BROUGHT_S, refused=lambda why: UploadError(f"{what} {why}: {advice}")
+    )
 
 
 def _all_over(year: int) -> list[When]:

@@ -1,14 +1,13 @@
 """Files that people bring: bounded in size and kind, decoded once, and kept as something harmless.
 
-A picture is decoded, made smaller and written anew as PNG, so that nothing of the file itself is kept: no metadata, no
-second meaning. An area is read as JSON or XML here, its shapes alone are handed on as GeoJSON: GDAL, which reads the
-rest, tells formats by their content, and some of them name other files and addresses to be read.
+A picture is kept as `search_ui.service.clean_picture` makes it. An area is read as JSON or XML here, its shapes alone
+are handed on as GeoJSON: GDAL, which reads the rest, tells formats by their content, and some of them name other files
+and addresses to be read.
 
 A kept file has the hash of its content for a name; no name that a person gives becomes a path. It does not know HTTP.
 """
 
 import hashlib
-import io
 import json
 import re
 import threading
@@ -16,23 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import shapely
-from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.area_file import read_area_file
 from ingest.geo.degrees import parts_of
 from ingest.geo.kml import read_kml
-from ingest.sources.picture import UPRIGHT, open_picture, orientation, to_rgb
-from search_ui.files.writing import write_whole
-from trainer.errors import AreaError, ItemError, MissingError, UploadError
+from search_ui.files.writing import keep_latest, write_whole
+from search_ui.service.clean_picture import clean_picture
+from trainer.errors import AreaError, MissingError, UploadError
 
-MAX_PICTURE_BYTES, MAX_AREA_BYTES = 20 * 2**20, 5 * 2**20
-MAX_DECODED_BYTES = 128 * 2**20  # 4 a pixel, as Pillow keeps colours; a JPEG is decoded smaller, so of one any will do
-_REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK")  # modes whose values can be averaged as they are
+MAX_AREA_BYTES = 5 * 2**20
 MAX_VERTICES = 100_000
-KEPT_PX = 1024  # the longer side of a kept picture; no model looks at more
-KEPT_BYTES = 512 * 2**20  # of all kept pictures; the oldest go first
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+KEPT_PICTURES, KEPT_BYTES = 10_000, 512 * 2**20  # of all together; the oldest go first
 _ID = re.compile(r"[0-9a-f]{32}")
 _GEOJSON = {
     "FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection", "LineString", "MultiLineString",
@@ -44,32 +38,30 @@ class Uploads:
 
     Args:
         folder: Where they are kept; made when the first comes.
+        clean: `clean_picture`, or the same elsewhere.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clean: Callable[[bytes], bytes] = clean_picture) -> None:
+        self._folder, self._clean = folder, clean
         self._lock = threading.Lock()
-        self._decoding = threading.Lock()  # one at a time: together they would fill the memory
 
     def keep(self, content: bytes) -> str:
         """Keep a picture; returns its id, which is the same for the same pixels.
 
         Raises:
-            UploadError: It is too large, or no PNG, JPEG, WebP or TIFF.
-            ItemError: It is broken.
+            UploadError: It is too large, broken, or no PNG, JPEG, WebP or TIFF.
         """
-        with self._decoding:
-            png = _clean(content)
+        png = self._clean(content)
         name = hashlib.sha256(png).hexdigest()[:32]
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{name}.png"
-            # the same picture again: its time of change says when it was last wanted, by which `_sweep` goes
+            # the same picture again: its time of change says when it was last wanted, by which the oldest go
             if path.exists():
                 path.touch()
             else:
                 write_whole(path, png)
-                self._sweep()
+                keep_latest(self._folder, "*.png", at_most=KEPT_PICTURES, most_bytes=KEPT_BYTES)
         return name
 
     def path(self, name: str) -> Path:
@@ -82,15 +74,6 @@ class Uploads:
         if not _ID.fullmatch(name) or not path.is_file():
             raise MissingError(f"no picture {name[:40]!r} here any more: upload it again")
         return path
-
-    def _sweep(self) -> None:
-        files = sorted(self._folder.glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
-        too_many = sum(path.stat().st_size for path in files) - KEPT_BYTES
-        for path in files:
-            if too_many <= 0:
-                return
-            too_many -= path.stat().st_size
-            path.unlink(missing_ok=True)
 
 
 def read_area(content: bytes, folder: Path, tell: Callable[[str], None]) -> BaseGeometry:
@@ -123,43 +106,6 @@ def read_area(content: bytes, folder: Path, tell: Callable[[str], None]) -> Base
         raise AreaError(str(error).replace(f"'{path}'", "uploaded")) from error
     finally:
         path.unlink(missing_ok=True)
-
-
-def _clean(content: bytes) -> bytes:
-    """The picture as a PNG of our own making."""
-    if len(content) > MAX_PICTURE_BYTES:
-        raise UploadError(
-            f"the picture has {len(content) / 2**20:.1f} MiB, at most {MAX_PICTURE_BYTES >> 20} are taken: "
-            "make it smaller"
-        )
-    try:
-        with open_picture(content, "the picture") as image:
-            if image.format not in _FORMATS:
-                raise UploadError(f"the picture is {image.format}: give PNG, JPEG, WebP or TIFF")
-            width, height = image.size
-            enough = 2 * KEPT_PX / max(width, height)
-            image.draft("RGB", (int(width * enough), int(height * enough)))  # a JPEG is decoded no larger than needed
-            decoded = image.width * image.height * (1 if image.mode == "L" else 4)
-            if decoded > MAX_DECODED_BYTES:
-                raise UploadError(
-                    f"the picture has {width}×{height} pixels, {decoded / 2**20:.0f} MiB when it is decoded, and at "
-                    f"most {MAX_DECODED_BYTES >> 20} MiB are taken: make it smaller"
-                )
-            # after the checks: until here only the header was read, however many pixels it promises
-            turn = orientation(image)
-            image.load()
-            if image.mode in _REDUCIBLE and "transparency" not in image.info:
-                image.thumbnail((KEPT_PX, KEPT_PX), Image.Resampling.LANCZOS)  # before it is copied into other modes
-            rgb = to_rgb(image)
-            rgb.thumbnail((KEPT_PX, KEPT_PX), Image.Resampling.LANCZOS)
-    except ItemError as error:  # which is about a file of a collection; this one was brought by the one who asks
-        raise UploadError(str(error)) from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise UploadError(f"the picture cannot be decoded: {error}") from error
-    upright = UPRIGHT.get(turn)
-    out = io.BytesIO()
-    (rgb if upright is None else rgb.transpose(upright)).save(out, "PNG")
-    return out.getvalue()
 
 
 def _of_json(content: bytes) -> list[BaseGeometry]:

@@ -101,11 +101,19 @@ def add_imagery(service: Service) -> None:
         _say_place(service, form.place)
     if st.button("See what it would take", icon=":material/timer:", key="estimate"):
         st.session_state["estimated"] = None
+        working = st.empty()
+        with working.container(horizontal=True):
+            waited = st.empty()
+            st.button("Stop", icon=":material/close:", key="stop estimate")  # a click runs the page anew
         with st.spinner("Opening the imagery, trying some tiles …"):
             try:
-                st.session_state["estimated"] = (form, estimate(service, form.request(service), form.model))
+                found = estimate(
+                    service, form.request(service), form.model, tick=lambda passed: waited.caption(f"{passed:.0f} s")
+                )
+                st.session_state["estimated"] = (form, found)
             except GroundcastError as error:
                 st.error(told(error))
+        working.empty()
     known = st.session_state.get("estimated")
     # the estimate is of this very form: a changed one is estimated anew before it can be started
     if known is not None and known[0] == form:

@@ -1,10 +1,11 @@
 """What an ingest would take, told before any work: how many tiles, how long, and what to be warned of.
 
-A few tiles are read and embedded on this machine, and their pace is taken. It does not know the form that asks.
+A few tiles are read and embedded on this machine, and their pace is taken. Whatever the imagery is, it is opened in a
+process of its own. It does not know the form that asks.
 """
 
-import itertools
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -12,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.geo.grid import gsd_warning
-from ingest.jobs.items import GridIntake, Intake, SkipItemError
 from ingest.jobs.request import Request
-from ingest.places.areas import bbox_of
+from search_ui.service.confined import Confined
 from search_ui.service.service import Service
-from search_ui.views.app_words import told
+from search_ui.views.look import look
 from trainer.embedder import Embedder
-from trainer.errors import ItemError, UsageError
+from trainer.errors import SourceError
 
-_TRIED = 8  # tiles that are read and embedded to measure the pace
+_BYTES, _SECONDS = 2 * 2**30, 60.0  # for opening the imagery and reading those
 
 
 @dataclass(frozen=True)
@@ -44,61 +44,48 @@ class IngestEstimate:
     warnings: tuple[str, ...]
 
 
-def estimate(service: Service, request: Request, model: str) -> IngestEstimate:
+def estimate(
+    service: Service, request: Request, model: str, *, tick: Callable[[float], object] = lambda _: None
+) -> IngestEstimate:
     """Open the imagery, count its tiles, read and embed a few of them.
 
     Args:
         service: The app's service: its settings name the folders of models and cache.
         request: What is to be brought in.
         model: Name of the model that would look at the tiles.
+        tick: Called several times a second while the imagery is looked at, with the seconds so far; what it raises
+            ends that.
 
     Raises:
-        GroundcastError: It cannot be opened, or nothing of it lies in the area.
+        GroundcastError: It cannot be opened, takes too much to be tried here, or nothing of it lies in the area.
     """
     embedder = Embedder.load(service.settings.models_dir / model, precision="float32")
-    cache, beyond = service.settings.cache_dir / "tiles", service.settings.beyond
-    with closing(request.open(input_px=embedder.input_px, cache_dir=cache, beyond=beyond)) as intake:
-        ids = list(intake.ids())
-        if not ids:
-            raise UsageError(f"{request.source}: no tile lies in the imagery and the area")
-        # spread over the whole: the first tiles of a grid lie at its edge, where imagery is scarce
-        step = max(1, len(ids) // _TRIED)
-        pace, sample, warnings = _try(intake, embedder, list(itertools.islice(ids, 0, None, step))[:_TRIED])
-        warnings += [f"{problem.subject}: {problem.message}" for problem in intake.problems[:5]]
-        warnings += [note.message for note in intake.notes[:5]]
-        gsd = bounds = None
-        if isinstance(intake, GridIntake):
-            tile_m = intake.grid.size_m
-            gsd, bounds = intake.source.gsd_m, bbox_of(intake.source.coverage())
-            if told := gsd_warning(
-                source_gsd_m=gsd, tile_size_m=tile_m, input_px=embedder.input_px,
-                trained_gsd_m=embedder.meta.gsd_m, trained_tile_size_m=embedder.meta.tile_size_m,
-            ):  # fmt: skip
-                warnings.append(told)
-    return IngestEstimate(len(ids), None if pace is None else pace * len(ids), gsd, bounds, sample, tuple(warnings))
+    looking = Confined(
+        memory_bytes=_BYTES,
+        seconds=_SECONDS,
+        refused=lambda why: SourceError(f"{request.source} {why}: choose a smaller area or larger tiles"),
+        tick=tick,
+    )
+    with closing(looking):
+        seen = looking.run(look, request, embedder.input_px, service.settings.reading())
+    warnings = list(seen.warnings)
+    if seen.gsd_m is not None and request.grid is not None:
+        too_coarse = gsd_warning(
+            source_gsd_m=seen.gsd_m, tile_size_m=request.grid.size_m, input_px=embedder.input_px,
+            trained_gsd_m=embedder.meta.gsd_m, trained_tile_size_m=embedder.meta.tile_size_m,
+        )  # fmt: skip
+        warnings += [too_coarse] if too_coarse else []
+    seconds = sample = None
+    if seen.images:
+        # reading and embedding go on side by side in an ingest: the slower one sets the pace
+        seconds, sample = seen.tiles * max(seen.read_s, _embedding_s(embedder, seen.images)), seen.images[0]
+    return IngestEstimate(seen.tiles, seconds, seen.gsd_m, seen.bounds, sample, tuple(warnings))
 
 
-def _try(
-    intake: Intake, embedder: Embedder, ids: list[str]
-) -> tuple[float | None, npt.NDArray[np.uint8] | None, list[str]]:
-    """Seconds a tile, one of the tiles, and what went wrong."""
-    inputs, sample, warnings = [], None, []
-    started = time.perf_counter()
-    for item in ids:
-        try:
-            image = intake.read(item).image
-        except SkipItemError:
-            continue
-        except ItemError as error:
-            warnings.append(f"tile {item} cannot be read: {told(error)}")
-            continue
-        sample = image if sample is None else sample
-        inputs.append(embedder.prepare(image))
-    if not inputs:
-        return None, None, [*warnings, "none of the tiles that were tried holds imagery"]
-    read_s = (time.perf_counter() - started) / len(ids)
+def _embedding_s(embedder: Embedder, images: list[npt.NDArray[np.uint8]]) -> float:
+    """Seconds that a tile takes."""
+    inputs = [embedder.prepare(image) for image in images]
     embedder.embed_prepared(np.stack(inputs[:1]))  # the first pass makes things ready
     started = time.perf_counter()
     embedder.embed_prepared(np.stack(inputs))
-    # reading and embedding go on side by side in an ingest: the slower one sets the pace
-    return max(read_s, (time.perf_counter() - started) / len(inputs)), sample, warnings
+    return (time.perf_counter() - started) / len(inputs)

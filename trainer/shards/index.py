@@ -138,11 +138,14 @@ def _neighbours(path: Path, problems: Counter[str]) -> Iterator[tuple[str, Membe
     """Key and parts of files of one key that stand side by side, as WebDataset asks; a part again begins anew."""
     key, members = "", Members()
     try:
+        length = path.stat().st_size
         # uncompressed alone: offsets into a compressed tar would be of no use
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 if not member.isfile():
                     continue
+                if member.offset_data + member.size > length:
+                    raise tarfile.ReadError("unexpected end of data")
                 folder, _, name = member.name.rpartition("/")
                 stem, _, suffix = name.partition(".")
                 # WebDataset's key: everything before the first dot of the name

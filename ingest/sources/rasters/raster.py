@@ -81,6 +81,10 @@ class RasterSource:
         self.uri = uri
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        if options.offline and any(
+            "/vsicurl/" in _gdal_path(path) for one in entries for path in (one.path, *one.bands)
+        ):
+            raise SourceError(f"{uri}: nothing is fetched here: this server is read-only")
         bounds = bounds_of(uri, allowed_hosts=options.allowed_hosts, beyond=options.beyond)
         self._pool = HandlePool(bounds=bounds)
         files = sorted(self._open(entries, options), key=_priority)

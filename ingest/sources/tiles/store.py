@@ -3,7 +3,8 @@
 A store hands out encoded pictures by zoom, column and row (from the north). It does not decode or place them.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +12,11 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+log = logging.getLogger(__name__)
 LAT_LIMIT = 85.0511287798066  # where the square Web-Mercator world ends
 _FAR = 3  # levels: what fills in where the next ones lack tiles is imagery of its own
+MANY = 20_000  # tiles, of which not every one is looked up to tell where they lie
+_TOO_WIDE = 10  # times the area of its tiles: bounds that a program filled in
 Indexes = npt.NDArray[np.int64]  # columns and rows from the north, [n, 2]
 
 
@@ -68,6 +72,21 @@ def tile_boxes(tiles: Mapping[int, Indexes]) -> npt.NDArray[np.object_]:
 def tiles_area(tiles: Mapping[int, Indexes]) -> BaseGeometry:
     """The area of tiles, by zoom: degrees."""
     return shapely.union_all(tile_boxes(tiles))
+
+
+def true_area(
+    uri: str, said: BaseGeometry | None, bounds: Sequence[float] | None, tiles: dict[int, Indexes]
+) -> BaseGeometry:
+    """The area that is said, if all tiles lie in it and it is not far wider than they are; else theirs."""
+    area = tiles_area(tiles)
+    if said is not None and shapely.intersects(said, tile_boxes(tiles)).all() and said.area <= _TOO_WIDE * area.area:
+        return said
+    if bounds is not None:
+        log.warning(
+            "%s: it says that it lies at %s, but its tiles lie at %s: these are believed",
+            uri, [round(v, 6) for v in bounds], [round(v, 6) for v in area.bounds],
+        )  # fmt: skip
+    return area
 
 
 def telling(tiles: Mapping[int, Indexes]) -> dict[int, Indexes]:

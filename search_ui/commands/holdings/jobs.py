@@ -121,9 +121,8 @@ def pause(ctx: CommandContext, job_id: str, as_json: bool) -> None:
     from trainer.errors import CatalogError
 
     job = ctx.catalog.job(job_id)
-    if job.state != "running":
-        raise CatalogError(f"job {job.id} is {job.state}: there is nothing to pause")
-    ctx.catalog.set_job_state(job.id, "paused")
+    if not ctx.catalog.stop_job(job.id, "paused"):
+        raise CatalogError(f"job {job.id} is {ctx.catalog.job_state(job.id)}: there is nothing to pause")
     _say(ctx, job, "paused", as_json)
 
 
@@ -154,9 +153,8 @@ def cancel(ctx: CommandContext, job_id: str, as_json: bool) -> None:
     from trainer.errors import CatalogError
 
     job = ctx.catalog.job(job_id)
-    if job.state == "done":
-        raise CatalogError(f"job {job.id} is done: there is nothing to cancel")
-    ctx.catalog.set_job_state(job.id, "cancelled")
+    if not ctx.catalog.stop_job(job.id, "cancelled"):
+        raise CatalogError(f"job {job.id} is {ctx.catalog.job_state(job.id)}: there is nothing to cancel")
     again = "`groundcast jobs resume`" if job.queued else "the same ingest command"
     _say(ctx, job, f"cancelled; {again} takes it up again", as_json)
 

@@ -190,7 +190,7 @@ def build(
         # absolute: workers stand in other folders, and the same build must have the same recipe from anywhere
         photos=tuple(str(path.expanduser().resolve()) for path in photos),
         overhead=source_location(overhead),
-        options=source_options(cache_dir=ctx.settings.cache_dir / "tiles", beyond=ctx.settings.beyond, **reading),
+        options=source_options(**ctx.settings.reading(), **reading),
         earliest=earliest,
         yfcc_base=source_location(yfcc_base),
         model_id=None if embedder is None else embedder.model_id,

@@ -1,10 +1,11 @@
 """What can be searched here, with its coverage; adding imagery; and the jobs that did it, with what failed and why."""
 
 from collections import Counter
+from typing import Literal
 
 import streamlit as st
 
-from ingest.catalog.catalog import Failure, Job, JobState
+from ingest.catalog.catalog import Failure, Job
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
@@ -125,11 +126,12 @@ def _picture(one: Shown, failure: Failure) -> pieces.PictureCard:
     )
 
 
-def _stop(service: Service, job: Job, state: JobState) -> None:
+def _stop(service: Service, job: Job, state: Literal["paused", "cancelled"]) -> None:
     """Stop a job after the chunks at hand; what is done stays, and it can go on."""
     try:
         service.require_writable()
-        service.catalog.set_job_state(job.id, state)
+        if not service.catalog.stop_job(job.id, state):
+            notice("This job has ended meanwhile.")
     except GroundcastError as error:
         notice(told(error))
 

@@ -16,6 +16,8 @@ from search_ui.service.labelling import Learnt
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
+from search_ui.views.panels.asking import notice
+from search_ui.views.state import labelled
 from search_ui.views.state.address import change, value
 from trainer.errors import GroundcastError
 
@@ -99,7 +101,7 @@ def _line(area: Area) -> str:
 
 
 def _open(service: Service, shown: Shown, area: Area) -> None:
-    change(tile=service.tile_at(shown.name, lat=area.lat, lon=area.lon))
+    labelled.try_to(lambda: change(tile=service.tile_at(shown.name, lat=area.lat, lon=area.lon)), notice)
 
 
 def roc_picture(ours: Roc, question: Roc | None) -> str:

@@ -1,0 +1,180 @@
+"""Attacks on a running app over HTTP: what a stranger sends, and what came back, in a line each.
+
+An attack ends in a refusal or in nothing at all; an answer that is neither is an `AssertionError`. They know the app's
+address, not how it is built.
+"""
+
+import http.client
+import io
+import json
+import random
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from tests.local_server import answering, serving
+
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """An app that is attacked.
+
+    Attributes:
+        port: Of this machine.
+        collection: One that it shows.
+        read_only: Nothing may be changed in it.
+        share: How much of each attack, 0..1.
+    """
+
+    port: int
+    collection: str
+    read_only: bool = False
+    share: float = 1.0
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        """Status and body of an answer; 0 where the connection was closed instead."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)) as connection:
+            try:
+                connection.request(method, path, body, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+                return 0, b""
+
+    def count(self, most: int) -> int:
+        """So many, or the share of them."""
+        return max(1, round(most * self.share))
+
+
+def said(counts: Counter[object]) -> str:
+    """What came back, and how often."""
+    return ", ".join(f"{what} × {count}" for what, count in counts.most_common())
+
+
+def only(counts: Counter[object], *allowed: object) -> str:
+    """What came back, which must be of these."""
+    assert counts and set(counts) <= set(allowed), f"{said(counts)}, where only {allowed} may come back"
+    return said(counts)
+
+
+def large_body(target: Target) -> str:
+    """18 MB of JSON members."""
+    body = json.dumps({f"m{number}": 1 for number in range(target.count(1_300_000))}).encode()
+    counts: Counter[object] = Counter(
+        target.ask("POST", "/api/searches", body, **{"Content-Type": "application/json"})[0] for _ in range(3)
+    )
+    # 0: closed while the rest of the body was still being sent
+    return only(counts, 0, 403 if target.read_only else 413)
+
+
+def stalled_uploads(target: Target) -> str:
+    """60 uploads that stop."""
+    counts: Counter[object] = Counter()
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_connection(("127.0.0.1", target.port))) for _ in range(60)]
+        for each in opened:
+            each.settimeout(WAIT_S if target.share == 1 else 1.0)
+            head = f"POST /api/uploads HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\nContent-Length: {19 << 20}\r\n\r\n"
+            each.sendall(head.encode() + b"\0" * 100_000)
+        for each in opened:
+            try:
+                first = each.recv(64).split(b" ", 2)
+            except TimeoutError:
+                counts["waits"] += 1
+            else:
+                counts[int(first[1]) if len(first) > 1 else 0] += 1
+    if target.read_only:
+        return only(counts, 0, 403)
+    assert counts["waits"] + counts[408] <= 16
+    return only(counts, 0, 408, 503, "waits")
+
+
+def far_tiles(target: Target) -> str:
+    """Tile addresses all over the world, of a collection from a tile server."""
+    somewhere = random.Random(0)
+    counts: Counter[object] = Counter()
+    for _ in range(target.count(300)):
+        z = somewhere.randint(6, 19)
+        x, y = somewhere.randrange(2**z), somewhere.randrange(2**z)
+        counts[target.ask("GET", f"/tiles/{target.collection}/{z}/{x}/{y}.webp")[0]] += 1
+    return only(counts, 200)  # transparent
+
+
+def large_pictures(target: Target) -> str:
+    """Six pictures of 59 megapixels of 16 bits, and one that is just taken."""
+    content, taken = io.BytesIO(), io.BytesIO()
+    Image.new("I;16", (8_300, 7_100)).save(content, "PNG", compress_level=9 if target.share == 1 else 1)
+    Image.new("RGB", (7_000, 4_700) if target.share == 1 else (700, 470)).save(taken, "PNG", compress_level=1)
+    with ThreadPoolExecutor(6) as threads:
+        sent = [threads.submit(target.ask, "POST", "/api/uploads", content.getvalue()) for _ in range(6)]
+        counts: Counter[object] = Counter(each.result()[0] for each in sent)
+    refused = only(counts, 403) if target.read_only else only(counts, 422)
+    status = target.ask("POST", "/api/uploads", taken.getvalue())[0]
+    assert status == (403 if target.read_only else 200)
+    return f"{refused}; the one that is just taken {status}"
+
+
+def odd_requests(target: Target) -> str:
+    """A host without its end, legends of ±1e308, deep JSON, names of users and of placeholders."""
+    search = f"/api/search?collection={target.collection}&q=a+town"
+    legend = f"/scores/{target.collection}/image.png?q=a+town&low=-1e308&high=1e308"
+    counts: Counter[object] = Counter(
+        [
+            target.ask("GET", "/healthz", Host="[::1")[0],
+            target.ask("GET", legend)[0],
+            target.ask("POST", "/api/searches", b"[" * 100_000)[0],
+            target.ask("GET", "/api/search?collection=~nosuchuser&q=a")[0],
+            target.ask("GET", "/tiles/%7Bbase%7D/3/3/3.webp")[0],
+            target.ask("GET", f"{search}&when=2025-07-14T18&k=1e9")[0],
+            target.ask("GET", "/photos/..%2F..%2Fetc/passwd.webp")[0],
+            target.ask("GET", f"/chips/{target.collection}/..%2F..%2Fcatalog.sqlite.webp")[0],
+        ]
+    )
+    assert not any(isinstance(status, int) and (status >= 500 or status == 200) for status in counts), said(counts)
+    return said(counts)
+
+
+def foreign_pages(target: Target) -> str:
+    """A page of another site that shows the app in a frame, posts to it, and opens its websocket."""
+    posted = target.ask("POST", "/api/searches", b"{}", Origin="https://evil.example")[0]
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    handshake |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": "http://127.0.0.1:9"}
+    opened = target.ask("GET", "/_stcore/stream", **handshake)[0]
+    assert posted in (403, 421) and opened != 101, (posted, opened)
+    with closing(http.client.HTTPConnection("127.0.0.1", target.port, timeout=WAIT_S)) as connection:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        policy = answer.getheader("Content-Security-Policy") or answer.getheader("X-Frame-Options") or ""
+    assert "frame-ancestors" in policy or "SAMEORIGIN" in policy.upper() or "DENY" in policy.upper(), policy
+    return f"post {posted}, websocket {opened}, frame: {policy[:40]}"
+
+
+OVER_HTTP: dict[str, Callable[[Target], str]] = {
+    "1 18 MB of JSON members": large_body,
+    "2 60 uploads that stop": stalled_uploads,
+    "3 tiles all over the world": far_tiles,
+    "4 pictures of 59 megapixels": large_pictures,
+    "9 odd hosts, legends, JSON, names": odd_requests,
+    "10 pages of other sites": foreign_pages,
+}
+
+
+@contextmanager
+def tile_server() -> Iterator[tuple[str, list[str]]]:
+    """The template of a tile server on this machine, and what it has been asked for."""
+    picture, asked = io.BytesIO(), []
+    Image.effect_noise((256, 256), 60).convert("RGB").save(picture, "PNG")
+
+    def answer(path: str, _: object) -> tuple[int, dict[str, str], bytes]:
+        asked.append(path)
+        return 200, {"Content-Type": "image/png"}, picture.getvalue()
+
+    with serving(answering(answer)) as url:
+        yield url + "/{z}/{x}/{y}.png", asked
