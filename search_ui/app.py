@@ -71,7 +71,7 @@ class _Pages:
     def _collections(self) -> None:
         from search_ui.views.pages.holdings import collections_page
 
-        collections_page(self._service)
+        collections_page(self._service, lambda name: st.switch_page(self._all[0], query_params={"collection": name}))
 
     def _models(self) -> None:
         from search_ui.views.pages.models import models_page

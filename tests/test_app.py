@@ -504,6 +504,6 @@ def _collections() -> AppTest:
         from search_ui.service.service import service
         from search_ui.views.pages.holdings import collections_page
 
-        collections_page(service())
+        collections_page(service(), lambda name: None)
 
     return _ran(AppTest.from_function(script, default_timeout=60).run())

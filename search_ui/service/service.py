@@ -57,9 +57,11 @@ from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.keeping import Keeping
 from search_ui.service.labelling import Labelling
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
+from search_ui.service.previews import Previews
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
@@ -97,6 +99,8 @@ class Service:
         self.labelling = Labelling(
             self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
         )
+        self.keeping = Keeping(settings, self.catalog, require_writable=self.require_writable, let_go=self.engine.close)
+        self.previews = Previews(settings)
         self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
@@ -541,7 +545,8 @@ class Service:
     def _shown(
         self, name: str, found: Collection, galleries: Sequence[str], names: dict[str, str], tiles: dict[str, int]
     ) -> Shown:
-        gallery = name if name in galleries else galleries[0] if len(galleries) == 1 else None
+        own = (given for given in reversed(self.aliases.names(found.name)) if given in galleries)
+        gallery = next(own, galleries[0] if len(galleries) == 1 else None)
         bounds = knows_time = None
         if found.model_id in names:
             columns = self.engine.field(found)
