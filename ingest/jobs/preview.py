@@ -18,9 +18,9 @@ from ingest.sources.source import Chip, Image8, Mask
 from trainer.errors import ItemError, SourceError, UsageError
 
 SHOWN = 6  # tiles
+_TRIED = 12  # of which those are shown that would be kept, before others
 _WIDEST = 30  # tiles across the view: of more, a line between two of them would hide what lies there
 _VIEW_PX = 640
-_MARGIN = 1.06  # the view is so much wider than the imagery, so that its edge is seen
 _PLAIN = 0.25  # of the pixels along the edge, from which on they are thought to be no imagery
 
 
@@ -78,7 +78,7 @@ class Preview:
     Attributes:
         view: None for a folder of chips, which lie anywhere.
         count: How many tiles the grid has in the imagery and the area, those without enough imagery too.
-        tiles: A few of them, the first and the last among them.
+        tiles: A few of them, those that would be kept before others.
         gsd_m: Ground sample distance of the imagery, metres; None: it differs.
         acquired_at: When the tiles were taken, as far as known, each once.
         edge: The value of all bands that fills the edge of the imagery, 0 or 255, and may stand for no data; or None.
@@ -110,7 +110,7 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
     if not isinstance(intake, GridIntake | ChipIntake):
         raise UsageError("a preview is of imagery, not of photos")
     view = _view(intake) if isinstance(intake, GridIntake) else None
-    tiles, dates, problems = list[TileView](), set[datetime](), list[str]()
+    tried, dates, problems = list[TileView](), set[datetime](), list[str]()
     ids = list(intake.ids())
     for item in _some(ids):
         try:
@@ -119,8 +119,10 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
             problems.append(f"tile {item} cannot be read: {error}")
             continue
         share = float(chip.valid.mean())
-        tiles.append(TileView(item, chip.image, share, share > 0 and share >= intake.min_valid))
+        tried.append(TileView(item, chip.image, share, share > 0 and share >= intake.min_valid))
         dates |= {chip.acquired_at} if chip.acquired_at is not None else set()
+    best = sorted(range(len(tried)), key=lambda row: not tried[row].kept)[:SHOWN]  # sorting keeps their order
+    tiles = [tried[row] for row in sorted(best)]
     if view is None and not tiles:
         raise SourceError(problems[0] if problems else f"{intake.source.uri}: no tile lies in the imagery and the area")
     return Preview(
@@ -136,11 +138,9 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
 
 
 def _some(ids: Sequence[str]) -> list[str]:
-    """The first, the last, and some between: the edge of imagery is where there is something to be seen."""
-    if not ids:
-        return []
-    rows = np.unique(np.linspace(0, len(ids) - 1, SHOWN).round().astype(int))
-    return [ids[row] for row in rows.tolist()]
+    """Some from all over, always the same: at even steps they might all lie at the ends of rows."""
+    rows = np.random.default_rng(0).choice(len(ids), min(_TRIED, len(ids)), replace=False)
+    return [ids[row] for row in sorted(rows.tolist())]
 
 
 def _chip(intake: GridIntake | ChipIntake, item: str, px: int) -> Chip:
@@ -154,7 +154,7 @@ def _view(intake: GridIntake) -> GridView | None:
     where = covered if intake.area is None else covered.intersection(intake.area)
     if where.is_empty:
         return None
-    square, whole = _square(where, _WIDEST * intake.grid.size_m)
+    square, whole = _square(where, intake.grid.size_m)
     try:
         chip = intake.source.read(square, _VIEW_PX)
     except ItemError as error:
@@ -164,17 +164,17 @@ def _view(intake: GridIntake) -> GridView | None:
     return GridView(chip.image, chip.valid, cells, whole)
 
 
-def _square(where: BaseGeometry, widest_m: float) -> tuple[Footprint, bool]:
+def _square(where: BaseGeometry, tile_m: float) -> tuple[Footprint, bool]:
     """The square on the ground over a geometry, or the widest that is shown, in its middle."""
     west, south, east, north = shapely.box(*where.bounds).bounds
     lat, lon = (south + north) / 2, (west + east) / 2
     high = distance_m(lat=south, lon=lon, lats=[north], lons=[lon])[0]
     wide = max(distance_m(lat=at, lon=west, lats=[at], lons=[east])[0] for at in (south, lat, north))
-    side = float(max(high, wide)) * _MARGIN
-    if side <= widest_m:
-        return Footprint(lat, lon, side), True
+    side = float(max(high, wide))
+    if side <= _WIDEST * tile_m:
+        return Footprint(lat, lon, side + 1.5 * tile_m), True  # tiles reach beyond its edge
     middle = where.representative_point()
-    return Footprint(middle.y, middle.x, widest_m), False
+    return Footprint(middle.y, middle.x, _WIDEST * tile_m), False
 
 
 def _cell(tile: Footprint, square: Footprint, valid: Mask, min_valid: float) -> CellView:

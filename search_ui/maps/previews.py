@@ -42,8 +42,8 @@ def _view(view: GridView) -> Image.Image:
         pen.line(ring, (0, 0, 0), 3)
         pen.line(ring, (255, 255, 255), 1)
         if not cell.kept:
-            pen.line((corners[0], corners[2]), _LEFT_OUT, 2)
-            pen.line((corners[1], corners[3]), _LEFT_OUT, 2)
+            pen.line((corners[0], corners[2]), _LEFT_OUT, 1)
+            pen.line((corners[1], corners[3]), _LEFT_OUT, 1)
     return picture
 
 

@@ -52,35 +52,44 @@ def _show(task: PreviewTask, set_nodata: Callable[[int], None]) -> None:
         st.error(f"No preview: {told(task.error)}")
         return
     facts = task.facts
-    st.image(task.picture, caption=_caption(facts), width=860)
-    st.markdown(" · ".join(_facts(facts)))
-    edge = facts.get("edge")
-    if edge in _EDGES:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.info(f"Its edge is plain {_EDGES[edge]}. If that is no imagery, leave it out.")
-            st.button(
-                f"Leave {_EDGES[edge]} out", key="leave edge out", icon=":material/crop:",
-                on_click=set_nodata, args=(edge,),
-            )  # fmt: skip
-    for problem in facts.get("problems", []):
-        st.warning(told(problem))
-    for note in facts.get("notes", []):
-        st.caption(f"Note: {told(note)}")
+    picture, beside = st.columns([2.2, 1])
+    picture.image(task.picture, width="stretch")
+    with beside:
+        st.markdown("**What would be read**")
+        st.markdown("\n".join(f"- {fact}" for fact in _facts(facts)))
+        st.caption(_caption(facts))
+        _edge(facts.get("edge"), set_nodata)
+        for problem in facts.get("problems", []):
+            st.warning(told(problem))
+        for note in facts.get("notes", []):
+            st.caption(f"Note: {told(note)}")
+
+
+def _edge(value: int | None, set_nodata: Callable[[int], None]) -> None:
+    """An edge of one colour is seldom imagery: say so, with a button that leaves it out."""
+    if value not in _EDGES:
+        return
+    st.info(f"Its edge is plain {_EDGES[value]}. If that is no imagery, leave it out.")
+    st.button(
+        f"Leave {_EDGES[value]} out", key="leave edge out", icon=":material/crop:",
+        on_click=set_nodata, args=(value,),
+    )  # fmt: skip
 
 
 def _caption(facts: dict[str, Any]) -> str:
     part = "" if facts["whole"] else "a part of "
-    left = f"Left: {part}the imagery under its tiles; squares where there is none. " if facts["shown"] else ""
-    out = " A cross: too little imagery, left out." if facts["left_out"] else ""
+    left = f"Left: {part}the imagery under its tiles; grey squares where there is none. " if facts["shown"] else ""
+    out = " A cross: left out." if facts["left_out"] else ""
     return f"{left}{'Right: s' if left else 'S'}ome tiles as the model gets them.{out}"
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:
-    told_ = [f"**{facts['tiles']:,} tiles**"]
+    said = [f"**{facts['tiles']:,} tiles** touch it"]
     if facts["left_out"]:
-        told_.append(f"about {facts['left_out']:,} of the {facts['shown']:,} shown are left out")
+        which = "them" if facts["shown"] == facts["tiles"] else f"the {facts['shown']:,} that are shown"
+        said.append(f"about {facts['left_out']:,} of {which} hold too little imagery and are left out")
     if facts["gsd_m"] is not None and facts["seen_m"] is not None:
-        told_.append(f"a pixel shows {facts['gsd_m']:.2g} m; the model sees pixels of {facts['seen_m']:.2g} m")
+        said.append(f"a pixel shows {facts['gsd_m']:.2g} m; the model gets pixels of {facts['seen_m']:.2g} m")
     dates = sorted({datetime.fromisoformat(one).date().isoformat() for one in facts["acquired_at"]})
-    told_.append(f"taken on {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''}" if dates else "date not known")
-    return told_
+    said.append(f"taken on {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''}" if dates else "date not known")
+    return said
