@@ -20,11 +20,11 @@ from cachetools import LRUCache, TTLCache
 from ingest.settings import Settings
 from search_ui.service.background import command_of
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 AT_ONCE = 2
 _KEPT, _KEPT_S = 32, 300.0  # its files may change
 _VISITORS = 256
-_NICE = 10  # behind whoever asks a question
+_NICE = 5  # behind whoever asks a question
 
 
 @dataclass(eq=False)
