@@ -69,11 +69,13 @@ class _Pages:
         return task is not None and task.running and names <= {DEMO}
 
     def _collections(self) -> None:
+        pieces.wait_for(self._service.warming)
         from search_ui.views.pages.holdings import collections_page
 
-        collections_page(self._service)
+        collections_page(self._service, lambda name: st.switch_page(self._all[0], query_params={"collection": name}))
 
     def _models(self) -> None:
+        pieces.wait_for(self._service.warming)
         from search_ui.views.pages.models import models_page
 
         models_page(self._service, [one for one in self._service.collections() if one.tiles])

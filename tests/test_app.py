@@ -23,7 +23,7 @@ from ingest.settings import load_settings
 from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
-from search_ui.service.background import Background
+from search_ui.service.background import Background, Bar
 from search_ui.service.service import Service
 from search_ui.views.state import address
 
@@ -373,6 +373,9 @@ def test_failures_are_counted_by_reason_with_their_tiles_and_can_be_tried_again(
     failure = Failure(chunk.item_ids[0], "truncated", "tile <b>x</b>: the file ends early", chunk.key)
     service.catalog.finish_chunk(chunk.key, state="done", failures=[failure], **known)
     app = _collections()
+    assert "the file ends early" not in _told(app), "failures are not fetched before somebody opens the job"
+    app.session_state[f"job {job.id}"] = True
+    _ran(app.run())
     assert "**truncated**: 1" in _told(app)
     assert any("Try these 1 again" in label for label in _labels(app))
     pictures = [element.proto.body for element in app.get("html") if "<figure>" in element.proto.body]
@@ -397,7 +400,7 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     bars = [bar.text for bar in app.get("progress")]
     assert any("0 of 2 tiles" in bar and "no worker is at it yet" in bar for bar in bars), bars
     started = []
-    monkeypatch.setattr(Background, "start", lambda _, name, title, arguments: started.append(arguments))
+    monkeypatch.setattr(Background, "start", lambda _, name, title, arguments, **more: started.append(arguments))
     app.text_input(key="add source").set_value(str(raster)).run()
     app.text_input(key="add name").set_value("town").run()
     app.number_input(key="add tile").set_value(50.0).run()
@@ -430,6 +433,68 @@ def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(service: Service
     app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run()
     _ran(app.button(key="estimate").click().run())
     assert "'tiles.example.org' is not among the hosts" in _told(app)
+
+
+def test_a_collection_is_renamed_deleted_and_brought_back_on_its_page(service: Service) -> None:
+    app = _collections()
+    app.text_input(key="new name demo").set_value("island").run()
+    _ran(app.button(key="do rename demo").click().run())
+    assert "“demo” is called “island” now" in app.success[0].value
+    assert list(service.searchable()) == ["island"] and service.tiles("demo").name == "demo"
+    assert "is called “island” now" in _told(_app(collection="demo"))
+    _ran(app.button(key="do delete island").click().run())
+    assert service.searchable() == {} and "Bring it back" in _labels(app)
+    _ran(app.button(key="undelete island").click().run())
+    app.text_input(key="new name island").set_value("demo").run()
+    _ran(app.button(key="do rename island").click().run())
+    assert list(service.searchable()) == ["demo"]
+
+
+def test_photos_and_models_are_brought_in_by_the_words_of_the_command_line(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(Background, "start", lambda _, name, title, arguments, **more: started.append(arguments))
+    app = _collections()
+    app.segmented_control(key="photos how").set_value("On the server").run()
+    app.text_input(key="photos path").set_value(str(tmp_path / "none")).run()
+    app.text_input(key="gallery name").set_value("walk").run()
+    _ran(app.button(key="add photos").click().run())
+    assert "There is no folder or file" in _told(app) and not started
+    app.text_input(key="photos path").set_value(str(tmp_path)).run()
+    _ran(app.button(key="add photos").click().run())
+    app.radio(key="known model").set_value("clip-b32").run()
+    _ran(app.button(key="start model").click().run())
+    app.segmented_control(key="model kind").set_value("A file from the web").run()
+    app.text_input(key="model url").set_value("https://example.org/x.pt").run()
+    app.text_input(key="model name A file from the web").set_value("mine").run()
+    _ran(app.button(key="start model").click().run())
+    assert started == [
+        ["photos", "--gallery=walk", "--model=demo", "--", str(tmp_path)],
+        ["model", "add", "clip-b32", "--known=clip-b32"],
+        ["model", "add", "mine", "--url=https://example.org/x.pt", "--through-app"],
+    ]
+
+
+def test_a_server_that_may_only_be_looked_at_offers_nothing_that_changes_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "read_only", True)
+    app = _collections()
+    assert _labels(app) == ["Search it"] and not app.text_input
+
+
+@pytest.mark.parametrize(
+    ("line", "share", "amounts", "left"),
+    [
+        ("x.pt:  45%|####5     | 123M/354M [00:10<00:12, 22.1MB/s]", 0.45, "123M of 354M", "00:12"),
+        ("town:   0%|          | 0/123 [00:00<?, ? tiles/s]", 0.0, "0 of 123", ""),
+    ],
+)
+def test_a_bar_that_a_command_prints_is_shown_as_one(line: str, share: float, amounts: str, left: str) -> None:
+    bar = Bar.parse(line)
+    assert bar is not None and (bar.share, bar.amounts, bar.left) == (share, amounts, left)
+    assert Bar.parse("job 12 complete: 3 tiles done") is None
 
 
 def test_two_collections_are_asked_side_by_side(service: Service) -> None:
@@ -504,6 +569,6 @@ def _collections() -> AppTest:
         from search_ui.service.service import service
         from search_ui.views.pages.holdings import collections_page
 
-        collections_page(service())
+        collections_page(service(), lambda name: None)
 
     return _ran(AppTest.from_function(script, default_timeout=240).run())

@@ -19,6 +19,7 @@ from conftest import LONG, Demo, start_groundcast
 from home_copy import whole_copy_of
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from test_preview import bordered
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
@@ -424,3 +425,47 @@ def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url:
     opened = gpd.read_parquet(tmp_path / "areas.parquet")
     assert len(opened) == int(areas.inner_text().split()[0].replace(",", ""))
     assert (opened["area_km2"] > 0.22).all() and set(opened["threshold"]) == {0.55}
+
+
+def _fill(page: Page, name: str, text: str) -> None:
+    box = page.get_by_role("textbox", name=name)
+    box.fill(text)
+    box.press("Enter")
+
+
+def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and_brought_back(
+    window: Page, url: str, tmp_path: Path
+) -> None:
+    path = bordered(tmp_path / "ortho.tif", 255)
+    window.set_viewport_size({"width": 1024, "height": 768})
+    window.goto(f"{url}/collections")
+    window.get_by_text("Add imagery").first.click()
+    _fill(window, "Path on the server's machine, or URL", str(path))
+    _fill(window, "Name of the collection", "ortho")
+    side = window.get_by_role("spinbutton", name="Side of a tile, metres")
+    side.fill("20")
+    side.press("Enter")
+    leave_out = window.get_by_role("button", name="Leave white out")
+    expect(leave_out).to_be_visible()
+    with_border = window.get_by_test_id("stImage").locator("img").first.get_attribute("src")
+    leave_out.click()
+    expect(window.get_by_text("hold too little imagery")).to_contain_text("about 3")
+    expect(leave_out).to_have_count(0)
+    assert window.get_by_test_id("stImage").locator("img").first.get_attribute("src") != with_border
+    window.get_by_role("button", name="See what it would take").click()
+    window.get_by_role("button", name="Start").click()
+    expect(window.get_by_text("Imagery into ortho: done")).to_be_visible()
+    window.get_by_role("button", name="Search it").first.click()
+    _wait_for_address(window, "collection")
+    assert _asked(window)["collection"] == ["ortho"]
+    _fill(window, "What would one see there?", "a market")
+    expect(window.get_by_role("option").first).to_be_visible()
+    window.get_by_role("link", name="Collections").click()
+    window.locator("[class*='st-key-rename-ortho']").get_by_role("button").click()
+    _fill(window, "New name", "field")
+    window.get_by_role("button", name="Rename it").click()
+    expect(window.get_by_text("is called “field” now")).to_be_visible()
+    window.locator("[class*='st-key-delete-field']").get_by_role("button").click()
+    window.get_by_role("button", name="Delete it").click()
+    window.get_by_role("button", name="Bring it back").click()
+    expect(window.get_by_text("“field” is back")).to_be_visible()

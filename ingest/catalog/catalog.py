@@ -25,7 +25,7 @@ from ingest.catalog.database import Database
 from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
-HEAD = "0009"  # the newest migration; a test holds it equal to Alembic's own head
+HEAD = "0010"  # the newest migration; a test holds it equal to Alembic's own head
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
@@ -45,7 +45,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection's standing facts; `spec` holds grid, source options and attribution as JSON values."""
+    """A collection's standing facts; `spec` holds grid, source options and attribution as JSON values.
+
+    `deleted_at` is when somebody deleted it: `ingest.catalog.deletions`.
+    """
 
     name: str
     kind: Literal["tiles", "gallery"]
@@ -53,6 +56,7 @@ class Collection:
     dim: int
     spec: dict[str, Any]
     created_at: datetime
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -466,10 +470,11 @@ class Catalog:
         with self.session() as session:
             session.execute(sa.update(CollectionRow).where(CollectionRow.name == name).values(spec=spec))
 
-    def failures(self, job_id: str) -> list[Failure]:
-        """Failed items and files of a job, by subject."""
+    def failures(self, job_id: str, *, reason: str | None = None, most: int | None = None) -> list[Failure]:
+        """Failed items and files of a job, by subject: all, or those of one reason, or the first so many."""
+        query = sa.select(FailureRow).where(FailureRow.job == job_id).order_by(FailureRow.subject).limit(most)
         with self.session() as session:
-            rows = session.scalars(sa.select(FailureRow).where(FailureRow.job == job_id).order_by(FailureRow.subject))
+            rows = session.scalars(query if reason is None else query.where(FailureRow.reason == reason))
             return [Failure(row.subject, row.reason, row.message, row.chunk) for row in rows]
 
     def replace_file_failures(self, job_id: str, failures: Sequence[Failure]) -> None:
@@ -507,7 +512,8 @@ def _utc(value: datetime) -> datetime:
 
 def _collection(row: CollectionRow) -> Collection:
     kind: Literal["tiles", "gallery"] = "gallery" if row.kind == "gallery" else "tiles"
-    return Collection(row.name, kind, row.model_id, row.dim, row.spec, _utc(row.created_at))
+    deleted_at = None if row.deleted_at is None else _utc(row.deleted_at)
+    return Collection(row.name, kind, row.model_id, row.dim, row.spec, _utc(row.created_at), deleted_at)
 
 
 def _chunk(row: ChunkRow) -> Chunk:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.migrations.tables import LabelRow, LabelSetRow
 from trainer.errors import CatalogError, MissingError, UsageError
@@ -100,6 +101,7 @@ class LabelSets:
         Raises:
             UsageError: It has no name or a very long one, the name is taken, or there are too many sets or labels.
         """
+        collection = Aliases(self._catalog).present_name(collection)
         row = LabelSetRow(
             id=secrets.token_hex(8),
             name=_checked(name),
@@ -120,6 +122,7 @@ class LabelSets:
     def all(self, collection: str | None = None) -> list[LabelSet]:
         """Every one, or those of a collection, the newest first."""
         query = sa.select(LabelSetRow).order_by(LabelSetRow.created_at.desc(), LabelSetRow.id)
+        collection = collection and Aliases(self._catalog).present_name(collection)
         with self._catalog.session() as session:
             found = session.scalars(query if collection is None else query.where(LabelSetRow.collection == collection))
             return _sets(session, list(found))

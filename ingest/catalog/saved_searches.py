@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.migrations.tables import SavedSearchRow, SearchHitRow
 from trainer.errors import MissingError, UsageError
@@ -72,7 +73,7 @@ class SavedSearches:
         row = SavedSearchRow(
             id=secrets.token_hex(8),
             name=name,
-            collection=collection,
+            collection=Aliases(self._catalog).present_name(collection),
             question=question,
             parts=sorted(parts),
             created_at=now,

@@ -76,9 +76,14 @@ class Footprint:
         lons, lats = _laea(self.lat)(np.asarray(x, float), np.asarray(y, float), inverse=True)
         return (lons + self.lon + 180) % 360 - 180, lats
 
+    def to_metres(self, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Metres east and north of the centre, in the local CRS, of points in degrees."""
+        x, y = _laea(self.lat)((np.asarray(lon, float) - self.lon + 180) % 360 - 180, np.asarray(lat, float))
+        return np.asarray(x), np.asarray(y)
+
     def contains(self, *, lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether points in degrees lie in the square, its edge included (to a millimetre), bool of their shape."""
-        x, y = _laea(self.lat)((np.asarray(lon, float) - self.lon + 180) % 360 - 180, np.asarray(lat, float))
+        x, y = self.to_metres(lat=lat, lon=lon)
         half = self.size_m / 2 + 1e-3
         inside: npt.NDArray[np.bool_] = (np.abs(x) <= half) & (np.abs(y) <= half)
         return inside

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ingest.archive.parts import Archive
-from ingest.catalog.aliases import Aliases, name_of, version_name
+from ingest.catalog.aliases import Aliases, version_name
 from ingest.catalog.catalog import Catalog, Collection, Failure
 from ingest.index.points import points
 from ingest.index.protocol import Index, Points
@@ -170,8 +170,10 @@ def settle(catalog: Catalog, collection: Collection) -> None:
 
 def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
     """Lets the alias on a server follow the catalog's, should a process have died between the two."""
-    if Aliases(catalog).serves(collection.name):
-        index.serve_as(name_of(collection.name))
+    aliases = Aliases(catalog)
+    if aliases.serves(collection.name):
+        for name in aliases.names(collection.name):
+            index.serve_as(name)
 
 
 def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:

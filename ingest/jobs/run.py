@@ -194,10 +194,12 @@ def _inline_worker(settings: Settings, collection: str) -> str:
 def _stored_name(catalog: Catalog, name: str) -> str:
     """The collection that a name stands for; a version is made by an upgrade only."""
     check_name(name_of(name))
-    stored = Aliases(catalog).stored(name)
+    aliases = Aliases(catalog)
+    aliases.refuse_deleted(name)
+    stored = aliases.stored(name)
     # fails where there is no such version: an ingest makes none
     if MARK in stored:
-        Aliases(catalog).collection(name)
+        aliases.collection(name)
     return stored
 
 

@@ -13,7 +13,7 @@ import shutil
 from datetime import UTC, datetime
 
 from ingest.archive.parts import Archive
-from ingest.catalog.aliases import MARK, Aliases, Version
+from ingest.catalog.aliases import MARK, Aliases, Version, name_of
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.index.upkeep import open_for_search, open_index
 from ingest.jobs.request import Request
@@ -42,7 +42,7 @@ def shadow(catalog: Catalog, name: str, embedder: Embedder) -> Version:
         number = versions[-1].number + 1
         catalog.add_collection(
             Collection(
-                name=f"{name}{MARK}{number}",
+                name=f"{name_of(present.name)}{MARK}{number}",
                 kind=present.kind,
                 model_id=embedder.model_id,
                 dim=embedder.dim,
@@ -109,13 +109,18 @@ def drop(settings: Settings, catalog: Catalog, version: Version) -> None:
         IndexLockedError: Another process holds its index.
     """
     collection = version.collection
-    aliases = Aliases(catalog)
     with only_writer(settings, collection.name):
         # first: from here on no rollback comes back to it
-        aliases.withdraw(version)
-        with open_index(settings, collection) as index:
-            index.drop()
-        shutil.rmtree(settings.field_dir(collection.name), ignore_errors=True)
-        Archive(settings.archive_dir(collection.name), collection.kind).drop()
-        aliases.forget(version)
+        Aliases(catalog).withdraw(version)
+        remove(settings, catalog, version)
     settings.lock_path(collection.name).unlink(missing_ok=True)
+
+
+def remove(settings: Settings, catalog: Catalog, version: Version) -> None:
+    """The same of a version that no name stands for any more, while nobody else writes it."""
+    collection = version.collection
+    with open_index(settings, collection) as index:
+        index.drop()
+    shutil.rmtree(settings.field_dir(collection.name), ignore_errors=True)
+    Archive(settings.archive_dir(collection.name), collection.kind).drop()
+    Aliases(catalog).forget(version)

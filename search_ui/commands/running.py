@@ -64,6 +64,7 @@ def check_saved_searches(ctx: CommandContext, collection: str) -> None:
     """Begin `groundcast searches check` in a process that nobody waits for; nothing where no search is saved."""
     from ingest.catalog.saved_searches import SavedSearches
 
+    collection = ctx.aliases.present_name(collection)
     if not any(saved.collection == collection for saved in SavedSearches(ctx.catalog).all()):
         return
     home, asked = str(ctx.settings.home), ["searches", "check", f"--collection={collection}"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ingest.catalog.aliases import Aliases, name_of
+from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY, gallery_name
 from ingest.field.scorer import NO_DATE, ExactScorer
@@ -90,7 +90,7 @@ class GroundRetriever:
             acquired_at=None if date == NO_DATE else f"{np.datetime64(date, 'us').astype('datetime64[s]')}Z",
             when=when,
             collection=collection_name,
-            gallery=name_of(album.name).removeprefix(GALLERY),
+            gallery=Aliases(catalog).called(album.name).removeprefix(GALLERY),
             model_id=tiles.model_id,
             attribution=tiles.spec.get("attribution"),
             photos=len(photos),
@@ -154,7 +154,7 @@ class GroundRetriever:
 
 
 def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Collection:
-    """The gallery of a name; without one that of the collection's name, else the only one.
+    """The gallery of a name; without one that of a name of the collection, else the only one.
 
     Raises:
         MissingError: There is none.
@@ -163,8 +163,10 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
     """
     if tiles.kind != "tiles":
         raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles, --gallery the photos")
-    in_service = Aliases(catalog).in_service().items()
-    galleries = {name.removeprefix(GALLERY): found for name, found in in_service if found.kind == "gallery"}
+    aliases = Aliases(catalog)
+    every = aliases.in_service().items()
+    galleries = {name.removeprefix(GALLERY): found for name, found in every if found.kind == "gallery"}
+    own = next((name for name in reversed(aliases.names(tiles.name)) if name in galleries), None)
     have = ", ".join(galleries) or "none yet"
     if not galleries:
         raise MissingError("no gallery here: bring photos in with `groundcast photos PATH --gallery NAME`")
@@ -173,14 +175,14 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
         if wanted not in galleries:
             raise MissingError(f"no gallery {wanted!r} here (have: {have}): make it with `groundcast photos`")
         found = galleries[wanted]
-    elif name_of(tiles.name) in galleries:
-        found = galleries[name_of(tiles.name)]
+    elif own is not None:
+        found = galleries[own]
     elif len(galleries) == 1:
         found = next(iter(galleries.values()))
     else:
         raise UsageError(f"several galleries here ({have}): choose one with --gallery")
     if found.model_id != tiles.model_id:
-        served, model = name_of(found.name), _model_name(catalog, tiles)
+        served, model = aliases.called(found.name), _model_name(catalog, tiles)
         raise ModelMismatchError(
             f"gallery {served.removeprefix(GALLERY)!r} was made with model {found.model_id}, collection "
             f"{tiles.name!r} with {tiles.model_id}, so their vectors cannot be compared: bring the photos to that "

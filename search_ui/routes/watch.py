@@ -1,4 +1,4 @@
-"""Looks into what has come for saved searches, keeps what is a hit, and tells of it.
+"""Looks into what has come for saved searches, keeps what is a hit, and tells of it; removes what was deleted.
 
 New is a tile of a part of the archive that was not looked into before, of at least the search's least relevance, and at
 least `weak`; each is kept once, and told of once in each way. The same check serves the command line, the app, which
@@ -89,7 +89,7 @@ def _ways(settings: Settings) -> dict[Way, Callable[[Settings, News], None]]:
 
 
 class Watching(threading.Thread):
-    """Looks and tells once a minute, beside the app."""
+    """Looks and tells once a minute, beside the app, and removes collections that were deleted a day ago."""
 
     def __init__(self, service: Service, every_s: float = EVERY_S) -> None:
         super().__init__(name="watching", daemon=True)
@@ -101,8 +101,9 @@ class Watching(threading.Thread):
             try:
                 for saved in self._service.saved_searches.all():
                     self._one(saved)
+                self._service.keeping.remove_overdue()
             except GroundcastError as error:
-                log.warning("saved searches cannot be read: %s", error)
+                log.warning("saved searches or deleted collections cannot be read: %s", error)
 
     def _one(self, saved: SavedSearch) -> None:
         try:

@@ -6,6 +6,7 @@ ingest that was cut off goes on where it stopped. How many tiles are done stands
 
 import atexit
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,35 @@ from trainer.errors import UsageError
 
 _TAIL_BYTES = 4_000
 _END_S = 10.0
+_BAR = re.compile(
+    r"^(?:(?P<what>.*?):)?\s*(?P<percent>\d+)%\|.*\| (?P<done>\S+)/(?P<all>\S+) \[[^<]*<(?P<left>[^,\]]*)"
+)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A progress bar that a command printed.
+
+    Attributes:
+        what: What goes on; empty: it did not say.
+        share: How much of it is done, 0..1.
+        amounts: Such as ``120M of 354M``.
+        left: How long the rest takes, such as ``01:12``; empty: not known.
+    """
+
+    what: str
+    share: float
+    amounts: str
+    left: str
+
+    @classmethod
+    def parse(cls, line: str) -> "Bar | None":
+        """The bar in a line as tqdm prints it, or None."""
+        found = _BAR.search(line)
+        if found is None:
+            return None
+        left = "" if found["left"] == "?" else found["left"]
+        return cls(found["what"].strip(), int(found["percent"]) / 100, f"{found['done']} of {found['all']}", left)
 
 
 @dataclass(frozen=True)
@@ -31,12 +61,14 @@ class Task:
         log: The file with what it prints, standard output and error together.
         started_at: When it was started, seconds since 1970.
         process: The child process that runs it.
+        collection: The collection or gallery that it brings something into, by any of its names; None: none.
     """
 
     title: str
     log: Path
     started_at: float
     process: "subprocess.Popen[bytes]"
+    collection: str | None = None
 
     @property
     def running(self) -> bool:
@@ -55,9 +87,9 @@ class Task:
         lines = self._lines()
         return lines[-1] if lines else ""
 
-    def job_line(self) -> str:
-        """What it last said of its job: how many were done, left out, failed; nothing where there was none."""
-        return next((line for line in reversed(self._lines()) if line.startswith("job ")), "")
+    def bar(self) -> "Bar | None":
+        """How far it is, where the last thing that it printed is a progress bar."""
+        return Bar.parse(self.last_line())
 
     def _lines(self) -> list[str]:
         try:
@@ -69,6 +101,15 @@ class Task:
             return []
         # a progress bar rewrites its line by \r: each state of it is a line here
         return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+
+
+def command_of(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The command line of this home with these words, and the environment in which it is found."""
+    root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
+    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "search_ui.cli", "--home", str(settings.home), *arguments]
+    # -1: the hub's library then shows its progress bars where there is no terminal, too
+    return command, os.environ | {"PYTHONPATH": path, "TQDM_POSITION": "-1"}
 
 
 @dataclass
@@ -86,13 +127,14 @@ class Background:
     def __post_init__(self) -> None:
         atexit.register(self.close)
 
-    def start(self, name: str, title: str, arguments: Sequence[str]) -> Task:
+    def start(self, name: str, title: str, arguments: Sequence[str], *, collection: str | None = None) -> Task:
         """Start a command.
 
         Args:
             name: Of the work; no two of one name run at once.
             title: What it does, in words that the page shows.
             arguments: Words of the command line behind `groundcast --home HOME`.
+            collection: The collection or gallery that it brings something into.
 
         Raises:
             UsageError: It runs already.
@@ -104,15 +146,13 @@ class Background:
             folder = self.settings.home / "logs"
             folder.mkdir(parents=True, exist_ok=True)
             log = folder / f"{name}.log"
-            command = [sys.executable, "-m", "search_ui.cli", "--home", str(self.settings.home), *arguments]
-            root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
-            path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+            command, environment = command_of(self.settings, arguments)
             with log.open("wb") as sink:
                 process = subprocess.Popen(  # noqa: S603 - our own program; no shell
                     command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                    env=os.environ | {"PYTHONPATH": path},
+                    env=environment,
                 )  # fmt: skip
-            task = Task(title, log, time.time(), process)
+            task = Task(title, log, time.time(), process, collection)
             self._tasks[name] = task
             return task
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
 from ingest.catalog.labels import Label, LabelSet, LabelSets, Verdict
 from ingest.field.scorer import ExactScorer
@@ -110,6 +111,7 @@ class Labelling:
     ) -> None:
         self.engine = engine
         self.sets = LabelSets(engine.catalog)
+        self._present_name = Aliases(engine.catalog).present_name
         self._tiles, self._picture, self._require_writable, self._read = tiles, picture, require_writable, read
         self._learnt: Recent[Learnt] = Recent(_KEPT)
         self._probabilities: Recent[Probabilities] = Recent(_KEPT, max_bytes=_KEPT_BYTES)
@@ -273,7 +275,7 @@ class Labelling:
                 raise UploadError(f"'{file}' holds a question that cannot be asked: {error}") from error
             made = self.sets.create(name or table.name or Path(file).stem, collection, question, taken.labels)
             return made, taken
-        if (own := self.sets.get(into).collection) != collection:
+        if (own := self.sets.get(into).collection) != self._present_name(collection):
             raise UsageError(f"the set is of collection {own!r}, not of {collection!r}")
         self.sets.change(into, taken.labels)
         return self.sets.get(into), taken
@@ -293,7 +295,7 @@ class Labelling:
             UsageError: The labels are of another collection.
         """
         found = self.sets.get(set_id)
-        if found.collection.partition("@")[0] != asked.partition("@")[0]:
+        if found.collection.partition("@")[0] != self._present_name(asked.partition("@")[0]):
             raise UsageError(f"the labels are of collection {found.collection!r}, not of {asked!r}")
         collection = self._tiles(asked)
         key = (set_id, found.revision, self.engine.version(collection))

@@ -60,9 +60,11 @@ from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.clean_picture import clean_picture
 from search_ui.service.confined import Confined
 from search_ui.service.heat_layers import HeatLayers
+from search_ui.service.keeping import Keeping
 from search_ui.service.labelling import Labelling
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
+from search_ui.service.previews import Previews
 from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
@@ -107,6 +109,8 @@ class Service:
             require_writable=self.require_writable,
             read=lambda content, name: self._label_files.run(read_labels, content, name),
         )
+        self.keeping = Keeping(settings, self.catalog, require_writable=self.require_writable, let_go=self.engine.close)
+        self.previews = Previews(settings)
         self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
@@ -553,7 +557,8 @@ class Service:
     def _shown(
         self, name: str, found: Collection, galleries: Sequence[str], names: dict[str, str], tiles: dict[str, int]
     ) -> Shown:
-        gallery = name if name in galleries else galleries[0] if len(galleries) == 1 else None
+        own = (given for given in reversed(self.aliases.names(found.name)) if given in galleries)
+        gallery = next(own, galleries[0] if len(galleries) == 1 else None)
         bounds = knows_time = None
         if found.model_id in names:
             columns = self.engine.field(found)

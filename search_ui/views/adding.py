@@ -3,9 +3,7 @@
 It does not know how tiles are made; it asks the ingest for them and leaves the work to `search_ui.service.background`.
 """
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,16 +13,15 @@ from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
 from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
-from search_ui.files.writing import write_whole
+from search_ui.service.kept_files import IMAGERY, MAX_MB, keep_imagery
 from search_ui.service.service import Service
 from search_ui.views import words
+from search_ui.views.adding_models import small_model
 from search_ui.views.app_words import told
 from search_ui.views.estimate import IngestEstimate, estimate
+from search_ui.views.previewing import preview_pane
 from search_ui.views.work import background, say_span
-from trainer.errors import GroundcastError, UploadError
-
-IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")
-MAX_MB = 200
+from trainer.errors import GroundcastError, UsageError
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,8 @@ class _Form:
     place: str
     acquired: str
     credit: str
+    nodata: str
+    bands: str
     queue: bool
 
     def request(self, service: Service) -> Request:
@@ -48,6 +47,8 @@ class _Form:
             grid=Grid(size_m=self.tile_m, stride_m=self.tile_m),
             area=service.place(self.place).area if self.place else None,
             options=SourceOptions(
+                bands=_bands(self.bands) if self.bands else None,
+                nodata=_number(self.nodata) if self.nodata else None,
                 acquired_at=parse_date(self.acquired) if self.acquired else None,
                 attribution=self.credit or None,
                 allowed_hosts=service.settings.allowed_hosts if self.is_url else None,
@@ -61,20 +62,30 @@ class _Form:
 
     def arguments(self) -> list[str]:
         """Of the command line; every value follows an equals sign, so that none can be taken for an option."""
-        told = [f"--collection={self.collection}", f"--tile-size-m={self.tile_m:g}", f"--model={self.model}"]
+        return [*self.reading(self.collection), *(["--queue"] if self.queue else []), "--", self.source]
+
+    def preview(self) -> list[str]:
+        """The same for a preview, which needs no name, and is the same whoever does the work."""
+        return [*self.reading("preview"), "--", self.source]
+
+    def reading(self, collection: str) -> list[str]:
+        """What is read, and how."""
+        told = [f"--collection={collection}", f"--tile-size-m={self.tile_m:g}", f"--model={self.model}"]
+        told += [f"--nodata={self.nodata}"] if self.nodata else []
+        told += [f"--bands={self.bands}"] if self.bands else []
         told += [f"--place={self.place}"] if self.place else []
         told += [f"--acquired-at={self.acquired}"] if self.acquired else []
         told += [f"--attribution={self.credit}"] if self.credit else []
         told += ["--through-app"] if self.is_url else []
-        told += ["--queue"] if self.queue else []
-        return ["ingest", *told, "--", self.source]
+        return told
 
 
 def add_imagery(service: Service) -> None:
     """The form, the estimate, and the start."""
     models = [model.name for model in service.catalog.models()]
     if not models:
-        _first_model(service)
+        st.info("There is no model here yet that could look at imagery.")
+        small_model(service)
         return
     source = _source(service)
     left, middle, right = st.columns(3)
@@ -90,15 +101,29 @@ def add_imagery(service: Service) -> None:
         "Taken on", key="add date", placeholder="optional: 2024-06-30", help="Where the files do not say it. UTC."
     )
     credit = right.text_input("Credit", key="add credit", placeholder="optional: who is to be named")
+    left, right, _ = st.columns(3)
+    nodata = left.text_input(
+        "Value of no data", key="add nodata", placeholder="optional: 255 for white, 0 for black", help=words.NODATA
+    )
+    bands = right.text_input(
+        "Bands as red, green, blue", key="add bands", placeholder="optional: 4, 3, 2", help=words.BANDS
+    )
     queue = service.settings.redis_url is not None and st.toggle(
         "Leave the work to the workers", True, key="add queue", help=words.WORKERS
     )
-    form = _Form(source, name.strip(), model, tile_m, place.strip(), acquired.strip(), credit.strip(), queue)
-    if not (form.source and form.collection):
-        st.caption("Say where the imagery lies and how to call the collection; then see what it would take.")
+    form = _Form(
+        source, name.strip(), model, tile_m, place.strip(), acquired.strip(), credit.strip(), nodata.strip(),
+        bands.replace(" ", ""), queue,
+    )  # fmt: skip
+    if not form.source:
+        st.caption("Say where the imagery lies; a preview then shows what would be read of it.")
         return
     if form.place:
         _say_place(service, form.place)
+    preview_pane(service, form.preview(), _leave_out)
+    if not form.collection:
+        st.caption("Say how to call the collection; then see what it would take.")
+        return
     if st.button("See what it would take", icon=":material/timer:", key="estimate"):
         st.session_state["estimated"] = None
         working = st.empty()
@@ -122,6 +147,25 @@ def add_imagery(service: Service) -> None:
             st.caption(words.NO_WORKERS)
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
             _start(service, form)
+
+
+def _leave_out(value: int) -> None:
+    """A callback: the form's box must be set before it is shown."""
+    st.session_state["add nodata"] = str(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"value of no data {text!r}: give a number, such as 255 for white") from None
+
+
+def _bands(text: str) -> tuple[int, int, int]:
+    numbers = [int(one) for one in text.split(",") if one.isdecimal()]
+    if len(numbers) != 3 or text.count(",") != 2:
+        raise UsageError(f"bands {text!r}: give three numbers from 1 on, with commas between, such as 3, 2, 1")
+    return numbers[0], numbers[1], numbers[2]
 
 
 def _show(found: IngestEstimate) -> None:
@@ -148,7 +192,12 @@ def _show(found: IngestEstimate) -> None:
 def _start(service: Service, form: _Form) -> None:
     try:
         service.require_writable()
-        background(service).start(f"ingest-{form.collection}", f"Imagery into {form.collection}", form.arguments())
+        background(service).start(
+            f"ingest-{form.collection}",
+            f"Imagery into {form.collection}",
+            ["ingest", *form.arguments()],
+            collection=form.collection,
+        )
     except GroundcastError as error:
         st.error(told(error))
         return
@@ -171,44 +220,11 @@ def _source(service: Service) -> str:
     if file is None:
         return ""
     try:
-        return str(kept_imagery(service, file.name, file.getbuffer()))
+        service.require_writable()
+        return str(keep_imagery(service.settings.home, file.name, file.getbuffer()))
     except GroundcastError as error:
         st.error(told(error))
         return ""
-
-
-def kept_imagery(service: Service, name: str, content: memoryview) -> Path:
-    """Keep uploaded imagery in the home folder, named by its bytes.
-
-    Raises:
-        UploadError: It is of another kind than its name says, or too large.
-        ReadOnlyError: Nothing may be kept here.
-    """
-    service.require_writable()
-    suffix = Path(name).suffix.lower()
-    if suffix.removeprefix(".") not in IMAGERY:
-        raise UploadError(f"{name}: only {', '.join(IMAGERY)} can be uploaded")
-    if len(content) > MAX_MB * 2**20:
-        raise UploadError(f"{name} has {len(content) >> 20} MB, the limit is {MAX_MB} MB: put it on the server's disk")
-    # GDAL goes by the content, not by the name: only what imagery of these kinds begins with is kept for it
-    if not bytes(content[:16]).startswith(_STARTS[suffix]):
-        raise UploadError(f"{name} is no {suffix} file: its first bytes say something else")
-    folder = service.settings.home / "uploads" / "imagery"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
-    if not path.exists():
-        write_whole(path, bytes(content))
-    return path
-
-
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_STARTS = {
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".mbtiles": (b"SQLite format 3\0",),
-    ".pmtiles": (b"PMTiles",),
-    ".jp2": (b"\0\0\0\x0cjP  ",),
-}
 
 
 def _say_place(service: Service, text: str) -> None:
@@ -220,25 +236,3 @@ def _say_place(service: Service, text: str) -> None:
         return
     others = f" If another is meant, write it so: {'; '.join(found.choices[1:])}" if found.choices else ""
     st.caption(f"Only {found.says}.{others}")
-
-
-def _first_model(service: Service) -> None:
-    """Imagery needs a model that looks at it."""
-    st.info("There is no model here yet that could look at imagery.")
-    st.markdown(
-        "The small model that comes with groundcast knows the demo planet; on other imagery it finds what looks alike. "
-        "For real imagery whoever runs this server adds CLIP or Sat2Cap."
-    )
-    task = background(service).task("model")
-    if task is not None and task.running:
-        from search_ui.views.work import watch
-
-        watch(service, "model")
-    elif st.button("Add the small model", key="add bundled", disabled=service.read_only):
-        try:
-            service.require_writable()
-            background(service).start("model", "The small model", ["model", "add", "demo", "--bundled"])
-        except GroundcastError as error:
-            st.error(told(error))
-        else:
-            st.rerun()

@@ -7,11 +7,15 @@ is written with two dashes, becomes its name. It does not know which messages th
 import re
 
 _RUNS = "whoever runs this server"
-_ADD, _PHOTOS = "add imagery on the page “Collections”", f"ask {_RUNS} to bring photos in"
+_ADD = "add imagery on the page “Collections”"
 _COMMANDS = {
     "ingest": _ADD,
-    "photos": _PHOTOS,
+    "photos": "add photos on the page “Collections”",
     "model add": "add a model on the page “Collections”",
+    "model known": "see “Add a model” on the page “Collections”",
+    "collection delete": "“Delete” on the page “Collections”",
+    "collection rename": "“Rename” on the page “Collections”",
+    "collection undelete": "“Bring it back” on the page “Collections”",
     "collections": "see the page “Collections”",
     "jobs list": "see the jobs on the page “Collections”",
     "jobs show": "see the jobs on the page “Collections”",
@@ -32,9 +36,13 @@ _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A
 
 def told(message: object) -> str:
     """An error or a note as the app says it, in Markdown."""
-    said = _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
     # a name in it, which anybody may have given, must not become a link or a picture
-    return said.replace("[", "&#91;")
+    return plainly(message).replace("[", "&#91;")
+
+
+def plainly(message: object) -> str:
+    """The same as plain text, for what shows no Markdown."""
+    return _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
 
 
 def _command(found: re.Match[str]) -> str:

@@ -38,6 +38,18 @@ AREA = "A tile counts when its square touches the area."
 DATES = "When the overhead imagery was taken (UTC). A tile without a known date never matches."
 TILE = "A tile is one square of the grid; its side is measured on the ground."
 GSD = "Ground sample distance: metres on the ground that one pixel of the imagery shows."
+NODATA = (
+    "Pixels of this value in all bands are no imagery: the white or black border of a scan or an orthophoto. Tiles "
+    "that hold little else are left out. Files often say it themselves; then leave this empty."
+)
+BANDS = (
+    "Which bands of the file are shown as red, green and blue, counted from 1. Files mostly say it themselves; then "
+    "leave this empty."
+)
+MODELS = (
+    "What looks at tiles, photos and words. A collection is of one model; another may be added at any time, and the "
+    "same imagery brought in with it."
+)
 PHOTOS = (
     "The photos of the gallery whose vectors are most like what the model expects to be seen in this tile at the "
     "moment. They need not have been taken there: each says how far away it was."

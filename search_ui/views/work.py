@@ -8,14 +8,14 @@ import time
 import streamlit as st
 
 from ingest.catalog.catalog import Job
+from ingest.catalog.names import GALLERY
 from ingest.catalog.progress import progress
 from search_ui.service.background import Background, Task
 from search_ui.service.service import Service
-from search_ui.views import words
+from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 
 _EVERY_S = 2.0
-_BAR = "%|"  # a bar for terminals; the page has its own
 
 
 @st.cache_resource(show_spinner=False)
@@ -47,12 +47,17 @@ def watch(service: Service, name: str) -> None:
         st.session_state[f"ended {name}"] = True
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**{task.title}** · for {say_span(time.time() - task.started_at)}")
-        running = [job for job in service.catalog.jobs() if job.state == "running"]
+        st.markdown(f"**{pieces.as_words(task.title)}** · for {say_span(time.time() - task.started_at)}")
+        stored = None if task.collection is None else service.aliases.stored(task.collection)
+        running = [job for job in service.catalog.jobs(stored) if job.state == "running" and not job.queued]
         for job in running:
             job_bar(service, job)
-        line = task.last_line()
-        st.caption("at work …" if running and _BAR in line else line[:200] or "starting …")
+        bar = task.bar()
+        if bar is not None and not running:
+            left = f", {bar.left} left" if bar.left else ""
+            st.progress(bar.share, text=f"{pieces.as_words(bar.what) or 'done'}: {bar.amounts}{left}")
+        elif bar is None:
+            st.caption(told(task.last_line()[:200]) or "starting …")
 
 
 @st.fragment(run_every=_EVERY_S)
@@ -78,7 +83,8 @@ def job_bar(service: Service, job: Job) -> None:
     rate = "" if now.rate_per_s is None else f", {now.rate_per_s:.1f} a second"
     left = "" if now.left_s is None else f", about {say_span(now.left_s)} left"
     unit = "photos" if job.spec.get("kind") == "gallery" else "tiles"
-    text = f"{job.collection}: read, embedded and kept {dealt:,} of {job.items:,} {unit}{rate}{left}"
+    called = pieces.as_words(service.aliases.called(job.collection).removeprefix(GALLERY))
+    text = f"{called}: read, embedded and kept {dealt:,} of {job.items:,} {unit}{rate}{left}"
     if job.state == "paused":
         text += "; paused"
     elif job.queued:
@@ -86,13 +92,27 @@ def job_bar(service: Service, job: Job) -> None:
     st.progress(dealt / job.items if job.items else 1.0, text=text)
 
 
-def ended(task: Task | None) -> None:
+def ended(service: Service, task: Task | None) -> None:
     """What came of a task that has ended."""
     if task is None or task.running:
         return
+    title = pieces.as_words(task.title)
     if task.failed:
-        st.error(f"{task.title} did not work. {told(task.last_line())}")
-        with st.expander("What it printed"):
-            st.code(told(task.log.read_text("utf-8", "replace")[-8_000:]), language=None)
-    else:
-        st.success(f"{task.title}: done. {told(task.job_line())}")
+        st.error(f"{title} did not work. {told(task.last_line())}")
+        st.caption(f"All that it said stands in the file logs/{task.log.name} in the home folder of this server.")
+        return
+    stored = None if task.collection is None else service.aliases.stored(task.collection)
+    jobs = service.catalog.jobs(stored) if stored is not None else []
+    if not jobs:
+        st.success(f"{title}: done.")
+        return
+    job = max(jobs, key=lambda job: job.updated_at)
+    skipped, failed = sum(job.skipped.values()), sum(job.failed.values())
+    unit = "photos" if job.spec.get("kind") == "gallery" else "tiles"
+    counts = [f"{job.done:,} of {job.items:,} {unit}"]
+    counts += [f"{skipped:,} left out"] if skipped else []
+    counts += [f"{failed:,} failed"] if failed else []
+    how = (
+        "done" if job.state == "done" else "stopped" if job.state in ("paused", "cancelled") else "left to the workers"
+    )
+    st.success(f"{title}: {how}, {', '.join(counts)}.")

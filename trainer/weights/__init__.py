@@ -1,4 +1,4 @@
 """Weights that others made: files read safely, names turned into ours, checkpoints made of them.
 
-In reading order: pickles, kinds, files, description, convert, clip, zoo.
+In reading order: pickles, kinds, files, description, convert, clip, zoo, known.
 """

@@ -37,6 +37,7 @@ class CollectionRow(Base):
     dim: Mapped[int]
     spec: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    deleted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
 
 
 class JobRow(Base):
@@ -113,6 +114,15 @@ class AliasRow(Base):
     collection: Mapped[str] = mapped_column(sa.ForeignKey("collections.name"))
     previous: Mapped[str | None] = mapped_column(sa.ForeignKey("collections.name"))
     changed_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+class GivenNameRow(Base):
+    """A name that a collection was given after its first one; the newest is what it is called."""
+
+    __tablename__ = "given_names"
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    first_name: Mapped[str] = mapped_column(sa.String(100), index=True)
+    given_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
 
 
 class SavedSearchRow(Base):

@@ -1,4 +1,4 @@
-"""`groundcast collection`: another model for a collection that is being searched, and the way back."""
+"""`groundcast collection`: another model for a collection, another name, its end, and the ways back."""
 
 import time
 from pathlib import Path
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group(short_help="Another model for a collection, without losing search.")
+@click.group(short_help="Another model or name for a collection; delete it.")
 def command() -> None:
-    """Another model for a collection that is being searched, and the way back.
+    """Another model for a collection that is being searched, another name, its end; and the ways back.
 
     A collection has versions, each of one model. Its name stands for one of them; NAME@1, NAME@2 ask for a certain one.
     A gallery is called gallery.NAME here, as `groundcast collections` lists it.
@@ -67,14 +67,13 @@ def upgrade(
     With --queue workers embed, and this command waits for them. Where both models see tiles alike and differ in what
     place and time make of them, the vectors are taken over and nothing is embedded: that takes seconds.
     """
-    from ingest.catalog.aliases import name_of
     from ingest.jobs.carry_over import vectors_stay
     from ingest.jobs.upgrade import change_over, requests, shadow
 
     # files are read first: a wrong name must not show after hours of embedding
     asked, known = _prompts(prompts), _labels(labels)
     present = ctx.aliases.collection(name)
-    name = name_of(present.name)
+    name = ctx.aliases.called(present.name)
     before = next(version for version in ctx.aliases.versions(name) if version.role == "in service")
     embedder = _embedder(ctx, model, precision)
     after = shadow(ctx.catalog, name, embedder)
@@ -127,6 +126,74 @@ def rollback(ctx: CommandContext, name: str, as_json: bool) -> None:
             f"{lacking} items came after it and are not in it: `groundcast collection rollback {name}`, then "
             f"`groundcast collection upgrade {name} --model {model}` brings them in"
         )
+
+
+@command.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@json_option
+@pass_command_context
+def rename(ctx: CommandContext, name: str, new_name: str, as_json: bool) -> None:
+    """Call NAME otherwise from now on.
+
+    Saved searches and sets of labels go with it. Links and commands with NAME go on too, so no other collection can be
+    called that while this one is here.
+    """
+    from ingest.jobs.lifetime import rename as rename_collection
+
+    new = rename_collection(ctx.settings, ctx.catalog, name, new_name)
+    if as_json:
+        print_json({"name": new, "before": name})
+    else:
+        click.echo(f"{name} is called {new} now; links and commands that say {name} go on leading to it")
+
+
+@command.command("delete")
+@click.argument("name")
+@json_option
+@pass_command_context
+def delete(ctx: CommandContext, name: str, as_json: bool) -> None:
+    """Delete NAME with all its versions; for a day `groundcast collection undelete` brings it back.
+
+    From now on it is not searched, and what runs into it is paused. After a day its index, field, archive, saved
+    searches and labels are removed: by the app, if one runs, or by the next `delete`. A .zip of `groundcast backup`
+    keeps longer.
+    """
+    from ingest.catalog.deletions import Deletions
+    from ingest.jobs.lifetime import remove_overdue
+
+    deletions = Deletions(ctx.catalog)
+    lost = deletions.belongings(name)
+    deleted = deletions.delete(name)
+    gone = remove_overdue(ctx.settings, ctx.catalog)
+    if as_json:
+        until = deleted.until.isoformat()
+        print_json({"name": deleted.name, "deleted_at": deleted.deleted_at.isoformat(), "until": until, "gone": gone})
+        return
+    click.echo(
+        f"{deleted.name} is deleted; until {deleted.until:%Y-%m-%d %H:%M} UTC `groundcast collection undelete "
+        f"{deleted.name}` brings it back" + (f", with its {lost}" if str(lost) else "")
+    )
+    for stored in gone:
+        click.echo(f"{stored} is gone: it was deleted more than a day ago")
+
+
+@command.command("undelete")
+@click.argument("name")
+@json_option
+@pass_command_context
+def undelete(ctx: CommandContext, name: str, as_json: bool) -> None:
+    """Bring NAME back, deleted less than a day ago; `groundcast collections --deleted` lists what there is."""
+    from ingest.catalog.deletions import Deletions
+
+    found = Deletions(ctx.catalog).undelete(name)
+    called, paused = ctx.aliases.called(found.name), [j for j in ctx.catalog.jobs(found.name) if j.state == "paused"]
+    if as_json:
+        print_json({"name": called, "paused": [job.id for job in paused]})
+        return
+    click.echo(f"{called} is back, with {ctx.catalog.items_done(found.name, ('archived', 'done')):,} items")
+    for job in paused:
+        click.echo(f"job {job.id} is paused: `groundcast jobs {'resume' if job.queued else 'retry'} {job.id}` goes on")
 
 
 @command.command("drop")

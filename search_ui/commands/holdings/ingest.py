@@ -7,6 +7,7 @@ import click
 
 from search_ui.commands.area_options import area_options, asked_area, reading_options, source_options
 from search_ui.commands.context import CommandContext, json_option, pass_command_context
+from search_ui.commands.previewing import preview_request
 from search_ui.commands.queueing import queue_options, queue_request
 from search_ui.commands.running import PRECISION, run_request
 
@@ -25,6 +26,12 @@ from search_ui.commands.running import PRECISION, run_request
 )
 @reading_options
 @click.option("--precision", type=PRECISION, help="Arithmetic of the model, see above [settings, else auto].")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Ingest nothing: draw the imagery under its tiles, and some of them as the model gets them.",
+)
 @click.option("--through-app", is_flag=True, hidden=True)  # a URL that a visitor of the app gave: listed hosts alone
 @queue_options
 @json_option
@@ -42,6 +49,7 @@ def command(
     area: Path | None,
     min_valid: float,
     precision: str | None,
+    preview: Path | None,
     queue: bool,
     priority: str,
     as_json: bool,
@@ -72,7 +80,9 @@ def command(
         min_valid=min_valid,
         options=source_options(allowed_hosts=ctx.settings.allowed_hosts if through_app else None, **reading),
     )
-    if queue:
+    if preview is not None:
+        preview_request(ctx, request, preview, model=model, as_json=as_json)
+    elif queue:
         queue_request(ctx, request, model=model, priority=priority, as_json=as_json)
     else:
         run_request(ctx, request, model=model, precision=precision, as_json=as_json)

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="List collections and galleries.")
+@click.option("--deleted", is_flag=True, help="What was deleted in the last day instead, and can be brought back.")
 @json_option
 @pass_command_context
-def command(ctx: CommandContext, as_json: bool) -> None:
+def command(ctx: CommandContext, deleted: bool, as_json: bool) -> None:
     """List collections and galleries with their sizes, sources and models.
 
     Where a name has several versions, they follow it.
     """
+    if deleted:
+        _list_deleted(ctx, as_json=as_json)
+        return
     models = {model.model_id: model.name for model in ctx.catalog.models()}
     rows = [_row(ctx, name, found, models) for name, found in ctx.aliases.in_service().items()]
     if as_json:
@@ -30,6 +34,22 @@ def command(ctx: CommandContext, as_json: bool) -> None:
             click.echo(f"  {version['name']:22} {version['items']:>9} {version['role']:10} {_model(version)}")
     if not rows:
         click.echo("no collection yet: make one with `groundcast ingest SOURCE --collection NAME`")
+
+
+def _list_deleted(ctx: CommandContext, *, as_json: bool) -> None:
+    from ingest.catalog.deletions import Deletions
+
+    found = Deletions(ctx.catalog).all()
+    if as_json:
+        told = [{"name": one.name, "deleted_at": one.deleted_at.isoformat()} for one in found]
+        print_json([one | {"until": each.until.isoformat()} for one, each in zip(told, found, strict=True)])
+        return
+    for one in found:
+        click.echo(
+            f"{one.name:24} {_items(ctx, one.collection):>9} {one.collection.kind:8} until {one.until:%F %H:%M} UTC"
+        )
+    if not found:
+        click.echo("nothing was deleted in the last day")
 
 
 def _row(ctx: CommandContext, name: str, found: "Collection", models: dict[str, str]) -> dict[str, Any]:

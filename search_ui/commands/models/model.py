@@ -1,6 +1,8 @@
 """`groundcast model`: add, list and show models."""
 
 import shutil
+import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ import click
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from trainer.checkpoint import Meta
 
@@ -39,6 +41,9 @@ def command() -> None:
 @click.option(
     "--random-seed", type=int, metavar="N", help="Weights made on the spot: for trying the way of the data only."
 )
+@click.option("--known", metavar="KNOWN", help="One of `groundcast model known`, which is downloaded.")
+@click.option("--url", metavar="URL", help="Weights that are downloaded, in place of --weights.")
+@click.option("--through-app", is_flag=True, hidden=True)  # a URL that a visitor of the app gave: listed hosts alone
 @json_option
 @pass_command_context
 def add(
@@ -51,11 +56,16 @@ def add(
     pretrained: str | None,
     weights: Path | None,
     random_seed: int | None,
+    known: str | None,
+    url: str | None,
+    through_app: bool,
     as_json: bool,
 ) -> None:
     """Add a model under NAME.
 
     \b
+    groundcast model add clip --known clip-b32
+    groundcast model add mine --url https://…/weights.safetensors
     groundcast model add clip --open-clip ViT-B-32-quickgelu --pretrained openai
     groundcast model add clip --weights HUGGING_FACE_FOLDER
     groundcast model add try --open-clip ViT-B-32 --random-seed 0
@@ -65,14 +75,27 @@ def add(
     from trainer.embedder import Embedder
     from trainer.errors import UsageError
     from trainer.weights import zoo
+    from trainer.weights.known import known_model
 
+    if known is not None:
+        if (
+            url is not None
+            or any(one is not None for one in (arch, checkpoint, sat2cap, pretrained, weights))
+            or bundled
+        ):
+            raise UsageError("model add: --known says all of it: leave the other options out")
+        chosen = known_model(known)
+        arch, pretrained, url, through_app = chosen.arch, chosen.pretrained, chosen.url, False
+    if url is not None and weights is not None:
+        raise UsageError("model add: --url and --weights: give one of them")
     kinds = sum((arch is not None, checkpoint is not None, sat2cap is not None, bundled))
-    if kinds > 1 or (kinds == 0 and weights is None):
+    if kinds > 1 or (kinds == 0 and weights is None and url is None):
         raise UsageError(
-            "model add: give exactly one of --open-clip, --checkpoint, --sat2cap, --bundled, or --weights alone"
+            "model add: give exactly one of --known, --open-clip, --checkpoint, --sat2cap, --bundled, or --weights or "
+            "--url alone"
         )
     whole = "--bundled" if bundled else "--checkpoint" if checkpoint is not None else None
-    if whole is not None and any(option is not None for option in (pretrained, weights, random_seed)):
+    if whole is not None and any(option is not None for option in (pretrained, weights, random_seed, url)):
         raise UsageError(
             f"model add: {whole} has its weights; --pretrained, --weights and --random-seed do not go with it"
         )
@@ -86,8 +109,14 @@ def add(
             return zoo.add_checkpoint(target, checkpoint)
         return zoo.add_open_clip(target, arch, pretrained=pretrained, weights=weights, random_seed=random_seed)
 
-    meta = keep_model(ctx, name, make)
+    require_free_name(ctx, name)
+    with tempfile.TemporaryDirectory(prefix="groundcast-weights-") as folder:
+        if url is not None:
+            weights = _downloaded(url, Path(folder), ctx.settings.allowed_hosts if through_app else None)
+        click.echo("reading the weights …", err=True)
+        meta = keep_model(ctx, name, make)
     # now, so that no question has to wait for it
+    click.echo("making its text tower ready …", err=True)
     Embedder.load(ctx.settings.models_dir / name, export_texts=True).texts_without_torch()
     if as_json:
         print_json({"name": name, **asdict(meta)})
@@ -95,6 +124,37 @@ def add(
     click.echo(f"model {name}: {_describe(meta)}")
     if random_seed is not None:
         click.echo("its weights are random: it finds what looks the same, it understands no words")
+
+
+def _downloaded(url: str, folder: Path, allowed: "Sequence[str] | None") -> Path:
+    """The file of a URL, under a progress bar."""
+    from tqdm import tqdm
+
+    from ingest.sources.download import download
+
+    every_s = 0.1 if sys.stderr.isatty() else 1.0
+    with tqdm(unit="B", unit_scale=True, desc="downloading the weights", mininterval=every_s) as bar:
+
+        def show(done: int, size: int | None) -> None:
+            bar.total = size
+            bar.update(done - bar.n)
+
+        return download(url, folder, progress=show, allowed_hosts=allowed)
+
+
+def require_free_name(ctx: CommandContext, name: str) -> None:
+    """Refuse a name that a model has, before anything is downloaded or made for it.
+
+    Raises:
+        CatalogError: The name is taken.
+        UsageError: It cannot be a name.
+    """
+    from ingest.catalog.names import check_name
+    from trainer.errors import CatalogError
+
+    target = ctx.settings.models_dir / check_name(name)
+    if any(model.name == name for model in ctx.catalog.models()) and _is_sound(target):
+        raise CatalogError(f"model {name!r} exists ({target}): take another name")
 
 
 def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -> "Meta":
@@ -108,13 +168,9 @@ def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -
     Raises:
         CatalogError: The name is taken.
     """
-    from ingest.catalog.names import check_name
-    from trainer.errors import CatalogError
-
-    target = ctx.settings.models_dir / check_name(name)
+    require_free_name(ctx, name)
+    target = ctx.settings.models_dir / name
     known = {model.name: model.model_id for model in ctx.catalog.models()}
-    if name in known and _is_sound(target):
-        raise CatalogError(f"model {name!r} exists ({target}): take another name")
     if target.exists():  # broken, or an earlier add was killed before the catalog knew of it
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +179,19 @@ def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -
         shutil.rmtree(target)
     ctx.catalog.add_model(name, meta.model_id)
     return meta
+
+
+@command.command("known")
+@json_option
+def list_known(as_json: bool) -> None:
+    """List models that `groundcast model add NAME --known KNOWN` downloads, with their size and licence."""
+    from trainer.weights.known import KNOWN
+
+    if as_json:
+        print_json([asdict(one) for one in KNOWN])
+        return
+    for one in KNOWN:
+        click.echo(f"{one.name:16} {one.title:24} {one.megabytes:>6,} MB  {one.licence:12} {one.says}")
 
 
 @command.command("list")

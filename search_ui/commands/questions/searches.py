@@ -42,10 +42,11 @@ def check(ctx: CommandContext, collection: str | None, as_json: bool) -> None:
     from trainer.errors import GroundcastError
 
     service = Service(ctx.settings)
+    wanted = None if collection is None else service.aliases.present_name(collection)
     rows, failures = list[dict[str, object]](), list[str]()
     try:
         for saved in service.saved_searches.all():
-            if collection not in (None, saved.collection):
+            if wanted not in (None, saved.collection):
                 continue
             row: dict[str, object] = {"id": saved.id, "name": saved.name, "collection": saved.collection}
             try:

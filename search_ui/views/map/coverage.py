@@ -1,40 +1,35 @@
-"""The map of a collection's page, by pydeck: where its tiles are, and which failed. It does not know why they did."""
+"""The map of a collection, by pydeck: where its tiles are, and where some failed. It does not know why they did."""
 
 import base64
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import pydeck as pdk
 import streamlit as st
 
-from ingest.catalog.catalog import Failure
-from ingest.geo.grid import Grid
 from search_ui.maps.heatmap import Drawing
 from search_ui.service.service import Service, Shown
 from search_ui.views.map.backdrop import Bounds, bounds_of, style_of
 from search_ui.views.map.heat import covered_values
-from trainer.errors import GroundcastError
 
 HEIGHT_PX, _WIDTH_PX = 300, 480  # the width is a guess, by which the first view is chosen
 _PX = 1_024
-_MOST = 2_000  # failures that are drawn
+MOST = 2_000  # failures that are drawn
 _FAILED = [214, 39, 40, 230]
 
 
-def coverage_map(service: Service, shown: Shown, failures: Sequence[Failure]) -> None:
+def coverage_map(service: Service, shown: Shown, failures: Sequence[tuple[float, float, str]]) -> None:
     """Draw it.
 
     Args:
         service: Knows the tiles.
         shown: The collection.
-        failures: Of its jobs; those of a grid have a place, and the first thousands of them are drawn.
+        failures: Latitude, longitude and a sentence of tiles that failed.
     """
-    bitmap = _drawing().whole(covered_values(service, shown.name), _PX)
-    url = "data:image/png;base64," + base64.b64encode(bitmap.png).decode()
-    points = _points(service, shown, failures)
+    url, bounds = _covered(service, shown.name, service.version(shown.name))
+    points = [{"at": [lon, lat], "says": says} for lat, lon, says in failures]
     layers = [
-        pdk.Layer("BitmapLayer", id="tiles", image=pdk.types.String(url), bounds=list(bitmap.bounds), opacity=0.4),
+        pdk.Layer("BitmapLayer", id="tiles", image=pdk.types.String(url), bounds=list(bounds), opacity=0.4),
         pdk.Layer(
             "ScatterplotLayer", points, id="failed", get_position="at", get_fill_color=_FAILED, stroked=True,
             radius_units=pdk.types.String("pixels"), get_radius=5, get_line_color=[255, 255, 255, 255],
@@ -56,27 +51,11 @@ def coverage_map(service: Service, shown: Shown, failures: Sequence[Failure]) ->
     st.caption(f"Coloured: tiles that can be searched.{more}")
 
 
-@cache
-def _drawing() -> Drawing:
-    return Drawing()
-
-
-def _points(service: Service, shown: Shown, failures: Sequence[Failure]) -> list[dict[str, object]]:
-    """Where failed tiles of a grid are: their ids say it."""
-    spec = service.tiles(shown.name).spec["grid"]
-    if spec is None:
-        return []
-    grid = Grid(**spec)
-    points: list[dict[str, object]] = []
-    for failure in failures:
-        if failure.chunk is None or len(points) == _MOST:  # a file, which has no place
-            continue
-        try:
-            tile = grid.tile(failure.subject)
-        except GroundcastError:
-            continue
-        points.append({"at": [tile.lon, tile.lat], "says": f"{failure.subject}: {failure.message[:200]}"})
-    return points
+@st.cache_data(max_entries=64, show_spinner=False)
+def _covered(_service: Service, name: str, version: str) -> tuple[str, Bounds]:  # noqa: ARG001 - tells it apart
+    """The tiles as a picture at an address of its own, and its bounds: drawn once, not at each run of the page."""
+    bitmap = Drawing().whole(covered_values(_service, name), _PX)
+    return "data:image/png;base64," + base64.b64encode(bitmap.png).decode(), bitmap.bounds
 
 
 def _fitting(bounds: Bounds) -> tuple[float, float, float]:

@@ -25,7 +25,7 @@ def first_start(service: Service, own_imagery: Callable[[], None]) -> None:
         "in any month and at any hour."
     )
     task = background(service).task(DEMO)
-    ended(task)
+    ended(service, task)
     if task is not None and task.running:
         watch(service, DEMO)
         st.caption("You may close this page; the work goes on. The search opens when the island is ready.")

@@ -1,58 +1,81 @@
-"""What can be searched here, with its coverage; adding imagery; and the jobs that did it, with what failed and why."""
+"""What can be searched here, with its coverage and jobs; adding imagery, photos and models; what was deleted lately."""
 
-from collections import Counter
-from typing import Literal
+from collections.abc import Callable
 
 import streamlit as st
 
-from ingest.catalog.catalog import Failure, Job
+from ingest.catalog.catalog import Collection
+from ingest.catalog.names import GALLERY
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.adding import add_imagery
-from search_ui.views.app_words import told
-from search_ui.views.map.backdrop import chip_url
-from search_ui.views.map.coverage import coverage_map
-from search_ui.views.panels.asking import notice, show_notice
-from search_ui.views.work import background, ended, job_bar, watch, watch_workers
-from trainer.errors import GroundcastError
+from search_ui.views.adding_models import add_model, models_here
+from search_ui.views.adding_photos import add_photos
+from search_ui.views.jobs import job_card, places_of_failures
+from search_ui.views.keeping import deleted, keeping
+from search_ui.views.map.coverage import MOST, coverage_map
+from search_ui.views.panels.asking import show_notice
+from search_ui.views.work import background, ended, watch, watch_workers
 
-_PICTURES = 12  # of failed tiles at once
-_CHIP_PX = 192
+Search = Callable[[str], None]
 
 
-def collections_page(service: Service) -> None:
-    """Show the page."""
-    st.title("Collections and jobs")
+def collections_page(service: Service, search: Search) -> None:
+    """Show the page.
+
+    Args:
+        service: The app's service.
+        search: Shows the search page, with the collection of a name chosen.
+    """
+    st.title("Collections")
     show_notice()
-    tasks = background(service).tasks()
-    for name, task in tasks.items():
-        if task.running:
-            watch(service, name)
-        else:
-            ended(task)
-    watch_workers(service)
     shown = service.collections()
-    with st.expander("Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key="adding"):
-        if service.read_only:
-            st.info("This server is read-only: run a groundcast of your own to add imagery.")
-        else:
+    _work(service, {one.name for one in shown if one.tiles}, search)
+    deleted(service)
+    if service.read_only:
+        st.info("This server may only be looked at: run a groundcast of your own to add imagery, photos and models.")
+    else:
+        with st.expander("Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key="adding"):
             add_imagery(service)
     for one in shown:
-        _collection(service, one)
-    if not shown and not tasks:
+        _collection(service, one, search)
+    if not shown:
         st.caption("No collection yet.")
     _galleries(service)
+    _models(service)
 
 
-def _collection(service: Service, one: Shown) -> None:
+def _work(service: Service, searchable: set[str], search: Search) -> None:
+    """What is going on, and what came of it."""
+    for name, task in background(service).tasks().items():
+        if task.running:
+            watch(service, name)
+            continue
+        ended(service, task)
+        called = None if task.collection is None else service.aliases.present_name(task.collection)
+        if called in searchable and not task.failed:
+            _search_it(called, search, key=f"search made {called}")
+    watch_workers(service)
+
+
+def _search_it(name: str, search: Search, *, key: str) -> None:
+    if st.button("Search it", type="primary", icon=":material/search:", key=key):
+        search(name)
+
+
+def _collection(service: Service, one: Shown, search: Search) -> None:
     with st.container(border=True):
         left, right = st.columns([1.1, 1])
         with left:
-            st.subheader(one.name)
+            st.subheader(pieces.as_words(one.name))
+            with st.container(horizontal=True):
+                if one.tiles:
+                    _search_it(one.name, search, key=f"search {one.name}")
+                keeping(service, one.name)
             pieces.facts(
                 [
                     ("Tiles", f"{one.tiles:,} of {one.tile_m:g} m"),
-                    ("Model", one.model or f"{one.model_id}, which is not here any more"),
+                    ("Model", one.model or "one that is not here any more"),
                     ("Answers for", _knows(one)),
                     ("A pixel shows", None if one.gsd_m is None else f"{one.gsd_m:.2g} m"),
                     ("Source", one.source),
@@ -61,98 +84,43 @@ def _collection(service: Service, one: Shown) -> None:
                 ]
             )
             jobs = service.catalog.jobs(service.aliases.stored(one.name))
-            for job in reversed(jobs):
-                if job.items or job.failed:  # an ingest that found everything done has nothing to tell
-                    _job(service, one, job)
+            told = [job for job in reversed(jobs) if job.items or job.failed]  # of nothing to do there is none to tell
+            opened = [job for job in told if job_card(service, one.name, job)]
         with right:
             if one.tiles and one.bounds is not None:
-                failures = [each for job in jobs if job.failed for each in service.catalog.failures(job.id)]
-                coverage_map(service, one, failures)
+                coverage_map(service, one, places_of_failures(service, opened, MOST))
 
 
 def _knows(one: Shown) -> str:
     return "any month and hour" if one.knows_time else "no particular time" if one.knows_time is False else "unknown"
 
 
-def _job(service: Service, one: Shown, job: Job) -> None:
-    """A job with its bar, what was left out, and what failed."""
-    failed, skipped = sum(job.failed.values()), sum(job.skipped.values())
-    state = {"done": "done", "running": "not finished", "superseded": "replaced"}
-    title = f"{state.get(job.state, job.state)}: {job.done:,} of {job.items:,} tiles"
-    title += f", {skipped:,} left out" if skipped else ""
-    title += f", {failed:,} failed" if failed else ""
-    with st.expander(title, expanded=bool(failed), icon=":material/history:"):
-        if job.state == "running":
-            job_bar(service, job)
-        st.caption(f"{job.source} · {job.created_at:%Y-%m-%d %H:%M} UTC")
-        for note in job.spec.get("notes", []):
-            st.caption(f"Note: {told(note)}")
-        for reason, count in sorted(job.skipped.items()):
-            st.markdown(f"Left out on purpose: **{_plain(reason)}** {count:,}")
-        if failed:
-            _failures(service, one, job)
-        if job.state == "running" and not service.read_only:
-            with st.container(horizontal=True):
-                for name, then in (("Pause", "paused"), ("Cancel", "cancelled")):
-                    st.button(name, key=f"{name} {job.id}", on_click=_stop, args=(service, job, then))
-        if job.state != "done" and not (job.queued and job.state == "running") and not service.read_only:
-            arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
-            st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
-
-
-def _failures(service: Service, one: Shown, job: Job) -> None:
-    failures = service.catalog.failures(job.id)
-    for reason, count in Counter(failure.reason for failure in failures).most_common():
-        some = [failure for failure in failures if failure.reason == reason]
-        st.markdown(f"**{_plain(reason)}**: {count:,}")
-        st.caption(told(some[0].message))
-        tiles = [failure for failure in some if failure.chunk is not None][:_PICTURES]
-        if tiles:
-            pieces.photos([_picture(one, failure) for failure in tiles])
-            if not service.read_only:
-                arguments = ["jobs", "retry", job.id, f"--reason={reason}", *(["--queue"] if job.queued else [])]
-                st.button(
-                    f"Try these {count:,} again", key=f"retry {job.id} {reason}", icon=":material/refresh:",
-                    on_click=_again, args=(service, job, arguments),
-                )  # fmt: skip
-        else:
-            st.caption("These are files: mend them, then add the imagery again under the same name.")
-
-
-def _picture(one: Shown, failure: Failure) -> pieces.PictureCard:
-    url = chip_url(one.name, failure.subject, _CHIP_PX)
-    return pieces.PictureCard(
-        url, f"tile {failure.subject}, as far as it can be read", (failure.subject, failure.message[:90])
-    )
-
-
-def _stop(service: Service, job: Job, state: Literal["paused", "cancelled"]) -> None:
-    """Stop a job after the chunks at hand; what is done stays, and it can go on."""
-    try:
-        service.require_writable()
-        if not service.catalog.stop_job(job.id, state):
-            notice("This job has ended meanwhile.")
-    except GroundcastError as error:
-        notice(told(error))
-
-
-def _again(service: Service, job: Job, arguments: list[str]) -> None:
-    try:
-        service.require_writable()
-        background(service).start(f"retry-{job.id}", f"{job.collection} again", arguments)
-    except GroundcastError as error:
-        notice(told(error))
-
-
 def _galleries(service: Service) -> None:
+    st.header("Ground photos", help=words.PHOTOS)
     found = service.named_galleries()
-    st.subheader("Galleries of ground photos", help=words.PHOTOS)
+    if not service.read_only:
+        with st.expander("Add photos", icon=":material/add_a_photo:", key="adding photos"):
+            add_photos(service)
     for name, gallery in found.items():
-        photos = service.catalog.items_done(gallery.name, ("archived", "done"))
-        st.markdown(f"**{name}** · {photos:,} photos")
+        _gallery(service, name, gallery)
     if not found:
-        st.caption("None yet: whoever runs this server brings photos in.")
+        st.caption("No gallery yet: searches work without, and a place then shows no photos of what one would see.")
 
 
-def _plain(reason: str) -> str:
-    return reason.replace("_", " ")
+def _gallery(service: Service, name: str, gallery: Collection) -> None:
+    photos = service.catalog.items_done(gallery.name, ("archived", "done"))
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{pieces.as_words(name)}** · {photos:,} photos")
+            keeping(service, GALLERY + name)
+        for job in reversed(service.catalog.jobs(gallery.name)):
+            if job.items or job.failed:
+                job_card(service, GALLERY + name, job)
+
+
+def _models(service: Service) -> None:
+    st.header("Models", help=words.MODELS)
+    if not service.read_only:
+        with st.expander("Add a model", icon=":material/neurology:", key="adding models"):
+            add_model(service)
+    models_here(service)

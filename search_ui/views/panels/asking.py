@@ -48,6 +48,10 @@ def show_notice() -> None:
 def box(service: Service, tiles: Mapping[str, int]) -> Shown:
     """The collection, of those that have tiles, and the question; returns the collection."""
     names = list(tiles)
+    called = service.aliases.present_name(value("collection"))
+    if called != value("collection") and called in names:
+        st.info(f"The collection “{pieces.as_words(value('collection'))}” is called “{pieces.as_words(called)}” now.")
+        change(collection=called)
     if value("collection") not in names:
         # an empty name is the first visit, not a link to something that is gone
         if value("collection"):

@@ -1,0 +1,64 @@
+"""The picture of what an ingest would read: the imagery under its grid, beside it some tiles as the model gets them.
+
+It does not know how they were read.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from ingest.jobs.preview import SHOWN, GridView, Preview, TileView
+
+VIEW_PX, _TILE_PX, _GAP = 640, 208, 8
+_ACROSS, _SQUARE_PX = 2, 8  # tiles in a row; side of the squares that stand for no imagery
+_PAPER, _FRAME, _LEFT_OUT = (255, 255, 255), (120, 120, 120), (200, 60, 30)
+
+
+def draw_preview(preview: Preview) -> Image.Image:
+    """The picture: the view on its left, where there is one, and up to six tiles on its right.
+
+    Where there is no imagery the view shows a pattern of squares. A tile that would be left out has a cross.
+    """
+    left = VIEW_PX + _GAP if preview.view is not None else 0
+    width = left + _ACROSS * _TILE_PX + (_ACROSS - 1) * _GAP
+    sheet = Image.new("RGB", (width, VIEW_PX), _PAPER)
+    if preview.view is not None:
+        sheet.paste(_view(preview.view), (0, 0))
+    for number, tile in enumerate(preview.tiles[:SHOWN]):
+        row, column = divmod(number, _ACROSS)
+        sheet.paste(_tile(tile), (left + column * (_TILE_PX + _GAP), row * (_TILE_PX + _GAP)))
+    return sheet
+
+
+def _view(view: GridView) -> Image.Image:
+    picture = Image.fromarray(np.where(view.valid[..., None], view.image, _squares(len(view.valid))))
+    picture = picture.resize((VIEW_PX, VIEW_PX), Image.Resampling.LANCZOS)
+    times, pen = VIEW_PX / len(view.valid), ImageDraw.Draw(picture)
+    # what is left out first: the lines of its neighbours then lie over its own
+    for cell in sorted(view.cells, key=lambda cell: cell.kept):
+        corners = [(float(x * times), float(y * times)) for x, y in cell.corners]
+        ring = [*corners, corners[0]]
+        # light on dark: one of the two is seen on any ground
+        pen.line(ring, (0, 0, 0), 3)
+        pen.line(ring, (255, 255, 255), 1)
+        if not cell.kept:
+            pen.line((corners[0], corners[2]), _LEFT_OUT, 1)
+            pen.line((corners[1], corners[3]), _LEFT_OUT, 1)
+    return picture
+
+
+def _tile(tile: TileView) -> Image.Image:
+    picture = Image.fromarray(tile.image).resize((_TILE_PX, _TILE_PX), Image.Resampling.LANCZOS)
+    pen, last = ImageDraw.Draw(picture), _TILE_PX - 1
+    pen.rectangle((0, 0, last, last), outline=_FRAME)
+    if not tile.kept:
+        pen.line((0, 0, last, last), _LEFT_OUT, 3)
+        pen.line((0, last, last, 0), _LEFT_OUT, 3)
+    return picture
+
+
+def _squares(px: int) -> npt.NDArray[np.uint8]:
+    """Light and dark squares, as painting programs show that there is nothing; uint8 [px, px, 3]."""
+    number = np.arange(px) // _SQUARE_PX
+    dark = (number[:, None] + number) % 2 == 1
+    return np.where(dark[..., None], np.uint8(205), np.uint8(235)).repeat(3, axis=-1)
