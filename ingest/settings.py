@@ -109,6 +109,9 @@ class Settings(BaseModel):
     allowed_folders: Annotated[tuple[Folder, ...], BeforeValidator(_from_json)] = Field(
         (), description="Folders beside a source's own that its VRTs may lead to."
     )
+    basemap: Path | None = Field(
+        None, description="PMTiles file of vector tiles as Protomaps makes them: names, roads and borders on the maps."
+    )
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )

@@ -400,7 +400,7 @@ def test_a_dead_index_is_told_with_what_to_do(
     with Serving(home) as address:
         page = _without_map(window.context)
         page.goto(address + LINK)
-        expect(page.get_by_text("ask whoever runs this server to check the archive")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("ask whoever runs this server to mend it")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_role("textbox", name="What would one see there?")).to_have_value(BEACH)
         page.close()
 

@@ -1,5 +1,5 @@
 """Map tiles in Web Mercator as they are kept: encoded pictures by zoom, column and row, and what is said of them.
 
 In reading order: template (a pattern of addresses), description (what a pyramid says of itself), store (what all have
-in common), folder, server, archive (PMTiles, MBTiles).
+in common), folder, server, archive (PMTiles, MBTiles); and vector (a map of vector tiles that somebody brings).
 """
