@@ -1,5 +1,5 @@
 """What pages and routes ask: one object a process, and what it hands out.
 
-In reading order: answers, imagery, uploads, labelling, overlays, background, extras, reachable, warming, heat_layers,
-place_list, place_lists, service, links, news, login.
+In reading order: answers, imagery, uploads, labelling, learning, overlays, background, extras, reachable, warming,
+heat_layers, place_list, place_lists, service, links, news, login.
 """

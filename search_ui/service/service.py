@@ -58,6 +58,7 @@ from search_ui.search.series import Reel, calendar_moments, check_year, this_yea
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.labelling import Labelling
+from search_ui.service.learning import Learning
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.uploads import Uploads
@@ -98,6 +99,7 @@ class Service:
         self.labelling = Labelling(
             self.engine, tiles=self.tiles, picture=self.uploads.path, require_writable=self.require_writable
         )
+        self.learning = Learning(self.labelling)
         self.overlays = Overlays(settings.cache_dir / "overlays")
         self.heat_layers = HeatLayers()
         self.place_lists = PlaceLists(self.engine, self.scores)
@@ -285,7 +287,7 @@ class Service:
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
 
     def _probability_heat(self, collection: str, layer: ProbabilityLayer) -> HeatValues:
-        made = self.labelling.probabilities(layer.labels)
+        made = self.learning.probabilities(layer.labels)
         if made.learnt.of.collection != collection:
             raise UsageError(f"the labels are of collection {made.learnt.of.collection!r}, not of {collection!r}")
         of = (collection, self.version(collection), None, None, None)  # all tiles, as of a question without an area
