@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,7 @@ from search_ui.service.confined import Confined
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.keeping import Keeping
 from search_ui.service.labelling import Labelling
+from search_ui.service.learning import Learning
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.previews import Previews
@@ -71,6 +72,7 @@ from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError
 
 if TYPE_CHECKING:
+    from ingest.sources.tiles.vector import VectorTiles
     from search_ui.service.imagery import Imagery
 
 __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start", "stop"]
@@ -109,6 +111,7 @@ class Service:
             require_writable=self.require_writable,
             read=lambda content, name: self._label_files.run(read_labels, content, name),
         )
+        self.learning = Learning(self.labelling)
         self.keeping = Keeping(settings, self.catalog, require_writable=self.require_writable, let_go=self.engine.close)
         self.previews = Previews(settings)
         self.overlays = Overlays(settings.cache_dir / "overlays")
@@ -131,6 +134,19 @@ class Service:
         from search_ui.service.imagery import Imagery
 
         return Imagery(self.settings, self.catalog, offline=self.read_only)
+
+    @cached_property
+    def basemap(self) -> "VectorTiles | None":
+        """The map file of the settings; None where there is none.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        if self.settings.basemap is None:
+            return None
+        from ingest.sources.tiles.vector import VectorTiles
+
+        return VectorTiles(self.settings.basemap)
 
     def warm(self) -> None:
         """Begin to load what the first question needs, in the background: model, field, and the names of places."""
@@ -287,7 +303,7 @@ class Service:
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
 
     def _probability_heat(self, collection: str, layer: ProbabilityLayer) -> HeatValues:
-        made = self.labelling.probabilities(layer.labels)
+        made = self.learning.probabilities(layer.labels)
         if made.learnt.of.collection != collection:
             raise UsageError(f"the labels are of collection {made.learnt.of.collection!r}, not of {collection!r}")
         of = (collection, self.version(collection), None, None, None)  # all tiles, as of a question without an area
@@ -342,17 +358,27 @@ class Service:
         """The cosines of every tile at each of many moments; see `search_ui.search.engine.Engine.frames`."""
         return self.engine.frames(collection, query, whens)
 
-    def reel(self, collection: str, query: Query, whens: Sequence[When]) -> Reel:
+    def reel(self, collection: str, query: Query, whens: Sequence[When], feedback: Feedback = NOTHING_SAID) -> Reel:
         """The same in parts of bounded size, for films, calendars and best moments."""
-        return Reel(lambda some: self.engine.frames(collection, query, some), whens)
+        return Reel(partial(self.engine.frames, collection, query, feedback=feedback), whens)
 
     @one_request
-    def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
-        """A question over the months of a year and the hours of a day."""
+    def calendar(
+        self,
+        collection: str,
+        query: Query,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        year: int | None = None,
+        top: int = TOP,
+    ) -> PlaceCalendar:
+        """A question, steered by thumbs, over the months of a year and the hours of a day; wrong tiles do not count."""
         check_year(year)
         whens = calendar_moments(year or this_year())
-        months = Reel(lambda some: self.engine.frames(collection, query, some, weekday=False), whens)
-        return calendar_of(months, top=top)
+        ask = partial(self.engine.frames, collection, query, weekday=False, feedback=feedback)
+        months = Reel(ask, whens)
+        wrong = np.isin(months.tiles.tile_id, list(feedback.no_hits))
+        return calendar_of(months.changed(lambda cosine: np.where(wrong, np.float32(np.nan), cosine)), top=top)
 
     def likeliest(self, collection: str, query: Query) -> tuple[float, Likeliest | None]:
         """When a question's area is likeliest to show it; see `search_ui.search.engine.Engine.likeliest`."""
@@ -383,23 +409,24 @@ class Service:
         return self.saved_searches.save(name, collection, question, [path.stem for path in parts])
 
     @one_request
-    def replay(self, search_id: str, query: Query) -> Replay:
+    def replay(self, search_id: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Replay:
         """Ask a saved question again; says what came since the last time, and remembers this time.
 
         Args:
             search_id: Of the saved search.
             query: Its question.
+            feedback: Tiles called right or wrong.
 
         Raises:
             MissingError: No such saved search, or its collection is gone.
         """
         saved = self.saved_searches.get(search_id)
-        found = self.search(saved.collection, query)
+        found = self.search(saved.collection, query, feedback)
         archive = self.engine.archive(self.tiles(saved.collection))
         parts = {path.stem: path for path in archive.parts()}
         new = [path for key, path in parts.items() if key not in saved.parts]
         ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
-        hits = self.engine.search(saved.collection, query, among=ids).hits if ids else []
+        hits = self.engine.search(saved.collection, query, feedback, among=ids).hits if ids else []
         if new and not self.read_only:
             self.saved_searches.asked(search_id, parts)
         return Replay(saved, found, len(ids), list(hits))
@@ -483,17 +510,15 @@ class Service:
 
     def _tile(self, collection: str, tile_id: str) -> TileFacts:
         found = self.tiles(collection)
-        record = self.engine.archive(found).find(tile_id)
-        if record is None:
+        told = self.engine.record(found, tile_id)
+        if told is None:
             raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: take an id from a hit")
-        told = record[0]
         near = self.engine.nearest_place(found, lat=told["lat"], lon=told["lon"])
         return TileFacts(
             tile_id=tile_id,
             footprint=Footprint(told["lat"], told["lon"], told["size_m"]),
             acquired_at=told["acquired_at"],
             gsd_m=told["gsd_m"],
-            origin=told["origin"],
             source=str(found.spec["source"]),
             attribution=found.spec.get("attribution"),
             near=None if near is None else str(near),
