@@ -28,9 +28,9 @@ import numkong
 import numpy as np
 
 from benchmarks.engine import K, faiss_flat, usearch_exact
-from benchmarks.field import MOMENTS, encoder, float64_error, make, opened, table, texts
+from benchmarks.field import BLOCK, MOMENTS, encoder, float64_error, make, opened, table, texts
 from ingest.field.blocks import each_block
-from ingest.field.scorer import BLOCK, ExactScorer
+from ingest.field.scorer import ExactScorer
 from search_ui.search.ranking import best_rows
 
 RANK = 64
