@@ -1,13 +1,14 @@
 """Are exact answers ahead of other exact searches on this processor, and on one with AVX2 only?
 
     python -m benchmarks.exact [--processor native|avx2] [--n 1000000] [--dim 512] [--threads 2] [--rounds 9]
-                               [--folder DIR] [--json]
+                               [--folder DIR] [--keep DIR] [--json]
 
 The best nine of all tiles by the field, whose vectors are those of `benchmarks.field` (float16, memory-mapped), and by
 usearch's exact search over the same float16 and FAISS's flat index over float32, which know no moment. The moment meets
 the tile as in the bundled model: full, tied, rank 64; "additive" is the form that adds the same to every tile. All are
 asked in turns, each time with a text or a moment that was not asked before, unless it says that the text is known;
-medians. "read" is the largest number of the same bytes, found by the same threads.
+medians. "read" is the largest number of the same bytes, found by the same threads. With `--keep` the tiles stay in that
+folder and are not made again.
 
 `--processor avx2` imitates such a processor: OpenBLAS, NumPy, NumKong and FAISS are held to AVX2. usearch has no switch
 and goes on as it is, so ratios to it come out too high there: "one float16 product" is its kernel (NumKong's, one
@@ -30,6 +31,7 @@ import numpy as np
 from benchmarks.engine import K, faiss_flat, usearch_exact
 from benchmarks.field import BLOCK, MOMENTS, encoder, float64_error, make, opened, table, texts
 from ingest.field.blocks import each_block
+from ingest.field.columns import Layout, read_state
 from ingest.field.scorer import ExactScorer
 from search_ui.search.ranking import best_rows
 
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=9, help="times each is asked; the median counts")
     parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made")
+    parser.add_argument("--keep", type=Path, help="a folder in which the tiles stay")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
     if asked.processor == "avx2":
@@ -62,15 +65,16 @@ def main() -> None:
         for capability in WIDER:
             numkong.disable_capability(capability)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        document = {"benchmark": "exact", "variant": asked.processor, **measure(asked, Path(folder))}
+        document = {"benchmark": "exact", "variant": asked.processor, **measure(asked, asked.keep or Path(folder))}
     print(json.dumps(document) if asked.json else table(document))
 
 
 def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Setting, rows and ratios."""
     form = encoder(asked.dim, "full", RANK)
-    make(folder / "met", asked.n, asked.dim, form)
-    make(folder / "additive", asked.n, asked.dim)
+    for name, one in (("met", form), ("additive", encoder(asked.dim))):
+        if read_state(folder / name, Layout("tiles", "m", one)) is None:
+            make(folder / name, asked.n, asked.dim, one)
     field = opened(folder / "met", asked.n, asked.dim, asked.threads, form)
     additive = opened(folder / "additive", asked.n, asked.dim, asked.threads)
     times = in_turns(routes(field, additive, asked), asked.rounds)
