@@ -7,8 +7,9 @@ The best nine of all tiles by the field, whose vectors are those of `benchmarks.
 usearch's exact search over the same float16 and FAISS's flat index over float32, which know no moment. The moment meets
 the tile as in the bundled model: full, tied, rank 64; "additive" is the form that adds the same to every tile. All are
 asked in turns, each time with a text or a moment that was not asked before, unless it says that the text is known;
-medians. "read" is the largest number of the same bytes, found by the same threads. With `--keep` the tiles stay in that
-folder and are not made again.
+medians. `cpu_ms` is the processor time of this process, all threads together, which other work on the machine changes
+least; ratios are given of both. "read" is the largest number of the same bytes, found by the same threads. With
+`--keep` the tiles stay in that folder and are not made again.
 
 `--processor avx2` imitates such a processor: OpenBLAS, NumPy, NumKong and FAISS are held to AVX2. usearch has no switch
 and goes on as it is, so ratios to it come out too high there: "one float16 product" is its kernel (NumKong's, one
@@ -78,10 +79,15 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     field = opened(folder / "met", asked.n, asked.dim, asked.threads, form)
     additive = opened(folder / "additive", asked.n, asked.dim, asked.threads)
     times = in_turns(routes(field, additive, asked), asked.rounds)
-    ms = {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
+    ms = {name: 1e3 * np.median(taken, axis=0) for name, taken in times.items()}
     rows = [
-        {"route": name, "p50_ms": round(ms[name], 1), "least_ms": round(1e3 * min(taken), 1)}
-        for name, taken in times.items()
+        {
+            "route": name,
+            "p50_ms": round(p50, 1),
+            "least_ms": round(1e3 * min(times[name])[0], 1),
+            "cpu_ms": round(cpu, 1),
+        }
+        for name, (p50, cpu) in ms.items()
     ]
     pairs = {
         "exact without a moment ÷ usearch exact float16": ("field, best nine", "usearch, exact, float16"),
@@ -99,7 +105,11 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "additive, every score at a moment, text known",
         ),
     }
-    ratios = {name: float(f"{ms[ours] / ms[theirs]:.3g}") for name, (ours, theirs) in pairs.items()}
+    ratios = {
+        name + of: float(f"{ms[ours][i] / ms[theirs][i]:.3g}")
+        for name, (ours, theirs) in pairs.items()
+        for i, of in enumerate(("", ", of cpu_ms"))
+    }
     query = texts(1, asked.dim)[0]
     ratios["error"] = float(f"{max(float64_error(field, form, query, when) for when in MOMENTS[5::97]):.2g}")
     names = ("processor", "n", "dim", "threads", "rounds")
@@ -107,14 +117,14 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"setting": setting, "rows": rows, "ratios": ratios}
 
 
-def in_turns(calls: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call in each round; a round before them, which warms up, is left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+def in_turns(calls: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds, and processor seconds, of each call in each round; one before them, which warms up, is left out."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             call(number)
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append((time.perf_counter() - started, time.process_time() - busy))
     return {name: taken[1:] for name, taken in seconds.items()}
 
 
