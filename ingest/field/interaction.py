@@ -39,7 +39,7 @@ class _One:
     def __init__(self, m: npt.NDArray[np.float64], inner: npt.NDArray[np.float64], along: Floats) -> None:
         lines = np.concatenate([2 * inner[None], along])  # of y, [1 + b, r]
         self._lines = (lines * m if m.ndim == 1 else lines @ m).T.astype(np.float32)  # of g, [r, 1 + b]
-        factor = m if m.ndim == 1 else np.linalg.qr(m, mode="r").T
+        factor = m if m.ndim == 1 else np.linalg.qr(m)[1].T
         self._factor = np.ascontiguousarray(factor, np.float32)  # by rows: half as long as by columns
 
     def add(self, g: Floats, square: Floats, dots: Floats) -> None:
