@@ -17,6 +17,8 @@ import numkong
 import numpy as np
 import numpy.typing as npt
 
+from ingest.field.blocks import scratch
+
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
@@ -26,7 +28,7 @@ _PIECE = 1_024  # rows at a time: two megabytes of 512 floats each
 def dot_products(queries: Floats, vectors: Halves, rows: slice | npt.NDArray[np.int64], out: Floats) -> None:
     """Dot products of b queries, float32 [b, d], with some rows of vectors, float16 [n, d], into `out`, [b, rows]."""
     n = out.shape[1]
-    floats = np.empty((min(n, _PIECE), vectors.shape[1]), np.float32)
+    floats = scratch(min(n, _PIECE), vectors.shape[1])
     for start in range(0, n, _PIECE):
         stop = min(start + _PIECE, n)
         chosen = slice(rows.start + start, rows.start + stop) if isinstance(rows, slice) else rows[start:stop]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ingest.field.blocks import scratch
 from ingest.field.encoder import Floats, Turning
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _One:
         if self._factor.ndim == 1:
             y = g * self._factor
         else:
-            y = np.empty_like(g)
+            y = scratch(*g.shape)
             for first in range(0, y.shape[1], _WIDE):  # rows above are zero: five eighths of the work where r = 64
                 columns = slice(first, first + _WIDE)
                 np.matmul(g[:, first:], self._factor[first:, columns], out=y[:, columns])
