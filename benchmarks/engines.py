@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.field import SIZE_M, STEP_LAT, STEP_LON, WEST, encoder, make, opened
+from ingest.field.columns import Layout, read_state
 from ingest.field.scorer import ExactScorer
 from ingest.geo.geometry import box
 from ingest.index.protocol import BATCH, Filter, Index, Points
@@ -65,7 +66,7 @@ class World:
 def make_world(folder: Path, n: int, dim: int, threads: int) -> World:
     """The tiles of `benchmarks.field` around the tropic, made where they are not in the folder yet."""
     form = encoder(dim, "full")
-    if not (folder / "field.json").exists():
+    if read_state(folder, Layout("tiles", "m", form)) is None:
         make(folder, n, dim, form, SOUTH)
     field = opened(folder, n, dim, threads, form)
     some = np.sort(np.random.default_rng(0).choice(n, min(n, proposed.SAMPLE), replace=False))

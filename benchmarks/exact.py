@@ -1,13 +1,15 @@
 """Are exact answers ahead of other exact searches on this processor, and on one with AVX2 only?
 
     python -m benchmarks.exact [--processor native|avx2] [--n 1000000] [--dim 512] [--threads 2] [--rounds 9]
-                               [--folder DIR] [--json]
+                               [--folder DIR] [--keep DIR] [--json]
 
 The best nine of all tiles by the field, whose vectors are those of `benchmarks.field` (float16, memory-mapped), and by
 usearch's exact search over the same float16 and FAISS's flat index over float32, which know no moment. The moment meets
 the tile as in the bundled model: full, tied, rank 64; "additive" is the form that adds the same to every tile. All are
 asked in turns, each time with a text or a moment that was not asked before, unless it says that the text is known;
-medians. "read" is the largest number of the same bytes, found by the same threads.
+medians. `cpu_ms` is the processor time of this process, all threads together, which other work on the machine changes
+least; ratios are given of both. "read" is the largest number of the same bytes, found by the same threads. With
+`--keep` the tiles stay in that folder and are not made again.
 
 `--processor avx2` imitates such a processor: OpenBLAS, NumPy, NumKong and FAISS are held to AVX2. usearch has no switch
 and goes on as it is, so ratios to it come out too high there: "one float16 product" is its kernel (NumKong's, one
@@ -28,9 +30,10 @@ import numkong
 import numpy as np
 
 from benchmarks.engine import K, faiss_flat, usearch_exact
-from benchmarks.field import MOMENTS, encoder, float64_error, make, opened, table, texts
+from benchmarks.field import BLOCK, MOMENTS, encoder, float64_error, make, opened, table, texts
 from ingest.field.blocks import each_block
-from ingest.field.scorer import BLOCK, ExactScorer
+from ingest.field.columns import Layout, read_state
+from ingest.field.scorer import ExactScorer
 from search_ui.search.ranking import best_rows
 
 RANK = 64
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=9, help="times each is asked; the median counts")
     parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made")
+    parser.add_argument("--keep", type=Path, help="a folder in which the tiles stay")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
     if asked.processor == "avx2":
@@ -62,22 +66,28 @@ def main() -> None:
         for capability in WIDER:
             numkong.disable_capability(capability)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        document = {"benchmark": "exact", "variant": asked.processor, **measure(asked, Path(folder))}
+        document = {"benchmark": "exact", "variant": asked.processor, **measure(asked, asked.keep or Path(folder))}
     print(json.dumps(document) if asked.json else table(document))
 
 
 def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Setting, rows and ratios."""
     form = encoder(asked.dim, "full", RANK)
-    make(folder / "met", asked.n, asked.dim, form)
-    make(folder / "additive", asked.n, asked.dim)
+    for name, one in (("met", form), ("additive", encoder(asked.dim))):
+        if read_state(folder / name, Layout("tiles", "m", one)) is None:
+            make(folder / name, asked.n, asked.dim, one)
     field = opened(folder / "met", asked.n, asked.dim, asked.threads, form)
     additive = opened(folder / "additive", asked.n, asked.dim, asked.threads)
     times = in_turns(routes(field, additive, asked), asked.rounds)
-    ms = {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
+    ms = {name: 1e3 * np.median(taken, axis=0) for name, taken in times.items()}
     rows = [
-        {"route": name, "p50_ms": round(ms[name], 1), "least_ms": round(1e3 * min(taken), 1)}
-        for name, taken in times.items()
+        {
+            "route": name,
+            "p50_ms": round(p50, 1),
+            "least_ms": round(1e3 * min(times[name])[0], 1),
+            "cpu_ms": round(cpu, 1),
+        }
+        for name, (p50, cpu) in ms.items()
     ]
     pairs = {
         "exact without a moment ÷ usearch exact float16": ("field, best nine", "usearch, exact, float16"),
@@ -95,7 +105,11 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "additive, every score at a moment, text known",
         ),
     }
-    ratios = {name: float(f"{ms[ours] / ms[theirs]:.3g}") for name, (ours, theirs) in pairs.items()}
+    ratios = {
+        name + of: float(f"{ms[ours][i] / ms[theirs][i]:.3g}")
+        for name, (ours, theirs) in pairs.items()
+        for i, of in enumerate(("", ", of cpu_ms"))
+    }
     query = texts(1, asked.dim)[0]
     ratios["error"] = float(f"{max(float64_error(field, form, query, when) for when in MOMENTS[5::97]):.2g}")
     names = ("processor", "n", "dim", "threads", "rounds")
@@ -103,14 +117,14 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"setting": setting, "rows": rows, "ratios": ratios}
 
 
-def in_turns(calls: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call in each round; a round before them, which warms up, is left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+def in_turns(calls: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds, and processor seconds, of each call in each round; one before them, which warms up, is left out."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             call(number)
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append((time.perf_counter() - started, time.process_time() - busy))
     return {name: taken[1:] for name, taken in seconds.items()}
 
 

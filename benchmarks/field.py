@@ -37,7 +37,7 @@ from ingest.archive.parts import Archive
 from ingest.field.blocks import each_block
 from ingest.field.columns import NO_DATE, Items, Layout, MappedColumns, State, write_run, write_state
 from ingest.field.parts import by_place
-from ingest.field.scorer import BLOCK, ExactScorer, FieldEncoder, open_scorer
+from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import box
 from ingest.index.protocol import Filter
 from trainer.encoding import DIMENSIONS, encode
@@ -47,6 +47,7 @@ SOUTH, WEST = 30.0, 85.5
 TROPICAL = 20.0  # degrees north: from here on, tiles of a block differ in hemisphere and tropics
 HIDDEN = 64
 CHUNK = 65_536
+BLOCK = 4_096  # vectors drawn, or read, at a time
 DIRECT_FRAMES = 4
 MOMENTS = [datetime(2025, month, 15, hour) for month in range(1, 13) for hour in range(24)]
 ARCHIVED = 10_000  # tiles that go through real parts

@@ -1,7 +1,8 @@
 """Work on many rows: block by block, so that memory is fixed, by several threads.
 
 NumPy's functions let other threads run; its BLAS would start threads of its own besides, so while blocks are worked on
-it is held to one. It does not know what the work is.
+it is held to one. What a thread works with from piece to piece it keeps: the kernel clears fresh memory page by page,
+which takes about as long as what is done with it. It does not know what the work is.
 """
 
 import threading
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 
@@ -29,6 +32,20 @@ def each_block(n: int, size: int, work: Callable[[int, int], None], *, threads: 
         with ThreadPoolExecutor(threads) as pool:
             for share_done in [pool.submit(share) for _ in range(threads)]:
                 share_done.result()
+
+
+def scratch(rows: int, width: int) -> npt.NDArray[np.float32]:
+    """Memory of this thread, float32 [rows, width], of any content; whoever asks next gets the same."""
+    if _kept.memory.size < rows * width:
+        _kept.memory = np.empty(rows * width, np.float32)
+    return _kept.memory[: rows * width].reshape(rows, width)
+
+
+class _Kept(threading.local):
+    memory = np.empty(0, np.float32)
+
+
+_kept = _Kept()
 
 
 class _OneBlasThread:

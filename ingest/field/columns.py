@@ -4,7 +4,7 @@ Format: ``field.json`` (format, kind, model_id, encoder, dim, generation, runs, 
 all that) beside a folder, the generation, of raw little-endian columns:
 
     vectors f16 [n, d] · squares, shifted f32 [n] (‖O‖², ‖O‖² + 2 O·b2) · factors f32 [n, h] (P) · place f32 [n, p] ·
-    directions f32 [n, r] (g, where the moment meets the tile; with CᵀO [n, 2 r] where C is not B) ·
+    directions f32 [n, r] (g, where the moment meets the tile) ·
     lat, lon f64 [n] · size_m f32 [n] · acquired_us i64 [n] ·
     id_ends i64 [n] · id_bytes u8 · id_order i64 [n] (rows of a run by id, for searching)
 
@@ -29,7 +29,7 @@ from ingest.field.encoder import FieldEncoder
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 STATE = "field.json"
 _OWN_SUM = "sha256"
 _BLOCK_BYTES = 2**22
@@ -69,7 +69,7 @@ class Layout:
             columns["shifted"] = ("<f4", ())
             columns["factors"] = ("<f4", (self.encoder.hidden,))
             columns["place"] = ("<f4", (self.encoder.places,))
-            columns["directions"] = ("<f4", (self.encoder.directions_width,))
+            columns["directions"] = ("<f4", (self.encoder.rank,))
         return columns
 
     def says(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     S = O + e + C·M·g,   g = Bᵀ(O − ō),   e = W2·z + b2,   M = Σⱼ zⱼ·Mⱼ,   z = act(W1·m + b1)
 
 (`trainer.model`; in older models M is nothing.) m is affine in p columns of the place (`trainer.encoding`), so a tile
-needs those, P = O·W2, and g, r numbers that say how the moment may turn it; where C is not B, CᵀO too.
+needs those; g, r numbers that say how the moment may turn it; and P, what each of the h features adds to it along O
+itself: Pⱼ = O·(W2ⱼ + C·Mⱼ·g), so that P·z = O·(S − O − b2) at every moment.
 
 It does not know how many tiles are scored at once: `place_time` does.
 """
@@ -26,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 Degrees = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_TOGETHER = 512  # tiles whose z ⊗ g, [h·r], are held at once: 8 MB
+_TOGETHER = 512  # tiles whose z ⊗ g, [h·r], or CᵀO ⊗ g, [r·r], are held at once: 8 MB
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,11 @@ class Turning:
 
     Attributes:
         exact: M's weights as float64: [h, r, r], or, diagonal, [h, r].
-        shift: Bᵀō, [r].
         inner: CᵀW2, [r, h].
         inner_b2: Cᵀb2, [r].
     """
 
     exact: npt.NDArray[np.float64]
-    shift: Floats
     inner: Floats
     inner_b2: Floats
 
@@ -68,12 +67,6 @@ class FieldEncoder:
         """Directions along which the moment turns a tile, r; 0 where it does the same to every tile."""
         met = self.weights.interaction
         return 0 if met is None else met.basis.shape[1]
-
-    @property
-    def directions_width(self) -> int:
-        """How many numbers `directions` has a tile: r, or 2 r where C is not B."""
-        met = self.weights.interaction
-        return 0 if met is None else self.rank * (1 if met.tied else 2)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -115,7 +108,7 @@ class FieldEncoder:
         if met is None:
             return None
         along = met.out_basis.T  # Cᵀ
-        return Turning(met.weights.astype(np.float64), met.mean @ met.basis, along @ w2, along @ self.weights.b2)
+        return Turning(met.weights.astype(np.float64), along @ w2, along @ self.weights.b2)
 
     def place(self, lat: Degrees, lon: Degrees) -> Floats:
         """Place columns, float32 [n, p], of degrees [n]; zeros where they are NaN."""
@@ -127,15 +120,17 @@ class FieldEncoder:
 
     def factors(self, vectors: Floats) -> tuple[Floats, Floats]:
         """Of n tiles, [n, d]: P, [n, h], and O·b2, [n]."""
-        return vectors @ self.weights.w2, vectors @ self.weights.b2
+        factors, met = vectors @ self.weights.w2, self.weights.interaction
+        if met is not None:
+            factors += _turned_along(met, vectors @ met.out_basis, self.directions(vectors))
+        return factors, vectors @ self.weights.b2
 
     def directions(self, vectors: Floats) -> Floats:
-        """Of n tiles, [n, d]: g, float32 [n, r]; where C is not B, g and CᵀO, [n, 2 r]."""
+        """Of n tiles, [n, d]: g, float32 [n, r]."""
         met = self.weights.interaction
         if met is None:
             return np.empty((len(vectors), 0), np.float32)
-        g = np.asarray((vectors - met.mean) @ met.basis, np.float32)
-        return g if met.tied else np.asarray(np.concatenate([g, vectors @ met.out_basis], axis=1), np.float32)
+        return np.asarray((vectors - met.mean) @ met.basis, np.float32)
 
     def at(self, vectors: Floats, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> Floats:
         """S at a moment, float32 [n, d]; where the encoding has no use for what is known, and without a moment, S = O.
@@ -152,8 +147,7 @@ class FieldEncoder:
         z, used = self.features(place, placed, when=when, weekday=weekday)
         s = vectors + z @ self.weights.w2.T + self.weights.b2
         if (met := self.weights.interaction) is not None:
-            g = np.asarray((vectors - met.mean) @ met.basis, np.float32)
-            s += _turned(met, z, g) @ met.out_basis.T
+            s += _turned(met, z, self.directions(vectors)) @ met.out_basis.T
         return np.asarray(np.where(used[:, None], s, vectors), np.float32)
 
     def features(self, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> tuple[Floats, Mask]:
@@ -191,3 +185,16 @@ def _turned(met: "InteractionWeights", z: Floats, g: Floats) -> Floats:
         pairs = z[at, :, None] * g[at, None, :]
         out[at] = pairs.reshape(len(pairs), -1) @ flat
     return out
+
+
+def _turned_along(met: "InteractionWeights", out: Floats, g: Floats) -> Floats:
+    """out·Mⱼ·g of every feature j, [n, h], of out and g, [n, r]."""
+    if met.diagonal:
+        return np.asarray((out * g) @ met.weights.T, np.float32)
+    flat = met.weights.reshape(len(met.weights), -1).T  # [r·r, h]
+    found = np.empty((len(g), len(met.weights)), np.float32)
+    for start in range(0, len(g), _TOGETHER):
+        at = slice(start, start + _TOGETHER)
+        pairs = out[at, :, None] * g[at, None, :]
+        np.matmul(pairs.reshape(len(pairs), -1), flat, out=found[at])
+    return found

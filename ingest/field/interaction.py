@@ -1,14 +1,14 @@
 """How a moment turns each tile: the part of the formula that is M's, for a block of tiles.
 
-    S·q   gains  (M g)·(Cᵀq)
-    ‖S‖²  gains  (M g)·(M g + 2 CᵀO + 2 Cᵀe),      CᵀO = g + Bᵀō where C is B
+    S·q   gains  y·(Cᵀq),      y = M g
+    ‖S‖²  gains  y·(y + 2 Cᵀe)
 
-M and e are straight lines in the place columns x of the block, but for units that switch within it. So for each product
-of two columns there is one quadratic form in g, and one that is linear. Where no column changes (with the seasons'
-encoding: all farther than 28° from the equator, or nearer than 10°) the one form gᵀ(MᵀM + M + Mᵀ)g serves all blocks:
-half a product of g with an [r, r] matrix. Where units switch, and where C is not B, M·g is made of each tile.
+beside what P has of it. M and e are straight lines in the place columns x of the block, but for units that switch
+within it. Where no column changes (with the seasons' encoding: all farther than 28° from the equator, or nearer than
+10°) one M serves all blocks, and of it only what y·y needs: M = QR, ‖M g‖ = ‖R g‖, and R is a triangle.
 
-It does not know e's own part, nor what is kept on a disk.
+Singular vectors, of which fewer than r might do, gain nothing: the values of the bundled model's M fall from 1.5 to .1,
+and one of .02 is worth 1e-5 of a cosine. It does not know e's own part, nor what is kept on a disk.
 """
 
 from typing import TYPE_CHECKING
@@ -16,46 +16,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ingest.field.blocks import scratch
 from ingest.field.encoder import Floats, Turning
 
 if TYPE_CHECKING:
     from trainer.encoder import InteractionWeights
 
-Doubles = npt.NDArray[np.float64]
+_WIDE = 16  # columns of the triangle at a time, as many as the widest registers hold
+_PIECE = (
+    960  # tiles at a time: OpenBLAS multiplies up to 100³ numbers as they lie, and what it gives stays in the cache
+)
 
-_WIDE = 16  # columns of a block, as many as the widest registers hold
-_PIECE = 1_024  # tiles at a time: g and its product, of 64 numbers each, stay in the second-level cache
 
-
-class _Form:
-    """gᵀQg + l·g, which ‖S‖² gains, and a·g, which S·q gains.
+class _One:
+    """One M for all tiles of a block.
 
     Args:
-        quadratic: Q, symmetric, [r, r]; or, diagonal, [r].
-        linear: l, [r].
-        along: a, of b queries, [b, r].
+        m: M, float64 [r, r]; or, diagonal, [r].
+        inner: Cᵀe, float64 [r].
+        along: Cᵀq of b queries, [b, r].
     """
 
-    def __init__(self, quadratic: Doubles, linear: Doubles, along: Doubles) -> None:
-        straight = np.concatenate([linear[None], along]).T  # [r, 1 + b]
-        self._lines = straight.shape[1]
-        if quadratic.ndim == 2:
-            # what is below the diagonal stands for what is above
-            straight = np.concatenate([straight, 2 * np.tril(quadratic, -1) + np.diag(np.diag(quadratic))], axis=1)
-        self._diagonal, self._columns = quadratic.astype(np.float32), straight.astype(np.float32)
+    def __init__(self, m: npt.NDArray[np.float64], inner: npt.NDArray[np.float64], along: Floats) -> None:
+        lines = np.concatenate([2 * inner[None], along])  # of y, [1 + b, r]
+        self._lines = (lines * m if m.ndim == 1 else lines @ m).T.astype(np.float32)  # of g, [r, 1 + b]
+        factor = m if m.ndim == 1 else np.linalg.qr(m)[1].T
+        self._factor = np.ascontiguousarray(factor, np.float32)  # by rows: half as long as by columns
 
-    def of(self, g: Floats) -> tuple[Floats, Floats]:
-        """Of n tiles, what is for ‖S‖², [n], and for S·q, [b, n]."""
-        if self._diagonal.ndim == 1:
-            straight, y = g @ self._columns, g * self._diagonal
+    def add(self, g: Floats, square: Floats, dots: Floats) -> None:
+        """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]."""
+        lines = g @ self._lines
+        if self._factor.ndim == 1:
+            y = g * self._factor
         else:
-            product = np.empty((len(g), self._columns.shape[1]), np.float32)
-            for start in range(0, product.shape[1], _WIDE):
-                # rows above the diagonal are zero: five eighths of the work where r = 64
-                first, columns = max(0, start - self._lines), slice(start, start + _WIDE)
-                np.matmul(g[:, first:], self._columns[first:, columns], out=product[:, columns])
-            straight, y = product[:, : self._lines], product[:, self._lines :]
-        return np.vecdot(g, y) + straight[:, 0], straight[:, 1:].T
+            y = scratch(*g.shape)
+            for first in range(0, y.shape[1], _WIDE):  # rows above are zero: five eighths of the work where r = 64
+                columns = slice(first, first + _WIDE)
+                np.matmul(g[:, first:], self._factor[first:, columns], out=y[:, columns])
+        square += np.vecdot(y, y)
+        square += lines[:, 0]
+        dots += lines[:, 1:].T
 
 
 class Interaction:
@@ -68,17 +68,14 @@ class Interaction:
     """
 
     def __init__(self, met: "InteractionWeights", turning: Turning, queries: Floats) -> None:
-        self._weights, self._exact = met.weights, turning.exact
-        self._tied, self._diagonal, self._rank = met.tied, met.diagonal, met.basis.shape[1]
-        self._shift, self._inner, self._inner_b2 = turning.shift, turning.inner, turning.inner_b2
+        self._weights, self._turning, self._diagonal = met.weights, turning, met.diagonal
         self._along = queries @ met.out_basis  # qᵀC, [b, r]
-        self._kept: dict[bytes, list[_Form]] = {}
+        self._kept: dict[bytes, _One] = {}
 
     def add(
         self,
-        directions: Floats,
+        g: Floats,
         x: Floats,
-        powers: Floats,
         v: Floats,
         z: Floats,
         units: npt.NDArray[np.intp],
@@ -88,59 +85,34 @@ class Interaction:
         """Adds M's part at one moment.
 
         Args:
-            directions: Of n tiles, [n, r] or [n, 2 r].
+            g: Of n tiles, [n, r].
             x: 1 and the place columns that change within the block, [k, n].
-            powers: Products of any two rows of x, the first with all, the second with those from itself on, and so on.
             v: z in x, [k, h]: of the units that do not switch.
             z: Of those that do, [u, n].
             units: Which ones they are, [u].
             square: ‖S‖² so far, [n].
             dots: S·q so far, [b, n].
         """
-        forms = self._forms(v) if self._tied and not len(units) else []
+        one = self._one(v[0]) if len(v) == 1 and not len(units) else None
         for start in range(0, len(square), _PIECE):
             at = slice(start, start + _PIECE)
-            for number, form in enumerate(forms):
-                to_square, to_dots = form.of(directions[at])
-                if number:  # the first power is 1
-                    to_square, to_dots = to_square * powers[number, at], to_dots * powers[number, at]
-                square[at] += to_square
-                dots[:, at] += to_dots
-            if not forms:
-                self._add_each(directions[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
+            if one is not None:
+                one.add(g[at], square[at], dots[:, at])
+            else:
+                self._add_each(g[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
 
-    def _forms(self, v: Floats) -> list[_Form]:
-        """What is to be multiplied with each of the powers; kept where many blocks share it."""
-        if (found := self._kept.get(key := v.tobytes())) is not None:
-            return found
-        m = np.tensordot(v.astype(np.float64), self._exact, 1)  # [k, r, r]; or, diagonal, [k, r]
-        constant = 2 * (v @ self._inner.T).astype(np.float64)  # of Cᵀe + Bᵀō, [k, r]
-        constant[0] += 2 * (self._inner_b2 + self._shift)
-        forms = [self._form(m, constant, i, j) for i in range(len(v)) for j in range(i, len(v))]
-        if len(v) == 1:
-            self._kept[key] = forms
-        return forms
-
-    def _form(self, m: Doubles, constant: Doubles, i: int, j: int) -> _Form:
-        """What x[i]·x[j] is multiplied with."""
-        first, second = m[i], m[j]
-        if self._diagonal:
-            product, linear, along = first * second, first * constant[j], self._along * second
-            other = second * constant[i]
-        else:
-            product, linear, along = first.T @ second, first.T @ constant[j], self._along @ second
-            other = second.T @ constant[i]
-        if i == 0:  # x[0] is 1
-            product = product + second
-        else:
-            along = np.zeros_like(along)
-        if i == j:
-            return _Form(product + (second.T if i == 0 else 0), linear, along)
-        return _Form(product + product.T, linear + other, along)
+    def _one(self, z: Floats) -> _One:
+        """Of the same z everywhere, [h]; kept, for many blocks share it."""
+        found = self._kept.get(key := z.tobytes())
+        if found is None:
+            inner = self._turning.inner @ z + self._turning.inner_b2
+            found = _One(np.tensordot(z, self._turning.exact, 1), inner.astype(np.float64), self._along)
+            self._kept[key] = found
+        return found
 
     def _add_each(
         self,
-        directions: Floats,
+        g: Floats,
         x: Floats,
         v: Floats,
         z: Floats,
@@ -148,17 +120,15 @@ class Interaction:
         square: Floats,
         dots: Floats,
     ) -> None:
-        g = directions[:, : self._rank]
         y = np.zeros_like(g)  # M·g
         for column, weights in zip(x, np.tensordot(v, self._weights, 1), strict=True):
             y += column[:, None] * self._product(g, weights)
         for column, unit in zip(z, units, strict=True):
             y += column[:, None] * self._product(g, self._weights[unit])
-        other = directions[:, self._rank :] if not self._tied else g + self._shift  # CᵀO
-        other = other + x.T @ (v @ self._inner.T) + z.T @ self._inner[:, units].T + self._inner_b2
-        other *= 2
-        other += y
-        square += np.vecdot(y, other)
+        inner = x.T @ (v @ self._turning.inner.T) + z.T @ self._turning.inner[:, units].T + self._turning.inner_b2
+        inner *= 2
+        inner += y
+        square += np.vecdot(y, inner)
         dots += self._along @ y.T
 
     def _product(self, g: Floats, m: Floats) -> Floats:

@@ -3,11 +3,11 @@
     S = O + e + C·M·g,  e = W2·z + b2,  M = Σⱼ zⱼ·Mⱼ,  g = Bᵀ(O − ō),  z = relu(W1·m + b1), or W1·m + b1 itself
 
     S·q   = O·q + z·(W2ᵀq) + b2·q                                       + (M g)·(Cᵀq)
-    ‖S‖²  = ‖O‖² + 2 O·b2 + 2 P·z + zᵀGz + 2 z·(W2ᵀb2) + ‖b2‖²          + (M g)·(M g + 2 CᵀO + 2 Cᵀe)
+    ‖S‖²  = ‖O‖² + 2 O·b2 + 2 P·z + zᵀGz + 2 z·(W2ᵀb2) + ‖b2‖²          + (M g)·(M g + 2 Cᵀe)
 
-with P = O·W2 and G = W2ᵀW2. P, g, ‖O‖² and ‖O‖² + 2 O·b2 are kept per tile, with the place columns that m is affine in;
-O·q is one pass over the vectors for each query. What stands to the right is M's part (`interaction`), which models that
-add the same to every tile do not have.
+with Pⱼ = O·(W2ⱼ + C·Mⱼ·g) and G = W2ᵀW2. P, g, ‖O‖² and ‖O‖² + 2 O·b2 are kept per tile, with the place columns that
+m is affine in; O·q is one pass over the vectors for each query. What stands to the right is M's part (`interaction`),
+which models that add the same to every tile do not have.
 
 Tiles come in blocks of neighbours. A hidden unit that is on, or off, all over a block is a straight line in the place
 columns x there: z = Vᵀ[1, x]; of columns that are the same all over the block none is left. So P·z is the product of P
@@ -42,7 +42,7 @@ class TileBlock:
         squares: ‖O‖², [n].
         shifted: ‖O‖² + 2 O·b2, [n].
         factors: P, [n, h].
-        directions: As `FieldEncoder.directions` has them.
+        directions: g, [n, r].
         place: Place columns, [n, p]; zeros where the place is unknown.
         placed: Whether the place is known, bool [n].
     """
@@ -95,7 +95,7 @@ class Moments:
             square = straight.square(tiles.factors, x, powers)  # [t, n]
             dots = straight.dots(x)  # [t, b, n]
             for t in range(len(level)):
-                straight.add_rest(t, tiles, x, powers, square[t], dots[t])
+                straight.add_rest(t, tiles, x, square[t], dots[t])
             square += tiles.shifted
             np.maximum(square, _LEAST_SQUARE, out=square)
             dots += tiles.dots
@@ -155,7 +155,7 @@ class _Straight:
         dots += self.of._b2_along[:, None]
         return dots
 
-    def add_rest(self, t: int, tiles: TileBlock, x: Floats, powers: Floats, square: Floats, dots: Floats) -> None:
+    def add_rest(self, t: int, tiles: TileBlock, x: Floats, square: Floats, dots: Floats) -> None:
         """Adds, at one moment, the units that are on for some tiles of the block only, and M's part."""
         of, units = self.of, self.switching[t].nonzero()[0]
         z = np.empty((0, len(square)), np.float32)  # of those units, [u, n]
@@ -168,7 +168,7 @@ class _Straight:
             square += np.einsum("kn,kn->n", z, others + 2 * (tiles.factors[:, units].T + of._cross[units, None]))
             dots += of._along[:, units] @ z
         if of._interaction is not None:
-            of._interaction.add(tiles.directions, x, powers, self.v[t], z, units, square, dots)
+            of._interaction.add(tiles.directions, x, self.v[t], z, units, square, dots)
 
 
 def _centred(place: Floats) -> tuple[Floats, Floats, Floats]:

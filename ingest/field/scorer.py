@@ -41,7 +41,7 @@ __all__ = ["NO_DATE", "ExactScorer", "FieldEncoder", "open_scorer"]
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-BLOCK = 4_096  # rows at a time: of 64 factors each, 1 MB, which a second-level cache holds
+BLOCK = 7_680  # rows at a time: enough for work that is the same for all of a block, and neighbours still
 LOCK = "field.lock"
 KEPT_BYTES = 64 * 2**20
 """Memory for the dot products of the last queries; those of the very last one are always kept."""
