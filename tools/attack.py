@@ -71,7 +71,10 @@ class App:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
 
 class Searcher:
