@@ -199,11 +199,12 @@ def _row(
             while time.perf_counter() - started < seconds:
                 came = act() or came
                 time.sleep(0.05 if not came else 0)
-        except AssertionError as error:
+        except (AssertionError, OSError) as error:
             came = f"FAILED: {str(error)[:200]}"
     ended.set()
     watching.join()
     ratio = percentile_95(times) / quiet if times else float("inf")
+    print(name, came, file=sys.stderr, flush=True)
     return {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
 
 
