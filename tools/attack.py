@@ -103,7 +103,7 @@ class Searcher:
             while not ended.is_set():
                 self.once()
 
-        thread = threading.Thread(target=go_on)
+        thread = threading.Thread(target=go_on, daemon=True)
         thread.start()
         try:
             yield self.seconds
@@ -190,7 +190,7 @@ def _row(
         while not ended.wait(0.05):
             peak[0] = max(peak[0], app.megabytes())
 
-    watching = threading.Thread(target=watch)
+    watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     started = time.perf_counter()
     with searcher.searching() as times:
