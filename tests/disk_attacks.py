@@ -102,7 +102,7 @@ def _small_disk(home: Path, _: int) -> str:
     """A disk that is full."""
     place = home.parent / "small"
     place.mkdir(exist_ok=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=70m", "tmpfs", place], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", place], check=False).returncode:
         return "not tried: this user may not mount"
     try:
         shutil.copytree(home / "models", place / "models")

@@ -1,6 +1,7 @@
 """Texts embedded once."""
 
 import numpy as np
+from diskcache import Cache
 
 from search_ui.search.text_cache import cached_texts
 
@@ -25,6 +26,18 @@ def test_a_text_is_embedded_once_a_model(tmp_path) -> None:
     assert first.dtype == again.dtype == np.float32
     cached_texts(tmp_path, "m2", ["a"], embed)
     assert embed.asked[-1] == "a"
+
+
+def test_a_vector_that_is_not_what_was_written_is_made_anew(tmp_path) -> None:
+    embed = Counting()
+    cached_texts(tmp_path, "m", ["a"], embed)
+    with Cache(str(tmp_path)) as cache:
+        (key,) = cache
+        kept = bytearray(cache[key])
+        kept[-3] ^= 4
+        cache[key] = bytes(kept)
+    assert cached_texts(tmp_path, "m", ["a"], embed)[0].tolist() == [1.0, np.float32(0.1)]
+    assert embed.asked == ["a", "a"]
 
 
 def test_half_a_surrogate_is_a_key_like_any_other(tmp_path) -> None:

@@ -71,7 +71,10 @@ class App:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
 
 class Searcher:
@@ -100,7 +103,7 @@ class Searcher:
             while not ended.is_set():
                 self.once()
 
-        thread = threading.Thread(target=go_on)
+        thread = threading.Thread(target=go_on, daemon=True)
         thread.start()
         try:
             yield self.seconds
@@ -187,7 +190,7 @@ def _row(
         while not ended.wait(0.05):
             peak[0] = max(peak[0], app.megabytes())
 
-    watching = threading.Thread(target=watch)
+    watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     started = time.perf_counter()
     with searcher.searching() as times:
@@ -196,11 +199,12 @@ def _row(
             while time.perf_counter() - started < seconds:
                 came = act() or came
                 time.sleep(0.05 if not came else 0)
-        except AssertionError as error:
+        except (AssertionError, OSError) as error:
             came = f"FAILED: {str(error)[:200]}"
     ended.set()
     watching.join()
     ratio = percentile_95(times) / quiet if times else float("inf")
+    print(name, came, file=sys.stderr, flush=True)
     return {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
 
 

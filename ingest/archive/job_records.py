@@ -1,9 +1,11 @@
 """What each job of a collection was asked, kept beside its parts: with the parts it tells a lost catalog everything.
 
 One JSON file a job, ``_JOB.job.json`` (readers of whole folders pass over names that begin so): the facts of the
-collection as they were when the job was planned, and the job's source and request. It does not know what they mean.
+collection as they were when the job was planned, the job's source and request, and a checksum of all that. It does not
+know what they mean.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from ingest.archive.files import FilePath
 from trainer.errors import ArchiveError, StorageError
 
 SUFFIX = ".job.json"
+_SUM = "sha256"  # of all the others, in their file
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ def write_record(folder: FilePath, record: JobRecord) -> None:
         ArchiveError: The folder cannot be written.
     """
     path = folder / f"_{record.job}{SUFFIX}"
+    said = asdict(record)
     try:
-        storage.write(path, lambda file: file.write(json.dumps(asdict(record)).encode()))
+        storage.write(path, lambda file: file.write(json.dumps(said | {_SUM: _sum(said)}).encode()))
     except OSError as error:
         raise ArchiveError(
             f"{path}: cannot be written ({error}); free disk space and run the same command again"
@@ -71,15 +75,38 @@ def read_records(folder: FilePath) -> list[JobRecord]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    records = []
+    records = [record for record in _read(folder).values() if record is not None]
+    return sorted(records, key=lambda record: record.planned_at)
+
+
+def damaged_records(folder: FilePath) -> list[str]:
+    """Names of the files of a folder whose record is not what was written.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    return [name for name, record in _read(folder).items() if record is None]
+
+
+def _read(folder: FilePath) -> dict[str, JobRecord | None]:
+    records: dict[str, JobRecord | None] = {}
     try:
         for name in storage.listed(folder, SUFFIX):
-            with storage.readable(folder / name) as content:
-                text = content.read_bytes() if hasattr(content, "read_bytes") else content.getvalue()
-            try:
-                records.append(JobRecord(**json.loads(text)))
-            except (ValueError, TypeError):
-                continue
+            with storage.readable(folder / name, whole=True) as content:
+                records[name] = _record(content.getvalue())
     except OSError as error:
         raise StorageError(f"{folder}: the archive cannot be read ({error}); see `groundcast doctor`") from error
-    return sorted(records, key=lambda record: record.planned_at)
+    return records
+
+
+def _record(content: bytes) -> JobRecord | None:
+    try:
+        said = json.loads(content)
+        kept = said.pop(_SUM, None)  # records of before have none
+        return JobRecord(**said) if kept in (None, _sum(said)) else None
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _sum(said: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

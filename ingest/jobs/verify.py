@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.archive.files import FilePath
+from ingest.archive.files import FilePath, remove
+from ingest.archive.job_records import damaged_records
 from ingest.archive.parts import BROKEN, Archive
 from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
@@ -27,6 +28,7 @@ from ingest.index.edge import discard
 from ingest.index.protocol import Index
 from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_index, require_room, settle
 from ingest.jobs.plan import keep_records
+from ingest.places import store
 from ingest.settings import Settings
 from trainer.checkpoint import verify as verify_checkpoint
 from trainer.errors import (
@@ -99,6 +101,8 @@ def verify(
     """
     archive = Archive(settings.archive_dir(collection.name), collection.kind)
     findings = Findings(collection.name)
+    if deep:  # first: a repair writes records that are missing
+        _check_made(settings, archive, findings, repair=repair)
     archived = _check_parts(catalog, archive, collection, findings, repair=repair, deep=deep, progress=progress)
     findings.archived = len(archived)
     if deep:
@@ -133,6 +137,20 @@ def _check_uploads(folder: Path, findings: Findings, *, repair: bool) -> None:
             if repair:
                 path.rename(path.with_name(path.name + BROKEN))
                 findings.repaired.append(f"upload {path.name} set aside as {path.name}{BROKEN}: bring it again")
+
+
+def _check_made(settings: Settings, archive: Archive, findings: Findings, *, repair: bool) -> None:
+    """Records of jobs, and the table of the world's places: both are made anew."""
+    for name in damaged_records(archive.folder):
+        findings.problems.append(f"record {name} is not what was written")
+        if repair:
+            remove(archive.folder / name)  # what is missing is written from the ledger
+    names = store.damaged(settings.places_dir)
+    for name in names:
+        findings.problems.append(f"table of places {name} is not what was written")
+    if names and repair:
+        store.forget(settings.places_dir)
+        findings.repaired.append("the table of the world's places was thrown away and is made anew")
 
 
 def _check_model(settings: Settings, catalog: Catalog, collection: Collection, findings: Findings) -> None:

