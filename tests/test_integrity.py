@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from ingest.archive.job_records import read_records
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
@@ -263,6 +264,16 @@ def test_what_people_brought_and_the_catalogs_own_file_are_looked_into(home: Hom
     with home.catalog.session() as session:
         session.execute(sa.text("UPDATE chunks SET skipped = :said WHERE key = :key"), {"said": "{}", "key": KEYS[0]})
     assert any("the ledger names other items" in problem for problem in home.problems(deep=False))
+
+
+def test_a_record_of_a_job_that_is_not_what_was_written_is_told_and_written_anew(home: Home) -> None:
+    keep_records(home.catalog, home.archive, home.collection)
+    path = home.archive.folder / f"_{JOB}.job.json"
+    path.write_text(path.read_text().replace('"source": "s"', '"source": "t"', 1))
+    assert home.problems(deep=True) == [f"record {path.name} is not what was written"]
+    assert read_records(home.archive.folder) == []  # a lost catalog is not made of it
+    home.problems(deep=True, repair=True)
+    assert home.problems(deep=True) == [] and read_records(home.archive.folder)[0].source == "s"
 
 
 def test_a_broken_page_of_the_catalog_is_told_with_the_ways_out(home: Home) -> None:
