@@ -47,7 +47,9 @@ class Target:
                 with suppress(BrokenPipeError, ConnectionResetError):  # an answer may stand there all the same
                     connection.request(method, path, body, headers)
                 answer = connection.getresponse()
-                return answer.status, answer.read()
+                with suppress(ConnectionResetError, http.client.IncompleteRead):  # closed behind its first line
+                    return answer.status, answer.read()
+                return answer.status, b""
             except (ConnectionResetError, http.client.RemoteDisconnected, http.client.ResponseNotReady):
                 return 0, b""
 
