@@ -73,6 +73,6 @@ class VectorTiles:
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
     return SourceError(
-        f"basemap {path}: not a PMTiles file that can be read ({reason(error)}); copy it again, or take `basemap` out of "
-        "the settings"
+        f"basemap {path}: not a PMTiles file that can be read ({reason(error)}); copy it again, or take `basemap` out "
+        "of the settings"
     )
