@@ -1,6 +1,6 @@
 """A standing attack: what a stranger sends and a disk does, against an app of its own; what came back, and who waited.
 
-    python -m tools.attack [--seconds 4] [--flips 200] [--json]
+    python -m tools.attack [--seconds 2] [--flips 200] [--json]
 
 A small home is made on the spot: the bundled model, a raster of 256 tiles, and a few tiles of a tile server on this
 machine. Over it two apps are started, one of them read-only, and each row is thrown at them for some seconds while
@@ -121,7 +121,7 @@ def search_path(number: int) -> str:
 def main() -> None:
     """Attacks and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="for which each row goes on at least")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for which each row goes on at least")
     parser.add_argument("--flips", type=int, default=200, help="flipped bits of row 6")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
@@ -135,7 +135,7 @@ def main() -> None:
         print(json.dumps({"benchmark": "attack", "setting": setting, "rows": rows, "ratios": ratios}))
     else:
         for row in rows:
-            print(f"{row['row']:44} {row['peak MB']:6.0f} MB  ×{row['p95 ÷']:.2f}  {row['what came back']}")
+            print(_line(row))
         print(f"at most {MOST_MB} MB and ×{MOST_RATIO} are wanted")
     sys.exit(1 if any(str(row["what came back"]).startswith("FAILED") for row in rows) else 0)
 
@@ -202,8 +202,13 @@ def _row(
     ratio = percentile_95(searcher.since()) / quiet
     ended.set()
     watching.join()
-    print(name, came, file=sys.stderr, flush=True)
-    return {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
+    row = {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
+    print(_line(row), file=sys.stderr, flush=True)
+    return row
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"{row['row']:44} {row['peak MB']:6.0f} MB  ×{row['p95 ÷']:.2f}  {row['what came back']}"
 
 
 def percentile_95(seconds: list[float]) -> float:

@@ -46,6 +46,7 @@ class VectorTiles:
             close()
             raise _unreadable(path, error) from error
         if header["tile_type"] != TileType.MVT or header["tile_compression"] not in _ENCODINGS:
+            close()
             kind = f"{header['tile_type'].name}, {header['tile_compression'].name}"
             raise SourceError(
                 f"basemap {path}: it holds no vector tiles but {kind}: such as Protomaps makes are needed"
