@@ -1,9 +1,12 @@
 """Dot products against float64, by each conversion that the processor has."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numkong
 import numpy as np
 import pytest
 
+from ingest.field.blocks import scratch
 from ingest.field.dot_products import dot_products
 
 
@@ -68,3 +71,10 @@ def test_values_far_smaller_than_the_largest_of_a_query_count():
     query = np.full((1, 128), 1e-5, np.float32)
     query[0, 0] = 1
     assert_exact(made(50, 128), slice(0, 50), query)
+
+
+def test_threads_work_in_memory_of_their_own_and_each_in_the_same_again():
+    with ThreadPoolExecutor(1) as pool:
+        one, other = scratch(3, 4), pool.submit(scratch, 3, 4).result()
+        assert not np.shares_memory(one, other)
+        assert np.shares_memory(one, scratch(2, 5)) and scratch(2, 5).shape == (2, 5)
