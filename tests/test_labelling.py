@@ -12,6 +12,7 @@ import shapely
 from labelled_tiles import DIM, small_field
 
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.labels import Label
 from search_ui.labels.classifier import LEAST
 from search_ui.search.listings import Listings
 from search_ui.search.provenance import Provenance
@@ -104,6 +105,29 @@ def test_labels_are_given_changed_and_undone(home) -> None:
     assert home.labels.sets.labels(made.id) == []
     with pytest.raises(MissingError, match="no tile 'nothing'"):
         home.labels.label(made.id, ["nothing"], "yes")
+
+
+def test_a_set_of_another_grid_is_known_by_its_places(home) -> None:
+    made = home.labels.create("s", "demo", {})
+    row = home.field.row(home.east[0])
+    lat, lon, size = (float(axis[row]) for axis in (home.field.lat, home.field.lon, home.field.size_m))
+    moved = Label("of-the-old-grid", "no", lat + 1e-4, lon, size * 0.9, datetime.now(UTC), "Ada")
+    home.labels.sets.change(made.id, [moved])
+    assert home.labels.said(made.id) == {home.east[0]: moved}
+    before = home.labels.label(made.id, home.east[:1], "yes")
+    assert before == [moved]
+    assert [(one.tile_id, one.verdict) for one in home.labels.sets.labels(made.id)] == [(home.east[0], "yes")]
+    home.labels.restore(made.id, before, home.east[:1])
+    assert home.labels.sets.labels(made.id) == [moved]
+    home.labels.label(made.id, home.east[:1], None)
+    assert home.labels.said(made.id) == {}
+
+
+@pytest.mark.parametrize("asked", [{"photo": "0" * 32}, {"image": "0" * 32}, {"q": "a beach", "tile": "nothing"}])
+def test_a_set_does_not_begin_from_what_is_not_here(home, asked) -> None:
+    with pytest.raises(MissingError, match=r"no (picture|.*tile)"):
+        home.labels.create("s", "demo", asked)
+    assert home.labels.sets.all() == []
 
 
 def test_a_box_labels_the_tiles_whose_middle_lies_in_it(home, monkeypatch) -> None:
@@ -226,10 +250,12 @@ def test_a_set_outlives_its_grid_and_says_what_was_lost(home, tmp_path) -> None:
 
 def test_a_picture_that_is_gone_leaves_the_set_without_a_question(home) -> None:
     made = home.learnable()
-    gone = home.labels.create("gone", "demo", {"photo": "f" * 32}, dict.fromkeys(home.east[:5], "yes"))
+    gone = home.labels.sets.create("gone", "demo", {"photo": "f" * 32})
+    home.labels.label(gone.id, home.east[:5], "yes")
     home.labels.label(gone.id, home.east[-5:], "no")
     assert home.labels.learnt(gone.id).assessment.question is None
-    lost = home.labels.create("lost", "demo", {"tile": "no more"}, dict.fromkeys(home.east[:5], "yes"))
+    lost = home.labels.sets.create("lost", "demo", {"tile": "no more"})
+    home.labels.label(lost.id, home.east[:5], "yes")
     home.labels.label(lost.id, home.east[-5:], "no")
     assert home.labels.learnt(lost.id).assessment.question is None
     assert home.labels.learnt(made.id).assessment.question is not None

@@ -4,8 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from ingest.catalog.catalog import Catalog
+from ingest.catalog.catalog import HEAD, Catalog
+from ingest.catalog.database import MIGRATIONS
 from ingest.catalog.dump import load, snapshot_of
 from ingest.catalog.labels import MAX_NAME_CHARS, Label, LabelSets
 from trainer.errors import CatalogError, MissingError, UsageError
@@ -83,6 +87,23 @@ def test_what_is_deleted_is_gone_with_its_labels(catalog) -> None:
         with pytest.raises(MissingError, match="no set of labels"):
             act(made.id)
     assert sets.labels(kept.id) == [label(1, "no")]
+
+
+@BOTH
+def test_sets_that_came_to_bear_one_name_are_told_apart_when_names_become_unique(catalog) -> None:
+    sets = LabelSets(catalog)
+    for number in range(4):
+        sets.create(f"n{number}", "demo", {})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0010")
+        connection.execute(sa.text("UPDATE label_sets SET name = 'a' WHERE name <> 'n3'"))
+        connection.execute(sa.text("UPDATE label_sets SET name = 'a 2' WHERE name = 'n3'"))
+        connection.commit()
+    catalog.database.migrate(HEAD)
+    assert sorted(one.name for one in sets.all()) == ["a", "a 2", "a 3", "a 4"]
 
 
 def test_too_many_labels_leave_the_set_as_it_was(catalog, monkeypatch) -> None:

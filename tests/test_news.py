@@ -7,10 +7,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +23,8 @@ from ingest.catalog.saved_searches import SavedSearch, SavedSearches
 from ingest.catalog.search_hits import SearchHit, SearchHits
 from ingest.settings import Settings
 from search_ui.routes.feeds import ATOM, GEORSS, document
-from search_ui.service.news import News, mail, post
+from search_ui.service.news import News, link_of, mail, post
+from search_ui.views.state.address import FIELDS
 from tests.local_server import serving
 from trainer.errors import GroundcastError, SettingsError
 
@@ -57,14 +60,27 @@ def test_each_hit_is_kept_once_and_told_of_once_in_each_way(catalog: Catalog) ->
     assert hits.checked(saved.id) == {"p1", "p2", "p3"}
     assert {hit.tile_id for hit in hits.latest(saved.id, 9)} == {"t1", "t2", "t3"}
     assert hits.latest(saved.id, 9)[0].tile_id == "t3"
-    assert len(hits.claim(saved.id, "posted_at")) == 3
-    assert hits.claim(saved.id, "posted_at") == []
-    mailed = hits.claim(saved.id, "mailed_at")
-    hits.release(saved.id, "mailed_at", mailed[:1])
-    assert [hit.tile_id for hit in hits.claim(saved.id, "mailed_at")] == [mailed[0].tile_id]
+    posted = hits.claim(saved.id, "post")
+    assert len(posted) == 3
+    hits.told(saved.id, "post", posted)
+    assert hits.claim(saved.id, "post", NOW + timedelta(days=9_999)) == []
+    mailed = hits.claim(saved.id, "mail")
+    hits.release(saved.id, "mail", mailed[:1])
+    assert [hit.tile_id for hit in hits.claim(saved.id, "mail")] == [mailed[0].tile_id]
     SavedSearches(catalog).delete(saved.id)
     assert hits.latest(saved.id, 9) == []
     assert hits.add(saved.id, [], {"t9": {}}) == 0  # deleted while it was looked for
+
+
+def test_what_nobody_could_be_told_of_is_tried_again_ever_more_seldom_and_not_for_ever(catalog: Catalog) -> None:
+    saved = SavedSearches(catalog).save("Beaches", "coast", {"q": "a beach"}, ["p1"])
+    hits, now = SearchHits(catalog), NOW
+    hits.add(saved.id, ["p1"], {"t1": {"n": 1}})
+    for pause in (5, 10, 20, 40, 80, 160, 320, 640):  # minutes
+        assert len(hits.claim(saved.id, "post", now)) == 1
+        assert hits.claim(saved.id, "post", now + timedelta(minutes=pause, seconds=-1)) == []
+        now += timedelta(minutes=pause)
+    assert hits.claim(saved.id, "post", now + timedelta(days=9_999)) == []
 
 
 # -- a feed ----------------------------------------------------------------------------------------------------------
@@ -87,6 +103,26 @@ def test_a_feed_is_atom_with_ids_that_stay() -> None:
     assert link.get("href") == "https://map.example.org/?collection=coast&q=a+beach&tile=t1"
     moved = ElementTree.fromstring(document(SAVED, list(NEWS.hits), "http://localhost:8501"))
     assert [entry.findtext(f"{{{ATOM}}}id") for entry in moved.findall(f"{{{ATOM}}}entry")] == ids
+
+
+@pytest.mark.parametrize(
+    ("question", "address"),
+    [
+        ({"q": "a beach", "negative": ["fog^0.5"], "place": "Ny", "acquired_from": "2025-01-01", "min_relevance": 0.5,
+          "when": "2025-07-14T18", "liked": ["a", "b"], "photo": "ff", "k": 9},
+         {"q": ["a beach"], "minus": ["fog^0.5"], "area": ["place:Ny"], "from": ["2025-01-01"], "min": ["0.5"],
+          "month": ["7"], "hour": ["18"], "year": ["2025"], "up": ["a", "b"], "image": ["photo:ff"]}),
+        ({"q": "x", "wkt": "POLYGON ((0 0, 1 0, 1 1, 0 0))", "when": "T08"},
+         {"q": ["x"], "area": ["wkt:POLYGON ((0 0, 1 0, 1 1, 0 0))"], "hour": ["8"]}),
+        # saved on the page: as the page was, but for what was open
+        ({"q": "x", "page": {"q": "x", "month": 1, "sort": "date", "words": True, "panel": "labels"}},
+         {"q": ["x"], "month": ["1"], "sort": ["date"], "words": ["1"]}),
+    ],
+)  # fmt: skip
+def test_a_link_asks_all_of_the_question_again(question: dict[str, Any], address: dict[str, list[str]]) -> None:
+    link = link_of("https://map.example.org", replace(SAVED, question=question), a_hit(1))
+    assert parse_qs(urlsplit(str(link)).query) == {"collection": ["coast"], "tile": ["t1"]} | address
+    assert set(address) <= set(FIELDS)
 
 
 def test_a_feed_of_nothing_yet_is_a_feed() -> None:

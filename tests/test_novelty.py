@@ -76,3 +76,13 @@ def test_caution_says_how_much_is_outside_and_nothing_where_all_is_usual() -> No
     told = caution(0.61)
     assert told is not None
     assert "unlike what the model learned from (61% of its tiles" in told
+
+
+def test_photos_of_one_tile_do_not_judge_what_they_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    # nine tiles that have nothing in common, a hundred photos of each
+    often, places = np.repeat(np.eye(DIM, dtype=np.float32)[:9], 100, axis=0), np.repeat(np.arange(9), 100)
+    with pytest.raises(UsageError, match="9 tiles do not tell"):
+        Novelty.of(often, places)
+    monkeypatch.setattr(module, "FEWEST", 9)
+    assert Novelty.of(often).limit < 0.01
+    assert Novelty.of(often, places).limit > 0.9

@@ -370,6 +370,10 @@ def test_a_calendar_and_a_place_are_answered(client) -> None:
     first, last = calendar["likeliest"]["hours"]
     assert first < 12 < last and calendar["place"] > 0.25
     assert "Nepal" in client.get("/api/places?name=Banepa").json()["says"]
+    wrong = [hit["tile_id"] for hit in search(client).json()["hits"]]
+    asked = {"collection": "demo", "q": BEACH, "year": 2025, "disliked": wrong, "top": 1}
+    steered, alone = (client.get("/api/calendar", params=asked | {"disliked": some}).json() for some in (wrong, []))
+    assert steered["best"]["cosine"] < alone["best"]["cosine"] and steered["query"]["disliked"] == wrong
 
 
 def test_the_basemap_style_points_at_the_routes_and_nowhere_else(client) -> None:

@@ -1,16 +1,21 @@
 """Saved searches look into what has come: new hits once, nothing of what was there, and a feed of them."""
 
+import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from ingest.archive.parts import Archive
+from ingest.catalog import search_hits
+from ingest.catalog.migrations.tables import SearchHitRow
 from ingest.catalog.saved_searches import SavedSearch
 from ingest.catalog.search_hits import SearchHits
 from ingest.settings import Settings
@@ -21,7 +26,7 @@ from search_ui.search.query import Query
 from search_ui.service.news import News
 from search_ui.service.service import Service
 from tests.test_requests import DIM, Model, fill
-from trainer.errors import GroundcastError
+from trainer.errors import GroundcastError, MissingError, SettingsError
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -94,6 +99,10 @@ def test_news_are_told_once_and_again_where_it_failed(
     look(service, saved)
     with pytest.raises(GroundcastError, match="answers 500"):
         tell(service, saved)
+    assert tell(service, saved) == 0, "not at once"
+    monkeypatch.setattr(search_hits, "PAUSE", timedelta(0))
+    with service.catalog.session() as session:
+        session.execute(sa.update(SearchHitRow).values(post_after=None))
     assert tell(service, saved) == 1
     assert tell(service, saved) == 0
     assert told == [[], ["bay"]]
@@ -104,11 +113,62 @@ def test_news_that_an_unforeseen_error_kept_back_are_told_the_next_time(
 ) -> None:
     come(service, "new", {"bay": 1})
     look(service, saved)
+    monkeypatch.setattr(search_hits, "PAUSE", timedelta(0))
     monkeypatch.setattr(watch, "post", lambda *_: {}["missing"])
     with pytest.raises(KeyError):
         tell(service, saved)
     monkeypatch.setattr(watch, "post", lambda *_: None)
     assert tell(service, saved) == 1
+
+
+def test_settings_that_are_wrong_use_up_no_try(
+    service: Service, saved: SavedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(service, "new", {"bay": 1})
+    look(service, saved)
+
+    def post(*_: object) -> None:
+        raise SettingsError("add it to allowed_hosts")
+
+    monkeypatch.setattr(watch, "post", post)
+    for _ in range(search_hits.MOST_TRIES + 1):
+        with pytest.raises(SettingsError):
+            tell(service, saved)
+
+
+def test_whatever_goes_wrong_with_one_search_the_others_are_looked_at(
+    service: Service, saved: SavedSearch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.save("Another", "c0", {"q": "the sea"})
+    looked, both = [], threading.Event()
+
+    def look_at(_: Service, one: SavedSearch) -> None:
+        looked.append(one.name)
+        if len(looked) == 3:
+            both.set()
+        if one.name == "Another":
+            raise KeyError("missing")
+
+    monkeypatch.setattr(watch, "look", look_at)
+    monkeypatch.setattr(watch, "tell", lambda *_: 0)
+    watching = watch.Watching(service, every_s=0.01)
+    watching.start()
+    assert both.wait(30), "the thread is dead"
+    watching.end()
+    watching.join(30)
+    assert set(looked[:2]) == {"Another", "The sea"}
+    assert "saved search 'Another'" in caplog.text
+
+
+def test_what_was_called_wrong_is_no_news_and_an_outline_bounds_them(service: Service, saved: SavedSearch) -> None:
+    around = {"wkt": "POLYGON ((20.05 10, 20.35 10, 20.35 12, 20.05 12, 20.05 10))"}
+    asked = service.save("Some", "c0", {"q": "the sea", "disliked": ["cove"]} | around)
+    gone = service.save("Gone", "c0", {"q": "the sea", "labels": "0" * 16})
+    come(service, "new", {"bay": 1, "wood": 4, "cove": 1, "gulf": 1, "fjord": 1})  # the first and the last lie outside
+    with pytest.raises(MissingError, match="no set of labels"):  # told, not passed over
+        look(service, gone)
+    assert look(service, asked) == 1
+    assert [hit.tile_id for hit in SearchHits(service.catalog).latest(asked.id, 9)] == ["gulf"]
 
 
 def test_the_feed_looks_for_itself_and_keeps_its_entries(service: Service, saved: SavedSearch) -> None:

@@ -13,6 +13,7 @@
     │   └── WeightsUnavailableError    weights that must be downloaded first
     ├── CatalogError                   the catalog cannot be read, or a name in it is missing or taken
     │   └── MissingError               there is nothing of that name
+    │       └── LapsedError            not any more: it was kept for a while, and can be asked for anew
     ├── ModelMismatchError             a collection, index or query of another model
     ├── ArchiveError                   a Parquet part that is broken, or cannot be written
     │   └── StorageError               it cannot be reached, which says nothing of its parts
@@ -91,6 +92,10 @@ class CatalogError(GroundcastError):
 
 class MissingError(CatalogError):
     """There is no collection, tile, photo or saved search of that name."""
+
+
+class LapsedError(MissingError):
+    """What was kept for a while under that name is not any more; who asks anew gets it again."""
 
 
 class ModelMismatchError(GroundcastError):

@@ -48,18 +48,24 @@ class Novelty:
     limit: float
 
     @classmethod
-    def of(cls, vectors: npt.NDArray[np.floating]) -> "Novelty":
-        """Of vectors O of at least `FEWEST` tiles of training, [n, d].
+    def of(cls, vectors: npt.NDArray[np.floating], places: npt.NDArray[np.int64] | None = None) -> "Novelty":
+        """Of vectors O of tiles of training, at `FEWEST` places or more, [n, d].
 
-        Two thirds of them make the components, one third the limit.
+        The tiles at two thirds of the places make the components, the others the limit.
+
+        Args:
+            vectors: O.
+            places: Numbers, equal where tiles show the same ground, such as of several photos, [n]; None: none do.
 
         Raises:
             UsageError: There are fewer.
         """
-        if len(vectors) < FEWEST:
-            raise UsageError(f"{len(vectors)} tiles do not tell what is usual among them: give {FEWEST} or more")
-        order = np.random.default_rng(_SEED).permutation(len(vectors))
-        fitted, held_out = np.split(vectors[order].astype(np.float64), [len(order) * 2 // 3])
+        numbers, place = np.unique(np.arange(len(vectors)) if places is None else places, return_inverse=True)
+        if len(numbers) < FEWEST:
+            raise UsageError(f"{len(numbers)} tiles do not tell what is usual among them: give {FEWEST} or more")
+        order = np.random.default_rng(_SEED).permutation(len(numbers))
+        fits = np.isin(place, order[: len(order) * 2 // 3])
+        fitted, held_out = vectors[fits].astype(np.float64), vectors[~fits]
         mean = fitted.mean(axis=0)
         _, directions = np.linalg.eigh(np.cov(fitted.T))  # ascending: the last ones hold the most
         first = directions[:, ::-1].T[: vectors.shape[1] // _DIRECTIONS]

@@ -253,7 +253,9 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
         beginning.write(out / MODEL, record)
         # what is usual among its tiles, so that answers can say where imagery is unlike them
         if config.image == "overhead" and len(pairs) >= FEWEST:
-            write_novelty(out / MODEL, Novelty.of(vectors_of(student, pairs, expects)))
+            seen_o, cells = vectors_of(student, pairs, expects)  # [n, d], [n]
+            if len(np.unique(cells)) >= FEWEST:  # many photos of few tiles tell nothing of others
+                write_novelty(out / MODEL, Novelty.of(seen_o, cells))
     fabric.barrier()
     return Outcome(seen, memory.step, why, out / MODEL, read_meta(out / MODEL), memory.measures)
 

@@ -5,12 +5,14 @@ does not know which tiles a collection has, nor how questions are written: one i
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.catalog.aliases import Aliases
@@ -113,9 +115,8 @@ class LabelSets:
         with self._catalog.session() as session:
             if (session.scalar(sa.select(sa.func.count()).select_from(LabelSetRow)) or 0) >= MOST_SETS:
                 raise UsageError(f"there are {MOST_SETS:,} sets of labels: delete some")
-            _refuse_taken(session, row.name, collection)
-            session.add(row)
-            session.flush()
+            with _one_name(session, row.name, collection):
+                session.add(row)
             _put(session, row.id, labels)
             return _sets(session, [row])[0]
 
@@ -210,8 +211,7 @@ class LabelSets:
         name = _checked(name)
         with self._catalog.session() as session:
             row = _row(session, set_id)
-            if row.name != name:
-                _refuse_taken(session, name, row.collection)
+            with _one_name(session, name, row.collection):
                 row.name = name
 
     def delete(self, set_id: str) -> None:
@@ -233,10 +233,16 @@ def _checked(name: str) -> str:
     return name
 
 
-def _refuse_taken(session: Session, name: str, collection: str) -> None:
-    same = sa.select(LabelSetRow.id).where(LabelSetRow.name == name, LabelSetRow.collection == collection)
-    if session.scalar(same) is not None:
-        raise UsageError(f"there is a set of labels {name!r} of collection {collection!r} already: take another name")
+@contextmanager
+def _one_name(session: Session, name: str, collection: str) -> Iterator[None]:
+    """Write a name; the database itself refuses one that is taken, whoever else writes at the moment."""
+    try:
+        yield
+        session.flush()
+    except IntegrityError as error:
+        raise UsageError(
+            f"there is a set of labels {name!r} of collection {collection!r} already: take another name"
+        ) from error
 
 
 def _put(session: Session, set_id: str, labels: Iterable[Label]) -> None:

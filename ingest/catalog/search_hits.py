@@ -1,11 +1,14 @@
 """What saved searches have found since they were saved: each tile once, and whether somebody has been told of it.
 
-It knows neither how a search is asked nor how one tells of it: a hit is a JSON object.
+Who wants to tell claims hits and says afterwards that it worked. A claim that nobody confirms, because it failed or its
+process died, lapses: the hits may be claimed again after a pause that doubles from try to try, `MOST_TRIES` times in
+all. So news may come twice, which is better than never. It knows neither how a search is asked nor how one tells of it:
+a hit is a JSON object.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -14,8 +17,10 @@ from ingest.catalog.catalog import Catalog
 from ingest.catalog.migrations.tables import SavedSearchRow, SearchHitRow
 from trainer.errors import MissingError
 
-Way = Literal["posted_at", "mailed_at"]
-"""By webhook, by mail: the column that says when."""
+Way = Literal["post", "mail"]
+"""By webhook, by mail; columns that begin so say when it was done, how often it was tried, and when it may be again."""
+MOST_TRIES = 8
+PAUSE = timedelta(minutes=5)  # after the first try: longer than any try takes; after the eighth it is ten hours
 
 
 @dataclass(frozen=True)
@@ -83,24 +88,49 @@ class SearchHits:
             )
             return [_hit(row) for row in rows]
 
-    def claim(self, search_id: str, way: Way) -> list[SearchHit]:
-        """Those that nobody has been told of in this way; from now on they count as told, for every process."""
-        column, of_search = getattr(SearchHitRow, way), SearchHitRow.search == search_id
-        claimed, now = [], datetime.now(UTC)
+    def claim(self, search_id: str, way: Way, now: datetime | None = None) -> list[SearchHit]:
+        """Those that somebody has still to be told of in this way; for a while they are this caller's alone.
+
+        Args:
+            search_id: Of the saved search.
+            way: How it will be told.
+            now: Aware UTC; None: the clock's.
+        """
+        now = datetime.now(UTC) if now is None else now
+        done, tries, after = _columns(way)
+        rested = sa.or_(after.is_(None), after <= now)
+        due = (SearchHitRow.search == search_id, done.is_(None), tries < MOST_TRIES, rested)
+        claimed = []
         with self._catalog.session() as session:
-            for row in session.scalars(sa.select(SearchHitRow).where(of_search, column.is_(None))).all():
-                untold = (of_search, SearchHitRow.tile_id == row.tile_id, column.is_(None))
-                changed = session.execute(sa.update(SearchHitRow).where(*untold).values({way: now}))
+            for row in session.scalars(sa.select(SearchHitRow).where(*due)).all():
+                tried = getattr(row, f"{way}_tries")
+                one = (SearchHitRow.search == search_id, SearchHitRow.tile_id == row.tile_id, tries == tried)
+                again = {f"{way}_tries": tried + 1, f"{way}_after": now + PAUSE * 2**tried}
+                # of two who claim it at once, one changes no row
+                update = sa.update(SearchHitRow).where(*one, *due).values(again)
+                changed = session.execute(update, execution_options={"synchronize_session": False})
                 if getattr(changed, "rowcount", 0):
                     claimed.append(_hit(row))
         return claimed
 
+    def told(self, search_id: str, way: Way, hits: Iterable[SearchHit]) -> None:
+        """It worked: nobody is told of these in this way again."""
+        self._set(search_id, hits, {f"{way}ed_at": datetime.now(UTC)})
+
     def release(self, search_id: str, way: Way, hits: Iterable[SearchHit]) -> None:
-        """Let them be told of again: it did not work."""
+        """Nothing could be tried: they may be claimed at once, and the claim does not count."""
+        self._set(search_id, hits, {f"{way}_tries": _columns(way)[1] - 1, f"{way}_after": None})
+
+    def _set(self, search_id: str, hits: Iterable[SearchHit], values: dict[str, Any]) -> None:
         with self._catalog.session() as session:
             for hit in hits:
                 one = (SearchHitRow.search == search_id, SearchHitRow.tile_id == hit.tile_id)
-                session.execute(sa.update(SearchHitRow).where(*one).values({way: None}))
+                session.execute(sa.update(SearchHitRow).where(*one).values(values))
+
+
+def _columns(way: Way) -> tuple[Any, Any, Any]:
+    """When it was done, how often it was tried, when it may be tried again."""
+    return tuple(getattr(SearchHitRow, f"{way}{what}") for what in ("ed_at", "_tries", "_after"))
 
 
 def _hit(row: SearchHitRow) -> SearchHit:

@@ -1,15 +1,16 @@
 """What a person may write as an area or as dates, read into geometry and UTC moments.
 
-An area is a box ``W,S,E,N`` or a circle ``LAT,LON,KM``, the result a polygon or multipolygon in WGS84 degrees, x =
+An area is a box ``W,S,E,N``, a circle ``LAT,LON,KM`` or WKT, the result a polygon or multipolygon in WGS84 degrees, x =
 longitude, split at ±180°. Files are for `ingest.geo.area_file`. It does not know tiles or searches.
 """
 
 import math
 from datetime import UTC, date, datetime, time
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.geometry import box, disc
+from ingest.geo.geometry import box, disc, split_antimeridian
 from trainer.errors import AreaError
 
 
@@ -44,6 +45,23 @@ def parse_near(text: str) -> BaseGeometry:
     if not 1e-6 <= km <= 10_000:
         raise AreaError(f"circle '{text}' has a radius of {km:g} km: give more than 0 (a millimetre) and at most 10000")
     return disc(lat=lat, lon=lon, radius_m=km * 1000)
+
+
+def parse_wkt(text: str) -> BaseGeometry:
+    """Read a polygon or several as WKT, longitude first; a ring that crosses itself is mended.
+
+    Raises:
+        AreaError: no WKT, or it has no extent, or leaves the globe.
+    """
+    try:
+        shape = shapely.make_valid(shapely.from_wkt(text))
+    except shapely.errors.ShapelyError as error:
+        raise AreaError(f"the outline '{text[:40]}' is no WKT of a polygon: draw or write it again") from error
+    if shape.is_empty or shape.area == 0:
+        raise AreaError("the outline has no extent: draw it again")
+    if shape.bounds[1] < -90 or shape.bounds[3] > 90:
+        raise AreaError(f"the outline '{text[:40]}' has a latitude outside ±90: WKT has the longitude first")
+    return split_antimeridian(shape)
 
 
 def parse_date(text: str, *, end: bool = False) -> datetime:

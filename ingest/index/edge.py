@@ -227,7 +227,7 @@ class EdgeIndex:
             raise
         except BaseException as error:  # Edge raises plain Exception, and Rust's panics are no Exception at all
             raise VectorIndexError(
-                f"index {self.name!r} at {self.path} failed in its engine ({type(error).__name__}: {error}); {_REPAIR}"
+                f"index {self.name!r} failed in its engine ({type(error).__name__}: {error}); {_REPAIR}"
             ) from error
 
     def _open(self) -> None:
@@ -238,7 +238,9 @@ class EdgeIndex:
             found = json.loads(manifest.read_text("utf-8"))
             stands = (found["format"], found["name"], int(found["dim"]), found["vector"], int(found["points"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise VectorIndexError(f"{manifest} is not readable ({error}); {_REPAIR}") from error
+            raise VectorIndexError(
+                f"index {self.name!r}: {manifest.name} is not readable ({type(error).__name__}); {_REPAIR}"
+            ) from error
         if stands[:4] != (FORMAT, self.name, self.dim, VECTOR):
             raise VectorIndexError(
                 f"{self.path} holds collection {stands[1]!r} with vectors {stands[3]!r} of {stands[2]} values "
@@ -254,12 +256,10 @@ class EdgeIndex:
     def _check_whole(self, least: int) -> None:
         lacking = {LOCATION, ACQUIRED_AT} - set(self._shard.info().payload_schema)
         if lacking:
-            raise VectorIndexError(f"index {self.name!r} at {self.path} has lost its payload indexes; {_REPAIR}")
+            raise VectorIndexError(f"index {self.name!r} has lost its payload indexes; {_REPAIR}")
         found = self.count()
         if found < least:
-            raise VectorIndexError(
-                f"index {self.name!r} at {self.path} has lost {least - found} of {least} points; {_REPAIR}"
-            )
+            raise VectorIndexError(f"index {self.name!r} has lost {least - found} of {least} points; {_REPAIR}")
 
     def _record(self, points: int) -> None:
         manifest = {"format": FORMAT, "name": self.name, "dim": self.dim, "vector": VECTOR, "points": points}
@@ -269,7 +269,7 @@ class EdgeIndex:
             temporary.replace(self.path / "index.json")
         except OSError as error:
             raise VectorIndexError(
-                f"{self.path} cannot be written ({error}); free disk space or mend its rights"
+                f"index {self.name!r} cannot be written ({error.strerror}); free disk space or mend its rights"
             ) from error
 
     def _pages(self, fields: list[str], condition: Any) -> Iterator[list[dict[str, Any]]]:

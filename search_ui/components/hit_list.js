@@ -33,6 +33,7 @@ class HitList {
     this.sized.observe(host);
     this.hear = ({ detail }) => detail.from === "map" && this.mark(detail.place?.id);
     BUS.addEventListener("hover", this.hear);
+    this.renewal = new Renewal((name) => this.send("lapsed", name), () => this.lost());
   }
 
   update(data, send) {
@@ -63,12 +64,17 @@ class HitList {
     this.pages.set(number, null);  // is on its way
     const answer = await fetch(`${url}?first=${number * page}&count=${page}`).catch(() => null);
     if (name !== this.data.name) return;
-    if (!answer?.ok) return void this.pages.delete(number);
+    if (!answer?.ok) return void this.renewal.again(name, () => name === this.data.name && this.load(number));
+    this.renewal.came(name);
     this.pages.set(number, (await answer.json()).places);
     const held = [...this.items].find(([, item]) => item === this.focused())?.[0];
     for (const [i, item] of this.items) if (!item.hit) { item.remove(); this.items.delete(i); }
     this.draw();
     if (held !== undefined && this.items.get(held) !== this.focused()) this.items.get(held)?.focus({ preventScroll: true });
+  }
+
+  lost() {  // of a list that cannot be had, what is not there says so
+    for (const item of this.items.values()) if (!item.hit) item.textContent = "This part of the list did not arrive: load the page anew.";
   }
 
   draw() {

@@ -54,7 +54,7 @@ class TouchedList:
 @cache
 def _component() -> Any:
     return st.components.v2.component(
-        "groundcast_hit_list", html=_HTML, css=asset("hit_list.css"), js=asset("hit_list.js")
+        "groundcast_hit_list", html=_HTML, css=asset("hit_list.css"), js=asset("renewal.js", "hit_list.js")
     )
 
 
@@ -70,8 +70,9 @@ def hit_list(
         height: All that the container has, so that the list scrolls in it; or as high as all cards.
     """
     data = vars(cards) | {"chosen": chosen, "scrolls": height == "stretch"}
-    # callbacks that do nothing: named, they make what was chosen and voted attributes of the result
-    nothing = {"on_chosen_change": lambda: None, "on_voted_change": lambda: None}
+    # callbacks that do nothing: named, they make what was chosen and voted attributes of the result; a list that the
+    # server has let go of is made again by the very run that it causes
+    nothing = {f"on_{name}_change": lambda: None for name in ("chosen", "voted", "lapsed")}
     result = _component()(key=key, data=data, height=height, **nothing)
     voted: Mapping[str, Any] | None = result.voted
     return TouchedList(result.chosen, None if not voted else (str(voted["id"]), int(voted["vote"])))

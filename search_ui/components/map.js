@@ -11,6 +11,7 @@ class MapFrame {
     Object.assign(this, { root, library, send, data, panes: [], number: 0, pins: [] });
     this.find = (name) => root.querySelector(name);
     this.host = this.find(".panes");
+    this.renewal = new Renewal((name) => this.send("lapsed", name), () => this.say("Not all of this map arrived: load the page anew."));
     this.addPane();
     this.player();
     this.swipe();
@@ -55,7 +56,7 @@ class MapFrame {
     this.panes.push(pane);
     map.setMissingStyleImageResolver((id) => { if (id.includes("|") && !map.hasImage(id)) map.addImage(id, drawTag(id), { pixelRatio: 2 }); });
     map.on("style.load", () => this.dressed(pane));
-    map.on("error", ({ error }) => console.debug("map:", error?.message));
+    map.on("error", ({ error, sourceId }) => this.lacking(pane, error, sourceId));
     map.on("move", () => this.follow(pane));
     this.pointer(pane);
     if (!first) return pane;
@@ -167,6 +168,7 @@ class MapFrame {
       pane.heats = id ? [id] : [];
       pane.shown = id;
       if (id) map.setPaintProperty(id, "raster-opacity", paint(strength));
+      this.renewal.came(wanted);
       this.root.dataset[`heat${this.panes.indexOf(pane)}`] = wanted;
     };
     if (!wanted) return swap(null);
@@ -178,11 +180,29 @@ class MapFrame {
     map.once("idle", () => swap(id));
   }
 
+  // A tile of imagery may be missing; heat that the server has let go of is fetched again, and the old stays until then.
+  lacking(pane, error, sourceId) {
+    console.debug("map:", error?.message);
+    const { wanted } = pane;
+    if (error?.status !== 410 || !wanted || pane.heats.at(-1) !== sourceId) return;
+    pane.wanted = null;
+    this.renewal.again(wanted, () => pane.wanted === null && pane.ready && this.fill(pane));
+  }
+
+  say(told) {
+    this.find(".failed").textContent = told;
+    this.find(".failed").hidden = false;
+  }
+
   async loadPins() {
     const wanted = (this.pinsOf = this.data.pins);
     const answer = wanted ? await fetch(wanted).catch(() => null) : null;
-    const pins = answer?.ok ? await answer.json() : [];
     if (this.pinsOf !== wanted) return;
+    if (wanted && !answer?.ok) return this.renewal.again(wanted, () => this.pinsOf === wanted && this.loadPins());
+    const pins = wanted ? await answer.json() : [];
+    if (this.pinsOf !== wanted) return;
+    this.renewal.came(wanted);
+    this.find(".failed").hidden = true;
     this.pins = pins;
     this.root.dataset.pins = pins.length;
     this.panes.forEach((pane) => this.pin(pane));
@@ -302,6 +322,7 @@ class MapFrame {
     this.asking = setTimeout(async () => {
       const asked = (this.asked = {});
       const answer = await fetch(`${this.data.at}?lat=${lat.toFixed(6)}&lon=${lng.toFixed(6)}`).catch(() => null);
+      if (answer?.status === 410) this.renewal.again(this.data.at, () => this.renewal.came(this.data.at));
       const told = answer?.ok ? await answer.json() : null;
       if (this.asked === asked && told) put(`${told.rank ? `${told.rank} · ` : ""}${told.says} ${told.relevance}\n${told.title}\n${told.place}`);
     }, 160);

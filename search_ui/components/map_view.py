@@ -144,7 +144,7 @@ class TouchedMap:
 
 @cache
 def _component() -> Any:
-    js = asset("map_style.js", "map_drawing.js", "map.js")
+    js = asset("renewal.js", "map_style.js", "map_drawing.js", "map.js")
     return st.components.v2.component("groundcast_map", html=_HTML, css=asset("map.css"), js=js)
 
 
@@ -159,8 +159,9 @@ def show_map(data: MapData, *, key: str, height: int | Literal["stretch"] = "str
     if not maplibre.is_here():
         st.error(f"The map needs MapLibre GL JS {maplibre.VERSION}, which whoever runs this server has to install.")
         return TouchedMap()
-    # callbacks that do nothing: named, they make what was done attributes of the result
-    names = ("opened", "clicked", "drawn", "middle")
+    # callbacks that do nothing: named, they make what was done attributes of the result; a name that the server has let
+    # go of is made again by the very run that it causes
+    names = ("opened", "clicked", "drawn", "middle", "lapsed")
     nothing = {f"on_{name}_change": lambda: None for name in names}
     result = _component()(key=key, data=_told(data), height=height, **nothing)
     drawn = None if result.drawn is None else [(float(lon), float(lat)) for lon, lat in result.drawn]

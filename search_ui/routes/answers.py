@@ -117,12 +117,13 @@ def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Que
     service = exchange.service
     exchange.tag(asked.version(service, asked.collection))
     query = asked.query(service)
-    made = service.calendar(asked.collection, query, year=asked.year, top=asked.top)
+    feedback = asked.feedback(service, asked.collection)
+    made = service.calendar(asked.collection, query, feedback, year=asked.year, top=asked.top)
     highest, likeliest = service.likeliest(asked.collection, query)
     told = {"place": round(highest, 4), "likeliest": None if likeliest is None else likeliest.as_dict()}
     credit = service.attribution(asked.collection)
     said = {"note": service.engine.caution(service.tiles(asked.collection)), "attribution": credit}
-    return exchange.json(made.as_dict() | told | said | {"query": query.as_dict()}, credit)
+    return exchange.json(made.as_dict() | told | said | {"query": query.as_dict() | feedback.as_dict()}, credit)
 
 
 @router.get("/api/places")

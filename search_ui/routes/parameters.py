@@ -11,7 +11,7 @@ from fastapi import Query as QueryString
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.area import parse_bbox, parse_dates, parse_near
+from ingest.geo.area import parse_bbox, parse_dates, parse_near, parse_wkt
 from ingest.places.coordinates import parse_coordinates
 from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
 from search_ui.ground.view import GroundQuery
@@ -32,6 +32,7 @@ MOST_HITS = 1_000  # in one answer over HTTP
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 Name = Annotated[str, Field(max_length=200)]
+Outline = Annotated[str, Field(max_length=1_000_000)]
 _COLLECTION = "Name of a collection of tiles."
 CollectionName = Annotated[str, Path(max_length=200, description=_COLLECTION)]
 Zoom = Annotated[int, Path(ge=0, le=MAX_ZOOM, description="Zoom.")]
@@ -71,6 +72,7 @@ class AreaParameters(Parameters):
 
     bbox: Text | None = Field(None, description="W,S,E,N in degrees; may cross ±180.")
     near: Text | None = Field(None, description="LAT,LON,KM: a disc.")
+    wkt: Outline | None = Field(None, description="A polygon as WKT, longitude first.")
     place: Text | None = Field(None, description="A town, a country, or coordinates.")
     acquired_from: Name | None = Field(None, description="Only imagery taken on this day (UTC) or later.")
     acquired_to: Name | None = Field(None, description="Only imagery taken on this day (UTC) or earlier.")
@@ -82,13 +84,15 @@ class AreaParameters(Parameters):
             AreaError: It cannot be understood.
             UsageError: There are several.
         """
-        given = [name for name in ("bbox", "near", "place") if getattr(self, name) is not None]
+        given = [name for name in ("bbox", "near", "wkt", "place") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)}: give one of them")
         if self.bbox is not None:
             return parse_bbox(self.bbox)
         if self.near is not None:
             return parse_near(self.near)
+        if self.wkt is not None:
+            return parse_wkt(self.wkt)
         return None if self.place is None else service.place(self.place, getattr(self, "collection", None)).area
 
 

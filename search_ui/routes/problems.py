@@ -24,6 +24,7 @@ STATUS: dict[type[Exception], int] = {
     errors.UploadError: 422,
     errors.UsageError: 400,  # understood, and cannot be done
     errors.MissingError: 404,
+    errors.LapsedError: 410,
     errors.CatalogError: 500,
     errors.ModelMismatchError: 409,
     errors.SourceError: 502,  # the imagery behind cannot be reached

@@ -70,7 +70,8 @@ def replay(exchange: CurrentExchange, search_id: SearchId, _: NothingElse) -> Re
     """Ask a saved search again, and what has come since the last time."""
     service = exchange.service
     saved = service.saved_searches.get(search_id)
-    replayed = service.replay(saved.id, question_of(saved).asked(service))
+    asked = question_of(saved)
+    replayed = service.replay(saved.id, asked.asked(service), asked.feedback(service, saved.collection))
     new = {"tiles": replayed.new_tiles, "hits": [hit.as_dict() for hit in replayed.new_hits]}
     document = {"saved": say(saved), "new_since": new} | found_document(service, saved.collection, replayed.found)
     return exchange.json(document, service.attribution(saved.collection))

@@ -1,13 +1,14 @@
 """Looks into what has come for saved searches, keeps what is a hit, and tells of it; removes what was deleted.
 
 New is a tile of a part of the archive that was not looked into before, of at least the search's least relevance, and at
-least `weak`; each is kept once, and told of once in each way. The same check serves the command line, the app, which
-makes it once a minute, and the feed. It does not know how one tells.
+least `weak`; each is kept once, and told of in each way until that has worked. The same check serves the command line,
+the app, which makes it once a minute, and the feed. It does not know how one tells.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ingest.catalog.saved_searches import SavedSearch
@@ -17,7 +18,7 @@ from search_ui.routes.saved import question_of
 from search_ui.search.relevance import WEAK
 from search_ui.service.news import News, mail, post
 from search_ui.service.service import Service
-from trainer.errors import GroundcastError
+from trainer.errors import GroundcastError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def look(service: Service, saved: SavedSearch) -> int:
     """Look into the parts that have come, and keep the hits; how many are new.
 
     Raises:
-        MissingError: The search or its collection is gone.
+        MissingError: The search, its collection or its labels are gone.
         UsageError: Its question cannot be understood any more.
     """
     kept = SearchHits(service.catalog)
@@ -42,10 +43,11 @@ def look(service: Service, saved: SavedSearch) -> int:
             return 0
         if checked and not checked.intersection(parts):
             return kept.add(saved.id, parts, {})  # the same tiles seen by another model: none of them has come
-        query = question_of(saved).asked(service)
+        asked = question_of(saved)
+        query, feedback = asked.asked(service), asked.feedback(service, saved.collection)
         ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
         wide = replace(query, k=_MOST, min_relevance=max(query.min_relevance, WEAK))
-        hits = service.engine.search(saved.collection, wide, among=ids).hits if ids else []
+        hits = service.engine.search(saved.collection, wide, feedback, among=ids).hits if ids else []
         return kept.add(saved.id, parts, {hit.tile_id: hit.as_dict() for hit in hits})
 
 
@@ -53,7 +55,7 @@ def tell(service: Service, saved: SavedSearch) -> int:
     """Tell of what nobody has been told of yet, in each way that is set up; how many hits were told of.
 
     Raises:
-        GroundcastError: One way did not work; what it should have told is told the next time.
+        GroundcastError: One way did not work; what it should have told is told later, see `ingest.catalog.search_hits`.
     """
     kept, told, failures = SearchHits(service.catalog), 0, list[GroundcastError]()
     for way, send in _ways(service.settings).items():
@@ -62,13 +64,14 @@ def tell(service: Service, saved: SavedSearch) -> int:
             continue
         try:
             send(service.settings, News(saved, hits, base_of(service.settings)))
-            told += len(hits)
-        except GroundcastError as error:
+        except SettingsError as error:
             kept.release(saved.id, way, hits)
             failures.append(error)
-        except BaseException:
-            kept.release(saved.id, way, hits)
-            raise
+        except GroundcastError as error:
+            failures.append(error)
+        else:
+            kept.told(saved.id, way, hits)
+            told += len(hits)
     if failures:
         raise failures[0]
     return told
@@ -82,9 +85,9 @@ def base_of(settings: Settings) -> str | None:
 def _ways(settings: Settings) -> dict[Way, Callable[[Settings, News], None]]:
     ways: dict[Way, Callable[[Settings, News], None]] = {}
     if settings.webhook_url is not None:
-        ways["posted_at"] = post
+        ways["post"] = post
     if settings.smtp_host is not None:
-        ways["mailed_at"] = mail
+        ways["mail"] = mail
     return ways
 
 
@@ -98,20 +101,25 @@ class Watching(threading.Thread):
     def run(self) -> None:
         """Until it is ended; what goes wrong is logged, and tried again."""
         while not self._ended.wait(self._every_s):
-            try:
+            with _logged("saved searches cannot be read"):
                 for saved in self._service.saved_searches.all():
-                    self._one(saved)
+                    with _logged(f"saved search {saved.name!r}"):
+                        look(self._service, saved)
+                        tell(self._service, saved)
+            with _logged("deleted collections cannot be removed"):
                 self._service.keeping.remove_overdue()
-            except GroundcastError as error:
-                log.warning("saved searches or deleted collections cannot be read: %s", error)
-
-    def _one(self, saved: SavedSearch) -> None:
-        try:
-            look(self._service, saved)
-            tell(self._service, saved)
-        except GroundcastError as error:
-            log.warning("saved search %r: %s", saved.name, error)
 
     def end(self) -> None:
         """Let it end, without waiting for a message that is under way."""
         self._ended.set()
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """A door: whatever goes wrong inside is logged, and the thread goes on."""
+    try:
+        yield
+    except GroundcastError as error:
+        log.warning("%s: %s", what, error)
+    except Exception:
+        log.exception("%s", what)

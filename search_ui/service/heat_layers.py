@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from search_ui.maps.heatmap import HeatValues
 from search_ui.search.recent import Recent
-from trainer.errors import MissingError
+from trainer.errors import LapsedError
 
 _LAYERS, _LAYERS_BYTES, _BYTES = 4_000, 256 * 2**20, 96 * 2**20
 
@@ -59,11 +59,11 @@ class HeatLayers:
         """The layer of a name.
 
         Raises:
-            MissingError: It was shown too long ago, or before this server was started.
+            LapsedError: It was shown too long ago, or before this server was started.
         """
 
         def missing() -> HeatLayer:
-            raise MissingError(f"no map {name[:40]!r} is shown any more: load the page anew")
+            raise LapsedError(f"no map {name[:40]!r} is shown any more: load the page anew")
 
         return self._layers.get(name, missing)
 
@@ -71,7 +71,7 @@ class HeatLayers:
         """What a layer shows.
 
         Raises:
-            MissingError: See `find`.
+            LapsedError: See `find`.
         """
         layer = self.find(name)
         return self._values.get(name, layer.make, size=lambda heat: heat.values.nbytes + heat.places.lat.nbytes)

@@ -116,6 +116,7 @@ class Labelling:
         self._learnt: Recent[Learnt] = Recent(_KEPT)
         self._probabilities: Recent[Probabilities] = Recent(_KEPT, max_bytes=_KEPT_BYTES)
         self._feedback: Recent[Feedback] = Recent(_KEPT)
+        self._said: Recent[dict[str, Label]] = Recent(_KEPT)
 
     def request(self) -> Any:
         """See `search_ui.search.engine.Engine.request`."""
@@ -144,12 +145,17 @@ class Labelling:
 
         Raises:
             ReadOnlyError: Nothing may be saved here.
-            MissingError: No such collection or tile.
+            MissingError: No such collection, tile or picture.
             UsageError: The name is empty, too long or taken, or the question cannot be understood.
         """
         self._require_writable()
         found = self._tiles(collection)
         kept = self._checked(question)
+        for kind in _PICTURES:
+            if kind in kept:
+                self._picture(kept[kind])
+        if "tile" in kept:
+            self._row(found, kept["tile"])
         labels = self._labels(found, tiles or {}, by)
         return self.sets.create(name, collection, kept, labels)
 
@@ -172,10 +178,28 @@ class Labelling:
             UsageError: There would be too many labels.
         """
         self._require_writable()
-        if verdict is None:
-            return self.sets.change(set_id, without=tiles)
         found = self._tiles(self.sets.get(set_id).collection)
-        return self.sets.change(set_id, self._labels(found, dict.fromkeys(tiles, verdict), by))
+        said = {} if verdict is None else dict.fromkeys(tiles, verdict)
+        return self.sets.change(
+            set_id, self._labels(found, said, by), without=self._of_same_ground(found, set_id, tiles)
+        )
+
+    @one_request
+    def said(self, set_id: str) -> dict[str, Label]:
+        """What a set says of the tiles as they are now, by their ids; of several labels of one the latest counts.
+
+        Raises:
+            MissingError: No such set or collection.
+        """
+        found = self.sets.get(set_id)
+        collection = self._tiles(found.collection)
+        key = (set_id, found.revision, self.engine.version(collection))
+
+        def make() -> dict[str, Label]:
+            held = self._held(self.engine.field(collection), set_id)
+            return {tile: labels[-1] for tile, labels in held.items()}
+
+        return self._said.get(key, make)
 
     @one_request
     def label_area(
@@ -277,7 +301,8 @@ class Labelling:
             return made, taken
         if (own := self.sets.get(into).collection) != self._present_name(collection):
             raise UsageError(f"the set is of collection {own!r}, not of {collection!r}")
-        self.sets.change(into, taken.labels)
+        tiles = [label.tile_id for label in taken.labels]
+        self.sets.change(into, taken.labels, without=self._of_same_ground(self._tiles(collection), into, tiles))
         return self.sets.get(into), taken
 
     # -- what follows from them --------------------------------------------------------------------------------------
@@ -301,10 +326,7 @@ class Labelling:
         key = (set_id, found.revision, self.engine.version(collection))
 
         def make() -> Feedback:
-            columns = self.engine.field(collection)
-            labels, rows = self._placed(columns, set_id)
-            # of labels that have come to lie in one tile, such as a larger one, the latest counts
-            said = {tile: label.verdict for tile, label in zip(columns.ids(rows), labels, strict=True)}
+            said = {tile: label.verdict for tile, label in self.said(set_id).items()}
             yes, no = ([tile for tile, word in said.items() if word == verdict] for verdict in ("yes", "no"))
             liked, disliked = (tuple(reversed(side))[: MOST // 2] for side in (yes, no))
             return Feedback(liked, disliked, frozenset(no))
@@ -403,17 +425,32 @@ class Labelling:
         there = np.flatnonzero(rows >= 0)
         return [labels[place] for place in there.tolist()], rows[there]
 
+    def _held(self, columns: ExactScorer, set_id: str) -> dict[str, list[Label]]:
+        """The labels of each tile as it is now, by its id, the oldest first: several may lie in a larger one."""
+        labels, rows = self._placed(columns, set_id)
+        held: dict[str, list[Label]] = {}
+        for tile, label in zip(columns.ids(rows), labels, strict=True):
+            held.setdefault(tile, []).append(label)
+        return held
+
+    def _of_same_ground(self, collection: Collection, set_id: str, tiles: Iterable[str]) -> list[str]:
+        """Ids of tiles, and those under which the set labels the same ground, such as before the grid was another."""
+        asked, held = list(tiles), self._held(self.engine.field(collection), set_id)
+        return asked + [label.tile_id for tile in set(asked) & held.keys() for label in held[tile]]
+
+    def _row(self, collection: Collection, tile_id: str) -> int:
+        row = self.engine.field(collection).row(tile_id)
+        if row is None:
+            raise MissingError(f"collection {collection.name!r} has no tile {tile_id[:60]!r}: take an id from a hit")
+        return row
+
     def _labels(self, collection: Collection, tiles: Mapping[str, Verdict], by: str | None) -> list[Label]:
         if not tiles:
             return []
         columns, now = self.engine.field(collection), datetime.now(UTC)
         labels = []
         for tile_id, verdict in tiles.items():
-            row = columns.row(tile_id)
-            if row is None:
-                raise MissingError(
-                    f"collection {collection.name!r} has no tile {tile_id[:60]!r}: take an id from a hit"
-                )
+            row = self._row(collection, tile_id)
             lat, lon, size_m = (float(axis[row]) for axis in (columns.lat, columns.lon, columns.size_m))
             labels.append(Label(tile_id, verdict, lat, lon, size_m, now, by))
         return labels
@@ -446,7 +483,7 @@ class Labelling:
             UsageError: It cannot be asked.
         """
         try:
-            image, photo = (self._picture(question[kind]) if kind in question else None for kind in ("image", "photo"))
+            image, photo = (self._picture(question[kind]) if kind in question else None for kind in _PICTURES)
         except MissingError:
             return None
         parts = asked_parts(
@@ -465,3 +502,4 @@ class Labelling:
 
 _ASKED = ("q", "also", "negative", "image", "photo", "tile", "ensemble", "when")
 _SEVERAL = ("also", "negative")
+_PICTURES = ("image", "photo")

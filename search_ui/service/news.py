@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urlencode
 
 from ingest.catalog.saved_searches import SavedSearch
 from ingest.catalog.search_hits import SearchHit
 from ingest.settings import Settings
 from search_ui.search.query import rfc3339
+from search_ui.service.links import link_to
 from trainer.errors import GroundcastError, ItemError, SettingsError
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,8 @@ def describe(hit: SearchHit) -> str:
 
 
 def link_of(base: str | None, saved: SavedSearch, hit: SearchHit) -> str | None:
-    """The address of the app that shows a hit; None where the app's own is not known."""
-    if base is None:
-        return None
-    asked = {"collection": saved.collection, "q": str(saved.question.get("q") or ""), "tile": hit.tile_id}
-    return f"{base}/?{urlencode({name: value for name, value in asked.items() if value})}"
+    """The address of the app that asks the search and shows a hit; None where the app's own is not known."""
+    return None if base is None else link_to(base, saved, hit.tile_id)
 
 
 def post(settings: Settings, news: News, *, pauses_s: Sequence[float] = PAUSES_S) -> None:

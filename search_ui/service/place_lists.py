@@ -22,7 +22,7 @@ from search_ui.search.relevance import grade
 from search_ui.search.scores import Scores
 from search_ui.service.answers import Found
 from search_ui.service.place_list import PAGE, Listed, PlaceList, listed_rows
-from trainer.errors import MissingError
+from trainer.errors import LapsedError
 
 _LISTS, _BYTES = 500, 256 * 2**20
 _MOST_CANDIDATES = 1_000  # of a collection that is too large for every tile to be scored
@@ -80,11 +80,11 @@ class PlaceLists:
         """The list of a name.
 
         Raises:
-            MissingError: It was shown too long ago, or before this server was started.
+            LapsedError: It was shown too long ago, or before this server was started.
         """
 
         def missing() -> ShownList:
-            raise MissingError(f"no list {name[:40]!r} is shown any more: load the page anew")
+            raise LapsedError(f"no list {name[:40]!r} is shown any more: load the page anew")
 
         return self._lists.get(name, missing)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -342,17 +342,27 @@ class Service:
         """The cosines of every tile at each of many moments; see `search_ui.search.engine.Engine.frames`."""
         return self.engine.frames(collection, query, whens)
 
-    def reel(self, collection: str, query: Query, whens: Sequence[When]) -> Reel:
+    def reel(self, collection: str, query: Query, whens: Sequence[When], feedback: Feedback = NOTHING_SAID) -> Reel:
         """The same in parts of bounded size, for films, calendars and best moments."""
-        return Reel(lambda some: self.engine.frames(collection, query, some), whens)
+        return Reel(partial(self.engine.frames, collection, query, feedback=feedback), whens)
 
     @one_request
-    def calendar(self, collection: str, query: Query, *, year: int | None = None, top: int = TOP) -> PlaceCalendar:
-        """A question over the months of a year and the hours of a day."""
+    def calendar(
+        self,
+        collection: str,
+        query: Query,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        year: int | None = None,
+        top: int = TOP,
+    ) -> PlaceCalendar:
+        """A question, steered by thumbs, over the months of a year and the hours of a day; wrong tiles do not count."""
         check_year(year)
         whens = calendar_moments(year or this_year())
-        months = Reel(lambda some: self.engine.frames(collection, query, some, weekday=False), whens)
-        return calendar_of(months, top=top)
+        ask = partial(self.engine.frames, collection, query, weekday=False, feedback=feedback)
+        months = Reel(ask, whens)
+        wrong = np.isin(months.tiles.tile_id, list(feedback.no_hits))
+        return calendar_of(months.changed(lambda cosine: np.where(wrong, np.float32(np.nan), cosine)), top=top)
 
     def likeliest(self, collection: str, query: Query) -> tuple[float, Likeliest | None]:
         """When a question's area is likeliest to show it; see `search_ui.search.engine.Engine.likeliest`."""
@@ -383,23 +393,24 @@ class Service:
         return self.saved_searches.save(name, collection, question, [path.stem for path in parts])
 
     @one_request
-    def replay(self, search_id: str, query: Query) -> Replay:
+    def replay(self, search_id: str, query: Query, feedback: Feedback = NOTHING_SAID) -> Replay:
         """Ask a saved question again; says what came since the last time, and remembers this time.
 
         Args:
             search_id: Of the saved search.
             query: Its question.
+            feedback: Tiles called right or wrong.
 
         Raises:
             MissingError: No such saved search, or its collection is gone.
         """
         saved = self.saved_searches.get(search_id)
-        found = self.search(saved.collection, query)
+        found = self.search(saved.collection, query, feedback)
         archive = self.engine.archive(self.tiles(saved.collection))
         parts = {path.stem: path for path in archive.parts()}
         new = [path for key, path in parts.items() if key not in saved.parts]
         ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
-        hits = self.engine.search(saved.collection, query, among=ids).hits if ids else []
+        hits = self.engine.search(saved.collection, query, feedback, among=ids).hits if ids else []
         if new and not self.read_only:
             self.saved_searches.asked(search_id, parts)
         return Replay(saved, found, len(ids), list(hits))

@@ -24,6 +24,8 @@ _COMMANDS = {
     "jobs pause": "“Pause” on the page “Collections”",
     "worker": f"a worker, which {_RUNS} starts",
     "verify": f"ask {_RUNS} to check the archive",
+    "verify --repair": f"ask {_RUNS} to mend it",
+    "verify --index": f"ask {_RUNS} to build it",
     "collection upgrade": f"ask {_RUNS} to bring it to that model",
     "doctor": f"ask {_RUNS} what is not sound here",
     "ui": "a groundcast of your own",
@@ -31,6 +33,7 @@ _COMMANDS = {
 }
 _LEAD = r"(?:(?:run|start|see|with|by|ask|bring photos in with|make it with|bring them in with|are brought in with) )?"
 _COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts)\b)?")
+_OF_ONE = re.compile(r"^(verify) [^-]\S* (--\w+)$")  # what is done depends on the option, whatever it is done to
 _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A-Z][A-Z,=…]*\b))?`?")
 
 
@@ -46,7 +49,7 @@ def plainly(message: object) -> str:
 
 
 def _command(found: re.Match[str]) -> str:
-    said = found[1]
+    said = _OF_ONE.sub(r"\1 \2", found[1])
     names = [name for name in _COMMANDS if said == name or said.startswith(f"{name} ")]
     does = _COMMANDS[max(names, key=len)] if names else f"ask {_RUNS}"
     lead = found[0].split("`")[0].strip()

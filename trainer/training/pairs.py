@@ -40,6 +40,7 @@ class Batch:
         ids: int64 [b, columns]: target, and place and owner where they are asked for; see `trainer.training.loss`.
         encoded: Place and time, float32 [b, m], or None for a model without.
         usable: bool [b]; where False, S = O.
+        cells: int64 [b], a NumPy array: the cells of the globe, as large as a tile, in which they lie.
     """
 
     pixels: torch.Tensor
@@ -48,6 +49,7 @@ class Batch:
     ids: torch.Tensor
     encoded: torch.Tensor | None
     usable: torch.Tensor | None
+    cells: Rows
 
 
 class Pairs:
@@ -174,7 +176,8 @@ class Pairs:
             where = {"lat": self._lat[rows], "lon": self._lon[rows], "when": self._when[rows]}
             found = encode(self._config.encoding, **where, known=(place, date, hour), weekday=weekday)
             encoded, usable = self._here(found.values), self._here(found.usable)
-        return Batch(pixels, view, targets, ids, encoded, usable)
+        cells = _cells(self._lat[rows], self._lon[rows], self._config.tile_size_m)
+        return Batch(pixels, view, targets, ids, encoded, usable, cells)
 
     def _met(self, rows: Rows, choice: npt.NDArray[np.float64] | None) -> tuple[torch.Tensor, torch.Tensor]:
         vectors, numbers = self._targets.of(self._samples[rows], choice)
@@ -201,12 +204,16 @@ def _ids(shards: Shards, samples: Rows, config: TrainConfig) -> Rows:
     columns = []
     if "place" in config.false_negatives:
         named = shards.place[samples]
-        lat, lon = shards.lat[samples], shards.lon[samples]
-        step = config.tile_size_m / EQUATOR_DEGREE_M
-        row = np.floor((lat + 90) / step)
-        column = np.floor((lon + 180) * np.cos(np.radians(row * step - 90)) / step)
-        cell = (row * 2**31 + column).astype(np.int64) | np.int64(1 << 62)  # apart from most hashes of names
+        cell = _cells(shards.lat[samples], shards.lon[samples], config.tile_size_m)
         columns.append(np.where(named == MISSING, cell, named))
     if "owner" in config.false_negatives:
         columns.append(shards.owner[samples])
     return np.column_stack(columns) if columns else np.empty((len(samples), 0), np.int64)
+
+
+def _cells(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], side_m: float) -> Rows:
+    """Numbers of cells of the globe, int64 [n]."""
+    step = side_m / EQUATOR_DEGREE_M
+    row = np.floor((lat + 90) / step)
+    column = np.floor((lon + 180) * np.cos(np.radians(row * step - 90)) / step)
+    return (row * 2**31 + column).astype(np.int64) | np.int64(1 << 62)  # apart from most hashes of names

@@ -124,14 +124,18 @@ def fit_moments(
 
 
 @torch.no_grad()
-def vectors_of(student: Student, pairs: Pairs, expects: Preprocess) -> npt.NDArray[np.float32]:
-    """O of the tiles of at most `MOST` pairs as they are, float32 [n, d]."""
+def vectors_of(
+    student: Student, pairs: Pairs, expects: Preprocess
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """O of the tiles of at most `MOST` pairs as they are, float32 [n, d], and the cells that they lie in, int64 [n]."""
     tower, training = student.sat2cap.overhead, student.training
     student.eval()
-    batches = pairs.some(MOST, _BATCH)
-    seen = [tower(augmented(batch.pixels, None, expects)).float().cpu().numpy() for batch in batches]
+    seen, cells = [], []
+    for batch in pairs.some(MOST, _BATCH):
+        seen.append(tower(augmented(batch.pixels, None, expects)).float().cpu().numpy())
+        cells.append(batch.cells)
     student.train(training)
-    return np.concatenate(seen)
+    return np.concatenate(seen), np.concatenate(cells)
 
 
 def neutral(texts: npt.NDArray[np.float32]) -> torch.Tensor:

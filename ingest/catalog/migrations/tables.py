@@ -148,13 +148,18 @@ class SearchHitRow(Base):
     hit: Mapped[dict[str, Any]]
     found_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     posted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    post_tries: Mapped[int] = mapped_column(default=0)
+    post_after: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
     mailed_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    mail_tries: Mapped[int] = mapped_column(default=0)
+    mail_after: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
 
 
 class LabelSetRow(Base):
     """A set of labels and what it began from; `ingest.catalog.labels`. Every change of its labels counts on."""
 
     __tablename__ = "label_sets"
+    __table_args__ = (sa.Index("label_sets_name", "collection", "name", unique=True),)
     id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(200))
     collection: Mapped[str] = mapped_column(sa.String(100), index=True)

@@ -67,7 +67,7 @@ def _page(
     labels = label_set(service, shown, notice)
     with asked:
         show_notice()
-        whats_new(service)
+        whats_new(service, labels)
         asked_chips(service)
         place_hint(service)
     query = query_of(service)
@@ -151,7 +151,7 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
             )  # fmt: skip
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
             _overlay(service)
-        saved_searches(service, shown)
+        saved_searches(service, shown, labels)
 
 
 def _overlay(service: Service) -> None:
@@ -194,7 +194,7 @@ def _right(
             case "place":
                 place_panel(service, shown, query, said)
             case "when":
-                when_panel(service, shown, query)
+                when_panel(service, shown, query, said)
             case "labels":
                 labels_panel(service, shown, labels, listed)
             case "export":

@@ -17,6 +17,7 @@ from search_ui.search.feedback import Feedback
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Query
 from search_ui.search.series import calendar_moments
+from search_ui.service.place_lists import key_of
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
@@ -90,11 +91,12 @@ def _film(service: Service, shown: Shown, query: Query, said: Feedback) -> Paint
     return Painted(frames, drawn[0].legend, f"Film of {shown_value()} over {len(whens)} moments")
 
 
-def _best(service: Service, shown: Shown, query: Query, _: Feedback) -> Painted:
+def _best(service: Service, shown: Shown, query: Query, said: Feedback) -> Painted:
     asked = replace(query, when=None)
     moments = [when for when in calendar_moments(year()) if when.hour % BEST_HOURS == 0]
+    key = f"{service.version(shown.name)} {key_of(asked)} {said} {year()}"
     with st.spinner(f"Asking {len(moments)} moments …"):
-        month, hour = _kept_best(f"{service.version(shown.name)} {asked!r} {year()}", service, shown, asked)
+        month, hour = _kept_best(key, service, shown, asked, said)
     if not len(month):
         return NOTHING_PAINTED
     scores = service.scores(shown.name, asked)
@@ -106,9 +108,15 @@ def _best(service: Service, shown: Shown, query: Query, _: Feedback) -> Painted:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _kept_best(key: str, _service: Service, _shown: Shown, _query: Query) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
+def _kept_best(
+    key: str,  # noqa: ARG001
+    _service: Service,
+    _shown: Shown,
+    _query: Query,
+    _said: Feedback,
+) -> tuple[np.ndarray, np.ndarray]:
     moments = [when for when in calendar_moments(year()) if when.hour % BEST_HOURS == 0]
-    best = best_moments(_service.reel(_shown.name, _query, moments))
+    best = best_moments(_service.reel(_shown.name, _query, moments, _said))
     return best.month, best.hour
 
 

@@ -115,8 +115,7 @@ def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | 
                 kwargs={"tile": following},
             )  # fmt: skip
         return
-    labels = {label.tile_id: label for label in service.labelling.sets.labels(found.id)}
-    known = labels.get(tile)
+    known = service.labelling.said(found.id).get(tile)
     place = service.tile(shown.name, tile)
     left, right = st.columns([1, 1.5], vertical_alignment="center")
     with left:
@@ -151,7 +150,7 @@ def _next(service: Service, found: LabelSet, listed: ShownList | None) -> str | 
     """The first place of the list that has no label."""
     if listed is None:
         return None
-    known = {label.tile_id for label in service.labelling.sets.labels(found.id)}
+    known = service.labelling.said(found.id)
     tiles = listed.places.scores.tile_id
     return next((tiles[row] for row in listed.places.rows.tolist() if tiles[row] not in known), None)
 

@@ -5,8 +5,10 @@ It does not know where they are kept: `search_ui.service.service` does.
 
 from typing import Any
 
+import shapely
 import streamlit as st
 
+from ingest.catalog.labels import LabelSet
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
@@ -15,18 +17,19 @@ from search_ui.views import pieces
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice, succeeded
 from search_ui.views.state.address import FIELDS, change, fitting, value
-from search_ui.views.state.question import query_of, question
+from search_ui.views.state.labelled import said_of, steers
+from search_ui.views.state.question import query_of, question, where
 from trainer.errors import GroundcastError
 
 _REPLAYED = "replayed"
 
 
-def saved_searches(service: Service, shown: Shown) -> None:
+def saved_searches(service: Service, shown: Shown, labels: LabelSet | None) -> None:
     """A button that opens them."""
     with st.popover("Saved", icon=":material/bookmark:", width="content"):
         if not service.read_only and query_of(service) is not None:
             name = st.text_input("Save this search as", key="save name", max_chars=MAX_NAME_CHARS)
-            st.button("Save", key="save", on_click=_save, args=(service, shown), disabled=not name.strip())
+            st.button("Save", key="save", on_click=_save, args=(service, shown, labels), disabled=not name.strip())
         every = service.saved_searches.all()
         for saved in every:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -50,13 +53,13 @@ def saved_searches(service: Service, shown: Shown) -> None:
             st.caption("No saved search yet. One that is saved tells later what new imagery has brought.")
 
 
-def whats_new(service: Service) -> None:
+def whats_new(service: Service, labels: LabelSet | None) -> None:
     """What came since a saved search was last asked, once after it was asked again."""
     search_id = st.session_state.pop(_REPLAYED, None)
     query = query_of(service)
     if search_id is None or query is None:
         return
-    replay = service.replay(search_id, query)
+    replay = service.replay(search_id, query, said_of(service, labels))
     since = f"{replay.saved.asked_at:%Y-%m-%d %H:%M} UTC"
     if not replay.new_tiles:
         st.info(f"“{pieces.as_words(replay.saved.name)}”: no new imagery since {since}.")
@@ -66,15 +69,25 @@ def whats_new(service: Service) -> None:
     st.success(f"“{pieces.as_words(replay.saved.name)}”: {replay.new_tiles:,} new tiles since {since}.{told}")
 
 
-def _save(service: Service, shown: Shown) -> None:
+def _save(service: Service, shown: Shown, labels: LabelSet | None) -> None:
     name = st.session_state["save name"].strip()
     try:
-        service.save(name, shown.name, question() | {PAGE: _page()})
+        service.save(name, shown.name, question() | _beyond_words(service, labels) | {PAGE: _page()})
     except GroundcastError as error:
         notice(told(error))
         return
     st.session_state["save name"] = ""
     succeeded(f"Saved as “{pieces.as_words(name)}”.")
+
+
+def _beyond_words(service: Service, labels: LabelSet | None) -> dict[str, Any]:
+    """What else decides what is found: outlines that were drawn or brought, and labels in place of thumbs."""
+    said: dict[str, Any] = {}
+    if value("area").startswith(("wkt:", "file:")):
+        said["wkt"] = shapely.to_wkt(where(service).area, rounding_precision=5)
+    if labels is not None:
+        said |= {"liked": [], "disliked": []} | ({"labels": labels.id} if steers(labels) else {})
+    return said
 
 
 def _page() -> dict[str, Any]:

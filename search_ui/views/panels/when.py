@@ -7,6 +7,7 @@ import streamlit as st
 from search_ui.maps.calendars import PlaceCalendar, draw_calendar
 from search_ui.maps.layers import Words
 from search_ui.maps.scales import MONTHS
+from search_ui.search.feedback import Feedback
 from search_ui.search.likeliest import Likeliest, say_likeliest
 from search_ui.search.query import Query
 from search_ui.service.place_lists import key_of
@@ -16,7 +17,7 @@ from search_ui.views.state.address import change
 from search_ui.views.state.question import year
 
 
-def when_panel(service: Service, shown: Shown, query: Query | None) -> None:
+def when_panel(service: Service, shown: Shown, query: Query | None, feedback: Feedback) -> None:
     """The panel."""
     if query is None:
         st.caption("Ask for something first: then this says in which months and hours one would see it.")
@@ -26,8 +27,8 @@ def when_panel(service: Service, shown: Shown, query: Query | None) -> None:
         return
     with st.spinner("Asking 288 moments …"):
         # all that decides the calendar: Streamlit hashes the key alone, arguments with a _ in front are only handed on
-        key = f"{service.version(shown.name)} {key_of(replace(query, when=None))} {year()}"
-        calendar: PlaceCalendar = _kept_calendar(key, service, shown, query)
+        key = f"{service.version(shown.name)} {key_of(replace(query, when=None))} {feedback} {year()}"
+        calendar: PlaceCalendar = _kept_calendar(key, service, shown, query, feedback)
     month, hour = calendar.best
     st.markdown(f"**Best in {MONTHS[month - 1]} at {hour:02d}:00**", help=words.CALENDAR)
     said = say_likeliest(*_kept_likeliest(key, service, shown, query))
@@ -43,8 +44,14 @@ def when_panel(service: Service, shown: Shown, query: Query | None) -> None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _kept_calendar(key: str, _service: Service, _shown: Shown, _query: Query) -> PlaceCalendar:  # noqa: ARG001
-    return _service.calendar(_shown.name, replace(_query, when=None), year=year())
+def _kept_calendar(
+    key: str,  # noqa: ARG001
+    _service: Service,
+    _shown: Shown,
+    _query: Query,
+    _feedback: Feedback,
+) -> PlaceCalendar:
+    return _service.calendar(_shown.name, replace(_query, when=None), _feedback, year=year())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -14,10 +14,11 @@ from typing import Any
 
 import streamlit as st
 
+from search_ui.service.links import MAX_CHARS, written
+
 _KEPT, _KNOWN, _BEFORE = "kept_fields", "known_address", "address_before"
 LATE_S = 2.0  # so long an address that was just replaced may still arrive
 Address = dict[str, tuple[str, ...]]
-MAX_CHARS = 4_000  # of one value: browsers and proxies cut longer addresses
 
 
 def _number(low: float, high: float) -> Callable[[str], float | None]:
@@ -153,7 +154,7 @@ def store() -> None:
     """Write the session's state into the address, and keep it for when another page has been shown."""
     kept = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
     st.session_state[_KEPT] = kept
-    address = {name: _written(kept[name]) for name in FIELDS if kept[name] != unsaid(name, bool(kept["tile"]))}
+    address = {name: written(kept[name]) for name in FIELDS if kept[name] != unsaid(name, bool(kept["tile"]))}
     # a value that is too long stays in the session and out of the link
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
@@ -171,7 +172,7 @@ def fitting(state: Mapping[str, Any]) -> dict[str, Any]:
     read = {}
     for name, kept in state.items():
         field = FIELDS.get(name)
-        if field is not None and (found := _read(field, _written(kept))) is not None:
+        if field is not None and (found := _read(field, written(kept))) is not None:
             read[name] = found
     return read
 
@@ -192,11 +193,3 @@ def _read(field: AddressField, words: tuple[str, ...]) -> Any:
     if field.several:
         return found
     return found[0] if found else field.default
-
-
-def _written(kept: Any) -> tuple[str, ...]:
-    if isinstance(kept, list):
-        return tuple(map(str, kept))
-    if isinstance(kept, bool):
-        return ("1" if kept else "0",)
-    return (f"{kept:g}" if isinstance(kept, float) else str(kept),)

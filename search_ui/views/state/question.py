@@ -15,8 +15,7 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.area import parse_dates
-from ingest.geo.geometry import split_antimeridian
+from ingest.geo.area import parse_dates, parse_wkt
 from ingest.places.areas import PlaceArea
 from ingest.settings import Settings
 from search_ui.files.writing import write_whole
@@ -26,9 +25,10 @@ from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import NOT_WEIGHT, Part, Query
 from search_ui.search.series import this_year
 from search_ui.search.wording import weighted
+from search_ui.service.links import MAX_CHARS
 from search_ui.service.service import Service
 from search_ui.service.uploads import Uploads, read_area
-from search_ui.views.state.address import ANY, MAX_CHARS, value
+from search_ui.views.state.address import ANY, value
 from trainer.encoding import When
 from trainer.errors import AreaError
 
@@ -165,7 +165,7 @@ def where(service: Service) -> SearchArea:
         found: PlaceArea = service.place(told, value("collection") or None)
         return SearchArea(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
-        return SearchArea(_drawn(told), "the area drawn or uploaded")
+        return SearchArea(parse_wkt(told), "the area drawn or uploaded")
     name, _, title = told.partition("|")
     return SearchArea(_kept_area(service.settings, name), f"the areas in {title or 'the file'}")
 
@@ -184,19 +184,7 @@ def shape_of_ring(ring: list[tuple[float, float]]) -> BaseGeometry:
     Raises:
         AreaError: It has no extent.
     """
-    return _drawn(area_of_ring(ring).removeprefix("wkt:"))
-
-
-def _drawn(wkt: str) -> BaseGeometry:
-    try:
-        shape = shapely.from_wkt(wkt[:MAX_CHARS])
-    except shapely.errors.ShapelyError as error:
-        raise AreaError("the area in the address cannot be read: draw it again") from error
-    # a ring that was drawn by hand may cross itself
-    shape = shapely.make_valid(shape)
-    if shape.is_empty or shape.area == 0:
-        raise AreaError("the area drawn has no extent: draw it again")
-    return split_antimeridian(shape)
+    return parse_wkt(area_of_ring(ring).removeprefix("wkt:"))
 
 
 # -- what a person gave ---------------------------------------------------------------------------------------------
