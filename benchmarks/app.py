@@ -1,22 +1,29 @@
-"""The app's server: how soon a heat map follows a new moment, what 50 users at once do to it, and what it keeps.
+"""How soon does the app answer: a moved month, a clicked tile, the first question, many users; and what does it keep?
 
-    python -m benchmarks.app [--home DIR] [--users 50] [--seconds 60] [--searches 1000] [--json]
+    python -m benchmarks.app [PART …] [--work DIR] [--home DIR] [--users 50] [--seconds 60] [--searches 1000] [--json]
 
-A server is started on this machine, over a copy of a home in which `groundcast demo` ran (`--home`; without it the demo
-runs first), and asked over HTTP by this process, which takes part of the same cores.
+Each part is measured alone, in less than four minutes; without a name all are, one after another.
 
-* heat map: `/scores/…/image.png`, 1024 pixels, of a collection of 15,270 tiles (the demonstration's, five times beside
-  one another), at a moment that was not asked before, of a text that was. Beside it the direct route in this process:
-  E of every tile by the model, S = O + E, the cosine, and the same drawing.
+* page: what the page asks of the server when its month or hour is moved: scores, the first page of the list, its pins,
+  and the tiles of 512 pixels that a map of 900 × 600 shows of the whole collection; and what it asks when a tile is
+  clicked on: which one it is, what is known of it, its sentence and its nine photos. In process, without Streamlit's
+  own share, of 15,270 tiles (the demonstration's, five times beside one another).
+* million: the same of 1,001,712 tiles: 328 times, each moved a little.
+* browser, browser-million: the same as a person sees it, in Debian's Chromium, which draws its map on these cores, with
+  no graphics card: from the key that moves the month to the new pixels; from the click to the photos; back to the list.
+  Beside them a window that is left open: its share of a core, the server's and the browser's.
+* heat: `/scores/…/image.png`, 1024 pixels, of 15,270 tiles over HTTP, at a moment that was not asked before, of a text
+  that was. Beside it the direct route in this process: E of every tile by the model, S = O + E, the cosine, the same
+  drawing.
 * users: each asks `/api/search` again as soon as it is answered, one of 40 questions at one of 288 moments: hardly any
   question comes twice. Told are errors and the time to the answer.
-* month moved: what the page asks of the server when its month or hour is moved: scores, the first page of the list, and
-  the tiles of 512 pixels that a map of 900 × 600 shows of the whole collection; and what it asks when a tile is clicked
-  on: which one it is, what is known of it, its sentence and its nine photos. In process, without Streamlit's own share.
 * start: seconds from the start of a fresh process to the page's HTML, then to the answer of a first question, and of a
   place's name; beside it an empty app of Streamlit's, from its start to its HTML. Names of places that are not made yet
   are waited for.
 * memory: the server's resident memory over as many searches, after as many to warm up as are kept.
+
+`--home` names a home in which `groundcast demo` ran; without it the demo runs first. What is made of it stays in
+`--work`.
 """
 
 import argparse
@@ -25,7 +32,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -35,15 +41,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 
-from ingest.archive.parts import Archive
+from benchmarks.app_browser import watched
+from benchmarks.app_home import made, multiply
 from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.settings import load_settings
@@ -60,77 +66,68 @@ from search_ui.service.place_list import Listed
 from search_ui.service.service import Service
 from search_ui.views.map.heat import heats
 
-COPIES, APART_DEG = 5, 1.0
-MANY = "many"
+MANY, MILLION = "many", "million"
+PARTS = ("page", "million", "browser", "browser-million", "heat", "users", "start", "memory")
 TEXTS = [concept.prompt for concept in CONCEPTS[:40]]
 STARTS = 3  # processes, of whose seconds the median is told
 WARM = 600  # searches: more than the service keeps answers
 WHENS = [f"2025-{month:02d}-{MONTH_DAY}T{hour:02d}" for month in range(1, 13) for hour in range(24)]
+VIEW_PX = 900, 600
 
 
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "groundcast-benchmark-app")
     parser.add_argument("--home", type=Path, help="where `groundcast demo` ran")
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--searches", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        if asked.home is None:
-            subprocess.run([sys.executable, "-m", "search_ui.cli", "--home", home, "demo", "--json"], check=True)
-        else:
-            shutil.copytree(asked.home, home)
-        multiply(home)
-        started = [start(home, Path(folder)) for _ in range(STARTS)]
-        with server(home) as port:
-            heat = heat_maps(port)
-            memory = remembered(port, asked.searches)
-            load = users(port, asked.users, asked.seconds)
-        rows = [heat, direct(home), load, memory, *page(home)]
-    start_s = {name: round(float(np.median([one[name] for one in started])), 2) for name in started[0]}
-    ratios = {
-        "direct route ÷ heat map over HTTP": round(rows[1]["p50_ms"] / heat["p50_ms"], 2),
-        "first page ÷ that of an empty Streamlit app": round(start_s["page_s"] / start_s["streamlit_s"], 2),
-    }
-    rows.append({"what": "start of the process", **start_s})
-    setting = {"tiles": heat["tiles"], "users": asked.users, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    parts = asked.parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part {min(unknown)!r}: there are {', '.join(PARTS)}")
+    home = made(asked.work, asked.home)
+    rows, ratios = list[dict[str, Any]](), dict[str, float]()
+    for part in parts:
+        if "million" in part:
+            multiply(home, MILLION)
+        found, of = measure(part, home, asked)
+        rows, ratios = rows + found, ratios | of
+    setting = {"users": asked.users, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
     if asked.json:
-        print(json.dumps({"benchmark": "app", "setting": setting, "rows": rows, "ratios": ratios}))
+        told = {"benchmark": "app", "setting": setting, "rows": rows, "ratios": ratios}
+        print(json.dumps(told | ({"variant": "-".join(parts)} if asked.parts else {})))
         return
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(setting, ratios)
 
 
-def multiply(home: Path) -> None:
-    """The demonstration's collection five times beside one another, as a collection of its own."""
-    settings = load_settings(home)
-    catalog = Catalog(settings.catalog_at)
-    demo = catalog.collection("demo")
-    catalog.add_collection(replace(demo, name=MANY, created_at=datetime.now(UTC)))
-    source, target = (Archive(settings.archive_dir(name), "tiles") for name in ("demo", MANY))
-    parts = [source.read(path.stem) for path in source.parts()]
-    chunks = []
-    for copy in range(COPIES):
-        for number, part in enumerate(parts):
-            records = part.table.drop_columns(["vector", "norm"]).to_pylist()
-            for record in records:
-                record["tile_id"] += f"-{copy}"
-                record["lon"] += APART_DEG * copy
-            key = f"bench-{copy}-{number:04d}"
-            target.write(key, records, part.vectors().astype(np.float32), part.meta)
-            chunks.append((key, [record["tile_id"] for record in records]))
-    spec = catalog.jobs("demo")[-1].spec
-    catalog.add_job("b" * 16, collection=MANY, source="sandbox:", spec=spec, chunks=chunks, failures=[])
-    for key, ids in chunks:
-        catalog.finish_chunk(key, state="archived", done=len(ids))
-    catalog.close()
+def measure(part: str, home: Path, asked: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Rows and ratios of a part."""
+    match part:
+        case "page" | "million":
+            return page(home, MILLION if part == "million" else MANY), {}
+        case "browser" | "browser-million":
+            with server(home) as port:
+                return watched(port, MILLION if part == "browser-million" else MANY), {}
+        case "heat":
+            with server(home) as port:
+                rows = [heat_maps(port), direct(home)]
+            return rows, {"direct route ÷ heat map over HTTP": round(rows[1]["p50_ms"] / rows[0]["p50_ms"], 2)}
+        case "start":
+            started = [start(home) for _ in range(STARTS)]
+            told = {name: round(float(np.median([one[name] for one in started])), 2) for name in started[0]}
+            ratio = round(told["page_s"] / told["streamlit_s"], 2)
+            return [{"what": "start of the process", **told}], {"first page ÷ that of an empty Streamlit app": ratio}
+    with server(home) as port:
+        return [users(port, asked.users, asked.seconds) if part == "users" else remembered(port, asked.searches)], {}
 
 
-def start(home: Path, folder: Path) -> dict[str, float]:
+def start(home: Path) -> dict[str, float]:
     """Seconds from the start of a process to what it answers first; and of Streamlit's alone."""
     begun = time.perf_counter()
     with server(home, asked="/") as port:
@@ -143,7 +140,7 @@ def start(home: Path, folder: Path) -> dict[str, float]:
             if name == "one_word_s":  # as the page does: are the words a place?
                 get(connection, "/api/places", name=words)
             told[name] = time.perf_counter() - asked
-    empty = folder / "empty.py"
+    empty = home / "empty.py"
     empty.write_text("import streamlit\nstreamlit.write('hello')\n")
     with free_port() as port:
         command = [sys.executable, "-m", "streamlit", "run", empty, "--server.port", str(port)]
@@ -237,28 +234,29 @@ def direct(home: Path) -> dict[str, Any]:
     return {"what": "heat map, direct route, in process", **times(took[1:])}
 
 
-def page(home: Path) -> list[dict[str, Any]]:
+def page(home: Path, name: str) -> list[dict[str, Any]]:
     """A new moment and a new tile each time, as the search page asks for them."""
     service = Service(load_settings(home))
-    shown = service.shown(MANY)
+    shown = service.shown(name)
     assert shown.bounds is not None
-    view = seen(shown.bounds, 900, 600)
+    view = seen(shown.bounds, *VIEW_PX)
     moved, clicked = [], []
     for number, when in enumerate([WHENS[170], *WHENS[::9]]):
         query = Query(parts=(Part("text", TEXTS[0]),), when=datetime.fromisoformat(f"{when}:00"))
         started = time.perf_counter()
-        listed = service.place_lists.show(MANY, query, Listed(k=100), NOTHING_SAID)
-        name = heats(service, MANY, query, [query.when], "relevance")[0].tiles.split("/")[3]
+        listed = service.place_lists.show(name, query, Listed(k=100), NOTHING_SAID)
+        listed.places.pins()
+        heat = heats(service, name, query, [query.when], "relevance")[0].tiles.split("/")[3]
         for z, x, y in view:
-            service.shown_tile(name, z, x, y, px=512)
+            service.shown_tile(heat, z, x, y, px=512)
         moved.append(time.perf_counter() - started)
         row = 97 * number % len(listed.places.scores.lat)
         lat, lon = float(listed.places.scores.lat[row]), float(listed.places.scores.lon[row])
         started = time.perf_counter()
-        tile = service.tile_at(MANY, lat=lat, lon=lon)
-        service.tile(MANY, tile)
-        service.caption(MANY, CaptionQuery(tile_id=tile, whens=(query.when,)))
-        service.look(MANY, GroundQuery(tile_id=tile, when=query.when), "demo")
+        tile = service.tile_at(name, lat=lat, lon=lon)
+        service.tile(name, tile)
+        service.caption(name, CaptionQuery(tile_id=tile, whens=(query.when,)))
+        service.look(name, GroundQuery(tile_id=tile, when=query.when), "demo")
         clicked.append(time.perf_counter() - started)
     service.close()
     # the first ones open models and work out which tile each pixel shows

@@ -114,6 +114,9 @@ class Settings(BaseModel):
         ge=2**20,
         description="Bytes on disk of map tiles fetched from servers, and again of pictures cut for the app.",
     )
+    basemap: Path | None = Field(
+        None, description="PMTiles file of vector tiles as Protomaps makes them: names, roads and borders on the maps."
+    )
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )

@@ -280,13 +280,31 @@ class Archive:
 
     def find(self, item_id: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]] | None:
         """One item's record and unnormalised vector [d], or None."""
+        import pyarrow.compute as pc
+
         for path in self.parts():
-            if item_id in set(self.column(path, self.id_column).to_pylist()):
+            row = pc.index(self.column(path, self.id_column), item_id).as_py()
+            if row >= 0:
                 part = self.read(path.stem)
-                row = part.table[self.id_column].to_pylist().index(item_id)
                 record = part.table.drop_columns(["vector"]).slice(row, 1).to_pylist()[0]
                 return record, part.vectors()[row].astype(np.float32)
         return None
+
+    def record(self, path: FilePath, item_id: str) -> dict[str, Any] | None:
+        """One item's record of one part, without its vector, or None.
+
+        Raises:
+            ArchiveError: The part is broken.
+        """
+        import pyarrow.compute as pc
+
+        with opened_part(path) as file:
+            row = pc.index(file.read(columns=[self.id_column])[self.id_column], item_id).as_py()
+            if row < 0:
+                return None
+            names = [name for name in file.schema_arrow.names if name != "vector"]
+            record: dict[str, Any] = file.read(columns=names).slice(row, 1).to_pylist()[0]
+            return record
 
     def sweep(self) -> int:
         """Removes temporary files that a killed process of this machine left; returns how many."""

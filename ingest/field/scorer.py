@@ -27,6 +27,7 @@ from ingest.field.blocks import each_block
 from ingest.field.columns import NO_DATE, Layout, MappedColumns
 from ingest.field.dot_products import dot_products
 from ingest.field.encoder import FieldEncoder
+from ingest.field.ids import RowIds
 from ingest.field.parts import bring_up_to_date
 from ingest.field.place_time import Moments, TileBlock
 from ingest.index.protocol import Filter
@@ -42,7 +43,6 @@ Rows = npt.NDArray[np.int64]
 
 BLOCK = 4_096  # rows at a time: of 64 factors each, 1 MB, which a second-level cache holds
 LOCK = "field.lock"
-KEPT_IDS = 100_000  # rows up to which the list of all ids is kept, 9 MB
 KEPT_BYTES = 64 * 2**20
 """Memory for the dot products of the last queries; those of the very last one are always kept."""
 
@@ -70,7 +70,6 @@ class ExactScorer:
         self._columns, self._encoder, self._threads = columns, encoder, threads
         self._whereabouts = Whereabouts(self.lat, self.lon, self.size_m)
         self._kept: LRUCache[bytes, Floats] = LRUCache(max(1, KEPT_BYTES // max(1, 4 * self.n)))
-        self._ids: list[str] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -79,12 +78,12 @@ class ExactScorer:
         return self._columns.fingerprint
 
     def ids(self, rows: Rows | None = None) -> list[str]:
-        """Ids of those rows, or of all n: a list that is not to be changed."""
-        if rows is not None or self.n > KEPT_IDS:
-            return self._columns.ids(rows)
-        if self._ids is None:  # every map of the collection names them all
-            self._ids = self._columns.ids(None)
-        return self._ids
+        """Ids of those rows, or of all n."""
+        return self._columns.ids(rows)
+
+    def row_ids(self, rows: Rows | None = None) -> RowIds:
+        """Ids of those rows, which ascend, or of all n, each decoded when it is looked at."""
+        return RowIds(self._columns, rows)
 
     def row(self, item_id: str) -> int | None:
         """Row of an id, or None where there is no such item."""

@@ -175,7 +175,7 @@ class MapFrame {
     const id = `heat-${(pane.count = (pane.count || 0) + 1)}`;
     map.addSource(id, { type: "raster", tiles: [absolute(wanted)], tileSize: 512, maxzoom: this.data.heatZoom, bounds: this.data.heatBounds });
     map.addLayer({ id, type: "raster", source: id,
-      paint: { "raster-opacity": 0.001, "raster-fade-duration": 0, "raster-resampling": "nearest", "raster-opacity-transition": { duration: 0 } } }, "overlay-fill");
+      paint: { "raster-opacity": 0.001, "raster-fade-duration": 0, "raster-resampling": "nearest", "raster-opacity-transition": { duration: 0 } } }, overHeat(map));
     pane.heats.push(id);
     map.once("idle", () => swap(id));
   }

@@ -60,12 +60,16 @@ function dim(map, fade) {
       map.groundColour ??= paint["background-color"];
       map.setPaintProperty(id, "background-color", fade ? fading(fade, "#1d272c", map.groundColour) : map.groundColour);
     }
+    if (type === "fill" && id.startsWith("basemap-")) map.setPaintProperty(id, "fill-opacity", fade ? fading(fade, 0.12, 1) : 1);
     if (type !== "raster" || id.startsWith("heat-")) continue;
     map.setPaintProperty(id, "raster-saturation", fade ? fading(fade, -0.85, 0) : 0);
     map.setPaintProperty(id, "raster-brightness-max", fade ? fading(fade, 0.62, 1) : 1);
     map.setPaintProperty(id, "raster-contrast", fade ? fading(fade, -0.15, 0) : 0);
   }
 }
+
+// Heat lies over roads, and under borders and names.
+const overHeat = (map) => (map.getStyle().layers.find(({ id }) => /^basemap-(line-boundaries|symbol)/.test(id)) || { id: "overlay-fill" }).id;
 
 const EMPTY = collected([]);
 const FEW = 12;  // places with a number while tiles are dots: the colours show the others

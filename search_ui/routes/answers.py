@@ -101,7 +101,7 @@ def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()
             for name in ("lat", "lon", "size_m", "cosine", "relevance")
         }
         document = {"query": query.as_dict(), "note": scores.note, "provenance": provenance, "attribution": credit}
-        return exchange.json(document | {"tile_id": scores.tile_id} | columns, credit)
+        return exchange.json(document | {"tile_id": list(scores.tile_id)} | columns, credit)
     about = maps.About(maps.say_question(query), {"query": query.as_dict()} | provenance)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"map.{asked.format}"

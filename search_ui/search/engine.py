@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from ingest.archive.lookup import Lookup
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
@@ -80,6 +81,7 @@ class Engine:
     _samples: dict[str, tuple[tuple[object, ...], Sample]] = field(default_factory=dict)  # with the parts of then
     _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)  # with the parts of then
     _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
+    _lookups: dict[str, Lookup] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
     # by collection; re-entrant, because a calibration opens the field under it
@@ -641,6 +643,12 @@ class Engine:
         """The parts of a collection, as the request found them."""
         return self._listings.of(Archive(self.settings.archive_dir(collection.name), collection.kind))
 
+    def record(self, collection: Collection, item_id: str) -> dict[str, Any] | None:
+        """What the archive says of one item but its vector; None where there is none of that id."""
+        with self._opening[collection.name]:
+            lookup = self._lookups.setdefault(collection.name, Lookup())
+        return lookup.find(self.archive(collection), item_id)
+
     def _filter(self, collection: Collection, query: Query) -> Filter:
         """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""
         reach = float(collection.spec["largest_tile_m"]) / 2 * 2**0.5  # half a diagonal
@@ -689,10 +697,10 @@ class Engine:
 
 def _places(
     columns: ExactScorer, rows: Rows | None
-) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64], Floats]:
+) -> tuple[Sequence[str], npt.NDArray[np.float64], npt.NDArray[np.float64], Floats]:
     """Ids, latitudes, longitudes and sizes."""
     chosen = slice(None) if rows is None else rows
-    return columns.ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
+    return columns.row_ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
 
 
 def _best_places(calibration: Calibration, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:

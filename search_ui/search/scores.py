@@ -3,6 +3,7 @@
 Nothing here computes a score; the engine does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ class Scores:
         note: What a person should read beside them.
     """
 
-    tile_id: list[str]
+    tile_id: Sequence[str]
     lat: Degrees
     lon: Degrees
     size_m: Floats
@@ -40,8 +41,8 @@ class Scores:
 
     @property
     def nbytes(self) -> int:
-        """Memory, about: a tile id of 30 letters is a string of 80 bytes."""
-        return len(self.tile_id) * (80 + 8 + 8 + 4 + 4 + 4)
+        """Memory, about: places and sizes as they come out of a filter, and the number of each row."""
+        return len(self.cosine) * (8 + 8 + 8 + 4 + 4 + 4)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Frames:
         note: What a person should read beside them.
     """
 
-    tile_id: list[str]
+    tile_id: Sequence[str]
     lat: Degrees
     lon: Degrees
     size_m: Floats

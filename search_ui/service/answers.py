@@ -78,7 +78,6 @@ class TileFacts:
         footprint: The square on the ground.
         acquired_at: When its imagery was taken, aware UTC.
         gsd_m: Native ground sample distance, metres.
-        origin: The file that gave most of its pixels.
         source: URI of the imagery.
         attribution: Whom to credit for it.
         near: The nearest named place, how far and which way.
@@ -88,7 +87,6 @@ class TileFacts:
     footprint: Footprint
     acquired_at: datetime | None
     gsd_m: float | None
-    origin: str | None
     source: str
     attribution: str | None
     near: str | None
@@ -96,7 +94,7 @@ class TileFacts:
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
         where = {"lat": self.footprint.lat, "lon": self.footprint.lon, "size_m": self.footprint.size_m}
-        told = {name: value for name, value in vars(self).items() if name not in ("footprint", "acquired_at", "origin")}
+        told = {name: value for name, value in vars(self).items() if name not in ("footprint", "acquired_at")}
         return told | where | {"bbox": list(self.footprint.bbox), "acquired_at": rfc3339(self.acquired_at)}
 
 

@@ -83,7 +83,7 @@ class Probabilities:
         learnt: What says so.
     """
 
-    tile_id: list[str]
+    tile_id: Sequence[str]
     places: Places
     probability: Floats
     learnt: Learnt
@@ -361,7 +361,7 @@ class Labelling:
             columns = self.engine.field(collection)
             cosine = columns.cosines(learnt.classifier.vector, when=learnt.when)
             places = Places(columns.lat, columns.lon, columns.size_m)
-            return Probabilities(columns.ids(), places, learnt.classifier.probability(cosine), learnt)
+            return Probabilities(columns.row_ids(), places, learnt.classifier.probability(cosine), learnt)
 
         return self._probabilities.get(key, make, size=lambda made: 4 * len(made.probability))
 

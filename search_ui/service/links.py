@@ -3,15 +3,16 @@
 The names are those of `search_ui.views.state.address`, which reads them. It does not know what the page shows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.saved_searches import SavedSearch
-from ingest.geo.area import parse_bbox, parse_near
+from ingest.geo.area import parse_bbox, parse_near, parse_wkt
 from search_ui.search.moments import parse_moment
 from search_ui.service.answers import PAGE
 
@@ -66,10 +67,10 @@ def _state_of(question: Mapping[str, Any]) -> dict[str, Any]:
     if question.get("place"):
         state["area"] = f"place:{question['place']}"
     else:
-        read = {"bbox": parse_bbox, "near": parse_near, "wkt": shapely.from_wkt}
+        read: dict[str, Callable[[str], BaseGeometry]] = {"bbox": parse_bbox, "near": parse_near, "wkt": parse_wkt}
         for name in read.keys() & question.keys():
-            shape = read[name](question[name])
-            state["area"] = f"wkt:{shapely.to_wkt(shape, rounding_precision=_OUTLINE_DIGITS)}"
+            outline = read[name](question[name])
+            state["area"] = f"wkt:{shapely.to_wkt(outline, rounding_precision=_OUTLINE_DIGITS)}"
     return state | (_moment(question["when"]) if question.get("when") else {})
 
 

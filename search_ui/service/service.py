@@ -71,6 +71,7 @@ from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError
 
 if TYPE_CHECKING:
+    from ingest.sources.tiles.vector import VectorTiles
     from search_ui.service.imagery import Imagery
 
 __all__ = ["Found", "Replay", "Service", "Shown", "TileFacts", "service", "start", "stop"]
@@ -131,6 +132,19 @@ class Service:
         from search_ui.service.imagery import Imagery
 
         return Imagery(self.settings, self.catalog, offline=self.read_only)
+
+    @cached_property
+    def basemap(self) -> "VectorTiles | None":
+        """The map file of the settings; None where there is none.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        if self.settings.basemap is None:
+            return None
+        from ingest.sources.tiles.vector import VectorTiles
+
+        return VectorTiles(self.settings.basemap)
 
     def warm(self) -> None:
         """Begin to load what the first question needs, in the background: model, field, and the names of places."""
@@ -494,17 +508,15 @@ class Service:
 
     def _tile(self, collection: str, tile_id: str) -> TileFacts:
         found = self.tiles(collection)
-        record = self.engine.archive(found).find(tile_id)
-        if record is None:
+        told = self.engine.record(found, tile_id)
+        if told is None:
             raise MissingError(f"collection {collection!r} has no tile {tile_id!r}: take an id from a hit")
-        told = record[0]
         near = self.engine.nearest_place(found, lat=told["lat"], lon=told["lon"])
         return TileFacts(
             tile_id=tile_id,
             footprint=Footprint(told["lat"], told["lon"], told["size_m"]),
             acquired_at=told["acquired_at"],
             gsd_m=told["gsd_m"],
-            origin=told["origin"],
             source=str(found.spec["source"]),
             attribution=found.spec.get("attribution"),
             near=None if near is None else str(near),

@@ -29,11 +29,10 @@ def ground_of(shown: Shown) -> dict[str, Any]:
 
 
 def style_of(shown: Shown) -> str:
-    """The basemap: the collection's own imagery, on a plain sea in the page's colours, or on an online map."""
+    """The basemap: the collection's own imagery, with the owner's map file or plain, or on an online map."""
     theme = "dark" if st.context.theme.type == "dark" else "light"
-    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}" + (
-        "&online=osm" if value("base") == "OpenStreetMap" else ""
-    )
+    more = {"OpenStreetMap": "&online=osm", "plain": "&plain=1"}.get(value("base"), "")
+    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}{more}"
 
 
 def bounds_of(shown: Shown) -> Bounds:

@@ -144,14 +144,24 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
                 help=f"{words.RELEVANCE} {words.COSINE}",
             )  # fmt: skip
             st.slider("Opacity of the colours, %", 0, 100, step=5, key="opacity")
-            st.radio(
-                "Under the imagery", ["imagery", "OpenStreetMap"], key="base",
-                format_func={"imagery": "nothing", "OpenStreetMap": "OpenStreetMap, from the internet"}.__getitem__,
-                help="Nothing is loaded from the internet unless you choose so here.",
-            )  # fmt: skip
+            _ground(service)
             st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
             _overlay(service)
         saved_searches(service, shown, labels)
+
+
+def _ground(service: Service) -> None:
+    """What else is drawn of the ground."""
+    online = {"OpenStreetMap": "OpenStreetMap under the imagery, from the internet"}
+    nothing = "nothing but the imagery"
+    file = {"imagery": "names, roads and borders", "plain": nothing}
+    names = (file if service.settings.basemap else {"imagery": nothing}) | online
+    if value("base") not in names:
+        change(base="imagery")
+    st.radio(
+        "Map", list(names), key="base", format_func=names.__getitem__,
+        help="Nothing is loaded from the internet unless you choose so here.",
+    )  # fmt: skip
 
 
 def _overlay(service: Service) -> None:

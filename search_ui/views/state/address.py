@@ -101,7 +101,7 @@ FIELDS: dict[str, AddressField] = {
     "year": AddressField(0, _whole(0, 9999)),
     "view": AddressField("map", _one_of(*VIEWS)),
     "show": AddressField("relevance", _one_of("relevance", "cosine", "probability", "nothing")),
-    "base": AddressField("imagery", _one_of("imagery", "OpenStreetMap")),
+    "base": AddressField("imagery", _one_of("imagery", "plain", "OpenStreetMap")),
     "opacity": AddressField(90, _whole(0, 100)),
     "side": AddressField("swipe", _one_of("swipe", "beside")),  # how two moments lie
     "over": AddressField("months", _one_of("months", "hours")),  # what a film runs over

@@ -1,0 +1,129 @@
+"""The app as a person sees it, in Debian's Chromium, whose map is drawn on the processor: how soon what follows what.
+
+It does not know homes or servers.
+"""
+
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
+PATIENCE_MS = 120_000
+WORDS = "people swimming at a sandy beach"
+LOOKED_S = 30.0  # at a page that is left open
+_PHOTOS = "[...document.querySelectorAll('.gc-photos img')]"
+_NINE = f"{_PHOTOS}.length === 9 && {_PHOTOS}.slice(0, 3).every((photo) => photo.naturalWidth)"
+
+
+def watched(port: int, collection: str) -> list[dict[str, Any]]:
+    """Rows: the first question, a moved month, a clicked place, the way back, and a page that is left open."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        rows = _asked(page, f"http://127.0.0.1:{port}/?collection={collection}&month=7&hour=14")
+        rows += _worked(page)
+        rows.append(_left_open(page, port))
+        chromium.close()
+    return rows
+
+
+def _asked(page: Page, address: str) -> list[dict[str, Any]]:
+    """The first page, and a first question on it."""
+    begun = time.perf_counter()
+    page.goto(address)
+    box = page.get_by_role("textbox", name="What would one see there?")
+    box.wait_for()
+    opened = time.perf_counter() - begun
+    box.fill(WORDS)
+    begun = time.perf_counter()
+    box.press("Enter")
+    page.get_by_role("option").first.wait_for()
+    listed = time.perf_counter() - begun
+    page.locator(".gc-map[data-heat0]").first.wait_for()
+    told = {"page_s": opened, "places_s": listed, "map_s": time.perf_counter() - begun}
+    return [{"what": "first question in the browser", **{name: round(one, 2) for name, one in told.items()}}]
+
+
+def _worked(page: Page) -> list[dict[str, Any]]:
+    slider = page.locator(".st-key-month").get_by_role("slider")
+    moved = []
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
+        _still(page)
+        before = page.locator(".gc-map").first.get_attribute("data-heat0")
+        slider.focus()
+        begun = time.perf_counter()
+        slider.press(key)
+        page.wait_for_function(
+            "before => document.querySelector('.gc-map').dataset.heat0 !== before", arg=before, polling=10
+        )
+        moved.append(time.perf_counter() - begun)
+    opened, back = [], []
+    for number in range(5):
+        _still(page)
+        begun = time.perf_counter()
+        page.get_by_role("option").nth(number).click()
+        page.wait_for_function(_NINE, polling=10)
+        opened.append(time.perf_counter() - begun)
+        _still(page)
+        begun = time.perf_counter()
+        page.get_by_role("button", name="Back").click()
+        page.get_by_role("option").first.wait_for()
+        back.append(time.perf_counter() - begun)
+    said = {"month moved to new pixels": moved, "place clicked to nine photos": opened, "back to the list": back}
+    return [{"what": f"{name}, in the browser", **_times(took)} for name, took in said.items()]
+
+
+def _still(page: Page) -> None:
+    page.wait_for_function("document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'")
+    page.wait_for_timeout(600)
+
+
+def _left_open(page: Page, port: int) -> dict[str, Any]:
+    """Shares of a core while nobody touches the page."""
+    _still(page)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(5_000)
+    server = _listening(port)
+    browser = [one for one in _processes() if "chromium" in _name(one)]
+    before = _seconds([server]), _seconds(browser)
+    page.wait_for_timeout(LOOKED_S * 1000)
+    after = _seconds([server]), _seconds(browser)
+    shares = [round(100 * (now - then) / LOOKED_S, 2) for then, now in zip(before, after, strict=True)]
+    return {"what": "a page left open", "server_percent": shares[0], "browser_percent": shares[1]}
+
+
+def _processes() -> list[int]:
+    return [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+
+
+def _name(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _listening(port: int) -> int:
+    return next(one for one in _processes() if f"--port {port}" in _name(one))
+
+
+def _seconds(processes: list[int]) -> float:
+    """Of a processor, spent so far."""
+    ticks = 0
+    for one in processes:
+        try:
+            words = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _times(took: list[float]) -> dict[str, Any]:
+    return {"p50_ms": round(1000 * statistics.median(took)), "max_ms": round(1000 * max(took))}
