@@ -59,7 +59,7 @@ def multiply(home: Path, name: str) -> None:
     given: list[np.ndarray] = []
 
     def write() -> None:
-        key = f"bench-{len(chunks):04d}"
+        key = f"{name}-{len(chunks):04d}"
         target.write(key, waiting, np.concatenate(given), tables[0].meta)
         chunks.append((key, [record["tile_id"] for record in waiting]))
 
@@ -75,7 +75,7 @@ def multiply(home: Path, name: str) -> None:
             waiting, given = [], []
     catalog.add_collection(replace(demo, name=name, created_at=datetime.now(UTC)))
     spec = catalog.jobs("demo")[-1].spec
-    catalog.add_job(name[0] * 16, collection=name, source="sandbox:", spec=spec, chunks=chunks, failures=[])
+    catalog.add_job(f"{name:0<16}", collection=name, source="sandbox:", spec=spec, chunks=chunks, failures=[])
     for key, ids in chunks:
         catalog.finish_chunk(key, state="archived", done=len(ids))
     catalog.close()

@@ -80,7 +80,7 @@ def test_without_a_question_the_page_offers_examples_of_this_collection(service:
     assert len(examples) == 6
     _ran(examples[0].click().run())
     assert app.text_input(key="q").value == examples[0].label
-    assert "places** of 3,054 tiles · exact" in _told(app)
+    assert "places** of 3,054 tiles" in _told(app)
 
 
 def test_every_state_is_in_the_address_and_a_link_brings_it_back(service: Service) -> None:
@@ -172,7 +172,7 @@ def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does(service: Servi
     assert app.slider(key="min").value == 0
     assert app.segmented_control(key="view").value == "map"
     assert "no collection “gone” here any more" in _told(app)
-    assert "tiles · exact" in _told(app)
+    assert "places** of 3,054 tiles" in _told(app)
 
 
 def test_a_moment_says_what_the_sun_does_there(service: Service) -> None:
@@ -318,7 +318,7 @@ def test_an_image_that_is_not_here_any_more_is_told(service: Service) -> None:
 def test_a_link_to_a_tile_that_is_gone_says_so_and_shows_the_answer(service: Service) -> None:
     app = _app(q=BEACH, tile="g480-gone")
     assert "has no tile 'g480-gone'" in _told(app)
-    assert "3,054 tiles · exact" in _told(app)
+    assert "3,054 tiles" in _told(app)
 
 
 def test_words_of_a_question_are_never_markup(service: Service) -> None:

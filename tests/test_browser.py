@@ -24,6 +24,7 @@ from test_preview import bordered
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
 PATIENCE_MS = 60_000
+COUNTED = re.compile(r"places? of [\d,]+ tiles")
 BEACH = "people swimming at a sandy beach"
 LINK = "/?q=people+swimming+at+a+sandy+beach&month=7&hour=14"
 
@@ -272,12 +273,33 @@ def test_an_area_is_drawn_and_the_address_shows_others_the_same(mapped: Page, wi
     mapped.get_by_role("button", name="Search here").click()
     _wait_for_address(mapped, "area")
     expect(mapped.get_by_text("of 3,054 tiles")).to_have_count(0)
-    count = mapped.get_by_text("tiles · exact").inner_text()
+    count = mapped.get_by_text(COUNTED).inner_text()
     hits = _hits(mapped)
     window.goto(mapped.url)
-    expect(window.get_by_text("tiles · exact")).to_have_text(count)
+    expect(window.get_by_text(COUNTED)).to_have_text(count)
     expect(window.get_by_role("option").first).to_be_visible()
     assert _hits(window)[:5] == hits[:5]
+
+
+def test_a_box_on_the_map_labels_what_lies_in_it(mapped: Page) -> None:
+    """Goes on where the test before has left the window with the map."""
+    mapped.locator(".st-key-panel").get_by_text("Labels").click()
+    mapped.get_by_role("textbox", name="Name", exact=True).fill("by a box")
+    mapped.get_by_role("button", name="Begin a set").click()
+    mapped.get_by_role("button", name="Draw").click()
+    expect(mapped.get_by_role("button", name="Label these")).to_be_visible()
+    room = mapped.locator(".gc-map").bounding_box()
+    assert room is not None
+    mapped.mouse.move(room["x"] + room["width"] * 0.45, room["y"] + room["height"] * 0.4)
+    mapped.mouse.down()
+    mapped.mouse.move(room["x"] + room["width"] * 0.5, room["y"] + room["height"] * 0.5, steps=3)
+    mapped.mouse.up()
+    mapped.get_by_role("button", name="Label these").click()
+    expect(mapped.get_by_text(re.compile(r"^\d+ places: no\.$"))).to_be_visible()
+    labelled = int(mapped.get_by_text(re.compile(r"^\d+ places: no\.$")).inner_text().split()[0])
+    expect(mapped.get_by_text(f"0 yes · {labelled} no · 0 unsure")).to_be_visible()
+    mapped.get_by_role("button", name=re.compile("^Undo")).click()
+    expect(mapped.get_by_text("0 yes · 0 no · 0 unsure")).to_be_visible()
 
 
 def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page) -> None:
@@ -308,14 +330,14 @@ def test_the_map_is_exported_in_every_format(window: Page) -> None:
 
 def _places(page: Page) -> int:
     """How many places the list says that it has."""
-    said = re.search(r"([\d,]+) places? of", page.get_by_text("tiles · exact").inner_text())
+    said = re.search(r"([\d,]+) places? of", page.get_by_text(COUNTED).inner_text())
     assert said is not None
     return int(said[1].replace(",", ""))
 
 
 def _tiles(page: Page) -> int:
     """How many tiles the answer says it looked at."""
-    said = re.search(r"of ([\d,]+) tiles", page.get_by_text("tiles · exact").inner_text())
+    said = re.search(r"of ([\d,]+) tiles", page.get_by_text(COUNTED).inner_text())
     assert said is not None
     return int(said[1].replace(",", ""))
 

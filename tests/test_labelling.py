@@ -18,6 +18,7 @@ from search_ui.search.listings import Listings
 from search_ui.search.provenance import Provenance
 from search_ui.service import labelling
 from search_ui.service.labelling import Labelling
+from search_ui.service.learning import Learning
 from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError
 
 ASKED = {"q": "a beach", "when": "2025-07-12T14"}
@@ -75,6 +76,7 @@ class Home:
             raise MissingError(f"no picture {name!r} here any more")
 
         self.labels = Labelling(self.engine, tiles=tiles, picture=picture, require_writable=require_writable)
+        self.learning = Learning(self.labels)
         east = np.argsort(self.field.lon)
         self.east = [self.field.ids()[row] for row in east[::-1]]  # what is looked for grows to the east
 
@@ -160,32 +162,32 @@ def test_of_two_labels_that_have_come_to_lie_in_one_tile_the_latest_counts(home,
     made = home.labels.create("s", "demo", {}, {home.east[0]: "no"})
     home.labels.label(made.id, home.east[1:2], "yes")
     one = home.field.row(home.east[0])
-    monkeypatch.setattr(home.labels, "_placed", lambda _, of: (home.labels.sets.labels(of), np.array([one, one])))
+    monkeypatch.setattr(home.labels, "placed", lambda _, of: (home.labels.sets.labels(of), np.array([one, one])))
     feedback = home.labels.feedback(made.id, "demo")
     assert (feedback.liked, feedback.disliked) == ((home.east[0],), ())
 
 
 def test_a_classifier_learns_what_the_question_does_not_know(home) -> None:
     made = home.learnable()
-    learnt = home.labels.learnt(made.id)
+    learnt = home.learning.learnt(made.id)
     assert home.engine.asked == [datetime(2025, 7, 12, 14), "a beach"]
     assert learnt.assessment.classifier.area > 0.95 > learnt.assessment.question.area
-    found = home.labels.probabilities(made.id)
+    found = home.learning.probabilities(made.id)
     order = np.argsort(found.places.lon)
     assert found.probability[order[-40:]].mean() > 0.7
     assert found.probability[order[:40]].mean() < 0.3
-    assert home.labels.learnt(made.id) is learnt  # kept until labels or tiles change
+    assert home.learning.learnt(made.id) is learnt  # kept until labels or tiles change
     home.labels.label(made.id, home.east[14:15], "no")
-    assert home.labels.learnt(made.id) is not learnt
+    assert home.learning.learnt(made.id) is not learnt
     json.dumps(learnt.as_dict())
 
 
 def test_areas_travel_with_where_they_come_from(home) -> None:
     made = home.learnable()
-    opened = geopandas.read_parquet(io.BytesIO(home.labels.areas_file(made.id, 0.5, ".parquet")))
-    areas = home.labels.areas(made.id, 0.5)
+    opened = geopandas.read_parquet(io.BytesIO(home.learning.areas_file(made.id, 0.5, ".parquet")))
+    areas = home.learning.areas(made.id, 0.5)
     assert opened["area_km2"].to_list() == [one.area_km2 for one in areas] and len(areas)
-    block = json.loads(home.labels.areas_file(made.id, 0.5, ".geojson"))["provenance"]
+    block = json.loads(home.learning.areas_file(made.id, 0.5, ".geojson"))["provenance"]
     assert block["label_set"]["question"] == ASKED and block["label_set"]["counts"]["yes"] == 12
     assert (block["threshold"], block["model_id"]) == (0.5, "m")
     assert block["classifier"]["classifier"]["interval"][0] > 0.5
@@ -193,9 +195,9 @@ def test_areas_travel_with_where_they_come_from(home) -> None:
 
 def test_too_few_labels_say_how_many_more(home) -> None:
     made = home.labels.create("s", "demo", {}, dict.fromkeys(home.east[:7], "yes"))
-    assert home.labels.lacking(made).endswith(f"label {LEAST} more no")
+    assert home.learning.lacking(made).endswith(f"label {LEAST} more no")
     with pytest.raises(UsageError, match="label 5 more no"):
-        home.labels.probabilities(made.id)
+        home.learning.probabilities(made.id)
 
 
 @pytest.mark.parametrize("suffix", [".geojson", ".parquet", ".csv"])
@@ -242,10 +244,10 @@ def test_a_set_outlives_its_grid_and_says_what_was_lost(home, tmp_path) -> None:
     made = home.learnable()
     far = small_field(tmp_path / "moved", lon=-164.97, size_m=400.0)
     home.engine.columns, home.engine.now = far, "2"
-    labels, rows = home.labels._placed(far, made.id)
+    labels, rows = home.labels.placed(far, made.id)
     assert 0 < len(labels) < made.total and (rows >= 0).all()
     with pytest.raises(UsageError, match="more"):
-        home.labels.learnt(made.id)
+        home.learning.learnt(made.id)
 
 
 def test_a_picture_that_is_gone_leaves_the_set_without_a_question(home) -> None:
@@ -253,12 +255,12 @@ def test_a_picture_that_is_gone_leaves_the_set_without_a_question(home) -> None:
     gone = home.labels.sets.create("gone", "demo", {"photo": "f" * 32})
     home.labels.label(gone.id, home.east[:5], "yes")
     home.labels.label(gone.id, home.east[-5:], "no")
-    assert home.labels.learnt(gone.id).assessment.question is None
+    assert home.learning.learnt(gone.id).assessment.question is None
     lost = home.labels.sets.create("lost", "demo", {"tile": "no more"})
     home.labels.label(lost.id, home.east[:5], "yes")
     home.labels.label(lost.id, home.east[-5:], "no")
-    assert home.labels.learnt(lost.id).assessment.question is None
-    assert home.labels.learnt(made.id).assessment.question is not None
+    assert home.learning.learnt(lost.id).assessment.question is None
+    assert home.learning.learnt(made.id).assessment.question is not None
 
 
 def test_nothing_is_changed_where_nothing_may_be(home) -> None:
@@ -277,4 +279,4 @@ def test_nothing_is_changed_where_nothing_may_be(home) -> None:
         with pytest.raises(ReadOnlyError):
             act()
     assert home.labels.sets.all() == [made]
-    assert home.labels.learnt(made.id).assessment.yeses == 12
+    assert home.learning.learnt(made.id).assessment.yeses == 12

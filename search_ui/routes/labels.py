@@ -188,7 +188,7 @@ def export(exchange: CurrentExchange, set_id: SetId, asked: Annotated[ExportPara
 @in_lane("heavy")
 def classifier(exchange: CurrentExchange, set_id: SetId, _: NothingElse) -> Response:
     """How well a classifier of the labels does on ground that it has not seen, and the question alone beside it."""
-    return exchange.json(exchange.service.labelling.learnt(set_id).as_dict())
+    return exchange.json(exchange.service.learning.learnt(set_id).as_dict())
 
 
 @router.get("/api/labels/{set_id}/areas")
@@ -196,7 +196,7 @@ def classifier(exchange: CurrentExchange, set_id: SetId, _: NothingElse) -> Resp
 def areas(exchange: CurrentExchange, set_id: SetId, asked: Annotated[AreaFileParameters, Query()]) -> Response:
     """Neighbouring tiles of enough probability, merged, with their size in km²."""
     suffix = f".{asked.format}"
-    content = exchange.service.labelling.areas_file(set_id, asked.threshold, suffix)
+    content = exchange.service.learning.areas_file(set_id, asked.threshold, suffix)
     return exchange.file(content, area_files.MEDIA[suffix], _credit(exchange, set_id), _named(f"areas{suffix}"))
 
 

@@ -1,12 +1,10 @@
-"""Sets of labels as the app, the routes and the command line work with them: kept, learnt from, drawn.
+"""Sets of labels as the app, the routes and the command line work with them: kept, brought in and out, steering.
 
 A set belongs to the name of a collection, whatever version stands behind it: the tile of a label is that of its id,
-else the one at its place (`search_ui.labels.tiles`). What is learnt is learnt anew when labels or tiles change. It
-draws no page and knows no HTTP.
+else the one at its place (`search_ui.labels.tiles`). It draws no page and knows no HTTP, nor what is learnt from a set.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,7 @@ from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Collection
 from ingest.catalog.labels import Label, LabelSet, LabelSets, Verdict
 from ingest.field.scorer import ExactScorer
-from ingest.geo.footprints import Places
 from ingest.index.protocol import Filter
-from search_ui.labels.area_files import areas_as
-from search_ui.labels.areas import Area, areas_of
-from search_ui.labels.classifier import Assessment, Classifier, Labelled, Surroundings, lacking, learn
 from search_ui.labels.tables import LabelFile, read_labels, write_labels
 from search_ui.labels.taking import Taken, take
 from search_ui.labels.tiles import Sought, match
@@ -35,58 +29,14 @@ from search_ui.search.moments import parse_moment
 from search_ui.search.query import Query
 from search_ui.search.recent import Recent
 from search_ui.search.wording import asked_parts
-from trainer.encoding import When
 from trainer.errors import MissingError, UploadError, UsageError
 
 MOST_AT_ONCE = 5_000
 """Tiles that one box or polygon may label."""
 _MOST_TEXTS, _MOST_CHARS = 20, 4_000  # of a question
-_SAMPLE = 4_096  # tiles that say what is usual
-_KEPT, _KEPT_BYTES = 32, 64 * 2**20
+_KEPT = 32
 
-Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """A classifier of a set.
-
-    Attributes:
-        of: The set that it was learnt from.
-        classifier: Scores tiles by a cosine.
-        assessment: How well it does.
-        when: The moment at which tiles are looked at; None: at any time.
-        lost: Labels whose place has no tile any more.
-    """
-
-    of: LabelSet
-    classifier: Classifier
-    assessment: Assessment
-    when: When
-    lost: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Say it in JSON types."""
-        when = None if self.when is None else self.when.isoformat()
-        return {"labels": self.of.id, "when": when, "lost": self.lost} | self.assessment.as_dict()
-
-
-@dataclass(frozen=True)
-class Probabilities:
-    """How likely each tile of a collection is a yes.
-
-    Attributes:
-        tile_id: Ids of the tiles, [n].
-        places: Centres and sides, [n].
-        probability: float32 [n], 0..1; NaN where a tile has no score.
-        learnt: What says so.
-    """
-
-    tile_id: Sequence[str]
-    places: Places
-    probability: Floats
-    learnt: Learnt
 
 
 class Labelling:
@@ -112,9 +62,7 @@ class Labelling:
         self.engine = engine
         self.sets = LabelSets(engine.catalog)
         self._present_name = Aliases(engine.catalog).present_name
-        self._tiles, self._picture, self._require_writable, self._read = tiles, picture, require_writable, read
-        self._learnt: Recent[Learnt] = Recent(_KEPT)
-        self._probabilities: Recent[Probabilities] = Recent(_KEPT, max_bytes=_KEPT_BYTES)
+        self.tiles, self._picture, self._require_writable, self._read = tiles, picture, require_writable, read
         self._feedback: Recent[Feedback] = Recent(_KEPT)
         self._said: Recent[dict[str, Label]] = Recent(_KEPT)
 
@@ -149,7 +97,7 @@ class Labelling:
             UsageError: The name is empty, too long or taken, or the question cannot be understood.
         """
         self._require_writable()
-        found = self._tiles(collection)
+        found = self.tiles(collection)
         kept = self._checked(question)
         for kind in _PICTURES:
             if kind in kept:
@@ -178,7 +126,7 @@ class Labelling:
             UsageError: There would be too many labels.
         """
         self._require_writable()
-        found = self._tiles(self.sets.get(set_id).collection)
+        found = self.tiles(self.sets.get(set_id).collection)
         said = {} if verdict is None else dict.fromkeys(tiles, verdict)
         return self.sets.change(
             set_id, self._labels(found, said, by), without=self._of_same_ground(found, set_id, tiles)
@@ -192,7 +140,7 @@ class Labelling:
             MissingError: No such set or collection.
         """
         found = self.sets.get(set_id)
-        collection = self._tiles(found.collection)
+        collection = self.tiles(found.collection)
         key = (set_id, found.revision, self.engine.version(collection))
 
         def make() -> dict[str, Label]:
@@ -230,7 +178,7 @@ class Labelling:
         Raises:
             UsageError: There is none, or more than `MOST_AT_ONCE`.
         """
-        found = self._tiles(collection)
+        found = self.tiles(collection)
         columns = self.engine.field(found)
         rows = columns.rows(Filter(area=area, reach_m=float(found.spec["largest_tile_m"]) / 2 * 2**0.5))
         assert rows is not None  # noqa: S101 - there is an area
@@ -263,7 +211,7 @@ class Labelling:
     def export(self, set_id: str, suffix: str) -> bytes:
         """A set as the content of a file; `search_ui.labels.tables.SUFFIXES` has the suffixes."""
         found = self.sets.get(set_id)
-        return write_labels(suffix, found, self.sets.labels(set_id), self._facts(found.collection))
+        return write_labels(suffix, found, self.sets.labels(set_id), self.engine.provenance(found.collection).facts())
 
     @one_request
     def bring(
@@ -291,7 +239,7 @@ class Labelling:
         """
         self._require_writable()
         table = self._read(content, file)
-        taken = take(table, self.engine.field(self._tiles(collection)), file)
+        taken = take(table, self.engine.field(self.tiles(collection)), file)
         if into is None:
             try:
                 question = self._checked(table.question)
@@ -302,10 +250,10 @@ class Labelling:
         if (own := self.sets.get(into).collection) != self._present_name(collection):
             raise UsageError(f"the set is of collection {own!r}, not of {collection!r}")
         tiles = [label.tile_id for label in taken.labels]
-        self.sets.change(into, taken.labels, without=self._of_same_ground(self._tiles(collection), into, tiles))
+        self.sets.change(into, taken.labels, without=self._of_same_ground(self.tiles(collection), into, tiles))
         return self.sets.get(into), taken
 
-    # -- what follows from them --------------------------------------------------------------------------------------
+    # -- what follows from them: see also `search_ui.service.learning` ------------------------------------------------
 
     @one_request
     def feedback(self, set_id: str, asked: str) -> Feedback:
@@ -322,7 +270,7 @@ class Labelling:
         found = self.sets.get(set_id)
         if found.collection.partition("@")[0] != self._present_name(asked.partition("@")[0]):
             raise UsageError(f"the labels are of collection {found.collection!r}, not of {asked!r}")
-        collection = self._tiles(asked)
+        collection = self.tiles(asked)
         key = (set_id, found.revision, self.engine.version(collection))
 
         def make() -> Feedback:
@@ -333,89 +281,7 @@ class Labelling:
 
         return self._feedback.get(key, make)
 
-    def lacking(self, found: LabelSet) -> str | None:
-        """How many more labels a classifier takes, in words; None: there are enough."""
-        return lacking(found.counts["yes"], found.counts["no"])
-
-    @one_request
-    def learnt(self, set_id: str) -> Learnt:
-        """The classifier of a set, and how well it does.
-
-        Raises:
-            MissingError: No such set or collection.
-            UsageError: There are too few labels, or nothing can be learnt from them.
-        """
-        found = self.sets.get(set_id)
-        collection = self._tiles(found.collection)
-        key = (set_id, found.revision, self.engine.version(collection))
-        return self._learnt.get(key, lambda: self._learn(found, collection))
-
-    @one_request
-    def probabilities(self, set_id: str) -> Probabilities:
-        """How likely each tile is a yes; raises as `learnt`."""
-        learnt = self.learnt(set_id)
-        collection = self._tiles(learnt.of.collection)
-        key = (set_id, learnt.of.revision, self.engine.version(collection))
-
-        def make() -> Probabilities:
-            columns = self.engine.field(collection)
-            cosine = columns.cosines(learnt.classifier.vector, when=learnt.when)
-            places = Places(columns.lat, columns.lon, columns.size_m)
-            return Probabilities(columns.row_ids(), places, learnt.classifier.probability(cosine), learnt)
-
-        return self._probabilities.get(key, make, size=lambda made: 4 * len(made.probability))
-
-    @one_request
-    def areas(self, set_id: str, threshold: float) -> list[Area]:
-        """Neighbouring tiles of at least so much probability, merged, the largest first; raises as `learnt`."""
-        made = self.probabilities(set_id)
-        return areas_of(made.places, made.probability, threshold)
-
-    @one_request
-    def areas_file(self, set_id: str, threshold: float, suffix: str) -> bytes:
-        """The same as the content of a file, with their provenance."""
-        block = self.provenance(self.learnt(set_id), threshold)
-        return areas_as(suffix, self.areas(set_id, threshold), threshold, block)
-
-    def provenance(self, learnt: Learnt, threshold: float | None = None) -> dict[str, Any]:
-        """Where a classifier's answers come from, in JSON types."""
-        found, told = learnt.of, learnt.as_dict()
-        for curve in ("classifier", "question"):
-            if told[curve] is not None:
-                told[curve] = {name: told[curve][name] for name in ("area", "interval")}
-        said = {"id": found.id, "name": found.name, "question": found.question, "counts": found.counts}
-        block = self._facts(found.collection) | {"label_set": said, "classifier": told}
-        return block if threshold is None else block | {"threshold": threshold}
-
-    def _learn(self, found: LabelSet, collection: Collection) -> Learnt:
-        columns = self.engine.field(collection)
-        labels, rows = self._placed(columns, found.id)
-        when, _ = self.engine.moment(
-            collection, parse_moment(found.question["when"]) if "when" in found.question else None
-        )
-        said = {
-            row: label.verdict for row, label in zip(rows.tolist(), labels, strict=True) if label.verdict != "unsure"
-        }
-        rows = np.array(list(said), np.int64)
-        yes = np.array([verdict == "yes" for verdict in said.values()], np.bool_)
-        few = lacking(int(yes.sum()), int((~yes).sum()))
-        if few is not None:
-            raise UsageError(few)
-        like = found.question.get("tile")
-        asked = None if like is not None and columns.row(like) is None else self._asked(found.question)
-        question = None if asked is None else self.engine.query_vector(collection, asked)
-        some = np.unique(np.linspace(0, columns.n - 1, min(_SAMPLE, columns.n)).astype(np.int64))
-        labelled = Labelled(
-            columns.predicted(rows, when=when),
-            yes,
-            columns.lat[rows],
-            columns.lon[rows],
-            float(np.median(columns.size_m[rows])),
-        )
-        classifier, assessment = learn(labelled, Surroundings.of(columns.predicted(some, when=when), question))
-        return Learnt(found, classifier, assessment, when, lost=found.total - len(labels))
-
-    def _placed(self, columns: ExactScorer, set_id: str) -> tuple[list[Label], Rows]:
+    def placed(self, columns: ExactScorer, set_id: str) -> tuple[list[Label], Rows]:
         """The labels whose tile is there, the oldest first, and the rows of the tiles."""
         labels = self.sets.labels(set_id)
         lat, lon, size_m = (
@@ -427,7 +293,7 @@ class Labelling:
 
     def _held(self, columns: ExactScorer, set_id: str) -> dict[str, list[Label]]:
         """The labels of each tile as it is now, by its id, the oldest first: several may lie in a larger one."""
-        labels, rows = self._placed(columns, set_id)
+        labels, rows = self.placed(columns, set_id)
         held: dict[str, list[Label]] = {}
         for tile, label in zip(columns.ids(rows), labels, strict=True):
             held.setdefault(tile, []).append(label)
@@ -472,11 +338,11 @@ class Labelling:
                 raise UsageError(f"{name} is {str(value)[:40]!r}: it is text of at most {_MOST_CHARS:,} characters")
             if len(texts) > _MOST_TEXTS or (name in _SEVERAL) != isinstance(value, list):
                 raise UsageError(f"{name} is {str(value)[:40]!r}: it is a list of at most {_MOST_TEXTS} texts")
-        self._asked(kept)
+        self.asked(kept)
         parse_moment(kept["when"]) if "when" in kept else None
         return kept
 
-    def _asked(self, question: Mapping[str, Any]) -> Query | None:
+    def asked(self, question: Mapping[str, Any]) -> Query | None:
         """The question of a set; None: it has none, or its picture is not here any more.
 
         Raises:
@@ -495,9 +361,6 @@ class Labelling:
             question.get("tile"),
         )
         return Query(parts=parts, ensemble=bool(question.get("ensemble"))) if parts else None
-
-    def _facts(self, collection: str) -> dict[str, Any]:
-        return self.engine.provenance(collection).facts()
 
 
 _ASKED = ("q", "also", "negative", "image", "photo", "tile", "ensemble", "when")

@@ -62,6 +62,7 @@ from search_ui.service.confined import Confined
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.keeping import Keeping
 from search_ui.service.labelling import Labelling
+from search_ui.service.learning import Learning
 from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.previews import Previews
@@ -110,6 +111,7 @@ class Service:
             require_writable=self.require_writable,
             read=lambda content, name: self._label_files.run(read_labels, content, name),
         )
+        self.learning = Learning(self.labelling)
         self.keeping = Keeping(settings, self.catalog, require_writable=self.require_writable, let_go=self.engine.close)
         self.previews = Previews(settings)
         self.overlays = Overlays(settings.cache_dir / "overlays")
@@ -301,7 +303,7 @@ class Service:
         return heat_of(layer, scores, minus, scale_of(layer, usual, scores, minus), of=of)
 
     def _probability_heat(self, collection: str, layer: ProbabilityLayer) -> HeatValues:
-        made = self.labelling.probabilities(layer.labels)
+        made = self.learning.probabilities(layer.labels)
         if made.learnt.of.collection != collection:
             raise UsageError(f"the labels are of collection {made.learnt.of.collection!r}, not of {collection!r}")
         of = (collection, self.version(collection), None, None, None)  # all tiles, as of a question without an area

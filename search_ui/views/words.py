@@ -3,41 +3,32 @@
 from search_ui.search.relevance import POSSIBLE, STRONG, WEAK
 
 RELEVANCE = (
-    "Relevance: about how likely it is that one would see it there, 0 to 1. "
-    f"strong from {STRONG:.2f}, possible from {POSSIBLE:.2f}, weak from {WEAK:.2f}, below that nothing."
-)
-LIKELIEST = (
-    "The months and hours in which the best places for it are at least half as sure as at their best moment. "
-    "“Not now” is said where a place is at least possible at its best moment, and the moment asked is not in them."
+    "Relevance: how likely it is that one would see it there, 0 to 1. "
+    f"Strong from {STRONG:.2f}, possible from {POSSIBLE:.2f}, weak from {WEAK:.2f}, below that nothing."
 )
 COSINE = (
-    "Cosine: how alike the question and the predicted ground scene are, −1 to 1. It compares tiles within one answer; "
-    "it says little across questions."
+    "Cosine: how alike the question and the scene that the model expects there are, −1 to 1. Compare it within one "
+    "answer only."
 )
-MOMENT = (
-    "The month stands for its 15th, the hour is wall-clock time at the place. “any” leaves it open: "
-    "the model then answers for no particular time."
+LIKELIEST = (
+    "When the best places for it are at least half as sure as at their best. “Not now”: it is seen there, but not at "
+    "the moment you ask for."
 )
-DIFFERENCE = (
-    "The value at the first moment less that at the second, in the same unit. Above 0 (orange): more like it at the "
-    "first; below 0 (purple): at the second."
-)
+MOMENT = "Month and hour at the place, on its own clock. “any”: no particular time."
+DIFFERENCE = "The first moment less the second. Orange: more at the first; purple: more at the second."
 CALENDAR = (
-    "Each cell is the mean cosine of the highest tiles of the area at that month and hour; these may be other tiles "
-    "from moment to moment. It compares moments of one question."
+    "Each cell is the mean cosine of the best tiles of the area in that month and hour, which may be other tiles each "
+    "time. Compare it within one question only."
 )
-BEST_MOMENT = "For each tile the month, and the hour, at which it is most like the question."
-WEIGHT = (
-    "How much a word counts beside the question, which counts 1. Words that are taken away count 0.5 together "
-    "unless you say otherwise."
-)
-LISTED = "The best places; of tiles that overlap only the best counts. “Filter” says how many are listed at most."
-ORDER = "The places are those of the highest relevance, or cosine; by date or distance they are put into another order."
-MINIMUM = "Tiles of less relevance are no hits. If none is left, the answer says so."
+BEST_MOMENT = "For each tile the month, or the hour, at which it is most like the question."
+WEIGHT = "How much a word counts beside the question, which counts 1. Words taken away count 0.5 together at first."
+LISTED = "The best places; of tiles that overlap only the best. “Filter” sets how many at most."
+ORDER = "By date or distance, the same best places are put into another order."
+MINIMUM = "Places of less relevance are left out of list, map and files."
 AREA = "A tile counts when its square touches the area."
-DATES = "When the overhead imagery was taken (UTC). A tile without a known date never matches."
-TILE = "A tile is one square of the grid; its side is measured on the ground."
-GSD = "Ground sample distance: metres on the ground that one pixel of the imagery shows."
+DATES = "When the imagery was taken. A tile without a known date never counts."
+TILE = "One square of the imagery; its side is measured on the ground."
+GSD = "What one pixel of the imagery shows, in metres on the ground."
 NODATA = (
     "Pixels of this value in all bands are no imagery: the white or black border of a scan or an orthophoto. Tiles "
     "that hold little else are left out. Files often say it themselves; then leave this empty."
@@ -51,35 +42,28 @@ MODELS = (
     "same imagery brought in with it."
 )
 PHOTOS = (
-    "The photos of the gallery whose vectors are most like what the model expects to be seen in this tile at the "
-    "moment. They need not have been taken there: each says how far away it was."
+    "The photos most like what the model expects there at that moment. They need not have been taken there: each says "
+    "how far away it was."
 )
 """Beside the nine photos."""
-CAPTION = (
-    "What the model expects to be seen here, in words. The cosine says how like that the words are. A caption is the "
-    "model's guess: it may be wrong, and says nothing of a particular day."
-)
+CAPTION = "What the model expects to be seen there, in words. It is a guess, and speaks of no particular day."
 PHOTO_TIME = (
-    "The months and hours at which the model expects this place to look like the photo; beforehand each is as likely. "
-    "A span is the smallest that holds the photo's moment with the chance behind it. It is asked of this place: "
-    "elsewhere the seasons, the daylight and what people do may be others."
+    "The months and hours in which this place looks most like the photo. Each span holds the photo's time with the "
+    "chance that stands behind it. It is asked of this place alone."
 )
 LABELS = (
     "Yes: it is what you look for. No: it is not, and leaves the list. Unsure: nothing is learnt from it. Yes and no "
-    "order the places of the list anew; their relevance stays that of the words."
+    "put the list into a new order; the relevance stays that of your words."
 )
 SHAPE = "Every tile whose middle lies in the shape gets this label, in place of what it had."
 LABEL_FILE = "GeoJSON, GeoParquet or CSV with a column label (yes, no, unsure) and points, lat and lon, or tile_id."
 ROC = (
-    "Of labels that were held out in whole blocks of ground: how many of the yeses are found at the price of how many "
-    "noes. The number is the area under the curve, .5 for guessing and 1 for perfect, with the range that it lies in "
-    "19 times of 20."
+    "Tried on labels that it was not shown: how many yeses are found for how many noes taken for a yes (a ROC curve). "
+    "The number is the area under the curve, 0.5 for guessing and 1 for perfect, with the range it lies in 19 times of "
+    "20."
 )
-PROBABILITY = (
-    "How likely each tile would be called a yes, learnt from the labels. It is as good as they are: label also what "
-    "looks alike and is not it."
-)
-CUT = "Tiles of at least this probability are shown and joined to areas."
+PROBABILITY = "How likely each tile is a yes, learnt from your labels. Label also what looks alike and is not it."
+CUT = "Tiles that are at least so likely are shown and joined to areas."
 WORKERS = (
     "Workers are other processes, also on other machines, that read and embed tiles; who runs this server starts them. "
     "What is left to them goes on when this page and this server are closed."

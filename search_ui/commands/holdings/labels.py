@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ingest.catalog.labels import LabelSet
     from search_ui.labels.areas import Area
     from search_ui.labels.classifier import Assessment
-    from search_ui.service.labelling import Labelling, Probabilities
+    from search_ui.service.labelling import Labelling
+    from search_ui.service.learning import Learning, Probabilities
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = 10  # areas
@@ -124,8 +125,8 @@ def add(
         print_json(_said(found) | {"labelled": len(set(ids))})
         return
     click.echo(_line(found))
-    if (lacking := labelling.lacking(found)) is not None:
-        click.echo(lacking, err=True)
+    if (few := _learning(labelling).lacking(found)) is not None:
+        click.echo(few, err=True)
 
 
 @command.command("rename")
@@ -247,13 +248,13 @@ def classify(
     if map_ is not None:
         check_name(map_, (".tif", ".parquet"))
     labelling = _labelling(ctx)
-    found = labelling.sets.find(name, collection)
-    learnt, made = labelling.learnt(found.id), labelling.probabilities(found.id)
-    areas = labelling.areas(found.id, threshold)
+    found, learning = labelling.sets.find(name, collection), _learning(labelling)
+    learnt, made = learning.learnt(found.id), learning.probabilities(found.id)
+    areas = learning.areas(found.id, threshold)
     if output is not None:
-        write_areas(output, areas, threshold, labelling.provenance(learnt, threshold))
+        write_areas(output, areas, threshold, learning.provenance(learnt, threshold))
     if map_ is not None:
-        _write_map(map_, made, labelling.provenance(learnt))
+        _write_map(map_, made, learning.provenance(learnt))
     if as_json:
         files = {"output": output, "map": map_}
         told = {"threshold": threshold, "areas": [area.as_dict() for area in areas]}
@@ -276,6 +277,12 @@ def _labelling(ctx: CommandContext) -> "Labelling":
         picture=Uploads(ctx.settings.home / "uploads").path,
         require_writable=lambda: None,
     )
+
+
+def _learning(labelling: "Labelling") -> "Learning":
+    from search_ui.service.learning import Learning
+
+    return Learning(labelling)
 
 
 def _tile_at(ctx: CommandContext, labelling: "Labelling", collection: str, place: str) -> str:

@@ -101,7 +101,7 @@ def painted(
 
 
 def probable(service: Service, collection: str, found: LabelSet, least: float) -> Heat:
-    """How likely each tile is a yes, as a set of labels says it; raises as `Labelling.learnt`."""
+    """How likely each tile is a yes, as a set of labels says it; raises as `Learning.learnt`."""
     heat = service.heat(collection, ProbabilityLayer(labels=found.id, least=least))
     shown = replace(heat, scale=replace(heat.scale, palette=HEAT), rims=True)
     key = f"probability {found.id} {found.revision} {least}"

@@ -16,7 +16,7 @@ _NUMBERS = (
     ("Imagery dates", words.DATES),
     ("Ground photos", words.PHOTOS),
     ("Tile", words.TILE),
-    ("Ground sample distance", words.GSD),
+    ("A pixel shows", words.GSD),
 )
 
 

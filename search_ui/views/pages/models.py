@@ -48,7 +48,7 @@ def models_page(service: Service, shown: list[Shown]) -> None:
 def _side(service: Service, one: Shown, query: Query, side: str) -> None:
     listed = service.place_lists.show(one.name, query, Listed(k=_K), NOTHING_SAID)
     drawn = heats(service, one.name, query, [None], "relevance")[0]
-    layer = HeatOnMap(drawn.tiles, one.model or one.model_id)
+    layer = HeatOnMap(drawn.tiles, one.model or one.name)
     pins, at = (f"/shown/lists/{listed.name}/{file}.json" for file in ("pins", "at"))
     data = MapData(
         name=f"{side} {one.name}", label=f"Map of relevance by model {one.model}", **ground_of(one),
@@ -62,4 +62,4 @@ def _side(service: Service, one: Shown, query: Query, side: str) -> None:
 
 def _titled(shown: list[Shown], name: str) -> str:
     one = next(one for one in shown if one.name == name)
-    return f"{name} · model {one.model or one.model_id}"
+    return f"{name} · model {one.model}" if one.model else f"{name} · its model is not here"

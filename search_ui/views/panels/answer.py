@@ -54,7 +54,8 @@ def _controls(listed: ShownList) -> None:
     """How many, in which order, of which relevance."""
     count, answer = len(listed.places.rows), listed.found.answer
     counted = f"**{count:,} place{'s' if count != 1 else ''}** of {answer.candidates:,} tiles"
-    st.markdown(f"{counted} · {answer.method}", help=f"{words.LISTED} {words.RELEVANCE} {words.COSINE}")
+    proposed = "" if answer.method == "exact" else ", of the likeliest that the index found"
+    st.markdown(f"{counted}{proposed}", help=f"{words.LISTED} {words.RELEVANCE} {words.COSINE}")
     with st.container(key=frame.CONTROLS, horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Sort by", list(_ORDERS), key="sort", format_func=_ORDERS.__getitem__, help=words.ORDER)
         st.slider("Least relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}")

@@ -12,7 +12,7 @@ from ingest.catalog.labels import LabelSet
 from search_ui.labels.area_files import MEDIA
 from search_ui.labels.areas import Area
 from search_ui.labels.roc import Roc
-from search_ui.service.labelling import Learnt
+from search_ui.service.learning import Learnt
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
@@ -29,13 +29,13 @@ _NAMES = {".geojson": "GeoJSON", ".parquet": "GeoParquet", ".kml": "KML"}
 
 def learnt_panel(service: Service, shown: Shown, found: LabelSet) -> None:
     """What a classifier of the set says."""
-    few = service.labelling.lacking(found)
+    few = service.learning.lacking(found)
     if few is not None:
         st.info(f"{few[0].upper()}{few[1:]}.", icon=":material/school:")
         return
     try:
         with st.spinner("Learning from the labels …", show_time=True):
-            made = service.labelling.learnt(found.id)
+            made = service.learning.learnt(found.id)
     except GroundcastError as error:
         st.warning(told(error))
         return
@@ -72,7 +72,7 @@ def _on_the_map() -> None:
 
 def _areas(service: Service, shown: Shown, found: LabelSet) -> None:
     try:
-        areas = service.labelling.areas(found.id, value("cut"))
+        areas = service.learning.areas(found.id, value("cut"))
     except GroundcastError as error:
         st.warning(told(error))
         return
@@ -90,7 +90,7 @@ def _areas(service: Service, shown: Shown, found: LabelSet) -> None:
     with st.container(horizontal=True):
         for suffix, mime in MEDIA.items():
             st.download_button(
-                _NAMES[suffix], partial(service.labelling.areas_file, found.id, value("cut"), suffix),
+                _NAMES[suffix], partial(service.learning.areas_file, found.id, value("cut"), suffix),
                 f"{shown.name}-areas{suffix}", mime, key=f"areas {suffix}", on_click="ignore",
             )  # fmt: skip
 

@@ -50,8 +50,10 @@ def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedb
         with right:
             if query is not None:
                 _score(service, shown, query, tile.tile_id, said)
-            in_words(service, shown, tile.tile_id)
+            sentence = st.container()
     _ground(service, shown, tile)
+    with sentence:  # last: it takes longer to make than the photos, which are there meanwhile
+        in_words(service, shown, tile.tile_id)
     _facts(tile)
     then = {"like": tile.tile_id, "q": "", "tile": "", "plus": [], "minus": [], "image": "", "up": [], "down": []}
     st.button(
@@ -96,7 +98,6 @@ def _facts(tile: TileFacts) -> None:
             ("Tile", gsd or f"{footprint.size_m:g} m wide"),
             ("Source", tile.source),
             ("Credit", tile.attribution or "the source names nobody"),
-            ("Tile id", tile.tile_id),
         ]
     )
     st.caption(" · ".join(f"[{name}]({url})" for name, url in elsewhere(footprint.lat, footprint.lon).items()))
