@@ -712,8 +712,8 @@ def _best_places(calibration: Calibration, scored: Scored, when: When, *, least:
         when: The moment.
         least: Tiles of less are left out.
     """
-    columns, vector, cosine = scored.columns, scored.asked.vector, np.nan_to_num(scored.cosine, nan=-np.inf)
-    some = np.argsort(-cosine, kind="stable")[:AT_ANY_TIME].astype(np.int64)
+    columns, vector, cosine = scored.columns, scored.asked.vector, scored.cosine
+    some = best_rows(cosine, AT_ANY_TIME, lambda rows: columns.ids(scored.at(rows)))[:AT_ANY_TIME]
     at = scored.at(some)
     then = cosine[some] if when is None else columns.cosines(vector, when=when, rows=at)
     judged = calibration.judged(columns, vector, then, when=when, rows=at)
