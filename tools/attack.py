@@ -1,6 +1,6 @@
 """A standing attack: what a stranger sends and a disk does, against an app of its own; what came back, and who waited.
 
-    python -m tools.attack [--seconds 2] [--flips 200] [--json]
+    python -m tools.attack [ROW …] [--seconds 2] [--flips 200] [--json]
 
 A small home is made on the spot: the bundled model, a raster of 256 tiles, and a few tiles of a tile server on this
 machine. Over it two apps are started, one of them read-only, and each row is thrown at them for some seconds while
@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from tests.conftest import make_raster
 from tests.disk_attacks import GROUNDCAST, ON_DISK
 from tests.services import free_port
 
+T = TypeVar("T")
 MOST_MB, MOST_RATIO = 2_048, 2.0
 _WARM_S = 3.0
 LAT, LON = 27.62, 85.50  # of the tile server's collection
@@ -121,6 +122,7 @@ def search_path(number: int) -> str:
 def main() -> None:
     """Attacks and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="numbers of rows, such as 1 4 [all]")
     parser.add_argument("--seconds", type=float, default=2.0, help="for which each row goes on at least")
     parser.add_argument("--flips", type=int, default=200, help="flipped bits of row 6")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -128,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, tile_server() as (template, upstream):
         home = Path(folder) / "home"
         make_home(home, template)
-        rows = attack(home, upstream, seconds=asked.seconds, flips=asked.flips)
+        rows = attack(home, upstream, asked.rows, seconds=asked.seconds, flips=asked.flips)
     ratios = {"worst p95 ÷ quiet": max(row["p95 ÷"] for row in rows), "peak MB": max(row["peak MB"] for row in rows)}
     if asked.json:
         setting = {"cores": os.cpu_count(), "seconds a row": asked.seconds, "flips": asked.flips}
@@ -153,8 +155,8 @@ def make_home(home: Path, template: str) -> None:
         subprocess.run([*GROUNDCAST, "--home", str(home), *command], check=True, capture_output=True)
 
 
-def attack(home: Path, upstream: list[str], *, seconds: float, flips: int) -> list[dict[str, Any]]:
-    """The rows of the table."""
+def attack(home: Path, upstream: list[str], only: list[str], *, seconds: float, flips: int) -> list[dict[str, Any]]:
+    """The rows of the table; of none that are named, all."""
     apps = [App(home, read_only=False), App(home, read_only=True)]
     try:
         for app in apps:
@@ -164,19 +166,23 @@ def attack(home: Path, upstream: list[str], *, seconds: float, flips: int) -> li
         time.sleep(3 * seconds)
         quiet = percentile_95(searcher.since())
         rows = [_row("quiet", lambda: "", apps[0], searcher, quiet, seconds=seconds)]
-        for name, over_http in OVER_HTTP.items():
+        for name, over_http in _chosen(OVER_HTTP, only).items():
             before = len(upstream)
             for app in apps:
                 what = f"{name}{', read-only' if app.target.read_only else ''}"
                 rows.append(_row(what, partial(over_http, app.target), app, searcher, quiet, seconds=seconds / 2))
             if name.startswith("3") and len(upstream) > before:
                 rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"
-        for name, on_disk in ON_DISK.items():
+        for name, on_disk in _chosen(ON_DISK, only).items():
             rows.append(_row(name, partial(on_disk, home, flips), apps[0], searcher, quiet, seconds=0))
     finally:
         for app in apps:
             app.close()
     return rows
+
+
+def _chosen(rows: dict[str, T], only: list[str]) -> dict[str, T]:
+    return {name: act for name, act in rows.items() if not only or name.partition(" ")[0] in only}
 
 
 def _row(
