@@ -100,6 +100,11 @@ class Searcher:
         found: list[float] = self._ours.recv()
         return found
 
+    def close(self) -> None:
+        """End them."""
+        self._process.terminate()
+        self._process.join()
+
 
 def _search(target: Target, told: Any) -> None:
     somewhere, seconds = random.Random(1), list[float]()
@@ -175,6 +180,7 @@ def attack(home: Path, upstream: list[str], only: list[str], *, seconds: float, 
                 rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"
         for name, on_disk in _chosen(ON_DISK, only).items():
             rows.append(_row(name, partial(on_disk, home, flips), apps[0], searcher, quiet, seconds=0))
+        searcher.close()
     finally:
         for app in apps:
             app.close()

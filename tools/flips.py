@@ -161,3 +161,7 @@ def _texts(settings: Settings) -> dict[bytes, bytes | None]:
 def _same(now: dict[bytes, bytes | None], before: dict[bytes, bytes | None]) -> str:
     """Harmless where each vector is as before, or is made anew."""
     return HARMLESS if all(value is None or before.get(key) == value for key, value in now.items()) else MISSED
+
+
+if __name__ == "__main__":
+    main()

@@ -23,6 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10  # patience with a server that does not answer
 _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
+_WRITABLE = "may the file be written, and is its disk there?"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
 
@@ -58,9 +59,7 @@ class Database:
                 told = "the disk is full; free disk space and run the same command again"
                 raise CatalogError(f"{self.shown}: {told}") from error
             mend = (
-                "may the file be written, and is its disk there?"
-                if isinstance(self.at, Path)
-                else "is the server started, and the setting database_url right?"
+                _WRITABLE if isinstance(self.at, Path) else "is the server started, and the setting database_url right?"
             )
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
@@ -122,8 +121,15 @@ class Database:
     @contextmanager
     def _migrating(self) -> Iterator[None]:
         if isinstance(self.at, Path):
-            with FileLock(self.at.with_suffix(".migrate.lock")):
+            lock = FileLock(self.at.with_suffix(".migrate.lock"))
+            try:
+                lock.acquire()
+            except OSError as error:
+                raise CatalogError(f"{self.shown}: {error.strerror}; {_WRITABLE}") from error
+            try:
                 yield
+            finally:
+                lock.release()
             return
         with self.engine.connect() as connection:  # the lock ends with its transaction, or with its connection
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
