@@ -69,7 +69,6 @@ class _Pages:
         return task is not None and task.running and names <= {DEMO}
 
     def _collections(self) -> None:
-        pieces.wait_for(self._service.warming)
         from search_ui.views.pages.holdings import collections_page
 
         collections_page(self._service, lambda name: st.switch_page(self._all[0], query_params={"collection": name}))

@@ -552,7 +552,7 @@ def test_a_dead_index_is_told_with_what_to_do(
     try:
         app = _app(q=BEACH)
         said = _told(app)
-        assert "ask whoever runs this server to check the archive" in said
+        assert "ask whoever runs this server to mend it" in said
         assert "groundcast verify" not in said
     finally:
         running.stop()

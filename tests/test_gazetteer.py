@@ -16,7 +16,7 @@ from ingest.places.gazetteer import Gazetteer
 from ingest.places.making import make_ahead
 from ingest.places.names import normal
 from ingest.places.place import Place
-from ingest.places.store import open_made, open_places
+from ingest.places.store import damaged, open_made, open_places
 from tests.conftest import ROOT
 from trainer.errors import AreaError, GroundcastError
 
@@ -249,7 +249,17 @@ def test_a_broken_file_is_made_again(tmp_path: Path, harm: str, caplog: pytest.L
     connection.close()
     assert told == ["making one", "making one: 50%"] * 2
     assert "made again" in caplog.text
-    assert sorted(path.name for path in file.parent.iterdir()) == ["one.lock", "one.sqlite"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["one.lock", "one.sha256", "one.sqlite"]
+
+
+def test_a_flipped_bit_in_a_file_of_the_gazetteer_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "places.sqlite"
+    open_made(file, make_one, "one", lambda _: None).close()
+    assert damaged(tmp_path) == []
+    content = bytearray(file.read_bytes())
+    content[-7] ^= 16
+    file.write_bytes(content)
+    assert damaged(tmp_path) == ["places.sqlite"]
 
 
 def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:

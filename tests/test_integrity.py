@@ -1,7 +1,10 @@
 """Bits that flip on a disk, in parts and in the field; a catalog that is lost and made again."""
 
 import io
+import os
+import shutil
 import sqlite3
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from ingest.archive.job_records import read_records
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
@@ -265,6 +269,16 @@ def test_what_people_brought_and_the_catalogs_own_file_are_looked_into(home: Hom
     assert any("the ledger names other items" in problem for problem in home.problems(deep=False))
 
 
+def test_a_record_of_a_job_that_is_not_what_was_written_is_told_and_written_anew(home: Home) -> None:
+    keep_records(home.catalog, home.archive, home.collection)
+    path = home.archive.folder / f"_{JOB}.job.json"
+    path.write_text(path.read_text().replace('"source": "s"', '"source": "t"', 1))
+    assert home.problems(deep=True) == [f"record {path.name} is not what was written"]
+    assert read_records(home.archive.folder) == []  # a lost catalog is not made of it
+    home.problems(deep=True, repair=True)
+    assert home.problems(deep=True) == [] and read_records(home.archive.folder)[0].source == "s"
+
+
 def test_a_broken_page_of_the_catalog_is_told_with_the_ways_out(home: Home) -> None:
     home.catalog.close()
     with sqlite3.connect(home.settings.catalog_path) as database:
@@ -276,3 +290,39 @@ def test_a_broken_page_of_the_catalog_is_told_with_the_ways_out(home: Home) -> N
     home.catalog = Catalog(home.settings.catalog_path)
     (problem, *_) = home.catalog.damage()
     assert "catalog.sqlite" in problem and "restore a backup, or take the file away" in problem
+
+
+def test_a_home_that_was_moved_is_whole_where_it_is_now(home: Home, tmp_path: Path) -> None:
+    before = home.field().fingerprint
+    home.catalog.close()
+    home.settings = Settings(home=home.settings.home.rename(tmp_path / "moved"), exact_tiles=1_000)
+    home.catalog = Catalog(home.settings.catalog_path)
+    home.archive = Archive(home.settings.archive_dir("c"), "tiles")
+    assert home.field().fingerprint == before and home.problems(deep=True) == []
+    assert [path.name for path in home.settings.field_dir("c").glob("g*")] == ["g000001"]  # it was not made anew
+
+
+def test_a_part_that_is_written_anew_while_the_clock_goes_back_is_seen(home: Home) -> None:
+    before, path = home.field().fingerprint, home.archive.path(KEYS[0])
+    part = home.archive.read(KEYS[0])
+    records = part.table.drop_columns(["vector", "norm"]).to_pylist()
+    home.archive.write(KEYS[0], records, -part.vectors().astype(np.float32) * 2, part.meta)
+    os.utime(path, (1, 1))
+    assert home.field().fingerprint != before
+
+
+def test_on_a_disk_that_may_only_be_read_it_is_told_which_file_cannot_be_written(home: Home, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]).returncode != 0:
+        pytest.skip("only root can mount a disk")
+    try:
+        home.catalog.close()
+        shutil.copytree(home.settings.home, disk, dirs_exist_ok=True)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(CatalogError, match=r"catalog\.sqlite.*may the file be written"):
+            Catalog(disk / "catalog.sqlite").add_model("m", "0" * 16)
+        with pytest.raises(ArchiveError, match="cannot be written"):
+            Archive(disk / "archive" / "c", "tiles").write("k", [], np.zeros((0, DIM), np.float32), {})
+    finally:
+        subprocess.run(["umount", disk], check=True)

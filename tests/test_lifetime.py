@@ -1,5 +1,6 @@
 """A collection's other names, its deletion, the day in which it comes back, and what is left after it."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from search_ui.cli import main
 from tests.conftest import TINY_CLIP, make_raster
 from tests.home_copy import whole_copy_of
 from trainer.errors import CatalogError, MissingError, UsageError
+from trainer.weights.zoo import add_open_clip
 
 on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)
 NAMES = ("town", "town@2", "field", "gallery.town")
@@ -118,7 +120,10 @@ def made_home(tmp_path_factory) -> Path:
     """A home with a small collection `town`."""
     folder = tmp_path_factory.mktemp("lifetime")
     make_raster(folder / "town.tif", width=80, height=80)
-    run(folder / "home", "model", "add", "m", "--open-clip", str(TINY_CLIP), "--random-seed", "0")
+    settings = load_settings(folder / "home")
+    settings.models_dir.mkdir(parents=True)
+    with closing(Catalog(settings.catalog_at)) as catalog:
+        catalog.add_model("m", add_open_clip(settings.models_dir / "m", TINY_CLIP, random_seed=0).model_id)
     run(folder / "home", "ingest", str(folder / "town.tif"), "--collection", "town", "--tile-size-m", "20")
     return folder / "home"
 

@@ -1,6 +1,7 @@
 """What is shown of imagery before it is added: the border, the tiles that are left out, and for how long one waits."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +79,12 @@ def test_the_picture_crosses_out_what_is_left_out_and_shows_no_imagery_as_square
 
 def test_a_preview_that_takes_too_long_is_given_up_and_a_newer_one_takes_the_place_of_an_older(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "home")
-    slow = Previews(settings, limit_s=0.0).of("somebody", ["--collection=x", "--", "nowhere.tif"])
+    one, other = (Request("tiles", "x", str(tmp_path / name), grid=TILE) for name in ("one.tif", "other.tif"))
+    slow = Previews(settings, limit_s=0.0).of("somebody", one, 32)
     previews = Previews(settings)
-    older = previews.of("somebody", ["--collection=x", "--", "older.tif"])
-    newer = previews.of("somebody", ["--collection=x", "--", "newer.tif"])
-    assert previews.of("somebody", ["--collection=x", "--", "newer.tif"]) is newer
+    older, newer = previews.of("somebody", one, 32), previews.of("somebody", other, 32)
+    assert previews.of("somebody", replace(other, collection="y"), 32) is newer
     assert all(task.ended.wait(60) for task in (slow, older, newer))
-    assert slow.picture is None and "no preview within 0 seconds" in str(slow.error)
-    assert older.given_up.is_set() and older.picture is None
-    assert "no model yet" in str(newer.error)
+    assert slow.picture is None and "takes longer than 0 s" in str(slow.error)
+    assert older.picture is None and "another preview" in str(older.error)
+    assert "there is no such file" in str(newer.error)

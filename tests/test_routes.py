@@ -401,8 +401,12 @@ def test_what_a_page_shows_is_asked_for_by_its_name_page_by_page(client, service
     there = client.get(f"/shown/lists/{shown.name}/at.json", params={"lat": first["lat"], "lon": first["lon"]})
     assert there.json() == first and "max-age=86400" in there.headers["cache-control"]
     assert client.get(f"/shown/lists/{shown.name}/at.json?lat=0&lon=0").json() is None
-    for gone in ("lists/none/places.json", "maps/none/3/0/3.png", f"overlays/{'0' * 32}.json"):
-        assert client.get(f"/shown/{gone}").status_code == 404
+    for name, status in (
+        ("lists/none/places.json", 410),  # a page asks anew
+        ("maps/none/3/0/3.png", 410),
+        (f"overlays/{'0' * 32}.json", 404),
+    ):
+        assert client.get(f"/shown/{name}").status_code == status
 
 
 def test_a_tile_of_a_shown_map_and_outlines_of_ones_own_come_by_their_names(client, service) -> None:
@@ -430,6 +434,7 @@ def test_outlines_that_cannot_be_laid_over_a_map_are_refused(tmp_path, content, 
 
 
 ROUTES = {
+    "GET /basemap/tiles/{z}/{x}/{y}.mvt",
     "GET /api/calendar",
     "GET /api/caption",
     "GET /api/collections",

@@ -1,6 +1,6 @@
 """A standing attack: what a stranger sends and a disk does, against an app of its own; what came back, and who waited.
 
-    python -m tools.attack [--seconds 4] [--flips 200] [--json]
+    python -m tools.attack [ROW …] [--seconds 2] [--flips 200] [--json]
 
 A small home is made on the spot: the bundled model, a raster of 256 tiles, and a few tiles of a tile server on this
 machine. Over it two apps are started, one of them read-only, and each row is thrown at them for some seconds while
@@ -15,6 +15,7 @@ All of it takes three minutes.
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import subprocess
@@ -22,20 +23,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tests.attacks import OVER_HTTP, Target, tile_server
+from tests.attacks import OVER_HTTP, Target, prepare, tile_server
 from tests.conftest import make_raster
 from tests.disk_attacks import GROUNDCAST, ON_DISK
 from tests.services import free_port
 
+T = TypeVar("T")
 MOST_MB, MOST_RATIO = 2_048, 2.0
+_WARM_S = 3.0
 LAT, LON = 27.62, 85.50  # of the tile server's collection
 
 
@@ -78,38 +80,37 @@ class App:
 
 
 class Searcher:
-    """Another person, who searches all the time."""
+    """Another person, who searches all the time: a process of its own, so that it waits for the app alone.
+
+    Args:
+        target: The app that is asked.
+    """
 
     def __init__(self, target: Target) -> None:
-        self._target, self._random = target, random.Random(1)
-        self.seconds: list[float] = []
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=_search, args=(target, theirs), daemon=True)
+        self._process.start()
+        time.sleep(_WARM_S)
+        self.since()
 
-    def once(self) -> None:
-        """One search, of a moment that hardly comes twice."""
-        started = time.perf_counter()
-        status, _ = self._target.ask(
-            "GET", search_path(self._random.randrange(10**6)), **{"X-Forwarded-For": "10.9.8.7"}
-        )
-        if status != 200:
-            raise SystemExit(f"a search was answered with {status}")
-        self.seconds.append(time.perf_counter() - started)
+    def since(self) -> list[float]:
+        """Seconds of each search since this was asked last."""
+        self._ours.send(None)
+        found: list[float] = self._ours.recv()
+        return found
 
-    @contextmanager
-    def searching(self) -> Iterator[list[float]]:
-        """Searches meanwhile; the seconds that each took."""
-        self.seconds, ended = [], threading.Event()
 
-        def go_on() -> None:
-            while not ended.is_set():
-                self.once()
-
-        thread = threading.Thread(target=go_on, daemon=True)
-        thread.start()
-        try:
-            yield self.seconds
-        finally:
-            ended.set()
-            thread.join()
+def _search(target: Target, told: Any) -> None:
+    somewhere, seconds = random.Random(1), list[float]()
+    while True:
+        path, started = search_path(somewhere.randrange(10**6)), time.perf_counter()
+        status, _ = target.ask("GET", path, **{"X-Forwarded-For": "10.9.8.7"})
+        seconds.append(time.perf_counter() - started if status == 200 else float("inf"))
+        if told.poll():
+            told.recv()
+            told.send(seconds)
+            seconds = []
 
 
 def search_path(number: int) -> str:
@@ -121,21 +122,22 @@ def search_path(number: int) -> str:
 def main() -> None:
     """Attacks and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="for which each row goes on at least")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="numbers of rows, such as 1 4 [all]")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for which each row goes on at least")
     parser.add_argument("--flips", type=int, default=200, help="flipped bits of row 6")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, tile_server() as (template, upstream):
         home = Path(folder) / "home"
         make_home(home, template)
-        rows = attack(home, upstream, seconds=asked.seconds, flips=asked.flips)
+        rows = attack(home, upstream, asked.rows, seconds=asked.seconds, flips=asked.flips)
     ratios = {"worst p95 ÷ quiet": max(row["p95 ÷"] for row in rows), "peak MB": max(row["peak MB"] for row in rows)}
     if asked.json:
         setting = {"cores": os.cpu_count(), "seconds a row": asked.seconds, "flips": asked.flips}
         print(json.dumps({"benchmark": "attack", "setting": setting, "rows": rows, "ratios": ratios}))
     else:
         for row in rows:
-            print(f"{row['row']:44} {row['peak MB']:6.0f} MB  ×{row['p95 ÷']:.2f}  {row['what came back']}")
+            print(_line(row))
         print(f"at most {MOST_MB} MB and ×{MOST_RATIO} are wanted")
     sys.exit(1 if any(str(row["what came back"]).startswith("FAILED") for row in rows) else 0)
 
@@ -153,32 +155,34 @@ def make_home(home: Path, template: str) -> None:
         subprocess.run([*GROUNDCAST, "--home", str(home), *command], check=True, capture_output=True)
 
 
-def attack(home: Path, upstream: list[str], *, seconds: float, flips: int) -> list[dict[str, Any]]:
-    """The rows of the table."""
+def attack(home: Path, upstream: list[str], only: list[str], *, seconds: float, flips: int) -> list[dict[str, Any]]:
+    """The rows of the table; of none that are named, all."""
     apps = [App(home, read_only=False), App(home, read_only=True)]
     try:
         for app in apps:
             app.await_ready()
+        prepare()
         searcher = Searcher(apps[0].target)
-        for _ in range(30):
-            searcher.once()
-        with searcher.searching() as times:
-            time.sleep(2 * seconds)
-        quiet = percentile_95(times)
+        time.sleep(3 * seconds)
+        quiet = percentile_95(searcher.since())
         rows = [_row("quiet", lambda: "", apps[0], searcher, quiet, seconds=seconds)]
-        for name, over_http in OVER_HTTP.items():
+        for name, over_http in _chosen(OVER_HTTP, only).items():
             before = len(upstream)
             for app in apps:
                 what = f"{name}{', read-only' if app.target.read_only else ''}"
                 rows.append(_row(what, partial(over_http, app.target), app, searcher, quiet, seconds=seconds / 2))
             if name.startswith("3") and len(upstream) > before:
                 rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"
-        for name, on_disk in ON_DISK.items():
+        for name, on_disk in _chosen(ON_DISK, only).items():
             rows.append(_row(name, partial(on_disk, home, flips), apps[0], searcher, quiet, seconds=0))
     finally:
         for app in apps:
             app.close()
     return rows
+
+
+def _chosen(rows: dict[str, T], only: list[str]) -> dict[str, T]:
+    return {name: act for name, act in rows.items() if not only or name.partition(" ")[0] in only}
 
 
 def _row(
@@ -193,19 +197,24 @@ def _row(
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     started = time.perf_counter()
-    with searcher.searching() as times:
-        try:
+    searcher.since()
+    try:
+        came = act()
+        while time.perf_counter() - started < seconds:
             came = act()
-            while time.perf_counter() - started < seconds:
-                came = act() or came
-                time.sleep(0.05 if not came else 0)
-        except (AssertionError, OSError) as error:
-            came = f"FAILED: {str(error)[:200]}"
+            time.sleep(0 if came else 0.05)
+    except (AssertionError, OSError) as error:
+        came = f"FAILED: {str(error)[:200]}"
+    ratio = percentile_95(searcher.since()) / quiet
     ended.set()
     watching.join()
-    ratio = percentile_95(times) / quiet if times else float("inf")
-    print(name, came, file=sys.stderr, flush=True)
-    return {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
+    row = {"row": name, "what came back": came, "peak MB": round(peak[0]), "p95 ÷": round(ratio, 2)}
+    print(_line(row), file=sys.stderr, flush=True)
+    return row
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"{row['row']:44} {row['peak MB']:6.0f} MB  ×{row['p95 ÷']:.2f}  {row['what came back']}"
 
 
 def percentile_95(seconds: list[float]) -> float:

@@ -1,17 +1,58 @@
 """The picture of what an ingest would read: the imagery under its grid, beside it some tiles as the model gets them.
 
-It does not know how they were read.
+`picture_of` is called in a process of its own where strangers' imagery is opened. It does not know how tiles are read.
 """
+
+import io
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from ingest.jobs.preview import SHOWN, GridView, Preview, TileView
+from ingest.jobs.preview import SHOWN, GridView, Preview, TileView, preview
+from ingest.jobs.request import Request
 
 VIEW_PX, _TILE_PX, _GAP = 640, 208, 8
 _ACROSS, _SQUARE_PX = 2, 8  # tiles in a row; side of the squares that stand for no imagery
+_TOLD = 5  # problems, and notes
 _PAPER, _FRAME, _LEFT_OUT = (255, 255, 255), (120, 120, 120), (200, 60, 30)
+
+
+def picture_of(request: Request, input_px: int, reading: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """The picture as PNG, and what is known beside it, as JSON values.
+
+    Args:
+        request: What would be read.
+        input_px: Pixels across a tile as the model gets it.
+        reading: How the home reads, `ingest.settings.Settings.reading`.
+
+    Raises:
+        GroundcastError: It cannot be opened, or nothing can be read there.
+    """
+    with closing(request.open(input_px=input_px, reading=reading)) as intake:
+        found = preview(intake, input_px=input_px)
+    png = io.BytesIO()
+    draw_preview(found).save(png, "PNG")
+    return png.getvalue(), _facts(found, request, input_px)
+
+
+def _facts(found: Preview, request: Request, input_px: int) -> dict[str, Any]:
+    cells = found.view.cells if found.view is not None else []
+    return {
+        "tiles": found.count,
+        "shown": len(cells),
+        "left_out": sum(not cell.kept for cell in cells),
+        "whole": found.view is None or found.view.whole,
+        "gsd_m": found.gsd_m,
+        "seen_m": None if request.grid is None else request.grid.size_m / input_px,
+        "acquired_at": [when.isoformat() for when in found.acquired_at],
+        "edge": found.edge,
+        "problems": found.problems[:_TOLD],
+        "notes": found.notes[:_TOLD],
+    }
 
 
 def draw_preview(preview: Preview) -> Image.Image:

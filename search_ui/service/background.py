@@ -103,15 +103,6 @@ class Task:
         return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
 
 
-def command_of(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The command line of this home with these words, and the environment in which it is found."""
-    root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
-    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "search_ui.cli", "--home", str(settings.home), *arguments]
-    # -1: the hub's library then shows its progress bars where there is no terminal, too
-    return command, os.environ | {"PYTHONPATH": path, "TQDM_POSITION": "-1"}
-
-
 @dataclass
 class Background:
     """The commands of one home. May be used from several threads.
@@ -146,11 +137,14 @@ class Background:
             folder = self.settings.home / "logs"
             folder.mkdir(parents=True, exist_ok=True)
             log = folder / f"{name}.log"
-            command, environment = command_of(self.settings, arguments)
+            command = [sys.executable, "-m", "search_ui.cli", "--home", str(self.settings.home), *arguments]
+            root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
+            path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
             with log.open("wb") as sink:
                 process = subprocess.Popen(  # noqa: S603 - our own program; no shell
                     command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                    env=environment,
+                    # -1: the hub's library then shows its progress bars where there is no terminal, too
+                    env=os.environ | {"PYTHONPATH": path, "TQDM_POSITION": "-1"},
                 )  # fmt: skip
             task = Task(title, log, time.time(), process, collection)
             self._tasks[name] = task

@@ -31,6 +31,7 @@ from ingest.settings import Settings
 from ingest.sources.picture import read_picture
 from ingest.sources.source import Chip
 from search_ui.maps.mercator import TILE_PX, MercatorCanvas, square_over, tile_canvas
+from search_ui.search.recent import Recent
 from search_ui.service.answers import MAX_PX, MIN_PX
 from trainer.errors import ItemError, MissingError, SourceError, UsageError
 
@@ -40,6 +41,7 @@ DIRECT_ZOOM = 4  # a tile of less is more than 2,500 km wide, too far round the 
 MAX_GATHERED = 64
 MAX_CHIPS = 64  # of a folder of chips, in one Web-Mercator tile; of more, the first so many are drawn
 _QUALITY = 85
+_SECONDS = 0.5  # for so long the catalog is not asked again for the jobs of a collection: a map asks for many tiles
 
 Rgba = npt.NDArray[np.uint8]
 
@@ -96,6 +98,7 @@ class Imagery:
             size_limit=settings.tile_cache_bytes,
             eviction_policy="least-recently-used",
         )
+        self._jobs: Recent[list[Job]] = Recent(64, seconds=_SECONDS)
         self._open: dict[str, _Opened] = {}  # by collection
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -197,7 +200,8 @@ class Imagery:
 
     def _opened(self, collection: Collection) -> _Opened:
         """The open imagery of a collection, as its last job read it."""
-        jobs = [job for job in self._catalog.jobs(collection.name) if "kind" in job.spec]  # else it was recovered
+        every = self._jobs.get(collection.name, lambda: self._catalog.jobs(collection.name))
+        jobs = [job for job in every if "kind" in job.spec]  # else it was recovered
         if not jobs:
             raise MissingError(
                 f"collection {collection.name!r} has no job that says how its imagery is read: run `groundcast ingest`"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.photos.folder import PICTURE_SUFFIXES
+from ingest.sources.picture import HEIC_SUFFIXES, RAW_SUFFIXES
 from search_ui.files.writing import write_whole
 from trainer.errors import UploadError
 
@@ -17,7 +18,7 @@ MAX_MB = 200
 PHOTO_MB = 30
 IMAGERY = ("tif", "tiff", "mbtiles", "pmtiles", "jp2")
 WEIGHTS = ("safetensors", "pt", "pth", "bin", "ckpt")
-PHOTOS = (*sorted(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES), "csv")
+PHOTOS = (*sorted(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES - HEIC_SUFFIXES - RAW_SUFFIXES), "csv")
 _SAFE = re.compile(r"[^\w .()+=@-]")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _STARTS = {

@@ -1,30 +1,29 @@
 """Previews of imagery that somebody is about to add: made in processes of their own, a few at a time, within a limit.
 
-No page and no question waits for one: whoever asks looks again later. It does not know what the arguments mean.
+No page and no question waits for one: whoever asks looks again later. It does not know how they are drawn.
 """
 
 import json
-import os
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache, TTLCache
 
 from ingest.settings import Settings
-from search_ui.service.background import command_of
+from search_ui.service.confined import Confined
+from trainer.errors import GroundcastError, SourceError
+
+if TYPE_CHECKING:
+    from ingest.jobs.request import Request
 
 LIMIT_S = 60.0
 AT_ONCE = 2
+_BYTES = 2 * 2**30  # of memory, for each
 _KEPT, _KEPT_S = 32, 300.0  # its files may change
 _VISITORS = 256
-_NICE = 5  # behind whoever asks a question
 
 
 @dataclass(eq=False)
@@ -32,18 +31,18 @@ class PreviewTask:
     """A preview that is being made, or was.
 
     Attributes:
-        arguments: Words of `groundcast ingest`.
+        key: Says all that it depends on.
         began_at: Seconds since 1970; of one that waits for its turn, when it was asked for.
         picture: PNG; None: not there yet, or it cannot be made.
-        facts: What `groundcast ingest --preview --json` says of it.
+        facts: What is known of the imagery, `search_ui.maps.previews.picture_of`.
         error: Why there is none.
     """
 
-    arguments: tuple[str, ...]
+    key: str
     began_at: float
     picture: bytes | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    error: str | None = None
+    error: GroundcastError | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
 
@@ -62,62 +61,54 @@ class Previews:
 
     def __init__(self, settings: Settings, *, limit_s: float = LIMIT_S) -> None:
         self._settings, self._limit_s = settings, limit_s
-        self._made: TTLCache[tuple[str, ...], PreviewTask] = TTLCache(_KEPT, _KEPT_S)
+        self._made: TTLCache[str, PreviewTask] = TTLCache(_KEPT, _KEPT_S)
         self._of_visitor: LRUCache[str, PreviewTask] = LRUCache(_VISITORS)
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
 
-    def of(self, visitor: str, arguments: Sequence[str]) -> PreviewTask:
+    def of(self, visitor: str, request: "Request", input_px: int) -> PreviewTask:
         """The preview of a request, begun where it is not there yet; the visitor's one before is given up.
 
         Args:
             visitor: Who asks; everybody has one in the making at a time.
-            arguments: Words of `groundcast ingest`.
+            request: What would be read; its collection plays no part.
+            input_px: Pixels across a tile as the model gets it.
         """
-        asked = tuple(arguments)
+        key = json.dumps([request.to_json() | {"collection": ""}, input_px], sort_keys=True)
         with self._lock:
-            if asked in self._made:
-                return self._made[asked]
+            if key in self._made:
+                return self._made[key]
             before = self._of_visitor.get(visitor)
-            if before is not None and before.arguments == asked:
+            if before is not None and before.key == key:
                 return before
             if before is not None:
                 before.given_up.set()
-            task = self._of_visitor[visitor] = PreviewTask(asked, time.time())
-        threading.Thread(target=self._make, args=(task,), name="preview", daemon=True).start()
+            task = self._of_visitor[visitor] = PreviewTask(key, time.time())
+        threading.Thread(target=self._make, args=(task, request, input_px), name="preview", daemon=True).start()
         return task
 
-    def _make(self, task: PreviewTask) -> None:
+    def _make(self, task: PreviewTask, request: "Request", input_px: int) -> None:
+        def tick(_: float) -> None:
+            if task.given_up.is_set():
+                raise SourceError("another preview has been asked for since")
+
+        from search_ui.maps.previews import picture_of  # what reads imagery is loaded when some is added
+
         try:
-            with self._turns, tempfile.TemporaryDirectory(prefix="groundcast-preview-") as folder:
+            with self._turns:
                 task.began_at = time.time()
-                self._run(task, Path(folder))
+                tick(0.0)
+                process = Confined(memory_bytes=_BYTES, seconds=self._limit_s, refused=_refused, tick=tick)
+                with closing(process):
+                    task.picture, task.facts = process.run(picture_of, request, input_px, self._settings.reading())
+        except GroundcastError as error:
+            task.error = error
         finally:
             task.ended.set()
         if task.picture is not None:
             with self._lock:
-                self._made[task.arguments] = task
+                self._made[task.key] = task
 
-    def _run(self, task: PreviewTask, folder: Path) -> None:
-        picture, said = folder / "preview.png", folder / "said"
-        command, environment = command_of(self._settings, ["ingest", f"--preview={picture}", "--json", *task.arguments])
-        with (folder / "facts.json").open("wb") as out, said.open("wb") as errors:
-            process = subprocess.Popen(  # noqa: S603 - our own program; no shell
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment
-            )
-        with suppress(OSError):  # where that is not allowed it is as fast as any
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
-        while process.poll() is None and not task.given_up.wait(0.05):
-            if task.seconds() > self._limit_s:
-                task.error = (
-                    f"no preview within {self._limit_s:g} seconds: the imagery is large or far away; a smaller area "
-                    "is seen sooner, and it can be added without a preview"
-                )
-                break
-        if process.poll() is None:
-            process.kill()
-        if process.wait() == 0:
-            task.picture, task.facts = picture.read_bytes(), json.loads((folder / "facts.json").read_bytes())
-        elif task.error is None:
-            lines = said.read_text("utf-8", "replace").strip().splitlines()
-            task.error = lines[-1] if lines else "the preview ended without a word"
+
+def _refused(why: str) -> GroundcastError:
+    return SourceError(f"the preview {why}: a smaller area is seen sooner, and it can be added without a preview")

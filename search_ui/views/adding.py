@@ -42,7 +42,7 @@ class _Form:
     def request(self, service: Service) -> Request:
         return Request(
             kind="tiles",
-            collection=check_name(self.collection),
+            collection=check_name(self.collection or "preview"),  # which needs none
             source=self.source,
             grid=Grid(size_m=self.tile_m, stride_m=self.tile_m),
             area=service.place(self.place).area if self.place else None,
@@ -62,22 +62,15 @@ class _Form:
 
     def arguments(self) -> list[str]:
         """Of the command line; every value follows an equals sign, so that none can be taken for an option."""
-        return [*self.reading(self.collection), *(["--queue"] if self.queue else []), "--", self.source]
-
-    def preview(self) -> list[str]:
-        """The same for a preview, which needs no name, and is the same whoever does the work."""
-        return [*self.reading("preview"), "--", self.source]
-
-    def reading(self, collection: str) -> list[str]:
-        """What is read, and how."""
-        told = [f"--collection={collection}", f"--tile-size-m={self.tile_m:g}", f"--model={self.model}"]
+        told = [f"--collection={self.collection}", f"--tile-size-m={self.tile_m:g}", f"--model={self.model}"]
         told += [f"--nodata={self.nodata}"] if self.nodata else []
         told += [f"--bands={self.bands}"] if self.bands else []
         told += [f"--place={self.place}"] if self.place else []
         told += [f"--acquired-at={self.acquired}"] if self.acquired else []
         told += [f"--attribution={self.credit}"] if self.credit else []
         told += ["--through-app"] if self.is_url else []
-        return told
+        told += ["--queue"] if self.queue else []
+        return ["ingest", *told, "--", self.source]
 
 
 def add_imagery(service: Service) -> None:
@@ -120,7 +113,10 @@ def add_imagery(service: Service) -> None:
         return
     if form.place:
         _say_place(service, form.place)
-    preview_pane(service, form.preview(), _leave_out)
+    try:
+        preview_pane(service, form.request(service), form.model, _leave_out)
+    except GroundcastError as error:
+        st.error(told(error))
     if not form.collection:
         st.caption("Say how to call the collection; then see what it would take.")
         return
@@ -195,7 +191,7 @@ def _start(service: Service, form: _Form) -> None:
         background(service).start(
             f"ingest-{form.collection}",
             f"Imagery into {form.collection}",
-            ["ingest", *form.arguments()],
+            form.arguments(),
             collection=form.collection,
         )
     except GroundcastError as error:

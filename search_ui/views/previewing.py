@@ -3,33 +3,37 @@
 It does not know how it is made; `search_ui.service.previews` makes it, in a process of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
+from ingest.jobs.request import Request
 from search_ui.service.previews import LIMIT_S, PreviewTask
 from search_ui.service.service import Service
 from search_ui.views.app_words import told
 from search_ui.views.work import say_span
+from trainer.checkpoint import read_meta
 
 _EVERY_S = 0.5
 _FIRST_S = 0.3  # for so long the page itself waits: what is kept, or quick, is there at once
 _EDGES = {255: "white", 0: "black"}
 
 
-def preview_pane(service: Service, arguments: Sequence[str], set_nodata: Callable[[int], None]) -> None:
+def preview_pane(service: Service, request: Request, model: str, set_nodata: Callable[[int], None]) -> None:
     """Show it, as soon as it is there.
 
     Args:
         service: The app's service.
-        arguments: Words of `groundcast ingest`.
+        request: What would be read.
+        model: Name of the model that would look at it.
         set_nodata: Called back with the value that fills the edge, when it is to be left out.
     """
     visitor = st.session_state.setdefault("preview of", uuid4().hex)
-    task = service.previews.of(visitor, arguments)
+    input_px = read_meta(service.settings.models_dir / model).overhead_input.size_px
+    task = service.previews.of(visitor, request, input_px)
     if task.ended.wait(_FIRST_S):
         _show(task, set_nodata)
     else:

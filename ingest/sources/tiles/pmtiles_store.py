@@ -1,43 +1,28 @@
 """PMTiles: map tiles in one file, on a disk or behind range requests.
 
-What it says of where its tiles lie is often not so; then the tiles are believed. Directories and metadata unpack to so
-much and no more. Pictures are not decoded.
+What it says of where its tiles lie is often not so; then the tiles are believed. Pictures are not decoded.
 """
 
 import hashlib
 import itertools
-import json
 import math
-import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pmtiles.tile import (
-    Compression,
-    Entry,
-    TileType,
-    deserialize_directory,
-    deserialize_header,
-    find_tile,
-    tileid_to_zxy,
-    zxy_to_tileid,
-)
+from pmtiles.tile import Compression, TileType, tileid_to_zxy, zxy_to_tileid
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import box
 from ingest.sources.source import SourceOptions
+from ingest.sources.tiles.directories import Directories, opened
 from ingest.sources.tiles.store import MANY, Indexes, telling, tiles_area, true_area
 from ingest.sources.web import Web, mask_url
 from trainer.errors import AreaError, ItemError, SourceError, reason
 
 _BOUNDS = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
 _MANY_LEAVES = 64  # directories below the first
-_HEADER_BYTES = 127
-_DEPTH = 4  # directories on the way to a tile
-_MOST_BYTES = 4 * 2**20  # of a directory or of metadata, unpacked: some hundred times what programs write
 _MOST_RUNS = 5_000_000
 
 
@@ -55,11 +40,12 @@ class PmtilesStore:
     def __init__(self, uri: str, options: SourceOptions) -> None:
         self.uri, self.sparse = mask_url(uri), True
         self._close: list[Callable[[], None]] = []
-        self._bytes = self._from_web(uri, options) if uri.startswith("http") else self._from_file(Path(uri))
+        read = self._from_web(uri, options) if uri.startswith("http") else self._from_file(Path(uri))
         try:
-            self._header: dict[str, Any] = {**deserialize_header(self._bytes(0, _HEADER_BYTES))}
+            self._directories = Directories(self.uri, read)
+            self._header = self._directories.header
             self._check()
-            self._metadata = self._said()
+            self.attribution = self._directories.metadata().get("attribution") or None
             self.zooms, self._coverage = self._extent()
         except (SourceError, ItemError):
             self.close()
@@ -67,7 +53,6 @@ class PmtilesStore:
         except Exception as error:  # the library raises whatever a broken header leads to
             self.close()
             raise SourceError(f"{self.uri}: not a PMTiles archive that can be read ({reason(error)})") from error
-        self.attribution = self._metadata.get("attribution") or None
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """The encoded tile, or None.
@@ -75,22 +60,12 @@ class PmtilesStore:
         Raises:
             ItemError: The part of its directory that leads there is broken, or the server does not answer.
         """
-        header, tile_id = self._header, zxy_to_tileid(z, x, y)
-        offset, length = header["root_offset"], header["root_length"]
         try:
-            for _ in range(_DEPTH):
-                entry = find_tile(self._directory(offset, length), tile_id)
-                if entry is None:
-                    return None
-                length = entry.length
-                if entry.run_length:
-                    return self._bytes(header["tile_data_offset"] + entry.offset, length)
-                offset = header["leaf_directory_offset"] + entry.offset
+            return self._directories.get(z, x, y)
         except (EOFError, OSError, ValueError, IndexError, zlib.error) as error:  # of a directory cut short
             raise ItemError(
                 "truncated", f"{self.name(z, x, y)}: its directory is broken ({reason(error)}); copy the file again"
             ) from error
-        return None
 
     def name(self, z: int, x: int, y: int) -> str:
         """The archive and the place in it."""
@@ -121,14 +96,14 @@ class PmtilesStore:
     def _extent(self) -> tuple[tuple[int, ...], BaseGeometry]:
         """Its zooms, and where its tiles lie: headers that leave the bounds out, or fill them in, are common."""
         said = self._header_box()
-        root = self._directory(self._header["root_offset"], self._header["root_length"])
+        root = self._directories.root()
         leaves = [entry for entry in root if entry.run_length == 0]
         if said is not None and len(leaves) > _MANY_LEAVES:  # too much to read, as a server's
             top = range(self._header["min_zoom"], self._header["max_zoom"] + 1)
             some = _indexes([(entry.tile_id, 1) for entry in leaves])
             if top and top[-1] in some and tiles_area({top[-1]: some[top[-1]]}).intersects(said):
                 return tuple(top), said
-        runs = list(itertools.islice(self._runs(root, _DEPTH), _MOST_RUNS + 1))
+        runs = list(itertools.islice(self._directories.runs(root), _MOST_RUNS + 1))
         if len(runs) > _MOST_RUNS:
             raise SourceError(
                 f"{self.uri}: its header says not where it lies, and it has more than {_MOST_RUNS:,} tiles to look at: "
@@ -146,60 +121,11 @@ class PmtilesStore:
         except AreaError:
             return None
 
-    def _said(self) -> dict[str, Any]:
-        """What its metadata says."""
-        content = self._bytes(self._header["metadata_offset"], self._header["metadata_length"])
-        if self._header["internal_compression"] == Compression.GZIP:
-            content = self._unpacked(content)
-        said: dict[str, Any] = json.loads(content[: _MOST_BYTES + 1])
-        return said
-
-    def _directory(self, offset: int, length: int) -> list[Entry]:
-        content = self._bytes(offset, length)
-        self._unpacked(content)  # the library has no bound
-        return deserialize_directory(content)
-
-    def _unpacked(self, content: bytes) -> bytes:
-        """What was compressed.
-
-        Raises:
-            SourceError: It grows beyond what a directory or metadata can have.
-        """
-        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)  # gzip
-        found = unpacking.decompress(content, _MOST_BYTES)
-        # what follows would be unpacked too
-        if unpacking.unconsumed_tail or unpacking.unused_data.strip(b"\0"):
-            raise SourceError(
-                f"{self.uri}: {len(content):,} bytes of it unpack to more than {_MOST_BYTES >> 20} MiB: they are no "
-                "directory of tiles, or damaged; make the file anew"
-            )
-        if not unpacking.eof:
-            raise EOFError("it is cut short")
-        return found
-
-    def _runs(self, entries: list[Entry], depth: int) -> Iterator[tuple[int, int]]:
-        """First id and number of the tiles that directories name, so many of them below one another."""
-        for entry in entries:
-            if entry.run_length > 0:
-                yield entry.tile_id, entry.run_length
-            elif depth == 1:
-                raise SourceError(f"{self.uri}: its directories lead to one another: make the file anew")
-            else:
-                leaf = self._directory(self._header["leaf_directory_offset"] + entry.offset, entry.length)
-                yield from self._runs(leaf, depth - 1)
-
     def _from_file(self, path: Path) -> Callable[[int, int], bytes]:
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty (0 bytes)")
-        file = path.open("rb")
-        self._close.append(file.close)
-
-        def read(offset: int, length: int) -> bytes:
-            # not mapped: where another program cuts a mapped file short, whoever reads it ends without a word
-            number = file.fileno()
-            there = max(0, os.fstat(number).st_size - offset)
-            return os.pread(number, min(length, there), offset) if there else b""
-
+        read, close = opened(path)
+        self._close.append(close)
         return read
 
     def _from_web(self, uri: str, options: SourceOptions) -> Callable[[int, int], bytes]:

@@ -4,14 +4,12 @@ It knows what the file says of itself, and neither the layers in its tiles nor h
 """
 
 import html
-import mmap
 import re
 from pathlib import Path
-from typing import Any
 
-from pmtiles.reader import Reader
 from pmtiles.tile import Compression, TileType
 
+from ingest.sources.tiles.directories import Directories, opened
 from trainer.errors import SourceError, reason
 
 _ENCODINGS = {Compression.NONE: None, Compression.GZIP: "gzip", Compression.BROTLI: "br", Compression.ZSTD: "zstd"}
@@ -37,18 +35,18 @@ class VectorTiles:
 
     def __init__(self, path: Path) -> None:
         try:
-            with path.open("rb") as file:
-                stat, content = path.stat(), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            read: Any = lambda offset, length: content[offset : offset + length]  # noqa: E731
-            reader: Any = Reader  # its functions have no types
-            self._reader: Any = reader(read)
-            header, said = self._reader.header(), self._reader.metadata()
+            stat = path.stat()
+            read, close = opened(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        try:
+            self._directories = Directories(str(path), read)
+            header, said = self._directories.header, self._directories.metadata()
         except Exception as error:  # the library raises whatever a broken header leads to
-            raise SourceError(
-                f"basemap {path}: not a PMTiles file that can be read ({reason(error)}); copy it again, or take "
-                "`basemap` out of the settings"
-            ) from error
+            close()
+            raise _unreadable(path, error) from error
         if header["tile_type"] != TileType.MVT or header["tile_compression"] not in _ENCODINGS:
+            close()
             kind = f"{header['tile_type'].name}, {header['tile_compression'].name}"
             raise SourceError(
                 f"basemap {path}: it holds no vector tiles but {kind}: such as Protomaps makes are needed"
@@ -67,9 +65,15 @@ class VectorTiles:
             SourceError: The file's directory of it is broken.
         """
         try:
-            found: bytes | None = self._reader.get(z, x, y)
+            return self._directories.get(z, x, y)
         except Exception as error:  # of a directory cut short
             raise SourceError(
                 f"the basemap's tile {z}/{x}/{y} cannot be read ({reason(error)}): copy it again"
             ) from error
-        return found
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    return SourceError(
+        f"basemap {path}: not a PMTiles file that can be read ({reason(error)}); copy it again, or take `basemap` out "
+        "of the settings"
+    )

@@ -29,7 +29,8 @@ def collections_page(service: Service, search: Search) -> None:
     """
     st.title("Collections")
     show_notice()
-    shown = service.collections()
+    with st.spinner("Opening the collections …", show_time=True):  # the first look after a start takes a while
+        shown = service.collections()
     _work(service, {one.name for one in shown if one.tiles}, search)
     deleted(service)
     if service.read_only:
