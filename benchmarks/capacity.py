@@ -157,6 +157,8 @@ def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
     from ingest.field.scorer import open_scorer
 
     archive, random = Archive(folder / "archive", "tiles"), np.random.default_rng(0)
+    Catalog(folder / "catalog.sqlite").close()
+    empty_b = _bytes(folder / "catalog.sqlite")  # tables and indices without a row
     with closing(Catalog(folder / "catalog.sqlite")) as catalog:
         catalog.add_collection(Collection("c", "tiles", "m", dim, {"source": "s"}, datetime.now(UTC)))
         chunks = []
@@ -167,10 +169,8 @@ def sizes(folder: Path, n: int, dim: int) -> tuple[float, float, float]:
             chunks.append((key, [record["tile_id"] for record in records]))
         catalog.add_job("0123456789abcdef", collection="c", source="s", spec={}, chunks=chunks, failures=[])
     open_scorer(folder / "field", archive, model_id="m", encoder=encoder(dim))
-    archive_b, field_b, ledger_b = (
-        round(_bytes(folder / name) / n, 1) for name in ("archive", "field", "catalog.sqlite")
-    )
-    return archive_b, field_b, ledger_b
+    archive_b, field_b = (round(_bytes(folder / name) / n, 1) for name in ("archive", "field"))
+    return archive_b, field_b, round((_bytes(folder / "catalog.sqlite") - empty_b) / n, 1)
 
 
 def _records(n: int) -> Iterator[list[dict[str, Any]]]:

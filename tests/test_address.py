@@ -11,7 +11,7 @@ def _page() -> None:
 
     address.load()
     if tile := st.session_state.pop("go to", None):
-        address.change(tile=tile)
+        address.change(tile=tile, panel="place")
     address.store()
     st.text(address.value("tile"))
 

@@ -143,7 +143,9 @@ def test_an_empty_home_offers_two_ways_to_begin(window: Page, tmp_path: Path) ->
         page.goto(address)
         expect(page.get_by_role("button", name="Make the demo planet")).to_be_visible(timeout=PATIENCE_MS)
         page.get_by_role("button", name="Add imagery").click()
-        expect(page.get_by_text("There is no model here yet")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("There is no model here yet that could look at imagery")).to_be_visible(
+            timeout=PATIENCE_MS
+        )
         page.close()
 
 
@@ -286,7 +288,7 @@ def test_a_box_on_the_map_labels_what_lies_in_it(mapped: Page) -> None:
     mapped.locator(".st-key-panel").get_by_text("Labels").click()
     mapped.get_by_role("textbox", name="Name", exact=True).fill("by a box")
     mapped.get_by_role("button", name="Begin a set").click()
-    mapped.get_by_role("button", name="Draw").click()
+    mapped.get_by_role("button", name="Draw", exact=True).click()
     expect(mapped.get_by_role("button", name="Label these")).to_be_visible()
     room = mapped.locator(".gc-map").bounding_box()
     assert room is not None

@@ -161,7 +161,7 @@ def test_a_tile_costs_what_the_capacity_table_says(tmp_path):
     said = capacity.MEASURED
     assert archive_b == pytest.approx(said.archive_b, rel=0.15)
     assert field_b == pytest.approx(said.field_b, rel=0.15)
-    assert ledger_b < 3 * said.ledger_b  # in a file of so few rows its empty pages count
+    assert ledger_b == pytest.approx(said.ledger_b, rel=0.3)  # of so few rows the last pages are half empty
 
 
 # -- the processes ---------------------------------------------------------------------------------------------------

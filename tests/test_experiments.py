@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import TINY_CLIP, Groundcast
+from tests.conftest import LONG, TINY_CLIP, Groundcast
 from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
@@ -163,6 +163,7 @@ class Known(Material):
         self._tiles = {"tiles": Tiles(shards, truth, self.embedder, oracle, noise)}
 
 
+@pytest.mark.skipif(not LONG, reason="half a minute long: `make test-long` runs it")
 def test_all_experiments_make_one_report_and_are_done_once(
     groundcast: Groundcast, data: Path, model: Path, tmp_path: Path
 ) -> None:

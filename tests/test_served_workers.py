@@ -72,6 +72,7 @@ def check(crew, job, whole):
     assert findings.archived == findings.recorded == findings.indexed == len(whole)
 
 
+@pytest.mark.skipif(not LONG, reason="half a minute long: `make test-long` runs it")
 def test_workers_outlive_a_killed_postgresql(crew, town, whole, postgres_cluster):
     job = crew.queue(town, next(names))
     crew.begun(job)
@@ -94,9 +95,8 @@ def test_without_the_index_server_embedding_goes_on_and_the_index_follows(crew, 
     check(crew, job, whole)
 
 
+@pytest.mark.skipif(not LONG, reason="a minute long: `make test-long` runs it")
 def test_a_worker_whose_clock_is_a_day_ahead_takes_nothing_from_the_others(place, town, whole):
-    if not LONG:
-        pytest.skip("a minute long: `make test-long` runs it")
     if shutil.which("faketime") is None:
         pytest.skip("faketime is not installed: tools/setup.sh does it")
     for worker in place.at_work():

@@ -19,6 +19,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.conftest import LONG, ROOT
 from trainer import minilm
 from trainer.checkpoint import read_meta, read_tensors, verify
 from trainer.embedder import Embedder
@@ -37,7 +38,6 @@ from trainer.training.student import start
 from trainer.training.targets import TextTower, photo_targets
 from trainer.weights.zoo import add_open_clip
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = str(Path(__file__).with_name("tiny_clip.json"))
 CPU = torch.device("cpu")
 
@@ -458,6 +458,7 @@ def test_photos_of_one_place_or_owner_carry_the_same_id(data: Path, tmp_path: Pa
     assert owner == [-1, -1, -1, owner[3], owner[3]]
 
 
+@pytest.mark.skipif(not LONG, reason="half a minute long: `make test-long` runs it")
 def test_two_processes_train_as_one_with_the_joined_batch(data: Path, tmp_path: Path) -> None:
     runs = {
         "ours": settings(data, tmp_path, accumulate=2, queue=40, steps=5, align_weight=0.1, image_px=40),
