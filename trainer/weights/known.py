@@ -51,7 +51,7 @@ KNOWN = (
     ),
     KnownModel(
         "remoteclip-b32", "RemoteCLIP ViT-B/32", "Trained on captions of overhead imagery: what is seen from above.",
-        "Apache-2.0", 605, "https://github.com/ChenDelong1999/RemoteCLIP",
+        "not named by its makers: ask them", 605, "https://github.com/ChenDelong1999/RemoteCLIP",
         url="https://huggingface.co/chendelong/RemoteCLIP/resolve/main/RemoteCLIP-ViT-B-32.pt",
     ),
 )  # fmt: skip
