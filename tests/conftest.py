@@ -74,6 +74,14 @@ def places_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves its script as ``__main__``, which a process that is started later would run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
 def no_export_of_text_towers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes three seconds, and many tests add a model: within this process texts go on in torch."""
     if request.module.__name__.rpartition(".")[2] != "test_text_tower":
