@@ -457,6 +457,7 @@ def _fill(page: Page, name: str, text: str) -> None:
     box.press("Enter")
 
 
+@pytest.mark.skipif(not LONG, reason="a minute long: `make test-long` runs it")
 def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and_brought_back(
     window: Page, url: str, tmp_path: Path
 ) -> None:

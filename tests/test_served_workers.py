@@ -82,6 +82,7 @@ def test_workers_outlive_a_killed_postgresql(crew, town, whole, postgres_cluster
     check(crew, job, whole)
 
 
+@pytest.mark.skipif(not LONG, reason="half a minute long: `make test-long` runs it")
 def test_without_the_index_server_embedding_goes_on_and_the_index_follows(crew, town, whole, qdrant):
     job = crew.queue(town, next(names))
     crew.begun(job)
