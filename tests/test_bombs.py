@@ -52,7 +52,6 @@ def pmtiles(path: Path, root: bytes, metadata: bytes, leaves: bytes = b"") -> st
 
 
 ONE_TILE = serialize_directory([Entry(0, 0, 1, 1)])
-LOOP = serialize_directory([Entry(0, 0, 0, 0)])
 
 
 @pytest.mark.parametrize(

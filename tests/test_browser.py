@@ -94,6 +94,19 @@ def _view(page: Page) -> str:
     return urlsplit(page.url).fragment
 
 
+def _draw_box(page: Page, corner: tuple[float, float], opposite: tuple[float, float]) -> None:
+    """Drags over the map; corners are shares of its width and height, from the upper left."""
+    room = page.locator(".gc-map").bounding_box()
+    assert room is not None
+    (x, y), (to_x, to_y) = (
+        (room["x"] + room["width"] * across, room["y"] + room["height"] * down) for across, down in (corner, opposite)
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, to_y, steps=3)
+    page.mouse.up()
+
+
 class Serving:
     """`groundcast ui` over a home, on a free port, until the end of the block."""
 
@@ -266,12 +279,7 @@ def test_an_area_is_drawn_and_the_address_shows_others_the_same(mapped: Page, wi
     mapped.get_by_role("button", name="Draw on the map").click()
     expect(mapped.get_by_role("button", name="Search here")).to_be_visible()
     mapped.keyboard.press("Escape")  # closes what the button stood in
-    room = mapped.locator(".gc-map").bounding_box()
-    assert room is not None
-    mapped.mouse.move(room["x"] + room["width"] * 0.4, room["y"] + room["height"] * 0.3)
-    mapped.mouse.down()
-    mapped.mouse.move(room["x"] + room["width"] * 0.55, room["y"] + room["height"] * 0.6, steps=3)
-    mapped.mouse.up()
+    _draw_box(mapped, (0.4, 0.3), (0.55, 0.6))
     mapped.get_by_role("button", name="Search here").click()
     _wait_for_address(mapped, "area")
     expect(mapped.get_by_text("of 3,054 tiles")).to_have_count(0)
@@ -290,12 +298,7 @@ def test_a_box_on_the_map_labels_what_lies_in_it(mapped: Page) -> None:
     mapped.get_by_role("button", name="Begin a set").click()
     mapped.get_by_role("button", name="Draw", exact=True).click()
     expect(mapped.get_by_role("button", name="Label these")).to_be_visible()
-    room = mapped.locator(".gc-map").bounding_box()
-    assert room is not None
-    mapped.mouse.move(room["x"] + room["width"] * 0.45, room["y"] + room["height"] * 0.4)
-    mapped.mouse.down()
-    mapped.mouse.move(room["x"] + room["width"] * 0.5, room["y"] + room["height"] * 0.5, steps=3)
-    mapped.mouse.up()
+    _draw_box(mapped, (0.45, 0.4), (0.5, 0.5))
     mapped.get_by_role("button", name="Label these").click()
     expect(mapped.get_by_text(re.compile(r"^\d+ places: no\.$"))).to_be_visible()
     labelled = int(mapped.get_by_text(re.compile(r"^\d+ places: no\.$")).inner_text().split()[0])
