@@ -426,6 +426,29 @@ def test_a_shapefile_without_prj_is_refused(tmp_path: Path) -> None:
         read_area_file(path)
 
 
+def test_what_an_error_of_an_area_says_to_do_works(tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(AreaError) as caught:
+            read_area_file(path)
+        return str(caught.value)
+
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_file(tmp_path / "a.shp")
+    prj = (tmp_path / "a.prj").rename(tmp_path / "prj")
+    assert "put its .prj beside it" in refused(tmp_path / "a.shp")
+    prj.rename(tmp_path / "a.prj")
+    metres = polygon([[465_000, 5_247_000], [466_000, 5_247_000], [466_000, 5_248_000], [465_000, 5_247_000]])
+    assert "write that into the file" in refused(write(tmp_path / "b.geojson", metres))
+    named = {"type": "name", "properties": {"name": "our own"}}
+    assert "name it by an EPSG code" in refused(write(tmp_path / "b.geojson", {**metres, "crs": named}))
+    named["properties"] = {"name": "EPSG:32632"}
+    write(tmp_path / "b.geojson", {**metres, "crs": named})
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "d.parquet")
+    assert "write it with GeoPandas" in refused(tmp_path / "d.parquet")
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_parquet(tmp_path / "d.parquet")
+    for name in ("a.shp", "b.geojson", "d.parquet"):
+        assert read_area_file(tmp_path / name).area > 0
+
+
 def test_lines_alone_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "lines.gpkg"
     gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])], crs="EPSG:4326").to_file(path)

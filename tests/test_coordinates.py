@@ -1,6 +1,7 @@
 """Coordinates in the notations that people copy from somewhere."""
 
 import contextlib
+import re
 
 import numpy as np
 import pytest
@@ -206,6 +207,14 @@ def test_what_is_no_coordinate_is_none(text: str) -> None:
 def test_coordinates_that_cannot_be_are_refused_and_never_turned_round(text: str, says: str) -> None:
     with pytest.raises(AreaError, match=says):
         parse_coordinates(text)
+
+
+@pytest.mark.parametrize("text", ["120.5,30", "27.63", "91,200", "61R 353979 3057091", "27N 85N"])
+def test_what_an_error_says_to_write_is_read(text: str) -> None:
+    with pytest.raises(AreaError) as caught:
+        parse_coordinates(text)
+    (said,) = re.findall(r"write (.*?)(?:, or .*)?$", str(caught.value))
+    assert parse_coordinates(said) is not None
 
 
 def test_a_short_plus_code_is_recovered_near_its_place() -> None:

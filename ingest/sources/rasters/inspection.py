@@ -105,7 +105,9 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
             return ItemError("truncated", f"{name}: a TIFF that is cut short or damaged ({cause_of(error)})")
     if isinstance(error, PermissionError):
         return ItemError("unreadable", f"{name}: {error}")
-    return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)})")
+    formats = "GeoTIFF, JPEG 2000, VRT, Erdas Imagine, NITF, PNG, JPEG and WebP"
+    how = f"what GDAL reads beyond {formats} becomes a GeoTIFF by `rio convert FILE NEW.tif`"
+    return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)}); {how}")
 
 
 def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions, plan: BandPlan) -> RasterFile:
