@@ -91,7 +91,9 @@ def test_a_place_is_labelled_by_a_button_the_next_one_follows_and_undo_takes_it_
     made = service.labelling.create("s", "demo", {"q": ASKED["q"]})
     first = best(service, 1)[0].tile_id
     app = app_at(panel="labels", labels=made.id, tile=first)
+    choices = app.selectbox(key="labels").options
     ran(app.button(key="say no").click().run())
+    assert app.selectbox(key="labels").options == choices  # the browser tells them by their texts
     assert [(one.tile_id, one.verdict) for one in service.labelling.sets.labels(made.id)] == [(first, "no")]
     assert address(app, "tile") and address(app, "tile") != [first]
     ran(app.button(key="undo labels").click().run())
