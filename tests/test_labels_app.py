@@ -115,9 +115,9 @@ def test_what_is_learnt_is_shown_with_its_curve_its_map_and_its_areas(service: S
 
 def test_a_link_to_a_set_that_is_gone_says_so_once(service: Service) -> None:
     app = app_at(panel="labels", labels="0" * 16, show="probability")
-    assert "no set of labels" in told(app)
+    assert "No set of labels" in told(app)
     assert not address(app, "labels") and not address(app, "show")
-    assert "no set of labels" not in told(ran(app.run()))
+    assert "No set of labels" not in told(ran(app.run()))
 
 
 def test_a_set_of_other_words_does_not_order_the_places(service: Service) -> None:

@@ -15,7 +15,7 @@ from ingest.geo.geometry import Footprint
 from search_ui.labels.tables import MEDIA
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
-from search_ui.views import pieces, words
+from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
@@ -122,7 +122,8 @@ def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | 
         return
     known = service.labelling.said(found.id).get(tile)
     place = service.tile(shown.name, tile)
-    left, right = st.columns([1, 1.5], vertical_alignment="center")
+    with st.container(key=frame.ABOUT):
+        left, right = st.columns([1, 1.5], vertical_alignment="center")
     with left:
         pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
     with right:
