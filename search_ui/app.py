@@ -54,9 +54,9 @@ class _Pages:
         from search_ui.views.pages.first_start import first_start
         from search_ui.views.pages.search import search_page
 
-        tiles = self._service.searchable()
-        if tiles and not self._making(set(tiles)):
-            search_page(self._service, tiles)
+        names = list(self._service.searchable())
+        if names and not self._making(set(names)):
+            search_page(self._service, names)
         else:
             first_start(self._service, lambda: st.switch_page(self._adding))
 

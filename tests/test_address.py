@@ -37,3 +37,29 @@ def test_an_address_on_its_way_to_the_browser_does_not_bring_an_older_place_back
     assert _run(app, {"q": "a beach", "tile": "one"}) == "two"  # now it has, of two not
     assert _run(app, {"q": "a beach"}) == "two"
     assert _run(app, {"q": "a beach", "tile": "three"}) == "three"  # comes from outside
+
+
+def _with_a_control() -> None:
+    import streamlit as st
+
+    from search_ui.views.state import address
+
+    address.load()
+    if not st.session_state.get("hidden"):
+        st.select_slider("Month", list(range(-1, 13)), **address.held("month"))
+    address.store()
+
+
+def test_a_control_is_not_set_back_under_the_hand_and_comes_back_as_it_was_left() -> None:
+    app = AppTest.from_function(_with_a_control)
+    app.query_params["month"] = "7"
+    app.run()
+    assert app.select_slider(key="month").value == 7
+    app.select_slider(key="month").set_value(9).run()
+    # a value that the server sends would take back what was moved since
+    assert not app.select_slider(key="month").proto.set_value
+    for hidden in (True, True, False):
+        app.session_state["hidden"] = hidden
+        app.run()
+        assert app.query_params["month"] == "9"
+    assert (app.select_slider(key="month").value, app.select_slider(key="month").proto.set_value) == (9, True)

@@ -249,7 +249,7 @@ def test_coordinates_in_the_box_open_the_tile_that_holds_them(service: Service) 
 def test_coordinates_outside_the_imagery_say_where_the_nearest_tile_is(service: Service) -> None:
     app = _app()
     _ran(app.text_input(key="q").set_value("10.0, 20.0").run())
-    assert "no tile of collection 'demo' holds 10.00000, 20.00000: the nearest" in _told(app)
+    assert "No tile of collection 'demo' holds 10.00000, 20.00000: the nearest" in _told(app)
     assert "tile" not in app.query_params
 
 
@@ -259,7 +259,7 @@ def test_a_name_of_a_place_is_offered_and_not_taken_unasked(service: Service) ->
     assert "3,054 tiles" in _told(app)  # all were asked
     _ran(app.button(key="only there").click().run())
     assert "Nothing here" in _told(app)
-    assert "no tile in that area; the nearest tile is" in _told(app).replace("No tile", "no tile")
+    assert "No tile in that area; the nearest tile is" in _told(app)
 
 
 def test_several_places_of_a_name_are_offered_and_none_is_taken(service: Service) -> None:
@@ -279,8 +279,8 @@ def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> Non
     assert service.place(_address(app)["area"][0].removeprefix("place:"), "demo").area.contains(shapely.Point(lon, lat))
     assert f"{name}, disc of" in _told(app)
     _ran(app.text_input(key="area name").set_value("Nowherehamm").run())
-    assert "no place 'Nowherehamm' is known" in _told(app)
-    assert "--" not in _told(app).partition("no place")[2][:200]
+    assert "No place 'Nowherehamm' is known" in _told(app)
+    assert "--" not in _told(app).partition("No place")[2][:200]
 
 
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:

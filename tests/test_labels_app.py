@@ -91,7 +91,9 @@ def test_a_place_is_labelled_by_a_button_the_next_one_follows_and_undo_takes_it_
     made = service.labelling.create("s", "demo", {"q": ASKED["q"]})
     first = best(service, 1)[0].tile_id
     app = app_at(panel="labels", labels=made.id, tile=first)
+    choices = app.selectbox(key="labels").options
     ran(app.button(key="say no").click().run())
+    assert app.selectbox(key="labels").options == choices  # the browser tells them by their texts
     assert [(one.tile_id, one.verdict) for one in service.labelling.sets.labels(made.id)] == [(first, "no")]
     assert address(app, "tile") and address(app, "tile") != [first]
     ran(app.button(key="undo labels").click().run())
@@ -113,9 +115,9 @@ def test_what_is_learnt_is_shown_with_its_curve_its_map_and_its_areas(service: S
 
 def test_a_link_to_a_set_that_is_gone_says_so_once(service: Service) -> None:
     app = app_at(panel="labels", labels="0" * 16, show="probability")
-    assert "no set of labels" in told(app)
+    assert "No set of labels" in told(app)
     assert not address(app, "labels") and not address(app, "show")
-    assert "no set of labels" not in told(ran(app.run()))
+    assert "No set of labels" not in told(ran(app.run()))
 
 
 def test_a_set_of_other_words_does_not_order_the_places(service: Service) -> None:

@@ -58,6 +58,8 @@ class MapFrame {
     map.on("style.load", () => this.dressed(pane));
     map.on("error", ({ error, sourceId }) => this.lacking(pane, error, sourceId));
     map.on("move", () => this.follow(pane));
+    map.on("dataloading", () => { this.soon ??= setTimeout(() => (this.find(".waits").hidden = this.whole()), 1000); });
+    map.on("idle", () => this.whole() && this.came());
     this.pointer(pane);
     if (!first) return pane;
     map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
@@ -67,6 +69,14 @@ class MapFrame {
     map.once("load", () => host.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show"));
     map.on("moveend", () => this.moved());
     return pane;
+  }
+
+  whole() { return this.panes.every(({ map }) => map.areTilesLoaded()); }
+
+  came() {
+    clearTimeout(this.soon);
+    this.soon = undefined;
+    this.find(".waits").hidden = true;
   }
 
   extentControl() {

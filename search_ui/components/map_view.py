@@ -25,6 +25,7 @@ _HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css">
 <div class="player" hidden><button type="button">▶ Play</button>
 <input type="range" min="0" value="0" step="1" aria-label="moment"><span class="said" role="status"></span></div>
 <div class="legend" role="img" hidden></div><div class="where"></div><div class="tip" role="status" hidden></div>
+<div class="waits" role="status" hidden>Loading the map …</div>
 <div class="drawing" hidden></div><div class="failed" role="alert" hidden></div></div>"""
 
 Bounds = tuple[float, float, float, float]

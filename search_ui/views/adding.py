@@ -14,6 +14,7 @@ from ingest.jobs.request import Request
 from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
 from search_ui.service.kept_files import IMAGERY, MAX_MB, keep_imagery
+from search_ui.service.place_list import say_place
 from search_ui.service.service import Service
 from search_ui.views import words
 from search_ui.views.adding_models import small_model
@@ -176,9 +177,7 @@ def _show(found: IngestEstimate) -> None:
         gsd.metric("A pixel shows", "unknown" if found.gsd_m is None else f"{found.gsd_m:.2g} m", help=words.GSD)
         if found.bounds is not None:
             west, south, east, north = found.bounds
-            st.caption(
-                f"The imagery reaches from {south:.4f}° to {north:.4f}° N and from {west:.4f}° to {east:.4f}° E."
-            )
+            st.caption(f"The imagery reaches from {say_place(south, west)} to {say_place(north, east)}.")
         for warning in found.warnings:
             st.warning(warning)
     if found.sample is not None:

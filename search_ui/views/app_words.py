@@ -34,13 +34,15 @@ _COMMANDS = {
 _LEAD = r"(?:(?:run|start|see|with|by|ask|bring photos in with|make it with|bring them in with|are brought in with) )?"
 _COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts)\b)?")
 _OF_ONE = re.compile(r"^(verify) [^-]\S* (--\w+)$")  # what is done depends on the option, whatever it is done to
+_PLAIN_WORD = re.compile(r"[a-z]+ ")  # a sentence; what begins with a name or a path stays as it is
 _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A-Z][A-Z,=…]*\b))?`?")
 
 
 def told(message: object) -> str:
     """An error or a note as the app says it, in Markdown."""
     # a name in it, which anybody may have given, must not become a link or a picture
-    return plainly(message).replace("[", "&#91;")
+    said = plainly(message).replace("[", "&#91;")
+    return said[:1].upper() + said[1:] if _PLAIN_WORD.match(said) else said
 
 
 def plainly(message: object) -> str:

@@ -13,7 +13,7 @@ from search_ui.maps.scales import MONTHS
 from search_ui.search.moments import MONTH_DAY
 from search_ui.service.service import Shown
 from search_ui.views import words
-from search_ui.views.state.address import ANY, value
+from search_ui.views.state.address import ANY, held, value
 from search_ui.views.state.question import year
 from trainer.earth import sun_altitude_deg
 
@@ -59,7 +59,7 @@ def second_moment(shown: Shown) -> None:
 def _slider(label: str, key: str, names: dict[int, str]) -> None:
     if value(key) not in names:  # month 0 is no month
         st.session_state[key] = ANY
-    st.select_slider(label, list(names), key=key, format_func=names.__getitem__, help=words.MOMENT)
+    st.select_slider(label, list(names), **held(key), format_func=names.__getitem__, help=words.MOMENT)
 
 
 def daylight(shown: Shown, month: int, hour: int) -> str:

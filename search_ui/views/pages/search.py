@@ -1,6 +1,6 @@
 """The search page: the question above, the map and its moment on the left, a panel on the right."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -26,7 +26,7 @@ from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
 from search_ui.views.panels.when import when_panel
 from search_ui.views.state import address
-from search_ui.views.state.address import PANELS, VIEWS, change, value
+from search_ui.views.state.address import PANELS, VIEWS, change, held, value
 from search_ui.views.state.labelled import label_set, said_of
 from search_ui.views.state.question import area_of_ring, query_of
 from trainer.errors import GroundcastError
@@ -35,12 +35,12 @@ _OPENED = "opened"
 _VIEW_NAMES = {view: view.capitalize() for view in VIEWS} | {"two moments": "Compare", "best moment": "Best time"}
 
 
-def search_page(service: Service, tiles: Mapping[str, int]) -> None:
+def search_page(service: Service, names: Sequence[str]) -> None:
     """Show the page and keep its state in the address.
 
     Args:
         service: Answers.
-        tiles: How many tiles can be searched, by the name of their collection.
+        names: Of the collections that can be searched.
     """
     address.load()
     arrived()
@@ -49,7 +49,7 @@ def search_page(service: Service, tiles: Mapping[str, int]) -> None:
         change(tile=opened, panel="labels" if value("panel") == "labels" else "place")
     st.html(frame.style())
     with st.container(key=frame.ASK):
-        collection = box(service, tiles)
+        collection = box(service, names)
     # always there, so that what lies below keeps its place, and the map with it
     asked = st.container(key=frame.ASKED)
     body = st.container(key=frame.FRAME)
@@ -128,7 +128,7 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
     """Which view of the answer is shown, and what can be done with it."""
     with st.container(key=frame.VIEWS, horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            "View", VIEWS, key="view", format_func=_VIEW_NAMES.__getitem__, required=True, disabled=query is None,
+            "View", VIEWS, **held("view"), format_func=_VIEW_NAMES.__getitem__, required=True, disabled=query is None,
             label_visibility="collapsed", width="content",
         )  # fmt: skip
         match value("view"):
@@ -140,12 +140,12 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
                 _choice("Show the best", "best", {"month": "Month", "hour": "Hour"})
         with st.popover("Show", icon=":material/layers:", width="content"):
             st.radio(
-                "Colours show", ["relevance", "cosine", *(["probability"] if labels else []), "nothing"], key="show",
-                help=f"{words.RELEVANCE} {words.COSINE}",
+                "Colours show", ["relevance", "cosine", *(["probability"] if labels else []), "nothing"],
+                **held("show"), help=f"{words.RELEVANCE} {words.COSINE}",
             )  # fmt: skip
-            st.slider("Opacity of the colours, %", 0, 100, step=5, key="opacity")
+            st.slider("Opacity of the colours, %", 0, 100, step=5, **held("opacity"))
             _ground(service)
-            st.number_input("Year of the moments", 0, 9999, key="year", help="0: this year.")
+            st.number_input("Year of the moments", 0, 9999, **held("year"), help="0: this year.")
             _overlay(service)
         saved_searches(service, shown, labels)
 
@@ -159,7 +159,7 @@ def _ground(service: Service) -> None:
     if value("base") not in names:
         change(base="imagery")
     st.radio(
-        "Map", list(names), key="base", format_func=names.__getitem__,
+        "Map", list(names), **held("base"), format_func=names.__getitem__,
         help="Nothing is loaded from the internet unless you choose so here.",
     )  # fmt: skip
 
@@ -184,7 +184,7 @@ def _overlay(service: Service) -> None:
 
 def _choice(label: str, key: str, names: dict[str, str]) -> None:
     st.segmented_control(
-        label, list(names), key=key, format_func=names.__getitem__, required=True, label_visibility="collapsed",
+        label, list(names), **held(key), format_func=names.__getitem__, required=True, label_visibility="collapsed",
         width="content",
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Found, Shown
 from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
-from search_ui.views.state.address import change, value
+from search_ui.views.state.address import change, held, value
 from search_ui.views.state.question import say_when, when_of
 
 _ORDERS = {
@@ -56,9 +56,9 @@ def _controls(listed: ShownList) -> None:
     counted = f"**{count:,} place{'s' if count != 1 else ''}** of {answer.candidates:,} tiles"
     proposed = "" if answer.method == "exact" else ", of the likeliest that the index found"
     st.markdown(f"{counted}{proposed}", help=f"{words.LISTED} {words.RELEVANCE} {words.COSINE}")
-    with st.container(key=frame.CONTROLS, horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Sort by", list(_ORDERS), key="sort", format_func=_ORDERS.__getitem__, help=words.ORDER)
-        st.slider("Least relevance", 0.0, 1.0, step=0.05, key="min", help=f"{words.MINIMUM} {words.RELEVANCE}")
+    with st.container(key=frame.CONTROLS, horizontal=True, vertical_alignment="top"):
+        st.selectbox("Sort by", list(_ORDERS), **held("sort"), format_func=_ORDERS.__getitem__, help=words.ORDER)
+        st.slider("Least relevance", 0.0, 1.0, step=0.05, **held("min"), help=f"{words.MINIMUM} {words.RELEVANCE}")
 
 
 def cards_of(shown: Shown, listed: ShownList, *, votes: bool = True) -> CardList:

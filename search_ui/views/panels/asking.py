@@ -4,7 +4,7 @@ It does not know how questions are answered.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import streamlit as st
@@ -16,7 +16,7 @@ from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.search_map import DRAWING
-from search_ui.views.state.address import change, value
+from search_ui.views.state.address import change, held, value
 from search_ui.views.state.question import area_of_file, where
 from trainer.errors import AreaError, GroundcastError
 
@@ -45,9 +45,8 @@ def show_notice() -> None:
         st.warning(noticed)
 
 
-def box(service: Service, tiles: Mapping[str, int]) -> Shown:
+def box(service: Service, names: Sequence[str]) -> Shown:
     """The collection, of those that have tiles, and the question; returns the collection."""
-    names = list(tiles)
     called = service.aliases.present_name(value("collection"))
     if called != value("collection") and called in names:
         st.info(f"The collection “{pieces.as_words(value('collection'))}” is called “{pieces.as_words(called)}” now.")
@@ -60,14 +59,13 @@ def box(service: Service, tiles: Mapping[str, int]) -> Shown:
         change(collection=names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Collection", names, key="collection", width=190, on_change=_another_collection,
+            "Collection", names, **held("collection"), width=190, on_change=_another_collection,
             label_visibility="collapsed",
-            format_func=lambda name: f"{name} ({tiles[name]:,} tiles)",
         )  # fmt: skip
         shown = service.shown(value("collection"))
         st.text_input(
             "What would one see there?",
-            key="q",
+            **held("q"),
             placeholder="What would one see there? A crowded beach · a place name · 27.63, 85.52",
             on_change=_go_to_coordinates,
             args=(service,),
@@ -219,7 +217,7 @@ def _picture(service: Service) -> None:
 def _refine() -> None:
     for name, title, mark in (("plus", "Also like", "+"), ("minus", "But not like", "−")):
         st.multiselect(
-            title, list(value(name)), key=name, accept_new_options=True, max_selections=8,
+            title, list(value(name)), **held(name), accept_new_options=True, max_selections=8,
             placeholder=f"{mark} words, then Enter", help=words.WEIGHT,
         )  # fmt: skip
         for number, one in enumerate(value(name)):
@@ -309,7 +307,7 @@ def _choose(label: str) -> None:
 
 
 def _filters() -> None:
-    st.number_input("Number of places at most", 1, 10_000, key="k", help=words.LISTED)
+    st.number_input("Number of places at most", 1, 10_000, **held("k"), help=words.LISTED)
     for name, title in (("from", "Imagery taken from"), ("to", "Imagery taken until")):
         key = f"date {name}"
         st.session_state[key] = _date(value(name))

@@ -6,6 +6,7 @@ from search_ui.ground.captions import CaptionQuery, usual_moments
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
 from search_ui.views.app_words import told
+from search_ui.views.state.address import held
 from search_ui.views.state.question import say_when, when_of
 from trainer.encoding import When
 from trainer.errors import GroundcastError
@@ -15,7 +16,7 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
     """A caption of the tile; where a bank of phrases must be embedded first, only if it is asked for."""
     try:
         if not service.has_captioner(shown.name) and not st.toggle(
-            "Say it in words", key="words", help="By the nearest of some phrases; the first time takes seconds."
+            "Say it in words", **held("words"), help="By the nearest of some phrases; the first time takes seconds."
         ):
             return
         view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
@@ -36,7 +37,7 @@ def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
     try:
         if not (shown.knows_time and service.has_captioner(shown.name)):
             return
-        if st.toggle("In words through the year", key="wordy", help=words.CAPTION):
+        if st.toggle("In words through the year", **held("wordy"), help=words.CAPTION):
             query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
             pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
     except GroundcastError as error:

@@ -15,18 +15,19 @@ from ingest.geo.geometry import Footprint
 from search_ui.labels.tables import MEDIA
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
-from search_ui.views import pieces, words
+from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
 from search_ui.views.panels.asking import notice, succeeded
 from search_ui.views.panels.learnt import learnt_panel
 from search_ui.views.state import labelled
-from search_ui.views.state.address import change, value
+from search_ui.views.state.address import change, held, value
 from search_ui.views.state.question import shape_of_ring
 from trainer.errors import GroundcastError
 
-COLOURS: dict[Verdict, str] = {"yes": "#0072B2", "no": "#D55E00", "unsure": "#999999"}
+COLOURS: dict[Verdict, str] = {"yes": "#1E90FF", "no": "#F5F5F5", "unsure": "#8C8C8C"}
+"""Of the outlines on the map; none of them is a colour of heat."""
 SHAPE = "shape says"
 """Of the session: what a shape that is drawn says of its tiles."""
 _KEYS: dict[Verdict, str] = {"yes": "Y", "no": "N", "unsure": "U"}
@@ -47,8 +48,11 @@ def labels_panel(service: Service, shown: Shown, found: LabelSet | None, listed:
     _choose(service, shown, found)
     if found is None:
         return
-    counted = " · ".join(f"**{found.counts[verdict]:,}** {verdict}" for verdict in VERDICTS)
-    st.markdown(counted, help=words.LABELS)
+    counted = (
+        f':color[◼]{{foreground="{COLOURS[verdict]}" background="#22282c"}} **{found.counts[verdict]:,}** {verdict}'
+        for verdict in VERDICTS
+    )
+    st.markdown(" · ".join(counted), help=words.LABELS)
     if not labelled.steers(found):
         asked = pieces.as_words(str(found.question.get("q", "another question")))
         st.caption(f"This set began from “{asked}”, so it does not order the places of the question above.")
@@ -65,9 +69,10 @@ def labels_panel(service: Service, shown: Shown, found: LabelSet | None, listed:
 def _choose(service: Service, shown: Shown, found: LabelSet | None) -> None:
     sets = {one.id: one for one in service.labelling.sets.all(shown.name)}
     if sets:
+        # the browser tells an option by its text: one that counted the labels would be another after each of them
         st.selectbox(
-            "Set of labels", ["", *sets], key="labels",
-            format_func=lambda one: f"{sets[one].name} ({sets[one].total:,})" if one in sets else "none",
+            "Set of labels", ["", *sets], **held("labels"),
+            format_func=lambda one: sets[one].name if one in sets else "– none –",
         )  # fmt: skip
     if service.read_only or found is not None:
         if not sets:
@@ -117,7 +122,8 @@ def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | 
         return
     known = service.labelling.said(found.id).get(tile)
     place = service.tile(shown.name, tile)
-    left, right = st.columns([1, 1.5], vertical_alignment="center")
+    with st.container(key=frame.ABOUT):
+        left, right = st.columns([1, 1.5], vertical_alignment="center")
     with left:
         pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
     with right:
@@ -159,7 +165,7 @@ def _shape() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Many at once", [*VERDICTS, "none"], key=SHAPE, default="no", required=True, help=words.SHAPE,
-            format_func=lambda one: "take away" if one == "none" else str(one).capitalize(), width="content",
+            format_func=lambda one: "Take away" if one == "none" else str(one).capitalize(), width="content",
         )  # fmt: skip
         st.button(
             "Draw", key="draw labels", icon=":material/draw:", on_click=_draw, width="content",
@@ -218,11 +224,15 @@ def _keeping(service: Service, shown: Shown, found: LabelSet) -> None:
         name = st.text_input("Another name", key="rename set", max_chars=MAX_NAME_CHARS, placeholder=found.name)
         with st.container(horizontal=True):
             st.button(
-                "Rename", key="rename", disabled=not name.strip(),
-                on_click=_do, args=(partial(service.labelling.rename, found.id, name),),
+                "Rename", key="rename", disabled=not name.strip(), on_click=_rename, args=(service, found, name),
             )  # fmt: skip
             sure = st.checkbox(f"Delete all {found.total:,} labels", key=f"sure to delete {found.id}")
             st.button("Delete", key="delete set", disabled=not sure, on_click=_delete, args=(service, found))
+
+
+def _rename(service: Service, found: LabelSet, name: str) -> None:
+    if labelled.try_to(lambda: service.labelling.rename(found.id, name), notice):
+        change(labels=found.id)  # the browser tells it by its name, and has the old one
 
 
 def _delete(service: Service, found: LabelSet) -> None:

@@ -18,7 +18,7 @@ from search_ui.views import words
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.state import labelled
-from search_ui.views.state.address import change, value
+from search_ui.views.state.address import change, held, value
 from trainer.errors import GroundcastError
 
 _SIDE, _EDGE = 220, 34  # of the curve's picture, pixels
@@ -67,7 +67,7 @@ def _on_the_map() -> None:
     name = "Show relevance on the map again" if shown else "Show the probability on the map"
     then = {"show": "relevance" if shown else "probability", "view": "map"}
     st.button(name, icon=":material/layers:", key="probability", on_click=change, kwargs=then, help=words.PROBABILITY)
-    st.slider("Least probability", 0.05, 0.95, step=0.05, key="cut", help=words.CUT)
+    st.slider("Least probability", 0.05, 0.95, step=0.05, **held("cut"), help=words.CUT)
 
 
 def _areas(service: Service, shown: Shown, found: LabelSet) -> None:

@@ -6,7 +6,7 @@ from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimeView, draw_phot
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
-from search_ui.views.state.address import value
+from search_ui.views.state.address import held, value
 from trainer.errors import GroundcastError
 
 _FILES = ["jpg", "jpeg", "png", "webp", "tif", "tiff"]
@@ -14,7 +14,7 @@ _FILES = ["jpg", "jpeg", "png", "webp", "tif", "tiff"]
 
 def when_taken(service: Service, shown: Shown, tile_id: str) -> None:
     """The question, if it is asked; nothing where the model knows no time."""
-    if not shown.knows_time or not st.toggle("When was this photo taken?", key="dated", help=words.PHOTO_TIME):
+    if not shown.knows_time or not st.toggle("When was this photo taken?", **held("dated"), help=words.PHOTO_TIME):
         return
     try:
         photo = _given(service, tile_id)

@@ -22,7 +22,7 @@ from search_ui.views.map.moment_bar import second_moment
 from search_ui.views.panels.in_time import TWO
 from search_ui.views.panels.in_words import at_the_moment, in_words, through_the_year
 from search_ui.views.panels.photo_time import when_taken
-from search_ui.views.state.address import change, value
+from search_ui.views.state.address import change, held, value
 from search_ui.views.state.question import say_when, when_of
 from trainer.encoding import When
 from trainer.errors import GroundcastError
@@ -128,14 +128,14 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
         # a link, or another collection, may name a gallery of another model
         if value("gallery") not in galleries:
             change(gallery=usual)
-        st.selectbox("Ground photos from", galleries, key="gallery")
+        st.selectbox("Ground photos from", galleries, **held("gallery"))
     gallery = value("gallery") if value("gallery") in galleries else usual
     first, second = when_of("month", "hour"), when_of("month2", "hour2")
     st.markdown(f"**What one would see on the ground** · {say_when(first)}", help=words.PHOTOS)
     if not shown.knows_time:
         _photos(service, shown, tile.tile_id, gallery, first)
         return
-    if not st.toggle("Beside it a second moment", key="beside", help=words.MOMENT):
+    if not st.toggle("Beside it a second moment", **held("beside"), help=words.MOMENT):
         _photos(service, shown, tile.tile_id, gallery, first)
         return
     if value("view") not in TWO:  # else it stands below the map

@@ -1,8 +1,8 @@
 """The state of the search page, which is also its address: a link shows to others what it showed to you.
 
 A field has a name in the address, a default that is left out of it, and the session's value, which a widget of the same
-key may hold. Widgets lose their value when another page is shown, so what was last is kept beside them. What a person
-does before the browser has heard of a new address arrives with the one before, and is no link that was followed.
+key may hold. What a person does before the browser has heard of a new address arrives with the one before, and is no
+link that was followed.
 
 It knows neither collections nor engines: `search_ui.views.state.question` makes a query of it.
 """
@@ -16,7 +16,7 @@ import streamlit as st
 
 from search_ui.service.links import MAX_CHARS, written
 
-_KEPT, _KNOWN, _BEFORE = "kept_fields", "known_address", "address_before"
+_KNOWN, _BEFORE = "known_address", "address_before"
 LATE_S = 2.0  # so long an address that was just replaced may still arrive
 Address = dict[str, tuple[str, ...]]
 
@@ -130,6 +130,11 @@ def change(**values: Any) -> None:
     st.session_state.update(values)
 
 
+def held(name: str) -> dict[str, Any]:
+    """What a widget is given that holds a field: its key, and that its value stays when it is not shown any more."""
+    return {"key": name, "persist_state": "session"}
+
+
 def unsaid(name: str, of_a_place: bool) -> Any:
     """The value of a field that an address leaves out; `of_a_place`: it names a tile, which is then shown."""
     return "place" if name == "panel" and of_a_place else FIELDS[name].default
@@ -138,7 +143,6 @@ def unsaid(name: str, of_a_place: bool) -> Any:
 def load() -> None:
     """Bring the session to what the address says, if the address has come from outside since the last run."""
     address = _arrived()
-    kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
     known = address == st.session_state.get(_KNOWN) or _late(address)
     if address and not known:  # without one, another page has been shown
         st.session_state[_KNOWN] = address
@@ -146,15 +150,14 @@ def load() -> None:
             words = address.get(name, ())
             st.session_state[name] = _read(field, words) if words else unsaid(name, "tile" in address)
     for name, field in FIELDS.items():
-        # set anew in every run: once its widget is not shown any more, Streamlit goes back to what was set last
-        st.session_state[name] = st.session_state.get(name, kept.get(name, field.default))
+        # not what is there already: a widget would go back to it under the hand that moves it on
+        st.session_state.setdefault(name, field.default)
 
 
 def store() -> None:
-    """Write the session's state into the address, and keep it for when another page has been shown."""
-    kept = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
-    st.session_state[_KEPT] = kept
-    address = {name: written(kept[name]) for name in FIELDS if kept[name] != unsaid(name, bool(kept["tile"]))}
+    """Write the session's state into the address."""
+    values = {name: field.default if value(name) is None else value(name) for name, field in FIELDS.items()}
+    address = {name: written(values[name]) for name in FIELDS if values[name] != unsaid(name, bool(values["tile"]))}
     # a value that is too long stays in the session and out of the link
     address = {name: words for name, words in address.items() if sum(map(len, words)) <= MAX_CHARS}
     arrived = _arrived()
