@@ -143,6 +143,16 @@ def huge_pixels(folder: Path) -> Asked:
     return Asked(str(write_raster(folder / "a.tif", DATA, Affine(1e9, 0, UTM.c, 0, -1, UTM.f), "EPSG:32634")))
 
 
+def degrees_in_metres(folder: Path) -> Asked:
+    corner = Affine.translation(LON - 0.0002, LAT + 0.0002)
+    return Asked(str(write_raster(folder / "a.tif", DATA, corner * Affine.scale(1e-5, -1e-5), "EPSG:32634")))
+
+
+def set_lonlat(asked: Asked, message: str) -> None:
+    assert "its coordinates look like degrees, and its CRS is EPSG:32634, which has none" in message
+    rio(message, FILE=asked.uri)
+
+
 def broken_world_file(folder: Path) -> Asked:
     asked = without_place(folder)
     Path(asked.uri).with_suffix(".tfw").write_text("1 0 0 -1")
@@ -424,7 +434,8 @@ ADVICE: list[tuple[Callable[[Path], Asked], Callable[[Asked, str], None]]] = [
     (against_itself, remove), (broken_metadata, remove), (level_names, name_after_zooms), (other_system, give_image),
     (retina, write_it_out), (servers, write_folder), (useless_option, leave_out), (dated_pictures, write_manifest),
     (wide_tile, coarser_zoom), (in_a_geopackage, convert), (of_envi, convert), (of_a_site, set_crs),
-    (huge_pixels, set_transform), (broken_world_file, write_world_file), (broken_prj, write_prj),
+    (huge_pixels, set_transform), (degrees_in_metres, set_lonlat),
+    (broken_world_file, write_world_file), (broken_prj, write_prj),
     (nothing_but_quality, choose_layer), (bands_of_two_sizes, choose_layer), (unknown_scheme, correct_it),
     (zooms_turned_round, correct_it), (bounds_of_three, correct_it), (bounds_of_three, remove),
     (two_that_disagree, remove_wrong_one), (tiles_and_a_raster, give_template), (tiles_and_a_raster, give_own_path),

@@ -618,3 +618,14 @@ def test_a_broken_parquet_says_so(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(AreaError, match=r"a\.parquet' cannot be read: .*[Pp]arquet"):
         read_area_file(path)
+
+
+@pytest.mark.parametrize("suffix", ["shp", "geojson", "parquet"])
+def test_degrees_in_a_projection_are_not_taken_for_metres(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    frame = gpd.GeoDataFrame(geometry=[box(85, 27, 86, 28)], crs="EPSG:32645")
+    frame.to_parquet(path) if suffix == "parquet" else frame.to_file(path)
+    with pytest.raises(
+        AreaError, match=r"look like degrees \(bounds 85, 27, 86, 28\), .* write EPSG:4326 into the file"
+    ):
+        read_area_file(path)

@@ -257,6 +257,15 @@ def test_types_that_lie_in_one_folder_are_each_shown_in_full(tmp_path: Path) -> 
         assert isinstance(source.stretch, dict) and set(source.stretch) == {"uint16", "float32"}
 
 
+def test_the_wavelength_that_gdal_keeps_says_what_a_band_shows(tmp_path: Path) -> None:
+    path = raster(tmp_path / "a.tif", [10, 20, 30, 40], colorinterp=RGBA)  # as GDAL flags four bytes
+    with rasterio.open(path, "r+") as file:
+        for band, middle_um in enumerate((0.49, 0.56, 0.665, 0.842), start=1):
+            file.update_tags(band, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=str(middle_um))
+    chip = read(path)
+    assert chip.image[8, 8].tolist() == [30, 20, 10] and chip.valid.all()
+
+
 def test_names_of_products_say_what_their_bands_show() -> None:
     naip = [facts.colour for facts in bands_of("/x/m_4709963_se_14_1_20100629.tif", 4)]
     assert naip == ["red", "green", "blue", "nir"]

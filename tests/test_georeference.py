@@ -260,3 +260,23 @@ def test_an_image_without_any_place_says_so_once(tmp_path: Path) -> None:
         rasterio.open(path).close()
     with pytest.raises(SourceError, match="it has no CRS"):
         open_source(str(path))
+
+
+@pytest.mark.parametrize(
+    ("crs", "unit", "greenwich"),
+    [("EPSG:4807", 0.9, 2.5969213 * 0.9), ("EPSG:4805", 1.0, -17 - 2 / 3)],
+)
+def test_degrees_from_another_meridian_and_gon_are_where_proj_has_them(
+    tmp_path: Path, crs: str, unit: float, greenwich: float
+) -> None:
+    lat, lon = 48.0, 16.5 if unit == 1 else 2.5
+    pixel = 1e-5 / unit
+    transform = Affine(pixel, 0, (lon - greenwich) / unit - 20 * pixel, 0, -pixel, lat / unit + 20 * pixel)
+    write_raster(tmp_path / "a.tif", np.full((3, 40, 40), 99, np.uint8), transform, crs)
+    x, y = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*(transform * (20, 20)))
+    assert abs(x - lon) < 0.01 and abs(y - lat) < 0.01  # the datum is another, too
+    with open_source(str(tmp_path / "a.tif")) as source:
+        middle = source.coverage().centroid
+        assert (middle.x, middle.y) == pytest.approx((x, y), abs=1e-6)
+        assert source.read(Footprint(y, x, 10.0), 8).valid.all()
+        assert not source.read(Footprint(y, x + 0.01, 10.0), 8).valid.any()

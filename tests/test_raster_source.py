@@ -1,5 +1,6 @@
 """Raster files: pixels at the right place, bands and masks understood, bad files told apart."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from rasterio.enums import ColorInterp
 from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.opening import open_source
+from ingest.sources.decoding import Decoder
 from ingest.sources.rasters.raster import RasterEntry, RasterSource, raster_folder
 from ingest.sources.source import FILL, SourceOptions
 from trainer.errors import ItemError, SourceError, UsageError
@@ -355,6 +357,28 @@ def test_a_raster_cut_short_fails_only_where_pixels_are_missing(tmp_path: Path) 
                 outcomes.add(error.reason)
         assert outcomes == {True, "truncated"}
         assert source.read(Footprint(10.0 + 0.0036, 20.0, 60.0), 32).valid.all()  # works after failures too
+
+
+@pytest.mark.parametrize("console", [logging.WARNING, logging.CRITICAL])
+def test_a_damaged_jpeg_inside_a_tiff_fails_every_tile_that_it_is_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, console: int
+) -> None:
+    jpeg = {"compress": "jpeg", "photometric": "ycbcr", "interleave": "pixel"}
+    path = pattern_raster(tmp_path / "a.tif", size=512, tiled=True, blockxsize=256, blockysize=256, **jpeg)
+    content = bytearray(path.read_bytes())
+    last = content.rfind(b"\xff\xda")  # the scan of the block in the south-east
+    middle = (last + content.rfind(b"\xff\xd9")) // 2
+    content[middle : middle + 64] = b"\xff\xd9" * 32  # an end too early: what follows is grey
+    path.write_bytes(content)
+    caplog.set_level(console)
+    with opened(path) as source:
+        for _ in range(2):
+            with pytest.raises(ItemError, match=r"cut short or damaged .*Corrupt JPEG data"):
+                source.read(Footprint(10.0 - 0.0012, 20.0 + 0.0012, 60.0), 32)
+        assert source.read(Footprint(10.0 + 0.0012, 20.0 - 0.0012, 60.0), 32).valid.all()
+    assert "Corrupt JPEG data" not in caplog.text  # who reads says it, once
+    with pytest.raises(ItemError, match="damaged"):
+        Decoder(SourceOptions(), list).read(bytes(content), "a.tif")
 
 
 def test_a_raster_that_claims_absurd_dimensions_is_read_by_windows_only(tmp_path: Path) -> None:

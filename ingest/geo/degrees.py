@@ -72,6 +72,7 @@ def to_degrees(polygons: list[Polygon], crs: str, where: str) -> tuple[list[Poly
             jumps += crosses
             degrees += _unwrapped(plain, where) if crosses else _mended(plain, where)
         else:
+            _check_projected(polygon, own, where)
             degrees += [part for piece in _mended(polygon, where) for part in _unprojected(piece, own, where)]
     for polygon in degrees:
         _check_range(polygon, where)
@@ -217,6 +218,16 @@ def _check_range(polygon: Polygon, where: str) -> None:
         raise AreaError(f"{where} has a latitude outside ±90 ({shown}): are latitude and longitude swapped?")
     if west < -360 or east > 360 or east - west > 360:
         raise AreaError(f"{where} has longitudes that go round more than once ({shown})")
+
+
+def _check_projected(polygon: Polygon, own: pyproj.CRS, where: str) -> None:
+    """Refuse what looks like degrees in a projection: it would lie within 180 m of its origin, where nothing is."""
+    west, south, east, north = polygon.bounds
+    if max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 90:
+        raise AreaError(
+            f"{where} has coordinates that look like degrees (bounds {west:g}, {south:g}, {east:g}, {north:g}), and "
+            f"its reference system '{own.name}' has none: write EPSG:4326 into the file if they are"
+        )
 
 
 def _transformed(polygon: Polygon, own: pyproj.CRS) -> Polygon:

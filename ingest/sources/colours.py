@@ -1,7 +1,7 @@
 """What each band of a raster shows: red, green, blue, near-infrared, alpha, …, as its names and flags tell.
 
-A name in a band's description goes before what a catalogue says of it, and that before GDAL's colour interpretation,
-which GDAL makes up itself for files of three or four bytes. It does not look at pixels.
+A name in a band's description, or its wavelength, goes before what a catalogue says of it, and that before GDAL's
+colour interpretation, which GDAL makes up itself for files of three or four bytes. It does not look at pixels.
 """
 
 import re
@@ -74,6 +74,7 @@ def colours_of(dataset: DatasetReader, told: Sequence[BandFacts] = ()) -> list[s
         told: What is known of its bands from elsewhere, one each; empty: nothing.
     """
     described = colours_named([text or "" for text in dataset.descriptions], dataset.name)
+    described = [told or _of_light(dataset, band) for band, told in enumerate(described, start=1)]
     elsewhere = [facts.colour for facts in told] if len(told) == dataset.count else [None] * dataset.count
     flagged = [_INTERPRETED.get(kind) for kind in dataset.colorinterp]
     merged = [a or b or c for a, b, c in zip(described, elsewhere, flagged, strict=True)]
@@ -111,6 +112,12 @@ def colour_of(name: str) -> str | None:
             return colour
     found = [colour for colour in (*PICTURE, "yellow") if re.search(rf"\b{colour}(?:band)?\b", text)]
     return found[0] if len(found) == 1 else None if found else _of_wavelength(name)
+
+
+def _of_light(dataset: DatasetReader, band: int) -> str | None:
+    """What a band shows by GDAL's own field for the middle of its light."""
+    middle_um = dataset.tags(band, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
+    return _of_wavelength(f"{middle_um} µm") if middle_um else None
 
 
 def _of_wavelength(name: str) -> str | None:

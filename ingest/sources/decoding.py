@@ -19,6 +19,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from ingest.sources.bands import LOSSY_TOLERANCE, UNMEASURED, BandPlan, plan_bands
 from ingest.sources.picture import open_picture, quiet_pillow, read_rgba
 from ingest.sources.rasters.handles import GDAL_ERRORS, gdal_session
+from ingest.sources.rasters.libjpeg import damage_is_an_error
 from ingest.sources.rasters.reach import names_nothing_beyond, own_reach
 from ingest.sources.references import Bounds, bounds_of
 from ingest.sources.source import SourceOptions
@@ -185,7 +186,7 @@ def _raster(source: Encoded, name: str) -> Iterator[DatasetReader]:
                 dataset = DatasetReader(path, driver=_driver(source), sharing=False)
             bounds = Bounds(None) if memory else bounds_of(path, allowed_hosts=None)
             names_nothing_beyond(dataset, bounds)
-            with dataset:
+            with dataset, damage_is_an_error():
                 if limit and dataset.width * dataset.height > limit:
                     size = f"{dataset.width}×{dataset.height} px"
                     raise ItemError("too_large", f"{name} has {size}, more than {limit / 1e6:.0f} MP: scale it down")

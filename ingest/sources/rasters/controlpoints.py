@@ -53,9 +53,9 @@ class LaidOut(WarpedVRT):  # type: ignore[misc]
         """The image's own."""
         return list(self._image.files)
 
-    def tags(self, *arguments: Any, **options: Any) -> dict[str, str]:
-        """The image's own."""
-        return dict(self._image.tags(*arguments, **options))
+    def tags(self, bidx: int = 0, **options: Any) -> dict[str, str]:
+        """The image's own; none of the alpha band that was added."""
+        return {} if bidx > self._image.count else dict(self._image.tags(bidx, **options))
 
     def close(self) -> None:
         """Closes the image too."""

@@ -31,10 +31,10 @@ def outline_of(where: Georeference, width: int, height: int, name: str) -> BaseG
     rows = np.concatenate([one, 1 - t, zero, t]) * height
     a = where.transform
     x, y = a.a * columns + a.b * rows + a.c, a.d * columns + a.e * rows + a.f
-    lons, lats = (x, y) if where.turn else where.from_lonlat.transform(x, y, direction="INVERSE")
+    lons, lats = (x, y) if where.is_lonlat else where.from_lonlat.transform(x, y, direction="INVERSE")
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()) or np.abs(lats).max() > 90.5:
         return _on_earth(where, width, height, name)
-    if not where.turn and not _comes_back(where, lons, lats, x, y).all():
+    if not where.is_lonlat and not _comes_back(where, lons, lats, x, y).all():
         return _on_earth(where, width, height, name)
     try:
         found = outline(np.asarray(lons), np.clip(lats, -90, 90))

@@ -16,6 +16,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.sources.rasters.controlpoints import laid_out, needs_layout
+from ingest.sources.rasters.libjpeg import damage_is_an_error
 from ingest.sources.rasters.reach import DRIVERS, is_vrt, names_nothing_beyond, own_reach
 from ingest.sources.rasters.vrt import VrtReader
 from ingest.sources.references import Bounds, bounds_of
@@ -84,7 +85,8 @@ class HandlePool:
         with gdal_session(), own_reach(path):
             dataset = self._take(path)
             try:
-                yield dataset
+                with damage_is_an_error():
+                    yield dataset
             # whatever state it is in, nobody gets it again
             except BaseException:
                 dataset.close()

@@ -37,6 +37,7 @@ from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
+_THINNEST_M = 0.001  # no camera above the ground sees more
 _AROUND_M = 2 * math.pi * EQUATOR_RADIUS_M
 
 
@@ -181,8 +182,9 @@ def _check_georeference(dataset: DatasetReader, crs: CRS, name: str) -> None:
     if not all(math.isfinite(v) for v in values) or dataset.transform.is_degenerate:
         raise ItemError("bad_georeference", f"{name}: its transform is not a number or has no area: {values[:6]}")
     if crs.is_geographic:
-        left, right = min(x for x, _ in corners), max(x for x, _ in corners)
-        south, north = min(y for _, y in corners), max(y for _, y in corners)
+        unit = _degrees(crs)
+        left, right = unit * min(x for x, _ in corners), unit * max(x for x, _ in corners)
+        south, north = unit * min(y for _, y in corners), unit * max(y for _, y in corners)
         # a pixel's edge may lie beyond a pole, and longitudes may run on past ±180°
         if south < -90.5 or north > 90.5 or abs(left) > 540 or abs(right) > 540:
             raise ItemError(
@@ -199,6 +201,18 @@ def _check_georeference(dataset: DatasetReader, crs: CRS, name: str) -> None:
             f"{name}: its pixels are {across_m:.3g} m wide, more than the Earth is round: set "
             "`rio edit-info --transform '[WIDTH, 0, WEST, 0, -HEIGHT, NORTH]' FILE` of a pixel and of its corner",
         )
+    if across_m < _THINNEST_M and all(abs(x) <= 360 and abs(y) <= 90 for x, y in corners):
+        raise ItemError(
+            "bad_georeference",
+            f"{name}: its pixels are {across_m:.3g} m wide: its coordinates look like degrees, and its CRS is "
+            f"{crs.to_string()[:60]}, which has none; if they are, set `rio edit-info --crs EPSG:4326 FILE`",
+        )
+
+
+def _degrees(crs: CRS) -> float:
+    """Degrees of one unit of a geographic CRS: some count in gon."""
+    unit = math.degrees(float(crs.units_factor[1]))
+    return 1.0 if math.isclose(unit, 1.0) else unit
 
 
 def _metres(crs: CRS) -> float:
@@ -237,7 +251,9 @@ def _georeference(dataset: DatasetReader, given: CRS, name: str) -> Georeference
     x, _ = transformer.transform([middle - 179.9999999, middle + 179.9999999], [0.0, 0.0])
     jump = abs(x[1] - x[0])
     jump = jump if geographic or not math.isfinite(jump) or jump > 1_000_000 else 0.0
-    return Georeference(given, dataset.transform, transformer, 360.0 if geographic else 0.0, middle, jump)
+    turn = 360 / _degrees(given) if geographic else 0.0
+    is_lonlat = turn == 360 and crs.prime_meridian is not None and crs.prime_meridian.longitude == 0
+    return Georeference(given, dataset.transform, transformer, turn, is_lonlat, middle, jump)
 
 
 def _middle_lon(crs: pyproj.CRS) -> float:

@@ -37,7 +37,8 @@ class Georeference:
         crs: Its CRS, as GDAL takes it.
         transform: From column and row to its CRS.
         from_lonlat: From WGS84 longitude and latitude to its CRS; safe to share between threads.
-        turn: One whole turn in its x where the CRS is geographic, 360°, else 0.
+        turn: One whole turn in its x where the CRS is geographic, 360° or 400 gon, else 0.
+        is_lonlat: Its x and y are degrees of longitude, from Greenwich, and latitude.
         middle_lon: The meridian in the middle of its projection, degrees.
         jump: By how much its coordinates jump half a turn from there, in its CRS; 0 where they go on.
     """
@@ -46,6 +47,7 @@ class Georeference:
     transform: Affine
     from_lonlat: Transformer
     turn: float
+    is_lonlat: bool = False
     middle_lon: float = 0.0
     jump: float = 0.0
 
