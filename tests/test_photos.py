@@ -356,6 +356,9 @@ def test_null_island_counts_with_a_valid_fix(tmp_path: Path) -> None:
         ("2019:02:30 10:00:00", True),
         ("2019:07:14", True),
         ("yesterday", True),
+        ("1970:01:01 00:00:00", True),  # a clock that was never set
+        ("1985:06:01 00:00:00", True),  # a scan of which the month is known
+        ("2107:03:05 10:00:00", True),
     ],
 )
 def test_a_time_that_is_no_moment_stays_missing(tmp_path: Path, text: str, noted: bool) -> None:
