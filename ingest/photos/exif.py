@@ -24,6 +24,7 @@ from trainer.shards.wall_clock import (
     microseconds,
     parse_offset,
     parse_wall_clock,
+    why_implausible,
 )
 
 Notes = list[tuple[str, str]]
@@ -105,20 +106,10 @@ def clock_of(text: str, name: str, notes: Notes) -> WallClock | None:
     if clock is None:
         why = "has no hour, and none is made up" if has_no_hour(text) else "is not a moment"
         notes.append(("time_unreadable", f"{name} {text[:60]!r} {why}"))
-    elif (why := _implausible(clock.local)) is not None:
-        notes.append(("time_implausible", f"{name} {text[:60]!r} {why}"))
+    elif doubt := why_implausible(clock.local):
+        notes.append(("time_implausible", f"{name} {text[:60]!r} {doubt}"))
         return None
     return clock
-
-
-def _implausible(local: datetime) -> str | None:
-    """Why nobody pressed the button at a moment of the camera's clock; None where somebody may have."""
-    if local == datetime(local.year, local.month, 1):
-        return "is midnight of the first of a month, which stands for a month, a year or a clock that was never set"
-    # a wall clock may be 14 hours ahead of UTC
-    if local > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
-        return "is in the future"
-    return None
 
 
 def place_of(lat: float, lon: float, notes: Notes, *, is_sure: bool = False) -> tuple[float, float] | None:

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.shards.wall_clock import has_no_hour, parse_wall_clock
+from trainer.shards.wall_clock import has_no_hour, parse_wall_clock, why_implausible
 
 logger = logging.getLogger(__name__)
 
 PARTS = ("groundlevel", "overhead", "metadata")
-INDEX, INDEX_VERSION = ".index.npz", 2
+INDEX, INDEX_VERSION = ".index.npz", 3
 Members = dict[str, tuple[int, int]]  # of a sample: part → offset, length
 MISSING = -1  # id of a place or owner that is not known; never equal to another
 
@@ -103,6 +103,8 @@ def _scan(path: Path) -> SampleTable:
                     problems["no_metadata"] += 1
                     continue
                 lat, lon = _degrees(metadata, "latitude", 90), _degrees(metadata, "longitude", 180)
+                if lat == lon == 0:  # which programs write for none
+                    raise _BrokenError("no_place")
             except _BrokenError as e:
                 problems[str(e)] += 1
                 continue
@@ -192,6 +194,9 @@ def _when(text: object, dates: Counter[str]) -> datetime | None:
         return None
     if found.ahead is not None:  # with a zone it is not the camera's clock
         dates["with_zone"] += 1
+        return None
+    if why_implausible(found.local):
+        dates["implausible"] += 1
         return None
     return found.local.replace(microsecond=0)
 

@@ -172,7 +172,7 @@ class Shards:
         place: int64 [n], the same for samples of one `place`; MISSING: not told.
         owner: int64 [n], the same for photos of one `owner`; MISSING: not told.
         problems: How many samples were skipped, by reason.
-        dates: Samples that were kept without a date: `none`, `no_hour`, `with_zone`, or `unreadable`.
+        dates: Samples that were kept without a date: `none`, `no_hour`, `with_zone`, `implausible` or `unreadable`.
 
     Raises:
         SourceError: No tar there, or not one whole sample in them.

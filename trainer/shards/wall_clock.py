@@ -78,6 +78,15 @@ def has_no_hour(text: str) -> bool:
     return _DATE.fullmatch(text.strip()) is not None
 
 
+def why_implausible(local: datetime) -> str | None:
+    """Why no photo was taken at a wall clock's moment; None where it may have been."""
+    if local == datetime(local.year, local.month, 1):
+        return "is midnight of the first of a month, which stands for a month, a year or a clock that was never set"
+    if local > datetime.now(UTC).replace(tzinfo=None) + LOCAL_AHEAD_OF_UTC[1]:
+        return "is in the future"
+    return None
+
+
 def parse_offset(text: str) -> timedelta | None:
     """Read ``Z``, ``+02:00``, ``-0330``, ``+02``: how far a clock is ahead of UTC."""
     if text.upper() in ("Z", "UTC", "GMT"):
