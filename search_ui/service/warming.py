@@ -3,6 +3,7 @@
 It does not know what is loaded.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -47,4 +48,5 @@ class Warming:
             log.warning("what the first question needs could not be loaded: %s", error)
         finally:
             self._done.set()
+            gc.freeze()  # what was loaded stays: it is not gone through for cycles again and again
         log.info("ready for questions after %.1f s", time.perf_counter() - started)
