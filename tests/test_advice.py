@@ -131,6 +131,58 @@ def smaller_tiles(asked: Asked, message: str) -> None:
     asked.size_m = 500.0
 
 
+def of_envi(folder: Path) -> Asked:
+    return Asked(str(write_raster(folder / "a.img", DATA, UTM, "EPSG:32634", driver="ENVI")))
+
+
+def of_a_site(folder: Path) -> Asked:
+    return Asked(str(write_raster(folder / "a.tif", DATA, UTM, 'LOCAL_CS["site",UNIT["metre",1]]')))
+
+
+def huge_pixels(folder: Path) -> Asked:
+    return Asked(str(write_raster(folder / "a.tif", DATA, Affine(1e9, 0, UTM.c, 0, -1, UTM.f), "EPSG:32634")))
+
+
+def broken_world_file(folder: Path) -> Asked:
+    asked = without_place(folder)
+    Path(asked.uri).with_suffix(".tfw").write_text("1 0 0 -1")
+    return asked
+
+
+def write_world_file(asked: Asked, message: str) -> None:
+    assert "its world file a.tfw is not six numbers, one a line, that place it: write it anew" in message
+    Path(asked.uri).with_suffix(".tfw").write_text(f"1\n0\n0\n-1\n{UTM.c + 0.5}\n{UTM.f - 0.5}\n")
+
+
+def broken_prj(folder: Path) -> Asked:
+    asked = without_crs(folder)
+    Path(asked.uri).with_suffix(".prj").write_text("UTM 34 north")
+    return asked
+
+
+def write_prj(asked: Asked, message: str) -> None:
+    assert "write it as WKT" in message
+    Path(asked.uri).with_suffix(".prj").write_text(rasterio.crs.CRS.from_epsg(32634).to_wkt())
+
+
+def nothing_but_quality(folder: Path) -> Asked:
+    write_raster(folder / "T34PAA_20230801T045701_SCL_20m.tif", DATA, UTM, "EPSG:32634")
+    return Asked(str(folder))
+
+
+def bands_of_two_sizes(folder: Path) -> Asked:
+    for band, step in ((2, 2), (3, 1), (4, 1)):
+        path = folder / f"LC08_L2SP_183053_20230801_20230811_02_T1_SR_B{band}.tif"
+        write_raster(path, DATA[:, ::step, ::step], UTM * Affine.scale(step), "EPSG:32634")
+    return Asked(str(folder))
+
+
+def choose_layer(asked: Asked, message: str) -> None:
+    named = re.search(r"--asset(?: (SCL))?", message)
+    assert named is not None
+    asked.options["asset"] = named[1] or "SR_B4"
+
+
 def odd_name(folder: Path) -> Asked:
     path = folder / "caf\udce9.tif"
     path.write_bytes(pattern_raster(folder / "x.tif", size=60).read_bytes())
@@ -202,6 +254,75 @@ def broken_metadata(folder: Path) -> Asked:
 def remove(asked: Asked, message: str) -> None:
     assert re.search("(correct|mend) or remove", message)
     (Path(asked.uri) / "metadata.json").unlink()
+
+
+def unknown_scheme(folder: Path) -> Asked:
+    (tiles(folder) / "metadata.json").write_text('{"scheme": "zxy"}')
+    return Asked(str(folder))
+
+
+def zooms_turned_round(folder: Path) -> Asked:
+    (tiles(folder) / "metadata.json").write_text('{"minzoom": 17, "maxzoom": 3}')
+    return Asked(str(folder))
+
+
+def bounds_of_three(folder: Path) -> Asked:
+    (tiles(folder) / "metadata.json").write_text('{"bounds": "19.9,9.9,20.1"}')
+    return Asked(str(folder))
+
+
+def correct_it(asked: Asked, message: str) -> None:
+    assert "correct" in message
+    (Path(asked.uri) / "metadata.json").write_text(
+        '{"scheme": "xyz", "minzoom": 3, "maxzoom": 17, "bounds": "19.9,9.9,20.1,10.1"}'
+    )
+
+
+def two_that_disagree(folder: Path) -> Asked:
+    (tiles(folder) / "metadata.json").write_text('{"scheme": "tms"}')
+    (folder / "tiles.json").write_text('{"tilejson": "2.2.0", "scheme": "xyz", "tiles": ["{z}/{x}/{y}.png"]}')
+    return Asked(str(folder))
+
+
+def remove_wrong_one(asked: Asked, message: str) -> None:
+    assert "remove the one that is wrong" in message
+    (Path(asked.uri) / "metadata.json").unlink()
+
+
+def tiles_and_a_raster(folder: Path) -> Asked:
+    pattern_raster(tiles(folder / "both") / "image.tif", size=60)
+    return Asked(str(folder / "both"))
+
+
+def give_template(asked: Asked, message: str) -> None:
+    named = re.search(r"give (\S+) for the tiles", message)
+    assert named is not None
+    asked.uri = named[1]
+
+
+def give_own_path(asked: Asked, message: str) -> None:
+    named = re.search(r"it holds map tiles, and (\S+) among them", message)
+    assert named is not None and "for rasters give a file's own path" in message
+    asked.uri = named[1]
+
+
+def move_tiles(asked: Asked, message: str) -> None:
+    assert "or move the tiles into a folder of their own" in message
+    (Path(asked.uri) / "17").rename(Path(asked.uri).with_name("17"))
+
+
+def chip_elsewhere(folder: Path) -> Asked:
+    (folder / "chips").mkdir()
+    Image.new("RGB", (9, 9)).save(folder / "1.png")
+    (folder / "chips" / "manifest.csv").write_text("path,lat,lon,size_m\n../1.png,10,20,100\n")
+    return Asked(str(folder / "chips"))
+
+
+def put_beside(asked: Asked, message: str) -> None:
+    assert "put the chips beside it" in message
+    folder = Path(asked.uri)
+    (folder.parent / "1.png").rename(folder / "1.png")
+    (folder / "manifest.csv").write_text("path,lat,lon,size_m\n1.png,10,20,100\n")
 
 
 def level_names(folder: Path) -> Asked:
@@ -302,7 +423,12 @@ ADVICE: list[tuple[Callable[[Path], Asked], Callable[[Asked, str], None]]] = [
     (south_rows, write_south), (north_rows, no_tms), (bounds_against_tms, no_tms), (bounds_elsewhere, remove),
     (against_itself, remove), (broken_metadata, remove), (level_names, name_after_zooms), (other_system, give_image),
     (retina, write_it_out), (servers, write_folder), (useless_option, leave_out), (dated_pictures, write_manifest),
-    (wide_tile, coarser_zoom), (in_a_geopackage, convert),
+    (wide_tile, coarser_zoom), (in_a_geopackage, convert), (of_envi, convert), (of_a_site, set_crs),
+    (huge_pixels, set_transform), (broken_world_file, write_world_file), (broken_prj, write_prj),
+    (nothing_but_quality, choose_layer), (bands_of_two_sizes, choose_layer), (unknown_scheme, correct_it),
+    (zooms_turned_round, correct_it), (bounds_of_three, correct_it), (bounds_of_three, remove),
+    (two_that_disagree, remove_wrong_one), (tiles_and_a_raster, give_template), (tiles_and_a_raster, give_own_path),
+    (tiles_and_a_raster, move_tiles), (chip_elsewhere, put_beside),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 from ingest.geo.area import parse_bbox, parse_date, parse_dates, parse_near
 from ingest.geo.area_file import read_area_file
 from ingest.geo.footprints import Places, Squares
+from ingest.geo.geometry import distance_m
 from ingest.index.protocol import Filter, touching
 from search_ui.files.tables import write_tiles
 from tests.conftest import LONG
@@ -256,10 +257,13 @@ def test_closed_lines_are_taken_where_there_is_no_polygon_and_counted_where_ther
     [
         ({"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}, True),
         ({"type": "name", "properties": {"name": "EPSG:4326"}}, True),
+        ({"type": "name", "properties": {"name": "CRS84"}}, True),
+        ({"type": "name", "properties": {"name": "http://www.opengis.net/gml/srs/epsg.xml#4326"}}, True),
         ({"type": "EPSG", "properties": {"code": 4326}}, True),
         (None, True),
         ({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::999999"}}, False),
         ({"type": "name", "properties": {"name": "our own"}}, False),
+        ({"type": "name", "properties": {"name": "WGS_1984"}}, False),  # so is one of heights called
         ({"type": "link", "properties": {"href": "http://example.org/crs", "type": "proj4"}}, False),
     ],
 )
@@ -273,6 +277,29 @@ def test_degrees_of_a_reference_system_that_nobody_knows_are_not_taken_for_wgs84
         return
     with pytest.raises(AreaError, match=r"names the reference system .*, which is not known"):
         read_area_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "moved_m", "doubt"),
+    [
+        ("EPSG:4301", 463, None),
+        ("Tokyo", 463, None),  # which GDAL does not know, and takes its degrees for WGS84
+        ("4301", 463, None),
+        ("Xian 1980", 0, "Xian 1980"),
+        ("+proj=longlat +ellps=bessel", 0, "Unknown based on Bessel 1841 ellipsoid"),
+        ("EPSG:4230", 0, "European Datum 1950"),  # whose ways are in Europe
+        ("EPSG:4490", 0, None),
+    ],
+)
+def test_degrees_of_another_datum_are_brought_to_wgs84_or_said_to_be_none(
+    tmp_path: Path, name: str, moved_m: float, doubt: str | None
+) -> None:
+    outline = [[139.7, 35.6], [139.8, 35.6], [139.8, 35.7], [139.7, 35.7], [139.7, 35.6]]
+    document = {**polygon(outline), "crs": {"type": "name", "properties": {"name": name}}}
+    told: list[str] = []
+    west, south, *_ = read_area_file(write(tmp_path / "a.geojson", document), told.append).bounds
+    assert distance_m(lat=35.6, lon=139.7, lats=south, lons=west) == pytest.approx(moved_m, abs=10)
+    assert [doubt is not None and f"no way from its datum, {doubt}," in line for line in told] == [True] * bool(doubt)
 
 
 BOX = "<north>48</north><south>47</south><east>9</east><west>8</west>"
@@ -397,6 +424,29 @@ def test_a_shapefile_without_prj_is_refused(tmp_path: Path) -> None:
     path.with_suffix(".prj").unlink()
     with pytest.raises(AreaError, match=r"\.prj"):
         read_area_file(path)
+
+
+def test_what_an_error_of_an_area_says_to_do_works(tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(AreaError) as caught:
+            read_area_file(path)
+        return str(caught.value)
+
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_file(tmp_path / "a.shp")
+    prj = (tmp_path / "a.prj").rename(tmp_path / "prj")
+    assert "put its .prj beside it" in refused(tmp_path / "a.shp")
+    prj.rename(tmp_path / "a.prj")
+    metres = polygon([[465_000, 5_247_000], [466_000, 5_247_000], [466_000, 5_248_000], [465_000, 5_247_000]])
+    assert "write that into the file" in refused(write(tmp_path / "b.geojson", metres))
+    named = {"type": "name", "properties": {"name": "our own"}}
+    assert "name it by an EPSG code" in refused(write(tmp_path / "b.geojson", {**metres, "crs": named}))
+    named["properties"] = {"name": "EPSG:32632"}
+    write(tmp_path / "b.geojson", {**metres, "crs": named})
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "d.parquet")
+    assert "write it with GeoPandas" in refused(tmp_path / "d.parquet")
+    gpd.GeoDataFrame(geometry=[box(10, 40, 11, 41)], crs="EPSG:4326").to_parquet(tmp_path / "d.parquet")
+    for name in ("a.shp", "b.geojson", "d.parquet"):
+        assert read_area_file(tmp_path / name).area > 0
 
 
 def test_lines_alone_are_refused(tmp_path: Path) -> None:

@@ -273,6 +273,11 @@ def test_a_captioner_of_another_model_or_format_or_a_broken_one_is_refused(train
         load_captioner(changed("model.safetensors", (trained / "model.safetensors").read_bytes()[:5000]))
     with pytest.raises(CheckpointError, match="tokenizer"):
         load_captioner(changed("tokenizer.json", b"{"))
+    large = changed("tokenizer.json", b"")
+    with (large / "tokenizer.json").open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(CheckpointError, match="is larger than 64 MiB, which no tokenizer is"):
+        load_captioner(large)
 
 
 def test_vectors_that_cannot_be_captioned_are_refused(trained: Path) -> None:

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
+from ingest.catalog import row_sums
 from ingest.catalog.catalog import HEAD, Catalog, Collection, Failure
 from ingest.catalog.database import MIGRATIONS
 from ingest.catalog.migrations.tables import Base
@@ -86,8 +87,9 @@ def test_one_job_costs_the_same_few_statements_however_many_there_are(catalog, j
 
 
 def test_migrations_make_exactly_the_tables_that_the_code_knows(catalog):
+    options = {"include_name": lambda name, _type, _of: name != row_sums.TABLE}  # SQLite's alone
     with catalog.database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD

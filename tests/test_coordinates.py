@@ -1,6 +1,7 @@
 """Coordinates in the notations that people copy from somewhere."""
 
 import contextlib
+import re
 
 import numpy as np
 import pytest
@@ -100,6 +101,10 @@ BANEPA = (27.63, 85.52)
         "https://yandex.ru/maps/?rtext=27.1%2C85.1~27.63%2C85.52",
         "https://2gis.com/geo/85.52,27.63?m=85.4,27.5/12",
         "https://mapy.cz/zakladni?x=85.52&y=27.63&z=11",
+        "https://www.arcgis.com/apps/mapviewer/index.html?center=85.52,27.63&level=12",
+        "https://www.strava.com/heatmap#12.00/85.52000/27.63000/hot/all",
+        "https://geohack.toolforge.org/geohack.php?pagename=Banepa&params=27_37_48_N_85_31_12_E_type:city",
+        "https://geohack.toolforge.org/geohack.php?params=27.63_N_85.52_E_",
         "geo:27.5,85.4?q=27.63,85.52(Banepa)",
     ],
 )
@@ -133,6 +138,7 @@ def test_hemispheres_and_ends_of_the_globe(text: str, place: tuple[float, float]
     ("text", "within_m"),
     [
         ("45R 353979 3057091", 1),
+        ("45 R 0353979 3057091", 1),
         ("45 N 353979 3057091", 1),
         ("UTM 45 north 353979mE 3057091mN", 1),
         ("45RUL5397957091", 1),
@@ -153,6 +159,7 @@ def test_grids_give_the_middle_of_their_square(text: str, within_m: float) -> No
 def test_southern_grids() -> None:
     assert parse_coordinates("56 south 334375 6251093") == pytest.approx((-33.8675, 151.2094), abs=1e-5)
     assert parse_coordinates("56H 334375 6251093") == parse_coordinates("56 S 334375 6251093")
+    assert parse_coordinates("45 north 353979 3957430") == pytest.approx((35.7501, 85.3850), abs=1e-4)  # band S
 
 
 @pytest.mark.parametrize(
@@ -193,12 +200,21 @@ def test_what_is_no_coordinate_is_none(text: str) -> None:
         ("https://tiles.example.com/?x=12&y=7&z=4", "carries no coordinates"),
         ("https://map.baidu.com/?center=39.9,116.4", "China shifts"),
         ("geo:0,0?q=Banepa", "give the name alone"),
+        ("45R 353979 305709", "its northing is not in band R"),
         ("https://[x/@27.63,85.52", "is broken"),
     ],
 )
 def test_coordinates_that_cannot_be_are_refused_and_never_turned_round(text: str, says: str) -> None:
     with pytest.raises(AreaError, match=says):
         parse_coordinates(text)
+
+
+@pytest.mark.parametrize("text", ["120.5,30", "27.63", "91,200", "61R 353979 3057091", "27N 85N"])
+def test_what_an_error_says_to_write_is_read(text: str) -> None:
+    with pytest.raises(AreaError) as caught:
+        parse_coordinates(text)
+    (said,) = re.findall(r"write (.*?)(?:, or .*)?$", str(caught.value))
+    assert parse_coordinates(said) is not None
 
 
 def test_a_short_plus_code_is_recovered_near_its_place() -> None:

@@ -1,6 +1,7 @@
 """GeoParquet that is written: the rules of version 1.1, and boxes by which a reader skips what lies elsewhere."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import pytest
 import shapely
 
 from ingest.archive.parts import Archive
+from ingest.catalog.labels import Label, LabelSet
 from ingest.geo.footprints import Places
 from search_ui.files.answers import write_answer
 from search_ui.files.tables import write_tiles
+from search_ui.labels.area_files import areas_as
+from search_ui.labels.areas import areas_of
+from search_ui.labels.tables import write_labels
 from search_ui.maps.hexagons import gather, write_hexagons
 from search_ui.search.query import Answer
 from tests.test_export import MADE, hit
 
 LAT, LON = np.array([47.0, 10.0, 89.9999]), np.array([8.0, 180.0, 0.0])
 SIZE_M = np.full(3, 480.0)
+OF_PHOTOS = ("taken_local", "taken_utc", "path", "url", "owner", "licence", "heading_deg")
 
 
 def tiles(folder: Path, rows: int) -> Path:
@@ -32,8 +38,7 @@ def tiles(folder: Path, rows: int) -> Path:
 
 
 def gallery(folder: Path, rows: int) -> Path:
-    names = ("taken_local", "taken_utc", "path", "url", "owner", "licence", "heading_deg")
-    unknown = dict.fromkeys(names)
+    unknown = dict.fromkeys(OF_PHOTOS)
     places = [(47.0, 8.0), (None, None), (-10.0, 179.5)][:rows]
     records = [{"photo_id": f"p{n}", "lat": lat, "lon": lon, **unknown} for n, (lat, lon) in enumerate(places)]
     archive = Archive(folder, "gallery")
@@ -61,7 +66,23 @@ def hits(folder: Path, rows: int) -> Path:
     return folder / "hits.parquet"
 
 
-WRITERS = [tiles, gallery, map_, hexagons, hits]
+def labels(folder: Path, rows: int) -> Path:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    places = zip(LAT[:rows].tolist(), LON[:rows].tolist(), strict=True)
+    some = [Label(f"t{n}", "yes", lat, lon, 480.0, at, None) for n, (lat, lon) in enumerate(places)]
+    of = LabelSet("0" * 16, "beaches", "demo", {"q": "a beach"}, at, rows, {})
+    (folder / "labels.parquet").write_bytes(write_labels(".parquet", of, some, {"model_id": "m"}))
+    return folder / "labels.parquet"
+
+
+def areas(folder: Path, rows: int) -> Path:
+    apart = Places(LAT[:rows], LON[:rows] - 0.01, SIZE_M[:rows])
+    found = areas_of(apart, np.full(rows, 0.9, np.float32), 0.5)
+    (folder / "areas.parquet").write_bytes(areas_as(".parquet", found, 0.5, {"collection": "demo"}))
+    return folder / "areas.parquet"
+
+
+WRITERS = [tiles, gallery, map_, hexagons, hits, labels, areas]
 
 
 def told(path: Path) -> tuple[dict[str, Any], pq.FileMetaData]:
@@ -95,6 +116,20 @@ def test_metadata_and_boxes_follow_the_rules_of_geoparquet(tmp_path: Path, write
         columns = (metadata.row_group(group).column(n) for n in range(metadata.num_columns))
         known = {one.path_in_schema: one.statistics for one in columns if one.path_in_schema.startswith("bbox.")}
         assert len(known) == 4 and all(one.has_min_max for one in known.values())
+
+
+@pytest.mark.parametrize("rows", [3, 1, 0])
+@pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+def test_the_validator_of_geoparquet_passes_every_class(tmp_path: Path, write, rows: int) -> None:
+    validator = pytest.importorskip("geoparquet_validator", reason="a judge, where somebody has it")
+    report = validator.check(str(write(tmp_path, rows)))
+    assert validator.failed(report) == []
+    if write is gallery and rows == 3:  # of photos none of which has a place Parquet has no lowest and highest
+        records = [{"photo_id": "p", "lat": None, "lon": None, **dict.fromkeys(OF_PHOTOS)}]
+        archive = Archive(tmp_path, "gallery")
+        archive.write("nowhere", records, np.ones((1, 4), np.float32), {})
+        report = validator.check(str(archive.path("nowhere")))
+        assert validator.failed(report) == ["/conf/distribution/geospatial-statistics"]
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)

@@ -79,7 +79,18 @@ def test_an_image_with_rpc_lies_on_the_plane_that_they_were_fitted_around(
     with open_source(str(path)) as source:
         chip = source.read(HERE, 60)
         assert chip.valid.all() and off(chip, HERE) < 8
+        assert "a plane 1500 m above the ellipsoid" in source.notes[0].message
     assert "a plane 1500 m above the ellipsoid" in caplog.text
+
+
+def test_an_image_of_a_datum_that_leads_nowhere_says_so_once(tmp_path: Path) -> None:
+    where = Affine(1, 0, 500_000, 0, -1, 3_800_000)
+    for name, crs in (("a", "EPSG:2383"), ("b", "EPSG:2383"), ("c", "EPSG:30174")):  # Xian 1980, twice, and Tokyo
+        write_raster(tmp_path / f"{name}.tif", np.ones((3, 20, 20), np.uint8), where, crs)
+        where *= Affine.translation(30, 0)
+    with open_source(str(tmp_path)) as source:
+        (note,) = source.notes
+    assert note.reason == "datum" and "a.tif and 1 more files: no way from its datum, Xian 1980," in note.message
 
 
 def test_control_points_on_a_line_are_an_error_of_that_file(tmp_path: Path) -> None:

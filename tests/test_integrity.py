@@ -292,6 +292,49 @@ def test_a_broken_page_of_the_catalog_is_told_with_the_ways_out(home: Home) -> N
     assert "catalog.sqlite" in problem and "restore a backup, or take the file away" in problem
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value", "told"),
+    [
+        ("collections", "spec", '{"source": "b"}', "row 'c' of collections is not as it was written"),
+        ("collections", "spec", '{"source"', "row 'c' of collections is not as it was written"),
+        ("jobs", "created_at", "2020-13-41", f"row '{JOB}' of jobs is not as it was written"),
+        ("chunks", "done", 7, "of chunks is not as it was written"),
+    ],
+)
+def test_a_cell_of_the_catalog_that_changed_by_itself_is_told(
+    home: Home, table: str, column: str, value: object, told: str
+) -> None:
+    assert home.catalog.damage() == []
+    with home.catalog.database.engine.begin() as connection:
+        sums = connection.exec_driver_sql("SELECT * FROM row_sums").all()
+        connection.exec_driver_sql(f'UPDATE "{table}" SET "{column}" = ?', (value,))
+        connection.exec_driver_sql("DELETE FROM row_sums")
+        connection.exec_driver_sql("INSERT INTO row_sums VALUES (?, ?, ?)", [tuple(row) for row in sums])
+    problems = home.catalog.damage()
+    assert told in problems[0] and "restore a backup, or take the file away" in problems[0]
+    if value in ('{"source"', "2020-13-41"):
+        with pytest.raises(CatalogError, match="a cell cannot be read"):
+            [home.catalog.collections(), home.catalog.jobs("c")]
+
+
+def test_whatever_is_written_to_the_catalog_is_whole_and_a_lost_row_is_told(home: Home) -> None:
+    with home.catalog.database.engine.begin() as connection:
+        for statement in (
+            "INSERT INTO aliases (name, collection, changed_at) VALUES ('a', 'c', '2020-01-01 00:00:00')",
+            "UPDATE aliases SET name = 'ä' WHERE name = 'a'",
+            "INSERT OR REPLACE INTO aliases SELECT * FROM aliases",
+            "UPDATE chunks SET done = 3.0, seconds = 2, sha256 = NULL",
+        ):
+            connection.exec_driver_sql(statement)
+    assert home.catalog.damage() == []
+    with home.catalog.database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM aliases")
+    assert home.catalog.damage() == []
+    with home.catalog.database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER row_sums_failures_DELETE")
+    assert "row_sums_failures_DELETE" in home.catalog.damage()[0]
+
+
 def test_a_home_that_was_moved_is_whole_where_it_is_now(home: Home, tmp_path: Path) -> None:
     before = home.field().fingerprint
     home.catalog.close()

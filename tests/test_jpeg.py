@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ingest.sources.decoding import Decoder
-from ingest.sources.jpeg import END, whole_jpeg
+from ingest.sources.jpeg import END, left_open, whole_jpeg
 from ingest.sources.picture import read_picture
 from ingest.sources.source import SourceOptions
 from trainer.errors import ItemError
@@ -60,6 +60,25 @@ def test_a_jpeg_whose_room_was_kept_but_not_filled_is_truncated() -> None:
         whole_jpeg(BASELINE[:half] + bytes(half))
 
 
+@pytest.mark.parametrize(
+    ("content", "ends"),
+    [
+        (BASELINE, None),
+        (saved(NOISE.convert("L")), None),
+        (saved(NOISE.convert("CMYK")), None),
+        (saved(restart_marker_blocks=2), None),
+        (PROGRESSIVE, STARTS[1]),  # the first of its scans
+    ],
+    ids=["colours", "grey", "inks", "intervals", "progressive"],
+)
+def test_a_jpeg_cut_in_its_data_and_closed_again_is_truncated(tmp_path: Path, content: bytes, ends: int | None) -> None:
+    begins = scans(content)[0] + 300
+    for cut in np.linspace(begins, (ends or len(content)) - 30, 9).astype(int):
+        with pytest.raises(ItemError) as caught:
+            pictures(content[:cut] + END, tmp_path)
+        assert caught.value.reason == "truncated"
+
+
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_jpeg_cut_between_two_intervals_is_truncated(progressive: bool) -> None:
     content = saved(progressive=progressive, restart_marker_blocks=2)
@@ -98,4 +117,7 @@ def test_a_scan_that_is_missing_between_others_is_told(tmp_path: Path) -> None:
 def test_jpegs_of_any_colours_are_whole(mode: str, progressive: bool) -> None:
     content = saved(NOISE.convert(mode), progressive=progressive, subsampling=0)
     assert whole_jpeg(content) is content and whole_jpeg(content[:-2]) == content
+    right = np.asarray(Image.open(io.BytesIO(content)))
+    assert (np.asarray(Image.open(io.BytesIO(left_open(content)))) == right).all()
+    assert left_open(left_open(content)) == left_open(content)
     assert whole_jpeg(b"no JPEG") == b"no JPEG"

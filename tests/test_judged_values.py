@@ -1,4 +1,4 @@
-"""Rasters of odd makes show the values that other readers find: GDAL, and rio-tiler where it is installed."""
+"""Rasters of odd makes show the values that other readers find: GDAL and rio-tiler."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +10,18 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.warp import transform as to_crs
+from rio_tiler.io import Reader
 
 from ingest.geo.geometry import Footprint
 from ingest.opening import open_source
+from ingest.sources.source import SourceOptions
 from trainer.errors import SourceError
 
 SIDE = 64
 COLOURS = [(200, 20, 30), (20, 190, 40), (25, 35, 210), (220, 210, 15)]
 LAST_CLEAR = [(10, 255), (100, 255), (200, 255), (50, 0)]
+DEEP = [(2000, 300, 400), (250, 1900, 420), (300, 350, 2100), (2200, 2100, 200)]
+GREYS = [(10,), (100,), (200,), (250,)]
 PLACE = Affine(1, 0, 350_000, 0, -1, 3_057_000)
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -33,24 +37,65 @@ KINDS: dict[str, dict[str, Any]] = {
     "feet": {"crs": "EPSG:2263", "transform": Affine(3, 0, 980_000, 0, -3, 200_000)},
     "west and south": {"crs": "EPSG:2053", "transform": Affine(1, 0, -50_000, 0, -1, -2_900_000)},
     "longitudes to 360": {"crs": "EPSG:4326", "transform": Affine(1e-5, 0, 190, 0, -1e-5, 27)},
-}
+    "a mask inside": {"mask": {"GDAL_TIFF_INTERNAL_MASK": True}},
+    "a mask beside": {"mask": {"GDAL_TIFF_INTERNAL_MASK": False}},
+    "a mask of each band": {"mask": {}},
+    "16 bits": {"dtype": "uint16", "values": DEEP, "scale": (200, 2200)},
+    "12 bits": {"dtype": "uint16", "values": DEEP, "scale": (200, 2200), "nbits": 12},
+    "alpha of 16 bits": {
+        "dtype": "uint16", "values": [(*v, i and 65_535) for i, v in enumerate(DEEP)], "scale": (200, 2200),
+        "colorinterp": [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha],
+    },
+    "below zero": {"dtype": "float32", "values": [(-0.5, 0.2, 1), (-1, 0, 1), (2, 1, 0), (0, 0, 0)], "scale": (-1, 2)},
+    "no number": {"dtype": "float32", "values": [(np.nan,) * 3, *DEEP[1:]], "nodata": np.nan, "scale": (200, 2200)},
+    "a sign": {"dtype": "int8", "values": [(-100, 0, 50), (1, 2, 3), (127, -128, 9), (7, 8, 9)], "scale": (-128, 127)},
+    "white is 0": {"values": GREYS, "photometric": "MINISWHITE", "shown": lambda v: 255 - v},
+    "one bit": {"values": [(0,), (1,), (1,), (0,)], "nbits": 1, "shown": lambda v: v * 255},
+    "two bits": {"values": [(0,), (1,), (2,), (3,)], "nbits": 2, "shown": lambda v: v * 85},
+    "four bits": {"values": [(0,), (5,), (10,), (15,)], "nbits": 4, "shown": lambda v: v * 17},
+    "a palette": {"values": [(0,), (1,), (2,), (3,)], "palette": COLOURS},
+    "a palette with a hole": {"values": [(0,), (1,), (2,), (3,)], "palette": COLOURS, "nodata": 2},
+    "a palette of 4 bits": {"values": [(0,), (1,), (2,), (3,)], "palette": COLOURS, "nbits": 4},
+    "a palette of 16 bits": {"dtype": "uint16", "values": [(0,), (1,), (2,), (3,)], "palette": COLOURS},
+    "JPEG inside": {"compress": "JPEG", "photometric": "YCBCR", "interleave": "PIXEL", "JPEG_QUALITY": 95},
+    "inks": {"values": [(*(255 - c for c in v), 0) for v in COLOURS], "photometric": "CMYK"},
+}  # fmt: skip
 
 Places = list[tuple[float, float]]  # latitude, longitude
-Values = list[tuple[int, ...] | None]
+Values = list[tuple[float, ...] | None]
 
 
 def write(
-    path: Path, *, values: list[tuple[int, ...]] = COLOURS, tags: Any = None, colorinterp: Any = None, **made: Any
+    path: Path,
+    *,
+    values: list[tuple[float, ...]] = COLOURS,
+    dtype: str = "uint8",
+    tags: Any = None,
+    colorinterp: Any = None,
+    mask: Any = None,
+    palette: Any = None,
+    **made: Any,
 ) -> Places:
-    """Four squares of one value each; the places of their middles."""
-    data = np.repeat(np.repeat(np.array(values, np.uint8).T.reshape(-1, 2, 2), SIDE // 2, 1), SIDE // 2, 2)
-    profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(data), "dtype": "uint8"}
+    """Four squares of one value each, the first masked if there is a mask; the places of their middles."""
+    data = np.repeat(np.repeat(np.array(values, dtype).T.reshape(-1, 2, 2), SIDE // 2, 1), SIDE // 2, 2)
+    profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(data), "dtype": dtype}
     profile |= {"crs": "EPSG:32645", "transform": PLACE} | made
-    with rasterio.open(path, "w", **profile) as file:
+    kept = np.ones((SIDE, SIDE), np.uint8) * 255
+    kept[: SIDE // 2, : SIDE // 2] = 0
+    with rasterio.Env(**(mask or {})), rasterio.open(path, "w", **profile) as file:
+        if palette:
+            file.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(palette)})
         file.write(data)
         file.update_tags(**(tags or {}))
+        if mask:
+            file.write_mask(kept)
         if colorinterp:
             file.colorinterp = colorinterp
+    if mask == {}:  # as GDAL's CreateMaskBand makes them of bands
+        plain = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": len(data), "dtype": "uint8"}
+        with rasterio.open(f"{path}.msk", "w", **plain) as file:
+            file.write(np.array([kept] * len(data)))
+            file.update_tags(**{f"INTERNAL_MASK_FLAGS_{i + 1}": 0 for i in range(len(data))})
     middles = [profile["transform"] * (SIDE * (0.25 + i % 2 / 2), SIDE * (0.25 + i // 2 / 2)) for i in range(4)]
     lon, lat = to_crs(profile["crs"], "EPSG:4326", *zip(*middles, strict=True))
     return [(y, (x + 180) % 360 - 180) for x, y in zip(lon, lat, strict=True)]
@@ -66,8 +111,7 @@ def by_gdal(path: Path, places: Places) -> Values:
 
 
 def by_rio_tiler(path: Path, places: Places) -> Values:
-    rio_tiler = pytest.importorskip("rio_tiler.io", reason="a second judge, where somebody has it")
-    with rio_tiler.Reader(str(path)) as file:
+    with Reader(str(path)) as file:
         turn = 360 if file.dataset.crs.is_geographic and file.dataset.bounds.left > 180 else 0
         points = [file.point(lon + turn, lat).array for lat, lon in places]
     return [None if np.ma.getmaskarray(one).all() else tuple(np.ma.getdata(one).tolist()) for one in points]
@@ -82,15 +126,21 @@ def by_rio_tiler(path: Path, places: Places) -> Values:
     ],
 )
 def test_values_are_those_that_others_read(tmp_path: Path, kind: str, judge: Callable[[Path, Places], Values]) -> None:
-    places = write(tmp_path / "a.tif", **KINDS[kind])
+    made = dict(KINDS[kind])
+    scale, shown = made.pop("scale", "auto"), made.pop("shown", np.array)
+    places = write(tmp_path / "a.tif", **made)
     right = judge(tmp_path / "a.tif", places)
-    with open_source(str(tmp_path / "a.tif")) as source:
+    with open_source(str(tmp_path / "a.tif"), SourceOptions(scale=scale)) as source:
         chips = [source.read(Footprint(lat, lon, 8.0), 5) for lat, lon in places]
     for chip, expected in zip(chips, right, strict=True):
         assert chip.valid[2, 2] == (expected is not None)
         if expected is not None:
-            colours = expected[:3] if len(expected) > 2 else expected[:1] * 3
-            np.testing.assert_allclose(chip.image[2, 2], colours, atol=1)
+            colours = np.array(expected[:3] if len(expected) > 2 else expected[:1] * 3)
+            if "palette" in made:
+                colours = made["palette"][colours[0]]
+            if scale != "auto":
+                colours = (colours - scale[0]) * (255 / (scale[1] - scale[0]))
+            np.testing.assert_allclose(chip.image[2, 2], shown(colours), atol=1)
 
 
 @pytest.mark.parametrize(

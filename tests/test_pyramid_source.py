@@ -105,6 +105,17 @@ def test_outside_its_tiles_a_pyramid_has_nothing(tmp_path: Path) -> None:
         assert source.coverage().bounds == pytest.approx((LON, LAT, LON, LAT), abs=0.006)
 
 
+@pytest.mark.parametrize("size", [(16, 40_000), (256, 255), (4097, 4097)])
+def test_what_is_no_square_of_a_map_tile_size_is_not_stretched_to_one(tmp_path: Path, size: tuple[int, int]) -> None:
+    x, y = tile_of(17, lat=LAT, lon=LON)
+    path = tmp_path / "t" / "17" / str(x) / f"{y}.png"
+    path.parent.mkdir(parents=True)
+    Image.new("L", size).save(path)
+    with folder_source(tmp_path / "t") as source, pytest.raises(ItemError) as caught:
+        source.read(Footprint(LAT, LON, 10.0), 8)
+    assert caught.value.reason == "corrupt" and f"{size[0]}×{size[1]} px: a map tile is a square" in str(caught.value)
+
+
 def test_transparent_pixels_and_undeclared_nodata_are_invalid(tmp_path: Path) -> None:
     root = tmp_path / "t"
     x, y = tile_of(17, lat=LAT, lon=LON)

@@ -129,6 +129,21 @@ def test_the_shortcut_changes_nothing_from_weak_on(tmp_path, when):
     assert quick[seen] == pytest.approx(whole[seen], abs=1e-5)
 
 
+def test_a_year_that_is_remembered_is_that_of_its_tile_and_its_text(tmp_path, monkeypatch):
+    tiles, thing, other, bank = planted()
+    field = field_of(tmp_path, tiles, encoder())
+    calibration, when = calibrated(field, bank), datetime(2025, 1, 14, 18)
+    monkeypatch.setattr("search_ui.search.relevance._KEPT_WHOLE", 6)
+    for query in (thing, other, thing):
+        for rows in ([7, 3, 300], [3, 17, 7, 3999], [300, 7], [5, 6, 8, 9], [3, 5], [1, 2, 3, 4, 5, 6, 7], []):
+            some = np.array(rows, np.int64)
+            cosine = field.cosines(query, when=when, rows=some)
+            told = calibration.judged(field, query, cosine, when=when, rows=some)
+            fresh = calibrated(field, bank).judged(field, query, cosine, when=when, rows=some)
+            for one in ("place", "now", "year"):
+                assert getattr(told, one) == pytest.approx(getattr(fresh, one), abs=1e-5), (rows, one)
+
+
 def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())

@@ -95,6 +95,11 @@ def test_the_true_colour_picture_of_a_safe_is_shown(tmp_path: Path) -> None:
         ((f"{L7}_SR_B3", f"{L7}_SR_B2", f"{L7}_SR_B1"), (f"{L7}_SR_B4", f"{L7}_SR_CLOUD_QA", f"{L7}_ST_B6")),
         ((f"{HLS}.B04", f"{HLS}.B03", f"{HLS}.B02"), (f"{HLS}.Fmask", f"{HLS}.B8A", f"{HLS}.SAA")),
         (("B04", "B03", "B02"), ("SCL", "B08", "B11")),
+        (
+            (f"{L8}_sr_band4", f"{L8}_sr_band3", f"{L8}_sr_band2"),
+            (f"{L8}_pixel_qa", f"{L8}_sr_band5", f"{L8}_sr_aerosol"),
+        ),
+        (("2023_L2A_B04_(Raw)", "2023_L2A_B03_(Raw)", "2023_L2A_B02_(Raw)"), ("2023_L2A_B08_(Raw)",)),
         (("town_red", "town_green", "town_blue"), ("town_nir", "town_red_edge", "town_qa")),
     ],
 )

@@ -59,6 +59,7 @@ def only(folder: Path) -> GalleryPhoto:
         ("a(1).jpg", "a.jpg.supplemental-metadata(1).json"),
         ("a(1).jpg", "a(1).jpg.json"),
         ("a-edited.jpg", "a.jpg.json"),
+        ("a-modifié.jpg", "a.jpg.supplemental-metadata.json"),
         (f"{'n' * 47}.jpg", f"{'n' * 46}.json"),
         (f"{'n' * 42}.jpg", f"{'n' * 42}.jpg..json".replace("..", ".")),
         (f"{'n' * 44}.jpg", f"{'n' * 44}.j.json"),
@@ -67,7 +68,7 @@ def only(folder: Path) -> GalleryPhoto:
 )
 def test_every_name_that_takeout_gives_a_sidecar_is_found(tmp_path: Path, name: str, beside: str) -> None:
     photo(tmp_path / name)
-    title = name.replace("(1)", "").replace("-edited", "")
+    title = name.replace("(1)", "").replace("-edited", "").replace("-modifié", "")
     (tmp_path / beside).write_text(json.dumps(TAKEN | {"title": title}))
     found = only(tmp_path)
     assert (found.lat, found.lon, found.taken_local, found.taken_utc) == (47.5, 8.25, None, MOMENT)

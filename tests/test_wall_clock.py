@@ -26,6 +26,7 @@ EVENING = datetime(2021, 7, 14, 18, 5)
         "2021:07:14 06:05:00 PM",
         "2021:07:14 18:05:00 pm",
         "  2021:07:14  18:05:00 ",
+        "2021: 7:14 18: 5: 0",
     ],
 )
 def test_a_wall_clock_is_read_in_the_ways_it_is_written(text: str) -> None:

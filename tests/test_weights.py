@@ -354,6 +354,7 @@ ELSE = {
     "tiff": (b"II*\x00\x08\x00", "is a TIFF picture"),
     "noise": (b"\x01\x02\x03\x04" * 30, "is of a format that is not known here"),
     "cut pickle": (b"\x80\x02}q\x00(X\x05\x00", "is of a format that is not known here"),
+    "vast pickle": (b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"abc", "is of a format that is not known here"),
 }
 
 

@@ -162,25 +162,25 @@ def make_home(home: Path, template: str) -> None:
 
 def attack(home: Path, upstream: list[str], only: list[str], *, seconds: float, flips: int) -> list[dict[str, Any]]:
     """The rows of the table; of none that are named, all."""
-    apps = [App(home, read_only=False), App(home, read_only=True)]
+    apps = [App(home, read_only=True), App(home, read_only=False)]  # what the disk suffers comes last
+    rows = []
     try:
         for app in apps:
             app.await_ready()
         prepare()
-        searcher = Searcher(apps[0].target)
-        time.sleep(3 * seconds)
-        quiet = percentile_95(searcher.since())
-        rows = [_row("quiet", lambda: "", apps[0], searcher, quiet, seconds=seconds)]
-        for name, over_http in _chosen(OVER_HTTP, only).items():
-            before = len(upstream)
-            for app in apps:
-                what = f"{name}{', read-only' if app.target.read_only else ''}"
-                rows.append(_row(what, partial(over_http, app.target), app, searcher, quiet, seconds=seconds / 2))
-            if name.startswith("3") and len(upstream) > before:
-                rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"
-        for name, on_disk in _chosen(ON_DISK, only).items():
-            rows.append(_row(name, partial(on_disk, home, flips), apps[0], searcher, quiet, seconds=0))
-        searcher.close()
+        for app in apps:
+            told, before = ", read-only" if app.target.read_only else "", len(upstream)
+            searcher = Searcher(app.target)
+            time.sleep(3 * seconds)
+            quiet = percentile_95(searcher.since())
+            rows.append(_row(f"quiet{told}", lambda: "", app, searcher, quiet, seconds=seconds))
+            for name, over_http in _chosen(OVER_HTTP, only).items():
+                rows.append(_row(name + told, partial(over_http, app.target), app, searcher, quiet, seconds=seconds))
+                if app.target.read_only and len(upstream) > before:
+                    rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"
+            for name, on_disk in _chosen({} if app.target.read_only else ON_DISK, only).items():
+                rows.append(_row(name, partial(on_disk, home, flips), app, searcher, quiet, seconds=0))
+            searcher.close()
     finally:
         for app in apps:
             app.close()

@@ -5,10 +5,11 @@ Each format is read in a process of its own, which may die or hang without endin
 damage, so that `--first 1234 --count 1` does one again, and `--first` goes on where a run was stopped. It ends with
 exit code 1 if anything but an error of groundcast's own came of a file, or something was taken as whole that is not.
 
-    python -m tools.damage [FORMAT …] [--count 10000] [--first 0]
+    python -m tools.damage [FORMAT …] [--count 10000] [--first 0] [--json]
 """
 
 import argparse
+import json
 import logging
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ from collections import Counter
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 from tests.damage import FORMATS, attempt, damaged
 
@@ -31,29 +33,40 @@ MEMORY_BYTES = 4 * 2**30  # beyond what a process has at its start; a header may
 
 
 def main() -> None:
-    """Runs it and prints a line a format, and one for each defect."""
+    """Runs it and says a line a format, and one for each defect."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"Of {', '.join(FORMATS)} [all].")
     parser.add_argument("--count", type=int, default=10_000, help="Damaged files of each.")
     parser.add_argument("--first", type=int, default=0, help="Number of the first.")
+    parser.add_argument("--json", action="store_true", help="One JSON document.")
     asked = parser.parse_args()
     unknown = set(asked.formats) - FORMATS.keys()
     if unknown:
         parser.error(f"no such format: {', '.join(sorted(unknown))}")
-    defects = sum(throw(name, asked.first, asked.count) for name in asked.formats or FORMATS)
-    sys.exit(1 if defects else 0)
+    rows = [throw(name, asked.first, asked.count) for name in asked.formats or FORMATS]
+    if asked.json:
+        setting = {"count": asked.count, "first": asked.first}
+        print(json.dumps({"benchmark": "damage", "setting": setting, "rows": rows, "ratios": {}}))
+    sys.exit(1 if any(row["defects"] for row in rows) else 0)
 
 
-def throw(name: str, first: int, count: int) -> int:
-    """Reads damaged files of one format; how many showed a defect."""
+def throw(name: str, first: int, count: int) -> dict[str, Any]:
+    """Reads damaged files of one format; how many were read, were refused, and showed a defect."""
     outcomes: Counter[str] = Counter()
     defects, number, started = 0, first, time.perf_counter()
     while number < first + count:
         number, found = _watched(name, number, first + count, outcomes)
         defects += found
-    told = ", ".join(f"{what} {n}" for what, n in outcomes.most_common())
-    print(f"{name}: {defects} defects in {time.perf_counter() - started:.0f} s; {told}", flush=True)
-    return defects
+    row = {
+        "format": name,
+        "files": count,
+        "refused": count - outcomes["read"] - defects,
+        "read": outcomes["read"],
+        "defects": defects,
+        "seconds": round(time.perf_counter() - started),
+    }
+    print(", ".join(f"{key} {value}" for key, value in row.items()), file=sys.stderr, flush=True)
+    return row
 
 
 def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[int, int]:
@@ -66,7 +79,7 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
     try:
         while number < end:
             if not _answers(ours, process, HANG_S if ready else START_S):
-                print(f"  {name} {number}: hangs", flush=True)
+                print(f"  {name} {number}: hangs", file=sys.stderr, flush=True)
                 outcomes["hang"] += 1
                 return number + 1, defects + 1
             what, told = ours.recv()
@@ -75,12 +88,12 @@ def _watched(name: str, first: int, end: int, outcomes: Counter[str]) -> tuple[i
                 continue
             outcomes[what] += 1
             if told:
-                print(f"  {name} {number}: {what}: {told}", flush=True)
+                print(f"  {name} {number}: {what}: {told}", file=sys.stderr, flush=True)
                 defects += 1
             number += 1
     except EOFError:
         process.join()
-        print(f"  {name} {number}: the process died ({process.exitcode})", flush=True)
+        print(f"  {name} {number}: the process died ({process.exitcode})", file=sys.stderr, flush=True)
         outcomes["died"] += 1
         return number + 1, defects + 1
     finally:

@@ -23,6 +23,7 @@ one moment needs no more of them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from itertools import product
 from typing import TypeAlias
 
@@ -140,6 +141,16 @@ class PlaceTerms:
 
 def place_terms(name: str, whens: Sequence[When], *, weekday: bool = True) -> PlaceTerms:
     """An encoding at moments, as a function of `place_columns`; arguments as for `encode`."""
+    # one question asks for its one moment some ten times
+    return _terms_at(name, whens[0], weekday) if len(whens) == 1 else _terms(name, whens, weekday)
+
+
+@lru_cache(maxsize=256)
+def _terms_at(name: str, when: When, weekday: bool) -> PlaceTerms:
+    return _terms(name, [when], weekday)
+
+
+def _terms(name: str, whens: Sequence[When], weekday: bool) -> PlaceTerms:
     there, nowhere = (encode(name, lat=lat, lon=lat, when=list(whens), weekday=weekday) for lat in (0.0, None))
     p, m = PLACE_COLUMNS[name], DIMENSIONS[name]
     if name != "seasonal":

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,12 +18,14 @@ from filelock import FileLock
 from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from ingest.catalog import row_sums
 from trainer.errors import CatalogError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10  # patience with a server that does not answer
 _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
+_WAY_OUT = "restore a backup, or take the file away and run `groundcast recover`"
 _WRITABLE = "may the file be written, and is its disk there?"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
@@ -64,6 +67,8 @@ class Database:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
+        except ValueError as error:  # sqlalchemy's own, of a cell that is no date or no JSON
+            raise CatalogError(f"{self.shown}: a cell cannot be read ({error}); {_WAY_OUT}") from error
 
     def migrate(self, head: str) -> None:
         """Brings the tables to a migration; of two processes that begin at once, one waits for the other.
@@ -80,6 +85,7 @@ class Database:
                 )
             if version != head:
                 _alembic("upgrade", self.engine, head)
+            self._sum_rows()
 
     def set_schema(self, schema: str) -> None:
         """Brings tables without rows to a certain migration, down or up."""
@@ -88,6 +94,7 @@ class Database:
             if version is not None and version > schema:
                 _alembic("downgrade", self.engine, "base")
             _alembic("upgrade", self.engine, schema)
+            self._sum_rows()
 
     def version(self) -> str | None:
         """The migration that the tables are at; None where there are none."""
@@ -98,16 +105,16 @@ class Database:
             return found
 
     def damage(self) -> list[str]:
-        """What SQLite finds broken in its file, a sentence each; nothing of a server, which looks after itself."""
+        """What is broken in SQLite's file, a sentence each; nothing of a server, which looks after itself."""
         if not isinstance(self.at, Path):
             return []
-        way_out = "restore a backup, or take the file away and run `groundcast recover`"
         try:
             with self.engine.connect() as connection:
-                found = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+                found = [*connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()]
+                found += [f"{what} is not as it was written" for what in islice(row_sums.damaged(connection), 5)]
         except DBAPIError as error:
             found = [_first_line(error)]
-        return [f"{self.shown}: {line}; {way_out}" for line in found if line != "ok"]
+        return [f"{self.shown}: {line}; {_WAY_OUT}" for line in found if line != "ok"]
 
     def server_version(self) -> str:
         """Name and version of what runs the database."""
@@ -117,6 +124,13 @@ class Database:
             return f"SQLite {sqlite3.sqlite_version}"
         with self.translated(), self.engine.connect() as connection:
             return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
+
+    def _sum_rows(self) -> None:
+        """Has SQLite keep checksums of rows, where it does not yet."""
+        if isinstance(self.at, Path):
+            with self.engine.begin() as connection:
+                if not row_sums.installed(connection):
+                    row_sums.install(connection)
 
     @contextmanager
     def _migrating(self) -> Iterator[None]:
@@ -143,7 +157,7 @@ def _sqlite(path: Path) -> sa.Engine:
         raise CatalogError(f"the home folder {path.parent} cannot be made ({error}): choose another --home") from error
     # a writer waits up to 60 s for another; values of statements stay out of messages
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True)
-    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "connect", _prepare)
     return engine
 
 
@@ -171,7 +185,8 @@ def _postgresql(url: str, shown: str) -> sa.Engine:
         raise CatalogError(f"{shown}: PostgreSQL needs psycopg: run `pip install 'groundcast[served]'`") from error
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
+def _prepare(connection: Any, _record: Any) -> None:
+    row_sums.register(connection)
     # WAL lets a search read while an ingest writes; NORMAL loses nothing when a process dies.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
         connection.execute(f"PRAGMA {pragma}")

@@ -36,11 +36,13 @@ class Turning:
 
     Attributes:
         exact: M's weights as float64: [h, r, r], or, diagonal, [h, r].
+        by_direction: The same with g's part first: [r, h·r], or, diagonal, [h, r].
         inner: CᵀW2, [r, h].
         inner_b2: Cᵀb2, [r].
     """
 
     exact: npt.NDArray[np.float64]
+    by_direction: Floats
     inner: Floats
     inner_b2: Floats
 
@@ -108,7 +110,9 @@ class FieldEncoder:
         if met is None:
             return None
         along = met.out_basis.T  # Cᵀ
-        return Turning(met.weights.astype(np.float64), along @ w2, along @ self.weights.b2)
+        w = met.weights
+        by_direction = w if met.diagonal else w.transpose(2, 0, 1).reshape(w.shape[2], -1)
+        return Turning(w.astype(np.float64), by_direction, along @ w2, along @ self.weights.b2)
 
     def place(self, lat: Degrees, lon: Degrees) -> Floats:
         """Place columns, float32 [n, p], of degrees [n]; zeros where they are NaN."""

@@ -101,6 +101,19 @@ class Interaction:
             else:
                 self._add_each(g[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
 
+    def add_at(self, g: Floats, z: Floats, square: Floats, dots: Floats) -> None:
+        """Adds M's part of n tiles at T moments: g [n, r], z [n, T, h]; to ‖S‖², [n, T], and S·q, [n, T, b]."""
+        # first what each unit makes of a tile, Mⱼ·g: then a moment is one product more
+        by_direction = self._turning.by_direction
+        each = by_direction * g[:, None] if self._diagonal else (g @ by_direction).reshape(len(g), -1, g.shape[1])
+        y = z @ each  # [n, T, r]
+        inner = z @ self._turning.inner.T
+        inner += self._turning.inner_b2
+        inner *= 2
+        inner += y
+        square += np.vecdot(y, inner)
+        dots += y @ self._along.T
+
     def _one(self, z: Floats) -> _One:
         """Of the same z everywhere, [h]; kept, for many blocks share it."""
         found = self._kept.get(key := z.tobytes())

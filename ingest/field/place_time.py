@@ -29,6 +29,7 @@ from trainer.encoding import When, place_terms
 
 _TOGETHER = 8  # moments at a time: [8, p + 1, 4096] floats stay in the second-level cache
 _FEW = 4  # vectors by which the factors are multiplied the other way round
+_FEW_TILES = 256  # of so few, and many moments, each is worked out by itself: no more numbers, in few products
 _ROUNDING = np.float32(2e-7)
 _LEAST_SQUARE = np.float32(1e-12)  # ‖S‖² is a sum of terms of both signs, which rounding may bring to zero or below
 
@@ -86,6 +87,33 @@ class Moments:
 
     def cosines(self, tiles: TileBlock, out: Floats) -> None:
         """cos(S, q) into `out`, [T, b, n]."""
+        if len(tiles.squares) <= _FEW_TILES and len(out) > _TOGETHER:
+            self._one_by_one(tiles, out)
+        else:
+            self._as_block(tiles, out)
+        self._mend_unusable(tiles, out)
+
+    def _one_by_one(self, tiles: TileBlock, out: Floats) -> None:
+        """As written at the top, tile by tile."""
+        slope = self._slope.transpose(1, 0, 2).reshape(self._slope.shape[1], -1)  # [p, T·h]
+        for start in range(0, len(tiles.squares), _TOGETHER):
+            at = slice(start, start + _TOGETHER)
+            z = (tiles.place[at] @ slope).reshape(-1, *self._bias.shape)  # [n, T, h]
+            z += self._bias
+            if not self._linear:
+                np.maximum(z, 0, out=z)
+            others = z @ self._gram
+            others += 2 * (tiles.factors[at, None] + self._cross)
+            square = np.vecdot(z, others)
+            square += self._b2_square + tiles.shifted[at, None]
+            dots = z @ self._along.T  # [n, T, b]
+            dots += self._b2_along + tiles.dots.T[at, None]
+            if self._interaction is not None:
+                self._interaction.add_at(tiles.directions[at], z, square, dots)
+            np.maximum(square, _LEAST_SQUARE, out=square)
+            out[:, :, at] = (dots / np.sqrt(square)[..., None]).transpose(1, 2, 0)
+
+    def _as_block(self, tiles: TileBlock, out: Floats) -> None:
         x, middle, spread = _centred(tiles.place)
         powers, farthest = _powers(x), np.abs(x[1:]).max(axis=1, initial=0)
         for start in range(0, len(out), _TOGETHER):
@@ -100,7 +128,6 @@ class Moments:
             np.maximum(square, _LEAST_SQUARE, out=square)
             dots += tiles.dots
             np.divide(dots, np.sqrt(square, out=square)[:, None], out=out[at])
-        self._mend_unusable(tiles, out)
 
     def _mend_unusable(self, tiles: TileBlock, out: Floats) -> None:
         """S = O where the encoding has no use for what is known of place and moment."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyproj
 import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.degrees import is_known, parts_of, polygons_of, to_degrees
+from ingest.geo.degrees import crs_called, doubtful_datum, no_way_from, parts_of, polygons_of, to_degrees
 from ingest.geo.geoparquet import read_geometries
 from ingest.geo.kml import read_kml
 from trainer.errors import AreaError, reason
@@ -55,6 +56,7 @@ def read_area_file(path: Path, tell: Callable[[str], None] = _log.warning) -> Ba
     closed = not any(polygons_of(shape) for _, _, shapes in layers for shape in shapes)
     polygons: list[Polygon] = []
     taken = others = jumps = 0
+    doubts: dict[str, str] = {}
     for layer, crs, shapes in layers:
         kept = [polygon for shape in shapes for polygon in polygons_of(shape)]
         rest = [part for shape in shapes for part in parts_of(shape) if not polygons_of(part)]
@@ -63,10 +65,15 @@ def read_area_file(path: Path, tell: Callable[[str], None] = _log.warning) -> Ba
         if kept or rings:
             degrees, across = to_degrees(kept + rings, _known(crs, path, layer), _where(path, layer))
             polygons, jumps = polygons + degrees, jumps + across
+            inner = degrees[0].representative_point() if degrees else shapely.Point(0, 0)
+            if datum := doubtful_datum(pyproj.CRS.from_user_input(crs), lat=inner.y, lon=inner.x):
+                doubts[_where(path, layer)] = datum
     if not polygons:
         found = f"only {others} points, open lines or empty shapes" if others else "nothing"
         raise AreaError(f"area file '{path}' holds {found} and no polygon: draw the outline of an area, closed")
     _tell_of(path, taken, others, jumps, tell)
+    for where, datum in doubts.items():
+        tell(f"{where}: {no_way_from(datum)}")
     area = shapely.union_all(polygons)
     if area.is_empty or area.area == 0:
         raise AreaError(f"area file '{path}' holds polygons without any extent")
@@ -112,9 +119,8 @@ def _read_layers(path: Path) -> list[Layer]:
     if suffix in (".geojson", ".json"):
         _refuse_topology(path)
         layers = _layers_of_gdal(path)
-        if all(crs in _OF_GEOJSON for _, crs, _ in layers):
-            _check_named_crs(path)
-        return layers
+        named = _named_crs(path) if all(crs in _OF_GEOJSON for _, crs, _ in layers) else None
+        return layers if named is None else [(name, named, shapes) for name, _, shapes in layers]
     return _layers_of_gdal(path)
 
 
@@ -151,28 +157,30 @@ def _refuse_topology(path: Path) -> None:
         raise AreaError(f"area file '{path}' is TopoJSON: convert it to GeoJSON, such as with mapshaper or topo2geo")
 
 
-def _check_named_crs(path: Path) -> None:
-    """Refuse a reference system that GDAL does not know: it takes degrees for that of GeoJSON."""
+def _named_crs(path: Path) -> str | None:
+    """The reference system that a GeoJSON names; of one that GDAL does not know it takes the degrees for WGS84."""
     content = path.read_bytes()
     if b'"crs"' not in content:
-        return
+        return None
     try:
         document = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):  # several documents, one a line
-        return
+        return None
     said = document.get("crs") if isinstance(document, dict) else None
     if not isinstance(said, dict):
-        return
+        return None
     properties = said.get("properties")
     named = ""
     if isinstance(properties, dict):  # a number of EPSG's stood there in the first years of the format
         named = str(properties.get("name") or f"EPSG:{properties.get('code')}")
-    if not is_known(named):
+    found = crs_called(named)
+    if found is None:
         shown = json.dumps(said)
         raise AreaError(
             f"area file '{path}' names the reference system {shown[:100]}, which is not known: name it by an EPSG "
             "code, or transform the file to longitude and latitude and leave the name out"
         )
+    return found
 
 
 def _layers_of_gdal(path: Path) -> list[Layer]:

@@ -6,6 +6,8 @@ whole turn. It does not know files.
 """
 
 import math
+import re
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,12 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from ingest.geo.geometry import split_antimeridian
+from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import AreaError
 
 Points = npt.NDArray[np.float64]  # [n, 2] or [2]
 
+_CODED = re.compile(r"(?:.*/)?epsg(?:\.xml#|::|/)(\d+)/?", re.IGNORECASE)  # …/gml/srs/epsg.xml#4326
 _NO_DEGREES = 720  # beyond it no longitude is meant, however often it goes round
 _SURE_VERTICES = 500  # up to so many, any outline is mended in about a second
 # about five seconds of work each, by the costs that `_check_tangle` names
@@ -74,13 +78,51 @@ def to_degrees(polygons: list[Polygon], crs: str, where: str) -> tuple[list[Poly
     return [part for polygon in degrees for part in polygons_of(split_antimeridian(polygon))], jumps
 
 
-def is_known(crs: str) -> bool:
-    """Whether there is a reference system of that name."""
+def crs_called(name: str) -> str | None:
+    """A reference system as pyproj takes it, by a name that files have for it; None: there is none."""
+    coded = _CODED.fullmatch(name)
+    for spelling in (name, f"OGC:{name}", *([f"EPSG:{coded[1]}"] if coded else [])):  # a bare CRS84
+        try:
+            found = pyproj.CRS.from_user_input(spelling)
+        except pyproj.exceptions.CRSError:
+            continue
+        if found.geodetic_crs is not None:  # not one of heights alone
+            return spelling
+    return None
+
+
+def doubtful_datum(crs: pyproj.CRS, *, lat: float, lon: float) -> str | None:
+    """The name of a datum from which no way to WGS84 is known at a place, where PROJ takes degrees as they stand.
+
+    None where there is one; on the ellipsoids of WGS84 and GRS80, whose datums are within a few metres; and on a
+    sphere, which has no datum that anybody means.
+    """
+    return _doubtful(crs, round(lat), round(lon))
+
+
+def no_way_from(datum: str) -> str:
+    """What to say of a `doubtful_datum`."""
+    return (
+        f"no way from its datum, {datum}, to WGS84 is known here: it is taken as it stands, and may lie hundreds of "
+        "metres off"
+    )
+
+
+@lru_cache(maxsize=256)  # of a thousand files in one system each asks, and PROJ takes 40 ms
+def _doubtful(crs: pyproj.CRS, lat: int, lon: int) -> str | None:
+    own = crs.geodetic_crs
+    if crs.is_bound or own is None or own.ellipsoid is None or own.datum is None:  # bound: the file says the way
+        return None
+    size_m, flatness = own.ellipsoid.semi_major_metre, own.ellipsoid.inverse_flattening
+    if flatness == 0 or (abs(size_m - EQUATOR_RADIUS_M) < 1 and abs(flatness - 298.257) < 0.001):
+        return None
+    way = pyproj.Transformer.from_crs(own, "EPSG:4326", always_xy=True)
+    way.transform(lon, lat)
     try:
-        pyproj.CRS.from_user_input(crs)
-    except pyproj.exceptions.CRSError:
-        return False
-    return True
+        used = way.get_last_used_operation()
+    except pyproj.exceptions.ProjError:  # there is but one
+        used = way
+    return str(own.datum.name) if "ballpark" in used.description.lower() else None
 
 
 def place_in_degrees(*, lat: float, lon: float, crs: str) -> tuple[float, float]:

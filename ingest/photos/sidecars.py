@@ -26,6 +26,10 @@ _ENDING = ".supplemental-metadata"
 _CUT_AT = 46  # characters of the name before .json
 _NUMBER = re.compile(r"^(.*)(\(\d+\))$")
 _MAX_BYTES = 1 << 20
+# Google says it in the language of the account
+_EDITED = (
+    "edited", "bearbeitet", "modifié", "modificato", "ha editado", "editat", "bewerkt", "edytowane", "編集済み",
+)  # fmt: skip
 
 
 class Sidecars:
@@ -86,7 +90,8 @@ def takeout_names(photo: str, names: list[str]) -> list[tuple[str, bool]]:
     stem, dot, suffix = photo.rpartition(".")
     numbered = _NUMBER.match(stem)
     base, number = (numbered[1], numbered[2]) if numbered else (stem, "")
-    whole = {f"{base}{dot}{suffix}": number, photo: "", f"{base.removesuffix('-edited')}{dot}{suffix}": number}
+    original = re.sub(rf"-(?:{'|'.join(_EDITED)})$", "", base)
+    whole = {f"{base}{dot}{suffix}": number, photo: "", f"{original}{dot}{suffix}": number}
     ranked = []
     for name in names:
         told = unicodedata.normalize("NFC", name)[: -len(".json")]

@@ -27,10 +27,11 @@ _POINT = re.compile(
     rf"^(?:SRID=4326;)?\s?POINT\s?(?:Z|M|ZM)?\s?\(\s?({NUMBER})\s({NUMBER})(?:\s{NUMBER}){{0,2}}\s?\)$", re.IGNORECASE
 )
 _UTM = re.compile(
-    r"^(?:UTM\s)?(\d{1,2})\s?([C-HJ-NP-X]|NORTH|SOUTH)[\s,]\s?(\d{6}(?:\.\d{1,6})?)\s?M?E?[\s,]\s?"
+    r"^(?:UTM\s)?(\d{1,2})\s?([C-HJ-NP-X]|NORTH|SOUTH)[\s,]\s?(0?\d{6}(?:\.\d{1,6})?)\s?M?E?[\s,]\s?"
     r"(\d{1,8}(?:\.\d{1,6})?)\s?M?N?$",
     re.IGNORECASE,
 )
+_UTM_BANDS = "CDEFGHJKLMNPQRSTUVWX"  # of 8° each from 80° south on, the last of 12°
 # no I and O; A, B, Y and Z are round the poles
 _MGRS = re.compile(r"^(?:\d{1,2}[C-HJ-NP-X]|[ABYZ])[A-HJ-NP-Z]{2}((?:\d\d){1,5})$")
 
@@ -148,11 +149,14 @@ def _from_utm(text: str) -> LatLon | None:
         )
     if band == "S" and 3_540_000 <= north <= 4_430_000:
         raise AreaError(
-            f"'{text[:40]}': S is the band north of 32° or the southern half; write 'south', or a band letter"
+            f"'{text[:40]}': S is the band north of 32° or the southern half: write 'north' or 'south' instead"
         )
     southern = band in ("SOUTH", "S") or (len(band) == 1 and band < "N")  # bands from N on lie north of the equator
     from pyproj import Transformer
 
     code = (32700 if southern else 32600) + zone  # EPSG has a code for each zone of UTM on WGS84
     lon, lat = Transformer.from_crs(f"EPSG:{code}", "EPSG:4326", always_xy=True).transform(east, north)
+    at = _UTM_BANDS.find(band) if band not in ("N", "S") else -1  # which many write for the half of the Earth
+    if at >= 0 and not 8 * at - 80.1 <= lat <= 8 * at - 71.9 + 4 * (band == "X"):
+        raise AreaError(f"'{text[:40]}' looks like UTM, but its northing is not in band {band}: copy both again")
     return float(lat), float(lon)

@@ -27,14 +27,17 @@ _MARKS = (  # of Google's data: (pattern, is the longitude first?)
 _AXES = (("mlat", "mlon"), ("lat", "lon"), ("lat", "lng"), ("latitude", "longitude"))
 _MARKED = (  # parameters of marks, questions and ends of ways
     "whatshere[point]", "poi[point]", "pt", "coordinate", "pin", "sp", "q", "query", "destination", "daddr", "to",
-    "route", "rtext", "rtp", "where1", "text", "address", "cbll", "viewpoint",
+    "route", "rtext", "rtp", "where1", "text", "address", "cbll", "viewpoint", "params",
 )  # fmt: skip
 _VIEWED = ("center", "ll", "sll", "cp", "map", "m", "view")
 _LON_FIRST = {  # host: parameters
     "yandex.": ("whatshere[point]", "poi[point]", "pt", "ll", "sll"),
     "2gis.": ("m",),
+    "arcgis.": ("center", "marker"),
+    "strava.": ("#",),  # of its heat map
 }
 _FRAGMENT = re.compile(rf"^(?:map=)?\d{{1,2}}(?:\.\d{{1,9}})?/({NUMBER})/({NUMBER})")  # #15/27.63/85.52
+_GEOHACK = re.compile(r"[\d._]{1,40}_[NS]_[\d._]{1,40}_[EW](?=_|$)")  # Wikipedia's 27_37_48_N_85_31_12_E_type:city
 _SHIFTED = ("baidu.com", "amap.com", "gaode.com", "map.qq.com")
 """Maps whose coordinates are not WGS84: China shifts them by some hundred metres."""
 
@@ -99,14 +102,14 @@ def _candidates(host: str, path: str, query: dict[str, list[str]], fragment: str
     yield from _named(_VIEWED, host, query)
     yield from (place for step in steps if step.startswith("@") and (place := _value(step[1:])) is not None)
     if view := _FRAGMENT.match(fragment):
-        yield float(view[1]), float(view[2])
+        yield _ordered(view[1], view[2], is_lon_first="#" in _lon_first(host))
     codes = [unquote(step) for step in path.split("/")] + query.get("q", []) + query.get("query", [])
     yield from (place for code in codes if (place := parse_plus_code(code)) is not None)
 
 
 def _named(names: tuple[str, ...], host: str, query: dict[str, list[str]]) -> Iterator[LatLon]:
     """The places in parameters of these names; of the stops of a way (A;B or A~B) the last."""
-    lon_first = next((those for of, those in _LON_FIRST.items() if f".{of}" in f".{host}"), ())
+    lon_first = _lon_first(host)
     for name in names:
         for value in query.get(name, ())[-1:]:
             # but Bing's 27.63~85.52 is one place
@@ -115,11 +118,17 @@ def _named(names: tuple[str, ...], host: str, query: dict[str, list[str]]) -> It
                 yield place[::-1] if name in lon_first else place
 
 
+def _lon_first(host: str) -> tuple[str, ...]:
+    return next((names for of, names in _LON_FIRST.items() if f".{of}" in f".{host}"), ())
+
+
 def _value(text: str) -> LatLon | None:
     """A place in a parameter or in a step of a path; None where it says something else, such as a name."""
     found = _PAIR.match(text)
     if found is not None:
         return _numbers(found)
+    if geohack := _GEOHACK.match(text):
+        text = geohack[0].replace("_", " ")
     try:
         # two letters, since a number alone is the id of something
         return parse_angles(clean(text)) if re.search("[°NSEW].*[°NSEW]", text.upper()) else None

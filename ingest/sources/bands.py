@@ -31,7 +31,7 @@ class BandPlan:
     Attributes:
         indexes: Bands that make the picture, from 1: one (grey or palette) or three.
         alpha: Band that says how opaque a pixel is, or None.
-        masked: The file has a mask beside its bands.
+        masks: Bands whose masks are read, from 1: none, the first where all share one, else all of `indexes`.
         nodata: One nodata value for each of `indexes`, NaN or number, or None.
         tolerance: How far from nodata a value still counts as nodata.
         palette: uint8 [values, 4], RGBA of each value, or None.
@@ -48,7 +48,7 @@ class BandPlan:
 
     indexes: tuple[int, ...]
     alpha: int | None
-    masked: bool
+    masks: list[int]
     nodata: tuple[float | None, ...]
     tolerance: float
     palette: npt.NDArray[np.uint8] | None
@@ -98,7 +98,7 @@ class BandPlan:
 
         Args:
             values: [bands, h, w] in the order of `read_indexes`.
-            mask: uint8 [h, w] of the file's mask, or None.
+            mask: uint8 [k, h, w] of `masks`, or None.
 
         Returns:
             uint8 [3, h, w] and bool [h, w].
@@ -147,7 +147,7 @@ class BandPlan:
         if self.alpha is not None:
             valid &= values[-1] >= self.opaque / 2
         if mask is not None:
-            valid &= mask >= 128
+            valid &= (mask >= 128).any(axis=0)
         return valid
 
     def _is_nodata(self, band: npt.NDArray[Any], nodata: float | None) -> Mask:
@@ -202,8 +202,7 @@ def plan_bands(dataset: DatasetReader, options: SourceOptions, told: Sequence[Ba
     return BandPlan(
         indexes=indexes,
         alpha=alpha,
-        # GDAL shows an alpha band as a mask of the file, too
-        masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
+        masks=_masks(indexes, flags),
         nodata=nodata,
         tolerance=float(LOSSY_TOLERANCE) if lossy and kind == np.uint8 else 0.0,
         palette=palette,
@@ -246,7 +245,14 @@ def plan_mask(dataset: DatasetReader) -> BandPlan:
     else:
         palette[0, 3] = 255
     band = names.index("clear") + 1 if "clear" in names else 1
-    return BandPlan((band,), None, False, (None,), 0.0, palette, None, 1.0)
+    return BandPlan((band,), None, [], (None,), 0.0, palette, None, 1.0)
+
+
+def _masks(indexes: Sequence[int], flags: Sequence[MaskFlags]) -> list[int]:
+    """Bands whose masks count; GDAL shows an alpha band as a mask, too, and one of that band alone without any flag."""
+    if not flags:
+        return [*indexes]
+    return [indexes[0]] if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags else []
 
 
 def _full(kind: np.dtype[Any]) -> float:

@@ -48,7 +48,7 @@ def read_crop(
             indexes = plan.read_indexes
             how = Resampling.nearest if plan.by_pixel or plan.palette is not None else Resampling.average
             values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=how)
-            mask = dataset.read_masks(plan.indexes[0], out_shape=shape) if plan.masked else None
+            mask = dataset.read_masks(plan.masks, out_shape=shape) if plan.masks else None
             rgb, valid = plan.to_rgb(values, mask)
     except GDAL_ERRORS as error:
         raise ItemError("unreadable", f"'{path}' cannot be read as a raster: {error}") from error

@@ -97,7 +97,7 @@ class Decoder:
                     "--scale LO,HI",
                 )
             plan = plan.stretched(stretch)
-        mask = dataset.read_masks(plan.indexes[0]) if plan.masked else None
+        mask = dataset.read_masks(plan.masks) if plan.masks else None
         rgb, valid = plan.to_rgb(values, mask)
         return np.ascontiguousarray(np.concatenate([rgb, valid[None].astype(np.uint8) * 255]).transpose(1, 2, 0))
 
@@ -111,7 +111,7 @@ class Decoder:
                 with _raster(source, name) as dataset:
                     shape = (min(dataset.height, _SAMPLE_PX), min(dataset.width, _SAMPLE_PX))
                     plan, values = _read(dataset, self._options, shape)
-                    mask = dataset.read_masks(plan.indexes[0], out_shape=shape) if plan.masked else None
+                    mask = dataset.read_masks(plan.masks, out_shape=shape) if plan.masks else None
                     if plan.stretch == UNMEASURED:
                         found.setdefault(plan.dtype, []).append(plan.values(values, mask))
             except (ItemError, OSError):  # it will say so itself when it is read

@@ -1,8 +1,9 @@
 """Whether a JPEG is whole, by its markers: its decoder draws grey, or a coarse picture, for what is missing.
 
-A progressive JPEG sends its coefficients in many scans, each finer than the one before, and others may send a scan for
-each component: a file that is cut between two of them decodes without a complaint. It does not know files or what
-other formats need.
+It does so where it comes to an end marker too early; where data only stop, it waits for more and says so. A progressive
+JPEG sends its coefficients in many scans, each finer than the one before, and others may send a scan for each
+component: a file that is cut between two of them decodes without a complaint. It does not know files, what other
+formats need, nor whether the last of many scans, which adds a bit to some waves, was cut and closed again.
 """
 
 import io
@@ -15,16 +16,18 @@ START, END = b"\xff\xd8", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # the next but for fillings, stuffed zeros and restarts
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # Huffman tables, an extension, arithmetic conditions
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})  # codes of whole bits: a decoder needs nothing of what follows them
 _SCAN, _END = 0xDA, 0xD9
 _BAND = 64  # coefficients of a block
 _DATA = bytes(range(250, 0, -1))
 # where pixels come in intervals a decoder passes over all but a restart marker between two of them
 _INTERVALS = b"".join(bytes([0xFF, 0xD0 + number]) + _DATA for number in range(8))
 _FILLINGS = (b"", _DATA * 16, _INTERVALS * 2)
+_AHEAD = b"\xfe" * 8  # as far as a decoder looks ahead; of codes that begin with ones it is less than a block
 
 
 def whole_jpeg(content: bytes) -> bytes:
-    """A JPEG of which no pixel is missing; where it lacks its end marker alone, with it.
+    """A JPEG of which no pixel is missing, but for a cut that `left_open` shows; with its end marker, if it lacks that.
 
     Raises:
         EOFError: It is cut short.
@@ -34,13 +37,24 @@ def whole_jpeg(content: bytes) -> bytes:
     # a progressive one that ends as it should holds what its encoder sent, which may be less than all there could be
     if scans.broken or (scans.ended and not scans.progressive and not scans.complete):
         raise ValueError("one of its scans is missing")
-    if scans.ended or not scans.found:
+    seen_otherwise = not scans.stops or scans.alone or (scans.progressive and scans.complete)
+    if not scans.found or (scans.ended and seen_otherwise):
         return content
     # room that was kept for a file which never came whole is zeros
-    mended = _with_end(content.rstrip(b"\0")) if scans.complete else None
+    data = content[: scans.stops] if scans.ended else content.rstrip(b"\0")
+    mended = _with_end(data) if scans.complete or scans.ended else None
     if mended is None:
         raise EOFError("it is truncated: pixels are missing")
     return mended
+
+
+def left_open(content: bytes) -> bytes:
+    """A JPEG for its decoder, which asks for more where pixels are missing: without its end, if it has one scan.
+
+    A cut that leaves less than a block or two away is not shown.
+    """
+    scans = _scans(content)
+    return content[: scans.stops].rstrip(b"\xff") + _AHEAD if scans.stops and scans.alone else content
 
 
 @dataclass
@@ -49,13 +63,20 @@ class _Scans:
 
     lacking: dict[int, list[int]] = field(default_factory=dict)
     progressive: bool = False
-    found: bool = False
+    huffman: bool = False
+    found: int = 0
     ended: bool = False
+    stops: int = 0  # where the data of the last one do, before the end marker; 0: not known
     broken: bool = False
 
     @property
     def complete(self) -> bool:
         return all(not any(bits) for bits in self.lacking.values())
+
+    @property
+    def alone(self) -> bool:
+        """One holds all, and ends with the last pixel."""
+        return self.found == 1 and not self.progressive
 
     def begin_frame(self, segment: bytes) -> None:
         # precision, height and width, then three bytes a component, its number first
@@ -63,7 +84,7 @@ class _Scans:
 
     def add(self, segment: bytes) -> None:
         """A scan's header: how many components, two bytes each, the band, the bits before and after."""
-        self.found = True
+        self.found += 1
         count = segment[0]
         numbers = segment[1 : 1 + 2 * count : 2]
         first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
@@ -83,13 +104,13 @@ def _scans(content: bytes) -> _Scans:
     while marker := _MARKER.search(content, at):
         kind = marker[1][0]
         if kind == _END:
-            scans.ended = True
+            scans.ended, scans.stops = True, marker.start() if scans.huffman else 0
             break
         length = int.from_bytes(content[marker.end() : marker.end() + 2])
         segment, at = content[marker.end() + 2 : marker.end() + length], marker.end() + max(2, length)
         try:
             if kind in _FRAMES:
-                scans.progressive = kind in _PROGRESSIVE
+                scans.progressive, scans.huffman = kind in _PROGRESSIVE, kind in _HUFFMAN
                 scans.begin_frame(segment)
             elif kind == _SCAN:
                 scans.add(segment)
@@ -97,6 +118,9 @@ def _scans(content: bytes) -> _Scans:
             break
         if scans.found and scans.complete and not scans.progressive:  # its decoder looks for no other scan
             scans.ended = content.rfind(END, at) >= 0
+            following = _MARKER.search(content, at)
+            if scans.huffman and following is not None and following[1][0] == _END:
+                scans.stops = following.start()
             break
     return scans
 

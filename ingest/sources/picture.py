@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, features
 
-from ingest.sources.jpeg import whole_jpeg
+from ingest.sources.jpeg import START, left_open, whole_jpeg
 from trainer.errors import ItemError
 
 RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"})
@@ -93,13 +93,12 @@ def whole_picture(source: Path | bytes, name: str) -> Iterator[Image.Image]:
         ItemError: as `open_picture` and `decoding`.
     """
     with ExitStack() as opened:
-        image = opened.enter_context(open_picture(source, name))
         opened.enter_context(decoding(name))
-        if image.format in ("JPEG", "MPO"):
-            content = source if isinstance(source, bytes) else source.read_bytes()
-            whole = whole_jpeg(content)
-            if whole is not content:
-                image = opened.enter_context(open_picture(whole, name))
+        if isinstance(source, bytes) and source.startswith(START):  # a map tile, which is opened once
+            source = left_open(whole_jpeg(source))
+        image = opened.enter_context(open_picture(source, name))
+        if isinstance(source, Path) and image.format in ("JPEG", "MPO"):
+            image = opened.enter_context(open_picture(left_open(whole_jpeg(source.read_bytes())), name))
         yield image
 
 

@@ -125,7 +125,7 @@ def _of_single_bands(path: Path) -> SceneLayer | None:
     resolution_m = int(resolution) if resolution else None
     if name.upper() == "TCI":
         return SceneLayer(scene, name, "picture", sure=True, resolution_m=resolution_m)
-    if re.fullmatch(r"(SR_|TA_)?B\d{1,2}A?", name, re.IGNORECASE):
+    if re.fullmatch(r"(SR_|TA_|TOA_)?B(AND)?\d{1,2}A?", name, re.IGNORECASE):  # sr_band4: Landsat of before 2020
         colour = colour_of_code(name, path.stem)
         return SceneLayer(scene, name, "band", sure=True, colour=colour, resolution_m=resolution_m)
     return SceneLayer(scene, name, "quality", sure=True, resolution_m=resolution_m)
@@ -160,7 +160,8 @@ def _of_planet(path: Path) -> SceneLayer | None:
 
 def _by_ending(path: Path) -> SceneLayer | None:
     """A layer by the last word of a name, or by a name that is nothing else, beside others in the same folder."""
-    words = re.split(r"[_.\-\s]+", re.sub(r"[_.\-\s](10|20|30|60)m$", "", path.stem))
+    # Copernicus Browser has "…_B04_(Raw)"
+    words = re.split(r"[_.\-\s]+", re.sub(r"_\(Raw\)$|[_.\-\s](10|20|30|60)m$", "", path.stem))
     for count in (2, 1):
         name = "_".join(words[-count:])
         kind, colour = _kind_of(name, path.stem)

@@ -29,6 +29,7 @@ from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError
 
 MAX_TILES = 1024  # behind one footprint
+MAX_SIDE_PX = 4096  # of one map tile; servers send 256, 512 or 1024
 _WORLD_M = 2 * math.pi * EQUATOR_RADIUS_M
 _FINE_ENOUGH = 1.05  # a level may be this much coarser than the output
 _KEPT_TILES = 128  # decoded: neighbouring footprints share tiles
@@ -179,7 +180,14 @@ class PyramidSource:
         data = self._store.get(z, x, y)
         if data is None:
             return None
-        rgba = self._decoder.read(data, self._store.name(z, x, y))
+        name = self._store.name(z, x, y)
+        rgba = self._decoder.read(data, name)
+        height, width = rgba.shape[:2]
+        if height != width or height > MAX_SIDE_PX:  # a damaged header may say any size, and each tile grows to it
+            raise ItemError(
+                "corrupt",
+                f"{name} has {width}×{height} px: a map tile is a square of at most {MAX_SIDE_PX} px; is it damaged?",
+            )
         return rgba if shrink == 1 else _resized(rgba, max(1, len(rgba) // shrink))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,6 +12,7 @@ Block = dict[str, Any]
 """A provenance block in JSON types."""
 
 
+@cache
 def program_version() -> str:
     """Name the installed version of groundcast, or ``unknown`` where it runs without being installed."""
     try:

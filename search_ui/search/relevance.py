@@ -74,6 +74,7 @@ _MARGIN, _MARGIN_OPEN = 0.75, 1.25
 _NEUTRAL_SLACK = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that are left too
 _LITTLE = 0.999 * WEAK  # what those tiles have at most
 _KEPT = 16  # queries whose tiles' years are remembered
+_KEPT_WHOLE = 1_000  # tiles of each whose years are remembered moment by moment, 576 bytes a tile
 
 
 class RelevanceColumns(Protocol):
@@ -138,6 +139,7 @@ class Calibration:
     _files: UsualFiles | None = None
     _usual: dict[str, Usual] = field(default_factory=dict)
     _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
+    _courses: LRUCache[bytes, dict[int, Floats]] = field(default_factory=lambda: LRUCache(_KEPT))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -197,7 +199,7 @@ class Calibration:
     ) -> Judged:
         """The two chances of rows, each of them, with their year; arguments as for `relevance`."""
         spread = self._spread(columns, query, cosine, when, rows)
-        year = self._excess(columns, query, self.moments, rows)
+        year = self._year(columns, query, rows)
         highest, lowest = _extremes(year)
         told = self._judged(spread, highest, lowest, self._now(columns, query, when, rows))
         course = None if self.moments == (None,) else chance_now(_fall(year, highest, lowest))
@@ -280,6 +282,27 @@ class Calibration:
             return None
         best: Floats = self._excess(columns, query, _moments_of(when), rows).max(axis=0)
         return best
+
+    def _year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
+        """The excess of rows at the typical moments, [T, m]; remembered for some of the field's.
+
+        The same tiles are looked at again at every other moment of a question.
+        """
+        own: object = self._tiles
+        if columns is not own or rows is None or len(rows) > _KEPT_WHOLE:
+            return self._excess(columns, query, self.moments, rows)
+        with self._lock:
+            known = self._courses.setdefault(query.tobytes(), {})
+            found = {row: known[row] for row in rows.tolist() if row in known}
+        new = np.array([row for row in rows.tolist() if row not in found], np.int64)
+        if len(new):
+            made = dict(zip(new.tolist(), self._excess(columns, query, self.moments, new).T.copy(), strict=True))
+            found |= made
+            with self._lock:
+                if len(known) + len(made) > _KEPT_WHOLE:
+                    known.clear()
+                known |= made
+        return np.array([found[row] for row in rows.tolist()], np.float32).reshape(len(rows), len(self.moments)).T
 
     def _extremes(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
         """The highest and the lowest excess of rows over the typical moments, [2, m]; remembered for the field's."""

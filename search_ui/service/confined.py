@@ -142,6 +142,8 @@ def _serve(connection: Connection) -> None:
 
 if __name__ == "__main__":
     os.nice(_NICE)
+    with suppress(OSError):  # where Linux groups by session, a nice value counts within the session alone
+        Path("/proc/self/autogroup").write_text(str(_NICE))
     limit = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -51,7 +51,7 @@ from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import Likeliest
 from search_ui.search.listings import one_request
 from search_ui.search.moments import MONTH_DAY
-from search_ui.search.query import Query
+from search_ui.search.query import Part, Query
 from search_ui.search.recent import Recent
 from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
@@ -155,11 +155,13 @@ class Service:
         if name is None:
             return
         found = self.tiles(name)
+        layer = Layer(query=Query(parts=(Part("text", "a place"),)))
         self.warming = Warming(
             [
                 (f"Loading the model of {name} …", lambda: self.engine.embedder(found).embed_texts(["a place"])),
                 (f"Opening the tiles of {name} …", lambda: self.engine.field(found)),
                 (f"Looking at what is usual in {name} …", lambda: self.engine.prepare(found)),
+                (f"Drawing a map of {name} …", lambda: self.heat_tile(name, layer, 0, 0, 0)),
             ]
         )
 

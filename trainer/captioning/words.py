@@ -12,6 +12,7 @@ from trainer.errors import CheckpointError, WeightsUnavailableError, reason
 
 FILE = "tokenizer.json"
 END = "<|endoftext|>"
+_MOST_BYTES = 64 * 2**20  # of a file; that of a quarter of a million tokens has 17 MB
 _GPT2 = "https://huggingface.co/openai-community/gpt2"
 
 
@@ -34,9 +35,14 @@ def read_words(folder: Path) -> Tokenizer:
 
     Raises:
         WeightsUnavailableError: It has neither.
-        CheckpointError: A file is broken.
+        CheckpointError: A file is broken, or larger than any tokenizer's.
     """
     whole, pair = folder / FILE, (folder / "vocab.json", folder / "merges.txt")
+    for path in (whole, *pair):
+        if path.is_file() and path.stat().st_size > _MOST_BYTES:  # the library would take ten times that of memory
+            raise CheckpointError(
+                f"{path} is larger than {_MOST_BYTES >> 20} MiB, which no tokenizer is: copy it again"
+            )
     try:
         if whole.is_file():
             return Tokenizer.from_file(str(whole))

@@ -28,6 +28,7 @@ _SOLID = re.compile(
     rf"(?::?(?P<second>\d{{2}}){_FRACTION})?{_ZONE}",
     re.ASCII,
 )
+_PADDED = re.compile(r"(?<=[:\s])\s(?=\d(?:[:\s]|$))")  # 2021: 7: 4  8: 5: 0
 _DATE = re.compile(rf"(?:{_DAY}|\d{{8}})[\sT:]*", re.ASCII)
 
 
@@ -53,7 +54,7 @@ class WallClock:
 
 def parse_wall_clock(text: str) -> WallClock | None:
     """Read a date with a time of day; None for anything less, such as all zeros, the 31st of June, or a date alone."""
-    text = text.strip()
+    text = _PADDED.sub("0", text.strip())
     found = _SPACED.fullmatch(text) or _SOLID.fullmatch(text)
     if found is None:
         return None

@@ -18,7 +18,8 @@ _PLAIN = {
     "_codecs.encode",  # of bytes, which protocol 2 does not know
     *(f"{home}.{name}" for home in ("builtins", "__builtin__") for name in _BUILT_IN),
 }
-_BROKEN = (ValueError, IndexError, EOFError, OSError, KeyError)
+# a length in it may be beyond all memory, which is asked for before it is read
+_BROKEN = (ValueError, IndexError, EOFError, OSError, KeyError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from alembic import context
 
+from ingest.catalog import row_sums
 from ingest.catalog.migrations.tables import Base
 
 connection = context.config.attributes["connection"]
 lite = connection.dialect.name == "sqlite"
 if lite:  # it changes a table by writing it anew, and rows that refer to it would forbid that
+    row_sums.remove(connection)
     connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     connection.commit()
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)

@@ -4,7 +4,6 @@ Whatever is wrong with a file is told here, with a reason code: missing, empty, 
 no_georeference, bad_georeference, too_large, unsupported, bands. It does not read pixels.
 """
 
-import logging
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,9 @@ import rasterio
 from pyproj import Transformer
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader
+from shapely.geometry.base import BaseGeometry
 
+from ingest.geo.degrees import doubtful_datum, no_way_from
 from ingest.geo.geometry import Footprint
 from ingest.sources.bands import BandPlan, plan_bands, plan_mask
 from ingest.sources.colours import BandFacts
@@ -34,8 +35,6 @@ from ingest.sources.rasters.warp import Georeference, pixel_maps, to_crs
 from ingest.sources.source import SourceOptions, printable
 from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError
-
-log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES = 512 * 2**20  # a block is decoded whole
 _AROUND_M = 2 * math.pi * EQUATOR_RADIUS_M
@@ -106,7 +105,9 @@ def _unopenable(path: str, name: str, error: Exception) -> ItemError:
             return ItemError("truncated", f"{name}: a TIFF that is cut short or damaged ({cause_of(error)})")
     if isinstance(error, PermissionError):
         return ItemError("unreadable", f"{name}: {error}")
-    return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)})")
+    formats = "GeoTIFF, JPEG 2000, VRT, Erdas Imagine, NITF, PNG, JPEG and WebP"
+    how = f"what GDAL reads beyond {formats} becomes a GeoTIFF by `rio convert FILE NEW.tif`"
+    return ItemError("not_a_raster", f"{name}: not a raster that can be read ({cause_of(error)}); {how}")
 
 
 def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptions, plan: BandPlan) -> RasterFile:
@@ -125,11 +126,6 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
             f"{name}: stored in blocks of {width}×{height} pixels, each of which must be decoded whole: "
             "rewrite it with `rio convert --driver COG FILE NEW.tif`",
         )
-    if isinstance(dataset, LaidOut) and dataset.plane_m is not None:
-        log.warning(
-            "%s: laid out by its RPC on a plane %.0f m above the ellipsoid: what lies higher or lower is off",
-            name, dataset.plane_m,
-        )  # fmt: skip
     where = _georeference(dataset, crs, name)
     shape = outline_of(where, dataset.width, dataset.height, name)
     file = RasterFile(
@@ -137,8 +133,21 @@ def _describe(dataset: DatasetReader, path: str, name: str, options: SourceOptio
         overviews=tuple(dataset.overviews(plan.indexes[0])), outline=shape, gsd_m=0.0,
         acquired_at=options.date_of(Path(name).name) or _imagery_date(dataset),
         attribution=dataset.tags().get("attribution") or None, parts=_parts(dataset, path),
+        notes=_notes_of_place(dataset, where, shape),
     )  # fmt: skip
     return replace(file, gsd_m=_middle_gsd(file))
+
+
+def _notes_of_place(dataset: DatasetReader, where: Georeference, outline: BaseGeometry) -> tuple[tuple[str, str], ...]:
+    """What makes it uncertain where an image lies: its height, its datum."""
+    notes = []
+    if isinstance(dataset, LaidOut) and dataset.plane_m is not None:
+        above = f"laid out by its RPC on a plane {dataset.plane_m:.0f} m above the ellipsoid"
+        notes.append(("height", f"{above}: what lies higher or lower is off"))
+    inner, crs = outline.representative_point(), where.from_lonlat.target_crs
+    if crs is not None and (datum := doubtful_datum(crs, lat=inner.y, lon=inner.x)):
+        notes.append(("datum", no_way_from(datum)))
+    return tuple(notes)
 
 
 def _world_file(path: str) -> str | None:

@@ -261,15 +261,13 @@ def raster_folder(folder: Path) -> list[RasterEntry]:
 
 
 def _notes(files: Sequence[RasterFile]) -> list[Problem]:
-    """What was chosen in files that do not tell, once for all of which the same is to be said."""
-    first: dict[str, str] = {}
-    count = Counter(note for file in files for note in file.plan.notes)
-    for file in files:
-        for note in file.plan.notes:
-            first.setdefault(note, file.name)
+    """What was chosen in files that do not tell, or is not sure, once for all of which the same is to be said."""
+    told = [(note, file.name) for file in files for note in (*(("bands", n) for n in file.plan.notes), *file.notes)]
+    count = Counter(note for note, _ in told)
+    first = dict(reversed(told))
     return [
-        Problem(name, "bands", f"{name}{f' and {count[note] - 1} more files' if count[note] > 1 else ''}: {note}")
-        for note, name in first.items()
+        Problem(first[note], note[0], f"{first[note]}{f' and {n - 1} more files' if n > 1 else ''}: {note[1]}")
+        for note, n in count.items()
     ]
 
 

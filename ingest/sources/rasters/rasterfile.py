@@ -45,6 +45,7 @@ class RasterFile:
         parts: Names, sizes and times of the files it is made of.
         mask: A file beside it that says where its pixels can be used, or None.
         problems: What is wrong with some of those: of a VRT, whose other sources are read.
+        notes: What is to be known of its place: a reason code and a sentence each.
     """
 
     path: str
@@ -61,6 +62,7 @@ class RasterFile:
     parts: tuple[tuple[str, int, int], ...]
     mask: "RasterFile | None" = None
     problems: tuple[Problem, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def _blocky(self) -> bool:
@@ -166,9 +168,7 @@ class RasterFile:
         plan = self.plan
         indexes = plan.read_indexes
         values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape), resampling=how)
-        mask = (
-            dataset.read_masks(plan.indexes[0], window=window, out_shape=shape, resampling=how) if plan.masked else None
-        )
+        mask = dataset.read_masks(plan.masks, window=window, out_shape=shape, resampling=how) if plan.masks else None
         return plan.to_rgb(values, mask)
 
     def _guard(self, pixels: float, across: float, down: float) -> None:
@@ -207,7 +207,7 @@ class RasterFile:
         plan = self.plan
         indexes = plan.read_indexes
         values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
-        mask = dataset.read_masks(plan.indexes[0], window=window, out_shape=shape) if plan.masked else None
+        mask = dataset.read_masks(plan.masks, window=window, out_shape=shape) if plan.masks else None
         return plan.values(values, mask)
 
 
