@@ -414,7 +414,8 @@ def test_a_list_that_was_let_go_of_comes_back_under_its_name_with_the_next_run(c
     shown = service.place_lists.show("demo", QUERY, Listed(k=70), NOTHING_SAID)
     pins = f"/shown/lists/{shown.name}/pins.json"
     before = client.get(pins)
-    monkeypatch.setattr(service.place_lists, "_lists", Recent(4, max_bytes=2**30))  # others have asked for so much meanwhile
+    # others have asked for so much meanwhile
+    monkeypatch.setattr(service.place_lists, "_lists", Recent(4, max_bytes=2**30))
     assert (before.status_code, client.get(pins).status_code) == (200, 410)
     service.place_lists.show("demo", QUERY, Listed(k=70), NOTHING_SAID)
     assert client.get(pins).json() == before.json()
