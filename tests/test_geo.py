@@ -42,7 +42,9 @@ def test_a_footprint_across_the_antimeridian_has_two_parts_and_west_above_east()
 
 def test_the_bounds_of_a_footprint_are_those_of_its_outline() -> None:
     rng = np.random.default_rng(0)
-    for lat, lon, size_m in zip(rng.uniform(-89, 89, 200), rng.uniform(-170, 170, 200), 10 ** rng.uniform(0, 5.5, 200)):
+    for lat, lon, size_m in zip(
+        rng.uniform(-89, 89, 200), rng.uniform(-170, 170, 200), 10 ** rng.uniform(0, 5.5, 200), strict=True
+    ):
         footprint = Footprint(float(lat), float(lon), float(size_m))
         if footprint.polygon.geom_type == "Polygon":
             assert footprint.bbox == pytest.approx(footprint.polygon.bounds, abs=1e-9)

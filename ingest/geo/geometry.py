@@ -65,7 +65,7 @@ class Footprint:
         if abs(self.lat) + self.size_m / _LEAST_DEGREE_M < 90:  # it holds no pole, and needs no polygon
             left, south, right, north = _reach(self.lat, self.size_m)
             west, east = left + self.lon, right + self.lon
-            if -180 < west and east < 180:
+            if west > -180 and east < 180:
                 return west, south, east, north
         parts = shapely.get_parts(self.polygon)
         bounds = shapely.bounds(parts)  # [n, 4]
