@@ -2,6 +2,7 @@
 
 import errno
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, parts) -> None:
     meta, tensors = parts
     written = write_checkpoint(tmp_path / "m", meta, tensors)
     assert read_meta(tmp_path / "m") == written == replace(meta, model_id=written.model_id)
-    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["meta.json", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["SHA256SUMS", "meta.json", "model.safetensors"]
     found = read_tensors(tmp_path / "m")
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[k], tensors[k]) for k in tensors)
@@ -93,6 +94,7 @@ def test_a_folder_of_the_first_format_is_read_as_what_it_was(tmp_path: Path, par
     assert document["format_version"] == 2
     before = {k: v for k, v in document.items() if k not in ("activation", "interaction", "rank")}
     path.write_text(json.dumps(before | {"format_version": 1}))
+    (tmp_path / "m" / "SHA256SUMS").unlink()  # which came later
     assert verify(tmp_path / "m") == written  # its model_id among it
     assert written.form == Form(64, "relu", "none", 0)
 
@@ -193,3 +195,25 @@ def test_changed_content_is_found_and_not_copied(tmp_path: Path, parts) -> None:
     with pytest.raises(CheckpointError, match="was changed"):
         copy_checkpoint(tmp_path / "m", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_changed_file_beside_the_weights_is_found(tmp_path: Path, parts) -> None:
+    (tmp_path / "text" / "1_Pooling").mkdir(parents=True)
+    for name in ("vocab.txt", "two  blanks.json", "1_Pooling/config.json"):
+        (tmp_path / "text" / name).write_text("content")
+    written = write_checkpoint(tmp_path / "m", *parts, text_files=tmp_path / "text")
+    ran = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "m", capture_output=True)
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    files = [path for path in (tmp_path / "m").rglob("*") if path.is_file()]
+    assert len(files) == 6
+    for path in files:
+        whole = path.read_bytes()
+        for at in (len(whole) // 3, len(whole) - 2):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+            with pytest.raises(CheckpointError):
+                verify(tmp_path / "m")
+        path.write_bytes(whole)
+    assert verify(tmp_path / "m") == written
+    (tmp_path / "m" / "text" / "vocab.txt").unlink()
+    with pytest.raises(CheckpointError, match=r"text/vocab\.txt was changed: copy it again"):
+        copy_checkpoint(tmp_path / "m", tmp_path / "copy")

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 from make_data import expected_pattern, pattern_raster, place_pattern, raster_lonlat, transform_around, write_raster
+from PIL import Image
 from pyproj import CRS, Transformer
 from rasterio.control import GroundControlPoint
 from rasterio.errors import NotGeoreferencedWarning
@@ -81,6 +82,19 @@ def test_an_image_with_rpc_lies_on_the_plane_that_they_were_fitted_around(
         assert chip.valid.all() and off(chip, HERE) < 8
         assert "a plane 1500 m above the ellipsoid" in source.notes[0].message
     assert "a plane 1500 m above the ellipsoid" in caplog.text
+
+
+def test_colours_of_a_palette_are_not_mixed_where_an_image_is_laid_out(tmp_path: Path) -> None:
+    turned = transform_around("EPSG:32634", lat=LAT, lon=LON, width=40, height=40, pixel=2.0) * Affine.rotation(30)
+    corners = [GroundControlPoint(r, c, *(turned * (c, r))) for r in (0, 40) for c in (0, 40)]
+    profile = {"driver": "GTiff", "width": 40, "height": 40, "count": 1, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "a.tif", "w", **profile) as file:
+        file.write_colormap(1, {i: (255, 0, 0) if i in (0, 200) else (0, 255, 0) for i in range(256)})
+        file.write((np.indices((1, 40, 40)).sum(0) % 2 * 200).astype(np.uint8))
+        file.gcps = (corners, rasterio.crs.CRS.from_epsg(32634))
+    with open_source(str(tmp_path / "a.tif")) as source:
+        place = source.coverage().representative_point()
+        assert (source.read(Footprint(place.y, place.x, 20.0), 30).image == (255, 0, 0)).all()
 
 
 def test_an_image_of_a_datum_that_leads_nowhere_says_so_once(tmp_path: Path) -> None:
@@ -220,6 +234,24 @@ def test_a_raster_of_a_millimetre_needs_no_more_memory_than_its_tile(tmp_path: P
     write_raster(tmp_path / "a.tif", np.ones((1, 10, 10), np.uint8), where, "EPSG:32634")
     with open_source(str(tmp_path / "a.tif")) as source:
         assert not source.read(Footprint(LAT, LON, 480.0), 16).valid.any()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "world", "driver"), [("jpg", "jgw", "JPEG"), ("PNG", "pgw", "PNG"), ("jpeg", "wld", "JPEG")]
+)
+def test_a_folder_of_pictures_with_world_files_is_read(tmp_path: Path, suffix: str, world: str, driver: str) -> None:
+    where = transform_around("EPSG:32634", lat=LAT, lon=LON, width=40, height=40, pixel=2.0)
+    for name, side in (("a", 0), ("b", 40)):
+        write_raster(tmp_path / f"{name}.{suffix}", np.full((3, 40, 40), 99, np.uint8), None, None, driver=driver)
+        corner = where * (side + 0.5, 0.5)
+        (tmp_path / f"{name}.{world}").write_text(f"2\n0\n0\n-2\n{corner[0]}\n{corner[1]}\n")
+        (tmp_path / f"{name}.prj").write_text(CRS.from_epsg(32634).to_wkt())
+    Image.new("RGB", (9, 9)).save(tmp_path / "thumb.png")
+    with open_source(str(tmp_path)) as source:
+        chip = source.read(Footprint(LAT, LON, 70.0), 16)
+        assert chip.valid.all() and abs(int(chip.image[8, 8, 0]) - 99) < 2 and source.problems == []
+        east, west = source.coverage().bounds[2], source.coverage().bounds[0]
+        assert (east - west) * 109_600 == pytest.approx(160, rel=0.01)
 
 
 def test_an_image_without_any_place_says_so_once(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class Pictures(BaseHTTPRequestHandler):
             self.end_headers()
             return
         bodies = {"broken": jpeg(1)[:900], "html": b"<html>no</html>", "huge": HUGE, "empty": b"", "turned": turned()}
+        bodies["tile"] = jpeg(7, (64, 64))
         body = bodies.get(name) if name in bodies else jpeg(int(name)) if name.isdigit() else None
         status = {"gone": 404, "away": 410, "refused": 403, "down": 500}.get(name, 200)
         body = (body or b"") if status == 200 else b""
@@ -434,7 +435,7 @@ def test_secrets_of_addresses_stand_in_no_file(groundcast, flickr, tmp_path):
         f"url,lat,lon,taken_local\n{flickr}/1/2_5.jpg?token=topsecret,1,2,2019-07-14T18:05\n"
     )
     folder = tmp_path / "pairs"
-    ran = build(groundcast, tmp_path / "photos.csv", f"{flickr}/{{z}}/{{x}}/{{y}}_7.jpg?key=topsecret", folder)
+    ran = build(groundcast, tmp_path / "photos.csv", f"{flickr}/{{z}}/{{x}}/{{y}}_tile.jpg?key=topsecret", folder)
     assert ran.code == 0, ran.err
     (record,) = pq.read_table(folder / "records").to_pylist()
     assert record["outcome"] == "pair" and "token=***" in record["address"]

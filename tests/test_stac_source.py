@@ -259,6 +259,12 @@ def values(*bands: int, dtype: str = "uint8") -> np.ndarray:
             ]
         },
         {"bands": [{"name": name} for name in ("Blue", "Green", "Red", "NIR")]},
+        {
+            "eo:bands": [
+                {"name": f"b{i}", "description": name} for i, name in enumerate(("blue", "green", "red", "nir"))
+            ]
+        },
+        {"eo:bands": [{"name": f"b{i}", "center_wavelength": at} for i, at in enumerate((0.49, 0.56, 0.665, 0.84))]},
     ],
 )
 def test_an_item_says_which_band_is_which(tmp_path: Path, asset: dict[str, Any]) -> None:
@@ -267,6 +273,15 @@ def test_an_item_says_which_band_is_which(tmp_path: Path, asset: dict[str, Any])
         assert source.read(HERE, 8).image[4, 4].tolist() == [30, 20, 10] and source.notes == []
     with opened(path, bands=(1, 2, 3)) as source:
         assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("key", ["bands", "eo:bands"])
+def test_bands_that_stand_with_the_item_are_those_of_its_picture(tmp_path: Path, key: str) -> None:
+    path = bands_item(tmp_path, {}, values(10, 20, 30, 40))
+    document = json.loads(Path(path).read_text())
+    document["properties"][key] = [{"name": name} for name in ("Blue", "Green", "Red", "NIR")]
+    with opened(write(tmp_path / "item.json", document)) as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [30, 20, 10] and source.notes == []
 
 
 @pytest.mark.parametrize(

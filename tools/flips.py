@@ -32,6 +32,7 @@ from ingest.settings import Settings, load_settings
 from search_ui.search import text_cache
 from trainer.checkpoint import verify as verify_checkpoint
 from trainer.errors import GroundcastError
+from trainer.exported_text import read_exported
 
 FOUND, HARMLESS, MISSED = "found", "harmless", "missed"
 
@@ -116,6 +117,10 @@ def _kinds(settings: Settings) -> dict[str, tuple[list[Path], Callable[[Path], s
             lambda path: _told(columns.damaged(path.parent if path.name == columns.STATE else path.parent.parent)),
         ),
         "weights of models": (list((home / "models").glob("*/model.safetensors")), _model),
+        "other files of models": (
+            [path for path in (home / "models").rglob("*") if path.is_file() and path.name != "model.safetensors"],
+            lambda path: _model(home / "models" / path.relative_to(home / "models").parts[0] / "model.safetensors"),
+        ),
         "catalog": ([settings.catalog_path], ledger),
         "table of places": (list(settings.places_dir.glob("*.sqlite")), lambda path: _told(store.damaged(path.parent))),
         "texts": ([settings.cache_dir / "texts" / "cache.db"], lambda _: _same(_texts(settings), texts)),
@@ -128,7 +133,8 @@ def _told(names: list[str]) -> str:
 
 
 def _model(path: Path) -> str:
-    verify_checkpoint(path.parent)  # which raises
+    meta = verify_checkpoint(path.parent)  # which raises, and so does the next: then it is made anew
+    read_exported(path.parent, meta.model_id)
     return MISSED
 
 

@@ -24,6 +24,7 @@ from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, 
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import FILE as NOVELTY
+from trainer.sums import write_sums
 
 if TYPE_CHECKING:
     import torch
@@ -86,6 +87,7 @@ def assemble(packed: Path, target: Path) -> Meta:
         )
     if (packed / NOVELTY).is_file():
         shutil.copyfile(packed / NOVELTY, target / NOVELTY)
+        write_sums(target)
     return written
 
 

@@ -3,6 +3,7 @@
     model.safetensors   float tensors under the prefixes overhead. ground. text. encoder., and logit_scale
     meta.json           everything else, see `Meta`
     text/               files of a Hugging Face text tower and tokenizer, only where the model has one
+    SHA256SUMS          checksums of all of it; older ones have none
 
 A tower whose weights equal another's is stored once: `TowerSpec.stored_as` names the prefix. The folder is written
 under a temporary name and renamed, so it is whole or not there. Nothing here knows how to build a tower or what is in
@@ -31,6 +32,7 @@ from trainer.encoder import ACTIVATIONS, HIDDEN, INTERACTIONS, Activation, Form,
 from trainer.encoding import DIMENSIONS
 from trainer.errors import CheckpointError, UsageError
 from trainer.preprocess import Preprocess
+from trainer.sums import changed_files, write_sums
 from trainer.towers import TEXT_FILES, TowerSpec
 
 if TYPE_CHECKING:  # what a question needs of a checkpoint is read without torch
@@ -39,6 +41,7 @@ if TYPE_CHECKING:  # what a question needs of a checkpoint is read without torch
 FORMAT, VERSION = "groundcast-checkpoint", 2
 READABLE = (1, 2)
 WEIGHTS, META = "model.safetensors", "meta.json"
+EXPORTED = "onnx"  # the text tower without torch, which comes later and looks after itself: see `exported_text`
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ def write_checkpoint(
         (part / META).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if text_files is not None:
             shutil.copytree(text_files, part / TEXT_FILES, ignore=shutil.ignore_patterns(*_WEIGHT_FILES))
+        write_sums(part)
     return meta
 
 
@@ -148,6 +152,7 @@ def copy_checkpoint(source: Path, folder: Path) -> Meta:
     meta = verify(source)
     with new_folder(folder) as part:
         shutil.copytree(source, part, dirs_exist_ok=True)
+        write_sums(part, but=EXPORTED)
     return meta
 
 
@@ -216,7 +221,7 @@ def _read(folder: Path, prefix: str, framework: str) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> Meta:
-    """Read all of a checkpoint and compare its hash.
+    """Read all of a checkpoint and compare its hash, and the checksums of its files.
 
     Raises:
         CheckpointError: Broken, or changed since it was written.
@@ -227,6 +232,8 @@ def verify(folder: Path) -> Meta:
         raise CheckpointError(
             f"checkpoint {folder} says {meta.model_id}, its content is {found}: it was changed, copy it again"
         )
+    if changed := changed_files(folder):
+        raise CheckpointError(f"checkpoint {folder}: {', '.join(changed)} was changed: copy it again")
     return meta
 
 

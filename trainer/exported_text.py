@@ -3,6 +3,7 @@
     onnx/text.onnx        what the tower computes; its weights stay in `model.safetensors`, to which it refers
     onnx/tokenizer.json   its tokenizer, as the library `tokenizers` writes it
     onnx/record.json      `Record`: of which model, with the hashes of all three; or why there is no such file
+    onnx/SHA256SUMS       checksums of the others
 
 `trainer.text_export` writes the folder, whole or not at all. It is no part of the checkpoint: `model_id` does not know
 it, and it may be deleted. Nothing here knows how a tower is exported.
@@ -19,11 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.checkpoint import WEIGHTS
+from trainer.checkpoint import EXPORTED, WEIGHTS
 from trainer.errors import CheckpointError
+from trainer.sums import changed_files
 from trainer.tokens import Rules, TextTokens
 
-FOLDER, GRAPH, TOKENIZER, RECORD = "onnx", "text.onnx", "tokenizer.json", "record.json"
+FOLDER, GRAPH, TOKENIZER, RECORD = EXPORTED, "text.onnx", "tokenizer.json", "record.json"
 VERSION = 1
 _AT_ONCE = 32  # texts a run
 
@@ -110,6 +112,8 @@ def read_exported(checkpoint: Path, model_id: str) -> ExportedText | None:
     if record is None:
         return None
     folder = checkpoint / FOLDER
+    if changed := changed_files(folder):
+        raise CheckpointError(f"{folder}: {', '.join(changed)} is cut short or was changed")
     if (record.model_id, record.version) != (model_id, VERSION):
         raise CheckpointError(f"{folder} is of model {record.model_id}, form {record.version}, not of {model_id}")
     if record.refused is not None:

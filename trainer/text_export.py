@@ -38,6 +38,7 @@ from trainer.exported_text import (
     read_record,
 )
 from trainer.probe_texts import PROBE_TEXTS
+from trainer.sums import write_sums
 from trainer.tokens import Rules, TextTokens
 from trainer.towers import Tokenizer as TorchTokenizer
 from trainer.towers import TowerSpec, build_tokenizer, load_tower
@@ -91,6 +92,7 @@ def _export(checkpoint: Path, meta: Meta) -> ExportedText | None:
             part.mkdir()
             record, found = Record(meta.model_id, refused={"reason": str(e), "versions": _versions()}), None
         (part / RECORD).write_text(json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_sums(part)
         _take_place(part, checkpoint / FOLDER)
     except OSError as e:
         logger.warning("the text tower of model %s cannot be exported to %s: %s", meta.model_id, checkpoint, e)

@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 import pystac
 
-from ingest.sources.colours import PICTURE, BandFacts, colours_named, common_colour
+from ingest.sources.colours import PICTURE, BandFacts, colour_of, colours_named, common_colour
 from ingest.sources.products import layer_of
 from ingest.sources.rasters.raster import RasterEntry
 from ingest.sources.references import Bounds
@@ -46,7 +46,10 @@ def entry_of(item: pystac.Item, asset: str | None, bounds: Bounds) -> RasterEntr
     path, name = located[0]
     # of an item over a range of time `datetime` is null, and its start is given
     when = item.datetime or item.common_metadata.start_datetime
-    told = tuple(facts for one in chosen for facts in (_facts(one) if len(chosen) == 1 else _facts(one)[:1]))
+    if len(chosen) == 1:
+        told = _facts(chosen[0], _bands(chosen[0]) or _bands_of(item.properties))
+    else:
+        told = tuple(_facts(one, _bands(one))[0] for one in chosen)
     mask = next((one for one in item.assets.values() if _is_raster(one) and _kind(one) == "mask"), None)
     return RasterEntry(
         path,
@@ -100,22 +103,27 @@ def _colour(key: str, asset: pystac.Asset) -> str | None:
     bands = _bands(asset)
     if len(bands) > 1:
         return None
-    return (_facts(asset)[0].colour if bands else None) or colours_named([key], urlsplit(asset.href).path)[0]
+    return (_facts(asset, bands)[0].colour if bands else None) or colours_named([key], urlsplit(asset.href).path)[0]
 
 
 def _bands(asset: pystac.Asset) -> list[Mapping[str, Any]]:
+    """What an asset says of each band."""
+    return _bands_of(asset.extra_fields)
+
+
+def _bands_of(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What stands of each band in ``bands`` of STAC 1.1, or in ``eo:bands`` and ``raster:bands`` of 1.0."""
-    lists = [asset.extra_fields.get(key) for key in ("bands", "eo:bands", "raster:bands")]
+    lists = [fields.get(key) for key in ("bands", "eo:bands", "raster:bands")]
     told = [[band if isinstance(band, Mapping) else {} for band in found] for found in lists if isinstance(found, list)]
     count = max(map(len, told), default=0)
     told = [found for found in told if len(found) == count]  # else it is not of these bands
     return [{key: value for found in told for key, value in found[i].items()} for i in range(count)]
 
 
-def _facts(asset: pystac.Asset) -> tuple[BandFacts, ...]:
+def _facts(asset: pystac.Asset, bands: Sequence[Mapping[str, Any]]) -> tuple[BandFacts, ...]:
     """What an item says of each band; one alone, without a colour, where it says the same of all of them."""
-    bands, common = _bands(asset), asset.extra_fields
-    names = [str(band.get("name") or band.get("description") or "") for band in bands]
+    common = asset.extra_fields
+    names = [str(band.get("name") or "") for band in bands]
     by_name = colours_named(names, urlsplit(asset.href).path)
     facts = []
     for band, named in zip(bands or [{}], by_name or [None], strict=True):
@@ -124,7 +132,7 @@ def _facts(asset: pystac.Asset) -> tuple[BandFacts, ...]:
         statistics = given.get("statistics") or given.get("raster:statistics")
         facts.append(
             BandFacts(
-                colour=(common_colour(str(word)) if word else None) or named,
+                colour=(common_colour(str(word)) if word else None) or named or _described(band),
                 nodata=_number(given.get("nodata")),
                 scale=_number(given.get("raster:scale", given.get("scale"))),
                 offset=_number(given.get("raster:offset", given.get("offset"))),
@@ -132,6 +140,12 @@ def _facts(asset: pystac.Asset) -> tuple[BandFacts, ...]:
             )
         )
     return tuple(facts)
+
+
+def _described(band: Mapping[str, Any]) -> str | None:
+    """What a band shows by its description, else by the middle of its light, which STAC has in micrometres."""
+    length = _number(band.get("eo:center_wavelength", band.get("center_wavelength")))
+    return colour_of(str(band.get("description") or "")) or (colour_of(f"{length} µm") if length else None)
 
 
 def _number(value: object) -> float | None:

@@ -15,7 +15,7 @@ import io
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ from search_ui.search.recent import Recent
 from search_ui.search.scores import Scores
 from trainer.errors import GroundcastError, UsageError
 
+T = TypeVar("T", bound=np.generic)
 Palette = Literal["viridis", "cividis", "inferno", "PuOr_r"]
 MIN_PX, MAX_PX = 64, 2048
 _COLOURS = 255  # and a transparent one
@@ -251,20 +252,26 @@ class Rim:
 def _grown(colours: npt.NDArray[np.uint8], by: int, middle: bool) -> npt.NDArray[np.uint8]:
     """Colours 1 to 127 that spread by so many pixels; 0 is none."""
 
-    import cv2  # when first drawn: the app starts without it
-
-    square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
-
-    def spread(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
-        return cv2.dilate(values, square).astype(np.int16)
-
     if not by:
         return colours
     if not middle:
-        return spread(colours).astype(np.uint8)
+        return _largest(colours, by)
     signed = np.where(colours > 0, colours.astype(np.int16) - 64, 0)
-    up, down = (spread(np.maximum(sign * signed, 0).astype(np.uint8)) for sign in (1, -1))
+    up, down = (_largest(np.maximum(sign * signed, 0), by) for sign in (1, -1))
     return np.where(np.maximum(up, down) > 0, np.where(up >= down, 64 + up, 64 - down), colours).astype(np.uint8)
+
+
+def _largest(values: npt.NDArray[T], within: int) -> npt.NDArray[T]:
+    """The largest value within so many pixels of each, in a square; beyond the edge there is 0."""
+    size = 2 * within + 1
+    for _ in ("along columns", "along rows"):
+        values, reach = np.pad(values, ((within, within), (0, 0))), 1
+        while reach < size:  # over 1, 2, 4 … pixels, and what is left
+            step = min(reach, size - reach)
+            values = np.maximum(values[:-step], values[step:])
+            reach += step
+        values = values.T
+    return values
 
 
 def _png(picture: Image.Image, scale: Scale, rim: Rim | None = None) -> bytes:

@@ -39,7 +39,9 @@ class LaidOut(WarpedVRT):  # type: ignore[misc]
         if bare and np.issubdtype(image.dtypes[0], np.floating):
             how |= {"src_nodata": np.nan, "nodata": np.nan}  # floats have it of their own
             bare = False
-        super().__init__(image, add_alpha=bare, resampling=Resampling.bilinear, **how)
+        # numbers of colours cannot be mixed
+        mixing = Resampling.nearest if ColorInterp.palette in image.colorinterp else Resampling.bilinear
+        super().__init__(image, add_alpha=bare, resampling=mixing, **how)
 
     @property
     def name(self) -> str:

@@ -150,13 +150,18 @@ def _notes_of_place(dataset: DatasetReader, where: Georeference, outline: BaseGe
     return tuple(notes)
 
 
+def world_files(path: str) -> set[str]:
+    """Paths that the world file of an image may have, in small letters."""
+    stem, _, ending = path.lower().rpartition(".")
+    return {f"{stem}.{end}" for end in (ending[:1] + ending[-1:] + "w", f"{ending}w", "wld")}
+
+
 def _world_file(path: str) -> str | None:
     """The name of a file beside an image that is called as its world file would be."""
     image = Path(path)
     if not image.is_file():
         return None
-    ending = image.suffix[1:].lower()
-    called = {f"{image.stem}.{end}".lower() for end in (ending[:1] + ending[-1:] + "w", f"{ending}w", "wld")}
+    called = world_files(image.name)
     return next((other.name for other in image.parent.iterdir() if other.name.lower() in called), None)
 
 

@@ -28,13 +28,14 @@ from ingest.sources.bands import UNMEASURED
 from ingest.sources.colours import BandFacts
 from ingest.sources.rasters.composite import composite
 from ingest.sources.rasters.handles import GDAL_ERRORS, HandlePool
-from ingest.sources.rasters.inspection import open_raster
+from ingest.sources.rasters.inspection import open_raster, world_files
 from ingest.sources.rasters.rasterfile import RasterFile
 from ingest.sources.references import bounds_of
 from ingest.sources.source import Chip, Mosaic, Problem, SourceOptions, finish, printable
 from trainer.errors import ItemError, SourceError
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".ntf")
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _SAMPLED_FILES = 16  # of which one stretch is measured
 _OPENERS = 8  # threads that open remote files: each waits for the network
 
@@ -252,11 +253,19 @@ class RasterSource:
 
 
 def raster_folder(folder: Path) -> list[RasterEntry]:
-    """Every raster below a folder, by name; and every folder that cannot be listed, which will say so."""
+    """Every raster below a folder, by name; and every folder that cannot be listed, which will say so.
+
+    Where there is none, pictures that have a world file beside them.
+    """
     unlisted: list[str] = []
     walk = os.walk(folder, onerror=lambda error: unlisted.append(error.filename))
     paths = [os.path.join(place, name) for place, _, names in walk for name in names]  # noqa: PTH118 - of many, no Path
     rasters = [path for path in paths if path.lower().endswith(EXTENSIONS) and Path(path).is_file()]
+    if not rasters:
+        beside = {path.lower() for path in paths}
+        rasters = [
+            path for path in paths if path.lower().endswith(_PICTURES) and not beside.isdisjoint(world_files(path))
+        ]
     return [RasterEntry(path, printable(path)) for path in sorted(rasters) + unlisted]
 
 
