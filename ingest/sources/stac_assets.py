@@ -112,7 +112,7 @@ def _bands(asset: pystac.Asset) -> list[Mapping[str, Any]]:
 
 
 def _bands_of_item(item: pystac.Item, asset: pystac.Asset) -> list[Mapping[str, Any]]:
-    """What an item says of the bands of all its assets, if this is the only one; a picture to look at has its own order."""
+    """What an item says of the bands of all its assets, if this is the only one; a picture to look at has its own."""
     rasters = [one for key, one in item.assets.items() if _is_picture(key, one)]
     visual = asset is item.assets.get("visual") or "visual" in (asset.roles or [])
     return _bands_of(item.properties) if rasters == [asset] and not visual else []
