@@ -79,7 +79,7 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
     """Fills a database that has no rows yet, and brings it to this program's migration; all of it or nothing.
 
     Raises:
-        BackupError: The lines are of a newer migration, or there are rows already.
+        BackupError: The lines are of a newer migration or cannot be read, or there are rows already.
         CatalogError: The database refuses.
     """
     rows = iter(lines)
@@ -92,8 +92,11 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
     database.set_schema(schema)
     with database.translated(), database.engine.begin() as connection:
         tables = _tables(connection)
-        for name, values in _batches(json.loads(line) for line in rows):
-            connection.execute(sa.insert(tables.tables[name]), [_typed(tables.tables[name], row) for row in values])
+        try:
+            for name, values in _batches(json.loads(line) for line in rows):
+                connection.execute(sa.insert(tables.tables[name]), [_typed(tables.tables[name], row) for row in values])
+        except ValueError as error:  # no JSON, or no date in it
+            raise BackupError(f"a row of the catalog in the backup cannot be read ({error}): take another one") from error
         _go_on_counting(connection, tables)
     database.migrate(HEAD)
 
