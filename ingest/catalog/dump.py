@@ -96,7 +96,7 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
             for name, values in _batches(json.loads(line) for line in rows):
                 connection.execute(sa.insert(tables.tables[name]), [_typed(tables.tables[name], row) for row in values])
         except ValueError as error:  # no JSON, or no date in it
-            raise BackupError(f"a row of the catalog in the backup cannot be read ({error}): take another one") from error
+            raise BackupError(f"a row in the backup cannot be read ({error}): take another one") from error
         _go_on_counting(connection, tables)
     database.migrate(HEAD)
 
