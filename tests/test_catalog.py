@@ -105,6 +105,23 @@ def test_migrations_go_down_to_nothing_and_up_again(catalog):
     assert catalog.collections() == []
 
 
+@pytest.mark.parametrize("last", ["CREATE TABLE failures", "CREATE TABLE _alembic_tmp_jobs"])
+def test_a_process_that_ends_amid_the_migrations_leaves_a_home_that_opens(tmp_path, last):
+    def end(_connection, _cursor, statement, *_):
+        if last in statement:
+            raise KeyboardInterrupt
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", end)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Catalog(tmp_path / "catalog.sqlite")
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", end)
+    opened = Catalog(tmp_path / "catalog.sqlite")
+    assert opened.collections() == [] and opened.damage() == []
+    opened.close()
+
+
 def test_the_sqlite_catalog_is_in_wal_mode(tmp_path):
     Catalog(tmp_path / "catalog.sqlite").close()
     with sqlite3.connect(tmp_path / "catalog.sqlite") as connection:
