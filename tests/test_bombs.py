@@ -18,6 +18,9 @@ from pmtiles.tile import Compression, Entry, TileType, serialize_directory, seri
 
 from ingest.backup import bundle
 from ingest.backup import home as backup_home
+from ingest.catalog.catalog import HEAD
+from ingest.catalog.database import Database
+from ingest.catalog.dump import load, occupied
 from ingest.geo import area_file
 from ingest.geo.area_file import read_area_file
 from ingest.geo.kml import read_kml
@@ -201,6 +204,59 @@ def test_a_backup_whose_files_unpack_to_more_than_it_says_is_read_no_further(
     monkeypatch.setattr(bundle, "_MOST_MANIFEST", 50)
     with pytest.raises(BackupError, match="unpacks to more than"):
         bundle.BundleReader(path)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[" * 100_000, "[]", '{"format": 1, "files": []}', '{"format": 1, "files": {"a": [Infinity, ""]}}', ""]
+)
+def test_a_backup_that_says_what_no_backup_says_is_refused(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / bundle.MANIFEST).write_text(manifest)
+    with pytest.raises(BackupError, match="the backup cannot be read"):
+        bundle.BundleReader(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_no_backup(tmp_path: Path, packed: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", packed) as written:
+        written.writestr(
+            bundle.MANIFEST, json.dumps({"format": bundle.FORMAT, "files": {}, "text": str([*range(999)])})
+        )
+    content = bytearray(path.read_bytes())
+    content[60:100] = bytes(255 - byte for byte in content[60:100])
+    path.write_bytes(content)
+    with pytest.raises(BackupError, match="the backup cannot be read"):
+        bundle.BundleReader(path)
+
+
+_ROW = {"model_id": "0" * 16, "added_at": "2026-01-01T00:00:00"}
+
+
+def test_a_catalog_of_a_backup_that_is_none_or_leads_out_of_the_home_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.sqlite")
+    whole = json.dumps(["models", _ROW | {"name": "whole"}]).encode()
+    for line, told in (
+        (b'["models", {"name": "../../m"}]', "no name of a file"),
+        (b'["collections", {"name": "/etc"}]', "no name of a file"),
+        (b'["chunks", {"key": "..", "job": "a"}]', "no name of a file"),
+        (b'["alembic_version", {"version_num": "0001"}]', "is in no backup"),
+        (b'["nothing", {}]', "nothing"),
+        (b'["models", {"name": "m", "odd": 1}]', "odd"),
+        (json.dumps(["models", _ROW | {"name": "m", "added_at": "yesterday"}]).encode(), "yesterday"),
+        (b"[" * 100_000, "recursion"),
+        (b"", "Expecting value"),
+    ):
+        with pytest.raises(BackupError, match=f"the catalog in the backup has a line .*{told}"):
+            load(database, [json.dumps({"schema": HEAD}).encode(), whole, line])
+        assert occupied(database) is None
+    database.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"{}", b"[]", b'{"schema": "-1"}', b'{"schema": "base"}'])
+def test_a_catalog_of_a_backup_begins_with_its_schema(tmp_path: Path, first: bytes) -> None:
+    database = Database(tmp_path / "catalog.sqlite")
+    with pytest.raises(BackupError, match="the catalog in the backup"):
+        load(database, [first] if first else [])
 
 
 def test_a_catalog_of_a_backup_has_lines_of_a_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ingest.catalog.catalog import HEAD, Catalog, Collection, Failure
 from ingest.catalog.database import MIGRATIONS
 from ingest.catalog.migrations.tables import Base
 from tests.services import PASSWORD
-from trainer.errors import CatalogError
+from trainer.errors import CatalogError, UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -103,6 +103,23 @@ def test_migrations_go_down_to_nothing_and_up_again(catalog):
         command.downgrade(config, "base")
     catalog.database.migrate(HEAD)
     assert catalog.collections() == []
+
+
+@pytest.mark.parametrize("last", ["CREATE TABLE failures", "CREATE TABLE _alembic_tmp_jobs"])
+def test_a_process_that_ends_amid_the_migrations_leaves_a_home_that_opens(tmp_path, last):
+    def end(_connection, _cursor, statement, *_):
+        if last in statement:
+            raise KeyboardInterrupt
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", end)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Catalog(tmp_path / "catalog.sqlite")
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", end)
+    opened = Catalog(tmp_path / "catalog.sqlite")
+    assert opened.collections() == [] and opened.damage() == []
+    opened.close()
 
 
 def test_the_sqlite_catalog_is_in_wal_mode(tmp_path):
@@ -214,6 +231,11 @@ def test_the_only_model_needs_no_name_and_several_do(catalog):
     assert catalog.model(model_id="m2").name == "two"
     with pytest.raises(CatalogError, match="no model 'three'"):
         catalog.model("three")
+
+
+def test_a_name_that_is_no_unicode_is_no_damage_of_the_catalog(catalog):
+    with pytest.raises(UsageError, match=r"not valid Unicode: 'a\\udcff'\. Give it as UTF-8"):
+        catalog.collection("a\udcff")
 
 
 def test_a_missing_collection_lists_what_there_is(catalog):

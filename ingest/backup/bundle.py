@@ -10,9 +10,11 @@ A .zip has another name until it is whole. It does not know what the files are.
 
 import hashlib
 import json
+import lzma
 import os
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +31,9 @@ INCOMPLETE = "backup.incomplete"
 ZIP = ".zip"
 _PIECE = 1 << 20  # bytes of a file in memory at a time
 _MOST_MANIFEST = 256 * 2**20
+# what files, .zip and JSON raise that are damaged, encrypted, nested without end, or were never a backup
+_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
+_NO_MANIFEST = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 Sums: TypeAlias = "dict[str, tuple[int, str]]"  # name → size, SHA-256 in hexadecimal
 
@@ -232,7 +237,7 @@ def safe_name(name: str) -> str:
         BackupError: It does.
     """
     parts = Path(name).parts
-    if not parts or Path(name).is_absolute() or any(part in ("..", ".") for part in parts):
+    if not parts or Path(name).is_absolute() or any(part in ("..", ".") for part in parts) or "\0" in name:
         raise BackupError(f"{name!r} in the backup leads out of its folder: it is not a backup of groundcast")
     return name
 
@@ -253,5 +258,5 @@ def _told(place: FilePath) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise BackupError(f"{place}: there is no such file or folder ({reason(error)})") from error
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, TypeError) as error:
+    except (*_UNREADABLE, *_NO_MANIFEST) as error:
         raise BackupError(f"{place}: the backup cannot be read or written ({reason(error)})") from error

@@ -16,6 +16,7 @@ It does not know databases or file systems, nor how the index is filled.
 
 import gzip
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from ingest.catalog.catalog import Catalog
 from ingest.catalog.dump import Snapshot, load, occupied, snapshot_of
 from ingest.jobs.plan import keep_records
 from ingest.settings import Settings
-from trainer.errors import BackupError
+from trainer.errors import BackupError, reason
 
 CATALOG = "catalog.jsonl.gz"
 _MOST_LINE = 64 * 2**20
@@ -142,12 +143,19 @@ def restore(settings: Settings, catalog: Catalog, reader: BundleReader, progress
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(_MOST_LINE + 1):
+    while line := _line(file):
         if len(line) > _MOST_LINE:
             raise BackupError(
                 f"{CATALOG} in the backup has a line of more than {_MOST_LINE >> 20} MiB: it is no catalog"
             )
         yield line
+
+
+def _line(file: BinaryIO) -> bytes:
+    try:
+        return file.readline(_MOST_LINE + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BackupError(f"{CATALOG} in the backup cannot be read ({reason(error)}): take another backup") from error
 
 
 def check(reader: BundleReader, progress: Progress) -> Backup:
@@ -164,8 +172,10 @@ def check(reader: BundleReader, progress: Progress) -> Backup:
 
 
 def _about(reader: BundleReader) -> Backup:
-    about = reader.about
-    return Backup(models=about["models"], collections=about["collections"], problems=about["problems"])
+    lists = [each for name in ("models", "collections", "problems") if isinstance(each := reader.about.get(name), list)]
+    if len(lists) < 3:
+        raise BackupError(f"{reader.source} does not say which models and collections it has: take another backup")
+    return Backup(0, 0, *lists)
 
 
 def _held(snapshot: Snapshot, settings: Settings) -> list[_Held]:

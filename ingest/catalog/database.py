@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from ingest.catalog import row_sums
-from trainer.errors import CatalogError
+from trainer.errors import CatalogError, UsageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10  # patience with a server that does not answer
@@ -54,7 +54,7 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turns what the driver raises into an error that says what to do."""
+        """Turns what the driver raises into an error that says what to do, a `UsageError` of a text that is none."""
         try:
             yield
         except OperationalError as error:
@@ -67,6 +67,8 @@ class Database:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
+        except UnicodeEncodeError as error:  # of a name that is asked for or written; nothing in the file
+            raise UsageError(f"not valid Unicode: {error.object[:40]!r}. Give it as UTF-8") from error
         except ValueError as error:  # sqlalchemy's own, of a cell that is no date or no JSON
             raise CatalogError(f"{self.shown}: a cell cannot be read ({error}); {_WAY_OUT}") from error
 

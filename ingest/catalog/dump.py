@@ -6,6 +6,7 @@ the catalog this module uses sqlalchemy. It does not know what the rows mean, bu
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,10 +18,15 @@ import sqlalchemy as sa
 from ingest.catalog import row_sums
 from ingest.catalog.catalog import HEAD
 from ingest.catalog.database import Database
-from trainer.errors import BackupError
+from trainer.errors import BackupError, reason
 
 _ROWS = 500  # in one statement
 _LEFT_OUT = {"alembic_version", "turns", row_sums.TABLE}  # whose turn it is, and checksums, mean nothing elsewhere
+_NAMES_OF_FILES = {"models": "name", "collections": "name", "jobs": "id", "chunks": "key"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
+_NO_LINE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what a line that is no row leads to
+_ANOTHER = "take another backup"
+_SCHEMA = re.compile(r"[0-9]{4}")
 _FORGOTTEN = {"leased_by", "leased_until", "sent_at"}  # workers that held a chunk are not there
 
 
@@ -79,11 +85,16 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
     """Fills a database that has no rows yet, and brings it to this program's migration; all of it or nothing.
 
     Raises:
-        BackupError: The lines are of a newer migration, or there are rows already.
+        BackupError: The lines are of a newer migration or are no catalog's, or there are rows already.
         CatalogError: The database refuses.
     """
     rows = iter(lines)
-    schema = str(json.loads(next(rows))["schema"])
+    try:
+        schema = str(json.loads(next(rows, b"{}"))["schema"])
+    except _NO_LINE as error:
+        raise BackupError(f"the catalog in the backup does not begin as one ({reason(error)}): {_ANOTHER}") from error
+    if not _SCHEMA.fullmatch(schema):
+        raise BackupError(f"the catalog in the backup has the schema {schema[:40]!r}, which is none: {_ANOTHER}")
     if schema > HEAD:
         raise BackupError(f"the backup was made by a newer groundcast (schema {schema}, this one knows {HEAD})")
     if (taken := occupied(database)) is not None:
@@ -92,8 +103,8 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
     database.set_schema(schema)
     with database.translated(), database.engine.begin() as connection:
         tables = _tables(connection)
-        for name, values in _batches(json.loads(line) for line in rows):
-            connection.execute(sa.insert(tables.tables[name]), [_typed(tables.tables[name], row) for row in values])
+        for name, values in _batches(_row(tables, line) for line in rows):
+            connection.execute(sa.insert(tables.tables[name]), values)
         _go_on_counting(connection, tables)
     database.migrate(HEAD)
 
@@ -115,7 +126,25 @@ def _tables(connection: sa.Connection) -> sa.MetaData:
     return tables
 
 
-def _batches(rows: Iterable[list[Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _row(tables: sa.MetaData, line: bytes) -> tuple[str, dict[str, Any]]:
+    """Table and values of a line.
+
+    Raises:
+        BackupError: It is no row of these tables, or leads to files that are not the home's.
+    """
+    try:
+        name, values = json.loads(line)
+        if name in _LEFT_OUT:
+            raise ValueError(f"{name} is in no backup")
+        if name in _NAMES_OF_FILES and not _NAME.fullmatch(values[_NAMES_OF_FILES[name]]):
+            raise ValueError(f"{values[_NAMES_OF_FILES[name]]!r} in {name} is no name of a file")
+        return name, _typed(tables.tables[name], values)
+    except _NO_LINE as error:
+        shown = line[:60].decode(errors="replace").strip()
+        raise BackupError(f"the catalog in the backup has a line {shown!r} ({reason(error)}): {_ANOTHER}") from error
+
+
+def _batches(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Rows of one table, up to `_ROWS` at once."""
     name = ""
     batch: list[dict[str, Any]] = []
