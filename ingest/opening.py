@@ -40,7 +40,7 @@ _USED = {  # of the options that not every source has a use for
     "a raster": _PIXELS,
     "a folder of rasters": (*_PIXELS, "asset"),
     "STAC": (*_PIXELS, "asset"),
-    "a folder of tiles": ("nodata", "scale", "zoom", "tms"),  # a scale of tiles of more than 8 bits
+    "a folder of tiles": ("nodata", "scale", "zoom", "tms"),
     "a tile server": ("nodata", "scale", "zoom", "tms", "missing_403"),
     "an archive of tiles": ("nodata", "scale", "zoom"),
     "a folder of chips": _PIXELS,

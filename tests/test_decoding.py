@@ -121,3 +121,17 @@ def test_map_tiles_of_16_bits_are_shown(tmp_path: Path) -> None:
     with open_source(str(tmp_path)) as source:
         image = source.read(Footprint(10.0, 20.0, 300.0), 64).image  # type: ignore[union-attr]
     assert image.min() < 20 and image.max() > 235 and len(np.unique(image)) > 60
+
+
+def test_options_count_for_ordinary_pictures_too() -> None:
+    buffer = BytesIO()
+    Image.new("RGBA", (8, 8), (50, 100, 200, 40)).save(buffer, "PNG")
+    asked = {
+        "bands": (SourceOptions(bands=(3, 2, 1)), [200, 100, 50, 40]),
+        "the fourth": (SourceOptions(bands=(4, 1, 2)), [40, 50, 100, 255]),
+        "scale": (SourceOptions(scale=(0.0, 510.0)), [25, 50, 100, 40]),
+    }
+    for options, shown in asked.values():
+        assert Decoder(options, list).read(buffer.getvalue(), "a")[4, 4].tolist() == shown
+    with pytest.raises(ItemError, match="a has no band 7: give --bands of 1 to 4"):
+        Decoder(SourceOptions(bands=(7, 1, 2)), list).read(buffer.getvalue(), "a")

@@ -57,14 +57,20 @@ class Decoder:
             with _raster(source, name) as dataset:
                 if ColorInterp.cyan not in dataset.colorinterp:  # inks: Pillow knows how they mix
                     return self._of_raster(dataset, name)
-        rgba = read_rgba(source, name)
-        if self._options.nodata is None:
+        rgba = _with_bands(read_rgba(source, name), self._options, name)
+        if self._options.nodata is None and self._options.scale == "auto":
             return rgba
-        head = _head(source)
-        lossy = head[:2] == b"\xff\xd8" or head[:4] == b"RIFF"  # JPEG, WebP
-        away = np.abs(rgba[..., :3].astype(np.float32) - self._options.nodata).max(axis=2)
-        rgba = rgba.copy()
-        rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
+        colours = rgba[..., :3].astype(np.float32)
+        if self._options.nodata is not None:
+            head = _head(source)
+            lossy = head[:2] == b"\xff\xd8" or head[:4] == b"RIFF"  # JPEG, WebP
+            away = np.abs(colours - self._options.nodata).max(axis=2)
+            rgba = rgba.copy()
+            rgba[away <= (LOSSY_TOLERANCE if lossy else 0), 3] = 0
+        if self._options.scale != "auto":
+            low, high = self._options.scale
+            shown = np.rint(np.clip((colours - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+            rgba = np.dstack([shown, rgba[..., 3]])
         return rgba
 
     def notes(self) -> dict[str, str]:
@@ -147,6 +153,17 @@ def _read(dataset: DatasetReader, options: SourceOptions, shape: tuple[int, int]
         plan = plan.with_alpha_seen(values[-1], chosen=options.bands is not None)
         values = values[: len(plan.read_indexes)]
     return plan, values
+
+
+def _with_bands(rgba: npt.NDArray[np.uint8], options: SourceOptions, name: str) -> npt.NDArray[np.uint8]:
+    """A picture of 8 bits [h, w, 4] with the bands that are asked for as its colours; a fourth is its alpha."""
+    if options.bands is None:
+        return rgba
+    opaque = bool((rgba[..., 3] == 255).all())
+    if max(options.bands) > (3 if opaque else 4):
+        raise ItemError("bands", f"{name} has no band {max(options.bands)}: give --bands of 1 to {3 if opaque else 4}")
+    alpha = np.full(rgba.shape[:2], 255, np.uint8) if 4 in options.bands else rgba[..., 3]
+    return np.dstack([*(rgba[..., band - 1] for band in options.bands), alpha])
 
 
 def _head(source: Encoded) -> bytes:
