@@ -285,6 +285,16 @@ def test_dates_come_from_the_option_the_name_or_the_imagery_tag_and_never_from_w
         assert source.read(HERE, 4).acquired_at == datetime(2018, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
+def test_names_without_the_date_that_was_announced_are_told(tmp_path: Path) -> None:
+    for number, name in enumerate(("a_20200102.tif", "b.tif", "c_2020.tif")):
+        pattern_raster(tmp_path / name, size=20, lon=20 + number)
+    with open_source(str(tmp_path), SourceOptions(date_in_name="%Y%m%d")) as source:
+        (note,) = source.notes  # type: ignore[union-attr]
+    assert note.message.endswith(
+        "b.tif: its name, and those of 1 more files, hold no date in the form --date-in-name %Y%m%d: undated"
+    )
+
+
 def test_digits_that_are_no_date_are_passed_over() -> None:
     options = SourceOptions(date_in_name="%Y%m%d")
     assert options.date_of("m_4709963_se_14_1_20100629.tif") == datetime(2010, 6, 29, tzinfo=UTC)

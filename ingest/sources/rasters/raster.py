@@ -89,7 +89,7 @@ class RasterSource:
         bounds = bounds_of(uri, allowed_hosts=options.allowed_hosts, beyond=options.beyond)
         self._pool = HandlePool(bounds=bounds)
         files = sorted(self._open(entries, options), key=_priority)
-        self.notes += _notes(files)
+        self.notes += _notes(files) + _without_date(files, options)
         for note in self.notes:
             log.warning("%s", note.message)
         if not files:
@@ -293,6 +293,16 @@ def _alike(files: Sequence[RasterFile]) -> list[list[RasterFile]]:
     # a VRT beside what it is made of is no other layer
     apart = [[file for file in group if file.path not in parts] for group in groups.values()]
     return [group for group in apart if len(group) > 1]
+
+
+def _without_date(files: Sequence[RasterFile], options: SourceOptions) -> list[Problem]:
+    """One note of all files whose names do not hold a date in the form that was given."""
+    lacking = [file.name for file in files if options.date_in_name is not None and file.acquired_at is None]
+    if not lacking:
+        return []
+    which = f"{lacking[0]}: its name" + (f", and those of {len(lacking) - 1} more files," if lacking[1:] else "")
+    how = f"no date in the form --date-in-name {options.date_in_name}"
+    return [Problem(lacking[0], "no_date_in_name", f"{which} {'hold' if lacking[1:] else 'holds'} {how}: undated")]
 
 
 def _layers(files: Sequence[RasterFile]) -> bool:
