@@ -41,7 +41,8 @@ def damage_is_an_error() -> Iterator[None]:
         RasterioIOError: What libjpeg said of it.
     """
     _TOLD.addFilter(_LISTENER)  # once, however often it is asked for
-    _TOLD.setLevel(min(_TOLD.level or logging.WARNING, logging.WARNING))  # a quiet console must not make it deaf
+    if _TOLD.getEffectiveLevel() > logging.WARNING:  # a quiet console must not make it deaf
+        _TOLD.setLevel(logging.WARNING)
     outer, mine = getattr(_LISTENER.heard, "said", None), list[str]()
     _LISTENER.heard.said = mine
     try:
