@@ -336,6 +336,18 @@ def test_a_kml_whose_area_is_not_in_it_says_so(tmp_path: Path, body: str, says: 
         read_area_file(write(tmp_path / "a.kml", kml(body)))
 
 
+def test_links_of_a_kml_and_a_second_document_of_a_kmz_are_told(tmp_path: Path) -> None:
+    link = "<NetworkLink><Link><href>http://example.org/a.kml</href></Link></NetworkLink>"
+    outline = f"<Polygon><outerBoundaryIs>{kml_ring([[1, 1], [2, 1], [2, 2], [1, 1]])}</outerBoundaryIs></Polygon>"
+    with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
+        archive.writestr("doc.kml", kml(outline, link))
+        archive.writestr("more/b.kml", kml(outline))
+    told: list[str] = []
+    assert read_area_file(tmp_path / "a.kmz", told.append).bounds == (1, 1, 2, 2)
+    assert "of its 2 .kml the first alone is read, doc.kml" in told[0]
+    assert "its links to other files (1) are not followed" in told[1]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_kml_in_utf_16_is_read(tmp_path: Path, encoding: str) -> None:
     text = '<?xml version="1.0" encoding="UTF-16"?>' + kml(kml_ring([[8, 47], [9, 47], [9, 48], [8, 47]]))

@@ -105,7 +105,7 @@ def test_outside_its_tiles_a_pyramid_has_nothing(tmp_path: Path) -> None:
         assert source.coverage().bounds == pytest.approx((LON, LAT, LON, LAT), abs=0.006)
 
 
-@pytest.mark.parametrize("size", [(16, 40_000), (256, 255), (4097, 4097)])
+@pytest.mark.parametrize("size", [(16, 40_000), (256, 255), (4097, 4097), (1, 1)])
 def test_what_is_no_square_of_a_map_tile_size_is_not_stretched_to_one(tmp_path: Path, size: tuple[int, int]) -> None:
     x, y = tile_of(17, lat=LAT, lon=LON)
     path = tmp_path / "t" / "17" / str(x) / f"{y}.png"

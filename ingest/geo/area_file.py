@@ -50,7 +50,7 @@ def read_area_file(path: Path, tell: Callable[[str], None] = _log.warning) -> Ba
         raise AreaError(f"area file '{path}' has the suffix '{path.suffix}': use one of {' '.join(AREA_SUFFIXES)}")
     if path.stat().st_size == 0:
         raise AreaError(f"area file '{path}' is empty (0 bytes)")
-    layers = _read_layers(path)
+    layers = _read_layers(path, tell)
     for layer, _, shapes in layers:
         _check_finite(shapes, _where(path, layer))
     closed = not any(polygons_of(shape) for _, _, shapes in layers for shape in shapes)
@@ -106,12 +106,16 @@ def _ring(shape: BaseGeometry) -> Polygon | None:
     return Polygon(shape.coords) if is_ring else None
 
 
-def _read_layers(path: Path) -> list[Layer]:
+def _read_layers(path: Path, tell: Callable[[str], None]) -> list[Layer]:
     """Read (layer name, CRS or None, shapes) of every layer."""
     suffix = path.suffix.lower()
+
+    def passed_over(what: str) -> None:
+        tell(f"area file '{path}': {what}")
+
     if suffix in (".kml", ".kmz"):
         try:
-            return [(path.stem, "EPSG:4326", read_kml(_kml_content(path)))]
+            return [(path.stem, "EPSG:4326", read_kml(_kml_content(path, passed_over), passed_over))]
         except AreaError as error:
             raise AreaError(f"area file '{path}' cannot be read: {error}") from error
     if suffix in (".parquet", ".geoparquet"):
@@ -124,7 +128,7 @@ def _read_layers(path: Path) -> list[Layer]:
     return _layers_of_gdal(path)
 
 
-def _kml_content(path: Path) -> bytes:
+def _kml_content(path: Path, tell: Callable[[str], None]) -> bytes:
     """The text of a KML; of a KMZ, which is a zip archive, that of its first document."""
     try:
         if path.suffix.lower() == ".kml":
@@ -133,6 +137,8 @@ def _kml_content(path: Path) -> bytes:
             documents = [one for one in archive.infolist() if one.filename.lower().endswith(".kml")]
             if not documents:
                 raise AreaError("no .kml is in it")
+            if len(documents) > 1:
+                tell(f"of its {len(documents)} .kml the first alone is read, {documents[0].filename}")
             with archive.open(documents[0]) as file:  # what it says of its size may not be so
                 content = file.read(_MAX_KML + 1)
             if len(content) > _MAX_KML:

@@ -8,6 +8,7 @@ import codecs
 import math
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 from xml.parsers import expat
@@ -23,10 +24,14 @@ Place = tuple[float, float]  # longitude, latitude
 _PREFIX = re.compile(rb"(</?)[\w.-]+:|(?<=\s)[\w.-]+:(?=[\w.-]+\s*=)")
 
 
-def read_kml(content: bytes) -> list[BaseGeometry]:
+def read_kml(content: bytes, tell: Callable[[str], None] = lambda _: None) -> list[BaseGeometry]:
     """Polygons, lines and points of every folder of a document, in degrees; a ring without a polygon is a line.
 
     The box or the corners of an overlay are a closed line.
+
+    Args:
+        content: The document.
+        tell: Called with a line for what was passed over.
 
     Raises:
         AreaError: It is no KML, or has a place that is none.
@@ -53,8 +58,10 @@ def read_kml(content: bytes) -> list[BaseGeometry]:
     for track in _all(root, "Track"):
         shapes.append(_line([_place((element.text or "").split()) for element in _all(track, "coord")]))
     shapes += [_box(box) for box in _all(root, "LatLonBox")]
-    if not shapes and _all(root, "NetworkLink"):
-        raise AreaError("it does nothing but lead to another file, which is not opened: save what it shows as KML")
+    if links := _all(root, "NetworkLink"):
+        if not shapes:
+            raise AreaError("it does nothing but lead to another file, which is not opened: save what it shows as KML")
+        tell(f"its links to other files ({len(links)}) are not followed")
     return shapes
 
 

@@ -29,7 +29,7 @@ from trainer.earth import EQUATOR_RADIUS_M
 from trainer.errors import ItemError, SourceError
 
 MAX_TILES = 1024  # behind one footprint
-MAX_SIDE_PX = 4096  # of one map tile; servers send 256, 512 or 1024
+MIN_SIDE_PX, MAX_SIDE_PX = 8, 4096  # of one map tile; servers send 256, 512 or 1024
 _WORLD_M = 2 * math.pi * EQUATOR_RADIUS_M
 _FINE_ENOUGH = 1.05  # a level may be this much coarser than the output
 _KEPT_TILES = 128  # decoded: neighbouring footprints share tiles
@@ -183,10 +183,12 @@ class PyramidSource:
         name = self._store.name(z, x, y)
         rgba = self._decoder.read(data, name)
         height, width = rgba.shape[:2]
-        if height != width or height > MAX_SIDE_PX:  # a damaged header may say any size, and each tile grows to it
+        # a damaged header may say any size, and each tile grows to it; of one pixel a server makes "nothing here"
+        if height != width or not MIN_SIDE_PX <= height <= MAX_SIDE_PX:
             raise ItemError(
                 "corrupt",
-                f"{name} has {width}×{height} px: a map tile is a square of at most {MAX_SIDE_PX} px; is it damaged?",
+                f"{name} has {width}×{height} px: a map tile is a square of {MIN_SIDE_PX} to {MAX_SIDE_PX} px; "
+                "is it damaged?",
             )
         return rgba if shrink == 1 else _resized(rgba, max(1, len(rgba) // shrink))
 
