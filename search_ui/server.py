@@ -35,6 +35,7 @@ PORT = 8501
 HOST = "127.0.0.1"
 SCRIPT = Path(__file__).with_name("app.py")
 MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own
+_MAX_MESSAGE_MB = 4  # between a page and the app; the largest that they send has 0.1
 _TRIES = 50  # ports after the usual one
 
 
@@ -150,6 +151,7 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         "server.port": port,
         "server.headless": not (browser and _has_screen()),
         "server.maxUploadSize": MAX_UPLOAD_MIB,
+        "server.maxMessageSize": _MAX_MESSAGE_MB,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",

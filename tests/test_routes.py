@@ -28,6 +28,7 @@ from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.mercator import ordinate
+from search_ui.routes import guard as guard_module
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
@@ -678,6 +679,23 @@ def test_the_pages_connections_come_from_the_pages(host: str, origin: str | None
         ):
             pass
         assert refused.value.code == 1008
+
+
+def test_so_many_pages_and_no_more_are_open_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(guard_module, "_MOST_PAGES", 2)
+
+    async def connected(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive()
+
+    client = TestClient(Guard(Starlette(routes=[WebSocketRoute("/_stcore/stream", connected)])))
+    address = "/_stcore/stream"
+    with client.websocket_connect(address), client.websocket_connect(address):
+        with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(address):
+            pass
+        assert refused.value.code == 1013
+    with client.websocket_connect(address):  # those that were closed count no more
+        pass
 
 
 @pytest.mark.parametrize(
