@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search_ui.routes.page_uploads import PLACE
 from search_ui.service.login import logged_in, login_wanted
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -63,7 +64,7 @@ class Guard:
             await self._page(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(OWN) and not _same_origin(asked):
             await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
-        elif scope["type"] == "http" and scope["path"].startswith(OWN) and login_wanted() and not logged_in(asked):
+        elif scope["type"] == "http" and _wants_login(scope["path"]) and login_wanted() and not logged_in(asked):
             await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
         elif scope["type"] == "http" and _misses_a_route(scope["path"]):
             await self._refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
@@ -87,6 +88,10 @@ class Guard:
             return
         answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
         await answer(scope, receive, send)
+
+
+def _wants_login(path: str) -> bool:
+    return path.startswith(OWN) or PLACE in path  # Streamlit itself takes files for pages from anybody
 
 
 def _misses_a_route(path: str) -> bool:
