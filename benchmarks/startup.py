@@ -56,7 +56,7 @@ def run(command: list[str], home: Path, **options: Any) -> tuple[float, float]:
     return seconds, used.ru_maxrss / 1000
 
 
-def measure(home: Path, folder: Path, rounds: int, starts: int) -> dict[str, list[tuple[float, float | None]]]:
+def measure(home: Path, rounds: int, starts: int) -> dict[str, list[tuple[float, float | None]]]:
     """Seconds and MB of each, by what it is."""
     taken: dict[str, list[tuple[float, float | None]]] = {}
     run(search("a road"), home, stderr=subprocess.DEVNULL)
@@ -65,7 +65,7 @@ def measure(home: Path, folder: Path, rounds: int, starts: int) -> dict[str, lis
         for what, command in (COMMANDS | searches).items():
             taken.setdefault(what, []).append(run(command, home, stderr=subprocess.DEVNULL))
     for _ in range(starts):
-        told = start(home, folder)
+        told = start(home)
         taken.setdefault(PAGE, []).append((told["page_s"], None))
         taken.setdefault(QUESTION, []).append((told["question_s"], None))
         taken.setdefault("an empty Streamlit app, to its page", []).append((told["streamlit_s"], None))
@@ -99,7 +99,7 @@ def main() -> None:
             run([*GROUNDCAST, "demo", "--no-browser"], home)
         else:
             shutil.copytree(asked.home, home)
-        rows = [row_of(*told) for told in measure(home, Path(folder), asked.rounds, asked.starts).items()]
+        rows = [row_of(*told) for told in measure(home, asked.rounds, asked.starts).items()]
     median = {row["what"]: row["median s"] for row in rows}
     ratios = {
         "new words ÷ import torch (target 0.5)": round(median[NEW] / median[TORCH], 2),

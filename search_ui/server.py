@@ -155,6 +155,8 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         "server.maxUploadSize": MAX_UPLOAD_MIB,
         "server.maxMessageSize": _MAX_MESSAGE_MB,
         "server.fileWatcherType": "none",
+        # with a model in memory it held everybody up for a third of a second after each run; Python's own goes on
+        "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

@@ -21,6 +21,8 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from test_preview import bordered
 
+from search_ui.components.assets import asset
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
 PATIENCE_MS = 60_000
@@ -148,6 +150,27 @@ def _hits(page: Page) -> list[str]:
 
 def _wait_for_address(page: Page, name: str) -> None:
     page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=name)
+
+
+def test_what_the_server_has_let_go_of_is_asked_for_once_fetched_a_few_times_and_then_told(browser: Browser) -> None:
+    page = browser.new_page()
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)
+    page.add_script_tag(
+        content=asset("renewal.js")
+        + """;const said = [];
+        const renewal = new Renewal((name) => said.push(`run for ${name}`), () => said.push("lost"));
+        const lapse = () => renewal.again("a list", () => said.push("fetched"));"""
+    )
+    for milliseconds, said in ((700, ["run for a list", "fetched"]), (2000, ["fetched"]), (5000, ["fetched"])):
+        page.evaluate("said.length = 0; lapse()")
+        page.clock.run_for(milliseconds - 1)
+        assert "fetched" not in page.evaluate("said")
+        page.clock.run_for(1)
+        assert page.evaluate("said") == said
+    assert page.evaluate("said.length = 0; lapse(); said") == ["lost"]
+    assert page.evaluate('said.length = 0; renewal.came("a list"); lapse(); said') == ["run for a list"]
+    page.close()
 
 
 def test_an_empty_home_offers_two_ways_to_begin(window: Page, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ingest.catalog.catalog import HEAD, Catalog, Collection, Failure
 from ingest.catalog.database import MIGRATIONS
 from ingest.catalog.migrations.tables import Base
 from tests.services import PASSWORD
-from trainer.errors import CatalogError
+from trainer.errors import CatalogError, UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -231,6 +231,11 @@ def test_the_only_model_needs_no_name_and_several_do(catalog):
     assert catalog.model(model_id="m2").name == "two"
     with pytest.raises(CatalogError, match="no model 'three'"):
         catalog.model("three")
+
+
+def test_a_name_that_is_no_unicode_is_no_damage_of_the_catalog(catalog):
+    with pytest.raises(UsageError, match=r"not valid Unicode: 'a\\udcff'\. Give it as UTF-8"):
+        catalog.collection("a\udcff")
 
 
 def test_a_missing_collection_lists_what_there_is(catalog):

@@ -103,6 +103,7 @@ BANEPA = (27.63, 85.52)
         "https://mapy.cz/zakladni?x=85.52&y=27.63&z=11",
         "https://www.arcgis.com/apps/mapviewer/index.html?center=85.52,27.63&level=12",
         "https://www.strava.com/heatmap#12.00/85.52000/27.63000/hot/all",
+        "https://www.strava.com/maps/global-heatmap?sport=All&gColor=blue#9.7/27.63/85.52",
         "https://geohack.toolforge.org/geohack.php?pagename=Banepa&params=27_37_48_N_85_31_12_E_type:city",
         "https://geohack.toolforge.org/geohack.php?params=27.63_N_85.52_E_",
         "geo:27.5,85.4?q=27.63,85.52(Banepa)",

@@ -40,6 +40,16 @@ def test_a_footprint_across_the_antimeridian_has_two_parts_and_west_above_east()
     assert not footprint.polygon.contains(Point(0, 10.0))
 
 
+def test_the_bounds_of_a_footprint_are_those_of_its_outline() -> None:
+    rng = np.random.default_rng(0)
+    for lat, lon, size_m in zip(
+        rng.uniform(-89, 89, 200), rng.uniform(-170, 170, 200), 10 ** rng.uniform(0, 5.5, 200), strict=True
+    ):
+        footprint = Footprint(float(lat), float(lon), float(size_m))
+        if footprint.polygon.geom_type == "Polygon":
+            assert footprint.bbox == pytest.approx(footprint.polygon.bounds, abs=1e-9)
+
+
 @pytest.mark.parametrize("lat", [90.0, 89.999, -89.999])
 def test_a_footprint_over_a_pole_holds_the_pole_from_every_side(lat: float) -> None:
     footprint = Footprint(lat, 30.0, 5000.0)

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from ingest.geo.footprints import Places
-from search_ui.maps.heatmap import Drawing, Layer, heat_of, legend, scale_of
+from search_ui.maps.heatmap import Drawing, Layer, _grown, heat_of, legend, scale_of
 from search_ui.maps.mercator import MercatorCanvas, ordinate, tile_canvas
 from search_ui.maps.scales import HEAT, Scale
 from search_ui.search.query import Part, Query
@@ -119,6 +119,14 @@ def rimmed(values, *, px_wide):
     column, row = (int((lon + 180) / 360 * 2**zoom) for lon in (scores.lon.mean(), -180))
     row = int((180 - float(ordinate(scores.lat.mean()))) / 360 * 2**zoom)
     return np.asarray(Image.open(io.BytesIO(Drawing().tile(heat, zoom, column, row))).convert("RGBA")), heat.scale
+
+
+@pytest.mark.parametrize("within", [1, 2, 5, 9])
+def test_colours_spread_as_pillow_spreads_them(within: int) -> None:
+    rng = np.random.default_rng(within)
+    values = ((rng.random((60, 41)) > 0.98) * rng.integers(1, 128, (60, 41))).astype(np.uint8)
+    expected = Image.fromarray(values).filter(ImageFilter.MaxFilter(2 * within + 1))
+    np.testing.assert_array_equal(_grown(values, within, middle=False), np.asarray(expected))
 
 
 def test_a_tile_of_few_pixels_is_drawn_wide_enough_to_be_seen_with_a_halo_round_it() -> None:

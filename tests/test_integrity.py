@@ -317,6 +317,21 @@ def test_a_cell_of_the_catalog_that_changed_by_itself_is_told(
             [home.catalog.collections(), home.catalog.jobs("c")]
 
 
+def test_a_fault_of_who_asks_is_no_damage_of_the_catalog(home: Home) -> None:
+    with pytest.raises(ValueError, match="invalid literal"), home.catalog.session():
+        int("x")
+
+
+def test_rows_that_are_damaged_are_not_summed_anew_by_a_migration(home: Home) -> None:
+    home.catalog.close()
+    with sqlite3.connect(home.settings.catalog_path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0011'")  # as an older program leaves it
+        connection.execute("UPDATE row_sums SET sum = 'x' WHERE of = 'jobs'")
+    connection.close()
+    with pytest.raises(CatalogError, match=r"row .* of jobs is not as it was written"):
+        Catalog(home.settings.catalog_path)
+
+
 def test_whatever_is_written_to_the_catalog_is_whole_and_a_lost_row_is_told(home: Home) -> None:
     with home.catalog.database.engine.begin() as connection:
         for statement in (

@@ -38,6 +38,7 @@ from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.query import Part, Query
+from search_ui.search.recent import Recent
 from search_ui.service import service as running
 from search_ui.service.clean_picture import MAX_PICTURE_BYTES
 from search_ui.service.overlays import Overlays
@@ -412,6 +413,17 @@ def test_what_a_page_shows_is_asked_for_by_its_name_page_by_page(client, service
         (f"overlays/{'0' * 32}.json", 404),
     ):
         assert client.get(f"/shown/{name}").status_code == status
+
+
+def test_a_list_that_was_let_go_of_comes_back_under_its_name_with_the_next_run(client, service, monkeypatch) -> None:
+    shown = service.place_lists.show("demo", QUERY, Listed(k=70), NOTHING_SAID)
+    pins = f"/shown/lists/{shown.name}/pins.json"
+    before = client.get(pins)
+    # others have asked for so much meanwhile
+    monkeypatch.setattr(service.place_lists, "_lists", Recent(4, max_bytes=2**30))
+    assert (before.status_code, client.get(pins).status_code) == (200, 410)
+    service.place_lists.show("demo", QUERY, Listed(k=70), NOTHING_SAID)
+    assert client.get(pins).json() == before.json()
 
 
 def test_a_tile_of_a_shown_map_and_outlines_of_ones_own_come_by_their_names(client, service) -> None:

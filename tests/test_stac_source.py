@@ -275,6 +275,15 @@ def test_an_item_says_which_band_is_which(tmp_path: Path, asset: dict[str, Any])
         assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30]
 
 
+@pytest.mark.parametrize("of_the_picture", [{"roles": ["visual"]}, {}])
+def test_bands_of_several_assets_do_not_turn_round_the_colours_of_one(tmp_path: Path, of_the_picture: dict) -> None:
+    document = json.loads(Path(bands_item(tmp_path, of_the_picture, values(10, 20, 30))).read_text())
+    document["properties"]["eo:bands"] = [{"name": name} for name in ("Blue", "Green", "Red")]
+    document["assets"] |= {} if of_the_picture else {"B08": tif("./b.tif")}
+    with opened(write(tmp_path / "item.json", document), asset="image") as source:
+        assert source.read(HERE, 8).image[4, 4].tolist() == [10, 20, 30]
+
+
 @pytest.mark.parametrize("key", ["bands", "eo:bands"])
 def test_bands_that_stand_with_the_item_are_those_of_its_picture(tmp_path: Path, key: str) -> None:
     path = bands_item(tmp_path, {}, values(10, 20, 30, 40))

@@ -53,7 +53,7 @@ def test_tokens_are_those_of_open_clip_to_the_last() -> None:
     np.testing.assert_array_equal(made(texts), original(texts).numpy())
 
 
-@pytest.mark.parametrize("damage", ["cut short", "another model", "other weights", "no record"])
+@pytest.mark.parametrize("damage", ["cut short", "another model", "other weights", "other rules", "no record"])
 def test_a_damaged_export_is_refused(clip: Path, tmp_path: Path, damage: str) -> None:
     folder = shutil.copytree(clip, tmp_path / "model")
     record, graph = folder / FOLDER / RECORD, folder / FOLDER / GRAPH
@@ -65,6 +65,8 @@ def test_a_damaged_export_is_refused(clip: Path, tmp_path: Path, damage: str) ->
         case "other weights":
             with (folder / "model.safetensors").open("ab") as f:
                 f.write(b"1")
+        case "other rules":
+            record.write_text(record.read_text().replace('"length": ', '"length": 1'))
         case _:
             record.write_text("{")
     with pytest.raises(CheckpointError):

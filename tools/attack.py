@@ -169,12 +169,13 @@ def attack(home: Path, upstream: list[str], only: list[str], *, seconds: float, 
             app.await_ready()
         prepare()
         for app in apps:
-            told, before = ", read-only" if app.target.read_only else "", len(upstream)
+            told = ", read-only" if app.target.read_only else ""
             searcher = Searcher(app.target)
             time.sleep(3 * seconds)
             quiet = percentile_95(searcher.since())
             rows.append(_row(f"quiet{told}", lambda: "", app, searcher, quiet, seconds=seconds))
             for name, over_http in _chosen(OVER_HTTP, only).items():
+                before = len(upstream)
                 rows.append(_row(name + told, partial(over_http, app.target), app, searcher, quiet, seconds=seconds))
                 if app.target.read_only and len(upstream) > before:
                     rows[-1]["what came back"] = f"FAILED: {len(upstream) - before} tiles were fetched"

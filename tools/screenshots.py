@@ -80,6 +80,9 @@ def _calendar(page: Page) -> None:
 def _collections(page: Page) -> None:
     page.get_by_text("Add imagery").first.wait_for()
     page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first.wait_for()
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').filter(e => e.name.includes('/tiles/')).length >= 4"
+    )
     page.wait_for_timeout(12_000)  # it is drawn without a graphics card
 
 

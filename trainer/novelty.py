@@ -21,8 +21,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from trainer.checkpoint import META
+from trainer.checkpoint import EXPORTED, META
 from trainer.errors import CheckpointError, UsageError
+from trainer.sums import write_sums
 
 FILE = "novelty.safetensors"
 FEWEST = 1_500  # tiles of training: of fewer, a third tells nothing of one in a thousand
@@ -94,6 +95,7 @@ def write_novelty(checkpoint: Path, novelty: Novelty) -> None:
     try:
         part.write_bytes(save(arrays))
         part.replace(checkpoint / FILE)
+        write_sums(checkpoint, but=EXPORTED)
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint}: {FILE} cannot be written ({error})") from error
     finally:

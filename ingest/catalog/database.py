@@ -6,6 +6,7 @@ address is in no message and in no `repr`; values of statements are in no messag
 
 import json
 import math
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from ingest.catalog import row_sums
-from trainer.errors import CatalogError
+from trainer.errors import CatalogError, UsageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10  # patience with a server that does not answer
@@ -54,7 +55,7 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turns what the driver raises into an error that says what to do."""
+        """Turns what the driver raises into an error that says what to do, a `UsageError` of a text that is none."""
         try:
             yield
         except OperationalError as error:
@@ -67,14 +68,18 @@ class Database:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
             raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
-        except ValueError as error:  # sqlalchemy's own, of a cell that is no date or no JSON
+        except UnicodeEncodeError as error:  # of a name that is asked for or written; nothing in the file
+            raise UsageError(f"not valid Unicode: {error.object[:40]!r}. Give it as UTF-8") from error
+        except ValueError as error:
+            if not _of_a_cell(error):
+                raise
             raise CatalogError(f"{self.shown}: a cell cannot be read ({error}); {_WAY_OUT}") from error
 
     def migrate(self, head: str) -> None:
         """Brings the tables to a migration; of two processes that begin at once, one waits for the other.
 
         Raises:
-            CatalogError: They are newer than that migration.
+            CatalogError: They are newer than that migration, or damaged.
         """
         with self.translated(), self._migrating():
             version = self.version()
@@ -84,6 +89,7 @@ class Database:
                     f"{self.shown}: written by a newer groundcast (schema {version}, this one knows {head})"
                 )
             if version != head:
+                self._refuse_damage()
                 _alembic("upgrade", self.engine, head)
             self._sum_rows()
 
@@ -111,7 +117,8 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 found = [*connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()]
-                found += [f"{what} is not as it was written" for what in islice(row_sums.damaged(connection), 5)]
+                if row_sums.installed(connection):
+                    found += [f"{what} is not as it was written" for what in islice(row_sums.damaged(connection), 5)]
         except DBAPIError as error:
             found = [_first_line(error)]
         return [f"{self.shown}: {line}; {_WAY_OUT}" for line in found if line != "ok"]
@@ -124,6 +131,11 @@ class Database:
             return f"SQLite {sqlite3.sqlite_version}"
         with self.translated(), self.engine.connect() as connection:
             return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
+
+    def _refuse_damage(self) -> None:
+        """What is damaged would be summed anew behind a migration, and count as written."""
+        for problem in self.damage():
+            raise CatalogError(problem)
 
     def _sum_rows(self) -> None:
         """Has SQLite keep checksums of rows, where it does not yet."""
@@ -148,6 +160,14 @@ class Database:
         with self.engine.connect() as connection:  # the lock ends with its transaction, or with its connection
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
             yield
+
+
+def _of_a_cell(error: ValueError) -> bool:
+    """Whether it is sqlalchemy's, which makes a date or JSON of a cell, and no fault of who asks."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    while modules and modules[-1].partition(".")[0] == "json":
+        modules.pop()
+    return bool(modules) and modules[-1].partition(".")[0] == "sqlalchemy"
 
 
 def _sqlite(path: Path) -> sa.Engine:

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 MAX_DISC_M = 10_000_000.0  # a larger disc could hold both poles, and then has no single outside
 _GEOD = Geod(ellps="WGS84")
 _MAX_SEGMENTS = 64
+_LEAST_DEGREE_M = 110_000  # of latitude: it is longer everywhere
 _POLE_MARGIN_M = 0.01
 
 
@@ -61,6 +62,11 @@ class Footprint:
     @property
     def bbox(self) -> tuple[float, float, float, float]:
         """West, south, east and north in degrees; west > east where it crosses ±180°."""
+        if abs(self.lat) + self.size_m / _LEAST_DEGREE_M < 90:  # it holds no pole, and needs no polygon
+            left, south, right, north = _reach(self.lat, self.size_m)
+            west, east = left + self.lon, right + self.lon
+            if west > -180 and east < 180:
+                return west, south, east, north
         parts = shapely.get_parts(self.polygon)
         bounds = shapely.bounds(parts)  # [n, 4]
         south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
@@ -96,6 +102,13 @@ def _laea(lat: float) -> Proj:
 @lru_cache(maxsize=256)  # the tiles of a row share a latitude
 def _laea_of(lat: float, _thread: int) -> Proj:
     return Proj(proj="laea", lat_0=lat, lon_0=0, datum="WGS84", units="m")
+
+
+@lru_cache(maxsize=10_000)  # the tiles of a row share a latitude
+def _reach(lat: float, size_m: float) -> tuple[float, float, float, float]:
+    """West, south, east and north of a footprint at longitude 0 that holds no pole."""
+    lons, lats = ring(lat=lat, size_m=size_m)
+    return float(lons.min()), float(lats.min()), float(lons.max()), float(lats.max())
 
 
 def ring(*, lat: float, size_m: float) -> tuple[Floats, Floats]:

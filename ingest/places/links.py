@@ -34,7 +34,6 @@ _LON_FIRST = {  # host: parameters
     "yandex.": ("whatshere[point]", "poi[point]", "pt", "ll", "sll"),
     "2gis.": ("m",),
     "arcgis.": ("center", "marker"),
-    "strava.": ("#",),  # of its heat map
 }
 _FRAGMENT = re.compile(rf"^(?:map=)?\d{{1,2}}(?:\.\d{{1,9}})?/({NUMBER})/({NUMBER})")  # #15/27.63/85.52
 _GEOHACK = re.compile(r"[\d._]{1,40}_[NS]_[\d._]{1,40}_[EW](?=_|$)")  # Wikipedia's 27_37_48_N_85_31_12_E_type:city
@@ -102,24 +101,22 @@ def _candidates(host: str, path: str, query: dict[str, list[str]], fragment: str
     yield from _named(_VIEWED, host, query)
     yield from (place for step in steps if step.startswith("@") and (place := _value(step[1:])) is not None)
     if view := _FRAGMENT.match(fragment):
-        yield _ordered(view[1], view[2], is_lon_first="#" in _lon_first(host))
+        # Strava's older heat map; its newer /maps/global-heatmap#… is in the order of all others
+        is_lon_first = host.endswith("strava.com") and path.startswith("/heatmap")
+        yield _ordered(view[1], view[2], is_lon_first=is_lon_first)
     codes = [unquote(step) for step in path.split("/")] + query.get("q", []) + query.get("query", [])
     yield from (place for code in codes if (place := parse_plus_code(code)) is not None)
 
 
 def _named(names: tuple[str, ...], host: str, query: dict[str, list[str]]) -> Iterator[LatLon]:
     """The places in parameters of these names; of the stops of a way (A;B or A~B) the last."""
-    lon_first = _lon_first(host)
+    lon_first = next((those for of, those in _LON_FIRST.items() if f".{of}" in f".{host}"), ())
     for name in names:
         for value in query.get(name, ())[-1:]:
             # but Bing's 27.63~85.52 is one place
             place = _value(re.split(r";|~(?=[a-z]|.*,)", value)[-1])
             if place is not None:
                 yield place[::-1] if name in lon_first else place
-
-
-def _lon_first(host: str) -> tuple[str, ...]:
-    return next((names for of, names in _LON_FIRST.items() if f".{of}" in f".{host}"), ())
 
 
 def _value(text: str) -> LatLon | None:

@@ -47,7 +47,7 @@ def entry_of(item: pystac.Item, asset: str | None, bounds: Bounds) -> RasterEntr
     # of an item over a range of time `datetime` is null, and its start is given
     when = item.datetime or item.common_metadata.start_datetime
     if len(chosen) == 1:
-        told = _facts(chosen[0], _bands(chosen[0]) or _bands_of(item.properties))
+        told = _facts(chosen[0], _bands(chosen[0]) or _bands_of_item(item, chosen[0]))
     else:
         told = tuple(_facts(one, _bands(one))[0] for one in chosen)
     mask = next((one for one in item.assets.values() if _is_raster(one) and _kind(one) == "mask"), None)
@@ -109,6 +109,13 @@ def _colour(key: str, asset: pystac.Asset) -> str | None:
 def _bands(asset: pystac.Asset) -> list[Mapping[str, Any]]:
     """What an asset says of each band."""
     return _bands_of(asset.extra_fields)
+
+
+def _bands_of_item(item: pystac.Item, asset: pystac.Asset) -> list[Mapping[str, Any]]:
+    """What an item says of the bands of all its assets, if this is the only one; a picture to look at has its own."""
+    rasters = [one for key, one in item.assets.items() if _is_picture(key, one)]
+    visual = asset is item.assets.get("visual") or "visual" in (asset.roles or [])
+    return _bands_of(item.properties) if rasters == [asset] and not visual else []
 
 
 def _bands_of(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from ingest.geo.footprints import Places, Squares
 from search_ui.maps.mercator import TILE_PX, MercatorCanvas, canvas_over, tile_canvas, touching
@@ -249,10 +249,11 @@ class Rim:
 
 
 def _grown(colours: npt.NDArray[np.uint8], by: int, middle: bool) -> npt.NDArray[np.uint8]:
-    """Colours 1 to 127 that spread by so many pixels; 0 is none."""
+    """Colours 1 to 127 that spread by so many pixels, in a square; 0 is none."""
+    import cv2  # when first drawn: the app starts without it
 
     def spread(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
-        return np.asarray(Image.fromarray(values).filter(ImageFilter.MaxFilter(2 * by + 1))).astype(np.int16)
+        return cv2.dilate(values, np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(np.int16)
 
     if not by:
         return colours

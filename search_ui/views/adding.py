@@ -179,7 +179,7 @@ def _show(found: IngestEstimate) -> None:
             west, south, east, north = found.bounds
             st.caption(f"The imagery reaches from {say_place(south, west)} to {say_place(north, east)}.")
         for warning in found.warnings:
-            st.warning(warning)
+            st.warning(told(warning))
     if found.sample is not None:
         right.image(found.sample, caption="One of its tiles", width=180)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ingest.jobs.items import GridIntake, Intake, SkipItemError
 from ingest.jobs.request import Request
 from ingest.places.areas import bbox_of
-from search_ui.views.app_words import told
+from search_ui.views.app_words import plainly
 from trainer.errors import ItemError, UsageError
 
 _TRIED = 8  # tiles that are read, and embedded to measure the pace
@@ -80,5 +80,5 @@ def _try(intake: Intake, ids: list[str]) -> tuple[list[npt.NDArray[np.uint8]], l
         except SkipItemError:
             continue
         except ItemError as error:
-            warnings.append(f"tile {item} cannot be read: {told(error)}")
+            warnings.append(f"tile {item} cannot be read: {plainly(error)}")
     return images, warnings if images else [*warnings, "none of the tiles that were tried holds imagery"]
