@@ -21,6 +21,7 @@ from ingest.settings import Settings
 from search_ui.routes.api import api
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
@@ -35,6 +36,7 @@ PORT = 8501
 HOST = "127.0.0.1"
 SCRIPT = Path(__file__).with_name("app.py")
 MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own
+_MAX_MESSAGE_MB = 4  # between a page and the app; the largest that they send has 0.1
 _TRIES = 50  # ports after the usual one
 
 
@@ -59,7 +61,8 @@ def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
         yield {}
         running.stop()
 
-    return App(SCRIPT, routes=routes(service), middleware=[Middleware(Guard, hosts=hosts)], lifespan=lifespan)
+    middleware = [Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
+    return App(SCRIPT, routes=routes(service), middleware=middleware, lifespan=lifespan)
 
 
 def serve(
@@ -150,6 +153,7 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         "server.port": port,
         "server.headless": not (browser and _has_screen()),
         "server.maxUploadSize": MAX_UPLOAD_MIB,
+        "server.maxMessageSize": _MAX_MESSAGE_MB,
         "server.fileWatcherType": "none",
         # with a model in memory it held everybody up for a third of a second after each run; Python's own goes on
         "runner.postScriptGC": False,

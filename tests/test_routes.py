@@ -1,5 +1,6 @@
 """The service on the demonstration's island, and the routes that answer with it."""
 
+import asyncio
 import io
 import json
 import shutil
@@ -21,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ingest.archive.parts import Archive
@@ -28,7 +30,10 @@ from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.mercator import ordinate
+from search_ui.routes import guard as guard_module
+from search_ui.routes import page_uploads
 from search_ui.routes.guard import LOCAL, Guard
+from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import NOTHING_SAID, Feedback
@@ -690,6 +695,56 @@ def test_the_pages_connections_come_from_the_pages(host: str, origin: str | None
         ):
             pass
         assert refused.value.code == 1008
+
+
+def test_so_many_pages_and_no_more_are_open_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(guard_module, "_MOST_PAGES", 2)
+
+    async def connected(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive()
+
+    client = TestClient(Guard(Starlette(routes=[WebSocketRoute("/_stcore/stream", connected)])))
+    address = "/_stcore/stream"
+    with client.websocket_connect(address), client.websocket_connect(address):
+        with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(address):
+            pass
+        assert refused.value.code == 1013
+    with client.websocket_connect(address):  # those that were closed count no more
+        pass
+
+
+def test_files_that_pages_hold_are_bounded_together_and_who_stops_sending_is_told_so(monkeypatch) -> None:
+    monkeypatch.setattr(page_uploads, "MOST_BYTES", 250)
+    monkeypatch.setattr(page_uploads, "IDLE_S", 0.01)
+    held = [0]
+    monkeypatch.setattr(page_uploads, "_held", lambda: held[0])
+
+    async def take(request: Request) -> Response:
+        held[0] += len(await request.body())
+        return Response("")
+
+    app = PageUploads(Starlette(routes=[Route("/{rest:path}", take, methods=["PUT"])]))
+    client, place = TestClient(app), f"/x{page_uploads.PLACE}session/file"
+    assert [client.put(place, content=bytes(100)).status_code for _ in range(3)] == [200, 200, 503]
+    assert client.put("/elsewhere", content=bytes(1_000)).status_code == 200
+    held[0] = 0  # the pages were closed
+    assert client.put(place, content=bytes(100)).status_code == 200
+    sent: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "PUT", "path": place, "headers": [], "query_string": b""}
+    asyncio.run(app(scope, asyncio.Event().wait, keep))
+    assert sent[0]["status"] == 408
+
+
+def test_with_a_login_no_file_is_taken_for_a_page_without_it(monkeypatch) -> None:
+    monkeypatch.setattr(guard_module, "login_wanted", lambda: True)
+    guard = Guard(Starlette(routes=[Route("/{rest:path}", lambda _: Response(""), methods=["PUT"])]))
+    client = TestClient(guard)
+    assert [client.put(f"{path}a/b").status_code for path in (page_uploads.PLACE, "/page/")] == [401, 200]
 
 
 @pytest.mark.parametrize(

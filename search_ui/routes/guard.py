@@ -5,6 +5,7 @@
     Origin   what changes something is taken from the app's own pages, or from programs, which send no origin; and so
              are the connections that the pages work by
     frame    no page of another site shows the app in a frame of its own, where clicks could be led onto it
+    pages    of the connections that they work by so many at once, for each may hold half of a message in memory
     address  what means a route and misses it is told so, where Streamlit would answer any address with its page
     login    where Streamlit's login is set up (``[auth]`` in its secrets), the routes want its cookie, as the pages do
 
@@ -20,6 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search_ui.routes.page_uploads import PLACE
 from search_ui.service.login import logged_in, login_wanted
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -27,6 +29,7 @@ OWN = ("/tiles/", "/scores/", "/shown/", "/chips/", "/photos/", "/basemap/", "/a
 """What the routes answer; `/healthz` is open to all, the rest is Streamlit's and guarded by it."""
 _NAMES = frozenset(start.strip("/") for start in OWN)
 _TILE = re.compile(r"/-?\d+/-?\d+/-?\d+(\.\w+)?/?$")  # …/z/x/y.png
+_MOST_PAGES = 200  # times what a message may have: 0.8 GB
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -41,6 +44,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, hosts: Collection[str] = ()) -> None:
         self.app = app
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._pages = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may be asked, refuse the rest."""
@@ -56,21 +60,38 @@ class Guard:
             await self._refuse(scope, receive, send, 421, told)
         elif scope["type"] == "websocket" and not _own_page(asked, host):
             await self._refuse(scope, receive, send, 403, "this is answered to the app's own pages")
+        elif scope["type"] == "websocket":
+            await self._page(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(OWN) and not _same_origin(asked):
             await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
-        elif scope["type"] == "http" and scope["path"].startswith(OWN) and login_wanted() and not logged_in(asked):
+        elif scope["type"] == "http" and _wants_login(scope["path"]) and login_wanted() and not logged_in(asked):
             await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
         elif scope["type"] == "http" and _misses_a_route(scope["path"]):
             await self._refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
         else:
             await self.app(scope, receive, send)
 
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._pages >= _MOST_PAGES:
+            await self._refuse(scope, receive, send, 503, f"{self._pages} pages are open already: close some")
+            return
+        self._pages += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._pages -= 1
+
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": message[:120]})
+            code = 1013 if status == 503 else 1008
+            await send({"type": "websocket.close", "code": code, "reason": message[:120]})
             return
         answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
         await answer(scope, receive, send)
+
+
+def _wants_login(path: str) -> bool:
+    return path.startswith(OWN) or PLACE in path  # Streamlit itself takes files for pages from anybody
 
 
 def _misses_a_route(path: str) -> bool:
