@@ -36,7 +36,7 @@ PORT = 8501
 HOST = "127.0.0.1"
 SCRIPT = Path(__file__).with_name("app.py")
 MAX_UPLOAD_MIB = 200  # imagery through the page; pictures and areas have limits of their own
-_MAX_MESSAGE_MB = 4  # between a page and the app; the largest that they send has 0.1
+_MAX_MESSAGE_MB = 8  # between a page and the app: the outlines of as many labels as a map shows have less than 1
 _TRIES = 50  # ports after the usual one
 
 

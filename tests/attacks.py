@@ -1,7 +1,7 @@
 """Attacks on a running app over HTTP: what a stranger sends, and what came back, in a line each.
 
 An attack ends in a refusal or in nothing at all; an answer that is neither is an `AssertionError`. They know the app's
-address, not how it is built.
+address, and how Streamlit's pages speak with it, not how the rest is built.
 """
 
 import http.client
@@ -17,6 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.local_server import answering, serving
 
@@ -178,6 +185,48 @@ def foreign_pages(target: Target) -> str:
     return f"post {posted}, websocket {opened}, frame: {policy[:40]}"
 
 
+def half_messages(target: Target) -> str:
+    """As many pages as are let in, each of which sends most of a message, and stops."""
+    counts: Counter[object] = Counter()
+    ask = f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\nConnection: Upgrade\r\n"
+    ask += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    frame = b"\x82\xff" + (7_500_000).to_bytes(8, "big") + bytes(4)  # binary, masked by zeros
+    with ExitStack() as stack:
+        for _ in range(target.count(120)):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=WAIT_S))
+            one.sendall(ask.encode())
+            status = int(one.recv(1024).split(b" ", 2)[1])
+            counts[status] += 1
+            with suppress(ConnectionResetError, BrokenPipeError):  # it was refused
+                one.sendall(frame + bytes(6_000_000))
+    return only(counts, 101, 403, 503)
+
+
+def files_of_pages(target: Target) -> str:
+    """150 MB after another for a page, with a token against cross-site requests of one's own making."""
+    origin = f"http://127.0.0.1:{target.port}"
+    try:
+        page = connect(f"ws{origin[4:]}/_stcore/stream", origin=Origin(origin), subprotocols=[Subprotocol("streamlit")])
+    except InvalidStatus as error:
+        return f"no page is opened: {error.response.status_code}"
+    token, name = generate_xsrf_token_string(), "a.tif"
+    headers = {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token, "Origin": origin}
+    headers["Content-Type"] = "multipart/form-data; boundary=b"
+    head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = head.encode() + bytes(target.count(150 * 10**6)) + b"\r\n--b--\r\n"
+    with page:
+        page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        message = ForwardMsg()
+        while message.WhichOneof("type") != "new_session":
+            message.ParseFromString(bytes(page.recv(WAIT_S)))
+        session = message.new_session.initialize.session_id
+        counts: Counter[object] = Counter(
+            target.ask("PUT", f"/_stcore/upload_file/{session}/{number}", body, **headers)[0] for number in range(7)
+        )
+    assert 0 < counts[204] * len(body) <= 640 * 2**20, said(counts)
+    return only(counts, 204, 503, 0)
+
+
 OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "1 18 MB of JSON members": large_body,
     "2 60 uploads that stop": stalled_uploads,
@@ -185,6 +234,8 @@ OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "4 pictures of 59 megapixels": large_pictures,
     "9 odd hosts, legends, JSON, names": odd_requests,
     "10 pages of other sites": foreign_pages,
+    "11 half messages of 120 pages": half_messages,
+    "12 files of 150 MB for a page": files_of_pages,
 }
 
 

@@ -29,7 +29,7 @@ OWN = ("/tiles/", "/scores/", "/shown/", "/chips/", "/photos/", "/basemap/", "/a
 """What the routes answer; `/healthz` is open to all, the rest is Streamlit's and guarded by it."""
 _NAMES = frozenset(start.strip("/") for start in OWN)
 _TILE = re.compile(r"/-?\d+/-?\d+/-?\d+(\.\w+)?/?$")  # …/z/x/y.png
-_MOST_PAGES = 200  # times what a message may have: 0.8 GB
+_MOST_PAGES = 100  # times what a message may have: 0.8 GB
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
