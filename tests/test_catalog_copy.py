@@ -116,7 +116,14 @@ def test_lines_that_break_off_leave_nothing(new: NewCatalog) -> None:
     assert copy.job("j").chunks == 520
 
 
-@pytest.mark.parametrize("line", [b'["models", {"na\n', b'["jobs", {"id": "a", "created_at": "x"}]\n'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'["models", {"na\n',
+        b'["jobs", {"id": "a", "created_at": "x"}]\n',
+        b'["collections", {"name": "a", "kind": "zzz", "model_id": "m", "dim": 3, "spec": {}}]\n',
+    ],
+)
 def test_a_line_that_cannot_be_read_is_a_fault_of_the_backup(new: NewCatalog, line: bytes) -> None:
     catalog = new("sqlite")
     with pytest.raises(BackupError, match="in the backup has a line"):

@@ -5,6 +5,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ingest.archive.job_records import read_records
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.saved_searches import SavedSearches
 from ingest.field.columns import damaged
 from ingest.field.scorer import open_scorer
 from ingest.index.upkeep import adopt
@@ -348,6 +351,18 @@ def test_whatever_is_written_to_the_catalog_is_whole_and_a_lost_row_is_told(home
     with home.catalog.database.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER row_sums_failures_DELETE")
     assert "row_sums_failures_DELETE" in home.catalog.damage()[0]
+
+
+def test_two_that_write_to_one_home_at_once_lose_nothing(home: Home) -> None:
+    def save(number: int) -> None:
+        with closing(Catalog(home.settings.catalog_path)) as catalog:
+            for n in range(15):
+                SavedSearches(catalog).save(f"{number} {n}", "c", {"n": n}, [])
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(save, range(2)))
+    assert {one.name for one in SavedSearches(home.catalog).all()} == {f"{i} {n}" for i in range(2) for n in range(15)}
+    assert home.catalog.damage() == []
 
 
 def test_a_home_that_was_moved_is_whole_where_it_is_now(home: Home, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from trainer.errors import BackupError, reason
 _ROWS = 500  # in one statement
 _LEFT_OUT = {"alembic_version", "turns", row_sums.TABLE}  # whose turn it is, and checksums, mean nothing elsewhere
 _NAMES_OF_FILES = {"models": "name", "collections": "name", "jobs": "id", "chunks": "key"}
+_KINDS = ("tiles", "gallery")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 _NO_LINE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what a line that is no row leads to
 _ANOTHER = "take another backup"
@@ -138,6 +139,8 @@ def _row(tables: sa.MetaData, line: bytes) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"{name} is in no backup")
         if name in _NAMES_OF_FILES and not _NAME.fullmatch(values[_NAMES_OF_FILES[name]]):
             raise ValueError(f"{values[_NAMES_OF_FILES[name]]!r} in {name} is no name of a file")
+        if name == "collections" and values["kind"] not in _KINDS:
+            raise ValueError(f"{values['kind']!r} is no kind of collection: {' or '.join(_KINDS)}")
         return name, _typed(tables.tables[name], values)
     except _NO_LINE as error:
         shown = line[:60].decode(errors="replace").strip()
