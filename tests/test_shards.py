@@ -148,8 +148,9 @@ def test_what_is_left_out_and_undated_is_told(tmp_path: Path, caplog: pytest.Log
     assert len(Shards(tmp_path)) == 2
     assert "of 3 samples 1 left out (no_place 1), 1 without a date (no_hour 1)" in caplog.text
     caplog.clear()
-    tar(tmp_path / "a.tar", good)
-    Shards(tmp_path)
+    gulf = sample("gulf", date_taken="2020-07-14 18:05:00", latitude=0.0, longitude=0.0)
+    tar(tmp_path / "a.tar", good | gulf)  # it is left out where pairs are made
+    assert len(Shards(tmp_path)) == 2
     assert caplog.text == ""
 
 

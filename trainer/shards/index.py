@@ -103,8 +103,6 @@ def _scan(path: Path) -> SampleTable:
                     problems["no_metadata"] += 1
                     continue
                 lat, lon = _degrees(metadata, "latitude", 90), _degrees(metadata, "longitude", 180)
-                if lat == lon == 0:  # which programs write for none
-                    raise _BrokenError("no_place")
             except _BrokenError as e:
                 problems[str(e)] += 1
                 continue
