@@ -1,6 +1,6 @@
-"""The services of the served mode, as fixtures: Redis, PostgreSQL and an S3 server for real, Qdrant as a double.
+"""The services of the served mode, as fixtures: all are real but Qdrant, which is a double.
 
-Each can be killed and started again, at the same address and with what it held. Redis and PostgreSQL are Debian's;
+Each can be killed and started again, at the same address and with what it held. The first three are Debian's;
 where the program is missing, its tests are skipped. `tests/qdrant_double.py` says what the double is.
 """
 
@@ -255,6 +255,51 @@ def postgres(postgres_cluster: Postgres) -> Iterator[Postgres]:
 
 
 @dataclass
+class PgBouncer(Service):
+    """A pooler in transaction mode with one connection to the server, so that no session outlives its transaction."""
+
+    database: str = "postgres"
+
+    @property
+    def url(self) -> str:
+        return self.url_of(self.database)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://groundcast:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture
+def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
+    """pgbouncer in front of the test's database."""
+    yield from run_pgbouncer(postgres)
+
+
+def run_pgbouncer(behind: Postgres, *, connections: int = 1) -> Iterator[PgBouncer]:
+    """pgbouncer in front of a cluster, with so many connections to it at once for each database."""
+    program = _program("pgbouncer")
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    folder, port = Path(tempfile.mkdtemp(prefix="groundcast-pgbouncer-")), free_port()
+    users, configuration = folder / "users", folder / "pgbouncer.ini"
+    users.write_text(f'"groundcast" "{PASSWORD}"\n', "utf-8")
+    lines = [
+        *("[databases]", f"* = host=127.0.0.1 port={behind.port}", "[pgbouncer]", "listen_addr = 127.0.0.1"),
+        *(f"listen_port = {port}", "unix_socket_dir =", "auth_type = scram-sha-256", f"auth_file = {users}"),
+        *("pool_mode = transaction", f"default_pool_size = {connections}", "server_login_retry = 1"),
+    ]
+    configuration.write_text("\n".join(lines) + "\n", "utf-8")
+    if user:
+        for path in (folder, users, configuration):
+            shutil.chown(path, user, user)
+    server = PgBouncer([program, str(configuration)], port, folder / "log", user, database=behind.database)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
 class S3(Service):
     """moto's S3 server."""
 
@@ -302,7 +347,7 @@ def _running(server: S, *, start: bool = False) -> Iterator[S]:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
         pytest.skip(f"{name} is not installed: tools/setup.sh does it")
     return found
