@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,10 +104,14 @@ S = TypeVar("S", bound=Service)
 
 @dataclass
 class Redis(Service):
-    """A Redis server with a password, which keeps what it holds in an append-only file."""
+    """A Redis server with a password, which keeps what it holds in an append-only file; by TLS where it has a `ca`."""
+
+    ca: Path | None = None
 
     @property
     def url(self) -> str:
+        if self.ca is not None:
+            return f"rediss://:{PASSWORD}@127.0.0.1:{self.port}/0?ssl_ca_certs={self.ca}"
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     def answers(self) -> bool:
@@ -122,7 +128,7 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
     yield from _running(start_redis(tmp_path / "redis"))
 
 
-def start_redis(folder: Path, *options: str) -> Redis:
+def start_redis(folder: Path, *options: str, tls: bool = False) -> Redis:
     """A running Redis; options of its command line may follow, such as ``--maxmemory 5mb``."""
     program = _program("redis-server")
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +138,10 @@ def start_redis(folder: Path, *options: str) -> Redis:
         f'bind 127.0.0.1\nport {port}\ndir "{folder}"\nrequirepass {PASSWORD}\nappendonly yes\nsave ""\n', "utf-8"
     )
     server = Redis([program, str(configuration), *options], port, folder / "redis.log")
+    if tls:
+        server.ca, certificate, key = make_certificate(folder)
+        server.command += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+        server.command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
     server.start()
     return server
 
@@ -335,6 +345,35 @@ def s3(s3_server: S3) -> S3:
     s3_server.bucket = "test-" + secrets.token_hex(6)
     s3fs.S3FileSystem(**s3_server.options).mkdir(s3_server.bucket)
     return s3_server
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """A certificate for localhost and 127.0.0.1 by an authority of its own: the authority's file, its own, its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "localhost")]
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in names]
+    now = datetime.now(UTC)
+    hosts = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    whose = [
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()),
+        x509.SubjectAlternativeName(hosts),
+    ]
+    found = []
+    for name, key, own in zip(names, keys, (True, False), strict=True):
+        made = x509.CertificateBuilder(names[0], name, key.public_key(), x509.random_serial_number())
+        made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        made = made.add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+        for extension in whose:
+            made = made if own else made.add_extension(extension, critical=False)
+        found.append(made.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    files = folder / "ca.pem", folder / "certificate.pem", folder / "key.pem"
+    for file, content in zip(files, (*found, keys[1].private_bytes(*form)), strict=True):
+        file.write_bytes(content)
+    return files
 
 
 def _running(server: S, *, start: bool = False) -> Iterator[S]:

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from ingest.addresses import checked, shown
 from ingest.catalog import row_sums
 from trainer.errors import CatalogError, UsageError
 
@@ -43,7 +43,7 @@ class Database:
 
     def __init__(self, at: Path | SecretStr) -> None:
         self.at = at
-        self.shown = str(at) if isinstance(at, Path) else _shown(at.get_secret_value())
+        self.shown = str(at) if isinstance(at, Path) else shown(at.get_secret_value())
         self.engine = _sqlite(at) if isinstance(at, Path) else _postgresql(at.get_secret_value(), self.shown)
 
     def __repr__(self) -> str:
@@ -190,7 +190,7 @@ def _sqlite(path: Path) -> sa.Engine:
 
 def _postgresql(url: str, shown: str) -> sa.Engine:
     try:
-        address = sa.make_url(url)
+        address = sa.make_url(checked(url))
     except (ArgumentError, ValueError):
         raise CatalogError(f"database_url = {shown}: not an address such as postgresql://user:…@host/name") from None
     if address.get_backend_name() not in ("postgresql", "postgres"):
@@ -255,16 +255,6 @@ def _finite(value: Any) -> Any:
 
 def _from_json(text: str | bytes) -> Any:
     return json.loads(text, object_hook=lambda found: float(found[_NUMBER]) if _NUMBER in found else found)
-
-
-def _shown(url: str) -> str:
-    """An address without user and password, and without the options behind it."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "…"
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else "…"
 
 
 def _first_line(error: DBAPIError) -> str:
