@@ -27,6 +27,7 @@ from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
 from tests.conftest import ROOT, start_groundcast
 from tests.services import PASSWORD, free_port, start_qdrant
+from tools.sizes import asked_for
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
@@ -81,8 +82,25 @@ def test_no_weights_go_into_an_image():
         *("pyproject.toml", "setup.py", "constraints.txt", "README.md", "LICENSE"),
         *("trainer", "ingest", "workers", "search_ui"),
     }
-    for name in ("build-gpu", "build-cpu"):
-        assert "'.[ingest,labels,served,films]' transformers\n" in stages()[name]  # not [demo], which has weights
+    asked = re.findall(r"'(?:\.|groundcast)\[([\w,]+)\]'", DOCKERFILE)
+    assert set(",".join(asked).split(",")) == {"places", "labels", "served", "films", "ingest"}, (
+        "not [demo]: it has weights"
+    )
+
+
+def test_images_share_their_layers_and_the_app_is_without_torch():
+    bases = {name: base for base, name in re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)}
+    assert (bases["ui"], bases["worker"], bases["worker-cpu"], bases["worker-gpu"]) == (
+        "app",
+        "app",
+        "worker",
+        "worker",
+    )
+    app = asked_for("groundcast", frozenset({"places", "labels", "served", "films"}))
+    assert not {"torch", "torchvision", "open-clip-torch", "transformers"} & app
+    assert (
+        "'.[places,labels,served,films]'" in stages()["build"] and "pip install" not in stages()["app"] + stages()["ui"]
+    )
 
 
 def test_a_secret_that_is_missing_stops_compose_and_none_has_a_default():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 import s3fs
 
@@ -176,6 +177,29 @@ def test_doctor_says_what_is_reachable_with_versions_and_without_secrets(served:
     assert checks["redis"]["found"].startswith("Redis ")
     assert checks["index"]["ok"]
     assert checks["index"]["found"].startswith("Qdrant ")
+
+
+def test_a_role_that_may_only_read_searches_and_is_told_what_it_may_not(
+    served: Served, postgres_cluster: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = load_settings(served.home).database_url
+    assert url is not None
+    database = url.get_secret_value().rpartition("/")[2]
+    with psycopg.connect(postgres_cluster.url_of(database), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'".encode())
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    with monkeypatch.context() as patch:
+        reading = postgres_cluster.url_of(database).replace("groundcast:", "reader:")
+        patch.setenv("GROUNDCAST_DATABASE_URL", reading)
+        asked = served.run("search", "a harbour", "--collection", "town", "-k", "3", "--json")
+        assert asked.code == 0 and len(asked.json()["hits"]) == 3
+        checks = {check["name"]: check for check in served.run("doctor", "--json").json()["checks"]}
+        assert checks["catalog"]["ok"] and "may read: enough to search" in checks["catalog"]["found"]
+        ran = served.run("ingest", served.raster, "--collection", "other", "--tile-size-m", "10")
+        assert ran.code == 1 and "permission denied" in ran.err and "grant it, or name another role" in ran.err
+    found = {check["name"]: check["found"] for check in served.run("doctor", "--json").json()["checks"]}
+    assert "may read, write and change tables" in found["catalog"]
+    assert [one["name"] for one in served.run("collections", "--json").json()] == ["town"]
 
 
 def test_doctor_says_what_is_away_and_what_to_do(served: Served, tmp_path: Path) -> None:

@@ -28,7 +28,19 @@ _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
 _WAY_OUT = "restore a backup, or take the file away and run `groundcast recover`"
 _WRITABLE = "may the file be written, and is its disk there?"
+_NO_RIGHT = ("42501", "25006")  # PostgreSQL's codes: permission denied; a transaction that may only read
+_GRANT = "the role of database_url lacks that right: grant it, or name another role"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
+
+
+_RIGHTS = """
+SELECT coalesce(bool_and(has_table_privilege(oid, 'SELECT')), false),
+       coalesce(bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE')
+                         AND has_table_privilege(oid, 'DELETE')), false),
+       coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) AND has_schema_privilege(current_schema(), 'CREATE'),
+       current_setting('transaction_read_only')
+FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
 
 
 class Database:
@@ -67,7 +79,9 @@ class Database:
             )
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
-            raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
+            lacks_right = getattr(error.orig, "sqlstate", None) in _NO_RIGHT
+            mend = _GRANT if lacks_right else "not a groundcast catalog?"
+            raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except UnicodeEncodeError as error:  # of a name that is asked for or written; nothing in the file
             raise UsageError(f"not valid Unicode: {error.object[:40]!r}. Give it as UTF-8") from error
         except ValueError as error:
@@ -128,6 +142,22 @@ class Database:
             return f"SQLite {sqlite3.sqlite_version}"
         with self.translated(), self.engine.connect() as connection:
             return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
+
+    def rights(self) -> str:
+        """What who is connected may do with the tables, and what that is enough for, in words; empty of a file."""
+        if isinstance(self.at, Path):
+            return ""
+        with self.translated(), self.engine.connect() as connection:
+            reads, writes, changes, read_only = connection.execute(sa.text(_RIGHTS)).one()
+        if not reads:
+            return "may not read all tables, which a search needs: GRANT SELECT"
+        if not writes or read_only == "on":
+            return "may read: enough to search; to ingest, to save searches and to label it must also write"
+        if not changes:
+            return (
+                "may read and write: enough for all but a new version's changes to the tables, which their owner makes"
+            )
+        return "may read, write and change tables"
 
     def _refuse_damage(self) -> None:
         """What is damaged would be summed anew behind a migration, and count as written."""

@@ -140,7 +140,8 @@ def _check_catalog(ctx: CommandContext) -> Iterator[Check]:
         yield Check("catalog", False, str(error), mend)
         return
     at = catalog.database.shown if ctx.settings.database_url is not None else "in the home"
-    yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections")
+    may = f", {catalog.database.rights()}" if ctx.settings.database_url is not None else ""
+    yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections{may}")
     for model in models:
         yield _check_model(ctx.settings.models_dir / model.name, model.name, model.model_id)
 
