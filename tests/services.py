@@ -175,11 +175,18 @@ def run_qdrant(folder: Path) -> Iterator[Qdrant]:
 
 
 def start_qdrant(folder: Path, api_key: str | None = PASSWORD) -> Qdrant:
-    """A running double over a folder."""
+    """A running double over a folder, or the program that GROUNDCAST_TEST_QDRANT_PROGRAM names."""
     port = free_port()
-    program = [sys.executable, str(Path(__file__).with_name("qdrant_double.py")), str(folder), str(port)]
+    real = os.environ.get("GROUNDCAST_TEST_QDRANT_PROGRAM")
+    double = [sys.executable, str(Path(__file__).with_name("qdrant_double.py")), str(folder), str(port)]
     environment = {"QDRANT__SERVICE__API_KEY": api_key} if api_key else {}
-    server = Qdrant(program, port, folder.with_suffix(".log"), environment=environment, api_key=api_key)
+    if real:
+        environment |= {"QDRANT__SERVICE__HTTP_PORT": str(port), "QDRANT__SERVICE__GRPC_PORT": str(free_port())}
+        environment |= {"QDRANT__STORAGE__STORAGE_PATH": str(folder / "storage")}
+        environment |= {"QDRANT__STORAGE__SNAPSHOTS_PATH": str(folder / "snapshots")}
+    server = Qdrant(
+        [real] if real else double, port, folder.with_suffix(".log"), environment=environment, api_key=api_key
+    )
     server.start()
     return server
 
@@ -319,6 +326,13 @@ class S3(Service):
     def url(self) -> str:
         return f"s3://{self.bucket}/groundcast"
 
+    def new_bucket(self) -> None:
+        """Makes an empty bucket, which `url` names from then on."""
+        import s3fs
+
+        self.bucket = "test-" + secrets.token_hex(6)
+        s3fs.S3FileSystem(**self.options).mkdir(self.bucket)
+
     @property
     def options(self) -> dict[str, str]:
         """Options of the file system, as in the setting ``archive_options``."""
@@ -329,21 +343,21 @@ class S3(Service):
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """moto's S3 server for the test run."""
     pytest.importorskip("moto.server")
+    yield from run_s3(tmp_path_factory.mktemp("s3"))
+
+
+def run_s3(folder: Path) -> Iterator[S3]:
+    """moto's S3 server, which holds everything in memory."""
     port = free_port()
     code = "import sys; from moto.server import main; main(sys.argv[1:])"
-    server = S3(
-        [sys.executable, "-c", code, "-H", "127.0.0.1", "-p", str(port)], port, tmp_path_factory.mktemp("s3") / "log"
-    )
+    server = S3([sys.executable, "-c", code, "-H", "127.0.0.1", "-p", str(port)], port, folder / "log")
     yield from _running(server, start=True)
 
 
 @pytest.fixture
 def s3(s3_server: S3) -> S3:
     """An empty bucket of the test's own."""
-    import s3fs
-
-    s3_server.bucket = "test-" + secrets.token_hex(6)
-    s3fs.S3FileSystem(**s3_server.options).mkdir(s3_server.bucket)
+    s3_server.new_bucket()
     return s3_server
 
 

@@ -156,7 +156,7 @@ def test_pages_pictures_tiles_sockets_links_and_feeds_work_behind_nginx_under_a_
         asked: list[Request] = []
         failed: list[str] = []
         sockets: list[str] = []
-        page.on("request", asked.append)
+        page.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - it sets an attribute
         page.on("response", lambda answer: answer.status >= 400 and failed.append(f"{answer.status} {answer.url}"))
         page.on("websocket", lambda socket: sockets.append(socket.url))
         page.goto(f"{address}/?q=people+swimming+at+a+sandy+beach&month=7&hour=14")
