@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.settings import Settings
 from search_ui.components.base_path import checked_path
@@ -43,15 +44,23 @@ _MAX_MESSAGE_MB = 8  # between a page and the app: the outlines of as many label
 _TRIES = 50  # ports after the usual one
 
 
+class _Under:
+    """The routes as ASGI, which know the path that they are served under."""
+
+    def __init__(self, app: ASGIApp, base: str) -> None:
+        self._app, self._base = app, base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "root_path": f"{scope.get('root_path', '')}{self._base}"}, receive, send)
+
+
 def routes(service: Service, base: str = "") -> list[BaseRoute]:
     """Every route but Streamlit's own, under the path of the app; its health and metrics without it, too."""
     answering = api(service)
-    own: list[BaseRoute] = [
-        library_route(),
-        *(Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz")),
-    ]
+    under = _Under(answering, base)
     # who asks for these two reaches the port itself, past the proxy
-    return [Mount(base, routes=own), *(Route(path, answering) for path in ("/healthz", "/metrics"))] if base else own
+    plain = [Route(path, answering) for path in ("/healthz", "/metrics")] if base else []
+    return [library_route(base), *plain, *(Route(f"{base}{start}{{rest:path}}", under) for start in (*OWN, "/healthz"))]
 
 
 def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", proxies: Sequence[str] = ()) -> "App":
