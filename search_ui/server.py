@@ -21,6 +21,7 @@ from ingest.settings import Settings
 from search_ui.routes.api import api
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.pace import Pace
 from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
@@ -61,7 +62,8 @@ def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
         yield {}
         running.stop()
 
-    middleware = [Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
+    # what is refused is work too: the pace comes first
+    middleware = [Middleware(Pace), Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
     return App(SCRIPT, routes=routes(service), middleware=middleware, lifespan=lifespan)
 
 
