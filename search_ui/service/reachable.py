@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from ingest.addresses import shown
+
 if TYPE_CHECKING:
     from ingest.settings import Settings
 
@@ -47,7 +49,7 @@ def check_archive(settings: "Settings") -> Check:
 
 def check_redis(url: str) -> Check:
     """Does the broker answer, and will it keep messages?"""
-    shown = _address(url)
+    at = shown(url)
     try:
         import redis
     except ImportError:
@@ -57,7 +59,12 @@ def check_redis(url: str) -> Check:
             found = client.info()
     except (redis.RedisError, OSError, ValueError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        return Check("redis", False, f"{shown}: {said}", "start Redis, or mend redis_url, its password too")
+        mend = "start Redis, or mend redis_url, its password too"
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            mend = (
+                "name the file of the authority that signed its certificate: add ?ssl_ca_certs=/FILE.pem to redis_url"
+            )
+        return Check("redis", False, f"{at}: {said}", mend)
     keeps = "keeps messages on disk" if found.get("aof_enabled") else "has no append-only file: a restart forgets"
     policy = str(found.get("maxmemory_policy", "noeviction"))
     # with a bound on memory any other policy may drop the queues themselves
@@ -65,8 +72,7 @@ def check_redis(url: str) -> Check:
     return Check(
         "redis",
         not evicts,
-        f"Redis {found['redis_version']} at {shown}, {keeps}"
-        + (f", throws messages away ({policy})" if evicts else ""),
+        f"Redis {found['redis_version']} at {at}, {keeps}" + (f", throws messages away ({policy})" if evicts else ""),
         "set maxmemory-policy noeviction",
     )
 
@@ -77,7 +83,7 @@ def check_index(settings: "Settings") -> Check:
         return Check("index", True, "embedded (Qdrant Edge)")
     from ingest.index.upkeep import connect
 
-    shown = _address(settings.qdrant_url)
+    at = shown(settings.qdrant_url)
     try:
         client = connect(settings)
         info = client.info()
@@ -86,7 +92,7 @@ def check_index(settings: "Settings") -> Check:
         return Check("index", False, str(error), "start the Qdrant server, or mend qdrant_url and qdrant_api_key")
     open_key = settings.qdrant_api_key is not None and _is_plain_and_far(settings.qdrant_url)
     note = "; its key goes over plain http: use https where others listen" if open_key else ""
-    return Check("index", True, f"Qdrant {info.version} at {shown}{note}")
+    return Check("index", True, f"Qdrant {info.version} at {at}{note}")
 
 
 def _nothing(file: BinaryIO) -> None:
@@ -96,15 +102,6 @@ def _nothing(file: BinaryIO) -> None:
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _address(url: str) -> str:
-    """Host and port, without user and password."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "an address that cannot be understood"
 
 
 def _is_plain_and_far(url: str) -> bool:
