@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute, Route
 
 from ingest.settings import Settings
+from search_ui.connections import serve_by_connections
 from search_ui.routes.api import api
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
@@ -90,6 +91,7 @@ def serve(
         UsageError: The port is taken.
         CatalogError: The home cannot be opened.
     """
+    serve_by_connections()
     chosen = free_port(host, port)
     secrets = secrets_files(settings)
     _check_login(secrets)

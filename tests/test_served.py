@@ -1,4 +1,4 @@
-"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and (a double of) Qdrant, switched by one settings file."""
+"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and a double of Qdrant, by one settings file."""
 
 import contextlib
 import gzip

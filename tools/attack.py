@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ from tests.services import free_port
 T = TypeVar("T")
 MOST_MB, MOST_RATIO = 2_048, 2.0
 _WARM_S = 3.0
+_FILES = 1_024, 4_096  # that a process may have open, and may let itself have: Debian's, but for the second
 _PAUSE_S = 0.03  # between two searches of one person: still far more often than people ask
 LAT, LON = 27.62, 85.50  # of the tile server's collection
 
@@ -56,6 +58,7 @@ class App:
         self._process = subprocess.Popen(
             [*command, *(["--read-only"] if read_only else [])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, _FILES)
 
     def await_ready(self) -> None:
         """Wait until it answers a search."""
