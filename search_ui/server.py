@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute, Route
 
 from ingest.settings import Settings
-from search_ui.connections import serve_by_connections
 from search_ui.routes.api import api
+from search_ui.routes.connections import serve_by_connections
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
 from search_ui.routes.pace import Pace

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from websockets.sync.client import connect
 
-from search_ui import connections
+from search_ui.routes import connections
 from tests.services import free_port
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
