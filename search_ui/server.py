@@ -28,6 +28,7 @@ from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import UsageError
+from workers.log_lines import as_json, hand_over
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -100,6 +101,12 @@ def serve(
     watching = None if read_only else Watching(service)
     if watching is not None:
         watching.start()
+    if as_json():
+        _hand_lines_over()
+    log.info("the app listens at %s, port %d", host, chosen)
+    if not as_json():
+        name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+        print(f"The app is at http://{name}:{chosen}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - as commands do
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
@@ -162,10 +169,23 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         # with a model in memory it held everybody up for a third of a second after each run; Python's own goes on
         "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
+        # its banner asks a host on the internet for this machine's address
+        "logger.hideWelcomeMessage": True,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "secrets.files": list(secrets),
     }
+
+
+def _hand_lines_over() -> None:
+    """Streamlit gives every logger that it makes a way of its own to write, and Uvicorn its own."""
+    import uvicorn.config
+    from streamlit import logger as of_streamlit
+
+    of_streamlit.setup_formatter = lambda logger: hand_over(logger.name)
+    for name in list(of_streamlit._loggers):
+        hand_over(name)
+    uvicorn.config.LOGGING_CONFIG.update(handlers={}, loggers={})
 
 
 def _has_screen() -> bool:
