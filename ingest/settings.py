@@ -36,6 +36,16 @@ def _without_password(url: str) -> str:
     return url
 
 
+def _nodes(url: str) -> str:
+    """Addresses of one server, or of the nodes of a cluster with commas between them."""
+    parts = [urlsplit(_without_password(part.strip().rstrip("/"))) for part in url.split(",")]
+    if not all(part.scheme in ("http", "https") and part.hostname and part.port != 0 for part in parts):
+        raise ValueError("not an address such as http://qdrant:6333; nodes of a cluster have commas between them")
+    if len({(part.scheme, part.path) for part in parts}) > 1:
+        raise ValueError("nodes of one cluster differ by host and port alone")
+    return url
+
+
 def _absolute(path: Path) -> Path:
     """A folder that means the same wherever a command is started."""
     if not path.expanduser().is_absolute():
@@ -53,6 +63,7 @@ def _from_json(value: Any) -> Any:
 
 
 ShownUrl = Annotated[str, AfterValidator(_without_password)]
+NodesUrl = Annotated[str, AfterValidator(_nodes)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
@@ -89,8 +100,23 @@ class Settings(BaseModel):
         None, description="Table of that file system's options, such as key, secret, endpoint_url."
     )
     redis_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0, where workers are woken.")
-    qdrant_url: ShownUrl | None = Field(None, description="A Qdrant server; without it the index is embedded.")
-    qdrant_api_key: SecretStr | None = Field(None, description="Key of that server.")
+    qdrant_url: NodesUrl | None = Field(
+        None,
+        description="A Qdrant server, or its nodes with commas between; without it the index is embedded.",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Key or token of that server.")
+    qdrant_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="What new names on that server begin with; without it each catalog has a prefix of its own.",
+    )
+    qdrant_shards: int | None = Field(
+        None, ge=1, description="Shards of a new collection there; without it the server decides."
+    )
+    qdrant_replicas: int | None = Field(None, ge=1, description="On how many nodes each of them lies.")
+    qdrant_write_consistency: int | None = Field(
+        None, ge=1, description="How many of those have a point before it counts as written."
+    )
     qdrant_datatype: Literal["float32", "float16"] = Field(
         "float16", description="How that server stores vectors; float16 takes half the memory."
     )
