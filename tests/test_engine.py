@@ -132,7 +132,11 @@ def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, n
 
 @pytest.mark.parametrize(
     ("begun", "said"),
-    [(False, "needs 0.0 GB for the index of"), (True, "No space left on device"), (None, "`groundcast verify NAME")],
+    [
+        (False, "needs 0.0 GB for the index of"),
+        (True, "No space left on device"),
+        (None, "`groundcast verify demo --repair`"),
+    ],
     ids=["no room for one", "no room for what is new", "broken"],
 )
 def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so(

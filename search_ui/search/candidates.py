@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ingest.archive.parts import Archive
 from ingest.field.scorer import NO_DATE, FieldEncoder
-from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Candidates, Filter, Index, item_id
+from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, PART, Candidates, Filter, Index, item_id
 from trainer.encoding import When
 
 SAMPLE = 4_096  # tiles that stand for a collection
@@ -91,6 +91,7 @@ class Pool:
         o: O, float32 [n, d].
         s: S at the moment asked about, [n, d].
         cosine: float32 [n].
+        part: Key of the archive's part that holds each; None: its point does not say.
         sample: Of the collection; it knows the model.
     """
 
@@ -102,6 +103,7 @@ class Pool:
     o: Floats
     s: Floats
     cosine: Floats
+    part: list[str | None]
     sample: Sample
 
     def ids(self, rows: Rows) -> list[str]:
@@ -179,6 +181,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         o=o,
         s=s,
         cosine=s @ query / np.linalg.norm(s, axis=1),
+        part=[payload.get(PART) for payload in payloads],
         sample=sample,
     )
 

@@ -81,7 +81,7 @@ def check_index(settings: "Settings") -> Check:
     """Is the index embedded, or does its server answer?"""
     if settings.qdrant_url is None:
         return Check("index", True, "embedded (Qdrant Edge)")
-    from ingest.index.upkeep import connect
+    from ingest.index.on_server import connect
 
     at = shown(settings.qdrant_url)
     try:
