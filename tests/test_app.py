@@ -283,7 +283,26 @@ def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> Non
     assert "--" not in _told(app).partition("No place")[2][:200]
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"area": "place:Nowherehamm"}, "No place 'Nowherehamm' is known"),
+        ({"from": "2020-13-45"}, "'2020-13-45' is no date"),
+        ({"like": "nonsense"}, "has no tile 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
+    service: Service, part: dict[str, str], told: str
+) -> None:
+    app = _app(q="a beach", **part)
+    assert _told(app).count(told) == (2 if "area" in part else 1)  # of an area also where it is chosen
+    assert app.segmented_control(key="panel").value == "places" and app.get("bidi_component")
+    _ran(app.button(key="chip 0").click().run())
+    assert "of 3,054 tiles" in _told(app) and not app.error
+
+
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:
+    assert "**Nothing here** Looks like it (best relevance" in _told(_app(q="an astronaut on the moon"))
     app = _app(q="an astronaut on the moon", min="0.95")
     assert "Nothing here" in _told(app)
     nearest = app.button(key="nearest")
