@@ -24,6 +24,7 @@ from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
 from search_ui.service.background import Background, Bar
+from search_ui.service.previews import Previews
 from search_ui.service.service import Service
 from search_ui.views.state import address
 
@@ -414,6 +415,7 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     chunks = [("left-000000", ["a", "b"])]
     service.catalog.add_job("left", collection="demo", source=str(raster), spec={}, chunks=chunks, failures=[])
     service.catalog.enqueue("left")
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)  # the page waits for the preview
     app = _collections()
     assert app.toggle(key="add queue").value
     bars = [bar.text for bar in app.get("progress")]
@@ -429,7 +431,10 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     service.catalog.set_job_state("left", "superseded")
 
 
-def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) -> None:
+def test_imagery_is_estimated_before_any_work(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)  # the page waits for the preview
     raster = make_raster(tmp_path / "town.tif", width=400, height=400)
     app = _collections()
     app.text_input(key="add source").set_value(str(raster)).run()
@@ -440,17 +445,22 @@ def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) 
     assert 10 <= int(tiles.value) <= 25
     assert took.value.startswith("about ")
     assert pixel.value == "0.5 m"
-    app.text_input(key="add source").set_value(str(tmp_path / "missing.tif")).run()
-    _ran(app.button(key="estimate").click().run())
-    assert "there is no such file or folder" in _told(app)
+    _ran(app.text_input(key="add source").set_value(str(tmp_path / "missing.tif")).run())
+    assert "there is no such file or folder" in _told(app) and "estimate" not in {one.key for one in app.button}
+    monkeypatch.setattr(service, "previews", Previews(service.settings, limit_s=0.0))
+    _ran(app.text_input(key="add source").set_value(str(raster)).run())
+    assert "it can be added without a preview" in _told(app)
+    assert "start ingest" in {one.key for one in app.button}
 
 
-def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(service: Service) -> None:
+def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = _collections()
     app.text_input(key="add source").set_value("https://tiles.example.org/{z}/{x}/{y}.png").run()
     app.text_input(key="add name").set_value("far").run()
-    app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run()
-    _ran(app.button(key="estimate").click().run())
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)
+    _ran(app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run())
     assert "'tiles.example.org' is not among the hosts" in _told(app)
 
 
