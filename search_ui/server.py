@@ -15,11 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from ingest.settings import Settings
+from search_ui.components.base_path import checked_path
 from search_ui.routes.api import api
 from search_ui.routes.connections import serve_by_connections
+from search_ui.routes.forwarded import Forwarded
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
 from search_ui.routes.pace import Pace
@@ -43,18 +45,25 @@ _MAX_MESSAGE_MB = 8  # between a page and the app: the outlines of as many label
 _TRIES = 50  # ports after the usual one
 
 
-def routes(service: Service) -> list[BaseRoute]:
-    """Every route but Streamlit's own."""
+def routes(service: Service, base: str = "") -> list[BaseRoute]:
+    """Every route but Streamlit's own, under the path of the app; its health and metrics without it, too."""
     answering = api(service)
-    return [library_route(), *(Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz"))]
+    own: list[BaseRoute] = [
+        library_route(),
+        *(Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz")),
+    ]
+    # who asks for these two reaches the port itself, past the proxy
+    return [Mount(base, routes=own), *(Route(path, answering) for path in ("/healthz", "/metrics"))] if base else own
 
 
-def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
+def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", proxies: Sequence[str] = ()) -> "App":
     """The app as ASGI.
 
     Args:
         service: What it shows.
         hosts: Names that it answers to; empty: any.
+        base: The path that it is served under, empty or such as /ground.
+        proxies: Addresses of proxies, which may say which host was asked for, by whom, and how.
     """
     from starlette.middleware import Middleware
     from streamlit.starlette import App
@@ -64,9 +73,10 @@ def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
         yield {}
         running.stop()
 
-    # what is refused is work too: the pace comes first
-    middleware = [Middleware(Pace), Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
-    return App(SCRIPT, routes=routes(service), middleware=middleware, lifespan=lifespan)
+    told = [Middleware(Forwarded, proxies=proxies)] if proxies else []
+    # what is refused is work too: the pace comes before the guard, and behind who asks
+    middleware = [*told, Middleware(Pace), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
+    return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
 
 
 def serve(
@@ -77,6 +87,8 @@ def serve(
     browser: bool = True,
     read_only: bool = False,
     allowed: Collection[str] = (),
+    base: str = "",
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serve the app until it is stopped.
 
@@ -87,13 +99,17 @@ def serve(
         browser: Open it in a browser.
         read_only: Nothing may be ingested, uploaded or saved.
         allowed: Names besides its own that the app answers to; of no effect unless it is bound to this machine alone.
+        base: The path that it is served under, where a proxy gives it one, such as /ground.
+        proxies: Addresses or networks of proxies, which may say which host was asked for, by whom, and how.
 
     Raises:
-        UsageError: The port is taken.
+        UsageError: The port is taken, or base or a proxy is none.
         CatalogError: The home cannot be opened.
     """
+    base = checked_path(base)
     serve_by_connections()
     chosen = free_port(host, port)
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # Uvicorn would believe whoever asks from this machine
     secrets = secrets_files(settings)
     _check_login(secrets)
     service = running.start(settings, read_only=read_only)
@@ -106,11 +122,12 @@ def serve(
     log.info("the app listens at %s, port %d", host, chosen)
     if not as_json():
         name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
-        print(f"The app is at http://{name}:{chosen}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - as commands do
+        print(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - as commands do
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            app_of(service, hosts=hosts).run(config=_config(secrets, host, chosen, browser))
+            app = app_of(service, hosts=hosts, base=base, proxies=proxies)
+            app.run(config=_config(secrets, host, chosen, browser, base))
     finally:
         if watching is not None:
             watching.end()
@@ -157,11 +174,12 @@ def _check_login(files: Sequence[str]) -> None:
             raise UsageError(f"{path} asks for a login ([auth]), which needs Authlib: pip install 'groundcast[login]'")
 
 
-def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict[str, Any]:
+def _config(secrets: Sequence[str], host: str, port: int, browser: bool, base: str) -> dict[str, Any]:
     """Streamlit's options; everything else is as its own files say."""
     return {
         "server.address": host,
         "server.port": port,
+        "server.baseUrlPath": base,
         "server.headless": not (browser and _has_screen()),
         "server.maxUploadSize": MAX_UPLOAD_MIB,
         "server.maxMessageSize": _MAX_MESSAGE_MB,

@@ -131,14 +131,14 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
 
 def start_redis(folder: Path, *options: str, tls: bool = False) -> Redis:
     """A running Redis; options of its command line may follow, such as ``--maxmemory 5mb``."""
-    program = _program("redis-server")
+    server_program = program("redis-server")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     configuration = folder / "redis.conf"  # a password on the command line would be seen by all
     configuration.write_text(
         f'bind 127.0.0.1\nport {port}\ndir "{folder}"\nrequirepass {PASSWORD}\nappendonly yes\nsave ""\n', "utf-8"
     )
-    server = Redis([program, str(configuration), *options], port, folder / "redis.log")
+    server = Redis([server_program, str(configuration), *options], port, folder / "redis.log")
     if tls:
         server.ca, certificate, key = make_certificate(folder)
         server.command += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
@@ -343,7 +343,7 @@ def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
 
 def run_pgbouncer(behind: Postgres, *, connections: int = 1) -> Iterator[PgBouncer]:
     """pgbouncer in front of a cluster, with so many connections to it at once for each database."""
-    program = _program("pgbouncer")
+    pgbouncer = program("pgbouncer")
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
     folder, port = Path(tempfile.mkdtemp(prefix="groundcast-pgbouncer-")), free_port()
     users, configuration = folder / "users", folder / "pgbouncer.ini"
@@ -357,7 +357,7 @@ def run_pgbouncer(behind: Postgres, *, connections: int = 1) -> Iterator[PgBounc
     if user:
         for path in (folder, users, configuration):
             shutil.chown(path, user, user)
-    server = PgBouncer([program, str(configuration)], port, folder / "log", user, database=behind.database)
+    server = PgBouncer([pgbouncer, str(configuration)], port, folder / "log", user, database=behind.database)
     try:
         server.start()
         yield server
@@ -442,7 +442,8 @@ def _running(server: S, *, start: bool = False) -> Iterator[S]:
         server.kill()
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Where a program of Debian lies; a test is skipped without it."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
         pytest.skip(f"{name} is not installed: tools/setup.sh does it")

@@ -55,6 +55,7 @@ class App:
     def __init__(self, home: Path, *, read_only: bool) -> None:
         self.target = Target(free_port(), "web", read_only=read_only)
         command = [*GROUNDCAST, "--home", str(home), "ui", "--no-browser", "--port", str(self.target.port)]
+        command += ["--proxy", "127.0.0.1"]  # so that each request may say who asks
         self._process = subprocess.Popen(
             [*command, *(["--read-only"] if read_only else [])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

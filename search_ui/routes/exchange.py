@@ -31,6 +31,12 @@ _SAFE = {
 }
 
 
+def home_of(request: Request) -> str:
+    """The address of the app as it was asked, with a slash behind it."""
+    # Starlette's own `base_url` is that of the whole application, without the path that it serves this under
+    return str(request.url.replace(path=f"{request.scope.get('root_path', '')}/", query="", fragment=""))
+
+
 class Exchange:
     """A request and what is answered to it.
 
@@ -38,13 +44,13 @@ class Exchange:
         service: Knows the answers.
         lanes: Where they are made.
         base: The address that the app was asked at, with a slash behind it.
-        who: The address that asks; behind a proxy on this machine, what its X-Forwarded-For says.
+        who: The address that asks; behind a proxy that was named, what its X-Forwarded-For says.
     """
 
     def __init__(self, request: Request) -> None:
         self.service: Service = request.app.state.service
         self.lanes: Lanes = request.app.state.lanes
-        self.base = str(request.base_url)
+        self.base = home_of(request)
         self.who = "" if request.client is None else request.client.host
         self._url = str(request.url)
         self._known = request.headers.get("if-none-match", "")
