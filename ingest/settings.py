@@ -7,13 +7,13 @@ folder, defaults. An unknown key anywhere is an error. It knows nothing of train
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, ValidationError
 
+from ingest.addresses import checked, for_redis, of_nodes, without_password
 from trainer.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -29,21 +29,9 @@ SECRETS = frozenset(
 )  # never shown, in no message
 
 
-def _without_password(url: str) -> str:
-    """An address that may be shown; what authorises goes into a setting of its own."""
-    if urlsplit(url).password is not None:
-        raise ValueError("a password in this address would be shown: it goes into the setting beside it")
-    return url
-
-
-def _nodes(url: str) -> str:
-    """Addresses of one server, or of the nodes of a cluster with commas between them."""
-    parts = [urlsplit(_without_password(part.strip().rstrip("/"))) for part in url.split(",")]
-    if not all(part.scheme in ("http", "https") and part.hostname and part.port != 0 for part in parts):
-        raise ValueError("not an address such as http://qdrant:6333; nodes of a cluster have commas between them")
-    if len({(part.scheme, part.path) for part in parts}) > 1:
-        raise ValueError("nodes of one cluster differ by host and port alone")
-    return url
+def _secret(check: Callable[[str], str]) -> Callable[[SecretStr], SecretStr]:
+    """A check of an address that is never shown."""
+    return lambda value: SecretStr(check(value.get_secret_value()))
 
 
 def _absolute(path: Path) -> Path:
@@ -62,8 +50,10 @@ def _from_json(value: Any) -> Any:
         raise ValueError(f"not JSON; {told}") from None
 
 
-ShownUrl = Annotated[str, AfterValidator(_without_password)]
-NodesUrl = Annotated[str, AfterValidator(_nodes)]
+ShownUrl = Annotated[str, AfterValidator(without_password)]
+NodesUrl = Annotated[str, AfterValidator(of_nodes)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret(checked))]
+RedisUrl = Annotated[SecretStr, AfterValidator(_secret(for_redis))]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
@@ -90,7 +80,7 @@ class Settings(BaseModel):
         5_000_000, ge=0, description="Up to so many tiles every one is scored exactly; above, candidates of the index."
     )
     places: Path | None = Field(None, description="Folder of the table of the world's places; homes may share one.")
-    database_url: SecretStr | None = Field(
+    database_url: SecretUrl | None = Field(
         None, description="postgresql://user:password@host/name; without it the catalog is SQLite in the home."
     )
     archive_url: ShownUrl | None = Field(
@@ -99,7 +89,9 @@ class Settings(BaseModel):
     archive_options: Secret[Annotated[dict[str, Any], BeforeValidator(_from_json)]] | None = Field(
         None, description="Table of that file system's options, such as key, secret, endpoint_url."
     )
-    redis_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0, where workers are woken.")
+    redis_url: RedisUrl | None = Field(
+        None, description="redis://:password@host:6379/0, or rediss:// for TLS, where workers are woken."
+    )
     qdrant_url: NodesUrl | None = Field(
         None,
         description="A Qdrant server, or its nodes with commas between; without it the index is embedded.",
@@ -146,7 +138,7 @@ class Settings(BaseModel):
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )
-    webhook_url: SecretStr | None = Field(
+    webhook_url: SecretUrl | None = Field(
         None, description="Where news of saved searches are posted as JSON; its host stands in allowed_hosts."
     )
     smtp_host: str | None = Field(None, description="Mail server that takes news of saved searches.")

@@ -19,13 +19,16 @@ from starlette.routing import BaseRoute, Route
 
 from ingest.settings import Settings
 from search_ui.routes.api import api
+from search_ui.routes.connections import serve_by_connections
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.pace import Pace
 from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import UsageError
+from workers.log_lines import as_json, hand_over
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -61,7 +64,8 @@ def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
         yield {}
         running.stop()
 
-    middleware = [Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
+    # what is refused is work too: the pace comes first
+    middleware = [Middleware(Pace), Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
     return App(SCRIPT, routes=routes(service), middleware=middleware, lifespan=lifespan)
 
 
@@ -88,6 +92,7 @@ def serve(
         UsageError: The port is taken.
         CatalogError: The home cannot be opened.
     """
+    serve_by_connections()
     chosen = free_port(host, port)
     secrets = secrets_files(settings)
     _check_login(secrets)
@@ -96,6 +101,12 @@ def serve(
     watching = None if read_only else Watching(service)
     if watching is not None:
         watching.start()
+    if as_json():
+        _hand_lines_over()
+    log.info("the app listens at %s, port %d", host, chosen)
+    if not as_json():
+        name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+        print(f"The app is at http://{name}:{chosen}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - as commands do
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
@@ -158,10 +169,23 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         # with a model in memory it held everybody up for a third of a second after each run; Python's own goes on
         "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
+        # its banner asks a host on the internet for this machine's address
+        "logger.hideWelcomeMessage": True,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "secrets.files": list(secrets),
     }
+
+
+def _hand_lines_over() -> None:
+    """Streamlit gives every logger that it makes a way of its own to write, and Uvicorn its own."""
+    import uvicorn.config
+    from streamlit import logger as of_streamlit
+
+    of_streamlit.setup_formatter = lambda logger: hand_over(logger.name)
+    for name in list(of_streamlit._loggers):
+        hand_over(name)
+    uvicorn.config.LOGGING_CONFIG.update(handlers={}, loggers={})
 
 
 def _has_screen() -> bool:

@@ -1,6 +1,6 @@
-"""The services of the served mode, as fixtures: Redis, PostgreSQL and an S3 server for real, Qdrant as a double.
+"""The services of the served mode, as fixtures: all are real but Qdrant, which is a double.
 
-Each can be killed and started again, at the same address and with what it held. Redis and PostgreSQL are Debian's;
+Each can be killed and started again, at the same address and with what it held. The first three are Debian's;
 where the program is missing, its tests are skipped. `tests/qdrant_double.py` says what the double is.
 """
 
@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,10 +105,14 @@ S = TypeVar("S", bound=Service)
 
 @dataclass
 class Redis(Service):
-    """A Redis server with a password, which keeps what it holds in an append-only file."""
+    """A Redis server with a password, which keeps what it holds in an append-only file; by TLS where it has a `ca`."""
+
+    ca: Path | None = None
 
     @property
     def url(self) -> str:
+        if self.ca is not None:
+            return f"rediss://:{PASSWORD}@127.0.0.1:{self.port}/0?ssl_ca_certs={self.ca}"
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     def answers(self) -> bool:
@@ -123,7 +129,7 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
     yield from _running(start_redis(tmp_path / "redis"))
 
 
-def start_redis(folder: Path, *options: str) -> Redis:
+def start_redis(folder: Path, *options: str, tls: bool = False) -> Redis:
     """A running Redis; options of its command line may follow, such as ``--maxmemory 5mb``."""
     program = _program("redis-server")
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,6 +139,10 @@ def start_redis(folder: Path, *options: str) -> Redis:
         f'bind 127.0.0.1\nport {port}\ndir "{folder}"\nrequirepass {PASSWORD}\nappendonly yes\nsave ""\n', "utf-8"
     )
     server = Redis([program, str(configuration), *options], port, folder / "redis.log")
+    if tls:
+        server.ca, certificate, key = make_certificate(folder)
+        server.command += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+        server.command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
     server.start()
     return server
 
@@ -312,6 +322,51 @@ def postgres(postgres_cluster: Postgres) -> Iterator[Postgres]:
 
 
 @dataclass
+class PgBouncer(Service):
+    """A pooler in transaction mode with one connection to the server, so that no session outlives its transaction."""
+
+    database: str = "postgres"
+
+    @property
+    def url(self) -> str:
+        return self.url_of(self.database)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://groundcast:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture
+def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
+    """pgbouncer in front of the test's database."""
+    yield from run_pgbouncer(postgres)
+
+
+def run_pgbouncer(behind: Postgres, *, connections: int = 1) -> Iterator[PgBouncer]:
+    """pgbouncer in front of a cluster, with so many connections to it at once for each database."""
+    program = _program("pgbouncer")
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    folder, port = Path(tempfile.mkdtemp(prefix="groundcast-pgbouncer-")), free_port()
+    users, configuration = folder / "users", folder / "pgbouncer.ini"
+    users.write_text(f'"groundcast" "{PASSWORD}"\n', "utf-8")
+    lines = [
+        *("[databases]", f"* = host=127.0.0.1 port={behind.port}", "[pgbouncer]", "listen_addr = 127.0.0.1"),
+        *(f"listen_port = {port}", "unix_socket_dir =", "auth_type = scram-sha-256", f"auth_file = {users}"),
+        *("pool_mode = transaction", f"default_pool_size = {connections}", "server_login_retry = 1"),
+    ]
+    configuration.write_text("\n".join(lines) + "\n", "utf-8")
+    if user:
+        for path in (folder, users, configuration):
+            shutil.chown(path, user, user)
+    server = PgBouncer([program, str(configuration)], port, folder / "log", user, database=behind.database)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
 class S3(Service):
     """moto's S3 server."""
 
@@ -349,6 +404,35 @@ def s3(s3_server: S3) -> S3:
     return s3_server
 
 
+def make_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """A certificate for localhost and 127.0.0.1 by an authority of its own: the authority's file, its own, its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "localhost")]
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in names]
+    now = datetime.now(UTC)
+    hosts = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    whose = [
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()),
+        x509.SubjectAlternativeName(hosts),
+    ]
+    found = []
+    for name, key, own in zip(names, keys, (True, False), strict=True):
+        made = x509.CertificateBuilder(names[0], name, key.public_key(), x509.random_serial_number())
+        made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        made = made.add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+        for extension in whose:
+            made = made if own else made.add_extension(extension, critical=False)
+        found.append(made.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    files = folder / "ca.pem", folder / "certificate.pem", folder / "key.pem"
+    for file, content in zip(files, (*found, keys[1].private_bytes(*form)), strict=True):
+        file.write_bytes(content)
+    return files
+
+
 def _running(server: S, *, start: bool = False) -> Iterator[S]:
     try:
         if start:
@@ -359,7 +443,7 @@ def _running(server: S, *, start: bool = False) -> Iterator[S]:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
         pytest.skip(f"{name} is not installed: tools/setup.sh does it")
     return found

@@ -1,5 +1,6 @@
 """The files of deploy/: checked by the tools that are made for it, and their very commands run as processes here."""
 
+import json
 import os
 import re
 import shlex
@@ -204,6 +205,19 @@ def started_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
+TELLING_CONNECTIONS = """
+import json, os, sys
+def tell(event, given):
+    if event == "socket.connect" and isinstance(given[1], tuple):
+        os.write(2, (json.dumps({"asked": str(given[1][0])}) + "\\n").encode())
+    elif event == "socket.getaddrinfo" and given[0]:
+        os.write(2, (json.dumps({"asked": str(given[0])}) + "\\n").encode())
+sys.addaudithook(tell)
+from search_ui.cli import main
+main()
+"""
+
+
 def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_path, postgres):
     redis_port, port = free_port(), free_port()
     with ExitStack() as stack:
@@ -220,7 +234,8 @@ def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_
                 value = re.sub(r"\$\{\w+:\?[^}]*\}", PASSWORD, text)
                 patch.setenv(name, reduce(lambda said, pair: said.replace(*pair), places.items(), value))
             words = [word.replace("8501", str(port)) for word in command("ui")]
-            app = start_groundcast(tmp_path / "home", *words, stdout=log, stderr=log)
+            program = (sys.executable, "-c", TELLING_CONNECTIONS)
+            app = start_groundcast(tmp_path / "home", *words, program=program, stdout=log, stderr=log)
         stack.callback(app.wait, 60)
         stack.callback(app.terminate)
         wait_until_well("redis", redis_port, REDISCLI_AUTH=PASSWORD)
@@ -229,4 +244,8 @@ def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             told = answer.read().decode()
         assert 'groundcast_chunks{state="pending"} 0.0' in told and 'groundcast_messages{queue="embed"} 0.0' in told
-    assert PASSWORD not in told + (tmp_path / "ui.log").read_text("utf-8")
+    lines = (tmp_path / "ui.log").read_text("utf-8")
+    assert PASSWORD not in told + lines
+    said = [json.loads(line) for line in lines.splitlines()]  # from the first to the last, as `jq` wants it
+    asked = {line["asked"] for line in said if "asked" in line}
+    assert asked and all(one.startswith("127.0.0.1") for one in asked), "nothing is asked of the internet"

@@ -1,4 +1,4 @@
-"""The served mode, whole: PostgreSQL, an S3 server, Redis and (a double of) Qdrant, switched by one settings file."""
+"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and a double of Qdrant, by one settings file."""
 
 import contextlib
 import gzip
@@ -20,7 +20,7 @@ from ingest.settings import load_settings
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP, Ran, make_raster
 from tests.home_copy import whole_copy_of
-from tests.services import PASSWORD, S3, Postgres, run_qdrant, start_redis
+from tests.services import PASSWORD, S3, Postgres, run_pgbouncer, run_qdrant, start_redis
 
 TILES = 12
 
@@ -65,8 +65,8 @@ def services(
     """Makes settings of a new database, a new bucket and the same Redis and Qdrant."""
     folder = tmp_path_factory.mktemp("services")
     redis = start_redis(folder / "redis")
-    running = run_qdrant(folder)
-    qdrant = next(running)
+    running, pooling = run_qdrant(folder), run_pgbouncer(postgres_cluster)
+    qdrant, pooler = next(running), next(pooling)
 
     def settings() -> dict[str, object]:
         bucket = f"served-{secrets.token_hex(6)}"
@@ -74,7 +74,7 @@ def services(
         return {
             "precision": "float32",
             "chunk_size": 5,
-            "database_url": postgres_cluster.url_of(postgres_cluster.new_database()),
+            "database_url": pooler.url_of(postgres_cluster.new_database()),
             "archive_url": f"s3://{bucket}/groundcast",
             "redis_url": redis.url,
             "qdrant_url": qdrant.url,
@@ -86,6 +86,7 @@ def services(
     yield settings
     redis.kill()
     running.close()
+    pooling.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from ingest.addresses import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,7 +52,7 @@ def check_archive(settings: "Settings") -> Check:
 
 def check_redis(url: str) -> Check:
     """Does the broker answer, and will it keep messages?"""
-    shown = _address(url)
+    at = shown(url)
     try:
         import redis
     except ImportError:
@@ -60,7 +62,12 @@ def check_redis(url: str) -> Check:
             found = client.info()
     except (redis.RedisError, OSError, ValueError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        return Check("redis", False, f"{shown}: {said}", "start Redis, or mend redis_url, its password too")
+        mend = "start Redis, or mend redis_url, its password too"
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            mend = (
+                "name the file of the authority that signed its certificate: add ?ssl_ca_certs=/FILE.pem to redis_url"
+            )
+        return Check("redis", False, f"{at}: {said}", mend)
     keeps = "keeps messages on disk" if found.get("aof_enabled") else "has no append-only file: a restart forgets"
     policy = str(found.get("maxmemory_policy", "noeviction"))
     # with a bound on memory any other policy may drop the queues themselves
@@ -68,8 +75,7 @@ def check_redis(url: str) -> Check:
     return Check(
         "redis",
         not evicts,
-        f"Redis {found['redis_version']} at {shown}, {keeps}"
-        + (f", throws messages away ({policy})" if evicts else ""),
+        f"Redis {found['redis_version']} at {at}, {keeps}" + (f", throws messages away ({policy})" if evicts else ""),
         "set maxmemory-policy noeviction",
     )
 
@@ -87,7 +93,7 @@ def check_index(settings: "Settings", catalog: "Catalog | None") -> "Iterator[Ch
     from ingest.index.on_server import connect, look, may
     from trainer.errors import GroundcastError
 
-    shown = ", ".join(map(_address, settings.qdrant_url.split(",")))
+    at = ", ".join(shown(url.strip()) for url in settings.qdrant_url.split(","))
     try:
         client = connect(settings)
         version = client.info().version
@@ -99,7 +105,7 @@ def check_index(settings: "Settings", catalog: "Catalog | None") -> "Iterator[Ch
         return
     open_key = settings.qdrant_api_key is not None and any(map(_is_plain_and_far, settings.qdrant_url.split(",")))
     note = "; its key goes over plain http: use https where others listen" if open_key else ""
-    yield Check("index", True, f"Qdrant {version} at {shown}{note}")
+    yield Check("index", True, f"Qdrant {version} at {at}{note}")
     yield Check("index key", not allowed.lacks, str(allowed), "ask for a key or token that reads these collections")
     for name, one in found.items():
         if one.problem is not None:
@@ -114,15 +120,6 @@ def _nothing(file: BinaryIO) -> None:
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _address(url: str) -> str:
-    """Host and port, without user and password."""
-    try:
-        parts = urlsplit(url.strip())
-        return f"{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "an address that cannot be understood"
 
 
 def _is_plain_and_far(url: str) -> bool:
