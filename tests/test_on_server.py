@@ -120,6 +120,8 @@ def bytes_of(client: QdrantClient, name: str) -> str:
 
 def before_prefixes(client: QdrantClient, *teams: Team) -> None:
     """A collection as it was made before: NAME@1, in nobody's name; every team's catalog records it."""
+    if client.collection_exists("c@1"):
+        pytest.skip("the server has a collection c@1 of somebody's")
     index = ServerIndex(client, "c@1", DIM)
     for team in teams:
         team.names.record("c", "c@1")

@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice
-from urllib.parse import urlsplit
 
 import httpx
 from qdrant_client import QdrantClient
 
+from ingest.addresses import shown
 from ingest.index.refusals import ERRORS, NODE_AWAY, reason
 from trainer.errors import IndexRightsError, VectorIndexError
 
@@ -123,9 +123,3 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
             f"no Qdrant server answers at {named} ({reason(error)}); start it, or check its address and key"
         ) from error
     return client
-
-
-def shown(url: str) -> str:
-    """An address without a password in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -5,7 +5,7 @@ belongs to another catalog is opened by nobody here, and never removed.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from ingest.catalog.server_names import ServerNames
 from ingest.index import connection
 from ingest.index.ownership import CATALOG, NewCollection, Owner
 from ingest.index.refusals import ERRORS, refusal
+from ingest.index.rights import Rights, rights
 from ingest.index.server import ServerIndex
 from ingest.index.sharding import Sharding
 from ingest.settings import Settings
@@ -133,11 +134,13 @@ class OnServer:
         name: There.
         sharding: How it is laid out over nodes; None where it cannot be read.
         problem: Why not, or which settings it differs from; None: neither.
+        refused: The key may not read it.
     """
 
     name: str
     sharding: Sharding | None = None
     problem: str | None = None
+    refused: bool = False
 
 
 def look(settings: Settings, catalog: Catalog, client: QdrantClient) -> dict[str, OnServer]:
@@ -155,8 +158,20 @@ def look(settings: Settings, catalog: Catalog, client: QdrantClient) -> dict[str
             told = f"{differs}: `groundcast verify {desk.called} --rebuild-index` makes it so" if differs else None
             found[collection.name] = OnServer(name, index.sharding, told)
         except VectorIndexError as error:
-            found[collection.name] = OnServer(name, problem=str(error))
+            found[collection.name] = OnServer(name, None, str(error), isinstance(error, IndexRightsError))
     return found
+
+
+def may(client: QdrantClient, names: Iterable[str]) -> Rights:
+    """What the client's key may do with the server and with some collections on it.
+
+    Raises:
+        VectorIndexError: The server does not answer.
+    """
+    try:
+        return rights(client, names)
+    except ERRORS as error:
+        raise refusal(error, name="of all collections") from error
 
 
 class _Desk:

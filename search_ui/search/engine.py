@@ -36,7 +36,7 @@ from ingest.places.gazetteer import Gazetteer
 from ingest.places.own_places import nearest_of
 from ingest.places.place import Nearby
 from ingest.settings import Settings
-from search_ui.search.candidates import AT_ANY_TIME, Pool, Sample, candidates, take_sample
+from search_ui.search.candidates import AT_ANY_TIME, Pool, Sample, candidates, sample_field, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.listings import Listings, one_request
@@ -426,7 +426,9 @@ class Engine:
             knows_time = self.embedder(collection).has_encoder
             bank = self._vectors.texts(collection, BANK)
             novelty, files = self.embedder(collection).novelty, self._usual_files(collection, usual)
-            calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, files=files)
+            # by the same tiles, whether the field answers or the index: one relevance for one tile and question
+            same = partial(sample_field, self.archive(collection), usual) if isinstance(usual, ExactScorer) else None
+            calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, sampled=same, files=files)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
 
