@@ -37,6 +37,20 @@ def without_password(url: str) -> str:
     return url
 
 
+def of_nodes(urls: str) -> str:
+    """The address of a server over HTTP, or those of the nodes of its cluster with commas between them.
+
+    Raises:
+        ValueError: One cannot be understood or holds a password, or they differ by more than host and port.
+    """
+    parts = [urlsplit(without_password(url.strip().rstrip("/"))) for url in urls.split(",")]
+    if not all(part.scheme in ("http", "https") and part.hostname and part.port != 0 for part in parts):
+        raise ValueError("not an address such as http://qdrant:6333; nodes of a cluster have commas between them")
+    if len({(part.scheme, part.path) for part in parts}) > 1:
+        raise ValueError("nodes of one cluster differ by host and port alone")
+    return urls
+
+
 def for_redis(url: str) -> str:
     """A Redis server's address as all read it: Celery has names of its own for how far certificates are checked.
 

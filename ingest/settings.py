@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, ValidationError
 
-from ingest.addresses import checked, for_redis, without_password
+from ingest.addresses import checked, for_redis, of_nodes, without_password
 from trainer.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def _from_json(value: Any) -> Any:
 
 
 ShownUrl = Annotated[str, AfterValidator(without_password)]
+NodesUrl = Annotated[str, AfterValidator(of_nodes)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret(checked))]
 RedisUrl = Annotated[SecretStr, AfterValidator(_secret(for_redis))]
 Folder = Annotated[Path, AfterValidator(_absolute)]
@@ -91,8 +92,23 @@ class Settings(BaseModel):
     redis_url: RedisUrl | None = Field(
         None, description="redis://:password@host:6379/0, or rediss:// for TLS, where workers are woken."
     )
-    qdrant_url: ShownUrl | None = Field(None, description="A Qdrant server; without it the index is embedded.")
-    qdrant_api_key: SecretStr | None = Field(None, description="Key of that server.")
+    qdrant_url: NodesUrl | None = Field(
+        None,
+        description="A Qdrant server, or its nodes with commas between; without it the index is embedded.",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Key or token of that server.")
+    qdrant_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="What new names on that server begin with; without it each catalog has a prefix of its own.",
+    )
+    qdrant_shards: int | None = Field(
+        None, ge=1, description="Shards of a new collection there; without it the server decides."
+    )
+    qdrant_replicas: int | None = Field(None, ge=1, description="On how many nodes each of them lies.")
+    qdrant_write_consistency: int | None = Field(
+        None, ge=1, description="How many of those have a point before it counts as written."
+    )
     qdrant_datatype: Literal["float32", "float16"] = Field(
         "float16", description="How that server stores vectors; float16 takes half the memory."
     )

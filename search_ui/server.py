@@ -21,9 +21,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingest.settings import Settings
 from search_ui.components.base_path import checked_path
 from search_ui.routes.api import api
+from search_ui.routes.connections import serve_by_connections
 from search_ui.routes.forwarded import Forwarded
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.pace import Pace
 from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
@@ -81,7 +83,8 @@ def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", pro
         running.stop()
 
     told = [Middleware(Forwarded, proxies=proxies)] if proxies else []
-    middleware = [*told, Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
+    # what is refused is work too: the pace comes before the guard, and behind who asks
+    middleware = [*told, Middleware(Pace), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
     return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
 
 
@@ -112,7 +115,9 @@ def serve(
         UsageError: The port is taken, or base or a proxy is none.
         CatalogError: The home cannot be opened.
     """
-    base, chosen = checked_path(base), free_port(host, port)
+    base = checked_path(base)
+    serve_by_connections()
+    chosen = free_port(host, port)
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # Uvicorn would believe whoever asks from this machine
     secrets = secrets_files(settings)
     _check_login(secrets)

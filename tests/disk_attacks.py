@@ -21,8 +21,8 @@ from ingest.jobs.request import Request
 from ingest.opening import open_source
 from ingest.settings import load_settings
 from ingest.sources.source import SourceOptions
+from search_ui.maps.previews import picture_of
 from search_ui.service.confined import Confined
-from search_ui.views.look import look
 from tests.test_bombs import pmtiles
 from trainer.errors import GroundcastError, SourceError
 
@@ -42,7 +42,7 @@ def _refused(source: str, size_m: float, home: Path) -> str:
     looking = Confined(memory_bytes=2**31, seconds=5.0, refused=SourceError)
     with closing(looking):
         try:
-            looking.run(look, request, 64, load_settings(home).reading())
+            looking.run(picture_of, request, 64, load_settings(home).reading())
         except GroundcastError as error:
             return str(error)[-60:]
     raise AssertionError(f"{source} was taken")
@@ -115,7 +115,8 @@ def _small_disk(home: Path, _: int) -> str:
         assert code == 1 and "Traceback" not in out, (code, out[-300:])
         return out.strip().splitlines()[-1][-90:]
     finally:
-        subprocess.run(["umount", place], check=True)
+        # lazily: what an ingest began in the background may have a file open there still
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 ON_DISK: dict[str, Callable[[Path, int], str]] = {

@@ -4,6 +4,7 @@ Each can be killed and started again, at the same address and with what it held.
 where the program is missing, its tests are skipped. `tests/qdrant_double.py` says what the double is.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -148,14 +149,48 @@ def start_redis(folder: Path, *options: str, tls: bool = False) -> Redis:
 
 @dataclass
 class Qdrant(Service):
-    """The double of a Qdrant server, or nothing but the address of a real one."""
+    """The double of a Qdrant server, a real one that is started here, or nothing but the address of one.
+
+    Attributes:
+        address: Of a real server that runs already; it has other collections than those of the tests.
+        api_key: May do everything.
+        faults: File of the double that makes it fail, see `tests/qdrant_double.py`; None: a real server.
+        made: What names begin with that tests make on it.
+    """
 
     address: str = ""
     api_key: str | None = None
+    faults: Path | None = None
+    made: str = field(default_factory=lambda: f"test{secrets.token_hex(4)}")
 
     @property
     def url(self) -> str:
         return self.address or f"http://127.0.0.1:{self.port}"
+
+    def prefix(self) -> str:
+        """A setting `qdrant_prefix` for one catalog of the tests."""
+        return f"{self.made}-{secrets.token_hex(3)}"
+
+    def fails(self, collection: str, status: int, error: str, *, only: str = "rwm", left: int = -1) -> None:
+        """Lets requests for a collection be answered so, `left` times or until `mend`; a real server cannot be told."""
+        if self.faults is None:
+            pytest.skip("a real server fails when it likes")
+        fault = {collection: {"status": status, "error": error, "only": only, "left": left}}
+        self.faults.write_text(json.dumps(fault), "utf-8")
+
+    def mend(self) -> None:
+        if self.faults is not None:
+            self.faults.unlink(missing_ok=True)
+
+    def drop_made(self) -> None:
+        """Removes what the tests made, and nothing else."""
+        from ingest.index.connection import connect
+
+        client = connect(self.url, self.api_key)
+        for found in client.get_collections().collections:
+            if found.name.startswith(self.made):
+                client.delete_collection(found.name)
+        client.close()
 
 
 @pytest.fixture
@@ -164,29 +199,44 @@ def qdrant_server(tmp_path: Path) -> Iterator[Qdrant]:
     yield from run_qdrant(tmp_path)
 
 
-def run_qdrant(folder: Path) -> Iterator[Qdrant]:
-    """The double over a folder, or a real server where GROUNDCAST_TEST_QDRANT_URL names one; it cannot be killed."""
+def run_qdrant(folder: Path, **environment: str) -> Iterator[Qdrant]:
+    """A server over a folder, or a real one where GROUNDCAST_TEST_QDRANT_URL names one, which cannot be killed.
+
+    Args:
+        folder: For what it keeps.
+        environment: As a server takes it, such as QDRANT__SERVICE__READ_ONLY_API_KEY; one that runs has its own.
+    """
     real = os.environ.get("GROUNDCAST_TEST_QDRANT_URL")
     if real:
         key = os.environ.get("GROUNDCAST_TEST_QDRANT_API_KEY")
-        yield Qdrant([], 0, folder / "qdrant.log", address=real, api_key=key)
+        server = Qdrant([], 0, folder / "qdrant.log", address=real, api_key=key)
+        try:
+            yield server
+        finally:
+            server.drop_made()
     else:
-        yield from _running(start_qdrant(folder / "qdrant"))
+        yield from _running(start_qdrant(folder / "qdrant", **environment))
 
 
-def start_qdrant(folder: Path, api_key: str | None = PASSWORD) -> Qdrant:
-    """A running double over a folder, or the program that GROUNDCAST_TEST_QDRANT_PROGRAM names."""
-    port = free_port()
-    real = os.environ.get("GROUNDCAST_TEST_QDRANT_PROGRAM")
-    double = [sys.executable, str(Path(__file__).with_name("qdrant_double.py")), str(folder), str(port)]
-    environment = {"QDRANT__SERVICE__API_KEY": api_key} if api_key else {}
-    if real:
-        environment |= {"QDRANT__SERVICE__HTTP_PORT": str(port), "QDRANT__SERVICE__GRPC_PORT": str(free_port())}
-        environment |= {"QDRANT__STORAGE__STORAGE_PATH": str(folder / "storage")}
-        environment |= {"QDRANT__STORAGE__SNAPSHOTS_PATH": str(folder / "snapshots")}
-    server = Qdrant(
-        [real] if real else double, port, folder.with_suffix(".log"), environment=environment, api_key=api_key
-    )
+def start_qdrant(folder: Path, api_key: str | None = PASSWORD, **environment: str) -> Qdrant:
+    """The double over a folder, or the program that GROUNDCAST_TEST_QDRANT_PROGRAM names; it runs."""
+    port, program = free_port(), os.environ.get("GROUNDCAST_TEST_QDRANT_PROGRAM")
+    command = [program] if program else [sys.executable, str(Path(__file__).with_name("qdrant_double.py"))]
+    settings = {"QDRANT__SERVICE__API_KEY": api_key} if api_key else {}
+    if program:
+        folder.mkdir(parents=True, exist_ok=True)
+        settings |= {
+            "QDRANT__SERVICE__HTTP_PORT": str(port),
+            "QDRANT__SERVICE__GRPC_PORT": str(free_port()),
+            "QDRANT__STORAGE__STORAGE_PATH": str(folder / "storage"),
+            "QDRANT__STORAGE__SNAPSHOTS_PATH": str(folder / "snapshots"),
+            "QDRANT__TELEMETRY_DISABLED": "true",
+        }
+    else:
+        command += [str(folder), str(port)]
+    faults = None if program else folder / "faults.json"
+    log, environment = folder.with_suffix(".log"), settings | environment
+    server = Qdrant(command, port, log, environment=environment, api_key=api_key, faults=faults)
     server.start()
     return server
 

@@ -30,13 +30,24 @@ def _run(app: AppTest, browser: dict[str, str], go_to: str = "") -> str:
 def test_an_address_on_its_way_to_the_browser_does_not_bring_an_older_place_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("search_ui.views.state.address.LATE_S", 1000.0)  # however slow the machine
+    for name in ("LATE_S", "AT_ONCE_S"):
+        monkeypatch.setattr(f"search_ui.views.state.address.{name}", 1000.0)  # however slow the machine
     app = AppTest.from_function(_page)
     assert _run(app, {"q": "a beach"}, "one") == "one"
     assert _run(app, {"q": "a beach"}, "two") == "two"  # the browser has not heard of one yet
     assert _run(app, {"q": "a beach", "tile": "one"}) == "two"  # now it has, of two not
     assert _run(app, {"q": "a beach"}) == "two"
     assert _run(app, {"q": "a beach", "tile": "three"}) == "three"  # comes from outside
+
+
+def test_the_way_back_is_gone_at_once_and_what_is_moved_meanwhile_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search_ui.views.state.address.LATE_S", 1000.0)
+    monkeypatch.setattr("search_ui.views.state.address.AT_ONCE_S", 0.0)
+    app = AppTest.from_function(_page)
+    assert _run(app, {"q": "a beach"}, "one") == "one"
+    app.session_state["month"] = 7  # as a slider does, before the browser has heard of the tile
+    assert _run(app, {"q": "a beach"}) == "one"
+    assert _run(app, {"q": "a beach"}) == ""
 
 
 def _with_a_control() -> None:

@@ -24,6 +24,7 @@ from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
 from search_ui.service.background import Background, Bar
+from search_ui.service.previews import Previews
 from search_ui.service.service import Service
 from search_ui.views.state import address
 
@@ -283,7 +284,26 @@ def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> Non
     assert "--" not in _told(app).partition("No place")[2][:200]
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"area": "place:Nowherehamm"}, "No place 'Nowherehamm' is known"),
+        ({"from": "2020-13-45"}, "'2020-13-45' is no date"),
+        ({"like": "nonsense"}, "has no tile 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
+    service: Service, part: dict[str, str], told: str
+) -> None:
+    app = _app(q="a beach", **part)
+    assert _told(app).count(told) == (2 if "area" in part else 1)  # of an area also where it is chosen
+    assert app.segmented_control(key="panel").value == "places" and app.get("bidi_component")
+    _ran(app.button(key="chip 0").click().run())
+    assert "of 3,054 tiles" in _told(app) and not app.error
+
+
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:
+    assert "**Nothing here** Looks like it (best relevance" in _told(_app(q="an astronaut on the moon"))
     app = _app(q="an astronaut on the moon", min="0.95")
     assert "Nothing here" in _told(app)
     nearest = app.button(key="nearest")
@@ -395,6 +415,7 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     chunks = [("left-000000", ["a", "b"])]
     service.catalog.add_job("left", collection="demo", source=str(raster), spec={}, chunks=chunks, failures=[])
     service.catalog.enqueue("left")
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)  # the page waits for the preview
     app = _collections()
     assert app.toggle(key="add queue").value
     bars = [bar.text for bar in app.get("progress")]
@@ -410,7 +431,10 @@ def test_work_can_be_left_to_workers_and_says_when_nobody_is_at_it(
     service.catalog.set_job_state("left", "superseded")
 
 
-def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) -> None:
+def test_imagery_is_estimated_before_any_work(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)  # the page waits for the preview
     raster = make_raster(tmp_path / "town.tif", width=400, height=400)
     app = _collections()
     app.text_input(key="add source").set_value(str(raster)).run()
@@ -421,17 +445,22 @@ def test_imagery_is_estimated_before_any_work(service: Service, tmp_path: Path) 
     assert 10 <= int(tiles.value) <= 25
     assert took.value.startswith("about ")
     assert pixel.value == "0.5 m"
-    app.text_input(key="add source").set_value(str(tmp_path / "missing.tif")).run()
-    _ran(app.button(key="estimate").click().run())
-    assert "there is no such file or folder" in _told(app)
+    _ran(app.text_input(key="add source").set_value(str(tmp_path / "missing.tif")).run())
+    assert "there is no such file or folder" in _told(app) and "estimate" not in {one.key for one in app.button}
+    monkeypatch.setattr(service, "previews", Previews(service.settings, limit_s=0.0))
+    _ran(app.text_input(key="add source").set_value(str(raster)).run())
+    assert "it can be added without a preview" in _told(app)
+    assert "start ingest" in {one.key for one in app.button}
 
 
-def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(service: Service) -> None:
+def test_a_url_is_read_from_hosts_that_the_settings_allow_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = _collections()
     app.text_input(key="add source").set_value("https://tiles.example.org/{z}/{x}/{y}.png").run()
     app.text_input(key="add name").set_value("far").run()
-    app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run()
-    _ran(app.button(key="estimate").click().run())
+    monkeypatch.setattr("search_ui.views.previewing._FIRST_S", 60.0)
+    _ran(app.text_input(key="add place").set_value("27.63, 85.52, 1 km").run())
     assert "'tiles.example.org' is not among the hosts" in _told(app)
 
 

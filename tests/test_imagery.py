@@ -1,6 +1,7 @@
 """The pictures behind collections: a marked place must be at its place in every cut."""
 
 import io
+from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,6 +11,7 @@ from affine import Affine
 from local_server import answering, serving
 from PIL import Image
 from rasterio.warp import transform
+from shapely import Point
 
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.geo.geometry import box
@@ -106,6 +108,24 @@ def test_there_is_nothing_where_there_is_no_imagery(town) -> None:
     x, y = tile_of(lon, lat, 18)
     corner = opened(imagery.tile(catalog.collection("town"), 18, x, y))[..., 3]
     assert corner.any() and not corner.all()
+
+
+def test_of_a_tile_all_is_shown_that_a_model_saw_though_it_reaches_beyond_what_the_source_covers(tmp_path) -> None:
+    asked = Request(kind="tiles", collection="island", source="sandbox:avalune", grid=Grid(480, 480))
+    with closing(asked.open(input_px=32)) as intake:
+        land = intake.source.coverage()
+        lon, lat = max(
+            intake.grid.tile(next(iter(intake.ids()))).footprint.polygon.exterior.coords,
+            key=lambda at: land.distance(Point(at)),
+        )
+    assert land.distance(Point(lon, lat)) > 0
+    settings = load_settings(tmp_path)
+    with closing(Catalog(settings.catalog_at)) as catalog, closing(Imagery(settings, catalog)) as imagery:
+        catalog.add_collection(Collection("island", "tiles", "m", 16, {"source": "", "grid": None}, datetime.now(UTC)))
+        job = {"collection": "island", "source": asked.source, "spec": asked.to_json(), "chunks": [], "failures": []}
+        catalog.add_job("0" * 16, **job)
+        x, y = tile_of(lon, lat, 21)  # 14 m wide: all of it lies beyond
+        assert opened(imagery.tile(catalog.collection("island"), 21, x, y))[..., 3].all()
 
 
 def test_imagery_is_there_from_far_away_too(town) -> None:

@@ -87,6 +87,20 @@ def test_thumbs_become_the_first_labels_of_a_set_and_a_no_has_left_the_list(serv
     assert "label 4 more yes and 4 more no" in told(app)
 
 
+def test_a_name_that_is_sent_with_the_click_on_the_button_is_the_one_that_counts(service: Service) -> None:
+    app = app_at(panel="labels")
+    app.text_input(key="new set").set_value(" the  bathers ")  # the box is left by the click
+    ran(app.button(key="begin set").click().run())
+    (made,) = service.labelling.sets.all("demo")
+    assert made.name == "the bathers"
+    app.text_input(key="rename set").set_value("swimmers")
+    ran(app.button(key="rename").click().run())
+    app.text_input(key="save name").set_value("in summer")
+    ran(app.button(key="save").click().run())
+    assert service.labelling.sets.get(made.id).name == "swimmers"
+    assert [one.name for one in service.saved_searches.all()] == ["in summer"]
+
+
 def test_a_place_is_labelled_by_a_button_the_next_one_follows_and_undo_takes_it_back(service: Service) -> None:
     made = service.labelling.create("s", "demo", {"q": ASKED["q"]})
     first = best(service, 1)[0].tile_id

@@ -85,6 +85,6 @@ def test_a_preview_that_takes_too_long_is_given_up_and_a_newer_one_takes_the_pla
     older, newer = previews.of("somebody", one, 32), previews.of("somebody", other, 32)
     assert previews.of("somebody", replace(other, collection="y"), 32) is newer
     assert all(task.ended.wait(60) for task in (slow, older, newer))
-    assert slow.picture is None and "takes longer than 0 s" in str(slow.error)
-    assert older.picture is None and "another preview" in str(older.error)
+    assert slow.pictured is None and "takes longer than 0 s" in str(slow.error)
+    assert older.pictured is None and "another preview" in str(older.error)
     assert "there is no such file" in str(newer.error)

@@ -1,4 +1,4 @@
-"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and (a double of) Qdrant, by one settings file."""
+"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and a double of Qdrant, by one settings file."""
 
 import contextlib
 import gzip
@@ -80,6 +80,7 @@ def services(
             "redis_url": redis.url,
             "qdrant_url": qdrant.url,
             "qdrant_api_key": qdrant.api_key,
+            "qdrant_prefix": qdrant.prefix(),
             "archive_options": s3_server.options,
         }
 
@@ -157,10 +158,11 @@ def test_a_part_that_is_lost_from_the_bucket_is_found_out_and_made_again(served:
 
 
 def test_points_that_are_lost_from_the_server_are_put_back_from_the_archive(served: Served) -> None:
-    from ingest.index.upkeep import connect
+    from ingest.index.on_server import connect
 
     client = connect(load_settings(served.home))
-    (name,) = [found.name for found in client.get_collections().collections if found.name.startswith("town")]
+    prefix = load_settings(served.home).qdrant_prefix
+    (name,) = [found.name for found in client.get_collections().collections if found.name == f"{prefix}-town@1"]
     client.delete_collection(name)
     client.close()
     assert served.run("verify", "town", "--repair").code == 0
@@ -306,7 +308,6 @@ def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_the
 ) -> None:
     other, url = tmp_path / "other", f"s3://{served_bucket(served)}/backups/one"
     assert run(laptop, "backup", tmp_path / "laptop.zip").code == 0
-    drop_index(served)
     write_settings(other, **services())
     assert run(other, "restore", tmp_path / "laptop.zip").code == 0
     assert agrees(other)
@@ -320,16 +321,6 @@ def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_the
 
 def served_bucket(served: Served) -> str:
     return str(load_settings(served.home).archive_url).removeprefix("s3://").partition("/")[0]
-
-
-def drop_index(served: Served) -> None:
-    """The other served home has the same Qdrant server, and the same name of a collection."""
-    from ingest.index.upkeep import connect
-
-    client = connect(load_settings(served.home))
-    for found in client.get_collections().collections:
-        client.delete_collection(found.name)
-    client.close()
 
 
 def test_a_restore_overwrites_nothing(served: Served, backup: Path, tmp_path: Path) -> None:

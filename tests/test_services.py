@@ -11,7 +11,8 @@ from pydantic import Secret, SecretStr
 
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
-from ingest.index.server import ServerIndex, connect
+from ingest.index.connection import connect
+from ingest.index.server import ServerIndex
 from ingest.settings import Settings
 from search_ui.service.reachable import check_archive, check_redis
 from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis, start_redis

@@ -22,7 +22,7 @@ from qdrant_client import QdrantClient
 from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.leases import Leases
-from ingest.index.upkeep import connect
+from ingest.index.on_server import connect
 from ingest.jobs.verify import verify
 from ingest.settings import load_settings
 from search_ui.cli import main

@@ -3,9 +3,10 @@
 It knows no model but for the size of its input, opens no catalog, and draws nothing.
 """
 
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
+from ingest.places.areas import bbox_of
 from ingest.sources.source import Chip, Image8, Mask
 from trainer.errors import ItemError, SourceError, UsageError
 
@@ -79,7 +81,9 @@ class Preview:
         view: None for a folder of chips, which lie anywhere.
         count: How many tiles the grid has in the imagery and the area, those without enough imagery too.
         tiles: A few of them, those that would be kept before others.
+        read_s: Seconds that one of those that were tried took to read.
         gsd_m: Ground sample distance of the imagery, metres; None: it differs.
+        bounds: Of the imagery, west, south, east and north, degrees; None: of a folder of chips.
         acquired_at: When the tiles were taken, as far as known, each once.
         edge: The value of all bands that fills the edge of the imagery, 0 or 255, and may stand for no data; or None.
         problems: What could not be read, a sentence each.
@@ -89,7 +93,9 @@ class Preview:
     view: GridView | None
     count: int
     tiles: list[TileView]
+    read_s: float
     gsd_m: float | None
+    bounds: tuple[float, float, float, float] | None
     acquired_at: list[datetime]
     edge: int | None
     problems: list[str]
@@ -111,8 +117,9 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
         raise UsageError("a preview is of imagery, not of photos")
     view = _view(intake) if isinstance(intake, GridIntake) else None
     tried, dates, problems = list[TileView](), set[datetime](), list[str]()
-    ids = list(intake.ids())
-    for item in _some(ids):
+    count, some = _some(intake)
+    began = time.perf_counter()
+    for item in some:
         try:
             chip = _chip(intake, item, input_px)
         except ItemError as error:
@@ -121,15 +128,18 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
         share = float(chip.valid.mean())
         tried.append(TileView(item, chip.image, share, share > 0 and share >= intake.min_valid))
         dates |= {chip.acquired_at} if chip.acquired_at is not None else set()
+    read_s = (time.perf_counter() - began) / max(1, len(some))
     best = sorted(range(len(tried)), key=lambda row: not tried[row].kept)[:SHOWN]  # sorting keeps their order
     tiles = [tried[row] for row in sorted(best)]
     if view is None and not tiles:
         raise SourceError(problems[0] if problems else f"{intake.source.uri}: no tile lies in the imagery and the area")
     return Preview(
         view=view,
-        count=len(ids),
+        count=count,
         tiles=tiles,
+        read_s=read_s,
         gsd_m=intake.source.gsd_m if isinstance(intake, GridIntake) else None,
+        bounds=bbox_of(intake.source.coverage()) if isinstance(intake, GridIntake) else None,
         acquired_at=sorted(dates),
         edge=None if view is None else _edge(view),
         problems=[*problems, *(f"{one.subject}: {one.message}" for one in intake.problems)],
@@ -137,10 +147,11 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
     )
 
 
-def _some(ids: Sequence[str]) -> list[str]:
-    """Some from all over, always the same: at even steps they might all lie at the ends of rows."""
-    rows = np.random.default_rng(0).choice(len(ids), min(_TRIED, len(ids)), replace=False)
-    return [ids[row] for row in sorted(rows.tolist())]
+def _some(intake: Intake) -> tuple[int, list[str]]:
+    """How many there are, and some from all over, always the same: at even steps they might all end rows."""
+    count = sum(1 for _ in intake.ids())  # twice gone through, and never held: there may be many millions
+    rows = set(np.random.default_rng(0).choice(count, min(_TRIED, count), replace=False).tolist())
+    return count, [item for row, item in enumerate(islice(intake.ids(), max(rows, default=-1) + 1)) if row in rows]
 
 
 def _chip(intake: GridIntake | ChipIntake, item: str, px: int) -> Chip:

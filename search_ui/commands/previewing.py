@@ -25,12 +25,12 @@ def preview_request(ctx: CommandContext, request: "Request", output: Path, *, mo
 
     if output.suffix.lower() != ".png":
         raise UsageError(f"--preview {output}: the picture is a .png")
-    png, facts = picture_of(request, _input_px(ctx, request, model), ctx.settings.reading())
-    write_whole(output, png)
+    found = picture_of(request, _input_px(ctx, request, model), ctx.settings.reading())
+    write_whole(output, found.png)
     if as_json:
-        print_json(facts | {"picture": str(output)})
+        print_json(found.facts | {"picture": str(output)})
         return
-    for line in _lines(facts):
+    for line in _lines(found.facts):
         click.echo(line)
     click.echo(f"written: {output}")
 

@@ -2,6 +2,7 @@
 // data: see search_ui/components/map_view.py. What is pointed at is told to the list beside it, and the list tells back.
 const BUS = (window.groundcastBus ??= new EventTarget());
 const VIEWS = (window.groundcastViews ??= {});  // where each map was left, for when its page is shown again
+const MANY = 7;  // marks of a legend, of which a small map shows every other one
 const HASH = /#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)/;
 const absolute = (path) => (path ? new URL(path, document.baseURI).href.replaceAll("%7B", "{").replaceAll("%7D", "}") : path);
 const degrees = ({ lat, lng }) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lng).toFixed(4)}° ${lng < 0 ? "W" : "E"}`;
@@ -229,7 +230,7 @@ class MapFrame {
     const make = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text || "" });
     const ramp = make("ramp");
     ramp.style.background = `linear-gradient(to right, ${legend.colours.join(", ")})`;
-    const marks = make("marks");
+    const marks = make(legend.marks.length > MANY ? "marks many" : "marks");
     for (const [at, name] of legend.marks) {
       const mark = make("mark", name);
       mark.style.left = `${100 * at}%`;

@@ -6,6 +6,7 @@
 import io
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,23 @@ _TOLD = 5  # problems, and notes
 _PAPER, _FRAME, _LEFT_OUT = (255, 255, 255), (120, 120, 120), (200, 60, 30)
 
 
-def picture_of(request: Request, input_px: int, reading: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """The picture as PNG, and what is known beside it, as JSON values.
+@dataclass(frozen=True)
+class Pictured:
+    """What a preview says.
+
+    Attributes:
+        png: The picture.
+        facts: What is known beside it, JSON values.
+        images: The tiles that would be kept, of those that were tried, uint8 [px, px, 3] each.
+    """
+
+    png: bytes
+    facts: dict[str, Any]
+    images: list[npt.NDArray[np.uint8]]
+
+
+def picture_of(request: Request, input_px: int, reading: Mapping[str, Any]) -> Pictured:
+    """Look at imagery and draw it.
 
     Args:
         request: What would be read.
@@ -36,7 +52,8 @@ def picture_of(request: Request, input_px: int, reading: Mapping[str, Any]) -> t
         found = preview(intake, input_px=input_px)
     png = io.BytesIO()
     draw_preview(found).save(png, "PNG")
-    return png.getvalue(), _facts(found, request, input_px)
+    images = [tile.image for tile in found.tiles if tile.kept]
+    return Pictured(png.getvalue(), _facts(found, request, input_px), images)
 
 
 def _facts(found: Preview, request: Request, input_px: int) -> dict[str, Any]:
@@ -46,6 +63,8 @@ def _facts(found: Preview, request: Request, input_px: int) -> dict[str, Any]:
         "shown": len(cells),
         "left_out": sum(not cell.kept for cell in cells),
         "whole": found.view is None or found.view.whole,
+        "read_s": found.read_s,
+        "bounds": found.bounds,
         "gsd_m": found.gsd_m,
         "seen_m": None if request.grid is None else request.grid.size_m / input_px,
         "acquired_at": [when.isoformat() for when in found.acquired_at],

@@ -74,8 +74,8 @@ class _Opened:
 
     @cached_property
     def shown(self) -> BaseGeometry:
-        """The same with the whole of each tile that touches it, WGS84 degrees."""
-        if self.asked is None or not isinstance(self.intake, GridIntake):
+        """The same with the whole of each tile that touches it, as a model saw it, WGS84 degrees."""
+        if not isinstance(self.intake, GridIntake):
             return self.where
         found = buffer_m(self.where, 1.5 * self.intake.grid.size_m)  # a tile's diagonal is shorter
         shapely.prepare(found)
@@ -257,7 +257,7 @@ def _cut(intake: Intake, canvas: MercatorCanvas) -> Rgba:
             px = max(MIN_PX, min(MAX_READ_PX, round(item.size_m / canvas.pixel_m)))
             dx, dy = _centre_of(item.footprint.lat, item.footprint.lon, canvas, x, y)
             _lay(whole, intake.source.read_item(item.id, px), item.size_m, x - dx, y - dy)
-    elif isinstance(intake, GridIntake) and intake.source.coverage().intersects(here):
+    elif isinstance(intake, GridIntake):
         px = min(MAX_READ_PX, int(np.ceil(square.size_m / canvas.pixel_m)))
         _lay(whole, intake.source.read(square, px), square.size_m, x, y)
     return whole

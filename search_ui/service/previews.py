@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cachetools import LRUCache, TTLCache
 
@@ -18,6 +18,7 @@ from trainer.errors import GroundcastError, SourceError
 
 if TYPE_CHECKING:
     from ingest.jobs.request import Request
+    from search_ui.maps.previews import Pictured
 
 LIMIT_S = 60.0
 AT_ONCE = 2
@@ -33,16 +34,16 @@ class PreviewTask:
     Attributes:
         key: Says all that it depends on.
         began_at: Seconds since 1970; of one that waits for its turn, when it was asked for.
-        picture: PNG; None: not there yet, or it cannot be made.
-        facts: What is known of the imagery, `search_ui.maps.previews.picture_of`.
+        pictured: None: not there yet, or it cannot be made.
         error: Why there is none.
+        too_much: Whether that is because it takes more than may be spent on a preview.
     """
 
     key: str
     began_at: float
-    picture: bytes | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    pictured: "Pictured | None" = None
     error: GroundcastError | None = None
+    too_much: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
 
@@ -92,23 +93,25 @@ class Previews:
             if task.given_up.is_set():
                 raise SourceError("another preview has been asked for since")
 
+        def refused(why: str) -> GroundcastError:
+            task.too_much = True
+            return SourceError(
+                f"the preview {why}: a smaller area is seen sooner, and it can be added without a preview"
+            )
+
         from search_ui.maps.previews import picture_of  # what reads imagery is loaded when some is added
 
         try:
             with self._turns:
                 task.began_at = time.time()
                 tick(0.0)
-                process = Confined(memory_bytes=_BYTES, seconds=self._limit_s, refused=_refused, tick=tick)
+                process = Confined(memory_bytes=_BYTES, seconds=self._limit_s, refused=refused, tick=tick)
                 with closing(process):
-                    task.picture, task.facts = process.run(picture_of, request, input_px, self._settings.reading())
+                    task.pictured = process.run(picture_of, request, input_px, self._settings.reading())
         except GroundcastError as error:
             task.error = error
         finally:
             task.ended.set()
-        if task.picture is not None:
+        if task.pictured is not None:
             with self._lock:
                 self._made[task.key] = task
-
-
-def _refused(why: str) -> GroundcastError:
-    return SourceError(f"the preview {why}: a smaller area is seen sooner, and it can be added without a preview")

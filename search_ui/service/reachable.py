@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from ingest.addresses import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.catalog.catalog import Catalog
     from ingest.settings import Settings
 
 _TIMEOUT_S = 5
@@ -77,22 +80,37 @@ def check_redis(url: str) -> Check:
     )
 
 
-def check_index(settings: "Settings") -> Check:
-    """Is the index embedded, or does its server answer?"""
-    if settings.qdrant_url is None:
-        return Check("index", True, "embedded (Qdrant Edge)")
-    from ingest.index.upkeep import connect
+def check_index(settings: "Settings", catalog: "Catalog | None") -> "Iterator[Check]":
+    """Is the index embedded, or does its server answer, what may the key do there, and how do the collections lie?
 
-    at = shown(settings.qdrant_url)
+    Args:
+        settings: Name the server.
+        catalog: Knows what the collections are called there; None where it cannot be opened.
+    """
+    if settings.qdrant_url is None:
+        yield Check("index", True, "embedded (Qdrant Edge)")
+        return
+    from ingest.index.on_server import connect, look, may
+    from trainer.errors import GroundcastError
+
+    at = ", ".join(shown(url.strip()) for url in settings.qdrant_url.split(","))
     try:
         client = connect(settings)
-        info = client.info()
+        version = client.info().version
+        found = {} if catalog is None else look(settings, catalog, client)
+        allowed = may(client, [one.name for one in found.values() if one.sharding is not None or one.refused])
         client.close()
-    except Exception as error:  # noqa: BLE001 - whatever the client throws, the answer is the same
-        return Check("index", False, str(error), "start the Qdrant server, or mend qdrant_url and qdrant_api_key")
-    open_key = settings.qdrant_api_key is not None and _is_plain_and_far(settings.qdrant_url)
+    except GroundcastError as error:
+        yield Check("index", False, str(error), "start the Qdrant server, or mend qdrant_url and qdrant_api_key")
+        return
+    open_key = settings.qdrant_api_key is not None and any(map(_is_plain_and_far, settings.qdrant_url.split(",")))
     note = "; its key goes over plain http: use https where others listen" if open_key else ""
-    return Check("index", True, f"Qdrant {info.version} at {at}{note}")
+    yield Check("index", True, f"Qdrant {version} at {at}{note}")
+    yield Check("index key", not allowed.lacks, str(allowed), "ask for a key or token that reads these collections")
+    for name, one in found.items():
+        if one.problem is not None:
+            lies = "" if one.sharding is None else f"{one.sharding}; "
+            yield Check(f"index {name}", one.sharding is not None, f"{lies}{one.problem}", "see what the line says")
 
 
 def _nothing(file: BinaryIO) -> None:
@@ -105,7 +123,7 @@ def existing(folder: Path) -> Path:
 
 
 def _is_plain_and_far(url: str) -> bool:
-    parts = urlsplit(url)
+    parts = urlsplit(url.strip())
     with suppress(ValueError):
         return parts.scheme == "http" and not ipaddress.ip_address(parts.hostname or "").is_loopback
     return parts.scheme == "http" and parts.hostname != "localhost"

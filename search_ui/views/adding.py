@@ -13,13 +13,14 @@ from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
 from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
+from search_ui.maps.previews import Pictured
+from search_ui.service.estimates import IngestEstimate, estimate
 from search_ui.service.kept_files import IMAGERY, MAX_MB, keep_imagery
 from search_ui.service.place_list import say_place
 from search_ui.service.service import Service
 from search_ui.views import words
 from search_ui.views.adding_models import small_model
 from search_ui.views.app_words import told
-from search_ui.views.estimate import IngestEstimate, estimate
 from search_ui.views.previewing import preview_pane
 from search_ui.views.work import background, say_span
 from trainer.errors import GroundcastError, UsageError
@@ -115,35 +116,35 @@ def add_imagery(service: Service) -> None:
     if form.place:
         _say_place(service, form.place)
     try:
-        preview_pane(service, form.request(service), form.model, _leave_out)
+        request = form.request(service)
+        preview = preview_pane(service, request, form.model, _leave_out)
+        if not form.collection:
+            st.caption("Say how to call the collection; then see what it would take.")
+        elif preview.pictured is not None:
+            _estimated(service, form, request, preview.pictured)
+        elif preview.too_much:
+            _may_start(service, form)
     except GroundcastError as error:
         st.error(told(error))
-    if not form.collection:
-        st.caption("Say how to call the collection; then see what it would take.")
-        return
+
+
+def _estimated(service: Service, form: _Form, request: Request, seen: Pictured) -> None:
+    """What it would take, when that is asked for, and then the start."""
     if st.button("See what it would take", icon=":material/timer:", key="estimate"):
-        st.session_state["estimated"] = None
-        working = st.empty()
-        with working.container(horizontal=True):
-            waited = st.empty()
-            st.button("Stop", icon=":material/close:", key="stop estimate")  # a click runs the page anew
-        with st.spinner("Opening the imagery, trying some tiles …"):
-            try:
-                found = estimate(
-                    service, form.request(service), form.model, tick=lambda passed: waited.caption(f"{passed:.0f} s")
-                )
-                st.session_state["estimated"] = (form, found)
-            except GroundcastError as error:
-                st.error(told(error))
-        working.empty()
+        with st.spinner("Trying the tiles of the preview …", show_time=True):
+            st.session_state["estimated"] = (form, estimate(service.settings, request, form.model, seen))
     known = st.session_state.get("estimated")
     # the estimate is of this very form: a changed one is estimated anew before it can be started
     if known is not None and known[0] == form:
         _show(known[1])
-        if service.settings.redis_url is None:
-            st.caption(words.NO_WORKERS)
-        if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
-            _start(service, form)
+        _may_start(service, form)
+
+
+def _may_start(service: Service, form: _Form) -> None:
+    if service.settings.redis_url is None:
+        st.caption(words.NO_WORKERS)
+    if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
+        _start(service, form)
 
 
 def _leave_out(value: int) -> None:
@@ -166,22 +167,18 @@ def _bands(text: str) -> tuple[int, int, int]:
 
 
 def _show(found: IngestEstimate) -> None:
-    left, right = st.columns([3, 1])
-    with left:
-        tiles, took, gsd = st.columns(3)
-        tiles.metric("Tiles", f"{found.tiles:,}", help=words.TILE)
-        took.metric(
-            "Time on this machine", "unknown" if found.seconds is None else f"about {say_span(found.seconds)}",
-            help="From the pace of a few tiles that were read and embedded just now.",
-        )  # fmt: skip
-        gsd.metric("A pixel shows", "unknown" if found.gsd_m is None else f"{found.gsd_m:.2g} m", help=words.GSD)
-        if found.bounds is not None:
-            west, south, east, north = found.bounds
-            st.caption(f"The imagery reaches from {say_place(south, west)} to {say_place(north, east)}.")
-        for warning in found.warnings:
-            st.warning(told(warning))
-    if found.sample is not None:
-        right.image(found.sample, caption="One of its tiles", width=180)
+    tiles, took, gsd = st.columns(3)
+    tiles.metric("Tiles", f"{found.tiles:,}", help=words.TILE)
+    took.metric(
+        "Time on this machine", "unknown" if found.seconds is None else f"about {say_span(found.seconds)}",
+        help="From the pace of the preview's tiles, read and embedded just now.",
+    )  # fmt: skip
+    gsd.metric("A pixel shows", "unknown" if found.gsd_m is None else f"{found.gsd_m:.2g} m", help=words.GSD)
+    if found.bounds is not None:
+        west, south, east, north = found.bounds
+        st.caption(f"The imagery reaches from {say_place(south, west)} to {say_place(north, east)}.")
+    for warning in found.warnings:
+        st.warning(told(warning))
 
 
 def _start(service: Service, form: _Form) -> None:

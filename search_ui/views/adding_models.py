@@ -26,8 +26,11 @@ def add_model(service: Service) -> None:
         "Name of the model", key=f"model name {suggested or kind}", value=suggested, placeholder="such as clip",
         help="As it is called on this server, when imagery is added.",
     ).strip()  # fmt: skip
-    if st.button("Add it", key="start model", type="primary", disabled=arguments is None or not name):
-        _start(service, f"The model {name}", ["model", "add", f"{name}", *(arguments or [])])
+    if st.button("Add it", key="start model", type="primary"):
+        if name and arguments is not None:
+            _start(service, f"The model {name}", ["model", "add", f"{name}", *arguments])
+        else:
+            st.warning("Say where the model is, and how to call it.")
 
 
 def small_model(service: Service) -> None:

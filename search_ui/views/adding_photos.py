@@ -51,8 +51,11 @@ def add_photos(service: Service) -> None:
     if known is not None:
         model = of.get(known.model_id, model)
         right.caption(f"The gallery is there already; more photos are looked at by its model, {model}.")
-    if st.button("Add them", key="add photos", type="primary", disabled=not (name and (files or path))):
-        _start(service, name, model, path, [(file.name, file.getbuffer()) for file in files])
+    if st.button("Add them", key="add photos", type="primary"):
+        if name and (files or path):
+            _start(service, name, model, path, [(file.name, file.getbuffer()) for file in files])
+        else:
+            st.warning("Say where the photos are, and how to call their gallery.")
 
 
 def _start(service: Service, name: str, model: str, path: str, files: list[tuple[str, memoryview]]) -> None:

@@ -35,6 +35,10 @@ STYLE = """
 .gc-chip .bar { position: absolute; left: 0.5rem; bottom: 0.5rem; padding: 0.15rem 0.4rem 0.3rem; color: #fff;
   background: rgba(20, 24, 28, 0.7); border-radius: 0.3rem; font-size: 0.72rem; }
 .gc-chip .bar i { display: block; height: 4px; border: 2px solid #fff; border-top: 0; }
+/* behind the canvas, which covers it as soon as there is something on it */
+[data-testid="stDeckGlJsonChart"] { position: relative; background: rgba(128, 128, 128, 0.15); border-radius: 0.4rem; }
+[data-testid="stDeckGlJsonChart"]::before { content: "Loading the map …"; position: absolute; left: 0.8rem; top: 0.6rem;
+  font-size: 0.85rem; }
 .gc-credit { font-size: 0.74rem; opacity: 0.75; }
 .gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 0.3rem; color: #fff; font-size: 0.78rem;
   font-weight: 600; background: #14181c; box-shadow: inset 0 -4px 0 var(--colour); padding-bottom: 0.25rem; }

@@ -22,8 +22,8 @@ _FIRST_S = 0.3  # for so long the page itself waits: what is kept, or quick, is 
 _EDGES = {255: "white", 0: "black"}
 
 
-def preview_pane(service: Service, request: Request, model: str, set_nodata: Callable[[int], None]) -> None:
-    """Show it, as soon as it is there.
+def preview_pane(service: Service, request: Request, model: str, set_nodata: Callable[[int], None]) -> PreviewTask:
+    """Show it, as soon as it is there; returns it, ended or not.
 
     Args:
         service: The app's service.
@@ -38,6 +38,7 @@ def preview_pane(service: Service, request: Request, model: str, set_nodata: Cal
         _show(task, set_nodata)
     else:
         _wait(task)
+    return task
 
 
 @st.fragment(run_every=_EVERY_S)
@@ -52,12 +53,12 @@ def _wait(task: PreviewTask) -> None:
 
 
 def _show(task: PreviewTask, set_nodata: Callable[[int], None]) -> None:
-    if task.picture is None:
+    if task.pictured is None:
         st.error(f"No preview: {told(task.error)}")
         return
-    facts = task.facts
+    facts = task.pictured.facts
     picture, beside = st.columns([2.2, 1])
-    picture.image(task.picture, width="stretch")
+    picture.image(task.pictured.png, width="stretch")
     with beside:
         st.markdown("**What would be read**")
         st.markdown("\n".join(f"- {fact}" for fact in _facts(facts)))

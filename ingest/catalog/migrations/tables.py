@@ -209,3 +209,18 @@ class PairBuildRow(Base):
     threads: Mapped[int]
     note: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class IdentityRow(Base):
+    """Id of this catalog, one row; `ingest.catalog.server_names`. A copy in another database has another."""
+
+    __tablename__ = "identity"
+    catalog: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+
+
+class ServerNameRow(Base):
+    """What a collection is called on a Qdrant server; `ingest.catalog.server_names`."""
+
+    __tablename__ = "server_names"
+    collection: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(255))

@@ -9,7 +9,6 @@ from typing import Any
 
 import shapely
 import streamlit as st
-from shapely.geometry.base import BaseGeometry
 
 from search_ui.components.base_path import own
 from search_ui.components.map_view import HeatOnMap, LegendOnMap, MapData, PlaceOnMap, TouchedMap, show_map
@@ -18,7 +17,7 @@ from search_ui.service.service import Service, Shown
 from search_ui.views.map.backdrop import ground_of
 from search_ui.views.state.address import value
 from search_ui.views.state.question import where
-from trainer.errors import GroundcastError
+from trainer.errors import AreaError, GroundcastError
 
 DRAWING = "drawing"
 """Of the session: what a shape on the map is drawn for; see `WORDS`."""
@@ -76,7 +75,7 @@ def search_map(
             pins="" if listed is None else own(f"/shown/lists/{listed.name}/pins.json"),
             at="" if listed is None else own(f"/shown/lists/{listed.name}/at.json"),
             chosen=_chosen(service, shown),
-            area=_area(where(service).area),
+            area=_area(service),
             marks=marks,
             overlay=own(f"/shown/overlays/{value('overlay')}.json") if value("overlay") else "",
             drawing=WORDS.get(st.session_state.get(DRAWING) or "", ""),
@@ -103,7 +102,11 @@ def _chosen(service: Service, shown: Shown) -> PlaceOnMap | None:
     return PlaceOnMap(value("tile"), place.lat, place.lon, place.size_m)
 
 
-def _area(area: BaseGeometry | None) -> dict[str, Any] | None:
+def _area(service: Service) -> dict[str, Any] | None:
+    try:
+        area = where(service).area
+    except AreaError:
+        return None  # it is told where the question is
     if area is None:
         return None
     fine = shapely.get_num_coordinates(area) <= _MANY_VERTICES

@@ -67,21 +67,31 @@ def _page(
     labels = label_set(service, shown, notice)
     with asked:
         show_notice()
-        whats_new(service, labels)
         asked_chips(service)
         place_hint(service)
-    query = query_of(service)
     said = said_of(service, labels)
-    listed = None if query is None else service.place_lists.show(shown.name, query, listed_of(query), said)
+    with asked:
+        query, listed = _asked(service, shown, said)
+        whats_new(service, query, labels)
     with body:
         with st.container(key=frame.LEFT):
             touched = _left(service, shown, query, listed, said, labels)
         with st.container(key=frame.RIGHT):
             _right(service, shown, query, listed, said, labels)
     _heed(service, shown, touched, labels)
-    if query is None:
+    if query is None and not value("q").strip():
         with asked:  # last, because what they are is found out when they are first shown
             examples(prompts_of(service, shown))
+
+
+def _asked(service: Service, shown: Shown, said: Feedback) -> tuple[Query | None, ShownList | None]:
+    """The question and its places; where it cannot be understood that is told, and map and panels stay."""
+    try:
+        query = query_of(service)
+        return query, None if query is None else service.place_lists.show(shown.name, query, listed_of(query), said)
+    except GroundcastError as error:
+        st.error(told(error))
+        return None, None
 
 
 def listed_of(query: Query) -> Listed:
@@ -147,7 +157,7 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
             _ground(service)
             st.number_input("Year of the moments", 0, 9999, **held("year"), help="0: this year.")
             _overlay(service)
-        saved_searches(service, shown, labels)
+        saved_searches(service, shown, query, labels)
 
 
 def _ground(service: Service) -> None:

@@ -91,8 +91,13 @@ def _not_now(found: Found, likeliest: Likeliest) -> None:
 
 def _nothing(found: Found) -> None:
     """Say that nothing there looks like the question, with the nearest candidate."""
-    note = (found.answer.note or "nothing here looks like it").removeprefix("nothing here: ")
-    st.warning(f"**Nothing here.** {told(note[0].upper() + note[1:])}.", icon=":material/search_off:")
+    note = found.answer.note or "nothing here looks like it"
+    rest = note.removeprefix("nothing here: ")
+    if rest.startswith("nothing here "):  # a sentence of its own
+        said = f"**Nothing here** {told(rest.removeprefix('nothing here '))}."
+    else:
+        said = f"**Nothing here.** {told(rest[0].upper() + rest[1:])}."
+    st.warning(said, icon=":material/search_off:")
     near = found.nearest
     if near is not None and not found.answer.hits:
         st.button(

@@ -37,6 +37,15 @@ def succeeded(text: str) -> None:
     st.session_state[_DONE] = text
 
 
+def typed(key: str) -> str:
+    """What stands in a box by now, for a callback.
+
+    The page before may not have known it: what is typed is sent when the box is left, such as by the click on the very
+    button that the callback belongs to. So no such button waits, disabled, for a text either.
+    """
+    return " ".join(str(st.session_state.get(key) or "").split())
+
+
 def show_notice() -> None:
     """What was to be said, once."""
     if done := st.session_state.pop(_DONE, None):
@@ -161,8 +170,8 @@ def _places(service: Service, name: str) -> list[str]:
 def _said(service: Service) -> str:
     try:
         return where(service).says
-    except GroundcastError as error:
-        return told(error)
+    except GroundcastError:
+        return "an area that cannot be found"  # why is told beside it
 
 
 def _counted(name: str, things: Sequence[object]) -> str:
@@ -251,12 +260,7 @@ def _area(service: Service) -> None:
                 width="stretch",
             )
     if value("area"):
-        found = where(service)
-        st.caption(pieces.as_words(found.says))
-        if found.others:
-            st.caption(f"Others of that name: {pieces.as_words('; '.join(found.others))}")
-        if found.attribution:
-            st.caption(found.attribution)
+        _asked_area(service)
         st.button("Everywhere again", on_click=change, kwargs={"area": ""}, icon=":material/close:")
     st.text_input(
         "Town, country or coordinates", key="area name", placeholder="Banepa, 5 km", on_change=_area_by_name,
@@ -279,6 +283,19 @@ def _area(service: Service) -> None:
         # an empty uploader again, as for pictures
         st.session_state["area number"] = number + 1
         st.rerun()
+
+
+def _asked_area(service: Service) -> None:
+    try:
+        found = where(service)
+    except GroundcastError as error:  # a link may name an area that cannot be
+        st.caption(told(error))
+        return
+    st.caption(pieces.as_words(found.says))
+    if found.others:
+        st.caption(f"Others of that name: {pieces.as_words('; '.join(found.others))}")
+    if found.attribution:
+        st.caption(found.attribution)
 
 
 def _area_by_name(service: Service) -> None:

@@ -19,7 +19,7 @@ from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
-from search_ui.views.panels.asking import notice, succeeded
+from search_ui.views.panels.asking import notice, succeeded, typed
 from search_ui.views.panels.learnt import learnt_panel
 from search_ui.views.state import labelled
 from search_ui.views.state.address import change, held, value
@@ -32,6 +32,7 @@ SHAPE = "shape says"
 """Of the session: what a shape that is drawn says of its tiles."""
 _KEYS: dict[Verdict, str] = {"yes": "Y", "no": "N", "unsure": "U"}
 _NEW = "a new set"
+_NAME, _OTHER_NAME = "new set", "rename set"
 _MOST_MARKS = 2_000
 _CHIP_PX = 384
 
@@ -83,10 +84,10 @@ def _choose(service: Service, shown: Shown, found: LabelSet | None) -> None:
         "Say **yes** or **no** to places: a no leaves the list, and from "
         "some of each a classifier learns what you mean, for every tile of the map.",
     )
-    name = st.text_input("Name", key="new set", max_chars=MAX_NAME_CHARS, placeholder=_new_name())
+    st.text_input("Name", key=_NAME, max_chars=MAX_NAME_CHARS, placeholder=_new_name())
     told = "Begin a set" if not thumbs else f"Begin a set with your {thumbs} thumbs"
     st.button(
-        told, key="begin set", icon=":material/add:", type="primary", on_click=_begin, args=(service, shown, name),
+        told, key="begin set", icon=":material/add:", type="primary", on_click=_begin, args=(service, shown),
     )  # fmt: skip
     _bring(service, shown)
 
@@ -95,9 +96,9 @@ def _new_name() -> str:
     return value("q").strip()[:MAX_NAME_CHARS] or _NEW
 
 
-def _begin(service: Service, shown: Shown, name: str) -> None:
+def _begin(service: Service, shown: Shown) -> None:
     taken = {one.name for one in service.labelling.sets.all(shown.name)}
-    given = " ".join(name.split())
+    given = typed(_NAME)
     usual = _new_name()
     # a name that nobody chose may be numbered; one that somebody typed is refused where it is taken
     chosen = given or next(
@@ -221,17 +222,18 @@ def _keeping(service: Service, shown: Shown, found: LabelSet) -> None:
         if service.read_only:
             return
         _bring(service, shown, found)
-        name = st.text_input("Another name", key="rename set", max_chars=MAX_NAME_CHARS, placeholder=found.name)
+        st.text_input("Another name", key=_OTHER_NAME, max_chars=MAX_NAME_CHARS, placeholder=found.name)
         with st.container(horizontal=True):
-            st.button(
-                "Rename", key="rename", disabled=not name.strip(), on_click=_rename, args=(service, found, name),
-            )  # fmt: skip
+            st.button("Rename", key="rename", on_click=_rename, args=(service, found))
             sure = st.checkbox(f"Delete all {found.total:,} labels", key=f"sure to delete {found.id}")
             st.button("Delete", key="delete set", disabled=not sure, on_click=_delete, args=(service, found))
 
 
-def _rename(service: Service, found: LabelSet, name: str) -> None:
-    if labelled.try_to(lambda: service.labelling.rename(found.id, name), notice):
+def _rename(service: Service, found: LabelSet) -> None:
+    name = typed(_OTHER_NAME)
+    if not name:
+        notice("Type the set's other name first.")
+    elif labelled.try_to(lambda: service.labelling.rename(found.id, name), notice):
         change(labels=found.id)  # the browser tells it by its name, and has the old one
 
 

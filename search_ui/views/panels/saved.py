@@ -11,26 +11,34 @@ import streamlit as st
 from ingest.catalog.labels import LabelSet
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.components.base_path import own
+from search_ui.search.query import Query
 from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces
 from search_ui.views.app_words import told
-from search_ui.views.panels.asking import notice, succeeded
+from search_ui.views.panels.asking import notice, succeeded, typed
 from search_ui.views.state.address import FIELDS, change, fitting, value
 from search_ui.views.state.labelled import said_of, steers
-from search_ui.views.state.question import query_of, question, where
+from search_ui.views.state.question import question, where
 from trainer.errors import GroundcastError
 
 _REPLAYED = "replayed"
 
 
-def saved_searches(service: Service, shown: Shown, labels: LabelSet | None) -> None:
-    """A button that opens them."""
+def saved_searches(service: Service, shown: Shown, query: Query | None, labels: LabelSet | None) -> None:
+    """A button that opens them.
+
+    Args:
+        service: Keeps them.
+        shown: The collection.
+        query: What could be saved; None: nothing is asked.
+        labels: The set of the page.
+    """
     with st.popover("Saved", icon=":material/bookmark:", width="content"):
-        if not service.read_only and query_of(service) is not None:
-            name = st.text_input("Save this search as", key="save name", max_chars=MAX_NAME_CHARS)
-            st.button("Save", key="save", on_click=_save, args=(service, shown, labels), disabled=not name.strip())
+        if not service.read_only and query is not None:
+            st.text_input("Save this search as", key="save name", max_chars=MAX_NAME_CHARS)
+            st.button("Save", key="save", on_click=_save, args=(service, shown, labels))
         every = service.saved_searches.all()
         for saved in every:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -54,10 +62,9 @@ def saved_searches(service: Service, shown: Shown, labels: LabelSet | None) -> N
             st.caption("No saved search yet. One that is saved tells later what new imagery has brought.")
 
 
-def whats_new(service: Service, labels: LabelSet | None) -> None:
+def whats_new(service: Service, query: Query | None, labels: LabelSet | None) -> None:
     """What came since a saved search was last asked, once after it was asked again."""
     search_id = st.session_state.pop(_REPLAYED, None)
-    query = query_of(service)
     if search_id is None or query is None:
         return
     replay = service.replay(search_id, query, said_of(service, labels))
@@ -71,7 +78,10 @@ def whats_new(service: Service, labels: LabelSet | None) -> None:
 
 
 def _save(service: Service, shown: Shown, labels: LabelSet | None) -> None:
-    name = st.session_state["save name"].strip()
+    name = typed("save name")
+    if not name:
+        notice("Type a name for the search first.")
+        return
     try:
         service.save(name, shown.name, question() | _beyond_words(service, labels) | {PAGE: _page()})
     except GroundcastError as error:

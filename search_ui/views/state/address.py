@@ -2,7 +2,7 @@
 
 A field has a name in the address, a default that is left out of it, and the session's value, which a widget of the same
 key may hold. What a person does before the browser has heard of a new address arrives with the one before, and is no
-link that was followed.
+link that was followed; an address of before with which nothing else has changed is the browser's way back.
 
 It knows neither collections nor engines: `search_ui.views.state.question` makes a query of it.
 """
@@ -16,8 +16,9 @@ import streamlit as st
 
 from search_ui.service.links import MAX_CHARS, written
 
-_KNOWN, _BEFORE = "known_address", "address_before"
-LATE_S = 2.0  # so long an address that was just replaced may still arrive
+_KNOWN, _BEFORE, _LEFT = "known_address", "address_before", "fields_left"
+LATE_S = 2.0  # so long an address that was just replaced may still arrive, with a field that was changed meanwhile
+AT_ONCE_S = 0.5  # and without one, such as with a click that changes none by itself
 Address = dict[str, tuple[str, ...]]
 
 
@@ -167,7 +168,7 @@ def store() -> None:
         recent = [(at, one) for at, one in st.session_state.get(_BEFORE, []) if now - at < LATE_S]
         st.session_state[_BEFORE] = [*recent, (now, arrived), *([(now, known)] if known != arrived else [])]
         st.query_params.from_dict({name: list(words) for name, words in address.items()})
-    st.session_state[_KNOWN] = address
+    st.session_state[_KNOWN], st.session_state[_LEFT] = address, values
 
 
 def fitting(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,8 +188,10 @@ def _arrived() -> Address:
 
 def _late(address: Address) -> bool:
     """Whether an address was replaced only just now."""
+    left = st.session_state.get(_LEFT, {})
+    within = LATE_S if any(value(name) != kept for name, kept in left.items()) else AT_ONCE_S
     now = time.monotonic()
-    return any(address == one and now - at < LATE_S for at, one in st.session_state.get(_BEFORE, []))
+    return any(address == one and now - at < within for at, one in st.session_state.get(_BEFORE, []))
 
 
 def _read(field: AddressField, words: tuple[str, ...]) -> Any:
