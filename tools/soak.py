@@ -5,7 +5,7 @@ double where GROUNDCAST_TEST_QDRANT_PROGRAM names no program; moto's S3 server, 
 answering for some seconds. It ends with exit code 1 if a tile was lost, is double, or archive, ledger and index do not
 agree.
 
-    python -m tools.soak [--tiles 14000] [--workers 3] [--every-s 3] [--kills 60] [--kill-s 600] [--slow-s 0.08] […]
+    python -m tools.soak [--tiles 14000] [--workers 3] [--every-s 3] [--kills 60] [--kill-s 600] [--slow-s 0.15] […]
 """
 
 import argparse
