@@ -7,7 +7,7 @@
 # make check   sets up the rest, then style, types and the import contract
 # make documents  docs/architecture.md and docs/numbers.md anew, from the files' own sentences and docs/numbers/*.json
 # make sizes   how large each extra is, for docs/numbers.md
-# make soak    8,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
+# make soak    14,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
 # make attack  what strangers send and disks do, against an app of its own (three minutes)
 # make bench   every benchmark (long)
 
