@@ -1,8 +1,8 @@
 """The reaper: every few seconds one worker of all looks for what was left lying.
 
 Over-age leases are freed, chunks without a message get one, jobs without anything left are closed, indexes that are
-behind are brought up to date, and collections that were deleted a day ago are removed. It runs in the worker's parent, in
-Celery's own loop: a thread there could hold a lock in the moment in which a child is forked.
+behind are brought up to date, and collections that were deleted a day ago are removed. It runs in the worker's parent,
+in Celery's own loop: a thread there could hold a lock in the moment in which a child is forked.
 """
 
 import logging
