@@ -4,6 +4,7 @@ const BUS = (window.groundcastBus ??= new EventTarget());
 const VIEWS = (window.groundcastViews ??= {});  // where each map was left, for when its page is shown again
 const MANY = 7;  // marks of a legend, of which a small map shows every other one
 const HASH = /#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)/;
+const idle = (act) => (window.requestIdleCallback ? requestIdleCallback(act, { timeout: 250 }) : setTimeout(act, 30));
 const absolute = (path) => (path ? new URL(path, document.baseURI).href.replaceAll("%7B", "{").replaceAll("%7D", "}") : path);
 const degrees = ({ lat, lng }) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lng).toFixed(4)}° ${lng < 0 ? "W" : "E"}`;
 
@@ -416,7 +417,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       failed(`The map cannot be drawn here: ${error.message}. It needs WebGL 2; the list works without.`);
     }
   };
-  if (root.library) show();
+  // behind what else comes with the same run, such as the list: what is drawn here may take long
+  if (root.library) root.due ??= idle(() => { root.due = undefined; if (!root.gone) show(); });
   else if (!root.loading) {
     root.loading = (window.groundcastMapLibre ??= import(absolute(data.library)));
     root.loading.then((library) => { root.library = library; if (!root.gone) show(); }, (error) => {
@@ -424,6 +426,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       failed(`The map's library did not arrive (${error.message}): load the page anew. The list works without.`);
     });
   }
+  root.gone = false;
   return () => {
     root.gone = true;
     root.frame?.close();
