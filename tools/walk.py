@@ -273,18 +273,15 @@ def _panel(page: Page, name: str) -> None:
 
 
 def _moved(page: Page, control: str, to: int) -> None:
-    """A slider by its keys, until the address says so."""
+    """A slider by its keys, one quickly after the other, until the address says so."""
     slider = page.locator(f".st-key-{control}").get_by_role("slider")
-    for _ in range(30):
-        now = int(page.evaluate(f"new URLSearchParams(location.search).get('{control}') ?? -1"))
-        # month 0 is no month: any lies beside January
-        if now == to:
-            return
-        slider.press("ArrowRight" if now < to else "ArrowLeft")
-        page.wait_for_function(
-            f"now => (new URLSearchParams(location.search).get('{control}') ?? '-1') !== now", arg=str(now)
-        )
-    raise SystemExit(f"the slider {control} did not come to {to}")
+    now = int(page.evaluate(f"new URLSearchParams(location.search).get('{control}') ?? -1"))
+    # month 0 is no month: “any” lies beside January
+    steps = max(to, 0) - max(now, 0) if control == "month" else to - now
+    for _ in range(abs(steps)):
+        slider.press("ArrowRight" if steps > 0 else "ArrowLeft")
+        page.wait_for_timeout(60)
+    page.wait_for_function(f"new URLSearchParams(location.search).get('{control}') === '{to}'")
 
 
 def _on_map(page: Page, at: tuple[float, float]) -> tuple[float, float]:
