@@ -7,7 +7,7 @@
 # make check   sets up the rest, then style, types and the import contract
 # make documents  docs/architecture.md and docs/numbers.md anew, from the files' own sentences and docs/numbers/*.json
 # make sizes   how large each extra is, for docs/numbers.md
-# make soak    20,000 tiles by workers that are killed again and again (minutes)
+# make soak    14,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
 # make attack  what strangers send and disks do, against an app of its own (three minutes)
 # make walk    a whole task through the app in a real browser, a picture of every step, after `make demo` (four minutes)
 # make bench   every benchmark (long)
@@ -17,7 +17,7 @@ BIN := $(VENV)/bin/
 SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
 RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
-LONGER := $(foreach name,area browser cli crash crops experiments login sandbox_pairs served_workers train,tests/test_$(name).py)
+LONGER := $(foreach name,area browser cli crash crops experiments login proxied sandbox_pairs served_workers train,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
 .PHONY: setup demo test quick test-long check documents sizes bench soak attack walk clean

@@ -142,7 +142,8 @@ class Ours:
             return EdgeIndex(at, "tiles", world.field.dim)
         from qdrant_client import QdrantClient
 
-        from ingest.index.server import ServerIndex, connect
+        from ingest.index.connection import connect
+        from ingest.index.server import ServerIndex
 
         url = _server_url()
         if url:

@@ -243,7 +243,7 @@ def postgres_is_missing() -> bool:
 def app(home: Path, environment: Mapping[str, str]) -> Iterator[int]:
     """The app in a process of its own; its port."""
     port = free_port()
-    command = [*GROUNDCAST, "--home", str(home), "ui", "--port", str(port), "--no-browser"]
+    command = [*GROUNDCAST, "--home", str(home), "ui", "--port", str(port), "--no-browser", "--proxy", "127.0.0.1"]
     with serving(command, port, environment):
         yield port
 

@@ -7,13 +7,13 @@ folder, defaults. An unknown key anywhere is an error. It knows nothing of train
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, ValidationError
 
+from ingest.addresses import checked, for_redis, of_nodes, without_password
 from trainer.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ SECRETS = frozenset(
 )  # never shown, in no message
 
 
-def _without_password(url: str) -> str:
-    """An address that may be shown; what authorises goes into a setting of its own."""
-    if urlsplit(url).password is not None:
-        raise ValueError("a password in this address would be shown: it goes into the setting beside it")
-    return url
+def _secret(check: Callable[[str], str]) -> Callable[[SecretStr], SecretStr]:
+    """A check of an address that is never shown."""
+    return lambda value: SecretStr(check(value.get_secret_value()))
 
 
 def _absolute(path: Path) -> Path:
@@ -52,7 +50,10 @@ def _from_json(value: Any) -> Any:
         raise ValueError(f"not JSON; {told}") from None
 
 
-ShownUrl = Annotated[str, AfterValidator(_without_password)]
+ShownUrl = Annotated[str, AfterValidator(without_password)]
+NodesUrl = Annotated[str, AfterValidator(of_nodes)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret(checked))]
+RedisUrl = Annotated[SecretStr, AfterValidator(_secret(for_redis))]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
 
@@ -79,7 +80,7 @@ class Settings(BaseModel):
         5_000_000, ge=0, description="Up to so many tiles every one is scored exactly; above, candidates of the index."
     )
     places: Path | None = Field(None, description="Folder of the table of the world's places; homes may share one.")
-    database_url: SecretStr | None = Field(
+    database_url: SecretUrl | None = Field(
         None, description="postgresql://user:password@host/name; without it the catalog is SQLite in the home."
     )
     archive_url: ShownUrl | None = Field(
@@ -88,9 +89,26 @@ class Settings(BaseModel):
     archive_options: Secret[Annotated[dict[str, Any], BeforeValidator(_from_json)]] | None = Field(
         None, description="Table of that file system's options, such as key, secret, endpoint_url."
     )
-    redis_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0, where workers are woken.")
-    qdrant_url: ShownUrl | None = Field(None, description="A Qdrant server; without it the index is embedded.")
-    qdrant_api_key: SecretStr | None = Field(None, description="Key of that server.")
+    redis_url: RedisUrl | None = Field(
+        None, description="redis://:password@host:6379/0, or rediss:// for TLS, where workers are woken."
+    )
+    qdrant_url: NodesUrl | None = Field(
+        None,
+        description="A Qdrant server, or its nodes with commas between; without it the index is embedded.",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Key or token of that server.")
+    qdrant_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="What new names on that server begin with; without it each catalog has a prefix of its own.",
+    )
+    qdrant_shards: int | None = Field(
+        None, ge=1, description="Shards of a new collection there; without it the server decides."
+    )
+    qdrant_replicas: int | None = Field(None, ge=1, description="On how many nodes each of them lies.")
+    qdrant_write_consistency: int | None = Field(
+        None, ge=1, description="How many of those have a point before it counts as written."
+    )
     qdrant_datatype: Literal["float32", "float16"] = Field(
         "float16", description="How that server stores vectors; float16 takes half the memory."
     )
@@ -120,7 +138,7 @@ class Settings(BaseModel):
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )
-    webhook_url: SecretStr | None = Field(
+    webhook_url: SecretUrl | None = Field(
         None, description="Where news of saved searches are posted as JSON; its host stands in allowed_hosts."
     )
     smtp_host: str | None = Field(None, description="Mail server that takes news of saved searches.")

@@ -18,7 +18,7 @@ import click
 
 from search_ui.commands.context import CommandContext
 from trainer.errors import GroundcastError
-from workers.log_lines import Style, configure
+from workers.log_lines import Style, as_json, configure
 
 COMMANDS = {  # in the order of a first use: name and module in search_ui.commands
     "demo": "demo",
@@ -140,7 +140,10 @@ def _log_style(door: CommandContext) -> Style:
 
 
 def _say(message: str, code: int = 1) -> int:
-    click.echo(f"groundcast: {' '.join(message.split())}", err=True)
+    if as_json():
+        logging.getLogger(__name__).error(" ".join(message.split()))
+    else:
+        click.echo(f"groundcast: {' '.join(message.split())}", err=True)
     return code
 
 

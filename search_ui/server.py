@@ -15,17 +15,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.settings import Settings
+from search_ui.components.base_path import checked_path
 from search_ui.routes.api import api
+from search_ui.routes.connections import serve_by_connections
+from search_ui.routes.forwarded import Forwarded
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
+from search_ui.routes.pace import Pace
 from search_ui.routes.page_uploads import PageUploads
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from trainer.errors import UsageError
+from workers.log_lines import as_json, hand_over
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -40,18 +47,33 @@ _MAX_MESSAGE_MB = 8  # between a page and the app: the outlines of as many label
 _TRIES = 50  # ports after the usual one
 
 
-def routes(service: Service) -> list[BaseRoute]:
-    """Every route but Streamlit's own."""
+class _Under:
+    """The routes as ASGI, which know the path that they are served under."""
+
+    def __init__(self, app: ASGIApp, base: str) -> None:
+        self._app, self._base = app, base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "root_path": f"{scope.get('root_path', '')}{self._base}"}, receive, send)
+
+
+def routes(service: Service, base: str = "") -> list[BaseRoute]:
+    """Every route but Streamlit's own, under the path of the app; its health and metrics without it, too."""
     answering = api(service)
-    return [library_route(), *(Route(f"{start}{{rest:path}}", answering) for start in (*OWN, "/healthz"))]
+    under = _Under(answering, base)
+    # who asks for these two reaches the port itself, past the proxy
+    plain = [Route(path, answering) for path in ("/healthz", "/metrics")] if base else []
+    return [library_route(base), *plain, *(Route(f"{base}{start}{{rest:path}}", under) for start in (*OWN, "/healthz"))]
 
 
-def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
+def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", proxies: Sequence[str] = ()) -> "App":
     """The app as ASGI.
 
     Args:
         service: What it shows.
         hosts: Names that it answers to; empty: any.
+        base: The path that it is served under, empty or such as /ground.
+        proxies: Addresses of proxies, which may say which host was asked for, by whom, and how.
     """
     from starlette.middleware import Middleware
     from streamlit.starlette import App
@@ -61,8 +83,10 @@ def app_of(service: Service, *, hosts: Collection[str] = ()) -> "App":
         yield {}
         running.stop()
 
-    middleware = [Middleware(Guard, hosts=hosts), Middleware(PageUploads)]
-    return App(SCRIPT, routes=routes(service), middleware=middleware, lifespan=lifespan)
+    told = [Middleware(Forwarded, proxies=proxies)] if proxies else []
+    # what is refused is work too: the pace comes before the guard, and behind who asks
+    middleware = [*told, Middleware(Pace), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
+    return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
 
 
 def serve(
@@ -73,6 +97,8 @@ def serve(
     browser: bool = True,
     read_only: bool = False,
     allowed: Collection[str] = (),
+    base: str = "",
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serve the app until it is stopped.
 
@@ -83,12 +109,17 @@ def serve(
         browser: Open it in a browser.
         read_only: Nothing may be ingested, uploaded or saved.
         allowed: Names besides its own that the app answers to; of no effect unless it is bound to this machine alone.
+        base: The path that it is served under, where a proxy gives it one, such as /ground.
+        proxies: Addresses or networks of proxies, which may say which host was asked for, by whom, and how.
 
     Raises:
-        UsageError: The port is taken.
+        UsageError: The port is taken, or base or a proxy is none.
         CatalogError: The home cannot be opened.
     """
+    base = checked_path(base)
+    serve_by_connections()
     chosen = free_port(host, port)
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # Uvicorn would believe whoever asks from this machine
     secrets = secrets_files(settings)
     _check_login(secrets)
     service = running.start(settings, read_only=read_only)
@@ -96,10 +127,17 @@ def serve(
     watching = None if read_only else Watching(service)
     if watching is not None:
         watching.start()
+    if as_json():
+        _hand_lines_over()
+    log.info("the app listens at %s, port %d", host, chosen)
+    if not as_json():
+        name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+        click.echo(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)")
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            app_of(service, hosts=hosts).run(config=_config(secrets, host, chosen, browser))
+            app = app_of(service, hosts=hosts, base=base, proxies=proxies)
+            app.run(config=_config(secrets, host, chosen, browser, base))
     finally:
         if watching is not None:
             watching.end()
@@ -146,11 +184,12 @@ def _check_login(files: Sequence[str]) -> None:
             raise UsageError(f"{path} asks for a login ([auth]), which needs Authlib: pip install 'groundcast[login]'")
 
 
-def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict[str, Any]:
+def _config(secrets: Sequence[str], host: str, port: int, browser: bool, base: str) -> dict[str, Any]:
     """Streamlit's options; everything else is as its own files say."""
     return {
         "server.address": host,
         "server.port": port,
+        "server.baseUrlPath": base,
         "server.headless": not (browser and _has_screen()),
         "server.maxUploadSize": MAX_UPLOAD_MIB,
         "server.maxMessageSize": _MAX_MESSAGE_MB,
@@ -158,10 +197,23 @@ def _config(secrets: Sequence[str], host: str, port: int, browser: bool) -> dict
         # with a model in memory it held everybody up for a third of a second after each run; Python's own goes on
         "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
+        # its banner asks a host on the internet for this machine's address
+        "logger.hideWelcomeMessage": True,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "secrets.files": list(secrets),
     }
+
+
+def _hand_lines_over() -> None:
+    """Streamlit gives every logger that it makes a way of its own to write, and Uvicorn its own."""
+    import uvicorn.config
+    from streamlit import logger as of_streamlit
+
+    of_streamlit.setup_formatter = lambda logger: hand_over(logger.name)
+    for name in list(of_streamlit._loggers):
+        hand_over(name)
+    uvicorn.config.LOGGING_CONFIG.update(handlers={}, loggers={})
 
 
 def _has_screen() -> bool:

@@ -227,6 +227,20 @@ def files_of_pages(target: Target) -> str:
     return only(counts, 204, 503, 0)
 
 
+def silent_connections(target: Target) -> str:
+    """More halves of a request than a process may have files by default, by somebody who never sends the rest."""
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=WAIT_S))
+            for _ in range(target.count(1_500))
+        ]
+        for number, each in enumerate(opened):
+            each.sendall(b"GET /healthz HTT" if number % 2 else b"G")
+        assert target.ask("GET", "/healthz")[0] == 200
+        counts = Counter("closed" if not each.recv(64) else "answered" for each in opened)
+    return only(Counter(counts), "closed")
+
+
 OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "1 18 MB of JSON members": large_body,
     "2 60 uploads that stop": stalled_uploads,
@@ -236,6 +250,7 @@ OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "10 pages of other sites": foreign_pages,
     "11 half messages of 120 pages": half_messages,
     "12 files of 150 MB for a page": files_of_pages,
+    "13 halves of 1,500 requests": silent_connections,
 }
 
 

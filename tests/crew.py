@@ -218,7 +218,7 @@ class Crew:
 
         def compare() -> Findings | None:
             try:
-                with open_index(self.settings, found) as index:
+                with open_index(self.settings, self.catalog, found) as index:
                     catch_up(self.catalog, self.archive(collection), index, found)
                 return verify(self.settings, self.catalog, found)
             except IndexLockedError:

@@ -115,7 +115,8 @@ def _small_disk(home: Path, _: int) -> str:
         assert code == 1 and "Traceback" not in out, (code, out[-300:])
         return out.strip().splitlines()[-1][-90:]
     finally:
-        subprocess.run(["umount", place], check=True)
+        # lazily: what an ingest began in the background may have a file open there still
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 ON_DISK: dict[str, Callable[[Path, int], str]] = {

@@ -2,16 +2,19 @@
 
     QDRANT__SERVICE__API_KEY=… python tests/qdrant_double.py FOLDER PORT
 
-It is no Qdrant server. It answers what `qdrant-client` asks for the calls that this project makes, in the server's
-words, from a folder that survives a kill:
+It is no Qdrant server. It answers what `qdrant-client` asks for the calls that this project makes, with the statuses
+and in the words of version 1.18.3, from a folder that survives a kill:
 
     aliases.json                    name → collection
+    faults.json                     collection → what it answers instead of its own, see `Server.fail`
     <collection>/config.json        what the collection was made with
     <collection>/shard/             Edge's files
 
-Like a server it refuses a wrong key, and, in strict mode, a filter on a field without a payload index. Unlike one it
-builds its search graph only when the configuration changes, so its answers are exact; it has no cluster. What it does
-not know is answered by 501, never by a guess. GROUNDCAST_TEST_QDRANT_URL puts a real server in its place.
+Like a server it refuses what a key may not do (`tests/qdrant_keys.py`), a request of more than 32 MiB, names that are
+taken and, in strict mode, a filter on a field without a payload index. Unlike one it builds its search graph only when
+the configuration changes, so its answers are exact. It is no cluster: QDRANT_DOUBLE_NODES says how many nodes it calls
+its own, and QDRANT_DOUBLE_VERSION another version. What it does not know is answered by 501, never by a guess.
+GROUNDCAST_TEST_QDRANT_URL puts a real server in its place.
 """
 
 import json
@@ -27,17 +30,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import qdrant_edge as edge
+from qdrant_keys import Access, Keys, RefusedError, TextError
 
-VERSION = "1.15.0-double"
+VERSION = os.environ.get("QDRANT_DOUBLE_VERSION", "1.18.3-double")
+LIMIT = 33_554_432  # bytes of a request
+READ_ROUTES = ("points", "query", "batch", "count", "scroll")  # POST requests that change nothing
+NODES = int(os.environ.get("QDRANT_DOUBLE_NODES", "0"))  # of a cluster; 0: it is none
 Json = Any
-
-
-class RefusedError(Exception):
-    """An answer other than 200."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Collection:
@@ -70,17 +69,19 @@ class Collection:
         return {"operation_id": 0, "status": "completed"}
 
     def change(self, body: Json) -> None:
-        """What `update_collection` may change: quantization, strict mode, graph."""
+        """What `update_collection` may change: quantization, strict mode, graph, metadata."""
         for key, value in body.items():
             old = self.config.get(key)
             if key == "vectors":
                 value = {name: old[name] | value.get(name, {}) for name in old}  # noqa: PLW2901
             self.config[key] = {**old, **value} if isinstance(old, dict) and key != "quantization_config" else value
+        if set(body) == {"metadata"}:
+            return self.save()
         with self.lock:
             self.close()
             self.shard = edge.EdgeShard.load(str(self.folder / "shard"), edge_config(self.config))
             self.shard.optimize()
-        self.save()
+        return self.save()
 
     def info(self) -> Json:
         found = self.shard.info()
@@ -91,7 +92,12 @@ class Collection:
             "points_count": found.points_count,
             "segments_count": found.segments_count,
             "config": {
-                "params": {"vectors": self.config["vectors"], "shard_number": 1, "replication_factor": 1},
+                "params": {
+                    "vectors": self.config["vectors"],
+                    "shard_number": self.config.get("shard_number") or NODES or 1,
+                    "replication_factor": self.config.get("replication_factor") or 1,
+                    "write_consistency_factor": self.config.get("write_consistency_factor") or 1,
+                },
                 "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
                 "optimizer_config": {
                     "deleted_threshold": 0.2,
@@ -101,6 +107,7 @@ class Collection:
                 },
                 "quantization_config": self.config.get("quantization_config"),
                 "strict_mode_config": self.config.get("strict_mode_config"),
+                "metadata": self.config.get("metadata"),
             },
             "payload_schema": {
                 field: {"data_type": kind, "points": found.points_count} for field, kind in self.indexed().items()
@@ -126,9 +133,8 @@ class Collection:
 class Server:
     """Every collection of a folder, and the routes."""
 
-    def __init__(self, folder: Path, api_key: str | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.api_key = api_key
         self.lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self.collections = {path.parent.name: Collection(path.parent) for path in folder.glob("*/config.json")}
@@ -141,6 +147,7 @@ class Server:
                 ("GET", r"/collections", self.list_collections),
                 ("POST", r"/collections/aliases", self.change_aliases),
                 ("GET", r"/aliases", self.list_aliases),
+                ("GET", r"/cluster", self.cluster),
                 ("GET", name + r"/aliases", self.list_aliases),
                 ("GET", name + r"/exists", self.exists),
                 ("GET", name, lambda name, body: self.open(name).info()),
@@ -159,12 +166,57 @@ class Server:
             )
         ]
 
-    def answer(self, method: str, path: str, body: Json) -> Json:
+    def answer(self, method: str, path: str, body: Json, access: Access) -> Json:
         for known, pattern, answer in self.routes:
             found = pattern.match(path)
             if known == method and found:
-                return answer(**{key: unquote(value) for key, value in found.groupdict().items()}, body=body)
+                names = {key: unquote(value) for key, value in found.groupdict().items()}
+                need = self.need(method, path, names)
+                access.require(*need) if path != "/collections" else None
+                self.fail(need[0], names.get("name"))
+                result = answer(**names, body=body)
+                if path == "/collections":
+                    result["collections"] = [one for one in result["collections"] if access.sees(one["name"])]
+                return result
         raise RefusedError(501, f"{method} {path} is not in the double")
+
+    def need(self, method: str, path: str, names: dict[str, str]) -> tuple[str, str | None]:
+        """The right that a request takes, and the collection that it takes it of."""
+        name = names.get("name")
+        if method == "GET" or (method == "POST" and path.rsplit("/", 1)[-1] in READ_ROUTES):
+            return "r", name
+        on_points = name is not None and re.search(r"/(points|index)(/|$)", path)
+        return ("w", name) if on_points else ("m", None)
+
+    def fail(self, need: str, name: str | None) -> None:
+        """Answers as `faults.json` asks: {collection: {"status", "error", "left": how often, "only": r or w or m}}."""
+        file = self.folder / "faults.json"
+        if name is None or not file.exists():
+            return
+        with self.lock:
+            faults = json.loads(file.read_text("utf-8"))
+            fault = faults.get(self.aliases.get(name, name))
+            if fault is None or fault["left"] == 0 or need not in fault.get("only", "rwm"):
+                return
+            fault["left"] -= 1
+            file.write_text(json.dumps(faults), "utf-8")
+        raise RefusedError(fault["status"], fault["error"])
+
+    def cluster(self, body: Json) -> Json:
+        if not NODES:
+            return {"status": "disabled"}
+        return {
+            "status": "enabled",
+            "peer_id": 1,
+            "peers": {str(number): {"uri": f"http://node-{number}:6335/"} for number in range(1, NODES + 1)},
+            "raft_info": {
+                "term": 1, "commit": 1, "pending_operations": 0, "leader": 1, "role": "Leader", "is_voter": True
+            },
+            "consensus_thread_status": {
+                "consensus_thread_status": "working", "last_update": "2026-01-01T00:00:00.000000000Z"
+            },
+            "message_send_failures": {},
+        }  # fmt: skip
 
     def open(self, name: str) -> Collection:
         found = self.collections.get(self.aliases.get(name, name))
@@ -180,8 +232,13 @@ class Server:
 
     def create(self, name: str, body: Json) -> Json:
         with self.lock:
-            if name in self.collections or name in self.aliases:
+            if name in self.collections:
                 raise RefusedError(409, f"Wrong input: Collection `{name}` already exists!")
+            if name in self.aliases:
+                raise RefusedError(
+                    400,
+                    f"Wrong input: Can't create collection with name {name}. Alias with the same name already exists",
+                )
             self.collections[name] = Collection(self.folder / name, body)
         return True
 
@@ -210,7 +267,8 @@ class Server:
                 for kind, what in action.items():
                     if kind == "create_alias":
                         if what["alias_name"] in self.collections:
-                            raise RefusedError(409, f"Wrong input: `{what['alias_name']}` is a collection")
+                            taken = what["alias_name"]
+                            raise RefusedError(409, f"Wrong input: Collection `{taken}` already exists!")
                         if what["collection_name"] not in self.collections:
                             raise RefusedError(404, f"Not found: Collection `{what['collection_name']}` doesn't exist!")
                         new[what["alias_name"]] = what["collection_name"]
@@ -241,14 +299,20 @@ class Server:
         return done
 
     def upsert(self, name: str, body: Json) -> Json:
+        collection = self.open(name)
+        for point in body["points"]:
+            for vector, values in point["vector"].items():
+                check_dimension(collection, vector, values)
         points = [
             edge.Point(id=point["id"], vector=point["vector"], payload=point.get("payload") or {})
             for point in body["points"]
         ]
-        return self.open(name).update(edge.UpdateOperation.upsert_points(points))
+        return collection.update(edge.UpdateOperation.upsert_points(points))
 
     def delete(self, name: str, body: Json) -> Json:
         collection = self.open(name)
+        if body.get("points") == []:
+            raise RefusedError(400, "Bad request: Empty update request")
         if "points" in body:
             return collection.update(edge.UpdateOperation.delete_points(body["points"]))
         return collection.update(edge.UpdateOperation.delete_points_by_filter(collection.filter(body)))
@@ -286,6 +350,7 @@ class Server:
         vector = query.get("nearest") if isinstance(query, dict) else query
         if not isinstance(vector, list):
             raise RefusedError(501, f"a query of {query!r} is not in the double")
+        check_dimension(collection, body.get("using") or "", vector)
         params = body.get("params") or {}
         quantization = params.get("quantization")
         request = edge.QueryRequest(
@@ -308,6 +373,14 @@ class Server:
 
     def query_batch(self, name: str, body: Json) -> Json:
         return [self.query(name, search) for search in body["searches"]]
+
+
+def check_dimension(collection: Collection, name: str, values: list[float]) -> None:
+    size = collection.config["vectors"][name]["size"]
+    if len(values) != size:
+        raise RefusedError(
+            400, f"Wrong input: Vector dimension error: expected dim: {size}, got {len(values)} for vector '{name}'"
+        )
 
 
 def edge_config(config: Json) -> Any:
@@ -390,22 +463,31 @@ class Handler(BaseHTTPRequestHandler):
     """HTTP around `Server`."""
 
     protocol_version = "HTTP/1.1"
+    # head and body of an answer leave at once: sent apart, the second waits 40 ms for the first to be acknowledged
+    wbufsize = -1
+    disable_nagle_algorithm = True
     server_: Server
+    keys: Keys
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Silent."""
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
         path = urlsplit(self.path).path.rstrip("/")
         try:
             if path in ("/healthz", "/livez", "/readyz"):  # open to all, as on a server
                 return self.send(200, {"status": "ok"})
-            if self.server_.api_key not in (None, self.headers.get("api-key")):
-                raise RefusedError(401, "Must provide an API key or an Authorization bearer token")
             if path == "":
                 return self.send(200, {"title": "qdrant - vector search engine (double)", "version": VERSION})
-            result = self.server_.answer(self.command, path, json.loads(body) if body else {})
+            bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+            access = self.keys.access(self.headers.get("api-key") or bearer)
+            if length > LIMIT:
+                raise RefusedError(400, f"JSON payload ({length} bytes) is larger than allowed (limit: {LIMIT} bytes).")
+            result = self.server_.answer(self.command, path, json.loads(body) if body else {}, access)
+        except TextError as refusal:
+            return self.send_bytes(refusal.status, "text/plain", str(refusal).encode())
         except RefusedError as refusal:
             return self.send(refusal.status, {"status": {"error": str(refusal)}, "time": 0.0})
         except Exception as error:  # noqa: BLE001 - a server answers 500 and lives on
@@ -415,16 +497,18 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
     def send(self, status: int, answer: Json) -> None:
-        body = json.dumps(answer).encode()
+        self.send_bytes(status, "application/json", json.dumps(answer).encode())
+
+    def send_bytes(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
 
 def main(folder: str, port: str) -> None:
-    Handler.server_ = Server(Path(folder), os.environ.get("QDRANT__SERVICE__API_KEY"))
+    Handler.server_, Handler.keys = Server(Path(folder)), Keys(dict(os.environ))
     ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 

@@ -8,12 +8,17 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.catalog.catalog import Catalog
 from tests.crew import Crew
-from tests.services import Redis
+from tests.services import S3, Service
+from trainer.errors import CatalogError
+
+_HANGS_S = 3.0
 
 
 @dataclass
@@ -55,7 +60,7 @@ class Account:
 
 def soak(
     crew: Crew,
-    broker: Redis,
+    services: Mapping[str, Service],
     source: Path,
     collection: str,
     *,
@@ -63,32 +68,35 @@ def soak(
     every_s: float,
     kill_s: float,
     seed: int = 0,
+    most_kills: int | None = None,
 ) -> Account:
     """Lets workers do imagery while something is killed again and again.
 
     Args:
         crew: Has a home; workers are started here.
-        broker: Killed too, and started again.
+        services: What is killed too, and started again, by name.
         source: Imagery.
         collection: A new name.
         workers: So many are kept at work.
         every_s: About so many seconds from kill to kill.
         kill_s: After so many seconds the killing ends.
         seed: Of what is killed and when.
+        most_kills: After so many it ends, too.
     """
     chance = random.Random(seed)
+    ledger = crew.catalog
     job = crew.queue(source, collection, min_valid=0.0)
-    planned = {item for chunk in crew.catalog.chunks(job=job.id) for item in chunk.item_ids}
+    planned = {item for chunk in ledger.chunks(job=job.id) for item in chunk.item_ids}
     kills = Counter[str]()
     crew.start()
     crew.begun(job, 0.0)
     started = time.monotonic()
-    while crew.catalog.job_state(job.id) != "done":
+    while _state(ledger, job.id) != "done":
         while len(crew.at_work()) < workers:
             crew.start()
         time.sleep(every_s * chance.uniform(0.5, 1.5))
-        if time.monotonic() - started < kill_s:
-            kills[_kill(chance, crew, broker)] += 1
+        if time.monotonic() - started < kill_s and (most_kills is None or kills.total() < most_kills):
+            kills[_kill(chance, crew, services)] += 1
     seconds = time.monotonic() - started
     tiles = crew.tiles(collection)
     failures = [failure for failure in crew.catalog.failures(job.id) if failure.subject not in tiles]
@@ -110,10 +118,30 @@ def soak(
     )
 
 
-def _kill(chance: random.Random, crew: Crew, broker: Redis) -> str:
+def _kill_service(service: Service) -> None:
+    if isinstance(service, S3):  # moto's forgets everything at its end, which no object store does: it hangs instead
+        service.pause()
+        time.sleep(_HANGS_S)
+        service.resume()
+    else:
+        service.kill()
+        service.start()
+
+
+def _state(ledger: Catalog, job: str) -> str | None:
+    """The state of a job; None while the database, or what stands before it, comes back."""
+    try:
+        return ledger.job_state(job)
+    except CatalogError:
+        return None
+
+
+def _kill(chance: random.Random, crew: Crew, services: Mapping[str, Service]) -> str:
     """Kills something, and says what."""
     worker = chance.choice(crew.at_work())
-    what = chance.choices(["child", "worker", "worker and child", "Redis"], [6, 2, 2, 1])[0]
+    # one service alone is killed now and then; of several, each as often as workers are
+    each = 1 if len(services) == 1 else 10 / len(services)
+    what = chance.choices(["child", "worker", "worker and child", *services], [6, 2, 2, *[each] * len(services)])[0]
     with suppress(ProcessLookupError):
         if what == "child":
             worker.kill_child()
@@ -122,6 +150,5 @@ def _kill(chance: random.Random, crew: Crew, broker: Redis) -> str:
         elif what == "worker and child":
             worker.kill(with_child=True)
         else:
-            broker.kill()
-            broker.start()
+            _kill_service(services[what])
     return what

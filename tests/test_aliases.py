@@ -5,13 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
-from qdrant_client import QdrantClient
 
-from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection, Failure
-from ingest.index.server import ServerIndex
-from ingest.index.upkeep import catch_up
 from trainer.errors import CatalogError
 
 on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)
@@ -110,21 +106,3 @@ def test_nothing_is_left_of_a_version_that_was_forgotten(catalog, aliases):
     assert [version.name for version in aliases.versions("town")] == ["town@2"]
     assert catalog.jobs() == [] and list(catalog.chunks()) == [] and catalog.failures("j") == []
     assert aliases.collection("town").name == "town@2"
-
-
-def test_the_servers_alias_follows_after_a_crash_between_the_catalog_and_it(catalog, aliases, tmp_path):
-    client = QdrantClient(":memory:")
-    first, second = ServerIndex(client, "town@1", 4), ServerIndex(client, "town@2", 4)
-    archive = Archive(tmp_path / "archive", "tiles")
-    catch_up(catalog, archive, first, aliases.collection("town"))
-    assert pointed(client) == {"town": "town@1"}
-    aliases.point("town", "town@2", instead_of="town")  # and here the process died
-    catch_up(catalog, archive, first, aliases.collection("town@1"))
-    assert pointed(client) == {"town": "town@1"}, "who catches up an old version changes nothing"
-    for _ in range(2):
-        catch_up(catalog, archive, second, aliases.collection("town"))
-        assert pointed(client) == {"town": "town@2"}
-
-
-def pointed(client: QdrantClient) -> dict[str, str]:
-    return {alias.alias_name: alias.collection_name for alias in client.get_aliases().aliases}

@@ -54,7 +54,7 @@ def test_no_message_reaches_the_app_with_words_of_the_command_line() -> None:
         ("imagery needs a grid of tiles; pass --tile-size-m", "Imagery needs a grid of tiles; pass “tile size m”"),
         ("it lacks; `groundcast jobs retry` does what is left",
          "It lacks; “Go on” on the page “Collections”, which does what is left"),
-        ("index 'a' lacks 1 of 9; run `groundcast verify NAME --repair`, which rebuilds it from the archive",
+        ("index 'a' lacks 1 of 9; run `groundcast verify a --repair`, which rebuilds it from the archive",
          "Index 'a' lacks 1 of 9; ask whoever runs this server to mend it, which rebuilds it from the archive"),
         ("so every tile is scored: `groundcast verify a@2 --index`",
          "So every tile is scored: ask whoever runs this server to build it"),

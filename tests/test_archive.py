@@ -148,7 +148,7 @@ def test_a_part_cut_short_is_an_error_that_names_it(archive, keep):
     archive.write("j-000000", [record(n) for n in range(50)], vectors(50), META)
     path = archive.path("j-000000")
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ArchiveError, match=r"j-000000.parquet: not a readable part .*verify NAME --repair"):
+    with pytest.raises(ArchiveError, match=r"j-000000.parquet: not a readable part .*verify c --repair"):
         archive.read("j-000000")
 
 

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from ingest.settings import load_settings
 from search_ui import server
+from search_ui.routes import connections
 from search_ui.routes.guard import LOCAL, Guard
 from search_ui.service import service as running
 from tests.services import free_port
@@ -22,12 +23,15 @@ def target(demo, tmp_path_factory, request) -> Iterator[Target]:
     home = copy_of(demo.home, tmp_path_factory.mktemp("attack") / "home")
     service = running.start(load_settings(home), read_only=request.param)
     app = Guard(Starlette(routes=server.routes(service)), hosts=LOCAL)
-    served = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="critical", lifespan="off"))
+    config = uvicorn.Config(app, port=free_port(), http=connections.Connection, log_level="critical", lifespan="off")
+    served = uvicorn.Server(config)
     thread = threading.Thread(target=served.run)
-    thread.start()
-    while not served.started:
-        time.sleep(0.01)
-    yield Target(served.config.port, "demo", read_only=request.param, share=0.02)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "HEAD_S", 1.0)
+        thread.start()
+        while not served.started:
+            time.sleep(0.01)
+        yield Target(config.port, "demo", read_only=request.param, share=0.02)
     served.should_exit = served.force_exit = True
     thread.join()
     running.stop()

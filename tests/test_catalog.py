@@ -101,6 +101,7 @@ def test_migrations_go_down_to_nothing_and_up_again(catalog):
     with catalog.database.engine.connect() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
+        connection.commit()
     catalog.database.migrate(HEAD)
     assert catalog.collections() == []
 

@@ -1,5 +1,7 @@
-"""SIGKILL and SIGTERM at random moments of an ingest, then the same command: every tile once, all books agree."""
+"""SIGKILL and SIGTERM at random moments, SIGTERM in each stage of an ingest, then the same command: nothing is lost."""
 
+import importlib
+import itertools
 import multiprocessing
 import os
 import random
@@ -30,9 +32,44 @@ IMPORTED = [
 ]
 
 
-def ingest(home: str, raster: str, collection: str) -> None:
+STAGES = {  # in their order, and at which call of each it is ended
+    "ingest.catalog.catalog:Catalog.add_job": 1,
+    "ingest.jobs.pipeline:_reading": 30,
+    "ingest.jobs.pipeline:_Model._embed": 1,
+    "ingest.archive.parts:Archive.write": 2,
+    "ingest.index.upkeep:IndexHolder.put": 2,
+    "ingest.catalog.leases:Leases.finish": 2,
+    "ingest.catalog.catalog:Catalog.set_job_state": 2,  # the job is done; the first one says that it runs
+}
+
+
+def end_in(stage: str, *, after: bool) -> None:
+    """Let SIGTERM come to this process when it comes to a stage, or has just done it."""
+    module, _, name = stage.partition(":")
+    *owners, name = name.split(".")
+    owner = importlib.import_module(module)
+    for each in owners:
+        owner = getattr(owner, each)
+    usual, calls = getattr(owner, name), itertools.count(1)
+
+    def ended(*args, **kwargs):
+        last = next(calls) == STAGES[stage]
+        if last and not after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        result = usual(*args, **kwargs)
+        if last:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    setattr(owner, name, ended)
+
+
+def ingest(home: str, raster: str, collection: str, stage: str = "", after: bool = False) -> None:
     """What each process runs; its output goes nowhere."""
     from search_ui.cli import main
+
+    if stage:
+        end_in(stage, after=after)
 
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -100,6 +137,29 @@ def test_an_ingest_of_many_tiles_that_is_ended_again_and_again_loses_nothing(gro
         assert findings.problems == []
         assert findings.archived == findings.indexed == findings.recorded == len(expected)
         assert tiles_of(settings, name) == expected
+    catalog.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("after", [False, True] if LONG else [True], ids=lambda after: "after" if after else "before")
+def test_an_ingest_that_is_ended_in_each_of_its_stages_loses_nothing(groundcast, tmp_path, after):
+    home = tmp_path / "home"
+    raster = make_raster(tmp_path / "town.tif", width=1000, height=160)
+    assert groundcast("model", "add", "m", "--open-clip", TINY_CLIP, "--random-seed", "0").code == 0
+    runs = Runs(home, raster)
+    for stage in list(STAGES)[:: 1 if LONG else 3]:
+        process = runs.context.Process(target=ingest, args=(str(home), str(raster), "town", stage, after))
+        process.start()
+        process.join()
+        assert process.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM), stage
+    for collection in ("town", "unbroken"):
+        runs.whole(collection)
+    settings = load_settings(home)
+    catalog = Catalog(settings.catalog_path)
+    findings = verify(settings, catalog, catalog.collection("town"))
+    expected = tiles_of(settings, "unbroken")
+    assert findings.problems == [] and findings.archived == findings.indexed == findings.recorded == len(expected)
+    assert tiles_of(settings, "town") == expected
     catalog.close()
 
 

@@ -1,5 +1,6 @@
 """The files of deploy/: checked by the tools that are made for it, and their very commands run as processes here."""
 
+import json
 import os
 import re
 import shlex
@@ -26,6 +27,7 @@ from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
 from tests.conftest import ROOT, start_groundcast
 from tests.services import PASSWORD, free_port, start_qdrant
+from tools.sizes import asked_for
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
@@ -80,8 +82,25 @@ def test_no_weights_go_into_an_image():
         *("pyproject.toml", "setup.py", "constraints.txt", "README.md", "LICENSE"),
         *("trainer", "ingest", "workers", "search_ui"),
     }
-    for name in ("build-gpu", "build-cpu"):
-        assert "'.[ingest,labels,served,films]' transformers\n" in stages()[name]  # not [demo], which has weights
+    asked = re.findall(r"'(?:\.|groundcast)\[([\w,]+)\]'", DOCKERFILE)
+    assert set(",".join(asked).split(",")) == {"places", "labels", "served", "films", "ingest"}, (
+        "not [demo]: it has weights"
+    )
+
+
+def test_images_share_their_layers_and_the_app_is_without_torch():
+    bases = {name: base for base, name in re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)}
+    assert (bases["ui"], bases["worker"], bases["worker-cpu"], bases["worker-gpu"]) == (
+        "app",
+        "app",
+        "worker",
+        "worker",
+    )
+    app = asked_for("groundcast", frozenset({"places", "labels", "served", "films"}))
+    assert not {"torch", "torchvision", "open-clip-torch", "transformers"} & app
+    assert (
+        "'.[places,labels,served,films]'" in stages()["build"] and "pip install" not in stages()["app"] + stages()["ui"]
+    )
 
 
 def test_a_secret_that_is_missing_stops_compose_and_none_has_a_default():
@@ -204,6 +223,19 @@ def started_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
+TELLING_CONNECTIONS = """
+import json, os, sys
+def tell(event, given):
+    if event == "socket.connect" and isinstance(given[1], tuple):
+        os.write(2, (json.dumps({"asked": str(given[1][0])}) + "\\n").encode())
+    elif event == "socket.getaddrinfo" and given[0]:
+        os.write(2, (json.dumps({"asked": str(given[0])}) + "\\n").encode())
+sys.addaudithook(tell)
+from search_ui.cli import main
+main()
+"""
+
+
 def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_path, postgres):
     redis_port, port = free_port(), free_port()
     with ExitStack() as stack:
@@ -220,7 +252,8 @@ def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_
                 value = re.sub(r"\$\{\w+:\?[^}]*\}", PASSWORD, text)
                 patch.setenv(name, reduce(lambda said, pair: said.replace(*pair), places.items(), value))
             words = [word.replace("8501", str(port)) for word in command("ui")]
-            app = start_groundcast(tmp_path / "home", *words, stdout=log, stderr=log)
+            program = (sys.executable, "-c", TELLING_CONNECTIONS)
+            app = start_groundcast(tmp_path / "home", *words, program=program, stdout=log, stderr=log)
         stack.callback(app.wait, 60)
         stack.callback(app.terminate)
         wait_until_well("redis", redis_port, REDISCLI_AUTH=PASSWORD)
@@ -229,4 +262,8 @@ def test_the_app_of_the_image_is_found_well_by_the_very_commands_of_compose(tmp_
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             told = answer.read().decode()
         assert 'groundcast_chunks{state="pending"} 0.0' in told and 'groundcast_messages{queue="embed"} 0.0' in told
-    assert PASSWORD not in told + (tmp_path / "ui.log").read_text("utf-8")
+    lines = (tmp_path / "ui.log").read_text("utf-8")
+    assert PASSWORD not in told + lines
+    said = [json.loads(line) for line in lines.splitlines()]  # from the first to the last, as `jq` wants it
+    asked = {line["asked"] for line in said if "asked" in line}
+    assert asked and all(one.startswith("127.0.0.1") for one in asked), "nothing is asked of the internet"

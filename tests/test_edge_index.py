@@ -146,7 +146,7 @@ def test_a_truncated_file_is_an_error_that_says_how_to_repair(tmp_path: Path, pa
         index.upsert(some(5))  # Edge replays the last entry of its log: what that one holds is not lost
     for file in (tmp_path / "i").glob(pattern):
         os.truncate(file, 0)
-    with pytest.raises(VectorIndexError, match="groundcast verify NAME --repair") as caught:
+    with pytest.raises(VectorIndexError, match="groundcast verify tiles --repair") as caught:
         open_and_query(tmp_path / "i")
     assert not isinstance(caught.value, IndexLockedError)
     discard(tmp_path / "i")

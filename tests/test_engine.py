@@ -9,7 +9,9 @@ from shapely.geometry import box
 
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
+from ingest.catalog.server_names import ServerNames
 from ingest.index.edge import EdgeIndex
+from ingest.index.protocol import Points
 from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
@@ -98,6 +100,16 @@ def test_candidates_of_the_index_are_almost_always_the_exact_answer(engine, narr
     assert found / (9 * len(texts) * 6) >= 0.99
 
 
+@pytest.mark.parametrize("when", [None, SUMMER])
+def test_one_tile_and_question_have_one_relevance_whether_field_or_index_answers(engine, narrow, when) -> None:
+    query = ask("a ski slope", when=when)
+    exact, proposed = (one.search("demo", query) for one in (engine, narrow))
+    assert exact.method != proposed.method
+    assert [(hit.tile_id, hit.relevance) for hit in proposed.hits] == [
+        (hit.tile_id, pytest.approx(hit.relevance, abs=1e-3)) for hit in exact.hits
+    ]
+
+
 def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -> None:
     collection = engine.catalog.collection("demo")
     fresh, taken = Engine(engine.settings, engine.catalog), []
@@ -132,7 +144,11 @@ def test_an_index_that_lacks_much_is_left_aside_and_the_answer_says_so(engine, n
 
 @pytest.mark.parametrize(
     ("begun", "said"),
-    [(False, "needs 0.0 GB for the index of"), (True, "No space left on device"), (None, "`groundcast verify NAME")],
+    [
+        (False, "needs 0.0 GB for the index of"),
+        (True, "No space left on device"),
+        (None, "`groundcast verify demo --repair`"),
+    ],
     ids=["no room for one", "no room for what is new", "broken"],
 )
 def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so(
@@ -158,6 +174,48 @@ def test_an_index_that_the_disk_cannot_hold_is_left_aside_and_the_answer_says_so
     assert answer.method == "exact" and said in answer.note
     exact = engine.search("demo", ask("city lights at night", when=WINTER))
     assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
+
+
+def test_what_an_index_holds_and_the_archive_does_not_is_no_hit(engine, narrow) -> None:
+    collection, query = engine.catalog.collection("demo"), ask(k=9)
+    vector = engine.query_vector(collection, query)
+    strange = [
+        {"tile_id": f"strange-{i}", "location": {"lat": 1.0, "lon": 1.0}, "size_m": 480.0, "norm": 1.0}
+        for i in range(40)
+    ]
+    folder = engine.settings.index_dir("demo")
+    narrow.search("demo", query)
+    narrow.close()
+    with EdgeIndex(folder, "demo", collection.dim) as index:
+        index.upsert(Points([one["tile_id"] for one in strange], np.repeat(vector[None], 40, axis=0), strange))
+    try:
+        answer = narrow.search("demo", query)
+        best = [hit.tile_id for hit in engine.search("demo", query).hits]
+        assert [hit.tile_id for hit in answer.hits] == best
+        assert "40 tiles that the index holds and the archive does not were left out" in answer.note
+        assert "`groundcast verify demo --repair`" in answer.note
+    finally:
+        narrow.close()
+        with EdgeIndex(folder, "demo", collection.dim) as index:
+            index.delete([one["tile_id"] for one in strange])
+
+
+def test_while_the_index_server_is_away_the_field_answers_and_says_so(engine, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("ingest.index.connection.PAUSES_S", ())
+    collection, query = engine.catalog.collection("demo"), ask("city lights at night", when=WINTER)
+    ServerNames(engine.catalog).record("demo", "there")
+    away = {"qdrant_url": "http://127.0.0.1:9", "exact_tiles": 0}
+    served = Engine(engine.settings.model_copy(update=away), engine.catalog)
+    exact = engine.search("demo", query)
+    answer = served.search("demo", query)
+    assert [hit.tile_id for hit in answer.hits] == [hit.tile_id for hit in exact.hits]
+    assert "every tile was scored without the index: no Qdrant server answers at http://127.0.0.1:9" in answer.note
+    monkeypatch.setattr("ingest.index.kept_open.open_for_search", lambda *_: pytest.fail("asked again at once"))
+    assert served.search("demo", query).method == "exact"
+    monkeypatch.setattr(Settings, "field_dir", lambda *_: tmp_path / "none")
+    with pytest.raises(VectorIndexError, match="no Qdrant server answers"):
+        served.search("demo", query)
+    ServerNames(engine.catalog).forget(collection.name)
 
 
 def test_texts_tiles_and_photos_are_added_up_by_weight(engine) -> None:

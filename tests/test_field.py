@@ -585,7 +585,7 @@ def test_a_broken_part_is_an_error_that_names_it_and_the_field_works_again_witho
     archive.write("k-0", tiles(300, 50), vectors(50), META)
     path = archive.path("k-0")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ArchiveError, match=r"k-0.parquet: not a readable part .*verify NAME --repair"):
+    with pytest.raises(ArchiveError, match=r"k-0.parquet: not a readable part .*verify archive --repair"):
         opened(tmp_path, archive)
     archive.set_aside(path)
     assert opened(tmp_path, archive).n == 300

@@ -18,9 +18,11 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.geo.outline import MAX_OUTLINES, MAX_VERTICES, Box, Ring, regions, widened
+from ingest.index.connection import connect
 from ingest.index.edge import EdgeIndex
+from ingest.index.ownership import NewCollection
 from ingest.index.protocol import Filter, Index, Points, point_id
-from ingest.index.server import ServerIndex, connect
+from ingest.index.server import ServerIndex
 from tests.services import PASSWORD, Qdrant, run_qdrant
 from trainer.errors import AreaError, UsageError, VectorIndexError
 
@@ -83,7 +85,9 @@ class Backends:
             client = QdrantClient(":memory:") if kind == "memory" else connect(self.server.url, self.server.api_key)
             self.clients.append(client)
             unique = f"{name}-{uuid.uuid4().hex[:8]}" if kind == "server" else name
-            index = ServerIndex(client, unique, dim, datatype="float32")  # the order at the sixth digit is asked for
+            index = ServerIndex(
+                client, unique, dim, new=NewCollection("float32")
+            )  # the order at the sixth digit is asked for
         self.opened.append(index)
         return index
 
@@ -295,7 +299,7 @@ def test_candidates_take_two_requests_and_ask_a_server_not_to_compress(server: Q
         index.candidates(np.stack([QUERY, -QUERY, QUERY + 1]), 20, Filter())
         assert [request.url.path.split("/")[-1] for request in sent] == ["batch", "points"]
         assert {request.headers["accept-encoding"] for request in sent} == {"identity"}
-        assert b'"with_payload":false' in sent[0].content
+        assert b'"with_payload":false' in sent[0].read()
         monkeypatch.undo()
         index.drop()
 

@@ -31,12 +31,12 @@ def other(home):
 
 
 def test_an_index_is_opened_once_and_follows_what_others_archive(home, kept):
-    with kept.of(home.collection) as first:
+    with kept.of(home.collection) as (first, _):
         assert first.count() == 20
     grown = ListIntake(30, stamp="2")
     assert home.run(grown, home.plan(grown)).unindexed > 0, "it is held: the parts wait"
-    with kept.of(home.collection) as second:
-        assert second is first and second.count() == 30
+    with kept.of(home.collection) as (second, lacking):
+        assert second is first and second.count() == 30 and lacking == 0
 
 
 def test_an_index_that_nobody_asks_is_let_go_of(home):
@@ -53,17 +53,17 @@ def test_an_index_that_nobody_asks_is_let_go_of(home):
         else:
             break
     other(home).close()
-    with kept.of(home.collection) as index:
+    with kept.of(home.collection) as (index, _):
         assert index.count() == 20
     kept.close()
     other(home).close()
 
 
 def test_an_index_whose_folder_was_removed_is_made_again(home, kept):
-    with kept.of(home.collection) as first:
+    with kept.of(home.collection) as (first, _):
         pass
     shutil.rmtree(home.settings.index_dir("c"))
-    with kept.of(home.collection) as second:
+    with kept.of(home.collection) as (second, _):
         assert second is not first and second.count() == 20
     kept.close()
     assert other(home).count() == 20

@@ -84,7 +84,7 @@ class Home:
         return plan(self.catalog, self.archive, self.collection, intake, request, chunk_size)
 
     def run(self, intake, job=None, encoder=ENCODER, batch_size=7, **options):
-        holder = IndexHolder(self.settings, self.collection)
+        holder = IndexHolder(self.settings, self.catalog, self.collection)
         try:
             work = Work(
                 collection=self.collection,

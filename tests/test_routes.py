@@ -525,6 +525,17 @@ def test_a_parameter_that_is_not_known_is_refused_everywhere(client, route) -> N
     assert answer.status_code == 422 and "whenn ('T12')" in answer.json()["error"]["message"]
 
 
+def test_a_parameter_is_given_once_unless_it_may_be_repeated(client) -> None:
+    def ask(**asked):
+        return client.get("/api/search", params={"collection": "demo", **asked})
+
+    told = ask(q=["a beach", "a forest"])
+    assert told.status_code == 400
+    assert "q is given 2 times ('a beach', 'a forest'): give it once" in told.json()["error"]["message"]
+    assert client.get("/tiles/demo/3/3/3.webp?v=1&v=2").status_code == 400
+    assert ask(q="a beach", also=["sand", "people"], negative=["a forest", "snow"]).status_code == 200
+
+
 def test_the_page_of_the_routes_tells_all_of_them_and_loads_nothing(client) -> None:
     page = client.get("/api/docs")
     assert page.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"

@@ -1,4 +1,4 @@
-"""The served mode, whole: PostgreSQL, an S3 server, Redis and (a double of) Qdrant, switched by one settings file."""
+"""The served mode, whole: PostgreSQL behind a pooler, S3, Redis and a double of Qdrant, by one settings file."""
 
 import contextlib
 import gzip
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 import s3fs
 
@@ -20,7 +21,7 @@ from ingest.settings import load_settings
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP, Ran, make_raster
 from tests.home_copy import whole_copy_of
-from tests.services import PASSWORD, S3, Postgres, run_qdrant, start_redis
+from tests.services import PASSWORD, S3, Postgres, run_pgbouncer, run_qdrant, start_redis
 
 TILES = 12
 
@@ -65,8 +66,8 @@ def services(
     """Makes settings of a new database, a new bucket and the same Redis and Qdrant."""
     folder = tmp_path_factory.mktemp("services")
     redis = start_redis(folder / "redis")
-    running = run_qdrant(folder)
-    qdrant = next(running)
+    running, pooling = run_qdrant(folder), run_pgbouncer(postgres_cluster)
+    qdrant, pooler = next(running), next(pooling)
 
     def settings() -> dict[str, object]:
         bucket = f"served-{secrets.token_hex(6)}"
@@ -74,17 +75,19 @@ def services(
         return {
             "precision": "float32",
             "chunk_size": 5,
-            "database_url": postgres_cluster.url_of(postgres_cluster.new_database()),
+            "database_url": pooler.url_of(postgres_cluster.new_database()),
             "archive_url": f"s3://{bucket}/groundcast",
             "redis_url": redis.url,
             "qdrant_url": qdrant.url,
             "qdrant_api_key": qdrant.api_key,
+            "qdrant_prefix": qdrant.prefix(),
             "archive_options": s3_server.options,
         }
 
     yield settings
     redis.kill()
     running.close()
+    pooling.close()
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +158,11 @@ def test_a_part_that_is_lost_from_the_bucket_is_found_out_and_made_again(served:
 
 
 def test_points_that_are_lost_from_the_server_are_put_back_from_the_archive(served: Served) -> None:
-    from ingest.index.upkeep import connect
+    from ingest.index.on_server import connect
 
     client = connect(load_settings(served.home))
-    (name,) = [found.name for found in client.get_collections().collections if found.name.startswith("town")]
+    prefix = load_settings(served.home).qdrant_prefix
+    (name,) = [found.name for found in client.get_collections().collections if found.name == f"{prefix}-town@1"]
     client.delete_collection(name)
     client.close()
     assert served.run("verify", "town", "--repair").code == 0
@@ -175,6 +179,37 @@ def test_doctor_says_what_is_reachable_with_versions_and_without_secrets(served:
     assert checks["redis"]["found"].startswith("Redis ")
     assert checks["index"]["ok"]
     assert checks["index"]["found"].startswith("Qdrant ")
+    assert checks["index key"]["found"] == "may manage the server: enough for everything"
+
+
+def test_collections_say_what_each_is_called_on_the_server_and_how_it_lies(served: Served) -> None:
+    (town,) = [one for one in served.run("collections", "--json").json() if one["name"] == "town"]
+    lies = town["versions"][0]["index"]
+    assert (lies["name"], lies["problem"]) == (f"{load_settings(served.home).qdrant_prefix}-town@1", None)
+    assert f"on the server {lies['name']}, {lies['lies']}" in served.run("collections").out
+
+
+def test_a_role_that_may_only_read_searches_and_is_told_what_it_may_not(
+    served: Served, postgres_cluster: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = load_settings(served.home).database_url
+    assert url is not None
+    database = url.get_secret_value().rpartition("/")[2]
+    with psycopg.connect(postgres_cluster.url_of(database), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'".encode())
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    with monkeypatch.context() as patch:
+        reading = postgres_cluster.url_of(database).replace("groundcast:", "reader:")
+        patch.setenv("GROUNDCAST_DATABASE_URL", reading)
+        asked = served.run("search", "a harbour", "--collection", "town", "-k", "3", "--json")
+        assert asked.code == 0 and len(asked.json()["hits"]) == 3
+        checks = {check["name"]: check for check in served.run("doctor", "--json").json()["checks"]}
+        assert checks["catalog"]["ok"] and "may read: enough to search" in checks["catalog"]["found"]
+        ran = served.run("ingest", served.raster, "--collection", "other", "--tile-size-m", "10")
+        assert ran.code == 1 and "permission denied" in ran.err and "grant it, or name another role" in ran.err
+    found = {check["name"]: check["found"] for check in served.run("doctor", "--json").json()["checks"]}
+    assert "may read, write and change tables" in found["catalog"]
+    assert [one["name"] for one in served.run("collections", "--json").json()] == ["town"]
 
 
 def test_doctor_says_what_is_away_and_what_to_do(served: Served, tmp_path: Path) -> None:
@@ -281,7 +316,6 @@ def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_the
 ) -> None:
     other, url = tmp_path / "other", f"s3://{served_bucket(served)}/backups/one"
     assert run(laptop, "backup", tmp_path / "laptop.zip").code == 0
-    drop_index(served)
     write_settings(other, **services())
     assert run(other, "restore", tmp_path / "laptop.zip").code == 0
     assert agrees(other)
@@ -295,16 +329,6 @@ def test_a_backup_of_a_laptop_comes_back_in_the_served_mode_and_work_goes_on_the
 
 def served_bucket(served: Served) -> str:
     return str(load_settings(served.home).archive_url).removeprefix("s3://").partition("/")[0]
-
-
-def drop_index(served: Served) -> None:
-    """The other served home has the same Qdrant server, and the same name of a collection."""
-    from ingest.index.upkeep import connect
-
-    client = connect(load_settings(served.home))
-    for found in client.get_collections().collections:
-        client.delete_collection(found.name)
-    client.close()
 
 
 def test_a_restore_overwrites_nothing(served: Served, backup: Path, tmp_path: Path) -> None:

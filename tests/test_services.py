@@ -6,15 +6,19 @@ import psycopg
 import pytest
 import redis
 import s3fs
+from kombu.exceptions import OperationalError
 from pydantic import Secret, SecretStr
 
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
-from ingest.index.server import ServerIndex, connect
+from ingest.index.connection import connect
+from ingest.index.server import ServerIndex
 from ingest.settings import Settings
 from search_ui.service.reachable import check_archive, check_redis
-from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis
+from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis, start_redis
 from trainer.errors import CatalogError, VectorIndexError
+from workers.app import make_app
+from workers.dispatch import depths
 
 
 def test_redis_keeps_what_it_holds_over_a_kill(redis_server: Redis) -> None:
@@ -25,6 +29,25 @@ def test_redis_keeps_what_it_holds_over_a_kill(redis_server: Redis) -> None:
     redis_server.start()
     with redis.Redis.from_url(redis_server.url) as client:
         assert client.get("a") == b"b"
+
+
+def test_a_redis_with_tls_is_spoken_to_by_its_own_authority_and_nobody_elses(tmp_path: Path) -> None:
+    server = start_redis(tmp_path / "redis", tls=True)
+    plain = server.url.partition("?")[0]
+    try:
+        for url, ok in ((server.url, True), (f"{plain}?ssl_cert_reqs=CERT_NONE", True), (plain, False)):
+            settings = Settings(home=tmp_path, redis_url=SecretStr(url))
+            assert settings.redis_url is not None
+            check = check_redis(settings.redis_url.get_secret_value())
+            assert check.ok == ok, check
+            if ok:
+                assert depths(make_app(settings)) == {"embed": 0, "light": 0}
+            else:
+                assert "certificate verify failed" in check.found and "ssl_ca_certs" in str(check.mend)
+                with pytest.raises(OperationalError, match="certificate verify failed"):
+                    depths(make_app(settings))
+    finally:
+        server.kill()
 
 
 def test_postgres_keeps_what_was_committed_over_a_kill(postgres: Postgres) -> None:

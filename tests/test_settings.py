@@ -82,6 +82,39 @@ def test_a_wrong_secret_is_not_quoted_in_its_error(tmp_path, text):
     assert "sesame" not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("setting", ["database_url", "redis_url", "qdrant_url", "archive_url", "webhook_url"])
+@pytest.mark.parametrize(
+    "password", ["ses@me", "sesame/12@3", "12/sesame", "ses?me", "ses#me", "[sesame", "ses ame", "sesame\n"]
+)
+def test_a_password_that_would_end_early_is_refused_with_what_to_write_and_nothing_of_it(
+    tmp_path, monkeypatch, setting, password
+):
+    monkeypatch.setenv(f"GROUNDCAST_{setting.upper()}", f"scheme://me:{password}@host.example/name")
+    with pytest.raises(SettingsError, match=f"{setting.upper()} = …: .*write @ as %40") as caught:
+        load_settings(tmp_path)
+    told = "".join(traceback.format_exception(caught.value))
+    assert not any(part in told for part in ("ses", "ame", "12", "host.example")), told
+
+
+def test_a_password_in_the_code_of_addresses_is_the_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUNDCAST_REDIS_URL", "redis://:a%40b:c@host/0")
+    assert load_settings(tmp_path).redis_url.get_secret_value() == "redis://:a%40b:c@host/0"
+
+
+def test_certificates_of_redis_are_checked_unless_somebody_says_otherwise_in_either_spelling(tmp_path, monkeypatch):
+    for given, taken in (
+        ("", "required"),
+        ("?ssl_cert_reqs=CERT_OPTIONAL", "optional"),
+        ("?ssl_cert_reqs=none", "none"),
+    ):
+        monkeypatch.setenv("GROUNDCAST_REDIS_URL", f"rediss://host/0{given}")
+        assert load_settings(tmp_path).redis_url.get_secret_value() == f"rediss://host/0?ssl_cert_reqs={taken}"
+    for given, told in (("ssl_cert_reqs=often", "required, optional and none"), ("ssl_ca_certs=/no.pem", "no file")):
+        monkeypatch.setenv("GROUNDCAST_REDIS_URL", f"rediss://host/0?{given}")
+        with pytest.raises(SettingsError, match=told):
+            load_settings(tmp_path)
+
+
 def test_tables_and_lists_of_the_environment_are_json(tmp_path, monkeypatch):
     monkeypatch.setenv("GROUNDCAST_ARCHIVE_OPTIONS", '{"key": "me"}')
     monkeypatch.setenv("GROUNDCAST_ALLOWED_HOSTS", '["tiles.example.org"]')

@@ -22,7 +22,7 @@ from qdrant_client import QdrantClient
 from ingest.catalog.backlog import backlog
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.leases import Leases
-from ingest.index.upkeep import connect
+from ingest.index.on_server import connect
 from ingest.jobs.verify import verify
 from ingest.settings import load_settings
 from search_ui.cli import main
@@ -137,7 +137,7 @@ def test_a_worker_tells_what_it_did_and_what_waits(watched):
 
 
 def test_a_line_of_the_log_has_job_chunk_and_seconds_as_fields(watched):
-    lines = [json.loads(line) for line in watched.log if line.startswith("{")]
+    lines = [json.loads(line) for line in watched.log]  # from the first to the last
     (job,) = watched.upgraded["jobs"]
     chunks = [line for line in lines if line["logger"] == "ingest.jobs.writer" and "chunk" in line]
     assert {line["job"] for line in chunks} == {job["job"]["id"]} and len(chunks) == job["job"]["chunks"]

@@ -262,7 +262,7 @@ def test_random_kills_lose_nothing_and_double_nothing(place, broker, tmp_path):
     for worker in place.at_work():
         worker.kill(with_child=True)
     raster = make_raster(tmp_path / "town.tif", width=500, height=480)
-    account = soak(place, broker, raster, next(names), workers=3, every_s=0.4, kill_s=4)
+    account = soak(place, {"Redis": broker}, raster, next(names), workers=3, every_s=0.4, kill_s=4)
     assert account.sound(), account
     assert account.failed == {}
     assert account.once + sum(account.skipped.values()) == account.planned >= 600

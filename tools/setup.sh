@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the virtual environment given as the first argument, or adds to it. The second says for what:
 #   demo   what the demonstration needs and nothing else: no root, no Debian package, no server, no browser, no tool
-#   all    and all that groundcast is tested and developed with; from Debian redis-server, postgresql, chromium,
-#          faketime and g++, which are installed where this runs as root, otherwise the first that is missing is named
+#   all    and all that groundcast is tested and developed with; from Debian redis-server, postgresql, pgbouncer,
+#          nginx, chromium, faketime and g++, which are installed where this runs as root, otherwise the first that is missing is named
 # Needs Python 3.11 or newer (PYTHON=… chooses one), on Debian with python3-venv.
 set -eu
 venv=${1:-.venv}
@@ -45,6 +45,8 @@ if [ "$for" = all ]; then
     command -v c++ >/dev/null 2>&1 || need_debian g++  # torch.compile builds with it
     need_debian redis-server  # tests/services.py starts its own, on a free port; the same with PostgreSQL
     need_debian postgresql
+    need_debian pgbouncer
+    need_debian nginx  # the app behind a proxy
     need_debian faketime  # a worker whose clock is wrong
     need_debian chromium  # the app's tests drive it; its libraries come with it
 fi

@@ -20,6 +20,8 @@
     ├── BackupError                    a backup that is damaged or in the way, or cannot be written
     └── VectorIndexError               the vector index cannot be opened, or refuses the request
         ├── IndexLockedError           another process holds the embedded index
+        ├── IndexRightsError           the key of the index server may not do it
+        ├── IndexTakenError            the collection on the server is another catalog's
         └── IndexBehindError           the embedded index is not built, or lacks much of the archive
 
 A message names the value, the place, and what to do.
@@ -120,6 +122,14 @@ class VectorIndexError(GroundcastError):
 
 class IndexLockedError(VectorIndexError):
     """Another process holds the embedded index."""
+
+
+class IndexRightsError(VectorIndexError):
+    """The server of the index refuses the key, or what it may do is not enough."""
+
+
+class IndexTakenError(VectorIndexError):
+    """The collection on the index server is another catalog's, or may be."""
 
 
 def reason(error: BaseException) -> str:

@@ -137,7 +137,7 @@ class WorkerContext:
             settle(self.catalog, found)
             return 0
         try:
-            index = open_index(self.settings, found)
+            index = open_index(self.settings, self.catalog, found)
         except IndexLockedError:
             log.info("the index of %s is held by another process, which takes the parts up", collection)
             return 0
@@ -256,7 +256,7 @@ class WorkerContext:
             Archive(self.settings.archive_dir(collection.name), collection.kind),
             request.open(input_px=embedder.input_px, reading=self.settings.reading(cached=not again)),
             embedder,
-            IndexHolder(self.settings, collection, server_only=True, patient=True),
+            IndexHolder(self.settings, self.catalog, collection, server_only=True, patient=True),
         )
         return self._open
 

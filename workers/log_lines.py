@@ -1,10 +1,13 @@
 """How log lines look: for people as ever, or one JSON object a line, with job, chunk and seconds as fields.
 
-What a line says is its logger's. A field is whatever was given as ``extra``.
+What a line says is its logger's. A field is whatever was given as ``extra``. As JSON, warnings of Python, exceptions
+that nobody caught and libraries that have ways of their own to write lines go through the root logger too.
 """
 
 import logging
 import sys
+import threading
+from types import TracebackType
 from typing import Literal
 
 from trainer.errors import SettingsError
@@ -30,6 +33,27 @@ def configure(style: Style, *, verbose: bool) -> None:
     logging.basicConfig(level=logging.WARNING if each_step else logging.ERROR, handlers=[handler])
     for package in PACKAGES:
         logging.getLogger(package).setLevel(logging.INFO if each_step else logging.WARNING)
+    if style == "json":
+        logging.captureWarnings(True)
+        sys.excepthook = _uncaught
+        threading.excepthook = lambda seen: _uncaught(seen.exc_type, seen.exc_value, seen.exc_traceback)
+
+
+def as_json() -> bool:
+    """Whether every line of this process is to be JSON."""
+    return sys.excepthook is _uncaught
+
+
+def hand_over(name: str) -> None:
+    """Takes a library's logger its own way to write lines; those of the root logger are left."""
+    logger = logging.getLogger(name)
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    if error is not None and not issubclass(kind, SystemExit):
+        logging.getLogger(__name__).error("uncaught: %s", kind.__name__, exc_info=(kind, error, where))
 
 
 def _text(verbose: bool) -> logging.Formatter:

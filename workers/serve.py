@@ -9,12 +9,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import celery.apps.worker
 from celery import signals
 
 from ingest.settings import Settings
 from trainer.errors import CatalogError
 from workers import metrics
 from workers.app import make_app
+from workers.log_lines import as_json
 from workers.reaper import Reaper
 from workers.tasks import context_of
 from workers.watch import LastStatistics, watch
@@ -62,8 +64,11 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
         without_gossip=True,
         quiet=True,
     )
+    if as_json():
+        celery.apps.worker.safe_say = lambda *_: None  # it writes past all loggers that it is asked to end
     try:
         worker.start()
     finally:
         metrics.remove_files()
+        log.info("ended")
     return int(worker.exitcode or 0)

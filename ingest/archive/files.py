@@ -220,12 +220,13 @@ def at_hand(folder: FilePath, names: Iterable[str], *, beside: Path) -> Iterator
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix=COPIES, dir=beside) as copies:
-        wanted = list(names)
+        wanted, local = list(names), Path(copies, folder.name)  # errors name the collection by its folder
+        local.mkdir()
         with _as_os_error():
             remote = [(folder / name).path for name in wanted]
             if remote:
-                folder.fs.get(remote, [str(Path(copies, name)) for name in wanted])  # several at a time
-        yield Path(copies)
+                folder.fs.get(remote, [str(local / name) for name in wanted])  # several at a time
+        yield local
 
 
 def _write_local(path: Path, temporary: Path, fill: Callable[[BinaryIO], object]) -> None:

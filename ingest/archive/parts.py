@@ -233,6 +233,19 @@ class Archive:
         for column in prefetched(lambda path: self.column(path, self.id_column), self.parts()):
             yield from column.to_pylist()
 
+    def holding(self, items: set[str]) -> set[str]:
+        """Which of some items it holds.
+
+        Raises:
+            ArchiveError: A part is broken.
+        """
+        lacking = set(items)
+        for column in prefetched(lambda path: self.column(path, self.id_column), self.parts() if items else ()):
+            lacking.difference_update(column.to_pylist())
+            if not lacking:
+                break
+        return items - lacking
+
     def read_all(self) -> Iterator[ArchivePart]:
         """All parts, by name, a few of them ahead.
 
@@ -344,9 +357,8 @@ def opened_part(path: FilePath, content: BytesIO | None = None) -> Iterator[Any]
                 raise ValueError(f"its vectors are of type {kind}, not lists of one length")
             yield file
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ArchiveError(
-            f"{path}: not a readable part ({reason(error)}); run `groundcast verify NAME --repair`"
-        ) from error
+        told = f"run `groundcast verify {path.parent.name} --repair`"
+        raise ArchiveError(f"{path}: not a readable part ({reason(error)}); {told}") from error
 
 
 def _content(path: FilePath) -> BytesIO:
@@ -361,7 +373,8 @@ def _content(path: FilePath) -> BytesIO:
             found: BytesIO = content
             return found
     except FileNotFoundError as error:
-        raise ArchiveError(f"{path}: there is no such part; run `groundcast verify NAME --repair`") from error
+        told = f"run `groundcast verify {path.parent.name} --repair`"
+        raise ArchiveError(f"{path}: there is no such part; {told}") from error
 
 
 @contextmanager

@@ -111,6 +111,11 @@ class Aliases:
         """What a collection is called now, without a version."""
         return self._called().get(name_of(stored), name_of(stored))
 
+    def asked_for(self, stored: str) -> str:
+        """How exactly this version is asked for now: by its name where that stands for it, else as NAME@2."""
+        called = self.called(stored)
+        return called if self.serves(stored) else f"{called}{MARK}{number_of(stored)}"
+
     def present_name(self, name: str) -> str:
         """What the collection of any name is called now; a version, and a name that nothing has, stays as it is."""
         return name if MARK in name else self.called(self.first_name(name))

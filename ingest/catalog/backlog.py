@@ -57,7 +57,7 @@ def backlog(catalog: Catalog) -> Backlog:
             ChunkRow.job.in_([job for job, _ in asked])
         )
         idle_s = session.scalar(finished) if asked else 0.0
-    oldest_s = (datetime.now(UTC) - _utc(asked[0][1])).total_seconds() if asked else 0.0
+    oldest_s = (datetime.now(UTC) - asked[0][1]).total_seconds() if asked else 0.0
     return Backlog(
         pending=waiting,
         leased=len(holders),
@@ -67,7 +67,3 @@ def backlog(catalog: Catalog) -> Backlog:
         idle_s=oldest_s if idle_s is None else float(idle_s),
         workers=len(set(holders)),
     )
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

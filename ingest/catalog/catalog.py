@@ -25,7 +25,7 @@ from ingest.catalog.database import Database
 from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, ModelRow
 from trainer.errors import CatalogError
 
-HEAD = "0012"  # the newest migration; a test holds it equal to Alembic's own head
+HEAD = "0013"  # the newest migration; a test holds it equal to Alembic's own head
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
 ChunkState = Literal["pending", "archived", "done"]
@@ -171,7 +171,7 @@ class Catalog:
         """Every model, oldest first."""
         with self.session() as session:
             rows = session.scalars(sa.select(ModelRow).order_by(ModelRow.added_at))
-            return [Model(row.name, row.model_id, _utc(row.added_at)) for row in rows]
+            return [Model(row.name, row.model_id, row.added_at) for row in rows]
 
     def model(self, name: str | None = None, *, model_id: str | None = None) -> Model:
         """A model by name, by id, or the only one there is.
@@ -505,15 +505,9 @@ def _supersede(session: Session, job_id: str, collection: str, spec: dict[str, A
             row.state = "superseded"
 
 
-def _utc(value: datetime) -> datetime:
-    """SQLite drops the zone; every time in the catalog is UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 def _collection(row: CollectionRow) -> Collection:
     kind: Literal["tiles", "gallery"] = "gallery" if row.kind == "gallery" else "tiles"
-    deleted_at = None if row.deleted_at is None else _utc(row.deleted_at)
-    return Collection(row.name, kind, row.model_id, row.dim, row.spec, _utc(row.created_at), deleted_at)
+    return Collection(row.name, kind, row.model_id, row.dim, row.spec, row.created_at, row.deleted_at)
 
 
 def _chunk(row: ChunkRow) -> Chunk:
@@ -563,8 +557,8 @@ def _job(row: JobRow, sums: tuple[int, int, int, int], skipped: dict[str, int], 
         source=row.source,
         spec=row.spec,
         state=row.state,  # type: ignore[arg-type]
-        created_at=_utc(row.created_at),
-        updated_at=_utc(row.updated_at),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
         chunks=chunks,
         chunks_done=chunks_done,
         items=items,

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from ingest.addresses import checked, shown
 from ingest.catalog import row_sums
 from trainer.errors import CatalogError, UsageError
 
@@ -28,7 +28,19 @@ _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
 _WAY_OUT = "restore a backup, or take the file away and run `groundcast recover`"
 _WRITABLE = "may the file be written, and is its disk there?"
+_NO_RIGHT = ("42501", "25006")  # PostgreSQL's codes: permission denied; a transaction that may only read
+_GRANT = "the role of database_url lacks that right: grant it, or name another role"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
+
+
+_RIGHTS = """
+SELECT coalesce(bool_and(has_table_privilege(oid, 'SELECT')), false),
+       coalesce(bool_and(has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE')
+                         AND has_table_privilege(oid, 'DELETE')), false),
+       coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) AND has_schema_privilege(current_schema(), 'CREATE'),
+       current_setting('transaction_read_only')
+FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
 
 
 class Database:
@@ -43,7 +55,7 @@ class Database:
 
     def __init__(self, at: Path | SecretStr) -> None:
         self.at = at
-        self.shown = str(at) if isinstance(at, Path) else _shown(at.get_secret_value())
+        self.shown = str(at) if isinstance(at, Path) else shown(at.get_secret_value())
         self.engine = _sqlite(at) if isinstance(at, Path) else _postgresql(at.get_secret_value(), self.shown)
 
     def __repr__(self) -> str:
@@ -67,7 +79,9 @@ class Database:
             )
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
-            raise CatalogError(f"{self.shown}: {_first_line(error)}; not a groundcast catalog?") from error
+            lacks_right = getattr(error.orig, "sqlstate", None) in _NO_RIGHT
+            mend = _GRANT if lacks_right else "not a groundcast catalog?"
+            raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except UnicodeEncodeError as error:  # of a name that is asked for or written; nothing in the file
             raise UsageError(f"not valid Unicode: {error.object[:40]!r}. Give it as UTF-8") from error
         except ValueError as error:
@@ -81,8 +95,8 @@ class Database:
         Raises:
             CatalogError: They are newer than that migration, or damaged.
         """
-        with self.translated(), self._migrating():
-            version = self.version()
+        with self.translated(), self._migrating() as connection:
+            version = _version(connection)
             # four digits: the order of the texts is that of the numbers
             if version is not None and version > head:
                 raise CatalogError(
@@ -90,25 +104,22 @@ class Database:
                 )
             if version != head:
                 self._refuse_damage()
-                _alembic("upgrade", self.engine, head)
-            self._sum_rows()
+                _alembic("upgrade", connection, head)
+            self._sum_rows(connection)
 
     def set_schema(self, schema: str) -> None:
         """Brings tables without rows to a certain migration, down or up."""
-        with self.translated(), self._migrating():
-            version = self.version()
+        with self.translated(), self._migrating() as connection:
+            version = _version(connection)
             if version is not None and version > schema:
-                _alembic("downgrade", self.engine, "base")
-            _alembic("upgrade", self.engine, schema)
-            self._sum_rows()
+                _alembic("downgrade", connection, "base")
+            _alembic("upgrade", connection, schema)
+            self._sum_rows(connection)
 
     def version(self) -> str | None:
         """The migration that the tables are at; None where there are none."""
         with self.engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-            return found
+            return _version(connection)
 
     def damage(self) -> list[str]:
         """What is broken in SQLite's file, a sentence each; nothing of a server, which looks after itself."""
@@ -132,34 +143,60 @@ class Database:
         with self.translated(), self.engine.connect() as connection:
             return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
 
+    def rights(self) -> str:
+        """What who is connected may do with the tables, and what that is enough for, in words; empty of a file."""
+        if isinstance(self.at, Path):
+            return ""
+        with self.translated(), self.engine.connect() as connection:
+            reads, writes, changes, read_only = connection.execute(sa.text(_RIGHTS)).one()
+        if not reads:
+            return "may not read all tables, which a search needs: GRANT SELECT"
+        if not writes or read_only == "on":
+            return "may read: enough to search; to ingest, to save searches and to label it must also write"
+        if not changes:
+            return (
+                "may read and write: enough for all but a new version's changes to the tables, which their owner makes"
+            )
+        return "may read, write and change tables"
+
     def _refuse_damage(self) -> None:
         """What is damaged would be summed anew behind a migration, and count as written."""
         for problem in self.damage():
             raise CatalogError(problem)
 
-    def _sum_rows(self) -> None:
+    def _sum_rows(self, connection: sa.Connection) -> None:
         """Has SQLite keep checksums of rows, where it does not yet."""
-        if isinstance(self.at, Path):
-            with self.engine.begin() as connection:
-                if not row_sums.installed(connection):
-                    row_sums.install(connection)
+        if isinstance(self.at, Path) and not row_sums.installed(connection):
+            row_sums.install(connection)
 
     @contextmanager
-    def _migrating(self) -> Iterator[None]:
-        if isinstance(self.at, Path):
-            lock = FileLock(self.at.with_suffix(".migrate.lock"))
+    def _migrating(self) -> Iterator[sa.Connection]:
+        """A connection on which nobody else migrates meanwhile; what was done on it is committed at the end.
+
+        All goes over this one: a pooler may have no second connection to give while the first is in a transaction.
+        """
+        lock = FileLock(self.at.with_suffix(".migrate.lock")) if isinstance(self.at, Path) else None
+        if lock is not None:
             try:
                 lock.acquire()
             except OSError as error:
                 raise CatalogError(f"{self.shown}: {error.strerror}; {_WRITABLE}") from error
-            try:
-                yield
-            finally:
+        try:
+            with self.engine.connect() as connection:
+                if lock is None:  # it ends with the transaction, or with the connection
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
+                yield connection
+                connection.commit()
+        finally:
+            if lock is not None:
                 lock.release()
-            return
-        with self.engine.connect() as connection:  # the lock ends with its transaction, or with its connection
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
-            yield
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _of_a_cell(error: ValueError) -> bool:
@@ -183,19 +220,21 @@ def _sqlite(path: Path) -> sa.Engine:
 
 def _postgresql(url: str, shown: str) -> sa.Engine:
     try:
-        address = sa.make_url(url)
+        address = sa.make_url(checked(url))
     except (ArgumentError, ValueError):
         raise CatalogError(f"database_url = {shown}: not an address such as postgresql://user:…@host/name") from None
     if address.get_backend_name() not in ("postgresql", "postgres"):
         raise CatalogError(f"database_url = {shown}: the catalog is a postgresql:// database, or SQLite without a URL")
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             address.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,  # a connection that a restart of the server has cut is made anew
             connect_args={
                 "connect_timeout": _CONNECT_S,
-                "options": "-c timezone=utc",  # times come back in UTC
                 "application_name": "groundcast",
+                # a pooler gives each transaction to another session, which knows no statement prepared before; so
+                # nothing of a session is counted on, its zone (the tables' times are made UTC) included
+                "prepare_threshold": None,
             },
             hide_parameters=True,
             json_serializer=_to_json,
@@ -203,6 +242,14 @@ def _postgresql(url: str, shown: str) -> sa.Engine:
         )
     except ImportError as error:
         raise CatalogError(f"{shown}: PostgreSQL needs psycopg: run `pip install 'groundcast[served]'`") from error
+    sa.event.listen(engine, "handle_error", _give_up)
+    return engine
+
+
+def _give_up(context: sa.engine.ExceptionContext) -> None:
+    """A connection that answers a ping in whatever other way is made anew: poolers end them in ways of their own."""
+    if context.is_pre_ping:
+        context.is_disconnect = True
 
 
 def _prepare(connection: Any, _record: Any) -> None:
@@ -212,15 +259,14 @@ def _prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _alembic(command_: Literal["upgrade", "downgrade"], engine: sa.Engine, revision: str) -> None:
+def _alembic(command_: Literal["upgrade", "downgrade"], connection: sa.Connection, revision: str) -> None:
     from alembic import command  # heavy, and needed only where tables change
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        getattr(command, command_)(config, revision)
+    config.attributes["connection"] = connection
+    getattr(command, command_)(config, revision)
 
 
 def _to_json(value: Any) -> str:
@@ -239,16 +285,6 @@ def _finite(value: Any) -> Any:
 
 def _from_json(text: str | bytes) -> Any:
     return json.loads(text, object_hook=lambda found: float(found[_NUMBER]) if _NUMBER in found else found)
-
-
-def _shown(url: str) -> str:
-    """An address without user and password, and without the options behind it."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "…"
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else "…"
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -21,7 +21,8 @@ from ingest.catalog.database import Database
 from trainer.errors import BackupError, reason
 
 _ROWS = 500  # in one statement
-_LEFT_OUT = {"alembic_version", "turns", row_sums.TABLE}  # whose turn it is, and checksums, mean nothing elsewhere
+# whose turn it is, checksums, and whose the collections on a server are, mean nothing elsewhere
+_LEFT_OUT = {"alembic_version", "turns", row_sums.TABLE, "identity", "server_names"}
 _NAMES_OF_FILES = {"models": "name", "collections": "name", "jobs": "id", "chunks": "key"}
 _KINDS = ("tiles", "gallery")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
@@ -108,6 +109,9 @@ def load(database: Database, lines: Iterable[bytes]) -> None:
             connection.execute(sa.insert(tables.tables[name]), values)
         _go_on_counting(connection, tables)
     database.migrate(HEAD)
+    # a step up from before there were such names takes those of the catalog that was copied
+    with database.translated(), database.engine.begin() as connection:
+        connection.execute(sa.delete(_tables(connection).tables["server_names"]))
 
 
 def occupied(database: Database) -> str | None:

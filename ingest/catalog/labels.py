@@ -288,7 +288,7 @@ def _sets(session: Session, rows: Sequence[LabelSetRow]) -> list[LabelSet]:
             name=row.name,
             collection=row.collection,
             question=row.question,
-            created_at=row.created_at.replace(tzinfo=UTC),  # SQLite drops the zone; PostgreSQL is asked for UTC
+            created_at=row.created_at,
             revision=row.revision,
             counts={verdict: counts.get(row.id, {}).get(verdict, 0) for verdict in VERDICTS},
         )
@@ -303,7 +303,7 @@ def _label(row: LabelRow) -> Label:
         lat=row.lat,
         lon=row.lon,
         size_m=row.size_m,
-        labelled_at=row.labelled_at.replace(tzinfo=UTC),
+        labelled_at=row.labelled_at,
         labelled_by=row.labelled_by,
     )
 

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from ingest.catalog.catalog import Catalog, Chunk, ChunkState, Failure
 from ingest.catalog.clock import db_now
-from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow
+from ingest.catalog.migrations.tables import ChunkRow, CollectionRow, FailureRow, JobRow, UtcTime
 from trainer.errors import CatalogError
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class Leases:
         found = session.scalar(others.where(leased).limit(1))
         if found is None and queue and job.queued:
             rank = sa.tuple_(JobRow.priority, JobRow.created_at, JobRow.id)
-            own = sa.tuple_(sa.literal(job.priority), sa.literal(job.created_at, sa.DateTime), sa.literal(job.id))
+            own = sa.tuple_(sa.literal(job.priority), sa.literal(job.created_at, UtcTime), sa.literal(job.id))
             earlier = others.where(JobRow.queued, JobRow.state == "running", rank < own, _has_free_chunk())
             found = session.scalar(earlier.limit(1))
         return found

@@ -128,6 +128,5 @@ def _row(row: SavedSearchRow | None, search_id: str) -> SavedSearchRow:
 
 
 def _saved(row: SavedSearchRow) -> SavedSearch:
-    # SQLite drops the zone; PostgreSQL is asked for UTC
-    created_at, asked_at = (moment.replace(tzinfo=UTC) for moment in (row.created_at, row.asked_at))
-    return SavedSearch(row.id, row.name, row.collection, row.question, frozenset(row.parts), created_at, asked_at)
+    parts = frozenset(row.parts)
+    return SavedSearch(row.id, row.name, row.collection, row.question, parts, row.created_at, row.asked_at)

@@ -134,4 +134,4 @@ def _columns(way: Way) -> tuple[Any, Any, Any]:
 
 
 def _hit(row: SearchHitRow) -> SearchHit:
-    return SearchHit(row.tile_id, row.hit, row.found_at.replace(tzinfo=UTC))  # SQLite drops the zone
+    return SearchHit(row.tile_id, row.hit, row.found_at)

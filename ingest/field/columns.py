@@ -235,6 +235,11 @@ def write_state(folder: Path, layout: Layout, state: State) -> None:
     temporary.replace(folder / STATE)
 
 
+def is_made(folder: Path) -> bool:
+    """Whether there is a field, up to date or not."""
+    return (folder / STATE).exists()
+
+
 def damaged(folder: Path) -> list[str]:
     """Names of the files of a field whose content is not what was written; empty where there is no field.
 

@@ -1,4 +1,5 @@
 """The vector index: a view of the archive in Qdrant, in this process or on a server.
 
-In reading order: protocol, edge, server, points, upkeep, kept_open.
+In reading order: protocol, batches, edge, conditions, refusals, connection, sharding,
+ownership, rights, server, on_server, points, upkeep, rebuild, kept_open.
 """

@@ -27,6 +27,7 @@ import qdrant_edge as edge
 from filelock import FileLock, Timeout
 
 from ingest.geo.outline import Box, Ring, regions
+from ingest.index.batches import batches
 from ingest.index.protocol import (
     ACQUIRED_AT,
     BATCH,
@@ -43,7 +44,6 @@ from ingest.index.protocol import (
     Payload,
     Points,
     Vector,
-    batches,
     gathered,
     item_id,
     point_id,
@@ -65,16 +65,18 @@ class EdgeIndex:
         path: Folder of this collection alone; made when missing.
         name: Of the collection; it is part of every point's id.
         dim: Length of its vectors.
+        called: How people ask for it, for messages; None: by its name.
 
     Raises:
         IndexLockedError: Another process, or another `EdgeIndex`, has it open.
         VectorIndexError: It is damaged, or holds another collection or dimension.
     """
 
-    def __init__(self, path: Path, name: str, dim: int) -> None:
+    def __init__(self, path: Path, name: str, dim: int, *, called: str | None = None) -> None:
         self.path = path
         self.name = name
         self.dim = dim
+        self._repair = f"run `groundcast verify {called or name} --repair`, which rebuilds it from the archive"
         self._shard: Any = None
         self._lock = _acquire(path)
         try:
@@ -192,9 +194,6 @@ class EdgeIndex:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
-    def serve_as(self, alias: str) -> None:
-        """Nothing to call: nobody else reads it."""
-
     def optimize(self) -> None:
         """Builds the search graph: then answers without a filter are approximate (benchmarks/index.py)."""
         with self._engine() as shard:
@@ -227,7 +226,7 @@ class EdgeIndex:
             raise
         except BaseException as error:  # Edge raises plain Exception, and Rust's panics are no Exception at all
             raise VectorIndexError(
-                f"index {self.name!r} failed in its engine ({type(error).__name__}: {error}); {_REPAIR}"
+                f"index {self.name!r} failed in its engine ({type(error).__name__}: {error}); {self._repair}"
             ) from error
 
     def _open(self) -> None:
@@ -239,7 +238,7 @@ class EdgeIndex:
             stands = (found["format"], found["name"], int(found["dim"]), found["vector"], int(found["points"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VectorIndexError(
-                f"index {self.name!r}: {manifest.name} is not readable ({type(error).__name__}); {_REPAIR}"
+                f"index {self.name!r}: {manifest.name} is not readable ({type(error).__name__}); {self._repair}"
             ) from error
         if stands[:4] != (FORMAT, self.name, self.dim, VECTOR):
             raise VectorIndexError(
@@ -256,10 +255,10 @@ class EdgeIndex:
     def _check_whole(self, least: int) -> None:
         lacking = {LOCATION, ACQUIRED_AT} - set(self._shard.info().payload_schema)
         if lacking:
-            raise VectorIndexError(f"index {self.name!r} has lost its payload indexes; {_REPAIR}")
+            raise VectorIndexError(f"index {self.name!r} has lost its payload indexes; {self._repair}")
         found = self.count()
         if found < least:
-            raise VectorIndexError(f"index {self.name!r} has lost {least - found} of {least} points; {_REPAIR}")
+            raise VectorIndexError(f"index {self.name!r} has lost {least - found} of {least} points; {self._repair}")
 
     def _record(self, points: int) -> None:
         manifest = {"format": FORMAT, "name": self.name, "dim": self.dim, "vector": VECTOR, "points": points}
@@ -301,9 +300,6 @@ def discard(path: Path) -> None:
     lock = _acquire(path)
     shutil.rmtree(path, ignore_errors=True)
     lock.release()
-
-
-_REPAIR = "run `groundcast verify NAME --repair`, which rebuilds it from the archive"
 
 
 def _acquire(path: Path) -> FileLock:

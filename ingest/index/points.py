@@ -5,13 +5,13 @@ from typing import Any
 
 from ingest.archive.parts import ID_COLUMN, ArchivePart, Kind
 from ingest.geo.geometry import Footprint
-from ingest.index.protocol import Points
+from ingest.index.protocol import PART, Points
 
 
 def points(part: ArchivePart, kind: Kind) -> Points:
     """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
     table = part.table.drop_columns(["vector"])
-    payloads = [_payload(record, kind) for record in table.to_pylist()]
+    payloads = [_payload(record, kind) | {PART: part.key} for record in table.to_pylist()]
     return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=part.vectors(), payloads=payloads)
 
 

@@ -13,7 +13,7 @@ It does not know models, the archive's files, or any engine.
 
 import math
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -30,15 +30,15 @@ from trainer.errors import AreaError, UsageError, VectorIndexError
 VECTOR = "overhead"  # a named vector from the first day, so that a second one can be added to a filled collection
 LOCATION, ACQUIRED_AT, TILE_ID = "location", "acquired_at", "tile_id"
 ID_FIELDS = (TILE_ID, "photo_id")
-COLUMNS = (*ID_FIELDS, LOCATION, "size_m", "norm", ACQUIRED_AT)  # of the payload, all that ranking asks for
-BATCH = 1_000  # points in one request to an engine: 2 MB of 512-d vectors
+PART = "part"  # key of the archive's part that holds the item; points of before have none
+COLUMNS = (*ID_FIELDS, LOCATION, "size_m", "norm", ACQUIRED_AT, PART)  # of the payload, all that ranking asks for
+BATCH = 1_000  # points in one request to an engine, of long vectors fewer
 MAX_K = 10_000
 HNSW_EF = 512  # candidates an approximate search keeps; what that misses: benchmarks/index.py
 OVERSAMPLING = 2.0  # candidates found with int8 copies for each hit that is wanted
 SCORE_DIGITS = 6  # engines differ in the seventh digit of a float32 cosine; equal tiles must tie in all of them
 MAX_TIES = 10_000  # equal scores that are put in order by id; beyond them the engine's order decides
 
-_POLE = 90 - 1e-9  # a tenth of a millimetre from the pole, which the engine's geohashes leave out
 # never to change: all point ids hang on it
 _NAMESPACE = uuid.UUID("5b1f6c1e-8f0e-5a39-9d0b-3a1c6e0f7d52")
 
@@ -56,7 +56,7 @@ class Points:
         vectors: Floats [n, d], of any length but zero; the index keeps directions only.
         payloads: One mapping an item. A tile has ``tile_id``, ``location`` {lon, lat}, ``size_m``, ``bbox``, ``norm``,
             ``gsd_m``, ``valid_fraction``, ``origin`` and, where known, ``acquired_at`` (RFC 3339). A photo has
-            ``photo_id``, ``norm`` and, where known, ``location`` and its own columns.
+            ``photo_id``, ``norm`` and, where known, ``location`` and its own columns. Both have ``part``.
     """
 
     ids: list[str]
@@ -177,9 +177,6 @@ class Index(Protocol):
     def drop(self) -> None:
         """Removes the whole collection and closes it."""
 
-    def serve_as(self, alias: str) -> None:
-        """Lets others who read the same server find this collection under a name; a second call changes nothing."""
-
     def optimize(self) -> None:
         """Builds the search graph where that is ours to call."""
 
@@ -202,33 +199,6 @@ def point_id(collection: str, item_id: str) -> str:
 def item_id(payload: dict[str, Any]) -> str:
     """Tile or photo id of a payload."""
     return str(next(payload[field] for field in ID_FIELDS if field in payload))
-
-
-def batches(points: Points, *, name: str, dim: int) -> Iterator[Points]:
-    """Checks points and cuts them into requests of at most `BATCH`.
-
-    Vectors come out as float32, payloads without missing values, and a location on a pole a tenth of a millimetre off.
-
-    Raises:
-        VectorIndexError: Lengths or dimensions do not fit, a vector is zero or not finite, a location is off the globe;
-            nothing of these points has been written then.
-    """
-    if not len(points.ids) == len(points.vectors) == len(points.payloads):
-        sizes = f"{len(points.ids)} ids, {len(points.vectors)} vectors, {len(points.payloads)} payloads"
-        raise VectorIndexError(f"index {name!r}: {sizes}; give one of each for every item")
-    if not points.ids:
-        return
-    if points.vectors.shape[1:] != (dim,):
-        raise VectorIndexError(
-            f"index {name!r} holds vectors of {dim} values, these have {points.vectors.shape[1:]}: "
-            "they come from another model; ingest them into a collection of that model"
-        )
-    payloads = [_stored(name, *item) for item in zip(points.ids, points.payloads, strict=True)]
-    for start in range(0, len(points.ids), BATCH):
-        _check_vectors(name, points.ids[start : start + BATCH], points.vectors[start : start + BATCH])
-    for start in range(0, len(points.ids), BATCH):
-        stop = start + BATCH
-        yield Points(points.ids[start:stop], points.vectors[start:stop].astype(np.float32), payloads[start:stop])
 
 
 def query_vector(vector: npt.ArrayLike, k: int, *, name: str, dim: int) -> Vector:
@@ -376,35 +346,6 @@ def _check_area(area: BaseGeometry) -> None:
         )
     if not area.is_valid:
         raise AreaError(f"area is not a valid geometry ({shapely.is_valid_reason(area)}); repair it first")
-
-
-def _stored(name: str, item: str, payload: dict[str, Any]) -> dict[str, Any]:
-    stored = {key: value for key, value in payload.items() if value is not None}
-    place = stored.get(LOCATION)
-    if place is not None:
-        lat, lon = place["lat"], place["lon"]
-        if not (-90 <= lat <= 90 and -180 <= lon <= 180):
-            raise VectorIndexError(
-                f"index {name!r}: item {item!r} lies at lat {lat}, lon {lon}, which is not on the globe: "
-                "latitudes are −90..90 and longitudes −180..180; nothing was written"
-            )
-        stored[LOCATION] = {"lon": lon, "lat": min(max(lat, -_POLE), _POLE)}
-    if item not in (stored.get(field) for field in ID_FIELDS):
-        raise VectorIndexError(
-            f"index {name!r}: the payload of item {item!r} names another item or none; "
-            f"put its id under {' or '.join(map(repr, ID_FIELDS))}; nothing was written"
-        )
-    return stored
-
-
-def _check_vectors(name: str, ids: list[str], vectors: npt.NDArray[np.floating[Any]]) -> None:
-    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
-    bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
-    if bad.size:
-        raise VectorIndexError(
-            f"index {name!r}: the vector of item {ids[bad[0]]!r} is zero or not finite "
-            f"({bad.size} such in this batch); embed it again, nothing was written"
-        )
 
 
 def _kept(found: list[Match], filter: Filter | None, verdicts: dict[str, bool]) -> list[Match]:

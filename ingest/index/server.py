@@ -7,21 +7,20 @@ searches those, and scores the best again with the stored ones, which then lie o
 It does not know the archive. Areas and the order of hits are `ingest.index.protocol`'s.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Self
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException
 
-from ingest.geo.outline import Box, Ring, regions
+from ingest.index.batches import batches
+from ingest.index.conditions import condition
+from ingest.index.ownership import AS_USUAL, NewCollection, Owner, Ownership
 from ingest.index.protocol import (
-    ACQUIRED_AT,
     BATCH,
     COLUMNS,
     HNSW_EF,
@@ -36,7 +35,6 @@ from ingest.index.protocol import (
     Payload,
     Points,
     Vector,
-    batches,
     gathered,
     item_id,
     point_id,
@@ -44,64 +42,31 @@ from ingest.index.protocol import (
     ranked,
     touching_payloads,
 )
+from ingest.index.refusals import ERRORS, refusal
+from ingest.index.sharding import Sharding
 from trainer.errors import VectorIndexError
 
-TIMEOUT_S = 60
-CONNECT_S = 5
-CONNECT_AGAIN = 3  # with pauses of 0.5, 1, 2 s: a restart goes unnoticed; who must survive more, waits and comes again
+log = logging.getLogger(__name__)
+
 _PAGE = 1_000  # payloads in one answer
-
-Datatype = Literal["float32", "float16"]
-
-
-class _Transport(httpx.HTTPTransport):
-    """Tries again to connect, and gives up on that long before it gives up on an answer."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions["timeout"]["connect"] = CONNECT_S
-        return super().handle_request(request)
-
-
-def connect(url: str, api_key: str | None = None) -> QdrantClient:
-    """A client of a server that answers.
-
-    Raises:
-        VectorIndexError: It does not answer, or refuses the key.
-    """
-    # uncompressed: a server that gzips its answers stalls two queries in five by 40 ms
-    headers = {"accept-encoding": "identity"}
-    if api_key is not None:
-        headers["api-key"] = api_key  # as a header: `doctor` warns where it goes over plain http
-    try:
-        client = QdrantClient(
-            url=url,
-            headers=headers,
-            timeout=TIMEOUT_S,
-            # it would ask for the server's version once more, and only warn
-            check_compatibility=False,
-            transport=_Transport(retries=CONNECT_AGAIN, verify=url.startswith("https:")),  # else none is loaded
-        )
-        # nothing has gone over the wire until here: a wrong address or key shows now
-        client.get_collections()
-    except (ApiException, ValueError, OSError) as error:
-        raise VectorIndexError(
-            f"no Qdrant server answers at {_shown(url)} ({_first_line(error)}); start it, or check its address and key"
-        ) from error
-    return client
 
 
 class ServerIndex:
     """One collection on a server; see `ingest.index.protocol.Index`.
 
     Args:
-        client: From `connect`.
-        name: Collection, made when missing.
+        client: From `ingest.index.connection.connect`.
+        name: Of the collection on the server.
         dim: Length of its vectors.
-        datatype: How a new collection stores them.
+        called: How people ask for it, for messages; None: by its name on the server.
+        new: How it is made when missing; None: it is there, it is read alone, and nothing is written.
+        owner: Whose it must be; None: anybody's.
         int8_above: Above so many vectors the search goes over int8 copies of them.
         closes_client: `close` closes the client too; otherwise it stays the caller's.
 
     Raises:
+        IndexRightsError: The key may not do it.
+        IndexTakenError: It is somebody else's.
         VectorIndexError: The server does not answer, or has this collection with other vectors.
     """
 
@@ -111,7 +76,9 @@ class ServerIndex:
         name: str,
         dim: int,
         *,
-        datatype: Datatype = "float16",
+        called: str | None = None,
+        new: NewCollection | None = AS_USUAL,
+        owner: Owner | None = None,
         int8_above: int = 1_000_000,
         closes_client: bool = False,
     ) -> None:
@@ -119,21 +86,31 @@ class ServerIndex:
         self.client = client
         self.name = name
         self.dim = dim
+        self._called = called or name
         options = client.init_options
         self._local = options.get("location") == ":memory:" or options.get("path") is not None  # no server
         self._int8_above = int8_above
         try:
             with self._engine():
-                if not client.collection_exists(name):
-                    self._create(datatype)
-                self._int8 = self._check()
-                self._index_payload()
+                whose = Ownership(client, name, self._called, owner)
+                if new is not None and not client.collection_exists(name):
+                    whose.create(new, dim)
+                self._info = client.get_collection(name)
+                whose.check(self._info, dim)
+                if new is not None and not self._local:  # where neither rights nor payload indexes have an effect
+                    whose.prepare(self._info)
         except BaseException:
             self.close()
             raise
+        self._int8 = self._info.config.quantization_config is not None  # copies of its vectors
 
     def __repr__(self) -> str:
         return f"ServerIndex({self.name!r}, dim={self.dim})"
+
+    @property
+    def sharding(self) -> Sharding:
+        """How it lies on the nodes of a cluster."""
+        return Sharding.of(self._info)
 
     def upsert(self, points: Points) -> None:
         """Adds or replaces items; returns when the server has them."""
@@ -154,7 +131,7 @@ class ServerIndex:
         unit: list[float] = query_vector(vector, k, name=self.name, dim=self.dim).tolist()
         if filter is not None and filter.nothing:
             return []
-        condition = _condition(filter)
+        where = condition(filter)
 
         def fetch(limit: int, exact: bool) -> list[Match]:
             # local mode is always exact, and warns about parameters that it does not use
@@ -164,7 +141,7 @@ class ServerIndex:
                     self.name,
                     query=unit,
                     using=VECTOR,
-                    query_filter=condition,
+                    query_filter=where,
                     limit=limit,
                     with_payload=True,
                     search_params=params,
@@ -175,7 +152,7 @@ class ServerIndex:
 
     def candidates(self, vectors: npt.ArrayLike, k: int, filter: Filter | None = None) -> Candidates:
         """What several vectors find; see `ingest.index.protocol.Index.candidates`."""
-        condition = _condition(filter)
+        where = condition(filter)
 
         def ask(units: list[list[float]], limit: int, exact: bool) -> list[list[Any]]:
             params = None if self._local else self._search_params(exact)
@@ -183,7 +160,7 @@ class ServerIndex:
                 models.QueryRequest(
                     query=unit,
                     using=VECTOR,
-                    filter=condition,
+                    filter=where,
                     limit=limit,
                     with_payload=False,
                     with_vector=False,
@@ -199,7 +176,7 @@ class ServerIndex:
             with self._engine():
                 records = self.client.retrieve(self.name, keys, with_payload=list(COLUMNS), with_vectors=[VECTOR])
             found: dict[Any, models.Record] = {record.id: record for record in records}
-            return ((found[key].payload or {}, _direction(found[key])) for key in keys)
+            return ((found[key].payload or {}, _direction(found[key], self._called)) for key in keys)
 
         return gathered(ask, read, vectors, k, filter, name=self.name, dim=self.dim)
 
@@ -209,9 +186,9 @@ class ServerIndex:
             return 0
         if filter is None or filter.area is None:
             with self._engine():
-                return self.client.count(self.name, count_filter=_condition(filter), exact=True).count
+                return self.client.count(self.name, count_filter=condition(filter), exact=True).count
         area = filter.area
-        pages = self._pages([LOCATION, "size_m"], _condition(filter))
+        pages = self._pages([LOCATION, "size_m"], condition(filter))
         return sum(int(touching_payloads(page, area).sum()) for page in pages)
 
     def ids(self) -> set[str]:
@@ -240,19 +217,26 @@ class ServerIndex:
         with self._engine():
             self.client.delete_collection(self.name)
 
-    def serve_as(self, alias: str) -> None:
-        """Points an alias of the server here, in one step; a second call changes nothing."""
+    def serve_as(self, aliases: Iterable[str], *, own: Iterable[str] = ()) -> None:
+        """Points aliases of the server here, in one step; one that leads to a collection that is not `own` stays."""
+        wanted = set(aliases)
         with self._engine():
-            there = {known.alias_name: known.collection_name for known in self.client.get_aliases().aliases}
-            if there.get(alias) == self.name:
+            wanted -= {known.alias_name for known in self.client.get_collection_aliases(self.name).aliases}
+            if not wanted:
                 return
-            new = models.CreateAlias(collection_name=self.name, alias_name=alias)
-            steps: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=new)]
-            # in one request: readers find the old collection or the new one, never none
-            if alias in there:
-                old = models.DeleteAlias(alias_name=alias)
-                steps.insert(0, models.DeleteAliasOperation(delete_alias=old))
-            self.client.update_collection_aliases(steps)
+            there = {known.alias_name: known.collection_name for known in self.client.get_aliases().aliases}
+            steps: list[models.AliasOperations] = []
+            for alias in sorted(wanted):
+                if alias in there and there[alias] not in {*own, self.name}:
+                    log.warning("alias %s on the Qdrant server is somebody else's and stays", alias)
+                    continue
+                # in one request: readers find the old collection or the new one, never none
+                if alias in there:
+                    steps.append(models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)))
+                new = models.CreateAlias(collection_name=self.name, alias_name=alias)
+                steps.append(models.CreateAliasOperation(create_alias=new))
+            if steps:
+                self.client.update_collection_aliases(steps)
 
     def optimize(self) -> None:
         """Nothing to call: the server builds its graph in the background."""
@@ -274,41 +258,8 @@ class ServerIndex:
     def _engine(self) -> Iterator[None]:
         try:
             yield
-        except VectorIndexError:
-            raise
-        except (ApiException, ValueError, OSError) as error:
-            raise VectorIndexError(
-                f"index {self.name!r} on the Qdrant server failed ({_first_line(error)}); "
-                "check the server, then run `groundcast verify NAME --repair` if points are missing"
-            ) from error
-
-    def _create(self, datatype: Datatype) -> None:
-        """Makes the collection. Payload indexes come before the first point, and a filter without one is refused."""
-        try:
-            self.client.create_collection(
-                self.name,
-                vectors_config={
-                    VECTOR: models.VectorParams(
-                        size=self.dim, distance=models.Distance.COSINE, datatype=models.Datatype(datatype)
-                    )
-                },
-                strict_mode_config=models.StrictModeConfig(
-                    enabled=True, unindexed_filtering_retrieve=False, unindexed_filtering_update=False
-                ),
-            )
-        except (ApiException, ValueError):
-            if not self.client.collection_exists(self.name):  # another process may have been faster
-                raise
-
-    def _index_payload(self) -> None:
-        """Makes the payload indexes that are missing: whoever made the collection may have died before them."""
-        if self._local:  # where they have no effect and a warning says so
-            return
-        kinds = models.PayloadSchemaType
-        there = self.client.get_collection(self.name).payload_schema or {}
-        for field, kind in ((LOCATION, kinds.GEO), (ACQUIRED_AT, kinds.DATETIME)):
-            if field not in there:
-                self.client.create_payload_index(self.name, field, field_schema=kind, wait=True)
+        except ERRORS as error:
+            raise refusal(error, name=self._called) from error
 
     def _quantize_if_large(self) -> None:
         """Lets the server make int8 copies once there are many vectors; those it has in memory, the others on disk."""
@@ -327,30 +278,13 @@ class ServerIndex:
         rescored = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
         return models.SearchParams(hnsw_ef=HNSW_EF, exact=exact, quantization=rescored if self._int8 else None)
 
-    def _check(self) -> bool:
-        """Whether the collection has int8 copies already.
-
-        Raises:
-            VectorIndexError: It has other vectors than were asked for.
-        """
-        config = self.client.get_collection(self.name).config
-        vectors = config.params.vectors
-        params = vectors.get(VECTOR) if isinstance(vectors, dict) else None
-        if params is None or (params.size, params.distance) != (self.dim, models.Distance.COSINE):
-            found = "no such vectors" if params is None else f"{params.size} values, {params.distance.value}"
-            raise VectorIndexError(
-                f"index {self.name!r} on the Qdrant server has {found}; asked for were vectors {VECTOR!r} of "
-                f"{self.dim} values, Cosine: use the model it was made with, or another collection name"
-            )
-        return config.quantization_config is not None
-
-    def _pages(self, fields: list[str], condition: models.Filter | None) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self, fields: list[str], where: models.Filter | None) -> Iterator[list[dict[str, Any]]]:
         offset: Any = None
         while True:
             with self._engine():
                 records, offset = self.client.scroll(
                     self.name,
-                    scroll_filter=condition,
+                    scroll_filter=where,
                     limit=_PAGE,
                     offset=offset,
                     with_payload=fields,
@@ -366,50 +300,16 @@ class ServerIndex:
             yield keys[start : start + BATCH]
 
 
-def _condition(filter: Filter | None) -> models.Filter | None:
-    """A filter in Qdrant's words: any of the outlines, and the dates."""
-    if filter is None:
-        return None
-    must: list[models.Condition] = []
-    if filter.area is not None:
-        must.append(models.Filter(should=[_place(region) for region in regions(filter.area, filter.reach_m)]))
-    if filter.acquired_from or filter.acquired_to:
-        dates = models.DatetimeRange(gte=filter.acquired_from, lte=filter.acquired_to)
-        must.append(models.FieldCondition(key=ACQUIRED_AT, range=dates))
-    return models.Filter(must=must) if must else None
-
-
-def _place(region: Box | Ring) -> models.FieldCondition:
-    if isinstance(region, Ring):
-        ring = [models.GeoPoint(lon=lon, lat=lat) for lon, lat in region.corners]
-        polygon = models.GeoPolygon(exterior=models.GeoLineString(points=ring))
-        return models.FieldCondition(key=LOCATION, geo_polygon=polygon)
-    west, south, east, north = region
-    box = models.GeoBoundingBox(
-        top_left=models.GeoPoint(lon=west, lat=north), bottom_right=models.GeoPoint(lon=east, lat=south)
-    )
-    return models.FieldCondition(key=LOCATION, geo_bounding_box=box)
-
-
-def _direction(record: models.Record) -> list[float]:
+def _direction(record: models.Record, called: str) -> list[float]:
     """The vector of a record that was read with it."""
     vector = record.vector[VECTOR] if isinstance(record.vector, dict) else None
     if not isinstance(vector, list):
         raise VectorIndexError(
-            f"point {record.id} on the Qdrant server has no vector {VECTOR!r}; run `groundcast verify`"
+            f"point {record.id} on the Qdrant server has no vector {VECTOR!r}: "
+            f"run `groundcast verify {called} --rebuild-index`"
         )
     return vector  # type: ignore[return-value]  # of numbers: the collection holds no multivectors
 
 
 def _match(score: float, payload: dict[str, Any]) -> Match:
     return Match(item_id(payload), round(float(score), SCORE_DIGITS), payload)
-
-
-def _shown(url: str) -> str:
-    """An address without a password in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,6 +1,7 @@
 """Opens the index of a collection where the settings say it lives, and brings it up to date with the archive.
 
-A server's index always follows the archive. The embedded one is made when a collection passes `exact_tiles`, or when
+A server's index always follows the archive: whoever ingests or mends brings it up to date, whoever searches only reads
+it. The embedded one is made when a collection passes `exact_tiles`, or when
 asked for; below that every tile is scored, nobody would read it, and it would take several times the archive's disk.
 Who holds the index picks up parts that others wrote; who finds it held goes on without it.
 """
@@ -10,18 +11,16 @@ import shutil
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ingest.archive.parts import Archive
-from ingest.catalog.aliases import Aliases, version_name
+from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection, Failure
+from ingest.catalog.server_names import ServerNames
 from ingest.index.points import points
 from ingest.index.protocol import Index, Points
 from ingest.settings import Settings
 from trainer.errors import IndexBehindError, IndexLockedError, VectorIndexError
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +44,13 @@ def is_made(settings: Settings, collection: Collection) -> bool:
     return settings.qdrant_url is not None or (settings.index_dir(collection.name) / "index.json").exists()
 
 
+def is_present(settings: Settings, catalog: Catalog, index: Index, collection: Collection) -> bool:
+    """Whether an index that was opened before is still the one of its collection."""
+    if settings.qdrant_url is None:
+        return is_made(settings, collection)
+    return ServerNames(catalog, settings.qdrant_prefix).of(collection.name) == index.name
+
+
 def require_room(settings: Settings, collection: Collection, items: int) -> None:
     """Refuses to begin an embedded index of so many items where the disk has no room for it.
 
@@ -65,40 +71,41 @@ def require_room(settings: Settings, collection: Collection, items: int) -> None
         )
 
 
-def open_index(settings: Settings, collection: Collection) -> Index:
+def open_index(settings: Settings, catalog: Catalog, collection: Collection) -> Index:
     """The writable index of a collection: a Qdrant server when ``qdrant_url`` is set, else Qdrant Edge.
 
     Raises:
         IndexLockedError: Another process holds the embedded index.
-        VectorIndexError: It is broken, of another dimension, or the server cannot be reached.
+        IndexRightsError: The key of the server may not write it.
+        VectorIndexError: It is broken, of another dimension or of another catalog, or the server cannot be reached.
     """
     if settings.qdrant_url is not None:
-        from ingest.index.server import ServerIndex
+        from ingest.index.on_server import open_to_write
 
-        # the plain name is an alias there, which follows the catalog's
-        return ServerIndex(
-            connect(settings),
-            version_name(collection.name),
-            collection.dim,
-            datatype=settings.qdrant_datatype,
-            int8_above=settings.qdrant_int8_above,
-            closes_client=True,
-        )
+        return open_to_write(settings, catalog, collection)
     from ingest.index.edge import EdgeIndex
 
-    return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim)
+    called = Aliases(catalog).asked_for(collection.name)
+    return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim, called=called)
 
 
-def connect(settings: Settings) -> "QdrantClient":
-    """A client of the server that the settings name."""
-    from ingest.index.server import connect as connect_server
+def remove_index(settings: Settings, catalog: Catalog, collection: Collection) -> None:
+    """Removes the index of a collection; on a server only what is this catalog's.
 
-    key = settings.qdrant_api_key
-    return connect_server(str(settings.qdrant_url), key.get_secret_value() if key else None)
+    Raises:
+        IndexLockedError: Another process holds the embedded index.
+        VectorIndexError: The server cannot be reached, or refuses.
+    """
+    if settings.qdrant_url is not None:
+        from ingest.index.on_server import remove
+
+        remove(settings, catalog, collection)
+    else:
+        open_index(settings, catalog, collection).drop()
 
 
 def open_for_search(settings: Settings, catalog: Catalog, collection: Collection) -> Index:
-    """The index, brought up to date with the archive.
+    """The index, to be brought up to date by `follow`: a server's is only read.
 
     Raises:
         IndexBehindError: The embedded index lacks more than is indexed while somebody waits.
@@ -111,17 +118,18 @@ def open_for_search(settings: Settings, catalog: Catalog, collection: Collection
         if items > _AT_ONCE:
             raise _behind(collection, items, items)
         require_room(settings, collection, items)
-    index = open_index(settings, collection)
-    try:
-        follow(settings, catalog, index, collection)
-    except BaseException:
-        index.close()
-        raise
-    return index
+    if settings.qdrant_url is not None:
+        from ingest.index.on_server import open_to_read
+
+        return open_to_read(settings, catalog, collection)
+    return open_index(settings, catalog, collection)
 
 
-def follow(settings: Settings, catalog: Catalog, index: Index, collection: Collection) -> None:
-    """Brings an open index up to date with the archive while somebody waits.
+def follow(settings: Settings, catalog: Catalog, index: Index, collection: Collection) -> int:
+    """Brings an open embedded index up to date with the archive while somebody waits.
+
+    Returns:
+        How many items of the archive it lacks; below 0 it has some that the archive has not.
 
     Raises:
         IndexBehindError: The embedded index lacks more than is indexed while somebody waits.
@@ -129,9 +137,12 @@ def follow(settings: Settings, catalog: Catalog, index: Index, collection: Colle
     """
     items = catalog.items_done(collection.name, ("archived", "done"))
     lacking = items - index.count()
-    if settings.qdrant_url is None and lacking > _AT_ONCE:
+    if settings.qdrant_url is not None:  # whoever searches may only read it
+        return lacking
+    if lacking > _AT_ONCE:
         raise _behind(collection, lacking, items)
     catch_up(catalog, Archive(settings.archive_dir(collection.name), collection.kind), index, collection)
+    return items - index.count()
 
 
 def _behind(collection: Collection, lacking: int, items: int) -> IndexBehindError:
@@ -158,7 +169,6 @@ def catch_up(catalog: Catalog, archive: Archive, index: Index, collection: Colle
             "the index of %s holds %d of %d items: filling it from the archive", collection.name, found, recorded
         )
         count += fill(archive, index, set(archive.ids()) - index.ids())
-    keep_alias(catalog, index, collection)
     return count
 
 
@@ -166,14 +176,6 @@ def settle(catalog: Catalog, collection: Collection) -> None:
     """Records archived parts as done where no index is kept, for which they would wait."""
     for chunk in catalog.chunks(collection=collection.name, states=["archived"]):
         catalog.set_chunk_state(chunk.key, "done")
-
-
-def keep_alias(catalog: Catalog, index: Index, collection: Collection) -> None:
-    """Lets the alias on a server follow the catalog's, should a process have died between the two."""
-    aliases = Aliases(catalog)
-    if aliases.serves(collection.name):
-        for name in aliases.names(collection.name):
-            index.serve_as(name)
 
 
 def adopt(catalog: Catalog, archive: Archive, collection: Collection) -> None:
@@ -208,14 +210,23 @@ class IndexHolder:
 
     Args:
         settings: Say where the index lives.
+        catalog: The ledger that it follows, which knows its name on a server.
+        collection: Whose it is.
         server_only: The embedded index is left to whoever searches: several workers cannot share it.
         patient: A server that fails is no reason to stop: parts wait in the archive until it answers again.
     """
 
     def __init__(
-        self, settings: Settings, collection: Collection, *, server_only: bool = False, patient: bool = False
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        collection: Collection,
+        *,
+        server_only: bool = False,
+        patient: bool = False,
     ) -> None:
         self._settings = settings
+        self._catalog = catalog
         self._collection = collection
         self._never = server_only and settings.qdrant_url is None
         self._patient = patient
@@ -223,10 +234,13 @@ class IndexHolder:
         self._not_before = 0.0
 
     def get(self) -> Index | None:
-        """The index, or None while another process holds it."""
+        """The index, or None while another process holds it; one that was built anew beside it takes its place."""
+        served = self._settings.qdrant_url is not None
+        if served and self._index and not is_present(self._settings, self._catalog, self._index, self._collection):
+            self.close()
         if self._index is None and not self._never:
             try:
-                self._index = open_index(self._settings, self._collection)
+                self._index = open_index(self._settings, self._catalog, self._collection)
             except IndexLockedError:
                 return None
         return self._index
@@ -254,28 +268,28 @@ class IndexHolder:
             return False
         return index is not None
 
-    def catch_up(self, catalog: Catalog, archive: Archive) -> None:
+    def catch_up(self, archive: Archive) -> None:
         """Brings the index up to the archive if it can be had; builds it where the collection has grown to need one.
 
         An index that cannot be built is no reason to fail: the log says why, and every tile is scored without it.
         """
         new = not is_made(self._settings, self._collection)
-        if not is_kept(self._settings, catalog, self._collection):
-            settle(catalog, self._collection)
+        if not is_kept(self._settings, self._catalog, self._collection):
+            settle(self._catalog, self._collection)
             return
         try:
             if new and not self._never:
-                items = catalog.items_done(self._collection.name, ("archived", "done"))
+                items = self._catalog.items_done(self._collection.name, ("archived", "done"))
                 require_room(self._settings, self._collection, items)
             index = self.get()
-            if index is not None and catch_up(catalog, archive, index, self._collection):
+            if index is not None and catch_up(self._catalog, archive, index, self._collection):
                 index.optimize()
         except VectorIndexError as error:
             if not new:
                 raise
             log.warning("no index: %s", error)
             self._throw_away()
-            settle(catalog, self._collection)
+            settle(self._catalog, self._collection)
 
     def _throw_away(self) -> None:
         """Removes an index that was begun and cannot be finished, so that it takes no disk."""

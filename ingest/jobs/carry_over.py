@@ -47,12 +47,12 @@ def carry_over(settings: Settings, catalog: Catalog, present: Collection, into: 
     """
     source, target = (Archive(settings.archive_dir(each.name), each.kind) for each in (present, into))
     carried = 0
-    with only_writer(settings, into.name), IndexHolder(settings, into) as holder:
+    with only_writer(settings, into.name), IndexHolder(settings, catalog, into) as holder:
         target.require_space()
         for job in catalog.jobs(present.name):
             carried += _job(catalog, job, source, target, into)
         keep_records(catalog, target, into)
-        holder.catch_up(catalog, target)
+        holder.catch_up(target)
     return carried
 
 

@@ -131,7 +131,7 @@ def _rounds(leases: Leases, job: str) -> Iterator[Iterable[Chunk]]:
 
 
 def _catch_up(work: Work) -> None:
-    work.index.catch_up(work.catalog, work.archive)
+    work.index.catch_up(work.archive)
 
 
 def _adopted(chunk: Chunk, work: Work, report: IngestSummary) -> bool:

@@ -82,7 +82,7 @@ def carry_out(
         report = None
         # parts that wait for the index are work too
         if left or any(True for _ in catalog.chunks(job=job.id, states=["archived"])):
-            holder = IndexHolder(settings, collection)
+            holder = IndexHolder(settings, catalog, collection)
             work = Work(
                 collection=collection,
                 catalog=catalog,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import MARK, Aliases, Version, name_of
 from ingest.catalog.catalog import Catalog, Collection
-from ingest.index.upkeep import open_for_search, open_index
+from ingest.index.upkeep import open_index, remove_index
 from ingest.jobs.request import Request
 from ingest.jobs.run import only_writer
 from ingest.settings import Settings
@@ -94,9 +94,9 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
 
 
 def show_to_others(settings: Settings, catalog: Catalog, name: str) -> None:
-    """Lets the alias on a Qdrant server follow the catalog's, for those who read the server without us."""
+    """Lets the aliases on a Qdrant server follow the catalog's, for those who read the server without us."""
     if settings.qdrant_url is not None:
-        open_for_search(settings, catalog, Aliases(catalog).collection(name)).close()
+        open_index(settings, catalog, Aliases(catalog).collection(name)).close()  # which sets its aliases
 
 
 def drop(settings: Settings, catalog: Catalog, version: Version) -> None:
@@ -119,8 +119,7 @@ def drop(settings: Settings, catalog: Catalog, version: Version) -> None:
 def remove(settings: Settings, catalog: Catalog, version: Version) -> None:
     """The same of a version that no name stands for any more, while nobody else writes it."""
     collection = version.collection
-    with open_index(settings, collection) as index:
-        index.drop()
+    remove_index(settings, catalog, collection)
     shutil.rmtree(settings.field_dir(collection.name), ignore_errors=True)
     Archive(settings.archive_dir(collection.name), collection.kind).drop()
     Aliases(catalog).forget(version)

@@ -26,7 +26,8 @@ from ingest.catalog.leases import before_splits
 from ingest.field import columns
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
-from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_index, require_room, settle
+from ingest.index.rebuild import rebuild
+from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_for_search, open_index, require_room, settle
 from ingest.jobs.plan import keep_records
 from ingest.places import store
 from ingest.settings import Settings
@@ -80,6 +81,7 @@ def verify(
     *,
     repair: bool = False,
     index: bool = False,
+    rebuild_index: bool = False,
     deep: bool = False,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Findings:
@@ -90,6 +92,7 @@ def verify(
         catalog: The ledger that archive and index are held against.
         collection: What to look at.
         repair: Mend the index from the archive and give lost chunks back to the ledger.
+        rebuild_index: Make the index anew from the archive, beside the one there is, and let it take over.
         index: Build or mend the index, though the collection may be small enough to do without.
         deep: Compare the checksums of all files too: of the parts, the field, the model and what people brought; and
             look into the catalog's own file.
@@ -110,7 +113,9 @@ def verify(
         _check_model(settings, catalog, collection, findings)
         findings.problems += catalog.damage()
         _check_uploads(settings.home / "uploads", findings, repair=repair)
-    findings.index_needed = index or is_kept(settings, catalog, collection)
+    findings.index_needed = index or rebuild_index or is_kept(settings, catalog, collection)
+    if rebuild_index:
+        findings.repaired += rebuild(settings, catalog, collection)
     if findings.index_needed:
         _check_index(settings, catalog, archive, collection, archived, findings, repair=repair or index)
     elif repair:
@@ -280,7 +285,9 @@ def _check_index(
         require_room(settings, collection, len(archived))
     index: Index | None = None
     try:
-        index = open_index(settings, collection)
+        # what only looks needs no more than reading rights on a server
+        look = open_index if repair or settings.qdrant_url is None else open_for_search
+        index = look(settings, catalog, collection)
         indexed = index.ids()
         index.query(np.ones(collection.dim), k=1)  # damaged vectors show only when they are read
     except IndexLockedError:
@@ -293,7 +300,7 @@ def _check_index(
         if not repair or settings.qdrant_url is not None:  # a server that cannot be reached is not mended from here
             return
         discard(settings.index_dir(collection.name))
-        index, indexed = open_index(settings, collection), set()
+        index, indexed = open_index(settings, catalog, collection), set()
         findings.repaired.append("the index was thrown away and is built anew from the archive")
     with index:
         missing, extra = archived - indexed, indexed - archived

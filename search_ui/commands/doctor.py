@@ -8,12 +8,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.service.extras import DISTRIBUTION, FOR_USERS, missing
 from search_ui.service.reachable import Check, check_archive, check_index, check_redis, existing
+
+if TYPE_CHECKING:
+    from ingest.catalog.catalog import Catalog
 
 PACKAGES = ("trainer", "ingest", "workers", "search_ui")
 LIBRARIES = (
@@ -120,7 +124,16 @@ def _check_home(ctx: CommandContext) -> Iterator[Check]:
     yield check_archive(settings)
     if settings.redis_url is not None:
         yield check_redis(settings.redis_url.get_secret_value())
-    yield check_index(settings)
+    yield from check_index(settings, _catalog(ctx))
+
+
+def _catalog(ctx: CommandContext) -> "Catalog | None":
+    from trainer.errors import GroundcastError
+
+    try:
+        return ctx.catalog
+    except (GroundcastError, OSError):  # which `_check_catalog` tells
+        return None
 
 
 def _check_catalog(ctx: CommandContext) -> Iterator[Check]:
@@ -140,7 +153,8 @@ def _check_catalog(ctx: CommandContext) -> Iterator[Check]:
         yield Check("catalog", False, str(error), mend)
         return
     at = catalog.database.shown if ctx.settings.database_url is not None else "in the home"
-    yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections")
+    may = f", {catalog.database.rights()}" if ctx.settings.database_url is not None else ""
+    yield Check("catalog", True, f"{runs}, {at}: {len(models)} models, {len(collections)} collections{may}")
     for model in models:
         yield _check_model(ctx.settings.models_dir / model.name, model.name, model.model_id)
 

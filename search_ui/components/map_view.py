@@ -14,10 +14,11 @@ import streamlit as st
 
 from search_ui.components import maplibre
 from search_ui.components.assets import asset
+from search_ui.components.base_path import own
 from trainer.earth import EQUATOR_RADIUS_M
 
 # the library's styles are loaded into the shadow root in which the map is drawn
-_LIBRARY = f"/maplibre/{maplibre.VERSION}"
+_LIBRARY = own(f"/maplibre/{maplibre.VERSION}")
 _HTML = f"""<link rel="stylesheet" href="{_LIBRARY}/maplibre-gl.css">
 <div class="gc-map" data-layout="one"><div class="panes"></div>
 <div class="swipe"><input type="range" min="0" max="100" value="50" aria-label="divide between the two moments">

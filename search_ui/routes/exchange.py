@@ -7,19 +7,21 @@ again. It does not know what the routes answer.
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.problems import respond
 from search_ui.search.provenance import program_version
 from search_ui.service.service import Service
+from trainer.errors import UsageError
 
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -29,6 +31,12 @@ _SAFE = {
 }
 
 
+def home_of(request: Request) -> str:
+    """The address of the app as it was asked, with a slash behind it."""
+    # Starlette's own `base_url` is that of the whole application, without the path that it serves this under
+    return str(request.url.replace(path=f"{request.scope.get('root_path', '')}/", query="", fragment=""))
+
+
 class Exchange:
     """A request and what is answered to it.
 
@@ -36,13 +44,13 @@ class Exchange:
         service: Knows the answers.
         lanes: Where they are made.
         base: The address that the app was asked at, with a slash behind it.
-        who: The address that asks; behind a proxy on this machine, what its X-Forwarded-For says.
+        who: The address that asks; behind a proxy that was named, what its X-Forwarded-For says.
     """
 
     def __init__(self, request: Request) -> None:
         self.service: Service = request.app.state.service
         self.lanes: Lanes = request.app.state.lanes
-        self.base = str(request.base_url)
+        self.base = home_of(request)
         self.who = "" if request.client is None else request.client.host
         self._url = str(request.url)
         self._known = request.headers.get("if-none-match", "")
@@ -109,10 +117,12 @@ class MeasuredRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, measured."""
         answer = super().get_route_handler()
+        lists = {name for field in self.dependant.query_params for name in _lists(field.field_info.annotation)}
 
         async def handle(request: Request) -> Response:
             started = time.perf_counter()
             try:
+                _each_once(request, lists)
                 response = await answer(request)
             except Exception as error:  # noqa: BLE001 - a door: every error becomes an answer
                 response = respond(error)
@@ -121,3 +131,20 @@ class MeasuredRoute(APIRoute):
             return response
 
         return handle
+
+
+def _lists(parameters: Any) -> list[str]:
+    """Names of the parameters that may be repeated."""
+    fields: dict[str, FieldInfo] = getattr(parameters, "model_fields", {})
+    return [name for name, field in fields.items() if get_origin(field.annotation) is list]
+
+
+def _each_once(request: Request, lists: Collection[str]) -> None:
+    """Refuse what is given twice and may not be: FastAPI would take the last and be silent about the first.
+
+    Raises:
+        UsageError: Something is.
+    """
+    for name in request.query_params:
+        if name not in lists and len(given := request.query_params.getlist(name)) > 1:
+            raise UsageError(f"{name} is given {len(given)} times ({given[0][:50]!r}, {given[1][:50]!r}): give it once")

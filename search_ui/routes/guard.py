@@ -39,10 +39,12 @@ class Guard:
     Args:
         app: What is guarded.
         hosts: Names that the app answers to, without port; empty: any.
+        base: The path that it is served under; `search_ui.components.base_path`.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = (), base: str = "") -> None:
         self.app = app
+        self._base = base
         self._hosts = frozenset(host.lower() for host in hosts)
         self._pages = 0
 
@@ -53,6 +55,9 @@ class Guard:
             return
         asked = HTTPConnection(scope)
         host = _hostname(asked.headers.get("host", ""))
+        path = scope["path"]
+        if path.startswith(f"{self._base}/"):
+            path = path.removeprefix(self._base)
         if scope["type"] == "http":
             send = _framed_by_itself(send)
         if (self._hosts and host not in self._hosts) or (not host and asked.headers.get("host")):
@@ -62,11 +67,11 @@ class Guard:
             await self._refuse(scope, receive, send, 403, "this is answered to the app's own pages")
         elif scope["type"] == "websocket":
             await self._page(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(OWN) and not _same_origin(asked):
+        elif scope["type"] == "http" and path.startswith(OWN) and not _same_origin(asked):
             await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
-        elif scope["type"] == "http" and _wants_login(scope["path"]) and login_wanted() and not logged_in(asked):
+        elif scope["type"] == "http" and _wants_login(path) and login_wanted() and not logged_in(asked):
             await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
-        elif scope["type"] == "http" and _misses_a_route(scope["path"]):
+        elif scope["type"] == "http" and _misses_a_route(path):
             await self._refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
         else:
             await self.app(scope, receive, send)
@@ -76,8 +81,10 @@ class Guard:
             await self._refuse(scope, receive, send, 503, f"{self._pages} pages are open already: close some")
             return
         self._pages += 1
+        # judged by now: Streamlit would ask the internet for this machine's address, to compare it with an odd port's
+        judged = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         try:
-            await self.app(scope, receive, send)
+            await self.app({**scope, "headers": judged}, receive, send)
         finally:
             self._pages -= 1
 

@@ -11,9 +11,9 @@ _KEPT = "public, max-age=31536000, immutable"  # the address holds the version
 _TYPES = {".mjs": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
 
 
-def library_route() -> Route:
-    """The route under which a page loads it; its worker is looked for beside it."""
-    return Route("/maplibre/{version}/{name}", _file)
+def library_route(base: str = "") -> Route:
+    """The route under which a page loads it, behind the path of the app; its worker is looked for beside it."""
+    return Route(f"{base}/maplibre/{{version}}/{{name}}", _file)
 
 
 def _file(request: Request) -> Response:

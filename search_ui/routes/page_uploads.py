@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PLACE = "/_stcore/upload_file/"  # of Streamlit's own route, behind whatever path it is served under
 MOST_BYTES = 640 * 2**20
 IDLE_S = 30.0
+_BYTES_A_SECOND = 100 * 2**20  # faster than networks; a file from this very machine would keep the event loop busy
 
 
 class PageUploads:
@@ -38,6 +39,7 @@ class PageUploads:
             except TimeoutError:
                 raise HTTPException(408, f"nothing came for {IDLE_S:.0f} s: send the file again") from None
             size = len(message.get("body", b""))
+            await asyncio.sleep(size / _BYTES_A_SECOND)
             mine, self._coming = mine + size, self._coming + size
             if _held() + self._coming > MOST_BYTES:
                 raise HTTPException(503, "the pages that are open hold too many files: close some, and send it again")

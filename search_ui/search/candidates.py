@@ -21,12 +21,14 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from ingest.archive.files import FilePath
 from ingest.archive.parts import Archive
-from ingest.field.scorer import NO_DATE, FieldEncoder
-from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, Candidates, Filter, Index, item_id
+from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder
+from ingest.index.protocol import ACQUIRED_AT, LOCATION, MAX_K, PART, Candidates, Filter, Index, item_id
 from trainer.encoding import When
 
 SAMPLE = 4_096  # tiles that stand for a collection
+_PARTS = 128  # from which they are taken, at most
 ASKED = 1_024  # of them, which a question is made of
 REGIONS = 8
 LEAST, FACTOR = 512, 4  # candidates of a region: at least (128 miss one in ten of 300,000), and to a hit
@@ -91,6 +93,7 @@ class Pool:
         o: O, float32 [n, d].
         s: S at the moment asked about, [n, d].
         cosine: float32 [n].
+        part: Key of the archive's part that holds each; None: its point does not say.
         sample: Of the collection; it knows the model.
     """
 
@@ -102,6 +105,7 @@ class Pool:
     o: Floats
     s: Floats
     cosine: Floats
+    part: list[str | None]
     sample: Sample
 
     def ids(self, rows: Rows) -> list[str]:
@@ -125,24 +129,69 @@ class Pool:
         return out
 
 
+@dataclass(frozen=True)
+class FieldSample:
+    """The same tiles as a `Sample`, read from a field: what is usual is then the same whichever of the two answers.
+
+    Attributes:
+        field: Of the collection.
+        rows: Of those tiles, by their ids.
+    """
+
+    field: ExactScorer
+    rows: Rows
+
+    @property
+    def n(self) -> int:
+        """How many tiles there are, n."""
+        return len(self.rows)
+
+    def predicted(self, rows: Rows, *, when: When) -> Floats:
+        """S of some of them at a moment, unnormalised, float32 [m, d]."""
+        return self.field.predicted(self.rows[rows], when=when)
+
+
 def take_sample(archive: Archive, encoder: FieldEncoder | None) -> Sample:
-    """Tiles of parts spread evenly over the archive.
+    """Tiles of parts spread evenly over the archive, by their ids.
 
     Raises:
         ArchiveError: A part is broken.
     """
-    parts = archive.parts()
-    # 32 parts at most: a sample must not cost a pass over a large archive
-    chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, 32).astype(int))] if parts else []
-    each = -(-SAMPLE // max(len(chosen), 1))  # rounded up
+    chosen, each = _spread(archive)
     read = [archive.read(path.stem) for path in chosen]
-    steps = [max(1, part.table.num_rows // each) for part in read]
-    lat, lon = (
+    steps = [_step(part.table.num_rows, each) for part in read]
+    ids, lat, lon = (
         np.concatenate([part.table[name].to_numpy()[::step] for part, step in zip(read, steps, strict=True)])
-        for name in ("lat", "lon")
+        for name in (archive.id_column, "lat", "lon")
     )
-    vectors = [part.vectors()[::step] for part, step in zip(read, steps, strict=True)]
-    return Sample(lat, lon, np.concatenate(vectors).astype(np.float32), encoder)
+    vectors = np.concatenate([part.vectors()[::step] for part, step in zip(read, steps, strict=True)])
+    order = np.argsort(ids)
+    return Sample(lat[order], lon[order], vectors[order].astype(np.float32), encoder)
+
+
+def sample_field(archive: Archive, field: ExactScorer) -> FieldSample:
+    """The tiles of `take_sample` in a field that is up to date with the archive; only ids are read.
+
+    Raises:
+        ArchiveError: A part is broken.
+    """
+    chosen, each = _spread(archive)
+    columns = [archive.column(path, archive.id_column).to_pylist() for path in chosen]
+    ids = sorted(item for column in columns for item in column[:: _step(len(column), each)])
+    rows = [row for item in ids if (row := field.row(item)) is not None]
+    return FieldSample(field, np.array(rows, np.int64))
+
+
+def _spread(archive: Archive) -> tuple[list[FilePath], int]:
+    """Parts of an archive, some of many, and how many tiles are to be taken of each."""
+    parts = archive.parts()
+    # not all of many: a sample must not cost a pass over a large archive
+    chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, _PARTS).astype(int))] if parts else []
+    return chosen, -(-SAMPLE // max(len(chosen), 1))  # rounded up
+
+
+def _step(rows: int, each: int) -> int:
+    return max(1, rows // each)
 
 
 def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: int, filter: Filter) -> Pool:
@@ -179,6 +228,7 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         o=o,
         s=s,
         cosine=s @ query / np.linalg.norm(s, axis=1),
+        part=[payload.get(PART) for payload in payloads],
         sample=sample,
     )
 

@@ -27,18 +27,20 @@ from ingest.archive.lookup import Lookup
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.field import columns as field_columns
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.index.kept_open import KeptOpen
-from ingest.index.protocol import Filter
+from ingest.index.protocol import MAX_K, Filter
 from ingest.places.gazetteer import Gazetteer
 from ingest.places.own_places import nearest_of
 from ingest.places.place import Nearby
 from ingest.settings import Settings
-from search_ui.search.candidates import AT_ANY_TIME, Sample, candidates, take_sample
+from search_ui.search.candidates import AT_ANY_TIME, Pool, Sample, candidates, sample_field, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.listings import Listings, one_request
+from search_ui.search.proposals import in_archive, remark
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
@@ -424,7 +426,9 @@ class Engine:
             knows_time = self.embedder(collection).has_encoder
             bank = self._vectors.texts(collection, BANK)
             novelty, files = self.embedder(collection).novelty, self._usual_files(collection, usual)
-            calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, files=files)
+            # by the same tiles, whether the field answers or the index: one relevance for one tile and question
+            same = partial(sample_field, self.archive(collection), usual) if isinstance(usual, ExactScorer) else None
+            calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, sampled=same, files=files)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
 
@@ -512,27 +516,42 @@ class Engine:
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
             return self._scored_exactly(collection, query, asked, when, among)
-        sample = self._sample(collection)
         # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1) + spare
-        filter_ = self._filter(collection, query)
         try:
-            with ExitStack() as stack:
-                with self._timed("index_open"):
-                    index = stack.enter_context(self._indexes.of(collection))
-                with self._timed("score"):
-                    pool = candidates(index, sample, asked.steered, when=when, k=k, filter=filter_)
+            pool, rows, said = self._proposed(collection, query, asked, when, k=k)
         except VectorIndexError as error:
-            if self.settings.qdrant_url is not None:
-                raise  # what a server holds is too much to score, and whoever runs it has to know
-            # held by another process, to be built, without room on the disk, broken: the field needs no index
+            # held by another process, to be built, without room on the disk, broken, away: the field needs no index
             said = None if isinstance(error, IndexLockedError) else str(error)
+            if self.settings.qdrant_url is not None:
+                if not field_columns.is_made(self.settings.field_dir(collection.name)):
+                    raise  # what a server holds may be too much to read at a question
+                said = f"every tile was scored without the index: {error}"
             return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
+        if among is not None:
+            rows = rows[[pool.tile_id[row] in among for row in rows.tolist()]] if len(rows) else rows
         method = "candidates of the index, ranked exactly"
-        if among is None:
-            return Scored(pool, None, pool.cosine, asked, when, method)
-        rows = np.flatnonzero([tile_id in among for tile_id in pool.tile_id]).astype(np.int64)
-        return Scored(pool, rows, pool.cosine[rows], asked, when, method)
+        return Scored(pool, rows, pool.cosine[rows], asked, when, method, said)
+
+    def _proposed(
+        self, collection: Collection, query: Query, asked: Asked, when: When, *, k: int
+    ) -> tuple[Pool, Rows, str | None]:
+        """What the index proposes, those rows of it that the archive holds, and what is to be said of the index."""
+        sample, filter_ = self._sample(collection), self._filter(collection, query)
+        with ExitStack() as stack:
+            with self._timed("index_open"):
+                index, lacking = stack.enter_context(self._indexes.of(collection))
+            wanted = k
+            while True:
+                with self._timed("score"):
+                    pool = candidates(index, sample, asked.steered, when=when, k=wanted, filter=filter_)
+                with self._timed("held"):
+                    held = in_archive(pool, self.archive(collection), self._lookup(collection), surplus=lacking < 0)
+                if held.all() or held.sum() >= k or wanted >= MAX_K:
+                    break
+                wanted = min(MAX_K, 4 * wanted)
+        called = Aliases(self.catalog).asked_for(collection.name)
+        return pool, np.flatnonzero(held), remark(called, strange=int((~held).sum()), lacking=lacking)
 
     def _scored_exactly(
         self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
@@ -645,9 +664,11 @@ class Engine:
 
     def record(self, collection: Collection, item_id: str) -> dict[str, Any] | None:
         """What the archive says of one item but its vector; None where there is none of that id."""
+        return self._lookup(collection).find(self.archive(collection), item_id)
+
+    def _lookup(self, collection: Collection) -> Lookup:
         with self._opening[collection.name]:
-            lookup = self._lookups.setdefault(collection.name, Lookup())
-        return lookup.find(self.archive(collection), item_id)
+            return self._lookups.setdefault(collection.name, Lookup())
 
     def _filter(self, collection: Collection, query: Query) -> Filter:
         """A tile lies in an area when its footprint touches it; an index knows centres and widens by `reach_m`."""

@@ -26,7 +26,7 @@ number that orders the tiles and means less.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import partial
@@ -136,6 +136,7 @@ class Calibration:
     moments: tuple[When, ...]
     _tiles: CalibrationTiles
     outside: float = 0.0
+    _sampled: Callable[[], CalibrationTiles] | None = None
     _files: UsualFiles | None = None
     _usual: dict[str, Usual] = field(default_factory=dict)
     _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
@@ -150,6 +151,7 @@ class Calibration:
         *,
         knows_time: bool,
         novelty: Novelty | None = None,
+        sampled: Callable[[], CalibrationTiles] | None = None,
         files: UsualFiles | None = None,
         kept: int = _KEPT,
     ) -> "Calibration":
@@ -160,13 +162,14 @@ class Calibration:
             bank: The neutral prompts as the collection's model embeds them, float32 [b, d], of any length.
             knows_time: Whether a moment plays a part in its model.
             novelty: What is usual among the tiles that its model learned from, where that is known.
+            sampled: Gives the tiles by which what is usual is told; None: `tiles`.
             files: Where what is usual is kept; None: it is made anew.
             kept: Of how many queries the year of the field's tiles is remembered, 8 bytes a tile each.
         """
         unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), LEAST)).astype(np.float32)
         moments = TYPICAL if knows_time else (None,)
         outside = share_outside(tiles, novelty)
-        return cls(unit, unit.mean(axis=0), moments, tiles, outside, files, _years=LRUCache(kept))
+        return cls(unit, unit.mean(axis=0), moments, tiles, outside, sampled, files, _years=LRUCache(kept))
 
     def relevance(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
@@ -228,9 +231,12 @@ class Calibration:
         # held while it is made: two threads would draw and multiply the same sample
         with self._lock:
             if kind not in self._usual:
-                make = partial(usual_at, self._tiles, when, self.bank)
+                make = partial(self._reckon_usual, when)
                 self._usual[kind] = make() if self._files is None else self._files.get(kind, self.bank, make)
             return self._usual[kind]
+
+    def _reckon_usual(self, when: When) -> Usual:
+        return usual_at(self._tiles if self._sampled is None else self._sampled(), when, self.bank)
 
     def _judged(self, spread: Floats, highest: Floats, lowest: Floats, now: Floats | None) -> Judged:
         trust = np.float32(TRUST if self.outside >= OUTSIDE else 1.0)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ingest.field.scorer import NO_DATE
 from ingest.geo.geometry import Footprint, distance_m
+from search_ui.components.base_path import own
 from search_ui.maps.certainty import colour_of, share_of
 from search_ui.search.query import Hit
 from search_ui.search.ranking import SCORE_DIGITS, distinct
@@ -166,7 +167,7 @@ def card(collection: str, hit: Hit, rank: int, vote: int = 0) -> dict[str, Any]:
         "cosine": f"{hit.cosine:.3f}",
         "share": round(share_of(hit.relevance), 3),
         "colour": colour_of(hit.relevance),
-        "image": f"/chips/{quote(collection)}/{quote(hit.tile_id, safe='')}.webp?px=144",
+        "image": own(f"/chips/{quote(collection)}/{quote(hit.tile_id, safe='')}.webp?px=144"),
         "alt": f"The tile from above, {hit.size_m:.0f} m wide",
         "vote": vote,
         "lat": hit.lat,

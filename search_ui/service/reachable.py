@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from ingest.addresses import shown
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.catalog.catalog import Catalog
     from ingest.settings import Settings
 
 _TIMEOUT_S = 5
@@ -47,7 +52,7 @@ def check_archive(settings: "Settings") -> Check:
 
 def check_redis(url: str) -> Check:
     """Does the broker answer, and will it keep messages?"""
-    shown = _address(url)
+    at = shown(url)
     try:
         import redis
     except ImportError:
@@ -57,7 +62,12 @@ def check_redis(url: str) -> Check:
             found = client.info()
     except (redis.RedisError, OSError, ValueError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        return Check("redis", False, f"{shown}: {said}", "start Redis, or mend redis_url, its password too")
+        mend = "start Redis, or mend redis_url, its password too"
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            mend = (
+                "name the file of the authority that signed its certificate: add ?ssl_ca_certs=/FILE.pem to redis_url"
+            )
+        return Check("redis", False, f"{at}: {said}", mend)
     keeps = "keeps messages on disk" if found.get("aof_enabled") else "has no append-only file: a restart forgets"
     policy = str(found.get("maxmemory_policy", "noeviction"))
     # with a bound on memory any other policy may drop the queues themselves
@@ -65,28 +75,42 @@ def check_redis(url: str) -> Check:
     return Check(
         "redis",
         not evicts,
-        f"Redis {found['redis_version']} at {shown}, {keeps}"
-        + (f", throws messages away ({policy})" if evicts else ""),
+        f"Redis {found['redis_version']} at {at}, {keeps}" + (f", throws messages away ({policy})" if evicts else ""),
         "set maxmemory-policy noeviction",
     )
 
 
-def check_index(settings: "Settings") -> Check:
-    """Is the index embedded, or does its server answer?"""
-    if settings.qdrant_url is None:
-        return Check("index", True, "embedded (Qdrant Edge)")
-    from ingest.index.upkeep import connect
+def check_index(settings: "Settings", catalog: "Catalog | None") -> "Iterator[Check]":
+    """Is the index embedded, or does its server answer, what may the key do there, and how do the collections lie?
 
-    shown = _address(settings.qdrant_url)
+    Args:
+        settings: Name the server.
+        catalog: Knows what the collections are called there; None where it cannot be opened.
+    """
+    if settings.qdrant_url is None:
+        yield Check("index", True, "embedded (Qdrant Edge)")
+        return
+    from ingest.index.on_server import connect, look, may
+    from trainer.errors import GroundcastError
+
+    at = ", ".join(shown(url.strip()) for url in settings.qdrant_url.split(","))
     try:
         client = connect(settings)
-        info = client.info()
+        version = client.info().version
+        found = {} if catalog is None else look(settings, catalog, client)
+        allowed = may(client, [one.name for one in found.values() if one.sharding is not None or one.refused])
         client.close()
-    except Exception as error:  # noqa: BLE001 - whatever the client throws, the answer is the same
-        return Check("index", False, str(error), "start the Qdrant server, or mend qdrant_url and qdrant_api_key")
-    open_key = settings.qdrant_api_key is not None and _is_plain_and_far(settings.qdrant_url)
+    except GroundcastError as error:
+        yield Check("index", False, str(error), "start the Qdrant server, or mend qdrant_url and qdrant_api_key")
+        return
+    open_key = settings.qdrant_api_key is not None and any(map(_is_plain_and_far, settings.qdrant_url.split(",")))
     note = "; its key goes over plain http: use https where others listen" if open_key else ""
-    return Check("index", True, f"Qdrant {info.version} at {shown}{note}")
+    yield Check("index", True, f"Qdrant {version} at {at}{note}")
+    yield Check("index key", not allowed.lacks, str(allowed), "ask for a key or token that reads these collections")
+    for name, one in found.items():
+        if one.problem is not None:
+            lies = "" if one.sharding is None else f"{one.sharding}; "
+            yield Check(f"index {name}", one.sharding is not None, f"{lies}{one.problem}", "see what the line says")
 
 
 def _nothing(file: BinaryIO) -> None:
@@ -98,17 +122,8 @@ def existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _address(url: str) -> str:
-    """Host and port, without user and password."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "an address that cannot be understood"
-
-
 def _is_plain_and_far(url: str) -> bool:
-    parts = urlsplit(url)
+    parts = urlsplit(url.strip())
     with suppress(ValueError):
         return parts.scheme == "http" and not ipaddress.ip_address(parts.hostname or "").is_loopback
     return parts.scheme == "http" and parts.hostname != "localhost"

@@ -26,14 +26,16 @@ _COMMANDS = {
     "verify": f"ask {_RUNS} to check the archive",
     "verify --repair": f"ask {_RUNS} to mend it",
     "verify --index": f"ask {_RUNS} to build it",
+    "verify --rebuild-index": f"ask {_RUNS} to build it anew",
     "collection upgrade": f"ask {_RUNS} to bring it to that model",
     "doctor": f"ask {_RUNS} what is not sound here",
     "ui": "a groundcast of your own",
     "places": "the box “Area”",
 }
 _LEAD = r"(?:(?:run|start|see|with|by|ask|bring photos in with|make it with|bring them in with|are brought in with) )?"
-_COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts)\b)?")
-_OF_ONE = re.compile(r"^(verify) [^-]\S* (--\w+)$")  # what is done depends on the option, whatever it is done to
+_DOES = r"( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts|makes|removes)\b)?"
+_COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`" + _DOES)
+_OF_ONE = re.compile(r"^(verify) [^-]\S* (--[\w-]+)$")  # what is done depends on the option, whatever it is done to
 _PLAIN_WORD = re.compile(r"[a-z]+ ")  # a sentence; what begins with a name or a path stays as it is
 _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A-Z][A-Z,=…]*\b))?`?")
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that the catalog hands over."""
+"""Alembic's entry: runs the steps on the connection that the catalog hands over, which commits them."""
 
 from alembic import context
 
@@ -15,7 +15,7 @@ if lite:  # it changes a table by writing it anew, and rows that refer to it wou
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
-connection.commit()
 if lite:
+    connection.commit()
     connection.exec_driver_sql("PRAGMA foreign_keys=ON")
     connection.commit()

@@ -5,11 +5,28 @@ somebody decides whose work a chunk is (`leased_until`, `sent_at`, `finished_at`
 **database's** clock; the other times are for people.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """A time, aware and in UTC: SQLite drops the zone, and PostgreSQL answers in the zone of its session."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """To be written or compared with."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """As it was read."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -24,7 +41,7 @@ class ModelRow(Base):
     __tablename__ = "models"
     name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     model_id: Mapped[str] = mapped_column(sa.String(64), index=True)
-    added_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    added_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class CollectionRow(Base):
@@ -36,8 +53,8 @@ class CollectionRow(Base):
     model_id: Mapped[str] = mapped_column(sa.String(64))
     dim: Mapped[int]
     spec: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    deleted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class JobRow(Base):
@@ -49,8 +66,8 @@ class JobRow(Base):
     source: Mapped[str]
     spec: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(sa.String(16))
-    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    updated_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
     model_id: Mapped[str | None] = mapped_column(sa.String(64))
     queued: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=5)
@@ -113,7 +130,7 @@ class AliasRow(Base):
     name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     collection: Mapped[str] = mapped_column(sa.ForeignKey("collections.name"))
     previous: Mapped[str | None] = mapped_column(sa.ForeignKey("collections.name"))
-    changed_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class GivenNameRow(Base):
@@ -122,7 +139,7 @@ class GivenNameRow(Base):
     __tablename__ = "given_names"
     name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     first_name: Mapped[str] = mapped_column(sa.String(100), index=True)
-    given_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    given_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class SavedSearchRow(Base):
@@ -134,8 +151,8 @@ class SavedSearchRow(Base):
     collection: Mapped[str] = mapped_column(sa.String(100))
     question: Mapped[dict[str, Any]]
     parts: Mapped[list[str]]
-    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    asked_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
     checked: Mapped[list[str] | None]
 
 
@@ -146,13 +163,13 @@ class SearchHitRow(Base):
     search: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     tile_id: Mapped[str] = mapped_column(primary_key=True)
     hit: Mapped[dict[str, Any]]
-    found_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    posted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    found_at: Mapped[datetime] = mapped_column(UtcTime)
+    posted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     post_tries: Mapped[int] = mapped_column(default=0)
-    post_after: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
-    mailed_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    post_after: Mapped[datetime | None] = mapped_column(UtcTime)
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     mail_tries: Mapped[int] = mapped_column(default=0)
-    mail_after: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    mail_after: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class LabelSetRow(Base):
@@ -164,7 +181,7 @@ class LabelSetRow(Base):
     name: Mapped[str] = mapped_column(sa.String(200))
     collection: Mapped[str] = mapped_column(sa.String(100), index=True)
     question: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
     revision: Mapped[int]
 
 
@@ -179,7 +196,7 @@ class LabelRow(Base):
     lon: Mapped[float] = mapped_column(sa.Double)
     size_m: Mapped[float] = mapped_column(sa.Double)
     labelled_by: Mapped[str | None] = mapped_column(sa.String(100))
-    labelled_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    labelled_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class PairBuildRow(Base):
@@ -191,4 +208,19 @@ class PairBuildRow(Base):
     recipe: Mapped[dict[str, Any]]
     threads: Mapped[int]
     note: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class IdentityRow(Base):
+    """Id of this catalog, one row; `ingest.catalog.server_names`. A copy in another database has another."""
+
+    __tablename__ = "identity"
+    catalog: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+
+
+class ServerNameRow(Base):
+    """What a collection is called on a Qdrant server; `ingest.catalog.server_names`."""
+
+    __tablename__ = "server_names"
+    collection: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(255))

@@ -9,10 +9,13 @@ from search_ui.commands.context import CommandContext, json_option, pass_command
 @click.argument("collection")
 @click.option("--repair", is_flag=True, help="Mend the index from the archive; give lost chunks back to the ledger.")
 @click.option("--index", is_flag=True, help="Build the index now, though every tile could still be scored without.")
+@click.option("--rebuild-index", is_flag=True, help="Make the index anew beside the one there is, then change over.")
 @click.option("--deep", is_flag=True, help="Compare every byte of parts, field and model with its checksum.")
 @json_option
 @pass_command_context
-def command(ctx: CommandContext, collection: str, repair: bool, index: bool, deep: bool, as_json: bool) -> None:
+def command(
+    ctx: CommandContext, collection: str, repair: bool, index: bool, rebuild_index: bool, deep: bool, as_json: bool
+) -> None:
     """Compare ledger, archive and index of COLLECTION. Exit code 1 where they disagree and nothing was mended."""
     from tqdm import tqdm
 
@@ -21,7 +24,14 @@ def command(ctx: CommandContext, collection: str, repair: bool, index: bool, dee
     found = ctx.aliases.collection(collection)
     with tqdm(unit=" parts", desc="comparing", disable=not deep) as bar:
         findings = verify(
-            ctx.settings, ctx.catalog, found, repair=repair, index=index, deep=deep, progress=lambda _: bar.update()
+            ctx.settings,
+            ctx.catalog,
+            found,
+            repair=repair,
+            index=index,
+            rebuild_index=rebuild_index,
+            deep=deep,
+            progress=lambda _: bar.update(),
         )
     if as_json:
         print_json(findings.to_json())

@@ -24,7 +24,8 @@ def command(ctx: CommandContext, deleted: bool, as_json: bool) -> None:
         _list_deleted(ctx, as_json=as_json)
         return
     models = {model.model_id: model.name for model in ctx.catalog.models()}
-    rows = [_row(ctx, name, found, models) for name, found in ctx.aliases.in_service().items()]
+    there = _on_server(ctx)
+    rows = [_row(ctx, name, found, models, there) for name, found in ctx.aliases.in_service().items()]
     if as_json:
         print_json(rows)
         return
@@ -32,6 +33,9 @@ def command(ctx: CommandContext, deleted: bool, as_json: bool) -> None:
         click.echo(f"{row['name']:24} {row['items']:>9} {row['kind']:8} {_model(row)}  {row['source']}")
         for version in row["versions"] if len(row["versions"]) > 1 else ():
             click.echo(f"  {version['name']:22} {version['items']:>9} {version['role']:10} {_model(version)}")
+        for version in row["versions"]:
+            if told := version.get("index"):
+                click.echo(f"  {version['name']:22} on the server {told['name']}, {told['lies'] or told['problem']}")
     if not rows:
         click.echo("no collection yet: make one with `groundcast ingest SOURCE --collection NAME`")
 
@@ -52,7 +56,9 @@ def _list_deleted(ctx: CommandContext, *, as_json: bool) -> None:
         click.echo("nothing was deleted in the last day")
 
 
-def _row(ctx: CommandContext, name: str, found: "Collection", models: dict[str, str]) -> dict[str, Any]:
+def _row(
+    ctx: CommandContext, name: str, found: "Collection", models: dict[str, str], there: dict[str, Any] | None
+) -> dict[str, Any]:
     """A name and what it stands for."""
     versions = ctx.aliases.versions(name)
     return {
@@ -65,13 +71,35 @@ def _row(ctx: CommandContext, name: str, found: "Collection", models: dict[str, 
         "attribution": found.spec.get("attribution"),
         "created_at": found.created_at.isoformat(),
         "version": next(version.number for version in versions if version.role == "in service"),
-        "versions": [_version(ctx, version, models) for version in versions],
+        "versions": [_version(ctx, version, models, there) for version in versions],
     }
 
 
-def _version(ctx: CommandContext, version: "Version", models: dict[str, str]) -> dict[str, Any]:
-    collection = version.collection
+def _on_server(ctx: CommandContext) -> dict[str, dict[str, Any]] | None:
+    """By stored name, how the collections lie on a Qdrant server; None: there is none, or it does not answer."""
+    from trainer.errors import VectorIndexError
+
+    if ctx.settings.qdrant_url is None:
+        return None
+    from ingest.index.on_server import connect, look
+
+    try:
+        client = connect(ctx.settings)
+    except VectorIndexError:  # which `groundcast doctor` tells
+        return None
+    found = look(ctx.settings, ctx.catalog, client)
+    client.close()
     return {
+        stored: {"name": one.name, "lies": one.sharding and str(one.sharding), "problem": one.problem}
+        for stored, one in found.items()
+    }
+
+
+def _version(
+    ctx: CommandContext, version: "Version", models: dict[str, str], there: dict[str, Any] | None
+) -> dict[str, Any]:
+    collection = version.collection
+    told = {
         "version": version.number,
         "name": version.name,
         "role": version.role,
@@ -79,6 +107,7 @@ def _version(ctx: CommandContext, version: "Version", models: dict[str, str]) ->
         "model_id": collection.model_id,
         "model": models.get(collection.model_id),
     }
+    return told if there is None else told | {"index": there.get(collection.name)}
 
 
 def _items(ctx: CommandContext, collection: "Collection") -> int:

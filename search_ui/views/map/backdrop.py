@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from search_ui.components.base_path import own
 from search_ui.service.service import Shown
 from search_ui.views.state.address import value
 
@@ -32,7 +33,7 @@ def style_of(shown: Shown) -> str:
     """The basemap: the collection's own imagery, with the owner's map file or plain, or on an online map."""
     theme = "dark" if st.context.theme.type == "dark" else "light"
     more = {"OpenStreetMap": "&online=osm", "plain": "&plain=1"}.get(value("base"), "")
-    return f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}{more}"
+    return own(f"/basemap/style.json?collection={quote(shown.name)}&theme={theme}{more}")
 
 
 def bounds_of(shown: Shown) -> Bounds:
@@ -45,9 +46,9 @@ def bounds_of(shown: Shown) -> Bounds:
 
 def chip_url(collection: str, tile_id: str, px: int = 256) -> str:
     """The overhead picture of a tile."""
-    return f"/chips/{quote(collection)}/{quote(tile_id, safe='')}.webp?px={px}"
+    return own(f"/chips/{quote(collection)}/{quote(tile_id, safe='')}.webp?px={px}")
 
 
 def photo_url(gallery: str, photo_id: str, px: int = 256) -> str:
     """A ground photo."""
-    return f"/photos/{quote(gallery)}/{quote(photo_id, safe='')}.webp?px={px}"
+    return own(f"/photos/{quote(gallery)}/{quote(photo_id, safe='')}.webp?px={px}")

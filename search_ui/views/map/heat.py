@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ingest.catalog.labels import LabelSet
 from ingest.geo.footprints import Places
+from search_ui.components.base_path import own
 from search_ui.components.map_view import LegendOnMap
 from search_ui.maps.certainty import CLEAR, certainty_scale, on_scale
 from search_ui.maps.heatmap import HeatValues, Layer, ProbabilityLayer
@@ -128,7 +129,7 @@ def _kept(
     service: Service, collection: str, key: str, make: Callable[[], HeatValues] | HeatValues, legend: LegendOnMap
 ) -> Heat:
     name = service.heat_layers.keep(collection, f"{program_version()} {service.version(collection)} {key}", make)
-    return Heat(f"/shown/maps/{name}/{{z}}/{{x}}/{{y}}.png", legend)
+    return Heat(own(f"/shown/maps/{name}/{{z}}/{{x}}/{{y}}.png"), legend)
 
 
 def _key(layer: Layer, said: Feedback) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import shapely
 import streamlit as st
 
+from search_ui.components.base_path import own
 from search_ui.components.map_view import HeatOnMap, LegendOnMap, MapData, PlaceOnMap, TouchedMap, show_map
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
@@ -71,12 +72,12 @@ def search_map(
             layout=value("side"),
             strength=value("opacity") / 100,
             legend=painted.legend if any(painted.frames) else None,
-            pins="" if listed is None else f"/shown/lists/{listed.name}/pins.json",
-            at="" if listed is None else f"/shown/lists/{listed.name}/at.json",
+            pins="" if listed is None else own(f"/shown/lists/{listed.name}/pins.json"),
+            at="" if listed is None else own(f"/shown/lists/{listed.name}/at.json"),
             chosen=_chosen(service, shown),
             area=_area(service),
             marks=marks,
-            overlay=f"/shown/overlays/{value('overlay')}.json" if value("overlay") else "",
+            overlay=own(f"/shown/overlays/{value('overlay')}.json") if value("overlay") else "",
             drawing=WORDS.get(st.session_state.get(DRAWING) or "", ""),
             middle=middle(),
             tells_middle=value("sort") == "distance",

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from search_ui.components.base_path import own
 from search_ui.components.hit_list import hit_list
 from search_ui.components.map_view import HeatOnMap, MapData, show_map
 from search_ui.search.feedback import NOTHING_SAID
@@ -49,7 +50,7 @@ def _side(service: Service, one: Shown, query: Query, side: str) -> None:
     listed = service.place_lists.show(one.name, query, Listed(k=_K), NOTHING_SAID)
     drawn = heats(service, one.name, query, [None], "relevance")[0]
     layer = HeatOnMap(drawn.tiles, one.model or one.name)
-    pins, at = (f"/shown/lists/{listed.name}/{file}.json" for file in ("pins", "at"))
+    pins, at = (own(f"/shown/lists/{listed.name}/{file}.json") for file in ("pins", "at"))
     data = MapData(
         name=f"{side} {one.name}", label=f"Map of relevance by model {one.model}", **ground_of(one),
         frames=[[layer]], legend=drawn.legend, pins=pins, at=at,

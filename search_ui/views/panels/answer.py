@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from search_ui.components.base_path import own
 from search_ui.components.hit_list import CardList, hit_list
 from search_ui.maps.scales import MONTHS
 from search_ui.search.likeliest import Likeliest, say_not_now
@@ -69,7 +70,7 @@ def cards_of(shown: Shown, listed: ShownList, *, votes: bool = True) -> CardList
         total=len(listed.places.rows),
         first=[card(shown.name, hit, hit.rank, marked.get(hit.tile_id, 0)) for hit in listed.found.answer.hits],
         page=PAGE,
-        url=f"/shown/lists/{listed.name}/places.json",
+        url=own(f"/shown/lists/{listed.name}/places.json"),
         help=words.RELEVANCE,
         votes=votes,
     )

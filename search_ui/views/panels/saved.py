@@ -10,6 +10,7 @@ import streamlit as st
 
 from ingest.catalog.labels import LabelSet
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
+from search_ui.components.base_path import own
 from search_ui.search.query import Query
 from search_ui.search.relevance import say_relevance
 from search_ui.service.answers import PAGE
@@ -49,7 +50,7 @@ def saved_searches(service: Service, shown: Shown, query: Query | None, labels: 
                     args=(service, saved), icon=":material/replay:", width="stretch",
                 )  # fmt: skip
                 st.link_button(
-                    "", f"/api/searches/{saved.id}/feed.xml", icon=":material/rss_feed:", width="content",
+                    "", own(f"/api/searches/{saved.id}/feed.xml"), icon=":material/rss_feed:", width="content",
                     help="What it finds in new imagery, as a feed for a feed reader",
                 )  # fmt: skip
                 if not service.read_only:

@@ -1,0 +1,106 @@
+"""Connections: halves of a request, and answers that nobody reads, are given up; the rest goes on."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.sync.client import connect
+
+from search_ui.routes import connections
+from tests.services import free_port
+
+HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = 64 * 2**20  # more than the system takes for a reader that does not read
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            if message["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+        return
+    body = bytes(LARGE) if scope["path"] == "/large" else b"here"
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    config = uvicorn.Config(_app, port=free_port(), http=connections.Connection, lifespan="off", log_level="critical")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "HEAD_S", 0.4)
+        patch.setattr(connections, "READ_S", 0.4)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield config.port
+        server.should_exit = server.force_exit = True
+        thread.join()
+
+
+def opened(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTT", HEAD[:-2]])
+def test_half_of_a_head_is_given_up(port: int, said: bytes) -> None:
+    with opened(port) as one:
+        one.sendall(said)
+        assert one.recv(64) == b""
+
+
+def test_half_of_a_second_head_is_given_up_however_it_trickles(port: int) -> None:
+    with opened(port) as one:
+        one.sendall(HEAD)
+        answer = b""
+        while not answer.endswith(b"here"):
+            answer += one.recv(4_096)
+        sent = 0
+        try:
+            for letter in HEAD[:-2] * 100:
+                one.sendall(bytes([letter]))
+                sent += 1
+                time.sleep(0.05)
+        except OSError:
+            pass
+        assert sent < len(HEAD)
+
+
+def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
+    with opened(port) as one:
+        one.sendall(HEAD.replace(b"/ ", b"/large "))
+        time.sleep(1.0)  # who reads nothing says nothing either
+        got = 0
+        try:
+            while part := one.recv(2**20):
+                got += len(part)
+        except ConnectionResetError:
+            pass
+        assert got < LARGE
+
+
+def test_an_answer_that_is_read_slowly_comes_whole(port: int) -> None:
+    with opened(port) as one:
+        one.sendall(HEAD.replace(b"/ ", b"/large "))
+        got = 0
+        while got < LARGE:
+            part = one.recv(2**22)
+            assert part
+            got += len(part)
+            if got < 2 * LARGE // 3:
+                time.sleep(0.1)  # one and a half seconds in all
+
+
+def test_a_page_that_is_open_stays_open(port: int) -> None:
+    with connect(f"ws://127.0.0.1:{port}/") as page:
+        time.sleep(0.6)
+        page.send("still here")
+        assert page.recv(10) == "still here"
