@@ -46,6 +46,7 @@ def asked_by(client: str, **headers: str) -> dict[str, str]:
     [
         ("127.0.0.1", "https://maps.example.org/ground/", "203.0.113.7"),
         ("10.1.2.3", "https://maps.example.org/ground/", "203.0.113.7"),
+        ("::ffff:127.0.0.1", "https://maps.example.org/ground/", "203.0.113.7"),  # to a socket of IPv6
         ("192.0.2.1", "http://testserver/ground/", "192.0.2.1"),
     ],
 )

@@ -5,11 +5,12 @@ scheme and client; here stands what it leaves out, the host.
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from search_ui.routes.asker import address_of
 from trainer.errors import UsageError
 
 
@@ -46,7 +47,7 @@ class Forwarded:
 
     def _is_proxy(self, scope: Scope) -> bool:
         try:
-            client = ip_address(scope["client"][0])
+            client = address_of(scope["client"][0])
         except (TypeError, ValueError):  # none, or a name that a test gave
             return False
         return any(client in one for one in self._proxies)
