@@ -7,8 +7,9 @@
 # make check   sets up the rest, then style, types and the import contract
 # make documents  docs/architecture.md and docs/numbers.md anew, from the files' own sentences and docs/numbers/*.json
 # make sizes   how large each extra is, for docs/numbers.md
-# make soak    8,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
+# make soak    14,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
 # make attack  what strangers send and disks do, against an app of its own (three minutes)
+# make walk    a whole task through the app in a real browser, a picture of every step, after `make demo` (four minutes)
 # make bench   every benchmark (long)
 
 VENV := .venv
@@ -19,7 +20,7 @@ RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist lo
 LONGER := $(foreach name,area browser cli crash crops experiments login proxied sandbox_pairs served_workers train,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup demo test quick test-long check documents sizes bench soak attack clean
+.PHONY: setup demo test quick test-long check documents sizes bench soak attack walk clean
 
 $(SHOWN): pyproject.toml constraints.txt tools/setup.sh search_ui/components/maplibre.py
 	sh tools/setup.sh $(VENV) demo
@@ -58,6 +59,9 @@ sizes: $(READY)
 
 attack: $(READY)
 	$(BIN)python -m tools.attack
+
+walk: $(READY)
+	$(BIN)python -m tools.walk --home $${GROUNDCAST_HOME:-$$HOME/.groundcast} --work build/walk
 
 bench: $(READY)
 	failed=; for name in $(BENCHMARKS); do $(BIN)python -m benchmarks.$$name || failed="$$failed $$name"; done; \

@@ -12,6 +12,9 @@ Each part is measured alone, in less than four minutes; without a name all are, 
 * browser, browser-million: the same as a person sees it, in Debian's Chromium, which draws its map on these cores, with
   no graphics card: from the key that moves the month to the new pixels; from the click to the photos; back to the list.
   Beside them a window that is left open: its share of a core, the server's and the browser's.
+* first: the first question to a server that has just started, in such a window, and in one whose map is not drawn: what
+  lies between the two is the map without a graphics card, and no list can be there before the second. Beside it the
+  same question over HTTP, which is the server's share.
 * heat: `/scores/…/image.png`, 1024 pixels, of 15,270 tiles over HTTP, at a moment that was not asked before, of a text
   that was. Beside it the direct route in this process: E of every tile by the model, S = O + E, the cosine, the same
   drawing.
@@ -48,7 +51,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from benchmarks.app_browser import watched
+from benchmarks.app_browser import WORDS, asked_first, watched
 from benchmarks.app_home import made, multiply
 from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
@@ -67,7 +70,7 @@ from search_ui.service.service import Service
 from search_ui.views.map.heat import heats
 
 MANY, MILLION = "many", "million"
-PARTS = ("page", "million", "browser", "browser-million", "heat", "users", "start", "memory")
+PARTS = ("page", "million", "browser", "browser-million", "first", "heat", "users", "start", "memory")
 TEXTS = [concept.prompt for concept in CONCEPTS[:40]]
 STARTS = 3  # processes, of whose seconds the median is told
 WARM = 600  # searches: more than the service keeps answers
@@ -114,6 +117,9 @@ def measure(part: str, home: Path, asked: argparse.Namespace) -> tuple[list[dict
         case "browser" | "browser-million":
             with server(home) as port:
                 return watched(port, MILLION if part == "browser-million" else MANY), {}
+        case "first":
+            rows = first(home)
+            return rows, {"with its map ÷ without": round(rows[0]["places_s"] / rows[1]["places_s"], 2)}
         case "heat":
             with server(home) as port:
                 rows = [heat_maps(port), direct(home)]
@@ -166,6 +172,28 @@ def server(home: Path, *, asked: str = "/healthz") -> Iterator[int]:
         command = [sys.executable, "-m", "search_ui.cli", "--home", home, "ui", "--port", str(port), "--no-browser"]
     with answering(command, port, asked):
         yield port
+
+
+def first(home: Path) -> list[dict[str, Any]]:
+    """The first question after a start: in the browser with the map and without, and of the server alone."""
+    found: dict[str, list[dict[str, float]]] = {"with its map": [], "without a map": [], "over HTTP": []}
+    for _ in range(STARTS):  # in turns
+        for how, took in found.items():
+            with server(home) as port:
+                if how != "over HTTP":
+                    took.append(asked_first(port, mapped=how == "with its map"))
+                    continue
+                get(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "/")  # a page has been asked for
+                begun = time.perf_counter()
+                get(
+                    http.client.HTTPConnection("127.0.0.1", port, timeout=60), "/api/search", collection="demo", q=WORDS
+                )
+                took.append({"places_s": time.perf_counter() - begun})
+    return [
+        {"what": f"first question after a start, {how}"}
+        | {name: round(float(np.median([one[name] for one in took])), 2) for name in took[0]}
+        for how, took in found.items()
+    ]
 
 
 @contextmanager

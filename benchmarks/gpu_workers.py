@@ -120,7 +120,7 @@ def measure(answer: Connection, asked: argparse.Namespace, folder: Path) -> None
             archive=archive,
             intake=intake,
             encoder=encoder(embedder, "tiles"),
-            index=NoIndex(settings, collection),
+            index=NoIndex(settings, catalog, collection),
             leases=Leases(catalog, "bench", lease_s=60),
             pace=pace(settings, embedder),
         )

@@ -1,4 +1,4 @@
 """What a person touches.
 
-In reading order: search, files, maps, labels, ground, service, components, routes, views, server, app, commands, cli.
+In reading order: search, files, maps, labels, ground, components, service, routes, views, server, app, commands, cli.
 """

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -131,7 +132,7 @@ def serve(
     log.info("the app listens at %s, port %d", host, chosen)
     if not as_json():
         name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
-        print(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - as commands do
+        click.echo(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)")
     hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it

@@ -19,6 +19,9 @@ from tests.conftest import TINY_CLIP, make_raster
 from tests.home_copy import whole_copy_of
 from trainer.errors import CatalogError, MissingError, UsageError
 from trainer.weights.zoo import add_open_clip
+from workers.app import REMOVE
+from workers.context import WorkerContext
+from workers.reaper import _remove
 
 on_both = pytest.mark.parametrize("catalog", ["sqlite", "postgresql"], indirect=True)
 NAMES = ("town", "town@2", "field", "gallery.town")
@@ -149,6 +152,22 @@ def test_after_a_day_a_deleted_collection_is_gone_with_its_files_and_what_was_ma
     assert Aliases(catalog).stored("city") == "city"
     catalog.close()
     assert timedelta(days=1) == KEPT
+
+
+def test_where_workers_run_one_of_them_removes_what_is_overdue(made_home, tmp_path, monkeypatch):
+    home = whole_copy_of(made_home, tmp_path / "home")
+    settings, sent = load_settings(home), []
+    monkeypatch.setattr("workers.reaper.send", lambda _app, task, _: sent.append(task))
+    context = WorkerContext(settings, "w", bool)
+    with closing(context.catalog) as catalog:
+        Deletions(catalog).delete("town")
+        _remove(None, catalog)
+        assert sent == [] and context.remove_overdue() == []
+        monkeypatch.setattr("ingest.catalog.deletions.KEPT", timedelta(0))
+        for _ in range(2):
+            _remove(None, catalog)  # the second time it is not yet somebody's turn again
+        assert sent == [REMOVE] and context.remove_overdue() == ["town"]
+        assert not settings.archive_dir("town").exists() and catalog.collections() == []
 
 
 def test_the_command_line_renames_deletes_and_brings_back(made_home, tmp_path, capsys):

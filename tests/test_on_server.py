@@ -26,9 +26,10 @@ from ingest.index.protocol import Points
 from ingest.index.rebuild import rebuild
 from ingest.index.server import ServerIndex
 from ingest.index.sharding import Sharding
-from ingest.index.upkeep import remove_index
+from ingest.index.upkeep import IndexHolder, remove_index
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
+from search_ui.service.reachable import check_index
 from tests.qdrant_keys import token
 from tests.services import PASSWORD, Qdrant, free_port, run_qdrant
 from tests.test_pipeline import DIM, Home, ListIntake
@@ -261,6 +262,31 @@ def test_a_token_that_writes_one_collection_is_enough_for_an_ingest_into_it(team
         open_to_read(team.settings, team.catalog, team.collection)
 
 
+def test_doctor_says_what_a_key_may_do_and_what_that_is_enough_for(team: Team, server: Qdrant) -> None:
+    team.open().close()
+    one = [{"collection": team.name, "access": "r"}]
+    told = {
+        str(server.api_key): "may manage the server: enough for everything",
+        READ_ONLY: "may read: enough for searching; an ingest takes one that writes",
+        token(str(server.api_key), one): "may read: enough for searching; an ingest takes one that writes",
+        token(str(server.api_key), [one[0] | {"access": "rw"}]): "may write the collections: enough for searching and",
+        token(str(server.api_key), [one[0] | {"collection": "x"}]): f"may not read {team.name}",
+    }
+    for key, words in told.items():
+        checks = {one.name: one for one in check_index(team.as_(qdrant_api_key=key), team.catalog)}
+        assert checks["index key"].found.startswith(words)
+        assert checks["index key"].ok != words.startswith("may not")
+
+
+def test_verify_looks_with_a_reading_key_and_counts_what_the_archive_has_not(team: Team, server: Qdrant) -> None:
+    team.run(ListIntake(9))
+    with team.open() as index:
+        index.upsert(Points(["strange"], UNIT[None], [{"tile_id": "strange"}]))
+    team.settings = team.as_(qdrant_api_key=READ_ONLY)
+    assert team.verify().problems == ["1 items are in the index only, such as strange"]
+    assert "its key may not do that" in team.verify(repair=True).problems[0]
+
+
 def test_no_key_and_a_wrong_one_are_told_apart_from_a_server_that_is_away(server: Qdrant) -> None:
     with pytest.raises(IndexRightsError, match=r"refuses its key \(401: Invalid API key or JWT\); set qdrant_api_key"):
         connect(server.url, "wrong")
@@ -412,5 +438,7 @@ def test_a_rebuild_that_was_interrupted_goes_on_and_the_old_one_goes(
     assert team.name == old and team.verify().indexed == 25
     rebuild(team.settings, team.catalog, team.collection)
     assert team.name == f"{old}.2" and team.verify().indexed == 25 and not client.collection_exists(old)
-    rebuild(team.settings, team.catalog, team.collection)
-    assert team.name == f"{old}.3"
+    with IndexHolder(team.settings, team.catalog, team.collection) as holder:
+        assert holder.get().name == f"{old}.2"
+        rebuild(team.settings, team.catalog, team.collection)
+        assert holder.get().name == team.name == f"{old}.3", "who ingests meanwhile goes on into the new one"

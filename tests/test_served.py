@@ -179,6 +179,14 @@ def test_doctor_says_what_is_reachable_with_versions_and_without_secrets(served:
     assert checks["redis"]["found"].startswith("Redis ")
     assert checks["index"]["ok"]
     assert checks["index"]["found"].startswith("Qdrant ")
+    assert checks["index key"]["found"] == "may manage the server: enough for everything"
+
+
+def test_collections_say_what_each_is_called_on_the_server_and_how_it_lies(served: Served) -> None:
+    (town,) = [one for one in served.run("collections", "--json").json() if one["name"] == "town"]
+    lies = town["versions"][0]["index"]
+    assert (lies["name"], lies["problem"]) == (f"{load_settings(served.home).qdrant_prefix}-town@1", None)
+    assert f"on the server {lies['name']}, {lies['lies']}" in served.run("collections").out
 
 
 def test_a_role_that_may_only_read_searches_and_is_told_what_it_may_not(

@@ -43,9 +43,9 @@ def main() -> None:
         home = Path(shutil.copytree(asked.home, Path(folder) / "home"))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         if "first-start" in asked.only:
-            with _serving(Path(folder) / "empty") as url:
+            with serving(Path(folder) / "empty") as url:
                 _take(browser, asked.out / "first-start.webp", url, lambda page: _wait(page, "Make the demo planet"))
-        with _serving(home) as url:
+        with serving(home) as url:
             for name, (address, act, dark) in SCREENS.items():
                 if name not in asked.only:
                     continue
@@ -143,7 +143,8 @@ def _settle(page: Page) -> None:
 
 
 @contextmanager
-def _serving(home: Path) -> Iterator[str]:
+def serving(home: Path) -> Iterator[str]:
+    """Address of an app over a home, on a free port, until the end of the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -5,7 +5,7 @@ double where GROUNDCAST_TEST_QDRANT_PROGRAM names no program; moto's S3 server, 
 answering for some seconds. It ends with exit code 1 if a tile was lost, is double, or archive, ledger and index do not
 agree.
 
-    python -m tools.soak [--tiles 8000] [--workers 3] [--every-s 4] [--kills 60] [--kill-s 600] [--slow-s 0.08] […]
+    python -m tools.soak [--tiles 14000] [--workers 3] [--every-s 3] [--kills 60] [--kill-s 600] [--slow-s 0.15] […]
 """
 
 import argparse
@@ -26,11 +26,11 @@ from tests.soaking import Account, soak
 def main() -> None:
     """Runs it and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiles", type=int, default=8_000)
+    parser.add_argument("--tiles", type=int, default=14_000)
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--every-s", type=float, default=4.0, help="From kill to kill.")
+    parser.add_argument("--every-s", type=float, default=3.0, help="From kill to kill.")
     parser.add_argument("--kill-s", type=float, default=600.0, help="After so long the killing ends.")
-    parser.add_argument("--slow-s", type=float, default=0.08, help="What reading a tile takes, so that it lasts.")
+    parser.add_argument("--slow-s", type=float, default=0.15, help="What reading a tile takes, so that it lasts.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=60, help="After so many the killing ends, too.")
     asked = parser.parse_args()

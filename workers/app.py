@@ -18,6 +18,7 @@ from trainer.errors import SettingsError
 
 QUEUES = ("embed", "light")
 EMBED, INDEX, PAIRS = "groundcast.embed", "groundcast.index", "groundcast.pairs"
+REMOVE = "groundcast.remove_overdue"
 
 
 class Groundcast(Celery):  # type: ignore[misc]
@@ -83,7 +84,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_keepalive": True,
             "queue_order_strategy": "priority",
         },
-        "task_routes": {EMBED: {"queue": "embed"}, INDEX: {"queue": "light"}, PAIRS: {"queue": "light"}},
+        "task_routes": {EMBED: {"queue": "embed"}} | {name: {"queue": "light"} for name in (INDEX, PAIRS, REMOVE)},
         "task_default_queue": "light",
         "task_serializer": "json",
         "accept_content": ["json"],

@@ -17,6 +17,7 @@ from ingest.catalog.leases import Leases
 from ingest.catalog.progress import seconds_per_item
 from ingest.index.upkeep import IndexHolder, catch_up, is_kept, open_index, settle
 from ingest.jobs.items import Intake
+from ingest.jobs.lifetime import remove_overdue
 from ingest.jobs.pipeline import work_off
 from ingest.jobs.request import Request
 from ingest.jobs.work import IngestSummary, Work
@@ -144,6 +145,10 @@ class WorkerContext:
             return catch_up(self.catalog, archive, index, found)
         finally:
             index.close()
+
+    def remove_overdue(self) -> list[str]:
+        """Removes collections that were deleted more than a day ago; returns their stored names."""
+        return remove_overdue(self.settings, self.catalog)
 
     def pairs(self, key: str) -> bool:
         """Makes shards of a build of training pairs for as long as `chunk_s`, one at least.

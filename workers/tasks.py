@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import shared_task
 
 from trainer.errors import GroundcastError
-from workers.app import EMBED, INDEX, PAIRS, Groundcast
+from workers.app import EMBED, INDEX, PAIRS, REMOVE, Groundcast
 from workers.dispatch import dispatch_chunks, send
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ def index(self: Any, collection: str) -> None:
         context_of(self.app).index(collection)
     except GroundcastError as error:
         log.warning("the index of %s stays behind: %s", collection, error)
+
+
+@shared_task(name=REMOVE, bind=True)  # type: ignore[untyped-decorator]
+def remove_overdue(self: Any, _: str) -> None:
+    """Removes what was deleted more than a day ago."""
+    try:
+        context_of(self.app).remove_overdue()
+    except GroundcastError as error:
+        log.warning("what was deleted stays for now: %s", error)
 
 
 @shared_task(name=PAIRS, bind=True)  # type: ignore[untyped-decorator]

@@ -234,7 +234,10 @@ class IndexHolder:
         self._not_before = 0.0
 
     def get(self) -> Index | None:
-        """The index, or None while another process holds it."""
+        """The index, or None while another process holds it; one that was built anew beside it takes its place."""
+        served = self._settings.qdrant_url is not None
+        if served and self._index and not is_present(self._settings, self._catalog, self._index, self._collection):
+            self.close()
         if self._index is None and not self._never:
             try:
                 self._index = open_index(self._settings, self._catalog, self._collection)

@@ -27,7 +27,7 @@ from ingest.field import columns
 from ingest.index.edge import discard
 from ingest.index.protocol import Index
 from ingest.index.rebuild import rebuild
-from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_index, require_room, settle
+from ingest.index.upkeep import catch_up, fill, is_kept, is_made, open_for_search, open_index, require_room, settle
 from ingest.jobs.plan import keep_records
 from ingest.places import store
 from ingest.settings import Settings
@@ -285,7 +285,9 @@ def _check_index(
         require_room(settings, collection, len(archived))
     index: Index | None = None
     try:
-        index = open_index(settings, catalog, collection)
+        # what only looks needs no more than reading rights on a server
+        look = open_index if repair or settings.qdrant_url is None else open_for_search
+        index = look(settings, catalog, collection)
         indexed = index.ids()
         index.query(np.ones(collection.dim), k=1)  # damaged vectors show only when they are read
     except IndexLockedError:

@@ -2,8 +2,8 @@
 // data: see search_ui/components/map_view.py. What is pointed at is told to the list beside it, and the list tells back.
 const BUS = (window.groundcastBus ??= new EventTarget());
 const VIEWS = (window.groundcastViews ??= {});  // where each map was left, for when its page is shown again
-const MANY = 7;  // marks of a legend, of which a small map shows every other one
 const HASH = /#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)/;
+const idle = (act) => (window.requestIdleCallback ? requestIdleCallback(act, { timeout: 250 }) : setTimeout(act, 30));
 const absolute = (path) => (path ? new URL(path, document.baseURI).href.replaceAll("%7B", "{").replaceAll("%7D", "}") : path);
 const degrees = ({ lat, lng }) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lng).toFixed(4)}° ${lng < 0 ? "W" : "E"}`;
 
@@ -15,7 +15,7 @@ class MapFrame {
     this.renewal = new Renewal((name) => this.send("lapsed", name), () => this.say("Not all of this map arrived: load the page anew."));
     this.addPane();
     this.player();
-    this.swipe();
+    swipe(root, this.find(".swipe"), this.host);
     this.hear = ({ detail }) => detail.from !== "map" && this.touch(detail.place);
     BUS.addEventListener("hover", this.hear);
     // Streamlit writes the address anew after each run, without the view
@@ -64,7 +64,7 @@ class MapFrame {
     this.pointer(pane);
     if (!first) return pane;
     map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
-    map.addControl(this.extentControl(), "top-right");
+    map.addControl(extentControl(() => map.fitBounds(this.data.bounds, { padding: this.padding() })), "top-right");
     map.addControl(new maplibre.ScaleControl({ maxWidth: 110 }), "bottom-left");
     map.addControl(new maplibre.AttributionControl({ compact: true }), "bottom-right");
     map.once("load", () => host.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show"));
@@ -78,18 +78,6 @@ class MapFrame {
     clearTimeout(this.soon);
     this.soon = undefined;
     this.find(".waits").hidden = true;
-  }
-
-  extentControl() {
-    const made = document.createElement("div"), button = document.createElement("button");
-    made.className = "maplibregl-ctrl maplibregl-ctrl-group";
-    button.type = "button";
-    button.title = "Show all of it";
-    button.setAttribute("aria-label", "show all of it");
-    button.innerHTML = '<svg viewBox="0 0 20 20" width="18" height="18" fill="none" stroke="currentColor" stroke-width="2"><path d="M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"/></svg>';
-    button.onclick = () => this.main.map.fitBounds(this.data.bounds, { padding: this.padding() });
-    made.append(button);
-    return { onAdd: () => made, onRemove: () => made.remove() };
   }
 
   dressed(pane) {
@@ -130,7 +118,7 @@ class MapFrame {
       pane.map.setStyle(absolute(data.style), { diff: false });  // its layers come anew, and ours with them
     }
     this.panes.forEach((pane) => pane.ready && this.fill(pane));
-    this.legend();
+    showLegend(this.find(".legend"), data.legend);
     this.draw();
     if (data.pins !== before.pins || this.pinsOf !== data.pins) this.loadPins();
     if (data.chosen && data.chosen.id !== before.chosen?.id) this.lookAt(data.chosen);
@@ -221,24 +209,6 @@ class MapFrame {
 
   pin(pane) {  // the places are those of the first moment
     if (pane.ready) pane.map.getSource("pins").setData(pane === this.main ? pinFeatures(this.pins) : EMPTY);
-  }
-
-  legend() {
-    const { legend } = this.data, host = this.find(".legend");
-    host.hidden = !legend;
-    if (!legend) return;
-    const make = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text || "" });
-    const ramp = make("ramp");
-    ramp.style.background = `linear-gradient(to right, ${legend.colours.join(", ")})`;
-    const marks = make(legend.marks.length > MANY ? "marks many" : "marks");
-    for (const [at, name] of legend.marks) {
-      const mark = make("mark", name);
-      mark.style.left = `${100 * at}%`;
-      marks.append(mark);
-    }
-    host.title = legend.clear ? `No colour: ${legend.clear}` : "";
-    host.setAttribute("aria-label", `colours: ${legend.unit}, ${legend.marks.map(([, name]) => name).join(", ")}`);
-    host.replaceChildren(make("unit", legend.unit), ramp, marks);
   }
 
   // -- where it looks ---------------------------------------------------------------------------------------------
@@ -377,21 +347,6 @@ class MapFrame {
     still();
   }
 
-  swipe() {
-    const bar = this.find(".swipe"), handle = bar.querySelector("input");
-    const put = () => this.root.style.setProperty("--swipe", `${handle.value}%`);
-    handle.oninput = put;
-    const drag = (event) => {
-      const { left, width } = this.host.getBoundingClientRect();
-      handle.value = Math.max(0, Math.min(100, (100 * (event.clientX - left)) / width));
-      put();
-    };
-    const knob = bar.querySelector(".knob");
-    knob.onpointerdown = (event) => { knob.setPointerCapture(event.pointerId); knob.onpointermove = drag; };
-    knob.onpointerup = () => { knob.onpointermove = null; };
-    put();
-  }
-
   close() {
     this.closed = true;
     BUS.removeEventListener("hover", this.hear);
@@ -416,7 +371,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       failed(`The map cannot be drawn here: ${error.message}. It needs WebGL 2; the list works without.`);
     }
   };
-  if (root.library) show();
+  // behind what else comes with the same run, such as the list: what is drawn here may take long
+  if (root.library) root.due ??= idle(() => { root.due = undefined; if (!root.gone) show(); });
   else if (!root.loading) {
     root.loading = (window.groundcastMapLibre ??= import(absolute(data.library)));
     root.loading.then((library) => { root.library = library; if (!root.gone) show(); }, (error) => {
@@ -424,6 +380,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       failed(`The map's library did not arrive (${error.message}): load the page anew. The list works without.`);
     });
   }
+  root.gone = false;
   return () => {
     root.gone = true;
     root.frame?.close();

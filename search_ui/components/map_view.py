@@ -146,7 +146,7 @@ class TouchedMap:
 
 @cache
 def _component() -> Any:
-    js = asset("renewal.js", "map_style.js", "map_drawing.js", "map.js")
+    js = asset("renewal.js", "map_style.js", "map_drawing.js", "map_furniture.js", "map.js")
     return st.components.v2.component("groundcast_map", html=_HTML, css=asset("map.css"), js=js)
 
 

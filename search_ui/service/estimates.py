@@ -6,6 +6,7 @@ second time. It does not know the form that asks.
 
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ class IngestEstimate:
 
     Attributes:
         tiles: How many tiles the grid has in the imagery and the area.
-        seconds: How long it would take here, or None where no tile could be tried.
+        seconds: How long it would take here, or None where no tile could be tried, or embedded.
         gsd_m: Ground sample distance of the imagery; None: unknown.
         bounds: West, south, east and north; None: unknown.
         warnings: What a person should know before.
@@ -57,12 +58,15 @@ def estimate(settings: Settings, request: Request, model: str, seen: Pictured) -
     seconds = None
     if seen.images:
         # reading and embedding go on side by side in an ingest: the slower one sets the pace
-        seconds = facts["tiles"] * max(facts["read_s"], _embedding_s(embedder, seen.images))
+        embedding_s = _embedding_s(embedder, seen.images)
+        seconds = None if embedding_s is None else facts["tiles"] * max(facts["read_s"], embedding_s)
     return IngestEstimate(facts["tiles"], seconds, facts["gsd_m"], facts["bounds"], tuple(warnings))
 
 
-def _embedding_s(embedder: Embedder, images: list[npt.NDArray[np.uint8]]) -> float:
-    """Seconds that a tile takes."""
+def _embedding_s(embedder: Embedder, images: list[npt.NDArray[np.uint8]]) -> float | None:
+    """Seconds that a tile takes; None where nothing can be embedded, as in an app whose workers do that."""
+    if find_spec("torch") is None:
+        return None
     inputs = [embedder.prepare(image) for image in images]
     embedder.embed_prepared(np.stack(inputs[:1]))  # the first pass makes things ready
     started = time.perf_counter()

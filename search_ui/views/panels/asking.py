@@ -65,6 +65,7 @@ def box(service: Service, names: Sequence[str]) -> Shown:
         if value("collection"):
             gone = pieces.as_words(value("collection"))
             st.error(f"There is no collection “{gone}” here any more; this is another one.")
+            _another_collection()  # its tiles and labels are not here either
         change(collection=names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
