@@ -26,8 +26,8 @@ from search_ui.routes.connections import serve_by_connections
 from search_ui.routes.forwarded import Forwarded
 from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.library import library_route
-from search_ui.routes.pace import Pace
 from search_ui.routes.page_uploads import PageUploads
+from search_ui.routes.rate_limit import RateLimit
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service
@@ -84,8 +84,8 @@ def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", pro
         running.stop()
 
     told = [Middleware(Forwarded, proxies=proxies)] if proxies else []
-    # what is refused is work too: the pace comes before the guard, and behind who asks
-    middleware = [*told, Middleware(Pace), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
+    # what is refused is work too: the rate limit comes before the guard, and behind who asks
+    middleware = [*told, Middleware(RateLimit), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
     return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
 
 

@@ -1,4 +1,4 @@
-"""The pace of an address while others ask: what waits, what does not, and what is refused."""
+"""The rate limit of an address while others ask: what waits, what does not, and what is refused."""
 
 import asyncio
 from typing import Any
@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from search_ui.routes import pace
+from search_ui.routes import rate_limit
 from search_ui.routes.asker import asker
-from search_ui.routes.pace import MOST_WAIT_S, OTHERS_S, Pace, Rate
+from search_ui.routes.rate_limit import MOST_WAIT_S, OTHERS_S, Rate, RateLimit
 
 
 def test_what_is_beyond_the_rate_waits_one_after_another_and_the_rest_does_not() -> None:
@@ -63,9 +63,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, TestClient], list[
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(pace, "time", _Clock(clock))
-    monkeypatch.setattr(pace.asyncio, "sleep", sleep)
-    app = Pace(Starlette(routes=[Route("/", lambda _: Response("here"))]))
+    monkeypatch.setattr(rate_limit, "time", _Clock(clock))
+    monkeypatch.setattr(rate_limit.asyncio, "sleep", sleep)
+    app = RateLimit(Starlette(routes=[Route("/", lambda _: Response("here"))]))
     return {who: TestClient(app, client=(who, 1)) for who in ("10.0.0.1", "10.0.0.2")}, clock, waited
 
 
@@ -109,7 +109,7 @@ def test_pages_have_a_rate_of_their_own(asked: Any) -> None:
     async def nothing(*_: Any) -> None:
         return None
 
-    app = Pace(page)
+    app = RateLimit(page)
 
     async def ask() -> None:
         await app({"type": "http", "client": ("10.0.0.2", 1), "headers": []}, nothing, nothing)

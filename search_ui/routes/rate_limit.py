@@ -1,4 +1,4 @@
-"""Pace: while others ask too, who asks for very much waits a little before each request, and they are served between.
+"""Rate limit: while others ask too, who asks for very much waits a little, and they are served between.
 
 Alone, one is never held up: a page that draws a whole map, or a program that asks for everything. The measure is the
 generic cell rate algorithm (ITU-T I.371, annex A), for each address by itself, of IPv6 for each network (`asker`); a
@@ -55,7 +55,7 @@ class Rate:
         return wait
 
 
-class Pace:
+class RateLimit:
     """ASGI middleware; see the top.
 
     Args:
