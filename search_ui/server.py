@@ -9,13 +9,13 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -89,36 +89,49 @@ def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", pro
     return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Where the app listens, and by which names it goes.
+
+    Attributes:
+        host: The address to bind to.
+        port: The port; None: the usual one, or the next that is free.
+        allowed: Names besides its own that it answers to; of no effect unless it is bound to this machine alone.
+        base: The path that it is served under, where a proxy gives it one, such as /ground.
+        proxies: Addresses or networks of proxies, which may say which host was asked for, by whom, and how.
+    """
+
+    host: str = HOST
+    port: int | None = None
+    allowed: Collection[str] = ()
+    base: str = ""
+    proxies: Sequence[str] = ()
+
+
 def serve(
     settings: Settings,
+    listening: Listening,
     *,
-    host: str = HOST,
-    port: int | None = None,
     browser: bool = True,
     read_only: bool = False,
-    allowed: Collection[str] = (),
-    base: str = "",
-    proxies: Sequence[str] = (),
+    say: Callable[[str], object] = log.info,
 ) -> None:
     """Serve the app until it is stopped.
 
     Args:
         settings: Where things are.
-        host: The address to bind to.
-        port: The port; None: the usual one, or the next that is free.
+        listening: Where it listens.
         browser: Open it in a browser.
         read_only: Nothing may be ingested, uploaded or saved.
-        allowed: Names besides its own that the app answers to; of no effect unless it is bound to this machine alone.
-        base: The path that it is served under, where a proxy gives it one, such as /ground.
-        proxies: Addresses or networks of proxies, which may say which host was asked for, by whom, and how.
+        say: Is told where the app is, for people; where lines are JSON they say it already.
 
     Raises:
         UsageError: The port is taken, or base or a proxy is none.
         CatalogError: The home cannot be opened.
     """
-    base = checked_path(base)
+    host, base = listening.host, checked_path(listening.base)
     serve_by_connections()
-    chosen = free_port(host, port)
+    chosen = free_port(host, listening.port)
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # Uvicorn would believe whoever asks from this machine
     secrets = secrets_files(settings)
     _check_login(secrets)
@@ -132,11 +145,11 @@ def serve(
     log.info("the app listens at %s, port %d", host, chosen)
     if not as_json():
         name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
-        click.echo(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)")
-    hosts = LOCAL | set(allowed) if host in LOCAL else frozenset(allowed)
+        say(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)")
+    hosts = LOCAL | set(listening.allowed) if host in LOCAL else frozenset(listening.allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            app = app_of(service, hosts=hosts, base=base, proxies=proxies)
+            app = app_of(service, hosts=hosts, base=base, proxies=listening.proxies)
             app.run(config=_config(secrets, host, chosen, browser, base))
     finally:
         if watching is not None:

@@ -1,9 +1,11 @@
 """Connections: halves of a request, and answers that nobody reads, are given up; the rest goes on."""
 
+import http.client
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -25,6 +27,12 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
                 await send({"type": "websocket.send", "text": message["text"]})
         return
     body = bytes(LARGE) if scope["path"] == "/large" else b"here"
+    if scope["path"] == "/body":
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+        body = str(size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -77,14 +85,54 @@ def test_half_of_a_second_head_is_given_up_however_it_trickles(port: int) -> Non
 def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
     with opened(port) as one:
         one.sendall(HEAD.replace(b"/ ", b"/large "))
-        time.sleep(1.0)  # who reads nothing says nothing either
-        got = 0
-        try:
-            while part := one.recv(2**20):
-                got += len(part)
-        except ConnectionResetError:
-            pass
-        assert got < LARGE
+        for begun in (True, False):  # who reads nothing says nothing either
+            until = time.monotonic() + 20
+            while bool(connections.Connection._unread) != begun and time.monotonic() < until:
+                time.sleep(0.01)
+        assert _whole(one) < LARGE
+
+
+def test_of_answers_that_nobody_reads_the_oldest_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_UNREAD", LARGE * 3 // 2)
+    monkeypatch.setattr(connections, "READ_S", 60.0)
+    with opened(port) as old, opened(port) as new:
+        for one in (old, new):
+            one.sendall(HEAD.replace(b"/ ", b"/large "))
+            assert one.recv(1)
+        assert _whole(new) > LARGE
+        assert _whole(old) < LARGE
+
+
+def _whole(one: socket.socket) -> int:
+    got = 0
+    with suppress(ConnectionResetError):
+        while got <= LARGE and (part := one.recv(2**22)):
+            got += len(part)
+    return got
+
+
+@pytest.mark.parametrize("path", [b"/body", b"/"])  # one that waits for the body, and one that has answered
+@pytest.mark.parametrize("sent", [b"1\r\na\r\n" * 2_000, b"x\r\n"])
+def test_a_body_in_crumbs_or_of_no_meaning_ends_the_connection(
+    port: int, path: bytes, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(port) as one:
+        one.sendall(HEAD.replace(b"GET / ", b"POST %s " % path)[:-2] + b"Transfer-Encoding: chunked\r\n\r\n")
+        answered = one.recv(4_096) if path == b"/" else b""
+        one.sendall(sent)
+        if path == b"/body":
+            answered = one.recv(4_096)
+        with suppress(ConnectionResetError):
+            assert one.recv(64) == b"" or path == b"/body" or answered.endswith(b"\r\n\r\n")
+    assert answered.startswith(b"HTTP/1.1 200" if path == b"/" else b"HTTP/1.1 400")
+    assert not caplog.records  # asyncio would tell of an error in the protocol
+
+
+def test_a_body_in_chunks_comes_whole(port: int) -> None:
+    lines = [b"%d," % number * 20 for number in range(2_000)]
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as one:
+        one.request("POST", "/body", iter(lines))
+        assert one.getresponse().read() == str(len(b"".join(lines))).encode()
 
 
 def test_an_answer_that_is_read_slowly_comes_whole(port: int) -> None:

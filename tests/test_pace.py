@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from search_ui.routes import pace
+from search_ui.routes.asker import asker
 from search_ui.routes.pace import MOST_WAIT_S, OTHERS_S, Pace, Rate
 
 
@@ -33,6 +35,24 @@ def test_what_is_refused_is_not_owed() -> None:
     waits = [rate.wait("a", 100.0, alone=False) for _ in range(1_000)]
     assert max(waits) == pytest.approx(MOST_WAIT_S + 0.1) and waits[-1] == waits[-500]
     assert rate.wait("a", 100.0 + MOST_WAIT_S + 0.5, alone=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "who"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),  # as a socket of both kinds tells it
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),  # whoever has it has 2^64 of them
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_who_asks_is_an_address_or_of_ipv6_its_network(host: str, who: str) -> None:
+    assert asker(HTTPConnection({"type": "http", "client": (host, 1)})) == who
+
+
+def test_who_asks_may_be_unknown() -> None:
+    assert asker(HTTPConnection({"type": "http", "client": None})) == ""
 
 
 @pytest.fixture

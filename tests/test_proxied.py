@@ -46,12 +46,13 @@ def asked_by(client: str, **headers: str) -> dict[str, str]:
     [
         ("127.0.0.1", "https://maps.example.org/ground/", "203.0.113.7"),
         ("10.1.2.3", "https://maps.example.org/ground/", "203.0.113.7"),
+        ("::ffff:127.0.0.1", "https://maps.example.org/ground/", "203.0.113.7"),  # to a socket of IPv6
         ("192.0.2.1", "http://testserver/ground/", "192.0.2.1"),
     ],
 )
 def test_host_scheme_and_client_are_taken_from_proxies_that_were_named_and_nobody_else(client, base, who):
     assert asked_by(client, **SAYS) == {"base": base, "client": who}
-    assert asked_by(client)["client"] == client
+    assert asked_by(client)["client"] == client.removeprefix("::ffff:")
 
 
 def test_what_the_last_proxy_says_counts_and_a_wrong_one_is_refused():

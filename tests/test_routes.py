@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -534,6 +535,8 @@ def test_a_parameter_is_given_once_unless_it_may_be_repeated(client) -> None:
     assert "q is given 2 times ('a beach', 'a forest'): give it once" in told.json()["error"]["message"]
     assert client.get("/tiles/demo/3/3/3.webp?v=1&v=2").status_code == 400
     assert ask(q="a beach", also=["sand", "people"], negative=["a forest", "snow"]).status_code == 200
+    told = ask(**{f"a{number}": 1 for number in range(500)})
+    assert told.status_code == 400 and "more than 500 parameters" in told.json()["error"]["message"]
 
 
 def test_the_page_of_the_routes_tells_all_of_them_and_loads_nothing(client) -> None:
@@ -656,7 +659,7 @@ def test_an_address_that_misses_a_route_is_no_page(address: str, status: int) ->
 
 def test_a_malformed_host_is_refused_by_whatever_name_the_app_goes(service) -> None:
     for hosts in ((), LOCAL):
-        for host in ("[::1", "a[b", "[x]"):
+        for host in ("[::1", "a[b", "[x]", "localhost:x", "evil@localhost", "localhost/../x?", "localhost#"):
             assert guarded(service, hosts).get("/basemap/style.json", headers={"host": host}).status_code == 421
 
 
@@ -723,6 +726,45 @@ def test_so_many_pages_and_no_more_are_open_at_once(monkeypatch) -> None:
         assert refused.value.code == 1013
     with client.websocket_connect(address):  # those that were closed count no more
         pass
+
+
+def test_one_address_leaves_pages_for_others(monkeypatch) -> None:
+    for name, value in (("_MOST_PAGES", 4), ("_LAST_PAGES", 2), ("_FEW_PAGES", 1)):
+        monkeypatch.setattr(guard_module, name, value)
+
+    async def connected(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive()
+
+    guard = Guard(Starlette(routes=[WebSocketRoute("/_stcore/stream", connected)]))
+    with ExitStack() as pages:
+        opened = []
+        for who in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"):
+            try:
+                pages.enter_context(TestClient(guard, client=(who, 1)).websocket_connect("/_stcore/stream"))
+                opened.append(True)
+            except WebSocketDisconnect:
+                opened.append(False)
+    assert opened == [True, True, False, True, True, False]
+    assert not guard._pages
+
+
+def test_who_sends_text_where_pages_send_bytes_is_gone() -> None:
+    codes = []
+
+    async def connected(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive_bytes()
+        try:
+            await websocket.receive_bytes()
+        except WebSocketDisconnect as gone:
+            codes.append(gone.code)
+
+    client = TestClient(Guard(Starlette(routes=[WebSocketRoute("/_stcore/stream", connected)])))
+    with client.websocket_connect("/_stcore/stream") as page:
+        page.send_bytes(b"a page")
+        page.send_text("a stranger")
+    assert codes == [1003]
 
 
 def test_files_that_pages_hold_are_bounded_together_and_who_stops_sending_is_told_so(monkeypatch) -> None:

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from ingest.settings import load_settings
 from search_ui.maps.mercator import EQUATOR_M
-from search_ui.server import SCRIPT, free_port, serve
+from search_ui.server import SCRIPT, Listening, free_port, serve
 from trainer.errors import UsageError
 
 XYZ = """<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:{port}{path}</ServerUrl></Service><DataWindow>
@@ -104,10 +104,10 @@ def test_a_login_that_cannot_be_is_told_before_the_server_starts(tmp_path, monke
     (tmp_path / "secrets.toml").write_text("[auth]\ncookie_secret = 'x'\n")
     monkeypatch.setattr("search_ui.server.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs Authlib: pip install 'groundcast\[login\]'"):
-        serve(load_settings(tmp_path), browser=False)
+        serve(load_settings(tmp_path), Listening(), browser=False)
     (tmp_path / "secrets.toml").write_text("[auth\n")
     with pytest.raises(UsageError, match="not valid TOML"):
-        serve(load_settings(tmp_path), browser=False)
+        serve(load_settings(tmp_path), Listening(), browser=False)
 
 
 def test_where_a_login_is_set_up_a_page_shows_nothing_but_the_login(monkeypatch) -> None:

@@ -70,9 +70,9 @@ def command(ctx: CommandContext, no_browser: bool, as_json: bool) -> None:
     if no_browser or not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo("or look at it in a browser:  groundcast ui")
         return
-    from search_ui.server import serve
+    from search_ui.server import Listening, serve
 
-    serve(ctx.settings)
+    serve(ctx.settings, Listening(), say=click.echo)
 
 
 def _model(ctx: CommandContext, name: str) -> "Embedder":

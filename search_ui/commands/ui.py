@@ -33,15 +33,7 @@ def command(
     /api/openapi.json. Bound to this machine alone unless --host says otherwise; without a login whoever reaches the
     port may use it. A login: [auth] in secrets.toml of the home folder, as Streamlit's documentation says.
     """
-    from search_ui.server import serve
+    from search_ui.server import Listening, serve
 
-    serve(
-        ctx.settings,
-        host=host,
-        port=port,
-        browser=not no_browser,
-        read_only=read_only,
-        allowed=allowed,
-        base=base,
-        proxies=proxies,
-    )
+    listening = Listening(host, port, allowed, base, proxies)
+    serve(ctx.settings, listening, browser=not no_browser, read_only=read_only, say=click.echo)

@@ -17,12 +17,14 @@ from fastapi.routing import APIRoute
 from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 
+from search_ui.routes.asker import asker
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.problems import respond
 from search_ui.search.provenance import program_version
 from search_ui.service.service import Service
 from trainer.errors import UsageError
 
+_MOST_PARAMETERS = 500  # more than any list of them may have
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",  # an answer is data: nothing in it runs
@@ -51,7 +53,7 @@ class Exchange:
         self.service: Service = request.app.state.service
         self.lanes: Lanes = request.app.state.lanes
         self.base = home_of(request)
-        self.who = "" if request.client is None else request.client.host
+        self.who = asker(request)
         self._url = str(request.url)
         self._known = request.headers.get("if-none-match", "")
         self._headers = {"Cache-Control": "no-store"}
@@ -142,9 +144,17 @@ def _lists(parameters: Any) -> list[str]:
 def _each_once(request: Request, lists: Collection[str]) -> None:
     """Refuse what is given twice and may not be: FastAPI would take the last and be silent about the first.
 
+    So many that to tell what is wrong with each would hold others up are refused, too.
+
     Raises:
         UsageError: Something is.
     """
-    for name in request.query_params:
-        if name not in lists and len(given := request.query_params.getlist(name)) > 1:
-            raise UsageError(f"{name} is given {len(given)} times ({given[0][:50]!r}, {given[1][:50]!r}): give it once")
+    if request.url.query.count("&") >= _MOST_PARAMETERS:
+        raise UsageError(f"more than {_MOST_PARAMETERS} parameters: give fewer")
+    every: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        every.setdefault(name, []).append(value)
+    for name, given in every.items():
+        if name not in lists and len(given) > 1:
+            told = f"{len(given)} times ({given[0][:50]!r}, {given[1][:50]!r})"
+            raise UsageError(f"{name[:50] or repr(name)} is given {told}: give it once")

@@ -5,11 +5,12 @@ scheme and client; here stands what it leaves out, the host.
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from search_ui.routes.asker import address_of
 from trainer.errors import UsageError
 
 
@@ -34,9 +35,11 @@ class Forwarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what was asked, as the proxy was asked it."""
-        if scope["type"] not in ("http", "websocket") or not self._is_proxy(scope):
+        proxy = self._proxy(scope)
+        if proxy is None:
             await self.app(scope, receive, send)
             return
+        scope = {**scope, "client": (proxy, scope["client"][1])}
         hosts = [value for name, value in scope["headers"] if name == b"x-forwarded-host"]
         if hosts:
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
@@ -44,9 +47,10 @@ class Forwarded:
             scope = {**scope, "headers": [*others, (b"host", hosts[-1].rpartition(b",")[2].strip())]}
         await self._read(scope, receive, send)  # type: ignore[arg-type]
 
-    def _is_proxy(self, scope: Scope) -> bool:
+    def _proxy(self, scope: Scope) -> str | None:
+        """The address that asks, where it is that of a proxy."""
         try:
-            client = ip_address(scope["client"][0])
-        except (TypeError, ValueError):  # none, or a name that a test gave
-            return False
-        return any(client in one for one in self._proxies)
+            client = address_of(scope["client"][0])
+        except (KeyError, TypeError, ValueError):  # none, or a name that a test gave
+            return None
+        return str(client) if any(client in one for one in self._proxies) else None

@@ -5,7 +5,8 @@
     Origin   what changes something is taken from the app's own pages, or from programs, which send no origin; and so
              are the connections that the pages work by
     frame    no page of another site shows the app in a frame of its own, where clicks could be led onto it
-    pages    of the connections that they work by so many at once, for each may hold half of a message in memory
+    pages    of the connections that they work by so many at once, for each may hold half of a message in memory; the
+             last of them are for addresses that have few
     address  what means a route and misses it is told so, where Streamlit would answer any address with its page
     login    where Streamlit's login is set up (``[auth]`` in its secrets), the routes want its cookie, as the pages do
 
@@ -13,6 +14,7 @@ It does not know what is asked.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search_ui.routes.asker import asker
 from search_ui.routes.page_uploads import PLACE
 from search_ui.service.login import logged_in, login_wanted
 
@@ -30,6 +33,7 @@ OWN = ("/tiles/", "/scores/", "/shown/", "/chips/", "/photos/", "/basemap/", "/a
 _NAMES = frozenset(start.strip("/") for start in OWN)
 _TILE = re.compile(r"/-?\d+/-?\d+/-?\d+(\.\w+)?/?$")  # …/z/x/y.png
 _MOST_PAGES = 100  # times what a message may have: 0.8 GB
+_LAST_PAGES, _FEW_PAGES = 20, 5
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -46,7 +50,7 @@ class Guard:
         self.app = app
         self._base = base
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._pages = 0
+        self._pages = Counter[str]()  # of each address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may be asked, refuse the rest."""
@@ -77,16 +81,19 @@ class Guard:
             await self.app(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._pages >= _MOST_PAGES:
-            await self._refuse(scope, receive, send, 503, f"{self._pages} pages are open already: close some")
+        who, every = asker(HTTPConnection(scope)), self._pages.total()
+        if every >= _MOST_PAGES - (_LAST_PAGES if self._pages[who] >= _FEW_PAGES else 0):
+            await self._refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
             return
-        self._pages += 1
+        self._pages[who] += 1
         # judged by now: Streamlit would ask the internet for this machine's address, to compare it with an odd port's
         judged = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         try:
-            await self.app({**scope, "headers": judged}, receive, send)
+            await self.app({**scope, "headers": judged}, _binary(receive), send)
         finally:
-            self._pages -= 1
+            self._pages[who] -= 1
+            if not self._pages[who]:
+                del self._pages[who]
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
         if scope["type"] == "websocket":
@@ -111,9 +118,23 @@ def _misses_a_route(path: str) -> bool:
 def _hostname(host: str) -> str:
     """The name in a Host header, in small letters and without port or brackets; empty where it is malformed."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # such as an IPv6 address that lacks a bracket
+        parts = urlsplit(f"//{host}")
+        name, _ = parts.hostname or "", parts.port
+    except ValueError:  # such as an IPv6 address that lacks a bracket, or a port that is no number
         return ""
+    return name if parts.netloc == host and "@" not in host else ""  # links to the app are made of it
+
+
+def _binary(receive: Receive) -> Receive:
+    """What a page sends; who sends text, which no page does, is gone: Streamlit would fail with a traceback."""
+
+    async def binary() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive" and message.get("bytes") is None:
+            return {"type": "websocket.disconnect", "code": 1003}
+        return message
+
+    return binary
 
 
 def _framed_by_itself(send: Send) -> Send:

@@ -1,9 +1,9 @@
 """Pace: while others ask too, who asks for very much waits a little before each request, and they are served between.
 
 Alone, one is never held up: a page that draws a whole map, or a program that asks for everything. The measure is the
-generic cell rate algorithm (ITU-T I.371, annex A), for each address by itself; a person's clicks never come near it.
-Pages that are opened have one of their own, for each may hold half of a message in memory. It does not know what is
-asked.
+generic cell rate algorithm (ITU-T I.371, annex A), for each address by itself, of IPv6 for each network (`asker`); a
+person's clicks never come near it. Pages that are opened have one of their own, for each may hold half of a message in
+memory. It does not know what is asked.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from search_ui.routes.asker import asker
 
 OTHERS_S = 1.0
 """So long after a request its address counts as one that asks."""
@@ -69,7 +71,7 @@ class Pace:
         """Pass on what is asked, when it is its turn."""
         if scope["type"] in ("http", "websocket"):
             asked = HTTPConnection(scope)
-            who, now = "" if asked.client is None else asked.client.host, time.monotonic()
+            who, now = asker(asked), time.monotonic()
             rate = self._requests if scope["type"] == "http" else self._pages
             wait = rate.wait(who, now, alone=not self._others(who, now))
             if wait > MOST_WAIT_S:
