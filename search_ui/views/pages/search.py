@@ -73,6 +73,7 @@ def _page(
     with asked:
         query, listed = _asked(service, shown, said)
         whats_new(service, query, labels)
+    address.store()  # not only at the end: the sentence of a place takes longer than people look
     with body:
         with st.container(key=frame.LEFT):
             touched = _left(service, shown, query, listed, said, labels)
