@@ -149,12 +149,15 @@ def test_what_is_done_before_the_browser_knows_the_new_address_loses_nothing(
     before = _address(app)
     tile = service.search("demo", _query()).answer.hits[0].tile_id
     app.session_state["tile"] = tile
+    for name in ("LATE_S", "AT_ONCE_S"):
+        monkeypatch.setattr(address, name, 60.0)
     _ran(app.run())
     assert _address(app)["tile"] == [tile]
     for _ in range(2):  # two clicks that were made before
         _arrives(app, before)
         assert _address(app)["tile"] == [tile]
-    monkeypatch.setattr(address, "LATE_S", 0.0)
+    for name in ("LATE_S", "AT_ONCE_S"):
+        monkeypatch.setattr(address, name, 0.0)
     _arrives(app, before)  # somebody went back
     assert "tile" not in _address(app)
 

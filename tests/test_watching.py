@@ -73,6 +73,7 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
         "redis_url": redis.url,
         "qdrant_url": qdrant.url,
         "qdrant_api_key": qdrant.api_key,
+        "qdrant_prefix": "team",
         "metrics_port": port,
         "log": "json",
     }
@@ -83,7 +84,7 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
             wait_until_well("worker-cpu", port)
             upgrade = ["upgrade", "town", "--model", "new", "--prompts", prompts, "--queue", "--json"]
             upgraded = run(home, "collection", *upgrade)
-            aliases, counts = [named(client)], [client.count("town").count]
+            aliases, counts = [named(client)], [client.count("team-town").count]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
                 told = answer.read().decode()
         finally:
@@ -93,7 +94,7 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
         with closing(Catalog(settings.catalog_at)) as catalog:
             agree = not verify(settings, catalog, catalog.collection("town@2")).problems
         run(home, "collection", "rollback", "town")
-        aliases, counts = [*aliases, named(client)], [*counts, client.count("town").count]
+        aliases, counts = [*aliases, named(client)], [*counts, client.count("team-town").count]
         run(home, "collection", "drop", "town", "--version", 2)
         left = [found.name for found in client.get_collections().collections]
     lines = (folder / "log").read_text("utf-8").splitlines()
@@ -119,9 +120,11 @@ def test_workers_embed_the_new_version_and_the_alias_on_the_server_follows(watch
     (job,) = watched.upgraded["jobs"]
     assert watched.upgraded["in_service"] == "town@2" and (job["job"]["queued"], job["job"]["state"]) == (True, "done")
     assert watched.agree, "ledger, archive and index of the new version"
-    assert watched.aliases == [{"town": "town@2"}, {"town": "town@1"}], "after the upgrade, after the rollback"
+    assert watched.aliases == [{"team-town": "team-town@2"}, {"team-town": "team-town@1"}], (
+        "after the upgrade, after the rollback"
+    )
     assert watched.counts == [job["job"]["done"]] * 2, "the index of the old one was filled from the archive"
-    assert watched.left == ["town@1"]
+    assert watched.left == ["team-town@1"]
 
 
 def test_a_worker_tells_what_it_did_and_what_waits(watched):

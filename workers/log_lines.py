@@ -33,10 +33,10 @@ def configure(style: Style, *, verbose: bool) -> None:
     logging.basicConfig(level=logging.WARNING if each_step else logging.ERROR, handlers=[handler])
     for package in PACKAGES:
         logging.getLogger(package).setLevel(logging.INFO if each_step else logging.WARNING)
-    if style == "json":
-        logging.captureWarnings(True)
-        sys.excepthook = _uncaught
-        threading.excepthook = lambda seen: _uncaught(seen.exc_type, seen.exc_value, seen.exc_traceback)
+    json = style == "json"
+    logging.captureWarnings(json)
+    sys.excepthook = _uncaught if json else sys.__excepthook__
+    threading.excepthook = _uncaught_in_thread if json else threading.__excepthook__
 
 
 def as_json() -> bool:
@@ -49,6 +49,10 @@ def hand_over(name: str) -> None:
     logger = logging.getLogger(name)
     logger.handlers.clear()
     logger.propagate = True
+
+
+def _uncaught_in_thread(seen: threading.ExceptHookArgs) -> None:
+    _uncaught(seen.exc_type, seen.exc_value, seen.exc_traceback)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:

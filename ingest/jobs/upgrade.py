@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import MARK, Aliases, Version, name_of
 from ingest.catalog.catalog import Catalog, Collection
-from ingest.index.upkeep import open_index, remove_index
+from ingest.index.upkeep import catch_up, open_index, remove_index
 from ingest.jobs.request import Request
 from ingest.jobs.run import only_writer
 from ingest.settings import Settings
@@ -94,9 +94,15 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
 
 
 def show_to_others(settings: Settings, catalog: Catalog, name: str) -> None:
-    """Lets the aliases on a Qdrant server follow the catalog's, for those who read the server without us."""
+    """Lets the aliases on a Qdrant server follow the catalog's, for those who read the server without us.
+
+    What the index of a version lacks, such as one of before the server, is filled from the archive: whoever searches
+    only reads it.
+    """
     if settings.qdrant_url is not None:
-        open_index(settings, catalog, Aliases(catalog).collection(name)).close()  # which sets its aliases
+        collection = Aliases(catalog).collection(name)
+        with open_index(settings, catalog, collection) as index:  # which sets its aliases
+            catch_up(catalog, Archive(settings.archive_dir(collection.name), collection.kind), index, collection)
 
 
 def drop(settings: Settings, catalog: Catalog, version: Version) -> None:
