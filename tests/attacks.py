@@ -241,6 +241,29 @@ def silent_connections(target: Target) -> str:
     return only(Counter(counts), "closed")
 
 
+def many_parameters(target: Target) -> str:
+    """As many parameters as the head of a request may hold."""
+    path = "/api/search?" + "&".join(f"a{number}=1" for number in range(7_000))
+    with ThreadPoolExecutor(6) as threads:
+        asked = [threads.submit(target.ask, "GET", path) for _ in range(6)]
+        return only(Counter(each.result()[0] for each in asked), 400)
+
+
+def crumbs(target: Target) -> str:
+    """A body in chunks of one byte."""
+    head = f"POST /api/searches HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    counts: Counter[object] = Counter()
+    for _ in range(6):
+        with socket.create_connection(("127.0.0.1", target.port), timeout=WAIT_S) as one:
+            try:
+                one.sendall(head.encode() + b"1\r\n[\r\n" * 40_000)
+                first = one.recv(64).split(b" ", 2)
+            except (ConnectionResetError, BrokenPipeError):
+                first = []
+            counts[int(first[1]) if len(first) > 1 else 0] += 1
+    return only(counts, 0, 400, 403)
+
+
 OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "1 18 MB of JSON members": large_body,
     "2 60 uploads that stop": stalled_uploads,
@@ -251,6 +274,8 @@ OVER_HTTP: dict[str, Callable[[Target], str]] = {
     "11 half messages of 120 pages": half_messages,
     "12 files of 150 MB for a page": files_of_pages,
     "13 halves of 1,500 requests": silent_connections,
+    "14 7,000 parameters": many_parameters,
+    "15 bodies in chunks of a byte": crumbs,
 }
 
 
