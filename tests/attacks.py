@@ -250,18 +250,20 @@ def many_parameters(target: Target) -> str:
 
 
 def crumbs(target: Target) -> str:
-    """A body in chunks of one byte."""
+    """Six bodies in chunks of one byte, at once."""
     head = f"POST /api/searches HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
     counts: Counter[object] = Counter()
-    for _ in range(6):
-        with socket.create_connection(("127.0.0.1", target.port), timeout=WAIT_S) as one:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_connection(("127.0.0.1", target.port), WAIT_S)) for _ in range(6)]
+        for each in opened:
+            each.sendall(head.encode() + b"1\r\n[\r\n" * target.count(4_000) + b"0\r\n\r\n")
+        for each in opened:
             try:
-                one.sendall(head.encode() + b"1\r\n[\r\n" * 40_000)
-                first = one.recv(64).split(b" ", 2)
-            except (ConnectionResetError, BrokenPipeError):
+                first = each.recv(64).split(b" ", 2)
+            except ConnectionResetError:
                 first = []
             counts[int(first[1]) if len(first) > 1 else 0] += 1
-    return only(counts, 0, 400, 403)
+    return only(counts, 0, 403) if target.read_only else only(counts, 400, 413, 422)
 
 
 OVER_HTTP: dict[str, Callable[[Target], str]] = {

@@ -1,4 +1,4 @@
-"""Connections to the app: one that says nothing, says it in crumbs, or lets its answer lie, is closed.
+"""Connections to the app: one that says nothing, or lets its answer lie, is closed; bodies in crumbs are read in turns.
 
 uvicorn waits for the end of a request's head for as long as it takes, and for an answer to be read: a thousand halves
 of a request would take every file descriptor that a process has by default, and nobody else could come in. Of its
@@ -7,9 +7,11 @@ prefers where that is installed, holds heads and requests ahead without bound. I
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import h11
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
@@ -19,21 +21,23 @@ READ_S = 60.0
 MOST_UNREAD = 256 * 2**20
 """Bytes of answers that wait for their readers; beyond, who has let one lie for longest is closed."""
 _MOST_FILES = 65_536
-_CHUNK_BYTES, _CHUNKS_ANYHOW = 64, 500
+_FEW_BYTES, _AT_A_TURN, _TURN_S = 64, 50, 0.02  # chunks of so few bytes; each takes 60 µs of everybody's time
 
 
 class Connection(H11Protocol):
     """uvicorn's protocol, of which each wait has an end; see the top."""
 
     _unread: ClassVar[dict["Connection", None]] = {}  # whose answers wait for their readers, the longest first
+    _in_crumbs: ClassVar[set["Connection"]] = set()  # whose bodies wait for their turn
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.conn = _NoCrumbs(h11.SERVER, self.conn._max_incomplete_event_size)
+        self.conn = self._turns = _InTurns(h11.SERVER, self.conn._max_incomplete_event_size, pause=self._rest)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
+        self.flow = self._held = _Held(transport)
         self._head: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, self._give_up)
         self._reader: asyncio.TimerHandle | None = None
 
@@ -42,6 +46,7 @@ class Connection(H11Protocol):
         self._head = _cancelled(self._head)
         self._reader = _cancelled(self._reader)
         self._unread.pop(self, None)
+        self._in_crumbs.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -73,6 +78,18 @@ class Connection(H11Protocol):
         self._reader = _cancelled(self._reader)
         self._unread.pop(self, None)
 
+    def _rest(self) -> None:
+        self._in_crumbs.add(self)
+        self._held.held = True
+        self.loop.call_later(_TURN_S * len(self._in_crumbs), self._go_on)
+
+    def _go_on(self) -> None:
+        self._in_crumbs.discard(self)
+        self._held.held = self._turns.resting = False
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.handle_events()
+
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -93,24 +110,41 @@ class Connection(H11Protocol):
             self.transport.close()
 
 
-class _NoCrumbs(h11.Connection):
-    """h11's side of a server, which refuses a body in crumbs: a chunk takes its time, however few bytes it has."""
+class _Held(FlowControl):
+    """uvicorn's flow control, which reads nothing while a body waits for its turn, though the app would take more."""
 
-    _chunks, _bytes = 0, 0
+    held = False
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        if not self.held:
+            super().resume_reading()
+
+
+class _InTurns(h11.Connection):
+    """h11's side of a server, which rests after some chunks of few bytes: each takes its time, however few it has.
+
+    Args:
+        role: As h11's.
+        size: Most bytes of a head.
+        pause: Called when it begins to rest; `resting` is set back when it is over.
+    """
+
+    def __init__(self, role: type[h11.SERVER], size: int, *, pause: Callable[[], None]) -> None:
+        super().__init__(role, size)
+        self.resting = False
+        self._pause, self._chunks = pause, 0
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next event.
-
-        Raises:
-            RemoteProtocolError: The body comes in crumbs.
-        """
+        """The next event; PAUSED while it rests."""
+        if self.resting:
+            return h11.PAUSED
         event = super().next_event()
-        if isinstance(event, h11.Request):
-            self._chunks = self._bytes = 0
-        elif isinstance(event, h11.Data):
-            self._chunks, self._bytes = self._chunks + 1, self._bytes + len(event.data)
-            if self._chunks > _CHUNKS_ANYHOW and self._bytes < _CHUNK_BYTES * self._chunks:
-                raise h11.RemoteProtocolError("a body in chunks of a few bytes")
+        if isinstance(event, h11.Data) and len(event.data) < _FEW_BYTES:
+            self._chunks += 1
+            if self._chunks >= _AT_A_TURN:
+                self._chunks, self.resting = 0, True
+                self._pause()
         return event
 
 
