@@ -242,8 +242,8 @@ def start_qdrant(folder: Path, api_key: str | None = PASSWORD, **environment: st
 
 
 @dataclass
-class Postgres(Service):
-    """A PostgreSQL cluster; `url` is that of one database."""
+class PostgresPort(Service):
+    """What speaks PostgreSQL on a port; `url` is that of one database."""
 
     database: str = "postgres"
 
@@ -253,6 +253,11 @@ class Postgres(Service):
 
     def url_of(self, database: str) -> str:
         return f"postgresql://groundcast:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+
+@dataclass
+class Postgres(PostgresPort):
+    """A PostgreSQL cluster."""
 
     def answers(self) -> bool:
         import psycopg
@@ -322,17 +327,8 @@ def postgres(postgres_cluster: Postgres) -> Iterator[Postgres]:
 
 
 @dataclass
-class PgBouncer(Service):
+class PgBouncer(PostgresPort):
     """A pooler in transaction mode with one connection to the server, so that no session outlives its transaction."""
-
-    database: str = "postgres"
-
-    @property
-    def url(self) -> str:
-        return self.url_of(self.database)
-
-    def url_of(self, database: str) -> str:
-        return f"postgresql://groundcast:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
 
 @pytest.fixture

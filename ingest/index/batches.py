@@ -15,6 +15,7 @@ from trainer.errors import VectorIndexError
 
 REQUEST_BYTES = 16 * 2**20  # of JSON in one request: a server takes 32 MiB, a proxy before it often less
 _NUMBER_B = 24  # of a float32 in JSON, at most, with its comma
+_AROUND_B = 100  # an id, and what stands around the rest of a point
 _POLE = 90 - 1e-9  # a tenth of a millimetre from the pole, which the engine's geohashes leave out
 
 
@@ -48,9 +49,7 @@ def _requests(name: str, ids: list[str], payloads: list[Payload], dim: int) -> I
     """Where requests begin and end: each as many points as its bounds allow."""
     start = spent = 0
     for row, payload in enumerate(payloads):
-        size = (
-            len(json.dumps(payload, default=str)) + dim * _NUMBER_B + 100
-        )  # 100: an id, and what stands around the rest
+        size = len(json.dumps(payload, default=str)) + dim * _NUMBER_B + _AROUND_B
         if size > REQUEST_BYTES:
             raise VectorIndexError(
                 f"index {name!r}: item {ids[row]!r} has {size:,} bytes and a request at most {REQUEST_BYTES:,}: "

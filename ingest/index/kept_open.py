@@ -14,12 +14,11 @@ from datetime import datetime
 
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.index.protocol import Index
-from ingest.index.upkeep import follow, is_present, open_for_search
+from ingest.index.upkeep import REST_S, follow, is_present, open_for_search
 from ingest.settings import Settings
 from trainer.errors import VectorIndexError
 
 IDLE_S = 10.0
-REST_S = 5.0  # before a server that failed is asked again
 
 
 class KeptOpen:

@@ -24,7 +24,7 @@ from trainer.errors import IndexBehindError, IndexLockedError, VectorIndexError
 
 log = logging.getLogger(__name__)
 
-_REST_S = 5.0  # before a server that failed is asked again
+REST_S = 5.0  # before a server that failed is asked again
 _AT_ONCE = 10_000  # items that the embedded index is brought up by before a search, which takes about a second
 _POINT_B = 700  # of a point on the disk beside its vector: payload, graph, ids
 
@@ -263,7 +263,7 @@ class IndexHolder:
             if not self._patient:
                 raise
             log.warning("parts wait in the archive, the index fails: %s", error)
-            self._not_before = time.monotonic() + _REST_S
+            self._not_before = time.monotonic() + REST_S
             self.close()  # opened anew for the next try
             return False
         return index is not None

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_ui.routes.asker import asker
 from search_ui.routes.page_uploads import PLACE
+from search_ui.routes.problems import refuse
 from search_ui.service.login import logged_in, login_wanted
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -66,24 +66,24 @@ class Guard:
             send = _framed_by_itself(send)
         if (self._hosts and host not in self._hosts) or (not host and asked.headers.get("host")):
             told = f"this app does not go by the name {host[:100]!r}: start it with --allow-host to let it"
-            await self._refuse(scope, receive, send, 421, told)
+            await refuse(scope, receive, send, 421, told)
         elif scope["type"] == "websocket" and not _own_page(asked, host):
-            await self._refuse(scope, receive, send, 403, "this is answered to the app's own pages")
+            await refuse(scope, receive, send, 403, "this is answered to the app's own pages")
         elif scope["type"] == "websocket":
             await self._page(scope, receive, send)
         elif scope["type"] == "http" and path.startswith(OWN) and not _same_origin(asked):
-            await self._refuse(scope, receive, send, 403, "a page of another site may not change anything here")
+            await refuse(scope, receive, send, 403, "a page of another site may not change anything here")
         elif scope["type"] == "http" and _wants_login(path) and login_wanted() and not logged_in(asked):
-            await self._refuse(scope, receive, send, 401, "log in first: open the app in this browser")
+            await refuse(scope, receive, send, 401, "log in first: open the app in this browser")
         elif scope["type"] == "http" and _misses_a_route(path):
-            await self._refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
+            await refuse(scope, receive, send, 404, f"nothing at {scope['path'][:100]!r}: see /api/docs")
         else:
             await self.app(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         who, every = asker(HTTPConnection(scope)), self._pages.total()
         if every >= _MOST_PAGES - (_LAST_PAGES if self._pages[who] >= _FEW_PAGES else 0):
-            await self._refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
+            await refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
             return
         self._pages[who] += 1
         # judged by now: Streamlit would ask the internet for this machine's address, to compare it with an odd port's
@@ -94,14 +94,6 @@ class Guard:
             self._pages[who] -= 1
             if not self._pages[who]:
                 del self._pages[who]
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
-        if scope["type"] == "websocket":
-            code = 1013 if status == 503 else 1008
-            await send({"type": "websocket.close", "code": code, "reason": message[:120]})
-            return
-        answer = JSONResponse({"error": {"kind": "Refused", "message": message}}, status)
-        await answer(scope, receive, send)
 
 
 def _wants_login(path: str) -> bool:

@@ -4,7 +4,7 @@ It does not know routes.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from search_ui.service.extras import advice
 from trainer import errors
@@ -116,3 +117,22 @@ def _say(problem: Any) -> str:
     given = problem.get("input")
     shown = f" ({given!r:.60})" if isinstance(given, str | int | float) else ""
     return f"{'.'.join(map(str, parts))[:100] or where}{shown}: {problem['msg']}"
+
+
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    status: int,
+    message: str,
+    *,
+    kind: str = "Refused",
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Answer what goes no further, before it has reached a route: a request by JSON, a websocket by its end."""
+    if scope["type"] == "websocket":
+        code = 1013 if status in (429, 503) else 1008  # try again later; a policy is violated
+        await send({"type": "websocket.close", "code": code, "reason": message[:120]})
+        return
+    answer = JSONResponse({"error": {"kind": kind, "message": message}}, status, headers)
+    await answer(scope, receive, send)

@@ -12,10 +12,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from search_ui.routes.asker import asker
+from search_ui.routes.problems import refuse
 
 OTHERS_S = 1.0
 """So long after a request its address counts as one that asks."""
@@ -75,7 +75,8 @@ class RateLimit:
             rate = self._requests if scope["type"] == "http" else self._pages
             wait = rate.wait(who, now, alone=not self._others(who, now))
             if wait > MOST_WAIT_S:
-                await _refuse(scope, receive, send, wait)
+                told, again = f"this address asks too often while others ask: wait {wait:.0f} s", f"{wait:.0f}"
+                await refuse(scope, receive, send, 429, told, kind="Busy", headers={"Retry-After": again})
                 return
             if wait:
                 await asyncio.sleep(wait)
@@ -86,12 +87,3 @@ class RateLimit:
             self._other = self._newest
         self._newest = who, now
         return now - self._other[1] < OTHERS_S
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, wait: float) -> None:
-    told = f"this address asks too often while others ask: wait {wait:.0f} s"
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013, "reason": told})
-        return
-    answer = JSONResponse({"error": {"kind": "Busy", "message": told}}, 429, {"Retry-After": f"{wait:.0f}"})
-    await answer(scope, receive, send)
