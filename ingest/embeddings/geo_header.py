@@ -50,7 +50,7 @@ def read_header(
         metadata: Of the file, key and value.
         columns: What columns the file has.
         where: Which file it is, for messages.
-        given: A reference system that a person names, for a file that says that it is not known.
+        given: A reference system that a person names, whatever the file says.
 
     Raises:
         SourceError: It contradicts the format, or itself.
@@ -87,12 +87,10 @@ def read_header(
 
 
 def _crs(column: Mapping[str, Any], where: str, given: str | None) -> pyproj.CRS | None:
+    if given is not None:  # whoever says it knows better than the file, which may be wrong
+        return parse_crs(given, where)
     # what is not named is OGC:CRS84; null says that it is not known
     told = column.get("crs", "OGC:CRS84")
-    if told is None and given is not None:
-        return parse_crs(given, where)
-    if given is not None:
-        raise SourceError(f"{where}: it says its reference system itself: leave --crs {given} out")
     if told is None:
         raise SourceError(f"{where}: it says that its reference system is not known: set it, or pass --crs")
     if isinstance(told, dict) and "type" not in told:

@@ -22,7 +22,7 @@ class ImportOptions:
         date_column: The column of dates.
         tile_size_m: Side of the square around a point, or of a raster's tiles, metres.
         stride_m: From tile to tile of a raster, metres.
-        crs: Reference system of geometries that say none.
+        crs: Reference system of geometries, whatever the files say.
         scale: By which whole numbers are multiplied.
         offset: What is added then.
         acquired_at: Date of what says none, ISO 8601.

@@ -31,7 +31,10 @@ WHY = {
     "clockwise": "its outer ring runs clockwise, and the file says anticlockwise",
     "out_of_range": "its geometry does not lie on the globe; are longitude and latitude swapped?",
     "outside_box": "its geometry lies outside the box that the file says all of it lies in",
-    "degrees": "its coordinates are degrees, and the file says that they are of a projected reference system",
+    "degrees": (
+        "its coordinates are degrees, and the file says that they are of a projected reference system: pass --crs "
+        "EPSG:4326 if they are degrees indeed"
+    ),
     "no_extent": f"its footprint is narrower than {MIN_SIZE_M:g} m or wider than {MAX_SIZE_M / 1000:,.0f} km",
 }
 """Why a row has no footprint, by the reason code that it is counted under."""

@@ -103,7 +103,8 @@ class TableVectors:
         if roles.lat and roles.size_m:
             where = f"places from `{roles.lat}`, `{roles.lon}` and `{roles.size_m}`"
         elif file.header is not None:
-            where = f"footprint from `{file.header.column}` ({file.header.shown_crs})"
+            by = ", as --crs says" if self._options.crs else ""
+            where = f"footprint from `{file.header.column}` ({file.header.shown_crs}{by})"
         elif roles.lat:
             where = f"places from `{roles.lat}` and `{roles.lon}`"
         else:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BUFFER = 2**20  # of a local file; a column of one row group may be gigabytes
 _REMOTE_BUFFER = 2**23  # each is a request
+# read ahead, pyarrow would keep the bytes of all row groups until the file is closed
+_READING: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": False}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class TableFile:
 
         Args:
             wanted: Columns that a person names.
-            crs: Reference system that a person names, for a file that does not say it.
+            crs: Reference system that a person names, whatever the file says.
 
         Raises:
             SourceError: It has no vectors, contradicts itself, or says nothing of places.
@@ -126,9 +128,9 @@ class TableFile:
             if isinstance(self.path, Path):
                 if self.path.stat().st_size == 0:
                     raise SourceError(f"{self.name} is empty (0 bytes): fetch it again")
-                return pq.ParquetFile(self.path, buffer_size=_BUFFER, page_checksum_verification=True)
+                return pq.ParquetFile(self.path, buffer_size=_BUFFER, **_READING)
             self._remote = self.path.fs.open(self.path.path, "rb", block_size=_REMOTE_BUFFER)
-            return pq.ParquetFile(self._remote, buffer_size=_REMOTE_BUFFER, page_checksum_verification=True)
+            return pq.ParquetFile(self._remote, buffer_size=_REMOTE_BUFFER, **_READING)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise SourceError(
                 f"{self.name} is no Parquet file, or is cut short ({reason(error)}): fetch it again"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--acquired-at", metavar="DATE", help="When it was taken, for files that do not say it.")
 @click.option("--tile-size-m", type=float, help="Side of the tile around a point; of a raster's tiles, 480.")
 @click.option("--stride-m", type=float, help="From tile to tile of a raster, metres [the size].")
-@click.option("--crs", metavar="CRS", help="Reference system of geometries, such as EPSG:32645, where no file says it.")
+@click.option("--crs", metavar="CRS", help="Reference system of geometries, such as EPSG:4326 [as the files say].")
 @click.option("--scale", type=float, help="Whole numbers are multiplied by it, where nothing says what they stand for.")
 @click.option("--offset", type=float, help="And this is added.")
 @click.option("--attribution", metavar="TEXT", help="Whom to credit; it goes into every exported file.")
