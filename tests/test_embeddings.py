@@ -220,7 +220,7 @@ def test_dates_of_every_type_are_moments_in_utc(tmp_path):
     assert block.unread_dates == 1
     aware = pa.array(np.array(["2024-06-15T10:00"], "datetime64[ns]")).cast(pa.timestamp("ns", "Asia/Kathmandu"))
     assert dates(aware)[0] == ["2024-06-15T10:00:00+00:00"]
-    with pytest.raises(SourceError, match="dates of type int64 are not read"):
+    with pytest.raises(SourceError, match="column 'date' is of type int64: dates should be"):
         dates(pa.array([2024]))
 
 
@@ -306,6 +306,21 @@ def test_files_that_are_no_table_of_vectors_are_refused_with_the_reason(tmp_path
             opened(tmp_path / f"{name}.parquet")
     assert opened(tmp_path / "plain.parquet", crs="EPSG:4326").rows == 1
     assert "(longitude and latitude, as --crs says)" in opened(whole, crs="EPSG:4326").said[0]
+
+
+def test_columns_of_other_types_than_their_names_say_are_refused(tmp_path):
+    columns = {"id": list("abcde"), "v": tables.lists(tables.vectors(5, 32)), "lat": [1.0] * 5, "lon": [2.0] * 5}
+    for name, wrong, why in (
+        ("lon", ["x"] * 5, "column 'lon' is of type string: it should hold numbers"),
+        ("id", [[1.0]] * 5, "column 'id' is of type"),
+        ("grid_cell", [1] * 5, "names of cells should be texts"),
+    ):
+        with pytest.raises(SourceError, match=why):
+            opened(tables.write(tmp_path / "x.parquet", columns | {name: wrong}), tile_size_m=10, vector_column="v")
+    metadata = tables.geo()
+    shapes = [shape.wkt for shape in tables.boxes(5)]
+    with pytest.raises(SourceError, match="geometries should be well-known binary"):
+        opened(tables.write(tmp_path / "x.parquet", columns | {"geometry": shapes}, metadata))
 
 
 def test_a_page_that_was_flipped_is_no_vector(tmp_path):

@@ -156,6 +156,35 @@ def recognise(schema: "pa.Schema", metadata: Mapping[bytes, bytes], wanted: Want
     )
 
 
+def check_types(schema: "pa.Schema", roles: Roles, where: str) -> None:
+    """Refuse columns that cannot be what they are taken for.
+
+    Raises:
+        SourceError: Places that are no numbers, geometries that are no bytes, names that are neither texts nor numbers.
+    """
+    import pyarrow as pa
+
+    def refuse(name: str | None, what: str, *fits: Any) -> None:
+        if name is None:
+            return
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else _storage(kind)
+        if not any(fit(kind) for fit in (*fits, pa.types.is_null)):
+            raise SourceError(f"{where}: column {name!r} is of type {kind}: {what}")
+
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    for name in (roles.lat, roles.lon, roles.size_m, roles.scale, roles.gsd_m, roles.valid_fraction, roles.norm):
+        refuse(name, "it should hold numbers", *numbers)
+    refuse(roles.geometry, "geometries should be well-known binary", pa.types.is_binary, pa.types.is_large_binary)
+    refuse(roles.cell, "names of cells should be texts", *texts)
+    refuse(roles.id, "ids should be texts or whole numbers", *texts, pa.types.is_integer)
+    dates = (pa.types.is_timestamp, pa.types.is_date, *texts)
+    refuse(roles.date, "dates should be timestamps, days or ISO 8601 texts", *dates)
+    origins = (*texts, *numbers)
+    refuse(roles.origin, "what an image is called should be text", *origins)
+
+
 def with_width(roles: Roles, names: set[str], dim: int) -> Roles:
     """The roles, once the width of the vectors is known: that of another model makes it another layout.
 

@@ -13,7 +13,7 @@ from ingest.embeddings.listing import Listing
 from ingest.embeddings.options import ImportOptions
 from ingest.embeddings.rows import RowReading, tile_rows, why
 from ingest.embeddings.tables import TableFacts, TableFile
-from trainer.errors import ModelMismatchError, SourceError
+from trainer.errors import ModelMismatchError, SourceError, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,9 +159,13 @@ class TableVectors:
         """Rows of a block; see `VectorSource`."""
         import pyarrow as pa
 
-        blocks = [
-            self._read_part(file, table, start, set(wanted)) for file, table, start in self._tables(number * size, size)
-        ]
+        try:
+            blocks = [
+                self._read_part(file, table, start, set(wanted))
+                for file, table, start in self._tables(number * size, size)
+            ]
+        except pa.ArrowException as error:  # a type that nobody has thought of
+            raise SourceError(f"{self.uri}: its rows cannot be read ({reason(error)})") from error
         columns = {
             name: pa.concat_arrays([pa.array(block.columns[name]) for block in blocks])
             if isinstance(blocks[0].columns[name], pa.Array)

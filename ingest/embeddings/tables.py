@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.archive.files import FilePath
 from ingest.embeddings.geo_header import GeoHeader, parse_crs, read_header
-from ingest.embeddings.layouts import Roles, Wanted, is_whole, list_size, recognise, value_type, with_width
+from ingest.embeddings.layouts import Roles, Wanted, check_types, is_whole, list_size, recognise, value_type, with_width
 from trainer.errors import SourceError, reason
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class TableFile:
         if dim is not None:
             roles = with_width(roles, set(schema.names), dim)
         roles = self._placed(roles, header)
+        check_types(schema, roles, self.name)
         whole = is_whole(numbers if many else value_type(numbers))
         header = header if roles.geometry is not None else None
         return TableFacts(self.path, self.name, self._file.metadata.num_rows, roles, header, dim, whole)

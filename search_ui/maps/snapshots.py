@@ -297,7 +297,8 @@ def _summary(scores: Scores) -> str:
 def count_tiles(scores: Scores | Frames) -> str:
     """How many tiles of which size; those without a score are told."""
     sizes = np.unique(scores.size_m)
-    size = _say_m(float(sizes[0])) if len(sizes) == 1 else f"{_say_m(float(sizes[0]))} to {_say_m(float(sizes[-1]))}"
+    least, most = _say_m(float(sizes[0])), _say_m(float(sizes[-1]))
+    size = least if least == most else f"{least} to {most}"
     count = len(scores.tile_id)
     said = f"{count:,} tile{'s' if count != 1 else ''} of {size}"
     missing = int((~np.isfinite(scores.cosine)).sum()) if isinstance(scores, Scores) else 0

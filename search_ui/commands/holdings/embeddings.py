@@ -80,7 +80,7 @@ def command(
         told = {"read_as": result.said, "unread_dates": result.unread_dates}
         print_json({"job": job_json(result.job), "run": run} | told)
     else:
-        for line in _lines(ctx, collection, result):
+        for line in _lines(ctx, collection, result, named=model is not None):
             click.echo(line)
     if result.report is not None and result.report.done:
         check_saved_searches(ctx, collection)
@@ -121,7 +121,7 @@ def _progress(collection: str, bars: list[Any]) -> "Callable[[VectorSource, int]
     return start
 
 
-def _lines(ctx: CommandContext, name: str, result: "ImportResult") -> list[str]:
+def _lines(ctx: CommandContext, name: str, result: "ImportResult", *, named: bool) -> list[str]:
     """The closing lines for people."""
     from ingest.catalog.foreign import foreign_model
 
@@ -139,8 +139,10 @@ def _lines(ctx: CommandContext, name: str, result: "ImportResult") -> list[str]:
         lines.append(f"{result.unread_dates} dates could not be read: those tiles have none")
     collection = ctx.catalog.collection(job.collection)
     foreign = foreign_model(ctx.catalog, collection)
-    if foreign is None:
-        lines.append(f"vectors taken for those of model {collection.model_id}, which nothing here can check")
+    if foreign is None and named:
+        lines.append(f"vectors taken for those of model {collection.model_id}, as you say: nothing here can check it")
+    elif foreign is None:
+        lines.append(f"vectors of model {collection.model_id}, as the files or an import before say")
     else:
         lines.append(
             f"vectors of {foreign}, which is not here: ask by a tile (`groundcast search --collection {name} --tile "
