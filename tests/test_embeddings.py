@@ -372,6 +372,7 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     told |= {"emb:quantization": {"method": "linear", "scale": [0.25], "original_dtype": "float32"}}
     assets = {"v": {"href": "./v.parquet", "type": "application/vnd.apache.parquet", "roles": ["data"]}}
     assets |= {"thumbnail": {"href": "./t.png", "type": "image/png", "roles": ["thumbnail"]}}
+    assets |= {"scores": {"href": "./map.tif", "type": "image/tiff", "roles": ["data"]}}
     item = {"type": "Feature", "stac_version": "1.1.0", "id": "i", "properties": told, "assets": assets}
     path = tmp_path / "item.json"
     path.write_text(json.dumps(item))
@@ -392,6 +393,23 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     path.write_text('{"type": "FeatureCollection"}')
     with pytest.raises(SourceError, match="it is no STAC item"):
         opened(path)
+
+
+def test_tables_on_an_object_store_are_read_by_their_urls(tmp_path, s3):
+    import s3fs
+
+    files = s3fs.S3FileSystem(**s3.options)
+    for seed in (1, 2):
+        path = tables.plain(tmp_path / f"{seed}.parquet", seed=seed)
+        files.put(str(path), f"{s3.bucket}/tiles/year=202{seed}/{seed}.parquet")
+    for source, rows in (("tiles", 10), ("tiles/*/*.parquet", 10), ("tiles/year=2022/2.parquet", 5)):
+        found = TableVectors(list_files(f"s3://{s3.bucket}/{source}", s3.options), ImportOptions())
+        assert found.rows == rows
+        assert read(found).failures == []
+    with pytest.raises(SourceError, match="there is no such file"):
+        list_files(f"s3://{s3.bucket}/nothing", s3.options)
+    with pytest.raises(SourceError, match="cannot be read"):
+        list_files("s3://other-bucket/x.parquet", s3.options | {"endpoint_url": "http://127.0.0.1:1"})
 
 
 def raster(path, pixels, *, nodata=None, up=False, size_m=10.0, names=()):

@@ -194,15 +194,24 @@ def test_what_goes_out_comes_in_again_bit_by_bit(home, tmp_path, kind):
     before, after = (list(home.archive(name).read_all()) for name in ("x", "again"))
     assert pa.concat_tables([part.table for part in before]).equals(pa.concat_tables([part.table for part in after]))
     assert home.catalog.collection("again").model_id == home.catalog.collection("x").model_id
-    # a table of ours with footprints alone
     ids, stored = home.vectors()
     part = pa.concat_tables([pq.read_table(path) for path in home.archive().parts()])
-    columns = {"tile_id": part["tile_id"], "geometry": part["geometry"], "acquired_at": part["acquired_at"]}
-    columns |= {"vector": tables.lists(stored.astype(kind))}
-    told = {"groundcast": json.dumps({"model_id": home.catalog.collection("x").model_id, "model": "Clay v1.5"})}
-    home.bring(tables.write(tmp_path / "out.parquet", columns, tables.geo(["Polygon", "MultiPolygon"]) | told), kind)
+    # a table of ours with footprints alone, its columns called as in a publication
+    columns = {"tile_id": part["tile_id"], "geometry": part["geometry"], "datetime": part["acquired_at"]}
+    columns |= {"embedding": tables.lists(stored.astype(kind))}
+    told = {
+        "model_id": home.catalog.collection("x").model_id,
+        "model": "Clay v1.5",
+        "sources": [{"attribution": "ESA"}],
+    }
+    metadata = tables.geo(["Polygon", "MultiPolygon"]) | {"groundcast": json.dumps(told)}
+    home.bring(tables.write(tmp_path / "out.parquet", columns, metadata), kind)
     assert home.vectors(kind)[0] == ids
     assert home.vectors(kind)[1].tobytes() == stored.tobytes()
+    found = home.catalog.collection(kind)
+    assert (found.model_id, found.spec["attribution"]) == (told["model_id"], "ESA")
+    dates = pa.concat_tables([one.table for one in home.archive(kind).read_all()])["acquired_at"]
+    assert dates.equals(part["acquired_at"])
 
 
 def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_up(home, tmp_path):

@@ -75,6 +75,10 @@ class VectorSource(Protocol):
         """Of groundcast's own model, where the files name one."""
 
     @property
+    def attribution(self) -> str | None:
+        """Whom the files say is to be credited."""
+
+    @property
     def rows(self) -> int:
         """How many there are, or may be."""
 

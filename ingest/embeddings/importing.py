@@ -167,7 +167,7 @@ def _spec(request: ImportRequest, source: VectorSource) -> dict[str, Any]:
     reading = Request("tiles", request.collection, source.uri).to_json()
     return {
         "kind": "tiles", "source": source.uri, "grid": None, "options": reading["options"], "gsd_m": None,
-        "attribution": request.attribution, "largest_tile_m": 0.0, IMPORTED: source.layout,
+        "attribution": request.attribution or source.attribution, "largest_tile_m": 0.0, IMPORTED: source.layout,
     }  # fmt: skip
 
 

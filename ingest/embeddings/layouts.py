@@ -1,7 +1,8 @@
 """Which column of a table of embeddings is what: known layouts by their columns, and others by the types of theirs.
 
     layout                  known by                                        made by
-    groundcast              metadata ``groundcast``; tile_id, vector        the model that it names
+    groundcast              metadata ``groundcast``; tile_id, and vector    the model that it names
+                            (archive) or embedding (publication)
     LGND                    chips_id, embedding, geometry                   Clay v1.5
     Clay v0                 embeddings, source_url, date                    Clay v0
     Clay v1.5               embeddings, geometry; metadata date, gsd, uri   Clay v1.5
@@ -68,6 +69,7 @@ class Roles:
         norm: Length of the vector before it was rounded.
         rule: How whole numbers become floats.
         told_date: A date that the file says for all of its rows.
+        attribution: Whom it says is to be credited.
     """
 
     layout: str
@@ -90,6 +92,7 @@ class Roles:
     norm: str | None = None
     rule: Rule | None = None
     told_date: str | None = None
+    attribution: str | None = None
 
     @property
     def read(self) -> list[str]:
@@ -231,10 +234,11 @@ def _own(metadata: Mapping[bytes, bytes], where: str) -> dict[str, Any] | None:
 def _layout(names: set[str], metadata: Mapping[bytes, bytes], own: Mapping[str, Any] | None) -> Roles:  # noqa: PLR0911
     """The known layout that a table has; its vector is empty where none has a say in it."""
     named = _first(names, _IDS)
-    if own is not None and {"tile_id", "vector"} <= names:
+    column = _first(names, ("vector", "embedding"))
+    if own is not None and "tile_id" in names and column is not None:
         model_id = str(own["model_id"]) if own.get("model_id") else None
         return Roles(
-            "groundcast", ("vector",), own.get("model"), model_id, id="tile_id",
+            "groundcast", (column,), own.get("model"), model_id, id="tile_id", attribution=_credit(own),
             gsd_m="gsd_m" if "gsd_m" in names else None,
             valid_fraction="valid_fraction" if "valid_fraction" in names else None,
             norm="norm" if "norm" in names else None,
@@ -262,6 +266,14 @@ def _layout(names: set[str], metadata: Mapping[bytes, bytes], own: Mapping[str, 
     if set(alpha) <= names:
         return Roles("AlphaEarth table", alpha, "AlphaEarth Foundations", id=named)
     return Roles(_UNKNOWN, (), id=named)
+
+
+def _credit(own: Mapping[str, Any]) -> str | None:
+    """Whom groundcast says is to be credited: of a part of an archive, or of all sources of a publication."""
+    sources = own.get("sources")
+    told = [one.get("attribution") for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+    named = [str(one) for one in (own.get("attribution"), *told) if one]
+    return "; ".join(dict.fromkeys(named)) or None
 
 
 def _vector(

@@ -21,6 +21,7 @@ from trainer.errors import ItemError, SourceError
 _TABLE = re.compile(r"parquet", re.IGNORECASE)
 _RASTER = re.compile(r"image/tiff|geotiff", re.IGNORECASE)
 _NAMES = re.compile(r"\.(parquet|geoparquet|gpq|tiff?)($|\?)", re.IGNORECASE)
+_TABLE_NAMES = re.compile(r"\.(parquet|geoparquet|gpq)($|\?)", re.IGNORECASE)
 _MOST_BYTES = 16 * 2**20
 
 
@@ -67,7 +68,9 @@ def read_item(path: FilePath, options: Mapping[str, Any], beyond: tuple[str, ...
     told, assets = document.get("properties"), document.get("assets")
     told = told if isinstance(told, dict) else {}
     assets = assets if isinstance(assets, dict) else {}
-    chosen = [one for one in assets.values() if isinstance(one, dict) and _is_embeddings(one)]
+    some = [one for one in assets.values() if isinstance(one, dict) and _is_embeddings(one)]
+    # beside tables of vectors rasters are maps of something else
+    chosen = [one for one in some if _is_table(one)] or some
     if not chosen:
         raise SourceError(
             f"{where}: none of its assets ({', '.join(map(str, assets)) or 'none'}) is a Parquet table or GeoTIFF of "
@@ -91,6 +94,10 @@ def _is_embeddings(asset: Mapping[str, Any]) -> bool:
     if {"thumbnail", "overview", "metadata", "uncertainty"} & set(map(str, roles)) or not href:
         return False
     return bool(_TABLE.search(kind) or _RASTER.search(kind) or _NAMES.search(href))
+
+
+def _is_table(asset: Mapping[str, Any]) -> bool:
+    return bool(_TABLE.search(str(asset.get("type", ""))) or _TABLE_NAMES.search(str(asset["href"])))
 
 
 def _located(item: FilePath, href: str, options: Mapping[str, Any], beyond: tuple[str, ...]) -> FilePath:

@@ -45,6 +45,8 @@ class TableVectors:
         self.layout = first.roles.layout
         self.model = options.model_name or listing.model or first.roles.model
         self.model_id = first.roles.model_id
+        credits = [one.roles.attribution for one in self._files if one.roles.attribution]
+        self.attribution = "; ".join(dict.fromkeys(credits)) or None
         self._readings = [self._reading(one) for one in self._files]
         self.dim = self._width(first)
         self.rows = sum(one.rows for one in self._files)
@@ -256,7 +258,7 @@ def _check_agreement(files: Sequence[TableFacts]) -> None:
                 "import each into a collection of its own"
             )
         # a date or a header may differ from file to file, what the columns are may not
-        mine, theirs = (replace(one.roles, told_date=None) for one in (file, first))
+        mine, theirs = (replace(one.roles, told_date=None, attribution=None) for one in (file, first))
         if mine != theirs or file.whole != first.whole:
             raise ModelMismatchError(
                 f"{file.name} is read as {file.roles.layout}, {first.name} as {first.roles.layout}, or their columns "
