@@ -1,6 +1,7 @@
 """Embeddings into a collection: every row once, whatever happens; and what such a collection can be asked."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Home:
     """A home folder without any model."""
 
     def __init__(self, folder):
-        self.settings = Settings(home=folder)
+        self.settings = Settings(home=folder, places=os.environ["GROUNDCAST_PLACES"])
         self.catalog = Catalog(self.settings.catalog_path)
 
     def bring(self, source, name="x", model=None, progress=lambda _: None, **said):
@@ -115,28 +116,32 @@ def test_an_import_that_stops_anywhere_goes_on_with_the_same_command(home, tmp_p
     assert home.agree() == []
 
 
-def test_a_killed_import_holds_every_row_once_in_the_end(tmp_path):
+def test_a_killed_import_holds_every_row_once_in_the_end(home, tmp_path):
     path = tables.lgnd(tmp_path / "v.parquet", 400)
-    code = (
-        "import sys, time; from pathlib import Path; from tests.test_embeddings_import import Home; "
-        "from ingest.embeddings import importing; importing.ROWS = 16; "
-        f"Home(Path({str(tmp_path / 'home')!r})).bring({str(path)!r}, progress=lambda _: time.sleep(0.05))"
-    )
+    code = f"""
+import time
+from ingest.catalog.catalog import Catalog
+from ingest.embeddings import importing
+from ingest.embeddings.request import ImportRequest
+from ingest.settings import Settings
+importing.ROWS = 16
+settings = Settings(home={str(home.settings.home)!r})
+slow = lambda *_: lambda _: time.sleep(0.05)
+importing.bring_in(settings, Catalog(settings.catalog_path), ImportRequest("x", {str(path)!r}), slow)
+"""
     process = subprocess.Popen([sys.executable, "-c", code])
-    parts = tmp_path / "home" / "archive" / "x"
-    while process.poll() is None and len(list(parts.glob("*.parquet")) if parts.exists() else []) < 3:
+    parts = home.settings.archive_dir("x")
+    while process.poll() is None and len(list(parts.glob("*.parquet"))) < 3:
         time.sleep(0.02)
     process.kill()
     process.wait()
     assert 3 <= len(list(parts.glob("*.parquet"))) < 25
-    assert subprocess.run([sys.executable, "-c", code.replace("0.05", "0")]).returncode == 0
-    opened = Home(tmp_path / "home")
-    ids, stored = opened.vectors()
+    assert home.bring(path).job.state == "done"
+    ids, stored = home.vectors()
     assert sorted(ids) == sorted(f"chip{row}" for row in range(400))
     rows = [int(one.removeprefix("chip")) for one in ids]
     np.testing.assert_array_equal(stored, tables.vectors(400, 1024).astype(np.float16)[rows])
-    assert opened.agree() == []
-    opened.catalog.close()
+    assert home.agree() == []
 
 
 def test_rows_are_counted_by_reason_in_the_ledger(home, tmp_path):
