@@ -9,5 +9,6 @@
     embeddings/         GeoParquet: tiles with their footprints and vectors, see `layout`
     maps/               score maps: GeoTIFF, PMTiles
 
-In reading order: hilbert, layout.
+In reading order: hilbert, layout, extent, survey, tables, web_tiles, score_maps, imagery, model_item, description,
+folder, stac, card, publication.
 """

@@ -17,7 +17,7 @@ GeoParquet 1.1, zstd, rows in the order of `search_ui.publishing.hilbert`, one r
     embedding       float16[d]         fixed-size list: the overhead vector O, **unnormalised**, as in the archive
 
 Names are the field's: `geometry`, `datetime` and `embedding` are what torchgeo's Clay reader and others look for. File
-metadata ``groundcast_embeddings`` is JSON, see `file_facts`; by it a reader knows the layout again. Nothing that makes
+metadata ``groundcast`` is JSON, see `file_facts`; by it a reader knows the layout again. Nothing that makes
 a collection is lost: what is published and taken in again has the same vectors, to the bit.
 
 It does not know where rows come from.
@@ -31,7 +31,7 @@ import pyarrow as pa
 
 from ingest.geo.geoparquet import bbox_type, geo_metadata
 
-KEY = "groundcast_embeddings"
+KEY = "groundcast"
 FORMAT = 1
 EMBEDDING = "embedding"
 DATETIME = "datetime"
@@ -61,13 +61,16 @@ NORM_RULE = (
 )
 
 
-def schema(dim: int, facts: Mapping[str, Any], *, dated: bool) -> pa.Schema:
+def schema(
+    dim: int, facts: Mapping[str, Any], *, dated: bool, bbox: tuple[float, float, float, float] | None = None
+) -> pa.Schema:
     """The schema of a table, with its metadata.
 
     Args:
         dim: Width of the vectors.
         facts: As `file_facts` gives them.
         dated: Whether it has the column ``datetime``.
+        bbox: West, south, east and north of all its tiles, degrees; west > east across ±180°.
     """
     types = {
         "tile_id": pa.string(),
@@ -84,7 +87,7 @@ def schema(dim: int, facts: Mapping[str, Any], *, dated: bool) -> pa.Schema:
         "norm": pa.float32(),
         EMBEDDING: pa.list_(pa.float16(), dim),
     }
-    metadata = {"geo": geo_metadata(), KEY: json.dumps(facts, ensure_ascii=False)}
+    metadata = {"geo": geo_metadata(bbox=bbox), KEY: json.dumps(facts, ensure_ascii=False)}
     # what a path holds that is no UTF-8 must not keep the file from being written
     encoded = {name: text.encode("utf-8", "replace") for name, text in metadata.items()}
     return pa.schema([(name, types[name]) for name in COLUMNS if dated or name != DATETIME], metadata=encoded)
@@ -94,27 +97,30 @@ def file_facts(
     *,
     collection: str,
     model_id: str,
+    model: str,
     dim: int,
     grid: Mapping[str, Any] | None,
     sources: list[dict[str, Any]],
     licence: str | None,
-    provenance: Mapping[str, Any],
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What every table of a publication says of itself, in JSON types.
 
     Args:
         collection: Name of the collection.
         model_id: Of the model that made the vectors.
+        model: Its name.
         dim: Width of the vectors.
         grid: ``size_m`` and ``stride_m`` of its grid; None: its tiles are single chips.
         sources: ``source`` and ``attribution`` of its imagery.
         licence: SPDX id under which it is published; None: nobody said.
-        provenance: ``created_at`` and ``groundcast_version``.
+        made: ``created_at`` and ``groundcast_version``.
     """
     return {
         "format": FORMAT,
         "collection": collection,
         "model_id": model_id,
+        "model": model,
         "dimensions": dim,
         "data_type": "float16",
         "normalised": False,
@@ -123,5 +129,5 @@ def file_facts(
         "sources": sources,
         "licence": licence,
         "order": "Hilbert curve of PMTiles at level 24 over plain longitude and latitude",
-        **provenance,
+        **made,
     }
