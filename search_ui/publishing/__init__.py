@@ -9,6 +9,6 @@
     embeddings/         GeoParquet: tiles with their footprints and vectors, see `layout`
     maps/               score maps: GeoTIFF, PMTiles
 
-In reading order: hilbert, layout, extent, survey, tables, web_tiles, score_maps, imagery, model_item, description,
-folder, stac, card, publication.
+In reading order: hilbert, layout, imagery, extent, survey, tables, web_tiles, score_maps, model_item,
+publication_facts, folder, stac, card, publication.
 """

@@ -5,20 +5,20 @@ It counts nothing.
 
 from pathlib import Path
 
-from search_ui.publishing.description import Description
 from search_ui.publishing.layout import COLUMNS, DATETIME, NORM_RULE
+from search_ui.publishing.publication_facts import PublicationFacts
 from search_ui.publishing.score_maps import ScoreMap
 from search_ui.publishing.stac import CARD
 
 
-def write_card(folder: Path, told: Description) -> None:
+def write_card(folder: Path, told: PublicationFacts) -> None:
     """Write README.md."""
     sections = [_about(told), _rights(told), _columns(told), _numbers(told), _maps(told), _opening(told), _checks()]
     text = "\n\n".join(section for section in sections if section) + "\n"
     (folder / CARD).write_text(text.encode("utf-8", "replace").decode(), "utf-8")
 
 
-def _about(told: Description) -> str:
+def _about(told: PublicationFacts) -> str:
     west, south, east, north = told.extent.bbox
     crossing = ", across ±180°" if west > east else ""
     facts = [
@@ -40,7 +40,7 @@ the same way look alike from where a person stands, and a text's vector can be c
 {_table(["", ""], [[name, value] for name, value in facts])}{notes}"""
 
 
-def _dates(told: Description) -> str:
+def _dates(told: PublicationFacts) -> str:
     first, last, undated = told.extent.first, told.extent.last, told.extent.undated
     if first is None or last is None:
         return "it is not known when the imagery was taken"
@@ -48,7 +48,7 @@ def _dates(told: Description) -> str:
     return f"imagery of {span} (UTC)" + (f"; of {undated:,} tiles that is not known" if undated else "")
 
 
-def _rights(told: Description) -> str:
+def _rights(told: PublicationFacts) -> str:
     licence = (
         f"Published under **{told.licence}** (SPDX)."
         if told.licence
@@ -62,7 +62,7 @@ def _rights(told: Description) -> str:
 {_table(["imagery", "credit"], rows)}"""
 
 
-def _columns(told: Description) -> str:
+def _columns(told: PublicationFacts) -> str:
     rows = [[f"`{name}`", what] for name, what in COLUMNS.items() if name != DATETIME or told.extent.first is not None]
     files = f"{len(told.tables)} file{'s' if len(told.tables) > 1 else ''}"
     return f"""## Tables
@@ -73,7 +73,7 @@ are neighbours on the map, and by the column `bbox` a reader skips what lies els
 {_table(["column", "what it is"], rows)}"""
 
 
-def _numbers(told: Description) -> str:
+def _numbers(told: PublicationFacts) -> str:
     time = ""
     if told.model.meta is not None and told.model.meta.encoding is not None:
         time = (
@@ -90,7 +90,7 @@ def _numbers(told: Description) -> str:
 - **norm**: the length of the vector before it was rounded to float16."""
 
 
-def _maps(told: Description) -> str:
+def _maps(told: PublicationFacts) -> str:
     if not told.maps:
         return ""
     rows = [[_map_name(one), one.moment, f"`maps/{one.name}.tif`", f"`maps/{one.name}.pmtiles`"] for one in told.maps]
@@ -106,7 +106,7 @@ def _map_name(one: ScoreMap) -> str:
     return one.question + (f" ({one.note})" if one.note else "")
 
 
-def _opening(told: Description) -> str:
+def _opening(told: PublicationFacts) -> str:
     first = f"embeddings/{told.tables[0].path.name}"
     return f"""## Opening it
 

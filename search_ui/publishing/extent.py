@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Extent:
+class TileExtent:
     """Where and when tiles are.
 
     Attributes:
@@ -43,7 +43,7 @@ class Extent:
         return box(*self.bbox)
 
 
-def extent_of(places: Places, acquired: npt.NDArray[np.int64]) -> Extent:
+def extent_of(places: Places, acquired: npt.NDArray[np.int64]) -> TileExtent:
     """How far some tiles reach, at least one.
 
     Args:
@@ -56,7 +56,7 @@ def extent_of(places: Places, acquired: npt.NDArray[np.int64]) -> Extent:
     west, east = _around(np.asarray(places.lon, float), along)
     known = acquired[acquired != NO_DATE]
     first, last = (_moment(int(known.min())), _moment(int(known.max()))) if len(known) else (None, None)
-    return Extent((west, _down(south), east, _up(north)), first, last, len(acquired) - len(known))
+    return TileExtent((west, _down(south), east, _up(north)), first, last, len(acquired) - len(known))
 
 
 def _around(lon: Floats, along: Floats) -> tuple[float, float]:

@@ -13,15 +13,15 @@ from ingest.archive import files as storage
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Collection
 from search_ui.publishing.card import write_card
-from search_ui.publishing.description import Description
 from search_ui.publishing.folder import check_folder, whole_folder
 from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import file_facts
 from search_ui.publishing.model_item import PublishedModel, write_description
+from search_ui.publishing.publication_facts import PublicationFacts
 from search_ui.publishing.score_maps import ScoreMap, write_score_map
 from search_ui.publishing.stac import write_stac
 from search_ui.publishing.survey import Survey, check_unchanged, survey
-from search_ui.publishing.tables import Table, write_tables
+from search_ui.publishing.tables import TileTable, write_tables
 from search_ui.search.engine import Engine
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Query
@@ -120,7 +120,7 @@ def _write(
     surveyed: Survey,
     wanted: Wanted,
     progress: Callable[[int], object],
-) -> Description:
+) -> PublicationFacts:
     """The data; what is to be said of it."""
     model, spec = _model(engine, collection), collection.spec
     sources = [one | {"source": public_name(one["source"])} for one in surveyed.sources()]
@@ -148,7 +148,7 @@ def _write(
             f"{surveyed.without_direction:,} tiles have a vector that is zero or not finite: it points nowhere."
         )
     sizes = surveyed.places.size_m
-    return Description(
+    return PublicationFacts(
         name=name,
         tiles=len(surveyed),
         model=model,
@@ -166,7 +166,9 @@ def _write(
     )
 
 
-def _tables(folder: Path, surveyed: Survey, facts: dict[str, Any], progress: Callable[[int], object]) -> list[Table]:
+def _tables(
+    folder: Path, surveyed: Survey, facts: dict[str, Any], progress: Callable[[int], object]
+) -> list[TileTable]:
     target = folder / "embeddings"
     target.mkdir()
     return write_tables(target, surveyed, facts, progress=progress)

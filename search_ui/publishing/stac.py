@@ -16,13 +16,13 @@ import shapely
 from pystac.extensions.file import FileExtension
 from pystac.extensions.table import Column, TableExtension
 
-from search_ui.publishing.description import Description
-from search_ui.publishing.extent import Extent
+from search_ui.publishing.extent import TileExtent
 from search_ui.publishing.folder import MARK
 from search_ui.publishing.layout import COLUMNS, schema
 from search_ui.publishing.model_item import model_item
+from search_ui.publishing.publication_facts import PublicationFacts
 from search_ui.publishing.score_maps import ScoreMap
-from search_ui.publishing.tables import Table
+from search_ui.publishing.tables import TileTable
 
 EMB = "https://stac-extensions.github.io/embeddings/v0.0.1/schema.json"
 CARD, MODEL = "README.md", "model.json"
@@ -32,7 +32,7 @@ _PHOTOGRAPHY = datetime(1858, 1, 1, tzinfo=UTC)  # no picture from the air is ol
 _MULTIHASH_SHA256 = "1220"
 
 
-def write_stac(folder: Path, told: Description) -> None:
+def write_stac(folder: Path, told: PublicationFacts) -> None:
     """Write collection, items and the model's item into a folder that holds the data."""
     (folder / "items").mkdir()
     collection = _collection(told)
@@ -48,7 +48,7 @@ def write_stac(folder: Path, told: Description) -> None:
     model.save_object(include_self_link=False)
 
 
-def _collection(told: Description) -> pystac.Collection:
+def _collection(told: PublicationFacts) -> pystac.Collection:
     first, last = told.extent.first, told.extent.last
     collection = pystac.Collection(
         id=identifier(told.name),
@@ -90,7 +90,7 @@ def _collection(told: Description) -> pystac.Collection:
     return collection
 
 
-def _chip_layout(told: Description) -> dict[str, Any]:
+def _chip_layout(told: PublicationFacts) -> dict[str, Any]:
     pixels = None if told.model.meta is None else told.model.meta.overhead_input.size_px
     chip = {} if pixels is None else {"chip_size": [pixels, pixels]}
     if told.grid is None:
@@ -100,14 +100,14 @@ def _chip_layout(told: Description) -> dict[str, Any]:
     return {"layout_type": "regular_grid", "grid_id": f"groundcast-g{size:g}-s{stride:g}", **chip, **step}
 
 
-def _items(folder: Path, told: Description) -> Iterator[pystac.Item]:
+def _items(folder: Path, told: PublicationFacts) -> Iterator[pystac.Item]:
     for table in told.tables:
         yield _table_item(folder, told, table)
     for score_map in told.maps:
         yield _map_item(folder, told, score_map)
 
 
-def _table_item(folder: Path, told: Description, table: Table) -> pystac.Item:
+def _table_item(folder: Path, told: PublicationFacts, table: TileTable) -> pystac.Item:
     item = _item(f"{identifier(told.name)}-embeddings-{table.path.stem}", told, table.extent)
     item.stac_extensions.append(EMB)
     parameters = {"tile_size_m": list(told.sizes_m), "stride_m": None if told.grid is None else told.grid["stride_m"]}
@@ -140,7 +140,7 @@ def _table_item(folder: Path, told: Description, table: Table) -> pystac.Item:
     return item
 
 
-def _map_item(folder: Path, told: Description, score_map: ScoreMap) -> pystac.Item:
+def _map_item(folder: Path, told: PublicationFacts, score_map: ScoreMap) -> pystac.Item:
     item = _item(f"{identifier(told.name)}-map-{score_map.name}", told, told.extent)
     item.properties |= {
         "title": f"{score_map.question} · {score_map.moment}",
@@ -175,7 +175,7 @@ def _map_item(folder: Path, told: Description, score_map: ScoreMap) -> pystac.It
     return item
 
 
-def _item(name: str, told: Description, extent: Extent) -> pystac.Item:
+def _item(name: str, told: PublicationFacts, extent: TileExtent) -> pystac.Item:
     first, last = extent.first, extent.last
     properties: dict[str, Any] = {"created": _rfc3339(told.created_at)}
     interval = None if first is not None and first == last else (first, last)

@@ -17,7 +17,7 @@ from ingest.archive.prefetch import prefetched
 from ingest.field.columns import NO_DATE
 from ingest.field.parts import last_of_equal, part_meta, vector_width
 from ingest.geo.footprints import Places
-from search_ui.publishing.extent import Extent, extent_of
+from search_ui.publishing.extent import TileExtent, extent_of
 from search_ui.publishing.hilbert import hilbert_keys
 from trainer.errors import ArchiveError, GroundcastError, ModelMismatchError, UsageError
 
@@ -65,7 +65,7 @@ class Survey:
         """Whether it is known of any tile when its imagery was taken."""
         return bool((self.acquired != NO_DATE).any())
 
-    def extent(self, some: slice = slice(None)) -> Extent:
+    def extent(self, some: slice = slice(None)) -> TileExtent:
         """How far tiles of those numbers reach."""
         where = self.places
         return extent_of(Places(where.lat[some], where.lon[some], where.size_m[some]), self.acquired[some])

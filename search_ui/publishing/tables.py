@@ -1,8 +1,8 @@
 """Tiles as GeoParquet in the order of a survey, in memory that does not grow with the collection.
 
-Rows of all parts are dealt out to buckets by where they go, each bucket is sorted by itself, and row groups are written
-one behind the other: an external distribution sort. Buckets lie in files beside the target while there are several. It
-does not know what the columns mean.
+Rows of all parts are dealt out to the files that they belong to, unsorted, beside the target; then each file is sorted
+by itself and written, some at once: an external distribution sort. Vectors are not compressed: of random-looking
+numbers a twelfth would be saved, and a third of the time lost. It does not know what the columns mean.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,20 +19,23 @@ from ingest.archive.files import FilePath
 from ingest.archive.parts import opened_part
 from ingest.archive.prefetch import prefetched
 from search_ui.files.writing import cannot_write
-from search_ui.publishing.extent import Extent
+from search_ui.publishing.extent import TileExtent
+from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import EMBEDDING, RENAMED, schema
 from search_ui.publishing.survey import Survey
 
+_FILE_BYTES = 128 * 2**20  # of which twice as much is in memory while it is sorted
+_AT_ONCE = 2  # files
+_READERS = 4  # threads
 _GROUP_BYTES = 16 * 2**20  # of vectors in a row group: what one answer over a network should bring
 _GROUP_ROWS = 2_048, 65_536
-_BUCKET_BYTES = 192 * 2**20
-_FILE_BUCKETS = 6  # buckets in a file: about a gigabyte
 _BESIDE = 300  # bytes of a row beside its vector, about
-_UNPACKED = [EMBEDDING, "geometry", "lat", "lon", "tile_id"]  # no two values alike: a dictionary only costs time
+_ALL_DIFFER = (EMBEDDING, "geometry", "lat", "lon", "tile_id", "bbox")  # there a dictionary only costs time
+_TARGET = "_target"  # where a row goes, counted through all files
 
 
 @dataclass(frozen=True)
-class Table:
+class TileTable:
     """A file of tiles.
 
     Attributes:
@@ -43,12 +46,12 @@ class Table:
 
     path: Path
     rows: range
-    extent: Extent
+    extent: TileExtent
 
 
 def write_tables(
     folder: Path, surveyed: Survey, facts: dict[str, Any], *, progress: Callable[[int], object] = lambda _: None
-) -> list[Table]:
+) -> list[TileTable]:
     """Write all tiles of a survey.
 
     Args:
@@ -61,72 +64,50 @@ def write_tables(
         GroundcastError: The files cannot be written, such as on a full disk.
         ArchiveError: A part is broken, or is not what it was when it was surveyed.
     """
-    sizes = Sizes.of(len(surveyed), surveyed.dim)
+    group, per_file = rows_together(len(surveyed), surveyed.dim)
+    spans = [range(start, min(start + per_file, len(surveyed))) for start in range(0, len(surveyed), per_file)]
     tables = [
-        Table(folder / f"{number:04d}.parquet", rows, surveyed.extent(slice(rows.start, rows.stop)))
-        for number, rows in enumerate(sizes.files())
+        TileTable(folder / f"{number:04d}.parquet", rows, surveyed.extent(slice(rows.start, rows.stop)))
+        for number, rows in enumerate(spans)
     ]
     try:
-        with _buckets(folder, surveyed, sizes) as buckets:
-            for table in tables:
-                _write(table, buckets, surveyed, sizes, facts, progress)
-    except pa.ArrowException as error:
-        raise cannot_write(folder, str(error)) from error
+        with _dealt_out(folder, surveyed, per_file) as taken:
+
+            def write(number: int) -> int:
+                _write(tables[number], taken(number), surveyed, group, facts)
+                return len(tables[number].rows)
+
+            for written in prefetched(write, range(len(tables)), threads=_AT_ONCE, begun=_AT_ONCE):
+                progress(written)
+    except (OSError, pa.ArrowException) as error:
+        raise cannot_write(folder, getattr(error, "strerror", None) or str(error)) from error
     return tables
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How many rows stand together.
-
-    Attributes:
-        n: All of them.
-        group: In a row group.
-        bucket: In a bucket; a multiple of a group.
-        file: In a file; a multiple of a bucket.
-    """
-
-    n: int
-    group: int
-    bucket: int
-    file: int
-
-    @classmethod
-    def of(cls, n: int, dim: int) -> "Sizes":
-        """For so many rows of vectors so wide."""
-        low, high = _GROUP_ROWS
-        group = min(max(_GROUP_BYTES // (2 * dim), low), high)
-        bucket = group * max(1, _BUCKET_BYTES // ((2 * dim + _BESIDE) * group))
-        return cls(n, group, bucket, bucket * _FILE_BUCKETS)
-
-    def files(self) -> list[range]:
-        """The rows of each file."""
-        return [range(start, min(start + self.file, self.n)) for start in range(0, self.n, self.file)]
-
-    def buckets(self, rows: range) -> range:
-        """Numbers of the buckets that hold the rows of a file."""
-        return range(rows.start // self.bucket, -(-rows.stop // self.bucket))
-
-
-Buckets = Callable[[int], pa.Table]
-"""The rows of a bucket in their order, by its number; each is taken once."""
+def rows_together(n: int, dim: int) -> tuple[int, int]:
+    """Rows of a row group, and of a file, of n vectors so wide: files of one size, of whole groups."""
+    low, high = _GROUP_ROWS
+    group = min(max(_GROUP_BYTES // (2 * dim), low), high)
+    groups = -(-n // group)
+    most = max(1, _FILE_BYTES // ((2 * dim + _BESIDE) * group))  # groups in a file
+    return group, group * -(-groups // -(-groups // most))
 
 
 @contextmanager
-def _buckets(folder: Path, surveyed: Survey, sizes: Sizes) -> Iterator[Buckets]:
-    """All rows, dealt out; while they are used, those of many buckets lie in files."""
-    count = -(-sizes.n // sizes.bucket)
+def _dealt_out(folder: Path, surveyed: Survey, per_file: int) -> Iterator[Callable[[int], pa.Table]]:
+    """Gives the rows of a file in their order, by its number, each once; several files' rows lie on the disk."""
+    count = -(-len(surveyed) // per_file)
     if count == 1:
-        rows = pa.concat_tables(dealt for _, dealt in _dealt(surveyed, sizes))
+        rows = pa.concat_tables(some for _, some in _dealt(surveyed, per_file))
         yield lambda _: _in_order(rows)
         return
-    spilled = folder / ".buckets"
-    spilled.mkdir()
-    paths = [spilled / f"{number:06d}.arrow" for number in range(count)]
+    place = folder / ".unsorted"
+    place.mkdir()
+    paths = [place / f"{number:06d}.arrow" for number in range(count)]
     try:
         with ExitStack() as stack:
             writers: dict[int, Any] = {}
-            for number, rows in _dealt(surveyed, sizes):
+            for number, rows in _dealt(surveyed, per_file):
                 if number not in writers:
                     sink = stack.enter_context(pa.OSFile(str(paths[number]), "wb"))
                     writers[number] = stack.enter_context(pa.ipc.new_stream(sink, rows.schema))
@@ -135,69 +116,59 @@ def _buckets(folder: Path, surveyed: Survey, sizes: Sizes) -> Iterator[Buckets]:
     finally:
         for path in paths:
             path.unlink(missing_ok=True)
-        spilled.rmdir()
+        place.rmdir()
 
 
 def _taken(path: Path) -> pa.Table:
     with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as stream:
         rows = stream.read_all()
-    path.unlink()  # room for the files that are made of it
+    path.unlink()  # room for the file that is made of it
     return _in_order(rows)
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
-    order = np.argsort(rows["_target"].to_numpy())
-    return rows.drop_columns(["_target"]).take(pa.array(order))
+    order = np.argsort(rows[_TARGET].to_numpy())
+    return rows.drop_columns([_TARGET]).take(pa.array(order))
 
 
-def _dealt(surveyed: Survey, sizes: Sizes) -> Iterator[tuple[int, pa.Table]]:
-    """Rows of the parts with where they go, and the number of their bucket."""
+def _dealt(surveyed: Survey, per_file: int) -> Iterator[tuple[int, pa.Table]]:
+    """Rows of the parts with where they go, and the number of their file."""
 
     def read(path: FilePath) -> pa.Table:
         with opened_part(path) as file:
-            return file.read()
+            return file.read(use_threads=False)  # there are threads enough already
 
     paths = [surveyed.archive.folder / name for name in surveyed.names]
-    for number, table in enumerate(prefetched(read, paths, threads=2, begun=4)):
+    for number, table in enumerate(prefetched(read, paths, threads=_READERS, begun=2 * _READERS)):
         target = surveyed.target[surveyed.starts[number] : surveyed.starts[number + 1]]
-        rows = _published(table, surveyed.told[number][0]).append_column("_target", pa.array(target))
-        bucket = np.where(target >= 0, target // sizes.bucket, -1)
-        for one in np.unique(bucket[bucket >= 0]).tolist():
-            chosen = np.flatnonzero(bucket == one)
+        rows = _published(table, surveyed.told[number][0]).append_column(_TARGET, pa.array(target))
+        file = np.where(target >= 0, target // per_file, -1)
+        for one in np.unique(file[file >= 0]).tolist():
+            chosen = np.flatnonzero(file == one)
             yield one, rows if len(chosen) == len(target) else rows.take(pa.array(chosen))
 
 
 def _published(table: pa.Table, source: str | None) -> pa.Table:
-    """A part's rows under the names that they are published by."""
+    """A part's rows under the names that they are published by, with what may be told of their imagery."""
     named = table.rename_columns([RENAMED.get(name, name) for name in table.column_names]).replace_schema_metadata()
-    return named.append_column("source", pa.array([source] * table.num_rows, pa.string()))
+    where = named.schema.get_field_index("origin")
+    origins = named.column(where).combine_chunks().dictionary_encode()
+    told = pa.array([public_name(origin) for origin in origins.dictionary.to_pylist()], pa.string())
+    named = named.set_column(where, "origin", told.take(origins.indices))
+    return named.append_column("source", pa.array([public_name(source)] * table.num_rows, pa.string()))
 
 
-def _write(
-    table: Table,
-    buckets: Buckets,
-    surveyed: Survey,
-    sizes: Sizes,
-    facts: dict[str, Any],
-    progress: Callable[[int], object],
-) -> None:
+def _write(table: TileTable, rows: pa.Table, surveyed: Survey, group: int, facts: dict[str, Any]) -> None:
     kind = schema(surveyed.dim, facts, dated=surveyed.dated, bbox=table.extent.bbox)
     # by their paths in the file: a struct has no statistics, its members have
-    paths = [
-        *(name for name in kind.names if name != "bbox"),
-        *(f"bbox.{side.name}" for side in kind.field("bbox").type),
-    ]
-    packed = [path for path in paths if path not in _UNPACKED and not path.startswith("bbox")]
-    measured = [path for path in paths if path not in (EMBEDDING, "geometry")]
-    try:
-        with pq.ParquetWriter(
-            table.path, kind, compression="zstd", use_dictionary=packed, write_statistics=measured,
-            write_page_checksum=True,
-        ) as writer:  # fmt: skip
-            for number in sizes.buckets(table.rows):
-                rows = buckets(number).select(kind.names).cast(kind)
-                for start in range(0, rows.num_rows, sizes.group):
-                    writer.write_table(rows.slice(start, sizes.group))
-                    progress(min(sizes.group, rows.num_rows - start))
-    except OSError as error:
-        raise cannot_write(table.path, error.strerror or str(error)) from error
+    paths = [name for name in kind.names if name != "bbox"] + [f"bbox.{side.name}" for side in kind.field("bbox").type]
+    packing = dict.fromkeys((*paths, f"{EMBEDDING}.list.element"), "zstd") | {f"{EMBEDDING}.list.element": "none"}
+    with pq.ParquetWriter(
+        table.path,
+        kind,
+        compression=packing,
+        use_dictionary=[path for path in kind.names if path not in _ALL_DIFFER],
+        write_statistics=[path for path in paths if path not in (EMBEDDING, "geometry")],
+        write_page_checksum=True,
+    ) as writer:
+        writer.write_table(rows.select(kind.names).cast(kind), row_group_size=group)

@@ -16,7 +16,7 @@ from search_ui.maps.heatmap import Drawing, HeatValues
 from search_ui.maps.mercator import EQUATOR_M, MAX_LAT, MAX_ZOOM, TILE_PX, ordinate
 from search_ui.publishing.extent import extent_of
 
-_SEEN_PX = 4  # pixels across a tile at the deepest zoom, at least
+_SEEN_PX = 8  # pixels across a tile at the deepest zoom, at least
 _MOST = 20_000  # pictures
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from search_ui.publishing.extent import Extent
+from search_ui.publishing.extent import TileExtent
 from search_ui.publishing.model_item import PublishedModel
 from search_ui.publishing.score_maps import ScoreMap
-from search_ui.publishing.tables import Table
+from search_ui.publishing.tables import TileTable
 
 
 @dataclass(frozen=True)
-class Description:
+class PublicationFacts:
     """A publication.
 
     Attributes:
@@ -38,7 +38,7 @@ class Description:
     name: str
     tiles: int
     model: PublishedModel
-    extent: Extent
+    extent: TileExtent
     gsd_m: float | None
     grid: Mapping[str, Any] | None
     sizes_m: tuple[float, float]
@@ -46,7 +46,7 @@ class Description:
     licence: str | None
     created_at: datetime
     version: str
-    tables: list[Table]
+    tables: list[TileTable]
     maps: list[ScoreMap]
     notes: list[str]
 
