@@ -21,6 +21,7 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from stac_validator.validate import StacValidate
 
+from ingest.archive.files import this_process
 from ingest.catalog.catalog import Collection
 from ingest.field.columns import NO_DATE
 from ingest.geo.footprints import Places
@@ -381,3 +382,19 @@ def test_a_collection_that_loses_a_part_meanwhile_is_not_published(home, tmp_pat
     with pytest.raises(GroundcastError, match="run the command again"):
         home.publish()
     assert left(tmp_path) == ["more"]
+
+
+def test_what_a_killed_publish_left_is_cleared_up_and_nothing_of_another_machine(home, tmp_path) -> None:
+    home.add("a", [tile(0)])
+    home.publish()
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True).stdout.strip()
+    mine = this_process().rpartition("-")[0]
+    for name in (f".out.{mine}-{gone}.tmp", ".out.elsewhere-1.tmp", f".out.{mine}-1.tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "out").rename(tmp_path / f".out.{mine}-{gone}.before")  # killed between two renames
+    home.publish("out2")
+    assert (tmp_path / f".out.{mine}-{gone}.tmp").exists()  # another publication's
+    with pytest.raises(UsageError, match="--replace"):
+        home.publish()
+    assert left(tmp_path) == sorted([".out.elsewhere-1.tmp", f".out.{mine}-1.tmp", "out", "out2"])
+    assert len(rows_of(tmp_path / "out")) == 1

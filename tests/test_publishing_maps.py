@@ -23,7 +23,7 @@ BEACH = "people swimming at a sandy beach"
     ("options", "said"),
     [
         (["--when", "2025-07"], "give --text too"),
-        (["--text", "a", "--text", "b", "--text", "c", "--when", "2025", "--when", "2026"], "one for each --text"),
+        (["--text", "a", "--text", "b", "--text", "c", "--when", "2025", "--when", "2026"], "or one for each"),
         (["--text", "a beach", "--when", "2025-02-30"], "does not exist"),
         (["--text", " "], "--text"),
         (["--licence", "my own"], "no SPDX id"),

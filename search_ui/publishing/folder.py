@@ -3,18 +3,21 @@
 It does not know what is in it.
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.archive.files import lives, this_process
 from search_ui.files.writing import cannot_write
 from trainer.errors import UsageError
 from trainer.sums import FILE, write_sums
 
 MARK = "collection.json"
 """By this file and the checksums beside it a folder is known as a publication."""
+_TEMPORARY, _BEFORE = ".tmp", ".before"
 
 
 def check_folder(folder: Path, *, replace: bool) -> None:
@@ -41,6 +44,25 @@ def check_folder(folder: Path, *, replace: bool) -> None:
         raise UsageError(f"'{folder}' is a publication already: name a new folder, or replace it with --replace")
 
 
+def clear_up(folder: Path) -> None:
+    """Remove what processes of this machine left beside a folder that were killed while they wrote it.
+
+    What stood there takes its place again, where one was killed between two renames. What living processes, and those
+    of other machines, write stays.
+    """
+    folder = folder.absolute()
+    host = this_process().rpartition("-")[0]
+    for end in (_BEFORE, _TEMPORARY):
+        for path in folder.parent.glob(f".{glob.escape(folder.name)}.{glob.escape(host)}-*{end}"):
+            number = path.name.removesuffix(end).rpartition("-")[2]
+            if not number.isdigit() or lives(int(number)):
+                continue
+            if end == _BEFORE and not folder.exists():  # killed between two renames
+                path.rename(folder)
+            else:
+                shutil.rmtree(path)
+
+
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder`, to be filled inside; at the end it gets checksums and takes the name.
@@ -51,9 +73,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         GroundcastError: It cannot be written, such as on a full disk.
     """
     folder = folder.absolute()
-    temporary, before = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("tmp", "before"))
+    temporary, before = (folder.with_name(f".{folder.name}.{this_process()}{end}") for end in (_TEMPORARY, _BEFORE))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
         temporary.mkdir()
         yield temporary
         write_sums(temporary)
@@ -63,7 +84,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         _take_place(temporary, folder, before)
         _sync(folder.parent)
     except OSError as error:
-        raise cannot_write(folder, error.strerror or str(error)) from error
+        where = f" ({error.filename})" if error.filename else ""
+        raise cannot_write(folder, f"{error.strerror or error}{where}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)

@@ -13,7 +13,7 @@ from ingest.archive import files as storage
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Collection
 from search_ui.publishing.card import write_card
-from search_ui.publishing.folder import check_folder, whole_folder
+from search_ui.publishing.folder import check_folder, clear_up, whole_folder
 from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import file_facts
 from search_ui.publishing.model_item import PublishedModel, write_description
@@ -88,6 +88,7 @@ def publish(
         ArchiveError: A part is broken.
         GroundcastError: It cannot be written, such as on a full disk, or the collection changed meanwhile.
     """
+    clear_up(folder)
     check_folder(folder, replace=wanted.replace)
     with engine.request():
         collection = engine.tiles(name)

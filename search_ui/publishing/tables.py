@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from ingest.archive.files import FilePath
 from ingest.archive.parts import opened_part
 from ingest.archive.prefetch import prefetched
-from search_ui.files.writing import cannot_write
 from search_ui.publishing.extent import TileExtent
 from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import EMBEDDING, RENAMED, schema
@@ -61,7 +60,7 @@ def write_tables(
         progress: Called with the number of tiles that have been written since the last call.
 
     Raises:
-        GroundcastError: The files cannot be written, such as on a full disk.
+        OSError: The files cannot be written, such as on a full disk.
         ArchiveError: A part is broken, or is not what it was when it was surveyed.
     """
     group, per_file = rows_together(len(surveyed), surveyed.dim)
@@ -79,8 +78,8 @@ def write_tables(
 
             for written in prefetched(write, range(len(tables)), threads=_AT_ONCE, begun=_AT_ONCE):
                 progress(written)
-    except (OSError, pa.ArrowException) as error:
-        raise cannot_write(folder, getattr(error, "strerror", None) or str(error)) from error
+    except pa.ArrowException as error:
+        raise OSError(str(error)) from error
     return tables
 
 

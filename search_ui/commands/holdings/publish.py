@@ -68,7 +68,7 @@ def _queries(texts: tuple[str, ...], whens: tuple[str, ...]) -> "tuple[Query, ..
         raise UsageError("--when is the moment of a score map: give --text too")
     if len(whens) > 1 and len(whens) != len(texts):
         raise UsageError(
-            f"{len(texts)} times --text and {len(whens)} times --when: give one --when for all, or one for each --text"
+            f"--text is given {len(texts)} times and --when {len(whens)} times: give one for all, or one for each"
         )
     moments = [parse_moment(when) for when in whens] or [None]
     moments = moments * len(texts) if len(moments) == 1 else moments
