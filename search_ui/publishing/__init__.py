@@ -5,7 +5,7 @@
     collection.json     STAC Collection, with the extension for embeddings
     model.json          STAC Item of the model, with the extension for machine learning models
     model/              what the model says of itself; not its weights
-    items/              STAC Items of the tables and of the score maps
+    NAME-….json         STAC Items of the tables and of the score maps
     embeddings/         GeoParquet: tiles with their footprints and vectors, see `layout`
     maps/               score maps: GeoTIFF, PMTiles
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEVEL = 24
+_BLOCK = 32_768  # places at a time: what is worked with stays in the processor's cache
 
 
 def hilbert_keys(
@@ -24,9 +25,18 @@ def hilbert_keys(
     Returns:
         uint64 [n], below 4^level.
     """
+    lat, lon = np.asarray(lat, float), np.asarray(lon, float)
+    key = np.empty(lat.shape, np.uint64)
+    for start in range(0, len(lat), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        key[some] = _keys(lat[some], lon[some], level)
+    return key
+
+
+def _keys(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], level: int) -> npt.NDArray[np.uint64]:
     side = np.uint64(1 << level)
-    x = _cells((np.asarray(lon, float) + 180) / 360, side)
-    y = _cells((90 - np.asarray(lat, float)) / 180, side)  # rows count from the north, as those of map tiles do
+    x = _cells((lon + 180) / 360, side)
+    y = _cells((90 - lat) / 180, side)  # rows count from the north, as those of map tiles do
     key = np.zeros(x.shape, np.uint64)
     half = side >> np.uint64(1)
     while half:

@@ -34,12 +34,12 @@ _MULTIHASH_SHA256 = "1220"
 
 def write_stac(folder: Path, told: PublicationFacts) -> None:
     """Write collection, items and the model's item into a folder that holds the data."""
-    (folder / "items").mkdir()
     collection = _collection(told)
-    collection.set_self_href(str(folder / MARK))
     for item in _items(folder, told):
         collection.add_item(item)
-        item.set_self_href(str(folder / "items" / f"{item.id}.json"))
+        # beside the data: a careful reader takes nothing that lies outside the folder of an item
+        item.set_self_href(str(folder / f"{item.id}.json"))
+    collection.set_self_href(str(folder / MARK))  # last: it would lay out items that come later in its own way
     collection.save(pystac.CatalogType.SELF_CONTAINED)
     model = model_item(told.model)
     model.set_root(collection)
@@ -114,11 +114,6 @@ def _table_item(folder: Path, told: PublicationFacts, table: TileTable) -> pysta
     item.properties |= {
         "title": f"{told.name}: tiles {table.rows.start + 1:,} to {table.rows.stop:,} of {told.tiles:,}",
         "emb:runtime_parameters": {name: value for name, value in parameters.items() if value is not None},
-        "emb:quantization": {
-            "method": "rounded to the nearest float16",
-            "original_dtype": "float32",
-            "quantized_dtype": "float16",
-        },
     }
     if told.gsd_m is not None:
         item.properties["gsd"] = round(told.gsd_m, 4)
@@ -129,14 +124,14 @@ def _table_item(folder: Path, told: PublicationFacts, table: TileTable) -> pysta
     ]
     described.primary_geometry = "geometry"
     described.row_count = len(table.rows)
-    href = f"../{table.path.parent.name}/{table.path.name}"
+    href = f"./{table.path.parent.name}/{table.path.name}"
     title = "Tiles with footprints and vectors"
     item.add_asset("embeddings", pystac.Asset(href, title=title, media_type=PARQUET, roles=["data"]))
     for source in told.sources:
         name = source["source"] or ""
         if re.fullmatch(r"https?://[^{}\s]+", name):
             item.add_link(_link("emb:source-data", name, None, f"Imagery: {name}"))
-    _measure(item, folder / "items")
+    _measure(item, folder)
     return item
 
 
@@ -160,18 +155,18 @@ def _map_item(folder: Path, told: PublicationFacts, score_map: ScoreMap) -> pyst
     item.add_asset(
         "scores",
         pystac.Asset(
-            f"../maps/{score_map.geotiff.name}", title="Scores", media_type=pystac.MediaType.COG, roles=["data"],
+            f"./maps/{score_map.geotiff.name}", title="Scores", media_type=pystac.MediaType.COG, roles=["data"],
             extra_fields={"bands": bands},
         ),
     )  # fmt: skip
     item.add_asset(
         "pictures",
         pystac.Asset(
-            f"../maps/{score_map.pmtiles.name}", title="Relevance as pictures", media_type=PMTILES, roles=["visual"],
+            f"./maps/{score_map.pmtiles.name}", title="Relevance as pictures", media_type=PMTILES, roles=["visual"],
             extra_fields={"groundcast:legend": score_map.legend},
         ),
     )  # fmt: skip
-    _measure(item, folder / "items")
+    _measure(item, folder)
     return item
 
 
@@ -194,10 +189,10 @@ def _item(name: str, told: PublicationFacts, extent: TileExtent) -> pystac.Item:
     )
 
 
-def _measure(item: pystac.Item, beside: Path) -> None:
-    """Size and checksum of its files, which it names from a folder."""
+def _measure(item: pystac.Item, folder: Path) -> None:
+    """Size and checksum of its files."""
     for asset in item.assets.values():
-        path = beside / asset.href
+        path = folder / asset.href
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         told = FileExtension.ext(asset, add_if_missing=True)

@@ -119,10 +119,10 @@ def _dealt_out(folder: Path, surveyed: Survey, per_file: int) -> Iterator[Callab
 
 
 def _taken(path: Path) -> pa.Table:
-    with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as stream:
-        rows = stream.read_all()
+    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        ordered = _in_order(stream.read_all())
     path.unlink()  # room for the file that is made of it
-    return _in_order(rows)
+    return ordered
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
