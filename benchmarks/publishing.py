@@ -186,9 +186,8 @@ def table(document: dict[str, Any]) -> str:
     """What a person reads."""
     lines = [f"{document['setting']}", f"{'way':12s} {'seconds':>8s} {'CPU s':>7s} {'tiles/s':>9s} {'MB':>7s}"]
     for row in document["rows"]:
-        lines.append(
-            f"{row['way']:12s} {row['seconds']:8.2f} {row['cpu_s']:7.2f} {row['tiles_a_second']:9,d} {row['memory_mb']:7,d}"
-        )
+        speed, memory = f"{row['tiles_a_second']:9,d}", f"{row['memory_mb']:7,d}"
+        lines.append(f"{row['way']:12s} {row['seconds']:8.2f} {row['cpu_s']:7.2f} {speed} {memory}")
     return "\n".join([*lines, *(f"{name}: {value}" for name, value in document["ratios"].items())])
 
 
