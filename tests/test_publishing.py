@@ -25,6 +25,7 @@ from ingest.archive.files import this_process
 from ingest.catalog.catalog import Collection
 from ingest.field.columns import NO_DATE
 from ingest.geo.footprints import Places
+from ingest.settings import load_settings
 from search_ui.publishing import tables as tables_module
 from search_ui.publishing.extent import extent_of
 from search_ui.publishing.hilbert import hilbert_keys
@@ -151,6 +152,23 @@ def test_many_files_hold_what_one_would_in_the_same_order(home, tmp_path, monkey
     items = list(pystac.Collection.from_file(str(tmp_path / "many" / "collection.json")).get_items())
     assert sum(item.properties["table:row_count"] for item in items) == 200
     assert len({tuple(item.bbox) for item in items}) == 13
+
+
+def test_an_archive_on_an_object_store_is_published_like_one_in_a_folder(home, tmp_path, monkeypatch) -> None:
+    home.add("a", [tile(n) for n in range(30)])
+    home.publish("local")
+    monkeypatch.setenv("GROUNDCAST_ARCHIVE_URL", "memory://published-parts")
+    settings = load_settings(tmp_path / "home")
+    folder = settings.archive_dir("town")
+    folder.mkdir(parents=True)
+    (folder / "a.parquet").write_bytes(home.archive.path("a").read_bytes())
+    publish(Engine(settings, home.catalog), "town", tmp_path / "remote", Wanted())
+    local, remote = (pq.read_table(tmp_path / name / "embeddings") for name in ("local", "remote"))
+    assert local.replace_schema_metadata().equals(remote.replace_schema_metadata())
+    assert left(tmp_path) == ["local", "remote"]
+    assert sorted(path.name for path in (tmp_path / "remote").iterdir()) == sorted(
+        path.name for path in (tmp_path / "local").iterdir()
+    )
 
 
 def test_the_tables_are_sound_geoparquet_and_other_readers_open_them(home, tmp_path) -> None:
@@ -382,6 +400,23 @@ def test_a_collection_that_loses_a_part_meanwhile_is_not_published(home, tmp_pat
     with pytest.raises(GroundcastError, match="run the command again"):
         home.publish()
     assert left(tmp_path) == ["more"]
+
+
+def test_of_two_that_publish_into_one_folder_the_second_replaces_nothing(home, tmp_path, monkeypatch) -> None:
+    home.add("a", [tile(0)])
+    write = tables_module.write_tables
+
+    def meanwhile(*arguments, **more):
+        monkeypatch.undo()
+        home.publish()
+        home.add("b", [tile(1)])
+        return write(*arguments, **more)
+
+    monkeypatch.setattr("search_ui.publishing.publication.write_tables", meanwhile)
+    monkeypatch.setattr("search_ui.publishing.folder.this_process", lambda: "here-1")
+    with pytest.raises(GroundcastError, match="not empty"):
+        home.publish()
+    assert left(tmp_path) == ["out"]
 
 
 def test_what_a_killed_publish_left_is_cleared_up_and_nothing_of_another_machine(home, tmp_path) -> None:

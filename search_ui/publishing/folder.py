@@ -64,10 +64,14 @@ def clear_up(folder: Path) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
     """A temporary folder beside `folder`, to be filled inside; at the end it gets checksums and takes the name.
 
     Where the block fails, what was written is removed and what stood at `folder` stays.
+
+    Args:
+        folder: The folder; see `check_folder`.
+        replace: Whether what stands there goes, also what another process has written meanwhile.
 
     Raises:
         GroundcastError: It cannot be written, such as on a full disk.
@@ -81,7 +85,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         # on the disk before it takes the name: after a power cut the old one stands there, or the whole new one
         for path in (*temporary.rglob("*"), temporary):
             _sync(path)
-        _take_place(temporary, folder, before)
+        _take_place(temporary, folder, before if replace else None)
         _sync(folder.parent)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
@@ -91,9 +95,9 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(before, ignore_errors=True)
 
 
-def _take_place(temporary: Path, folder: Path, before: Path) -> None:
-    if not folder.exists():
-        temporary.rename(folder)
+def _take_place(temporary: Path, folder: Path, before: Path | None) -> None:
+    if before is None or not folder.exists():
+        temporary.rename(folder)  # an empty folder gives way, and no other
         return
     folder.rename(before)
     try:

@@ -94,7 +94,7 @@ def publish(
         collection = engine.tiles(name)
         listed = engine.archive(collection)
         _check_room(folder, listed)
-        with whole_folder(folder) as temporary:
+        with whole_folder(folder, replace=wanted.replace) as temporary:
             # the rows are read twice: from a network they come once
             with listed.at_hand(list(listed.stamps()), beside=temporary) as archive:
                 surveyed = survey(archive, collection.model_id)
