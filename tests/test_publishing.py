@@ -15,6 +15,7 @@ import pystac
 import pytest
 import shapely
 from jsonschema.validators import validator_for
+from pmtiles.reader import MmapSource, Reader
 from pmtiles.tile import zxy_to_tileid
 from pystac.extensions.mlm import MLMExtension
 from pystac.validation.local_validator import get_local_schema_cache
@@ -26,12 +27,16 @@ from ingest.catalog.catalog import Collection
 from ingest.field.columns import NO_DATE
 from ingest.geo.footprints import Places
 from ingest.settings import load_settings
+from search_ui.maps.heatmap import HeatValues
+from search_ui.maps.mercator import ordinate
+from search_ui.maps.scales import Scale
 from search_ui.publishing import tables as tables_module
 from search_ui.publishing.extent import extent_of
 from search_ui.publishing.hilbert import hilbert_keys
 from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import COLUMNS, KEY
 from search_ui.publishing.publication import Wanted, publish
+from search_ui.publishing.web_tiles import write_pmtiles
 from search_ui.search.engine import Engine
 from tests.publishable import DATE, DIM, MODEL, Home, tile, vectors
 from trainer.errors import ArchiveError, GroundcastError, MissingError, ModelMismatchError, UsageError
@@ -305,6 +310,22 @@ def test_no_file_of_a_publication_holds_a_password_or_a_folder_of_this_disk(home
         content = path.read_bytes() if path.is_file() else b""
         assert not any(word in content for word in (b"hunter2", b"/srv/hidden", str(tmp_path).encode())), path
     assert set(rows_of(tmp_path / "out").origin) == {"https://example.org/a.tif", "a.tif"}
+
+
+def test_pictures_lie_on_both_sides_of_the_antimeridian_and_begin_at_the_tiles(tmp_path) -> None:
+    places = Places(np.array([-16.5, -16.5]), np.array([179.99, -179.99]), np.full(2, 480.0))
+    heat = HeatValues(places, np.array([0.2, 0.9], np.float32), Scale(0, 1, "relevance"), "here")
+    written = write_pmtiles(tmp_path / "map.pmtiles", heat, name="a map", attribution="", told={})
+    with (tmp_path / "map.pmtiles").open("rb") as file:
+        reader = Reader(MmapSource(file))
+        header = reader.header()
+        deepest, n = header["max_zoom"], 1 << header["max_zoom"]
+        assert abs(abs(header["center_lon_e7"] / 1e7) - 180) < 0.01
+        y = int((180 - ordinate(-16.5)) / 360 * n)
+        assert reader.get(deepest, 0, y)
+        assert reader.get(deepest, n - 1, y)
+        assert reader.get(deepest, n // 2, y) is None
+        assert header["addressed_tiles_count"] == written
 
 
 # -- whole or not at all ---------------------------------------------------------------------------------------------

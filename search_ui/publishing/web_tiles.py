@@ -78,10 +78,11 @@ def _pictures(places: Places, z: int) -> list[tuple[int, int]]:
 def _header(places: Places, deepest: int) -> dict[str, Any]:
     extent = extent_of(places, np.empty(0, np.int64))
     west, south, east, north = extent.bbox
+    around = (west + east) / 2 if west <= east else ((west + east) / 2 + 360) % 360 - 180
     if west > east:  # the format knows no box across ±180°
         west, east = -180.0, 180.0
     sides = {"min_lon_e7": west, "min_lat_e7": south, "max_lon_e7": east, "max_lat_e7": north}
-    middle = {"center_lon_e7": (west + east) / 2, "center_lat_e7": (south + north) / 2}
+    middle = {"center_lon_e7": around, "center_lat_e7": (south + north) / 2}
     degrees = {side: round(value * 1e7) for side, value in (sides | middle).items()}
     kinds = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE}
     return {"version": 3, "center_zoom": max(0, deepest - 2), **kinds, **degrees}
