@@ -5,6 +5,7 @@ import json
 
 import geopandas
 import numpy as np
+import pyarrow.parquet as pq
 import pystac
 import pytest
 import rasterio
@@ -14,7 +15,7 @@ from rio_cogeo.cogeo import cog_validate
 from ingest.archive.parts import Archive
 from search_ui.maps.mercator import ordinate
 from search_ui.maps.scales import Scale
-from tests.publishable import Home, tile
+from tests.publishable import DATE, Home, tile
 
 BEACH = "people swimming at a sandy beach"
 
@@ -61,6 +62,23 @@ def test_without_the_model_there_are_tables_and_no_score_maps_and_it_says_so(gro
     assert "no score maps" in ran.out
     assert not (tmp_path / "out" / "maps").exists()
     assert "no score maps" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_taken_in_again_and_published_again_is_the_same_to_the_bit(groundcast, tmp_path) -> None:
+    pytest.importorskip("ingest.embeddings", reason="importing embeddings is not part of this version")
+    home = Home(tmp_path)
+    home.add("a", [tile(n, acquired=None if n % 3 else DATE) for n in range(30)])
+    home.catalog.close()
+    assert groundcast("publish", "town", tmp_path / "one").code == 0
+    for name, source in (("tables", "embeddings"), ("item", "town-embeddings-0000.json")):
+        ran = groundcast("import", tmp_path / "one" / source, "--collection", name)
+        assert ran.code == 0, ran.err
+        ran = groundcast("publish", name, tmp_path / name)
+        assert ran.code == 0, ran.err
+        one, two = (pq.read_table(tmp_path / where / "embeddings") for where in ("one", name))
+        told = set(one.column_names) - {"bbox", "geometry", "source"}  # the first two follow from the others
+        assert {column for column in told if one[column].equals(two[column])} == told
+        assert "Ada" in (tmp_path / name / "README.md").read_text()
 
 
 def test_score_maps_are_sound_rasters_and_pictures_of_the_same_numbers_of_one_state(
