@@ -216,3 +216,16 @@ def demo(together: Path, installed: Installed) -> Demo:
             assert process.returncode == 0, err
             printed.write_text(out, "utf-8")
     return Demo(home, json.loads(printed.read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def small_home(together: Path) -> Path:
+    """The home of `tests.small_home`, with the collection and the gallery `demo`; tests that change it copy it."""
+    from tests.small_home import make_home
+
+    folder = together / "small"
+    with FileLock(together / "small.lock"):
+        if not (folder / "done").exists():
+            make_home(folder, "demo", "demo")
+            (folder / "done").touch()
+    return folder / "home"
