@@ -5,6 +5,7 @@ It does not know how the work is done.
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -183,6 +184,8 @@ def run(
 
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise UsageError(f"progress = {progress!r}: give True, False, or what is called with done and total")
+    # rasterio hides this one inside reproject() with catch_warnings, which reader threads undo for one another
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     embedder = model_for(settings, catalog, request.collection, model, precision=precision)
     make_ahead(settings.places_dir)  # beside the work, so that the first answer need not wait for names of places
     with ExitStack() as shown:

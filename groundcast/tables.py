@@ -6,9 +6,11 @@ the values mean.
 """
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import pyproj
 import shapely
 
 from trainer.errors import UsageError
@@ -25,7 +27,6 @@ _GEOARROW = {
     "ARROW:extension:name": "geoarrow.wkb",
     "ARROW:extension:metadata": json.dumps({"crs": "OGC:CRS84", "crs_type": "authority_code"}),
 }  # by which GeoPandas, lonboard and DuckDB know the column
-_CRS = "EPSG:4326"  # what tables are mostly in that one joins with; GeoPandas counts x as the longitude in any case
 
 
 def check_kind(kind: str) -> None:
@@ -55,11 +56,20 @@ def table_as(table: "pa.Table", kind: str) -> Any:
 
         return pa.Table.from_arrays(table.columns, schema=pa.schema(fields, metadata=table.schema.metadata))
     from geopandas import GeoDataFrame
+    from geopandas.array import GeometryArray
 
     outlines = shapely.from_wkb(np.array([*table["geometry"].to_pylist(), None], np.object_)[:-1])
-    frame = GeoDataFrame(table.drop_columns(["geometry", "bbox"]).to_pandas(), geometry=outlines, crs=_CRS)
+    plain = table.drop_columns(["geometry", "bbox"]).to_pandas()
+    plain["geometry"] = GeometryArray(outlines, crs=_crs())  # set beforehand: half of what it takes given beside
+    frame = GeoDataFrame(plain, geometry="geometry")
     frame.attrs["provenance"] = json.loads((table.schema.metadata or {})[b"provenance"])
     return frame
+
+
+@cache
+def _crs() -> pyproj.CRS:
+    """What tables are mostly in that one joins with; GeoPandas counts x as the longitude in any case."""
+    return pyproj.CRS.from_epsg(4326)
 
 
 def hits_as(answer: "Answer", block: dict[str, Any], kind: str) -> Any:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from search_ui.service.service import Service
 
-_KEPT = ("model", "knows_time", "tiles", "tile_m", "gsd_m", "source", "attribution", "gallery")
-
 
 class TileCollection:
     """A collection of tiles. `Home` hands it out: ``home["town"]``. May be used from several threads.
@@ -304,9 +302,17 @@ class TileCollection:
             if told["bounds"] is not None:
                 columns = service.engine.field(service.tiles(self.name))
                 picture = coverage_png(Places(columns.lat, columns.lon, columns.size_m))
-        facts = [(name.replace("_", " "), told[name]) for name in _KEPT]
-        bounds = told["bounds"] and ", ".join(f"{edge:.4f}" for edge in told["bounds"])
-        return card(self.name, [*facts, ("W, S, E, N", bounds)], picture, f"where the tiles of {self.name} lie")
+        facts = [
+            ("tiles", f"{told['tiles']:,} of {told['tile_m']:g} m"),
+            ("W, S, E, N", told["bounds"] and ", ".join(f"{edge:.4f}" for edge in told["bounds"])),
+            ("model", told["model"] or f"{told['model_id']}, which is not here any more"),
+            ("knows time", {True: "yes", False: "no", None: None}[told["knows_time"]]),
+            ("imagery", told["source"]),
+            ("ground sample distance", told["gsd_m"] and f"{told['gsd_m']:.3g} m"),
+            ("credit", told["attribution"]),
+            ("gallery", told["gallery"]),
+        ]
+        return card(self.name, facts, picture, f"where the tiles of {self.name} lie")
 
 
 def _place(at: Any) -> tuple[float, float]:
