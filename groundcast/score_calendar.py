@@ -17,7 +17,7 @@ from search_ui.maps.snapshots import About
 from search_ui.search.likeliest import Likeliest, say_likeliest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreCalendar:
     """A question over the months of a year and the hours of a day. A notebook shows it as a picture.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from affine import Affine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreMap:
     """A map of one moment, or of one moment less another. A notebook shows it as a picture.
 
