@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.labels import LabelSets
 from ingest.catalog.leases import Leases
+from trainer.errors import CatalogError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -49,3 +52,12 @@ def test_a_pooler_that_drops_connections_amid_a_chunk_costs_nothing(catalog, poo
     assert leases.finish(chunk.key, state="done", done=1, skipped={}, failures=[])
     found = catalog.job("j")
     assert (left, found.done, found.chunks_done) == ([0], 1, 1)
+
+
+def test_a_full_disk_of_the_server_is_no_server_that_is_away(catalog):
+    full = psycopg.errors.DiskFull('could not extend file "base/1/2": No space left on device')
+    with (
+        pytest.raises(CatalogError, match=r"No space left on device; free disk space there"),
+        catalog.database.translated(),
+    ):
+        raise OperationalError("INSERT", None, full)

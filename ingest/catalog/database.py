@@ -28,7 +28,9 @@ _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
 _WAY_OUT = "restore a backup, or take the file away and run `groundcast recover`"
 _WRITABLE = "may the file be written, and is its disk there?"
-_NO_RIGHT = ("42501", "25006")  # PostgreSQL's codes: permission denied; a transaction that may only read
+_AWAY = "is the server started, and the setting database_url right?"
+_DISK_FULL = "53100"  # PostgreSQL's codes: the disk of the server, which goes on answering
+_NO_RIGHT = ("42501", "25006")  # permission denied; a transaction that may only read
 _GRANT = "the role of database_url lacks that right: grant it, or name another role"
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
@@ -74,9 +76,9 @@ class Database:
             if isinstance(self.at, Path) and _first_line(error) == _FULL:
                 told = "the disk is full; free disk space and run the same command again"
                 raise CatalogError(f"{self.shown}: {told}") from error
-            mend = (
-                _WRITABLE if isinstance(self.at, Path) else "is the server started, and the setting database_url right?"
-            )
+            mend = _WRITABLE if isinstance(self.at, Path) else _AWAY
+            if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+                mend = "free disk space there and run the same command again"
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
             lacks_right = getattr(error.orig, "sqlstate", None) in _NO_RIGHT
