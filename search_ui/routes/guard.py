@@ -87,8 +87,8 @@ class Guard:
             await refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
             return
         self._pages[who] += 1
-        # judged by now: where the two differ by a port, Streamlit would ask the internet for this machine's address. The
-        # origin stays, for without it nobody is logged in
+        # judged by now: where the two differ by a port, Streamlit would ask the internet for this machine's address
+        # and without an origin nobody is logged in
         judged, origin = scope["headers"], asked.headers.get("origin")
         if origin is not None:
             others = [(name, value) for name, value in judged if name != b"host"]
