@@ -22,8 +22,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search_ui.routes.asker import asker
-from search_ui.routes.page_uploads import PLACE
+from search_ui.routes.admission.asker import asker
+from search_ui.routes.admission.page_uploads import PLACE
 from search_ui.routes.problems import refuse
 from search_ui.service.login import logged_in, login_wanted
 
@@ -87,8 +87,8 @@ class Guard:
             await refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
             return
         self._pages[who] += 1
-        # judged by now: where the two differ by a port, Streamlit would ask the internet for this machine's address
-        # and without an origin nobody is logged in
+        # judged by now: where the two differ by a port, Streamlit would ask the internet for this machine's address; it
+        # tells by the origin who is logged in
         judged, origin = scope["headers"], asked.headers.get("origin")
         if origin is not None:
             others = [(name, value) for name, value in judged if name != b"host"]
