@@ -1,12 +1,15 @@
 """Log lines as JSON: of whatever comes to the surface in a process, each is an object, from the first to the last."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
 
+from search_ui.commands import context
+from search_ui.commands.holdings.backup import bar
 from tests.conftest import ROOT
 
 ODD_ENDS = """
@@ -55,3 +58,15 @@ def test_a_wrong_command_line_or_setting_is_told_as_json(tmp_path, command, sett
     environment = {"GROUNDCAST_LOG": "json", f"GROUNDCAST_{setting}": str(tmp_path)}
     (line,) = lines_of(sys.executable, "-m", "search_ui.cli", *command, **environment)
     assert line["level"] == "ERROR" and words in str(line["message"])
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_no_bar_is_drawn_and_nothing_said_among_lines(lines, monkeypatch, capsys, caplog) -> None:
+    monkeypatch.setattr(context, "as_json", lambda: lines)
+    caplog.set_level(logging.INFO, logger="search_ui")
+    with bar("saved") as draw:
+        draw(5)
+    context.tell("5 tiles to do")
+    assert ("5 tiles to do" in caplog.messages) == lines
+    told = capsys.readouterr().err
+    assert (told == "") if lines else ("saved" in told and "5 tiles to do" in told)

@@ -103,7 +103,7 @@ def refuse_unwritable(settings: Settings, catalog: Catalog, collection: Collecti
         try:
             open_index(settings, catalog, collection).close()
         except IndexAwayError as error:
-            log.warning("parts will wait in the archive until the index can be written: %s", error)
+            log.warning("the index cannot be written for now: %s", error)
 
 
 def remove_index(settings: Settings, catalog: Catalog, collection: Collection) -> None:
