@@ -1,4 +1,4 @@
-"""Addresses of servers, which may hold a password: refused where they cannot be told apart, and shown without it.
+"""Addresses and keys of servers: refused where they cannot be understood or sent, and shown without what is secret.
 
 It knows no server, and its errors quote nothing of an address.
 """
@@ -24,6 +24,17 @@ def checked(url: str) -> str:
     if early or any(sign in user for sign in "@[]") or not url.isprintable() or " " in url:
         raise ValueError(f"not an address that can be understood: {_ENCODE}; line breaks go")
     return url
+
+
+def for_header(key: str) -> str:
+    """A key as a request carries it, in a header of its own.
+
+    Raises:
+        ValueError: It cannot stand there; the message holds nothing of it.
+    """
+    if not (key.isascii() and key.isprintable()) or key != key.strip():
+        raise ValueError("a key is of printable ASCII: the line break or space before or behind it, as of a file, goes")
+    return key
 
 
 def without_password(url: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, ValidationError
 
-from ingest.addresses import checked, for_redis, of_nodes, without_password
+from ingest.addresses import checked, for_header, for_redis, of_nodes, without_password
 from trainer.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SECRETS = frozenset(
 
 
 def _secret(check: Callable[[str], str]) -> Callable[[SecretStr], SecretStr]:
-    """A check of an address that is never shown."""
+    """A check of an address or key that is never shown."""
     return lambda value: SecretStr(check(value.get_secret_value()))
 
 
@@ -53,6 +53,7 @@ def _from_json(value: Any) -> Any:
 ShownUrl = Annotated[str, AfterValidator(without_password)]
 NodesUrl = Annotated[str, AfterValidator(of_nodes)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret(checked))]
+HeaderKey = Annotated[SecretStr, AfterValidator(_secret(for_header))]
 RedisUrl = Annotated[SecretStr, AfterValidator(_secret(for_redis))]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Precision = Literal["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"]
@@ -96,7 +97,7 @@ class Settings(BaseModel):
         None,
         description="A Qdrant server, or its nodes with commas between; without it the index is embedded.",
     )
-    qdrant_api_key: SecretStr | None = Field(None, description="Key or token of that server.")
+    qdrant_api_key: HeaderKey | None = Field(None, description="Key or token of that server.")
     qdrant_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",

@@ -97,11 +97,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
+        if _style_of_environment() == "json":  # for what is wrong with the command line or the settings themselves
+            configure("json", verbose=verbose)
         # not click's own way to end: it would print its errors, and knows nothing of ours
         sys.exit(cli.main(args=arguments, prog_name="groundcast", standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        if as_json():
+            code = _say(error.format_message(), error.exit_code)
+        else:
+            error.show()
+            code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = _say("stopped; what was done is kept, the same command goes on from there")
     except BrokenPipeError:  # the reader of a pipe has had enough
@@ -138,7 +143,11 @@ def _log_style(door: CommandContext) -> Style:
     try:
         return door.settings.log
     except GroundcastError:
-        return "text"
+        return _style_of_environment()
+
+
+def _style_of_environment() -> Style:
+    return "json" if os.environ.get("GROUNDCAST_LOG") == "json" else "text"
 
 
 def _say(message: str, code: int = 1) -> int:

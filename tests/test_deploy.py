@@ -130,15 +130,19 @@ def test_the_manifests_are_what_kubernetes_takes():
 
 def test_what_a_manifest_refers_to_is_there():
     example = (DEPLOY / "kubernetes" / "secrets.env.example").read_text("utf-8")
-    keys = set(re.findall(r"^(\w+)=", example, flags=re.MULTILINE))
+    keys, spare = (set(re.findall(rf"^{mark}(\w+)=", example, flags=re.MULTILINE)) for mark in ("", "# "))
     pods = [m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] in ("Deployment", "StatefulSet")]
-    wanted = {
-        variable["valueFrom"]["secretKeyRef"]["key"]
+    asked = [
+        {
+            one["valueFrom"]["secretKeyRef"]["key"]: one["valueFrom"]["secretKeyRef"].get("optional", False)
+            for one in env
+        }
         for pod in pods
-        for variable in pod["containers"][0].get("env", [])
-        if "valueFrom" in variable
-    }
-    assert wanted == keys
+        if (env := [one for one in pod["containers"][0].get("env", []) if "valueFrom" in one])
+    ]
+    assert {key for pod in asked for key, optional in pod.items() if not optional} == keys
+    own = [pod for pod in asked if "GROUNDCAST_DATABASE_URL" in pod]
+    assert len(own) == 3 and all({key for key, optional in pod.items() if optional} == spare for pod in own)
     images = {one["name"] for one in MANIFESTS[[m["kind"] for m in MANIFESTS].index("Kustomization")]["images"]}
     assert {p["containers"][0]["image"] for p in pods if p["containers"][0]["image"].startswith("groundcast")} == images
     assert all(pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"] for pod in pods)

@@ -294,3 +294,5 @@ def test_settings_that_cannot_work_are_told_and_not_tried(tmp_path: Path) -> Non
         mail(by_mail(tmp_path, 1, mail_to=()), NEWS)
     with pytest.raises(SettingsError, match="in the clear"):
         mail(by_mail(tmp_path, 1, smtp_security="none", smtp_user="a", smtp_password=SecretStr("b")), NEWS)
+    with pytest.raises(SettingsError, match="other characters than ASCII"):
+        mail(by_mail(tmp_path, 1, smtp_user="a", smtp_password=SecretStr("sésame")), NEWS)

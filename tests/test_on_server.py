@@ -26,14 +26,15 @@ from ingest.index.protocol import Points
 from ingest.index.rebuild import rebuild
 from ingest.index.server import ServerIndex
 from ingest.index.sharding import Sharding
-from ingest.index.upkeep import IndexHolder, remove_index
+from ingest.index.upkeep import IndexHolder, refuse_unwritable, remove_index
+from ingest.jobs.upgrade import roll_back, show_to_others
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from search_ui.service.reachable import check_index
 from tests.qdrant_keys import token
 from tests.services import PASSWORD, Qdrant, free_port, run_qdrant
 from tests.test_pipeline import DIM, Home, ListIntake
-from trainer.errors import IndexRightsError, IndexTakenError, VectorIndexError
+from trainer.errors import IndexAwayError, IndexRightsError, IndexTakenError, VectorIndexError
 
 READ_ONLY = "reader-" + PASSWORD
 UNIT = np.ones(DIM)
@@ -212,6 +213,49 @@ def test_a_prefix_that_another_catalog_has_is_refused(teams: list[Team], server:
         open_to_write(second.settings, second.catalog, other)
 
 
+def test_a_prefix_that_another_begins_with_is_not_taken_by_it(
+    teams: list[Team], server: Qdrant, client: QdrantClient
+) -> None:
+    first, second = teams
+    first.settings = first.as_(qdrant_prefix=server.prefix())
+    second.settings = second.as_(qdrant_prefix=f"{first.settings.qdrant_prefix}-c")
+    for team, name in ((second, "c"), (first, "other"), (first, "c-c")):
+        if name != "c":
+            made = Collection(name, "tiles", "m", DIM, team.collection.spec, team.collection.created_at)
+            team.catalog.add_collection(made)
+    second.open().close()
+    open_to_write(first.settings, first.catalog, first.catalog.collection("other")).close()
+    theirs, clash = bytes_of(client, second.name), first.catalog.collection("c-c")
+    with pytest.raises(IndexTakenError, match=f"'{second.name}' .*`groundcast verify c-c --rebuild-index`"):
+        open_to_write(first.settings, first.catalog, clash)
+    rebuild(first.settings, first.catalog, clash)  # as it is told
+    assert first.names.of("c-c") == f"{second.name}.2" and bytes_of(client, second.name) == theirs
+
+
+def test_a_rollback_waits_for_the_index_and_only_then_leads_anybody_there(
+    team: Team, server: Qdrant, client: QdrantClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    team.run(ListIntake(9))
+    newer = Collection("c@2", "tiles", "n", DIM, team.collection.spec, team.collection.created_at)
+    team.catalog.add_collection(newer)
+    Aliases(team.catalog).point("c", "c@2", instead_of="c")
+    open_to_write(team.settings, team.catalog, newer).close()
+    with team.open() as index:
+        index.delete(index.ids())  # as one of before the server has none
+    alias = f"{team.names.prefix}-c"
+    server.fails(team.name, 500, NO_SPACE, only="w")
+    with pytest.raises(IndexAwayError, match="free disk space"):
+        roll_back(team.settings, team.catalog, "c")
+    assert Aliases(team.catalog).stored("c") == "c@2", "the same command again would take it back"
+    assert client.count(alias).count == 0 and client.get_collection_aliases(team.name).aliases == []
+    server.mend()
+    assert roll_back(team.settings, team.catalog, "c").number == 1
+    assert client.count(alias).count == 9
+    Aliases(team.catalog).rename("c", "d")
+    show_to_others(team.as_(qdrant_url="http://127.0.0.1:9"), team.catalog, "d")
+    assert "stay as they were until `groundcast verify d --repair`: no Qdrant server answers" in caplog.text
+
+
 # -- what a key may do -------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +294,17 @@ def test_a_reading_key_is_refused_before_the_first_tile_is_read(team: Team, serv
     with pytest.raises(IndexRightsError, match=r"Write access to collection .* is required"):
         team.run(asked)
     assert not asked.read_any
+
+
+def test_work_for_others_is_refused_by_the_same_key_and_not_by_a_server_that_is_away(
+    team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(IndexRightsError, match="its key may not do that"):
+        refuse_unwritable(team.as_(qdrant_api_key=READ_ONLY), team.catalog, team.collection)
+    with pytest.raises(VectorIndexError, match="add nodes, or ask for fewer"):
+        refuse_unwritable(team.as_(qdrant_replicas=2), team.catalog, team.collection)
+    refuse_unwritable(team.as_(qdrant_url="http://127.0.0.1:9"), team.catalog, team.collection)
+    assert "the index cannot be written for now: no Qdrant server answers" in caplog.text
 
 
 def test_a_token_that_writes_one_collection_is_enough_for_an_ingest_into_it(team: Team, server: Qdrant) -> None:

@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.exc import InternalError, OperationalError
 
-from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.catalog import HEAD, Catalog, Collection
+from ingest.catalog.database import Database
 from ingest.catalog.labels import LabelSets
 from ingest.catalog.leases import Leases
+from trainer.errors import CatalogError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -49,3 +53,37 @@ def test_a_pooler_that_drops_connections_amid_a_chunk_costs_nothing(catalog, poo
     assert leases.finish(chunk.key, state="done", done=1, skipped={}, failures=[])
     found = catalog.job("j")
     assert (left, found.done, found.chunks_done) == ([0], 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (psycopg.errors.DiskFull("No space left on device"), "No space left on device; free disk space there"),
+        (psycopg.errors.ReadOnlySqlTransaction("cannot execute"), "may only read, as a standby does: name one that"),
+        (psycopg.errors.InsufficientPrivilege("permission denied"), "lacks that right: grant it"),
+    ],
+)
+def test_what_a_server_that_answers_lacks_is_no_server_that_is_away(tmp_path, error, told):
+    database = Database(tmp_path / "any.sqlite")
+    kind = OperationalError if isinstance(error, psycopg.OperationalError) else InternalError
+    with pytest.raises(CatalogError, match=told), database.translated():
+        raise kind("INSERT", None, error)
+    database.close()
+
+
+def test_a_pooler_that_drops_connections_amid_a_migration_leaves_nothing_of_it(postgres, pooler):
+    database, left = Database(SecretStr(pooler.url)), [1]
+
+    def drop(_connection, _cursor, statement, *_):
+        if "CREATE TABLE labels" in statement and left[0]:
+            left[0] = 0
+            pooler.kill()
+            pooler.start()
+
+    sa.event.listen(database.engine, "after_cursor_execute", drop)
+    with pytest.raises(CatalogError, match="is the server started"):
+        database.migrate(HEAD)
+    assert (left, database.version()) == ([0], None)
+    database.migrate(HEAD)
+    assert database.version() == HEAD
+    database.close()

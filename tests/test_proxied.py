@@ -1,13 +1,15 @@
 """The app behind a proxy under a path: which addresses it answers, whom it believes, and nginx with TLS in Chromium."""
 
 import json
+import shutil
 import ssl
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Request, expect, sync_playwright
@@ -21,6 +23,7 @@ from search_ui.components.base_path import checked_path
 from search_ui.routes.admission.forwarded import Forwarded
 from search_ui.routes.admission.guard import Guard
 from search_ui.routes.exchange import home_of
+from search_ui.routes.feeds import ATOM
 from tests.conftest import LONG, Demo, start_groundcast
 from tests.home_copy import whole_copy_of
 from tests.services import free_port, make_certificate, program
@@ -81,6 +84,11 @@ def test_the_guard_guards_under_the_path_too():
     assert client.get("/ground/tilez/1/2/3.png").status_code == 404
 
 
+def links_of(feed: bytes) -> dict[str, str]:
+    """Where a feed leads, by relation."""
+    return {link.attrib["rel"]: link.attrib["href"] for link in ElementTree.fromstring(feed).iter(f"{{{ATOM}}}link")}
+
+
 NGINX = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; user root;
 events {{}}
@@ -92,7 +100,7 @@ http {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {certificate}; ssl_certificate_key {key};
     client_max_body_size 200m;
-    location /ground/ {{
+    location {base}/ {{
       proxy_pass http://127.0.0.1:{behind};
       proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade;
@@ -107,16 +115,19 @@ http {{
 """
 
 
-@pytest.fixture
-def proxied(demo: Demo, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+@contextmanager
+def behind_nginx(folder: Path, demo: Demo, given: str, port: int) -> Iterator[tuple[str, Path]]:
     """The app behind nginx under a path; its address there, and the authority of its certificate."""
-    home, behind, port = tmp_path / "home", free_port(), free_port()
+    home, behind, base = folder / "home", free_port(), checked_path(given)
     whole_copy_of(demo.home, home)
-    authority, certificate, key = make_certificate(tmp_path)
-    file = tmp_path / "nginx.conf"
-    file.write_text(NGINX.format(folder=tmp_path, port=port, certificate=certificate, key=key, behind=behind))
-    options = ["--base-path", "/ground", "--proxy", "127.0.0.1", "--no-browser", "--port", behind]
-    with (tmp_path / "ui.log").open("w") as log:
+    authority, certificate, key = make_certificate(folder)
+    file = folder / "nginx.conf"
+    file.write_text(NGINX.format(folder=folder, port=port, certificate=certificate, key=key, behind=behind, base=base))
+    secrets = folder / "secrets.toml"
+    if secrets.exists():
+        shutil.copy(secrets, home)
+    options = ["--base-path", given, "--proxy", "127.0.0.1", "--no-browser", "--port", behind]
+    with (folder / "ui.log").open("w") as log:
         app = start_groundcast(home, "ui", *options, stdout=log, stderr=log)
         nginx = subprocess.Popen([program("nginx"), "-c", file], stdout=log, stderr=log)
         try:
@@ -125,11 +136,18 @@ def proxied(demo: Demo, tmp_path: Path) -> Iterator[tuple[str, Path]]:
                     urllib.request.urlopen(f"http://127.0.0.1:{behind}/healthz", timeout=5).close()
                     break
                 time.sleep(0.1)
-            yield f"https://127.0.0.1:{port}/ground", authority
+            yield f"https://127.0.0.1:{port}{base}", authority
         finally:
             for process in (nginx, app):
                 process.terminate()
                 process.wait(60)
+
+
+@pytest.fixture
+def proxied(demo: Demo, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Under /ground."""
+    with behind_nginx(tmp_path, demo, "/ground", free_port()) as running:
+        yield running
 
 
 @pytest.mark.skipif(not LONG, reason="a server, a proxy and a browser of its own: `make test-long` runs it")
@@ -146,9 +164,10 @@ def test_pages_pictures_tiles_sockets_links_and_feeds_work_behind_nginx_under_a_
 
     tiles = json.loads(fetch("/tiles/demo.json"))["tiles"]
     assert tiles[0].startswith(f"{address}/tiles/demo/"), "scheme, host and path are those of the proxy"
-    body = json.dumps({"name": "fires", "collection": "demo", "question": {"q": "a harbour"}}).encode()
-    with suppress(urllib.error.HTTPError):
-        fetch("/api/searches", data=body, headers={"Content-Type": "application/json"})
+    body = json.dumps({"name": "fires", "collection": "demo", "q": "a harbour"}).encode()
+    saved = json.loads(fetch("/api/searches", data=body, headers={"Content-Type": "application/json"}))
+    links = links_of(fetch(f"/api/searches/{saved['id']}/feed.xml"))
+    assert links["self"] == f"{address}/api/searches/{saved['id']}/feed.xml" and links["alternate"] == f"{address}/"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--enable-unsafe-swiftshader"])
         context = chromium.new_context(ignore_https_errors=True, viewport={"width": 1100, "height": 800})
@@ -180,3 +199,40 @@ def test_pages_pictures_tiles_sockets_links_and_feeds_work_behind_nginx_under_a_
     assert sockets and all(one.startswith(address.replace("https", "wss") + "/_stcore/") for one in sockets)
     outside = {one.url for one in asked if not one.url.startswith((address, "blob:", "data:"))}
     assert (outside, failed) == (set(), [])
+
+
+@pytest.mark.skipif(not LONG, reason="a server, a proxy, a provider and a browser of its own: `make test-long` runs it")
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@pytest.mark.filterwarnings("default")
+def test_somebody_logs_in_under_a_path_of_several_parts_and_reads_a_feed_there(demo: Demo, tmp_path: Path) -> None:
+    oidc_provider_mock = pytest.importorskip("oidc_provider_mock")
+    port = free_port()
+    with oidc_provider_mock.run_server_in_thread() as provider:
+        (tmp_path / "secrets.toml").write_text(
+            f'[auth]\nredirect_uri = "https://127.0.0.1:{port}/maps/ground/oauth2callback"\n'
+            f'cookie_secret = "{"0123456789abcdef" * 2}"\nclient_id = "c"\nclient_secret = "s"\n'
+            f'server_metadata_url = "http://127.0.0.1:{provider.server_port}/.well-known/openid-configuration"\n'
+        )
+        with behind_nginx(tmp_path, demo, "/maps/ground/", port) as (address, _), sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            context = chromium.new_context(ignore_https_errors=True)
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            assert page.request.get(f"{address}/api/collections").status == 401
+            page.goto(address)  # without the slash behind it
+            page.get_by_role("button", name="Log in").click()
+            page.locator("input[name=sub]").fill("ann@example.org")
+            page.get_by_role("button", name="Authorize").click()
+            expect(page.get_by_text("demo").first).to_be_visible(timeout=PATIENCE_MS)
+            assert page.url.startswith(f"{address}/")
+            cookies = {one["path"] for one in context.cookies() if "user" in one["name"]}
+            made = page.request.post(
+                f"{address}/api/searches", data={"name": "bays", "collection": "demo", "q": "a harbour"}
+            )
+            feed = page.request.get(f"{address}/api/searches/{made.json()['id']}/feed.xml")
+            links = links_of(feed.body())
+            strange = page.request.get(links["self"].replace("/maps/ground/", "/"))
+            chromium.close()
+    assert links["self"] == feed.url and links["alternate"] == f"{address}/"
+    assert cookies in ({"/maps/ground"}, {"/maps/ground/"}), "another app of that host does not get it"
+    assert strange.status == 404, "the proxy leads nowhere else"

@@ -693,7 +693,10 @@ def test_no_page_of_another_site_shows_the_app_in_a_frame(service) -> None:
     ],
 )
 def test_the_pages_connections_come_from_the_pages(host: str, origin: str | None, taken: bool) -> None:
+    seen = []
+
     async def connected(websocket: WebSocket) -> None:
+        seen.append(websocket.headers)
         await websocket.accept()
         await websocket.close()
 
@@ -702,6 +705,9 @@ def test_the_pages_connections_come_from_the_pages(host: str, origin: str | None
     if taken:
         with client.websocket_connect("/_stcore/stream", headers=headers):
             pass
+        # Streamlit knows who is logged in by the origin, and asks the internet where the host is another
+        assert seen[0].get("origin") == origin
+        assert origin is None or seen[0]["host"] == origin.partition("://")[2]
     else:
         with (
             pytest.raises(WebSocketDisconnect) as refused,

@@ -212,6 +212,14 @@ def test_a_role_that_may_only_read_searches_and_is_told_what_it_may_not(
     assert [one["name"] for one in served.run("collections", "--json").json()] == ["town"]
 
 
+def test_who_leaves_work_to_workers_needs_a_key_that_writes(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = served.run("jobs", "list", "--json").json()
+    monkeypatch.setenv("GROUNDCAST_QDRANT_API_KEY", "wrong")
+    ran = served.run("ingest", served.raster, "--collection", "queued", "--tile-size-m", "10", "--queue")
+    assert ran.code == 1 and "refuses its key" in ran.err
+    assert served.run("jobs", "list", "--json").json() == jobs
+
+
 def test_doctor_says_what_is_away_and_what_to_do(served: Served, tmp_path: Path) -> None:
     write_settings(
         tmp_path / "home",

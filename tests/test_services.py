@@ -15,7 +15,7 @@ from ingest.index.connection import connect
 from ingest.index.server import ServerIndex
 from ingest.settings import Settings
 from search_ui.service.reachable import check_archive, check_redis
-from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis, start_redis
+from tests.services import PASSWORD, S3, Postgres, Qdrant, Redis, run_qdrant, start_redis
 from trainer.errors import CatalogError, VectorIndexError
 from workers.app import make_app
 from workers.dispatch import depths
@@ -74,6 +74,21 @@ def test_the_double_of_qdrant_asks_for_its_key_and_keeps_collections_over_a_kill
     qdrant_server.kill()
     qdrant_server.start()
     assert client.collection_exists("kept")
+    client.close()
+
+
+def test_of_a_server_that_others_use_tests_remove_what_they_made_and_nothing_else(
+    qdrant_server: Qdrant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUNDCAST_TEST_QDRANT_URL", qdrant_server.url)
+    monkeypatch.setenv("GROUNDCAST_TEST_QDRANT_API_KEY", str(qdrant_server.api_key))
+    running = run_qdrant(tmp_path / "other")
+    own, theirs = f"{next(running).prefix()}-c@1", f"{qdrant_server.prefix()}-c@1"
+    client = connect(qdrant_server.url, qdrant_server.api_key)
+    for name in (own, theirs):
+        ServerIndex(client, name, 4)
+    running.close()
+    assert client.collection_exists(theirs) and not client.collection_exists(own)
     client.close()
 
 

@@ -96,6 +96,14 @@ def test_a_password_that_would_end_early_is_refused_with_what_to_write_and_nothi
     assert not any(part in told for part in ("ses", "ame", "12", "host.example")), told
 
 
+@pytest.mark.parametrize("key", ["sesame\n", " sesame", "ses\x01ame", "sésame"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_quoted(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("GROUNDCAST_QDRANT_API_KEY", key)
+    with pytest.raises(SettingsError, match=r"QDRANT_API_KEY = …: .*printable ASCII") as caught:
+        load_settings(tmp_path)
+    assert not any(part in "".join(traceback.format_exception(caught.value)) for part in ("ses", "ame"))
+
+
 def test_a_password_in_the_code_of_addresses_is_the_password(tmp_path, monkeypatch):
     monkeypatch.setenv("GROUNDCAST_REDIS_URL", "redis://:a%40b:c@host/0")
     assert load_settings(tmp_path).redis_url.get_secret_value() == "redis://:a%40b:c@host/0"

@@ -22,6 +22,7 @@
         ├── IndexLockedError           another process holds the embedded index
         ├── IndexRightsError           the key of the index server may not do it
         ├── IndexTakenError            the collection on the server is another catalog's
+        ├── IndexAwayError             the server does not answer, or cannot for now
         └── IndexBehindError           the embedded index is not built, or lacks much of the archive
 
 A message names the value, the place, and what to do.
@@ -130,6 +131,10 @@ class IndexRightsError(VectorIndexError):
 
 class IndexTakenError(VectorIndexError):
     """The collection on the index server is another catalog's, or may be."""
+
+
+class IndexAwayError(VectorIndexError):
+    """The server of the index does not answer, or cannot for now; asked again later it may."""
 
 
 def reason(error: BaseException) -> str:

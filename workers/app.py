@@ -101,6 +101,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": 1,
         "worker_pool": "prefork",
+        # a child that takes longer to begin is killed: its imports on a busy machine, a ledger that is away
+        "worker_proc_alive_timeout": 60.0,
         # SIGQUIT: so long for the chunk at hand
         "worker_soft_shutdown_timeout": 10.0,
         # the lease, not the connection, says whose chunk it is: work goes on while Redis is away

@@ -37,6 +37,7 @@ def configure(style: Style, *, verbose: bool) -> None:
     logging.captureWarnings(json)
     sys.excepthook = _uncaught if json else sys.__excepthook__
     threading.excepthook = _uncaught_in_thread if json else threading.__excepthook__
+    sys.unraisablehook = _unraisable if json else sys.__unraisablehook__
 
 
 def as_json() -> bool:
@@ -53,6 +54,13 @@ def hand_over(name: str) -> None:
 
 def _uncaught_in_thread(seen: threading.ExceptHookArgs) -> None:
     _uncaught(seen.exc_type, seen.exc_value, seen.exc_traceback)
+
+
+def _unraisable(seen: "sys.UnraisableHookArgs") -> None:
+    """What nobody could catch, as in `__del__`; what it came from is named and not kept."""
+    where = f"{seen.err_msg or 'Exception ignored in'}: {seen.object!r}"
+    trace = (seen.exc_type, seen.exc_value or seen.exc_type(), seen.exc_traceback)
+    logging.getLogger(__name__).error("%s", where, exc_info=trace)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:

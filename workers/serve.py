@@ -11,12 +11,13 @@ from typing import Any
 
 import celery.apps.worker
 from celery import signals
+from celery.utils.log import get_multiprocessing_logger
 
 from ingest.settings import Settings
 from trainer.errors import CatalogError
 from workers import metrics
 from workers.app import make_app
-from workers.log_lines import as_json
+from workers.log_lines import as_json, hand_over
 from workers.reaper import Reaper
 from workers.tasks import context_of
 from workers.watch import LastStatistics, watch
@@ -56,6 +57,9 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
     # weak=False: Celery would else let go of functions that nobody but it knows
     signals.worker_process_init.connect(begin, weak=False)
     signals.worker_shutting_down.connect(end, weak=False)
+    if as_json():
+        celery.apps.worker.safe_say = lambda *_: None  # it writes past all loggers that it is asked to end
+        signals.setup_logging.connect(_leave_loggers, weak=False)
     worker = app.Worker(
         hostname=f"{app.worker}@{os.getpid()}",
         queues=list(queues),
@@ -64,11 +68,15 @@ def serve(settings: Settings, queues: Sequence[str]) -> int:
         without_gossip=True,
         quiet=True,
     )
-    if as_json():
-        celery.apps.worker.safe_say = lambda *_: None  # it writes past all loggers that it is asked to end
     try:
         worker.start()
     finally:
         metrics.remove_files()
         log.info("ended")
     return int(worker.exitcode or 0)
+
+
+def _leave_loggers(**_: Any) -> None:
+    """Takes the place of Celery's own set-up, which gives loggers ways of their own to write; see `log_lines`."""
+    logger = get_multiprocessing_logger()  # which tells how a child died; made here, it keeps its lines to itself
+    hand_over(logger.name)

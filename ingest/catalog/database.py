@@ -28,8 +28,12 @@ _MIGRATING = 0x67726F756E64  # PostgreSQL's advisory locks are numbers: "ground"
 _FULL = "database or disk is full"  # SQLite's words for SQLITE_FULL
 _WAY_OUT = "restore a backup, or take the file away and run `groundcast recover`"
 _WRITABLE = "may the file be written, and is its disk there?"
-_NO_RIGHT = ("42501", "25006")  # PostgreSQL's codes: permission denied; a transaction that may only read
-_GRANT = "the role of database_url lacks that right: grant it, or name another role"
+_AWAY = "is the server started, and the setting database_url right?"
+_MENDS = {  # by PostgreSQL's codes, of a server that answers
+    "53100": "free disk space there and run the same command again",
+    "42501": "the role of database_url lacks that right: grant it, or name another role",
+    "25006": "the server or role of database_url may only read, as a standby does: name one that writes",
+}
 _NUMBER = "$number"  # PostgreSQL's JSON has no NaN; the pixel value "no data" of a raster may be one
 
 
@@ -74,13 +78,12 @@ class Database:
             if isinstance(self.at, Path) and _first_line(error) == _FULL:
                 told = "the disk is full; free disk space and run the same command again"
                 raise CatalogError(f"{self.shown}: {told}") from error
-            mend = (
-                _WRITABLE if isinstance(self.at, Path) else "is the server started, and the setting database_url right?"
+            mend = _MENDS.get(
+                getattr(error.orig, "sqlstate", None) or "", _WRITABLE if isinstance(self.at, Path) else _AWAY
             )
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except DBAPIError as error:
-            lacks_right = getattr(error.orig, "sqlstate", None) in _NO_RIGHT
-            mend = _GRANT if lacks_right else "not a groundcast catalog?"
+            mend = _MENDS.get(getattr(error.orig, "sqlstate", None) or "", "not a groundcast catalog?")
             raise CatalogError(f"{self.shown}: {_first_line(error)}; {mend}") from error
         except UnicodeEncodeError as error:  # of a name that is asked for or written; nothing in the file
             raise UsageError(f"not valid Unicode: {error.object[:40]!r}. Give it as UTF-8") from error

@@ -13,7 +13,7 @@ from qdrant_client import QdrantClient
 
 from ingest.addresses import shown
 from ingest.index.refusals import ERRORS, NODE_AWAY, reason
-from trainer.errors import IndexRightsError, VectorIndexError
+from trainer.errors import IndexAwayError, IndexRightsError, VectorIndexError
 
 OLDEST = (1, 16)
 """The first version of Qdrant that keeps whose a collection is (its metadata)."""
@@ -88,7 +88,8 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
 
     Raises:
         IndexRightsError: It refuses the key.
-        VectorIndexError: None answers, or it is older than `OLDEST`.
+        IndexAwayError: None answers.
+        VectorIndexError: It is older than `OLDEST`.
     """
     nodes = addresses(url)
     # uncompressed: a server that gzips its answers stalls two queries in five by 40 ms
@@ -119,7 +120,7 @@ def connect(url: str, api_key: str | None = None) -> QdrantClient:
             raise IndexRightsError(
                 f"the Qdrant server at {named} refuses its key ({reason(error)}); set qdrant_api_key to a key of it"
             ) from error
-        raise VectorIndexError(
+        raise IndexAwayError(
             f"no Qdrant server answers at {named} ({reason(error)}); start it, or check its address and key"
         ) from error
     return client

@@ -16,7 +16,7 @@ from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.server_names import ServerNames
 from ingest.index import connection
-from ingest.index.ownership import CATALOG, NewCollection, Owner
+from ingest.index.ownership import PREFIX, NewCollection, Owner, owner_of
 from ingest.index.refusals import ERRORS, refusal
 from ingest.index.rights import Rights, rights
 from ingest.index.server import ServerIndex
@@ -98,7 +98,7 @@ def open_beside(settings: Settings, catalog: Catalog, collection: Collection) ->
     desk = _Desk(settings, catalog, collection)
     client = connect(settings)
     with desk.told(client):
-        name = desk.names.new(collection.name, beside=desk.names.of(collection.name))
+        name = desk.free(client, beside=desk.names.of(collection.name))
         begun = desk.made(client, name)
         if begun.sharding.differs(_sharding(settings)):  # begun under other settings
             begun.drop()
@@ -183,7 +183,7 @@ class _Desk:
         self.aliases = Aliases(catalog)
         self.called = self.aliases.asked_for(collection.name)
         archive = Archive(settings.archive_dir(collection.name), collection.kind)
-        self.owner = Owner(self.names.catalog_id, archive.holding)
+        self.owner = Owner(self.names.catalog_id, self.names.prefix, archive.holding)
 
     def opened(
         self, client: QdrantClient, name: str, *, new: NewCollection | None, closes_client: bool = True
@@ -198,6 +198,13 @@ class _Desk:
             int8_above=self.settings.qdrant_int8_above,
             closes_client=closes_client,
         )
+
+    def free(self, client: QdrantClient, *, beside: str | None) -> str:
+        """The next name for a new collection that is not another catalog's; one of this catalog's was begun before."""
+        name = self.names.new(self.collection.name, beside=beside)
+        while client.collection_exists(name) and owner_of(client.get_collection(name)) != self.owner.catalog:
+            name = self.names.new(self.collection.name, beside=name)
+        return name
 
     def made(self, client: QdrantClient, name: str) -> ServerIndex:
         """The writable collection of that name, made where it is missing."""
@@ -246,11 +253,13 @@ class _Desk:
         begin = f"{self.names.prefix}-"
         for found in client.get_collections().collections:
             if found.name.startswith(begin):
-                metadata = client.get_collection(found.name).config.metadata or {}
-                if metadata.get(CATALOG, self.owner.catalog) != self.owner.catalog:
+                info = client.get_collection(found.name)
+                its_own = (info.config.metadata or {}).get(PREFIX, self.names.prefix)
+                if its_own == self.names.prefix and owner_of(info) not in (None, self.owner.catalog):
                     raise IndexTakenError(
                         f"qdrant_prefix = {self.names.prefix!r} is taken on that server: collection {found.name!r} is "
-                        "recorded by another catalog; take another prefix"
+                        f"recorded by another catalog ({owner_of(info)}; this one is {self.owner.catalog}); take "
+                        "another prefix, or remove that catalog's collections there if it is lost"
                     )
 
     def _refuse_few_nodes(self, client: QdrantClient) -> None:

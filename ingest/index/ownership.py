@@ -19,6 +19,7 @@ from trainer.errors import IndexTakenError, VectorIndexError
 log = logging.getLogger(__name__)
 
 CATALOG = "groundcast_catalog"  # in the metadata: id of the catalog
+PREFIX = "groundcast_prefix"  # and what its names begin with: "team-a-town" may be of "team" or of "team-a"
 _SAMPLE = 100  # items by which a collection without it is known as one's own
 
 Datatype = Literal["float32", "float16"]
@@ -41,10 +42,12 @@ class Owner:
 
     Attributes:
         catalog: Id of the catalog.
+        prefix: What the names of its new collections begin with.
         holds: Which of some items its archive holds; asked of a collection that does not say whose it is.
     """
 
     catalog: str
+    prefix: str
     holds: Callable[[set[str]], set[str]]
 
 
@@ -78,7 +81,7 @@ class Ownership:
                 replication_factor=new.sharding.replicas,
                 write_consistency_factor=new.sharding.write_consistency,
                 strict_mode_config=strict,
-                metadata=None if self.owner is None else {CATALOG: self.owner.catalog},
+                metadata=None if self.owner is None else {CATALOG: self.owner.catalog, PREFIX: self.owner.prefix},
             )
         except (UnexpectedResponse, ValueError):
             if not self.client.collection_exists(self.name):  # another process may have been faster
@@ -91,7 +94,7 @@ class Ownership:
             IndexTakenError: It is another catalog's.
             VectorIndexError: It has other vectors than of `dim` values.
         """
-        whose = _whose(found)
+        whose = owner_of(found)
         if self.owner is not None and whose not in (None, self.owner.catalog):
             raise IndexTakenError(
                 f"collection {self.name!r} on the Qdrant server is recorded by another catalog ({whose}; this one is "
@@ -112,7 +115,7 @@ class Ownership:
         Raises:
             IndexTakenError: It does not say whose it is, and holds items that the archive does not.
         """
-        if self.owner is not None and _whose(found) is None:
+        if self.owner is not None and owner_of(found) is None:
             self._take(self.owner)
         require_write(self.client, self.name)
         kinds = models.PayloadSchemaType
@@ -155,7 +158,7 @@ def require_write(client: QdrantClient, name: str) -> None:
             raise
 
 
-def _whose(found: models.CollectionInfo) -> str | None:
+def owner_of(found: models.CollectionInfo) -> str | None:
     """Id of the catalog whose it is; None: it does not say."""
     whose = (found.config.metadata or {}).get(CATALOG)
     return None if whose is None else str(whose)

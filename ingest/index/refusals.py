@@ -11,7 +11,7 @@ import httpx
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from trainer.errors import IndexRightsError, VectorIndexError
+from trainer.errors import IndexAwayError, IndexRightsError, VectorIndexError
 
 ERRORS = (ApiException, QdrantException, ValueError, OSError)
 """All that the client raises: refusals, answers that it cannot read, and a connection that fails."""
@@ -88,7 +88,11 @@ def refusal(error: Exception, *, name: str) -> VectorIndexError:
     fitting = (kind for kind in _KINDS if kind.status in (None, status) and kind.words.search(told))
     # a connection that failed has no status and is of no kind
     advice = next((kind.advice for kind in fitting), _ELSE) if status is not None else _ELSE
-    made = IndexRightsError if status in (401, 403) else VectorIndexError
+    made: type[VectorIndexError] = VectorIndexError
+    if status in (401, 403):
+        made = IndexRightsError
+    elif status is None or status >= 500:
+        made = IndexAwayError
     return made(f"index {name!r} on the Qdrant server failed ({told}); {advice.format(name=name)}")
 
 

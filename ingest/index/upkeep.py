@@ -20,7 +20,7 @@ from ingest.catalog.server_names import ServerNames
 from ingest.index.points import points
 from ingest.index.protocol import Index, Points
 from ingest.settings import Settings
-from trainer.errors import IndexBehindError, IndexLockedError, VectorIndexError
+from trainer.errors import IndexAwayError, IndexBehindError, IndexLockedError, VectorIndexError
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,23 @@ def open_index(settings: Settings, catalog: Catalog, collection: Collection) -> 
 
     called = Aliases(catalog).asked_for(collection.name)
     return EdgeIndex(settings.index_dir(collection.name), collection.name, collection.dim, called=called)
+
+
+def refuse_unwritable(settings: Settings, catalog: Catalog, collection: Collection) -> None:
+    """Refuses what the server of the index will not take, before anything is planned; it is made there if it is new.
+
+    A server that is away is no refusal: it may be back by the time that there is something to write.
+
+    Raises:
+        IndexRightsError: The key may not write it, or not make it.
+        IndexTakenError: Another catalog has it.
+        VectorIndexError: It is of another model, or cannot be made as the settings ask.
+    """
+    if settings.qdrant_url is not None:
+        try:
+            open_index(settings, catalog, collection).close()
+        except IndexAwayError as error:
+            log.warning("the index cannot be written for now: %s", error)
 
 
 def remove_index(settings: Settings, catalog: Catalog, collection: Collection) -> None:

@@ -21,7 +21,7 @@ from ingest.catalog.catalog import Catalog, Collection, Job
 from ingest.catalog.leases import Leases
 from ingest.catalog.names import GALLERY, check_name
 from ingest.geo.geometry import distance_m
-from ingest.index.upkeep import IndexHolder, adopt
+from ingest.index.upkeep import IndexHolder, adopt, refuse_unwritable
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
 from ingest.jobs.pipeline import run
 from ingest.jobs.plan import keep_records, plan, require_known, retry
@@ -76,6 +76,7 @@ def carry_out(
         CatalogError: The collection is being written by another process, or is of another source or grid.
         ModelMismatchError: The collection is of another model.
         SourceError: Nothing can be read, or no tile touches the imagery.
+        VectorIndexError: The server of the index refuses its key, or the collection.
     """
     with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (intake, collection, archive, job):
         left = sum(len(chunk.item_ids) for chunk in catalog.chunks(job=job.id, states=["pending"]))
@@ -126,6 +127,7 @@ def leave_to_workers(
         CatalogError: The collection is being written by another process, or is of another source or grid.
         ModelMismatchError: The collection is of another model.
         SourceError: Nothing can be read, or no tile touches the imagery.
+        VectorIndexError: The server of the index refuses its key, or the collection.
     """
     with _planned(settings, catalog, request, embedder, retry_job, retry_reason) as (_, _, _, job):
         catalog.enqueue(job.id, priority=priority)
@@ -156,6 +158,7 @@ def _planned(
         archive = Archive(settings.archive_dir(request.collection), request.kind)
         require_known(catalog, archive, request.collection)
         collection = _collection(catalog, request, embedder, intake)
+        refuse_unwritable(settings, catalog, collection)
         if retry_job is None:
             job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
         else:

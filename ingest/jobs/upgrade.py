@@ -21,7 +21,7 @@ from ingest.jobs.request import Request
 from ingest.jobs.run import only_writer
 from ingest.settings import Settings
 from trainer.embedder import Embedder
-from trainer.errors import CatalogError, ModelMismatchError, UsageError
+from trainer.errors import CatalogError, ModelMismatchError, UsageError, VectorIndexError
 
 log = logging.getLogger(__name__)
 
@@ -92,20 +92,53 @@ def change_over(settings: Settings, catalog: Catalog, name: str, to: Version, *,
                 f"{to.name!r} lacks {len(lacking)} items of {name!r}, such as {some}: see `groundcast jobs list`, run "
                 "the same command again, or pass --incomplete"
             )
+        _fill_on_server(settings, catalog, to.collection)
         Aliases(catalog).point(name, to.collection.name, instead_of=present.name)
     show_to_others(settings, catalog, name)
+
+
+def roll_back(settings: Settings, catalog: Catalog, name: str) -> Version:
+    """Lets a name stand for the version before, which a second call takes back.
+
+    Raises:
+        CatalogError: There is none.
+        VectorIndexError: Its index on a server cannot be brought up to date; the name goes on standing for what it did.
+    """
+    aliases = Aliases(catalog)
+    for version in aliases.versions(name):
+        if version.role == "previous":
+            _fill_on_server(settings, catalog, version.collection)
+    version = aliases.roll_back(name)
+    show_to_others(settings, catalog, name)
+    return version
+
+
+def _fill_on_server(settings: Settings, catalog: Catalog, collection: Collection) -> None:
+    """Fills what the index of a version on a server lacks, such as one of before there was a server.
+
+    It comes before the name: whoever searches only reads that index, and others find it by its aliases.
+    """
+    if settings.qdrant_url is not None:
+        with open_index(settings, catalog, collection) as index:
+            catch_up(catalog, Archive(settings.archive_dir(collection.name), collection.kind), index, collection)
 
 
 def show_to_others(settings: Settings, catalog: Catalog, name: str) -> None:
     """Lets the aliases on a Qdrant server follow the catalog's, for those who read the server without us.
 
-    What the index of a version lacks, such as one of before the server, is filled from the archive: whoever searches
-    only reads it.
+    What the catalog says holds by then, so that a server that fails is only told: the same command again would take a
+    rollback back.
     """
     if settings.qdrant_url is not None:
-        collection = Aliases(catalog).collection(name)
-        with open_index(settings, catalog, collection) as index:  # which sets its aliases
-            catch_up(catalog, Archive(settings.archive_dir(collection.name), collection.kind), index, collection)
+        try:
+            open_index(settings, catalog, Aliases(catalog).collection(name)).close()  # which sets its aliases
+        except VectorIndexError as error:
+            log.warning(
+                "the aliases of %s on the Qdrant server stay as they were until `groundcast verify %s --repair`: %s",
+                name,
+                name,
+                error,
+            )
 
 
 def drop(settings: Settings, catalog: Catalog, version: Version) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from search_ui.commands.context import CommandContext, print_json
+from search_ui.commands.context import CommandContext, as_lines, print_json, tell
 from search_ui.commands.running import job_json, load_model
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def queue_request(
     click.echo(f"job {job.id}: {left} of {job.items} left to workers; see it with")
     click.echo(f"  groundcast jobs show {job.id} --follow")
     if not woken:
-        click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
+        tell("Redis did not answer: workers begin by themselves once it does")
 
 
 def wake(ctx: CommandContext) -> None:
@@ -74,7 +74,7 @@ def wake(ctx: CommandContext) -> None:
     from workers.dispatch import dispatch_chunks
 
     if not dispatch_chunks(make_app(ctx.settings), ctx.catalog):
-        click.echo("Redis did not answer: workers begin by themselves once it does", err=True)
+        tell("Redis did not answer: workers begin by themselves once it does")
 
 
 def progress_line(progress: "Progress") -> str:
@@ -94,7 +94,7 @@ def follow(ctx: CommandContext, job_id: str) -> "Job":
 
     job = ctx.catalog.job(job_id)
     bar_format = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    with tqdm(total=job.items, desc=job.collection, bar_format=bar_format) as bar:
+    with tqdm(total=job.items, desc=job.collection, bar_format=bar_format, disable=as_lines()) as bar:
         while True:
             state, now = ctx.catalog.job_state(job.id), progress(ctx.catalog, job.id)
             # set, not counted up: others do the work, and the ledger says how far they are

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import CommandContext, print_json
+from search_ui.commands.context import CommandContext, as_lines, print_json, tell
 
 if TYPE_CHECKING:
     from ingest.catalog.catalog import Job
@@ -85,10 +85,10 @@ def watch(
 
     def start(intake: "Intake", left: int) -> Callable[[int], Any]:
         for warning in cautions(intake, embedder):
-            click.echo(f"warning: {warning}", err=True)
+            tell(f"warning: {warning}")
         # before the first batch: `auto` decides by the size of the job
         embedder.expect(left)
-        click.echo(f"{left} {unit} to do", err=True)
+        tell(f"{left} {unit} to do")
         every_s = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants a line now and then
         bars.append(
             tqdm(
@@ -98,6 +98,7 @@ def watch(
                 mininterval=every_s,
                 maxinterval=every_s,
                 smoothing=0.05,
+                disable=as_lines(),
             )
         )
         return bars[0].update

@@ -130,6 +130,11 @@ def mail(settings: Settings, news: News, *, pauses_s: Sequence[float] = PAUSES_S
         raise SettingsError("smtp_host is set, but mail_from or mail_to is not: set both, or none of the three")
     if settings.smtp_password is not None and settings.smtp_security == "none":
         raise SettingsError("smtp_password would go in the clear: set smtp_security to starttls or tls")
+    given = (settings.smtp_user or "", settings.smtp_password.get_secret_value() if settings.smtp_password else "")
+    if not all(map(str.isascii, given)):
+        raise SettingsError(
+            "smtp_user or smtp_password has other characters than ASCII, which cannot be sent: change it"
+        )
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = news.title, settings.mail_from, ", ".join(settings.mail_to)
     message.set_content(news.text())

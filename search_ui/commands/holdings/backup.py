@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.commands.context import CommandContext, as_lines, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from ingest.archive.files import FilePath
@@ -51,7 +51,7 @@ def bar(verb: str) -> Iterator["Progress"]:
     """A progress bar of bytes."""
     from tqdm import tqdm
 
-    with tqdm(unit="B", unit_scale=True, desc=verb) as shown:
+    with tqdm(unit="B", unit_scale=True, desc=verb, disable=as_lines()) as shown:
         yield shown.update
 
 

@@ -108,11 +108,10 @@ def upgrade(
 @pass_command_context
 def rollback(ctx: CommandContext, name: str, as_json: bool) -> None:
     """Let NAME stand for the version before again; a second rollback takes that back."""
-    from ingest.jobs.upgrade import missing, show_to_others
+    from ingest.jobs.upgrade import missing, roll_back
 
     left = ctx.aliases.collection(name)
-    version = ctx.aliases.roll_back(name)
-    show_to_others(ctx.settings, ctx.catalog, name)
+    version = roll_back(ctx.settings, ctx.catalog, name)
     lacking = len(missing(ctx.settings, left, version.collection))
     if as_json:
         print_json(

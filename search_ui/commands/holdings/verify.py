@@ -2,7 +2,7 @@
 
 import click
 
-from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.commands.context import CommandContext, as_lines, json_option, pass_command_context, print_json
 
 
 @click.command(short_help="Compare ledger, archive and index; mend the index.")
@@ -22,7 +22,7 @@ def command(
     from ingest.jobs.verify import verify
 
     found = ctx.aliases.collection(collection)
-    with tqdm(unit=" parts", desc="comparing", disable=not deep) as bar:
+    with tqdm(unit=" parts", desc="comparing", disable=not deep or as_lines()) as bar:
         findings = verify(
             ctx.settings,
             ctx.catalog,

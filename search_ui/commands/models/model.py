@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,10 +113,10 @@ def add(
     with tempfile.TemporaryDirectory(prefix="groundcast-weights-") as folder:
         if url is not None:
             weights = _downloaded(url, Path(folder), ctx.settings.allowed_hosts if through_app else None)
-        click.echo("reading the weights …", err=True)
+        tell("reading the weights …")
         meta = keep_model(ctx, name, make)
     # now, so that no question has to wait for it
-    click.echo("making its text tower ready …", err=True)
+    tell("making its text tower ready …")
     Embedder.load(ctx.settings.models_dir / name, export_texts=True).texts_without_torch()
     if as_json:
         print_json({"name": name, **asdict(meta)})

@@ -81,13 +81,18 @@ class Guard:
             await self.app(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        who, every = asker(HTTPConnection(scope)), self._pages.total()
+        asked = HTTPConnection(scope)
+        who, every = asker(asked), self._pages.total()
         if every >= _MOST_PAGES - (_LAST_PAGES if self._pages[who] >= _FEW_PAGES else 0):
             await refuse(scope, receive, send, 503, f"{every} pages are open already: close some")
             return
         self._pages[who] += 1
-        # judged by now: Streamlit would ask the internet for this machine's address, to compare it with an odd port's
-        judged = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+        # judged by now: where the two differ by a port, Streamlit would ask the internet for this machine's address; it
+        # tells by the origin who is logged in
+        judged, origin = scope["headers"], asked.headers.get("origin")
+        if origin is not None:
+            others = [(name, value) for name, value in judged if name != b"host"]
+            judged = [*others, (b"host", origin.partition("://")[2].encode("latin-1"))]
         try:
             await self.app({**scope, "headers": judged}, _binary(receive), send)
         finally:
