@@ -18,8 +18,7 @@ def file_beside(checkpoint: Path, model_id: str, name: str) -> Path | None:
     own = checkpoint / name
     if own.is_file():
         return own
-    bundled = _bundled().get(model_id)  # a model that was added by an older version
-    return bundled / name if bundled is not None and (bundled / name).is_file() else None
+    return _bundled(name).get(model_id)  # a model that was added by an older version
 
 
 def write_beside(checkpoint: Path, name: str, content: bytes) -> None:
@@ -40,7 +39,7 @@ def write_beside(checkpoint: Path, name: str, content: bytes) -> None:
 
 
 @cache
-def _bundled() -> dict[str, Path]:
-    """Folders of the package's models by their `model_id`."""
-    folders = (path.parent for path in (Path(str(files("trainer"))) / "bundle").glob(f"*/{META}"))
-    return {json.loads((folder / META).read_text("utf-8"))["model_id"]: folder for folder in folders}
+def _bundled(name: str) -> dict[str, Path]:
+    """The package's files of that name by the `model_id` of the model that each lies beside."""
+    found = (Path(str(files("trainer"))) / "bundle").glob(f"*/{name}")
+    return {json.loads((path.parent / META).read_text("utf-8"))["model_id"]: path for path in found}
