@@ -24,6 +24,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "demo": "demo",
     "model": "models.model",
     "ingest": "holdings.ingest",
+    "import": "holdings.embeddings",
     "photos": "holdings.photos",
     "search": "questions.search",
     "ground": "questions.ground",
