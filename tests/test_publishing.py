@@ -130,6 +130,10 @@ def test_every_tile_is_there_once_and_its_vector_is_that_of_the_archive_to_the_b
     for name in ("lat", "lon", "size_m", "geometry", "gsd_m", "valid_fraction", "origin", "norm"):
         assert rows[name].tolist() == stored[name].tolist(), name
     assert rows.datetime.isna().sum() == 20
+    (item,) = pystac.Collection.from_file(str(tmp_path / "out" / "collection.json")).get_items()
+    assert item.datetime is None  # it would be said of all
+    assert item.properties["start_datetime"] == item.properties["end_datetime"] == "2024-05-01T10:30:00Z"
+    assert "Of 20 tiles it is not known" in item.properties["description"]
     assert set(rows.source) == {"a.tif", "https://example.org/b.tif"}
     keys = hilbert_keys(lat=rows.lat.to_numpy(), lon=rows.lon.to_numpy())
     assert (np.diff(keys.astype(np.int64)) >= 0).all()

@@ -173,7 +173,10 @@ def _map_item(folder: Path, told: PublicationFacts, score_map: ScoreMap) -> pyst
 def _item(name: str, told: PublicationFacts, extent: TileExtent) -> pystac.Item:
     first, last = extent.first, extent.last
     properties: dict[str, Any] = {"created": _rfc3339(told.created_at)}
-    interval = None if first is not None and first == last else (first, last)
+    # one moment is said only where it is that of every tile
+    interval = None if first is not None and first == last and not extent.undated else (first, last)
+    if extent.undated:
+        properties["description"] = f"Of {extent.undated:,} tiles it is not known when the imagery was taken."
     if first is None:
         properties["description"] = "When the imagery was taken is not known: the interval only bounds it."
         interval = _PHOTOGRAPHY, told.created_at
