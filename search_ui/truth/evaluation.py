@@ -285,7 +285,7 @@ def _notes(said: Verdicts, found: Overlay, blocks: BootstrapBlocks, measures: Me
     if said.contrary:
         notes.append(f"{said.contrary:,} tiles are positive and negative at once: left out")
     if said.slivers:
-        notes.append(f"{said.slivers:,} tiles that objects only touch count as negative")
+        notes.append(f"{said.slivers:,} tiles that objects touch or cover too little of count as negative")
     if found.off:
         notes.append(f"{found.off:,} objects lie on no tile: nothing could find them, and they are not counted")
     if found.unfindable:
