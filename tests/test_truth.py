@@ -291,13 +291,13 @@ def test_a_fit_brings_relevance_to_what_is_so_and_keeps_its_order():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (sample(tells=-2.0), "would turn the order round"),
-        (sample(share=0.01), "takes at least 10 of each"),
+        ({"tells": -2.0}, "would turn the order round"),
+        ({"share": 0.01}, "takes at least 10 of each"),
     ],
 )
 def test_a_fit_that_is_worth_nothing_is_refused(given, said):
     with pytest.raises(UsageError, match=said):
-        fit(given, OF)
+        fit(sample(**given), OF)
 
 
 def test_a_fit_is_of_one_text_and_one_model_and_is_taken_away_again(tmp_path):
