@@ -16,6 +16,7 @@ calibration: relevance came to `possible` or left it. Last, nothing is exchanged
 import argparse
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -99,9 +100,13 @@ class Case:
 
     def ingest(self, engine: Engine, work: Path) -> None:
         """The three collections: before, after, and another day without an exchange."""
-        model = engine.settings.models_dir / engine.catalog.models()[0].name
-        if not (work / "home").exists():
-            groundcast(work / "home", "model", "add", "planet", "--checkpoint", model)
+        model = engine.catalog.model(model_id=engine.catalog.collection("demo").model_id)
+        settings = load_settings(work / "home")
+        if not (settings.models_dir / model.name).exists():  # with its text tower as it was made ready there
+            shutil.copytree(engine.settings.models_dir / model.name, settings.models_dir / model.name)
+            catalog = Catalog(settings.catalog_at)
+            catalog.add_model(model.name, model.model_id)
+            catalog.close()
         source = SandboxSource("sandbox:")
         same = np.arange(len(self.lat))
         for name, order, day in (("before", same, 0), ("after", self.exchanged, 1), ("unchanged", same, 2)):

@@ -38,7 +38,7 @@ def canvases(one: ClassResult) -> tuple[list[MercatorCanvas], int]:
     Returns:
         At most `MOST_MAPS` canvases, those of the most tiles first, and on how many maps all tiles would be.
     """
-    lat, lon, size_m = (np.asarray(column)[one.rows] for column in (one.scores.lat, one.scores.lon, one.scores.size_m))
+    lat, lon, size_m = one.scores.lat[one.rows], one.scores.lon[one.rows], one.scores.size_m[one.rows]
     up, along = Squares.of(Places(lat, lon, size_m * 2 * _APART)).reach_deg()
     together = shapely.get_parts(shapely.union_all(shapely.box(lon - along, lat - up, lon + along, lat + up)))
     tile, group = shapely.STRtree(together).query(shapely.points(lon, lat), predicate="intersects")
@@ -159,7 +159,7 @@ def _frames(
     crossed: bool = False,
 ) -> None:
     """Frames of tiles a little inside of their edges, so that neighbours do not hide each other."""
-    lat, lon, size_m = (np.asarray(column)[rows] for column in (one.scores.lat, one.scores.lon, one.scores.size_m))
+    lat, lon, size_m = one.scores.lat[rows], one.scores.lon[rows], one.scores.size_m[rows]
     columns, lines = canvas.to_pixels(lat=lat, lon=lon)
     half = np.asarray(size_m, float) / 2 / canvas.pixel_m
     inner = np.maximum(half - wide, 0.5)
