@@ -31,18 +31,18 @@ from ingest.settings import load_settings
 from search_ui import server
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.mercator import ordinate
-from search_ui.routes import guard as guard_module
-from search_ui.routes import page_uploads
-from search_ui.routes.guard import LOCAL, Guard
-from search_ui.routes.page_uploads import PageUploads
+from search_ui.routes.admission import guard as guard_module
+from search_ui.routes.admission import page_uploads
+from search_ui.routes.admission.guard import LOCAL, Guard
+from search_ui.routes.admission.page_uploads import PageUploads
 from search_ui.routes.parameters import SearchParameters
 from search_ui.routes.problems import STATUS, status_of
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.query import Part, Query
 from search_ui.search.recent import Recent
 from search_ui.service import service as running
-from search_ui.service.clean_picture import MAX_PICTURE_BYTES
-from search_ui.service.overlays import Overlays
+from search_ui.service.brought.clean_picture import MAX_PICTURE_BYTES
+from search_ui.service.brought.overlays import Overlays
 from search_ui.service.place_list import Listed
 from trainer import errors
 from trainer.errors import UploadError
