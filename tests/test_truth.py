@@ -26,7 +26,7 @@ from search_ui.truth.blocks import bootstrap_blocks
 from search_ui.truth.conditions import Condition
 from search_ui.truth.evaluation import Plan, classes_of, evaluate_truth
 from search_ui.truth.fitting import FitFor, fit
-from search_ui.truth.measures import HELD_OUT, Sample, measure
+from search_ui.truth.measures import HELD_OUT, KnownTiles, measure
 from search_ui.truth.objects import Objects, read_objects
 from search_ui.truth.overlay import overlay
 from search_ui.truth.page import write_page
@@ -212,7 +212,7 @@ def test_truth_is_known_within_its_extent_or_in_negative_areas():
 # -- measures ---------------------------------------------------------------------------------------------------------
 
 
-def sample(n=400, *, tells=1.0, seed=0, share=0.3) -> Sample:
+def sample(n=400, *, tells=1.0, seed=0, share=0.3) -> KnownTiles:
     """Tiles in a square, each with an object where it is positive."""
     random = np.random.default_rng(seed)
     side = int(np.sqrt(n))
@@ -223,7 +223,7 @@ def sample(n=400, *, tells=1.0, seed=0, share=0.3) -> Sample:
     blocks = bootstrap_blocks(yes, lat=lat, lon=lon, size_m=480)
     objects = np.flatnonzero(yes)
     folds = folds_of(yes, lat=lat, lon=lon, size_m=480)
-    return Sample(yes, cosine, relevance, blocks.number, np.arange(len(objects)), objects, folds)
+    return KnownTiles(yes, cosine, relevance, blocks.number, np.arange(len(objects)), objects, folds)
 
 
 def test_the_numbers_are_those_of_scikit_learn():
@@ -251,7 +251,9 @@ def test_the_numbers_are_those_of_scikit_learn():
 
 def test_scores_that_say_the_same_of_every_tile_are_worth_what_knows_nothing():
     given = sample()
-    flat = Sample(given.yes, np.zeros(400), given.relevance, given.block, given.of_object, given.of_tile, given.folds)
+    flat = KnownTiles(
+        given.yes, np.zeros(400), given.relevance, given.block, given.of_object, given.of_tile, given.folds
+    )
     found = measure(flat, draws=20, seed=0)
     for name in ("average_precision", "roc_auc", "precision@9", "precision@100", "f1_best"):
         assert found.number(name).estimate.value == pytest.approx(found.number(name).knows_nothing), name
@@ -267,7 +269,7 @@ def test_tiles_that_look_like_their_neighbours_make_intervals_wider():
     given = sample(1600)
     block = np.arange(1600) // 40  # a row of the square: all its tiles are alike
     yes = np.repeat(given.yes[::40], 40)
-    alike = Sample(yes, np.repeat(given.cosine[::40], 40), given.relevance, block, given.of_object[:0],
+    alike = KnownTiles(yes, np.repeat(given.cosine[::40], 40), given.relevance, block, given.of_object[:0],
                    given.of_tile[:0], None)  # fmt: skip
     apart = replace(alike, block=np.arange(1600))
     wide, narrow = (measure(one, draws=100, seed=0).number("roc_auc").estimate for one in (alike, apart))

@@ -75,8 +75,8 @@ def _geojson(found: Monitored, block: Mapping[str, Any]) -> bytes:
         told = one.told()
         here = Places(found.places.lat[told], found.places.lon[told], found.places.size_m[told])
         # RFC 7946, 3.1.6: outer rings anticlockwise
-        outlines = shapely.to_geojson(shapely.orient_polygons(Squares.of(here).polygons())) if len(told) else []
-        for row, outline in zip(found.rows(one), outlines, strict=True):
+        outlines = shapely.orient_polygons(Squares.of(here).polygons()) if len(told) else np.empty(0, np.object_)
+        for row, outline in zip(found.rows(one), shapely.to_geojson(outlines), strict=True):
             features.append({"type": "Feature", "geometry": json.loads(outline), "properties": row})
     document = {"type": "FeatureCollection", "provenance": block, "features": features}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -145,18 +145,20 @@ def monitor(engine: Engine, before: str, after: str, texts: Sequence[str], query
     pairing: Pairing | None = None
     for text in texts:
         asked = replace(query, parts=(Part("text", text),))
-        sides = [engine.scores(name, asked) for name in (before, after)]
-        notes += [f"{name}: {side.note}" for name, side in zip((before, after), sides, strict=True) if side.note]
+        first, last = (engine.scores(name, asked) for name in (before, after))
+        notes += [
+            f"{name}: {side.note}" for name, side in zip((before, after), (first, last), strict=True) if side.note
+        ]
         if pairing is None:
-            pairing = _paired(*sides, before, after)
+            pairing = _paired(first, last, before, after)
         cosine, relevance = (
-            np.stack([pairing.mean(getattr(sides[0], name)), getattr(sides[1], name)[pairing.rows].astype(float)])
+            np.stack([pairing.mean(getattr(first, name)), getattr(last, name)[pairing.rows].astype(float)])
             for name in ("cosine", "relevance")
         )
         told = changes(cosine[0], cosine[1], relevance[0], relevance[1], fdr=fdr)
         found.append(TextChanges(text, told, cosine, relevance))
     assert pairing is not None  # noqa: S101 - there is a text
-    rows, last = pairing.rows, sides[1]
+    rows = pairing.rows
     return Monitored(
         before=before,
         after=after,

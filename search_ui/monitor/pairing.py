@@ -44,7 +44,8 @@ class Pairing:
 
     def mean(self, values: npt.NDArray[np.floating]) -> Floats:
         """What values of `before`, [n], are under each of the m tiles, by the ground shared, [m]."""
-        return np.bincount(self.of, self.weight * values[self.under].astype(np.float64), minlength=len(self.rows))
+        shared = self.weight * values[self.under].astype(np.float64)
+        return np.asarray(np.bincount(self.of, shared, minlength=len(self.rows)), np.float64)
 
 
 def pair(before: Places, after: Places) -> Pairing:

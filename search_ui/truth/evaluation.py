@@ -19,7 +19,7 @@ from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
 from search_ui.truth.blocks import ENOUGH, BootstrapBlocks, bootstrap_blocks
 from search_ui.truth.fitting import FitFor, Fitting, fit
-from search_ui.truth.measures import Measures, Sample, measure
+from search_ui.truth.measures import KnownTiles, Measures, measure
 from search_ui.truth.objects import Objects
 from search_ui.truth.overlay import COVER, Overlay, check_share, outlines, overlay
 from search_ui.truth.verdicts import Verdicts, verdicts
@@ -94,7 +94,7 @@ class ClassResult:
     found: Overlay
     shapes: npt.NDArray[np.object_]
     rows: npt.NDArray[np.int64]
-    sample: Sample
+    sample: KnownTiles
     blocks: BootstrapBlocks
     measures: Measures
     fitting: Fitting | None
@@ -252,7 +252,7 @@ def _measured(
     of_object, of_tile = _renumbered(found, rows, len(said.known))
     folds = folds_of(yes, lat=lat, lon=lon, size_m=size_m)
     cosine, relevance = (column[rows].astype(np.float64) for column in (scores.cosine, scores.relevance))
-    sample = Sample(yes, cosine, relevance, blocks.number, of_object, of_tile, folds)
+    sample = KnownTiles(yes, cosine, relevance, blocks.number, of_object, of_tile, folds)
     measures = measure(sample, draws=plan.draws, seed=plan.seed)
     fitting, not_fitted = None, None
     if plan.fit:

@@ -13,7 +13,7 @@ import numpy as np
 
 from search_ui.labels.classifier import platt
 from search_ui.search.fitted import Fit, log_odds
-from search_ui.truth.measures import Bools, Bootstrap, Floats, Sample, expected_calibration_error
+from search_ui.truth.measures import Bools, Bootstrap, Floats, KnownTiles, expected_calibration_error
 from trainer.errors import UsageError
 
 LEAST = 10
@@ -56,7 +56,7 @@ class FitFor:
     when: str | None
 
 
-def fit(sample: Sample, of: FitFor) -> Fitting:
+def fit(sample: KnownTiles, of: FitFor) -> Fitting:
     """Fit relevance to truth.
 
     Args:

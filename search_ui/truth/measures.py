@@ -40,7 +40,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Sample:
+class KnownTiles:
     """n tiles whose truth is known, and m objects that may be found by them.
 
     Attributes:
@@ -184,7 +184,7 @@ class Bootstrap:
             return np.asarray(self.sums(some * np.asarray(values, np.float64)) / self.sums(some))
 
 
-def measure(sample: Sample, *, draws: int, seed: int) -> Measures:
+def measure(sample: KnownTiles, *, draws: int, seed: int) -> Measures:
     """Measure everything.
 
     Args:
@@ -239,11 +239,11 @@ def _said(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else round(float(value), _DIGITS)
 
 
-def _linear(statistic: Any, sample: Sample, boot: Bootstrap) -> Estimate:
+def _linear(statistic: Any, sample: KnownTiles, boot: Bootstrap) -> Estimate:
     return Estimate.of(linear_bootstrap([statistic(sample.cosine, sample.yes)], [sample.block], boot.counts))
 
 
-def _precision_at(sample: Sample, boot: Bootstrap, k: int) -> Floats:
+def _precision_at(sample: KnownTiles, boot: Bootstrap, k: int) -> Floats:
     """Share of positives among the k best, [1 + draws]; of equal scores all count by their mean."""
     order = np.argsort(-sample.cosine, kind="stable")
     _, run = np.unique(-sample.cosine[order], return_inverse=True)
@@ -259,7 +259,7 @@ def _precision_at(sample: Sample, boot: Bootstrap, k: int) -> Floats:
     return found
 
 
-def _operating(sample: Sample, boot: Bootstrap) -> Iterator[Operating]:
+def _operating(sample: KnownTiles, boot: Bootstrap) -> Iterator[Operating]:
     for name, least in WORDS.items():
         yield _at(sample, boot, name, "relevance", least, sample.relevance >= least)
     least = best_threshold(sample.yes, sample.cosine)
@@ -280,7 +280,7 @@ def best_threshold(yes: Bools, score: Floats) -> float:
     return float(thresholds[int(f1[:-1].argmax())])
 
 
-def _at(sample: Sample, boot: Bootstrap, name: str, of: str, threshold: float, above: Bools) -> Operating:
+def _at(sample: KnownTiles, boot: Bootstrap, name: str, of: str, threshold: float, above: Bools) -> Operating:
     hits, called, there = (boot.sums(rows) for rows in (above & sample.yes, above, sample.yes))
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = {"precision": hits / called, "recall": hits / there, "f1": 2 * hits / (called + there)}
@@ -296,7 +296,7 @@ def _at(sample: Sample, boot: Bootstrap, name: str, of: str, threshold: float, a
     return Operating(name, of, threshold, int(above.sum()), {n: Estimate.of(v) for n, v in rates.items()}, above)
 
 
-def _found(sample: Sample, above: Bools) -> tuple[Bools, Ints]:
+def _found(sample: KnownTiles, above: Bools) -> tuple[Bools, Ints]:
     """Which objects have a tile above, bool [m], and the first tile of each, [m]."""
     found = np.zeros(sample.objects, np.bool_)
     found[sample.of_object[above[sample.of_tile]]] = True
@@ -305,7 +305,7 @@ def _found(sample: Sample, above: Bools) -> tuple[Bools, Ints]:
     return found, home
 
 
-def _bins(sample: Sample, boot: Bootstrap) -> Iterator[Bin]:
+def _bins(sample: KnownTiles, boot: Bootstrap) -> Iterator[Bin]:
     number = _bin_of(sample.relevance)
     for one in range(BINS):
         rows = np.asarray(number == one)

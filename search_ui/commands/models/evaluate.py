@@ -59,6 +59,7 @@ OF_TRUTH = (
 @pass_command_context
 def command(
     ctx: CommandContext,
+    /,
     target: str,
     shards: Path | None,
     truth: Path | None,
