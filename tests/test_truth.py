@@ -295,6 +295,7 @@ def test_a_fit_brings_relevance_to_what_is_so_and_keeps_its_order():
     [
         ({"tells": -2.0}, "would turn the order round"),
         ({"share": 0.01}, "takes at least 10 of each"),
+        ({"tells": 0.0, "seed": 1}, "saying the share of positives of every tile|turn the order round"),
     ],
 )
 def test_a_fit_that_is_worth_nothing_is_refused(given, said):

@@ -298,6 +298,8 @@ def _notes(said: Verdicts, found: Overlay, blocks: BootstrapBlocks, measures: Me
     area = measures.number("roc_auc").estimate
     if np.isfinite(area.low) and area.low <= 0.5 <= area.high:
         notes.append("it may be no better than guessing: the interval of the area under the ROC curve holds .5")
+    if area.high < 0.5:
+        notes.append("it is worse than guessing: tiles without it are scored above those with it; ask in other words")
     return tuple(notes)
 
 

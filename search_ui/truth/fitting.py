@@ -1,8 +1,9 @@
 """Relevance fitted to truth: a slope and an intercept, and what they are worth on ground that they were not fitted on.
 
 Fitted is the log odds of relevance to what is so (`search_ui.search.fitted`), with Platt's targets, so that few tiles
-do not seem certain (`search_ui.labels.classifier.platt`). Judged is it on tiles of blocks of ground that were held
-out. A fit that is no better there than relevance as it was, or that would turn the order round, is refused.
+do not seem certain (`search_ui.labels.classifier.platt`). Judged is it on blocks of ground that were held out. A fit
+that is no better there than relevance as it was, or than saying the share of positives of every tile, or that would
+turn the order round, is refused.
 """
 
 from dataclasses import asdict, dataclass
@@ -81,10 +82,10 @@ def fit(sample: KnownTiles, of: FitFor) -> Fitting:
         )
     odds = log_odds(sample.relevance.astype(np.float32))
     slope, intercept = platt(odds, yes)
-    held_out = np.empty(len(yes))
+    held_out, rate = np.empty(len(yes)), np.empty(len(yes))
     for learnt, held in sample.folds.splits:
         a, b = platt(odds[learnt], yes[learnt])
-        held_out[held] = 1 / (1 + np.exp(-(a * odds[held] + b)))
+        held_out[held], rate[held] = 1 / (1 + np.exp(-(a * odds[held] + b))), yes[learnt].mean()
     before, after = _brier(sample.relevance, yes), _brier(held_out, yes)
     if slope <= 0:
         raise UsageError(
@@ -95,6 +96,12 @@ def fit(sample: KnownTiles, of: FitFor) -> Fitting:
         raise UsageError(
             f"{said}: on ground that it was not fitted on, a fit is no better than relevance as it is (Brier score "
             f"{after:.4f} and {before:.4f}): nothing is kept"
+        )
+    nothing = _brier(rate, yes)
+    if after >= nothing:
+        raise UsageError(
+            f"{said}: on ground that it was not fitted on, a fit is no better than saying the share of positives of "
+            f"every tile (Brier score {after:.4f} and {nothing:.4f}): relevance does not tell these tiles apart"
         )
     boot = Bootstrap(sample.block, draws=1, seed=0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
