@@ -1,6 +1,6 @@
 """How good are answers on real ground? OpenStreetMap's buildings of three towns, by a model and by random weights.
 
-    python -m benchmarks.truth --data DIR --home DIR [--model NAME …] [--pages DIR] [--json]
+    python -m benchmarks.truth [--data DIR] [--home DIR] [--model NAME …] [--pages DIR] [--json]
 
 `--data` is the folder of real input that tests read too, `--home` one of its own: models and collections are made
 there, and the same command goes on where it was ended. Without `--model` it measures the bundled model and a small
@@ -13,9 +13,11 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 TEXT = "houses"
 MIDDLE = "85.5185,27.6290,85.5235,27.6346"  # of Banepa, where truth is known
 TOWNS = {  # source, truth, side of a tile in metres, further options of the ingest
@@ -37,16 +39,20 @@ SMALL = {
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder of real input")
-    parser.add_argument("--home", type=Path, required=True, help="a home of its own")
+    parser.add_argument("--data", type=Path, default=BESIDE, help="the folder of real input [that beside the project]")
+    parser.add_argument("--home", type=Path, help="a home of its own [a temporary folder]")
     parser.add_argument("--model", action="append", help="a model of that home [bundled and random]")
     parser.add_argument("--pages", type=Path, help="write a page of each there")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
+    if not (asked.data / "overhead").is_dir():
+        raise SystemExit(f"{asked.data} has no folder overhead: name the folder of real input by --data")
     if asked.pages is not None:
         asked.pages.mkdir(parents=True, exist_ok=True)
-    models = asked.model or made_models(asked.home)
-    rows = [measured(asked, town, model) for model in models for town in TOWNS]
+    with tempfile.TemporaryDirectory() as folder:
+        asked.home = asked.home or Path(folder)
+        models = asked.model or made_models(asked.home)
+        rows = [measured(asked, town, model) for model in models for town in TOWNS]
     if asked.json:
         setting = {"text": TEXT, "min_share": SHARE}
         print(json.dumps({"benchmark": "truth", "setting": setting, "rows": rows, "ratios": {}}))
@@ -57,6 +63,7 @@ def main() -> None:
 
 def made_models(home: Path) -> list[str]:
     """The bundled model and one of random weights, added where they are not there yet."""
+    home.mkdir(parents=True, exist_ok=True)
     have = {model["name"] for model in json.loads(groundcast(home, "model", "list", "--json"))}
     if "bundled" not in have:
         groundcast(home, "model", "add", "bundled", "--bundled")
