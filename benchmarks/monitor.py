@@ -8,9 +8,10 @@ harbour was. Both are ingested as chips by the demonstration's model in `--work`
 concept that moved is asked by its plain words; a tile truly changed where the probability that one would see it there
 moved by at least .3, and did not where it moved by less than .05.
 
-Told is, of the tiles that `search_ui.monitor` calls changed, the share that truly is (1 less that should be near the
-false discovery rate), and of those that truly changed the share that is told; beside it the plain way, without
-calibration: relevance came to `possible` or left it. Last, nothing is exchanged: how many tiles are told all the same.
+Told is, of all that `search_ui.monitor` tells, of what appeared or vanished, and of the plain way without calibration
+(relevance came to `possible` or left it): how many, the share of what truly changed that is among them, the share of
+them for which that very thing hardly moved, and how many are tiles that are as they were, whose share should be at most
+the false discovery rate. Last, nothing is exchanged: how many are told all the same.
 """
 
 import argparse
@@ -155,20 +156,27 @@ def measured(case: Case, engine: Engine) -> list[dict[str, Any]]:
     found = monitor(engine, "before", "after", prompts, query, fdr=FDR)
     quiet = monitor(engine, "before", "unchanged", prompts, query, fdr=FDR)
     order = np.array([int(name[1:]) for name in found.tile_id])
-    rows, together = [], np.zeros((2, 4))
+    still = (case.exchanged == np.arange(len(order)))[order]
+    rows, together = [], np.zeros((3, 5))
     for at, number in enumerate(case.concepts):
         moved = (case.chance[case.exchanged, number] - case.chance[:, number])[order]
-        ways = np.array([counted(moved, told) for told in (calibrated(found, at), plain(found, at))])
+        ways = np.array([counted(moved, told, still) for told in (every(found, at), sure(found, at), plain(found, at))])
         together += ways
         rows.append({"concept": CONCEPTS[number].name} | said(ways) | {"told of an unchanged day": told_of(quiet, at)})
     whole = {"told of an unchanged day": sum(told_of(quiet, at) for at in range(len(prompts)))}
     return [*rows, {"concept": "all"} | said(together) | whole]
 
 
-def calibrated(found: Monitored, at: int) -> np.ndarray:
+def every(found: Monitored, at: int) -> np.ndarray:
     """+1 where a rise is told, −1 where a fall is."""
     word = found.texts[at].changes.word
     return np.isin(word, ["appeared", "rose"]).astype(int) - np.isin(word, ["vanished", "fell"])
+
+
+def sure(found: Monitored, at: int) -> np.ndarray:
+    """The same of what appeared or vanished."""
+    word = found.texts[at].changes.word
+    return (word == "appeared").astype(int) - (word == "vanished")
 
 
 def plain(found: Monitored, at: int) -> np.ndarray:
@@ -177,14 +185,15 @@ def plain(found: Monitored, at: int) -> np.ndarray:
     return after.astype(int) - before
 
 
-def counted(moved: np.ndarray, told: np.ndarray) -> list[int]:
-    """Truly changed and told, truly changed, told though it hardly moved, told."""
+def counted(moved: np.ndarray, told: np.ndarray, still: np.ndarray) -> list[int]:
+    """Truly changed and told, truly changed, told though it hardly moved, told, told of tiles that are as they were."""
     truly = np.sign(moved) * (np.abs(moved) >= TRULY)
     return [
         int(((told == truly) & (truly != 0)).sum()),
         int((truly != 0).sum()),
         int(((told != 0) & (np.abs(moved) < HARDLY)).sum()),
         int((told != 0).sum()),
+        int(((told != 0) & still).sum()),
     ]
 
 
@@ -196,9 +205,10 @@ def told_of(found: Monitored, at: int) -> int:
 def said(ways: np.ndarray) -> dict[str, Any]:
     """Counts of both ways as shares."""
     row: dict[str, Any] = {"truly changed": int(ways[0, 1])}
-    for name, (right, truly, wrong, told) in zip(("calibrated", "plain"), ways.tolist(), strict=True):
-        row |= {f"{name}: found": round(right / max(truly, 1), 3)}
-        row |= {f"{name}: told": int(told), f"{name}: told of none": round(wrong / max(told, 1), 3)}
+    names = ("told", "appeared or vanished", "by relevance alone")
+    for name, (right, truly, wrong, told, same) in zip(names, ways.tolist(), strict=True):
+        row |= {f"{name}": int(told), f"{name}: found": round(right / max(truly, 1), 3)}
+        row |= {f"{name}: of what hardly moved": round(wrong / max(told, 1), 3), f"{name}: unchanged tiles": int(same)}
     return row
 
 

@@ -26,7 +26,7 @@ from search_ui.monitor.comparing import Monitored
 from trainer.errors import UsageError
 
 SUFFIXES = (".geojson", ".csv", ".parquet", ".png")
-_REACH = 6.0  # robust standard deviations at the ends of the colours
+_REACH = 6.0  # z at the ends of the colours
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -118,7 +118,7 @@ def _draw(path: Path, found: Monitored, block: Mapping[str, Any]) -> None:
         counts = " · ".join(f"{one.changes.count(word)} {word}" for word in WORDS)
         panels += [Panel(f"“{one.text}”\nhow far each tile moved", z), Panel(f"what is told\n{counts}", told)]
     scale = Scale(
-        -_REACH, _REACH, "robust standard deviations", DIFFERENCE, below=True, above=True, hidden="no change told"
+        -_REACH, _REACH, "z: how far beyond what is usual", DIFFERENCE, below=True, above=True, hidden="no change told"
     )
     foot = f"collections {found.before} and {found.after} · model {block['model_id']}"
     text = json.dumps(block, ensure_ascii=False).encode("utf-8", "replace").decode()
