@@ -12,8 +12,8 @@ than a normal distribution, under which changes are told where nothing changed; 
 (`python -m benchmarks.monitor`). A change is told where q is at most the false discovery rate asked for: at most
 so large a share of the changes told is expected to be none (Y. Benjamini and Y. Hochberg, *Controlling the false
 discovery rate*, JRSS B 57, 1995), which also holds for tiles that are alike because they are neighbours. It does not
-hold where half of an area changed. Long tails have a price: a lone change among 300 tiles must be of 10 such deviations,
-among 100,000 of 33, so ask about an area.
+hold where half of an area changed. Long tails have a price: a lone change among 300 tiles must have a z of 10, among
+100,000 of 33, so ask about an area.
 
 A tile **appeared** where the score rose so and relevance came to `possible`, **vanished** where it fell so from there;
 else it **rose** or **fell**: something changed, and what was asked for was never likely there.
