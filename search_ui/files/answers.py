@@ -91,13 +91,16 @@ def _write_json(answer: Answer, block: Block) -> bytes:
     return _json(answer.as_dict() | {"provenance": block})
 
 
+def hit_feature(hit: Hit) -> dict[str, Any]:
+    """A hit as a GeoJSON feature: its footprint, and as properties the columns of the Parquet file."""
+    # RFC 7946, 3.1.6: outer rings anticlockwise
+    geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(_footprint(hit))))
+    feature = {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox)}
+    return feature | {"geometry": geometry, "properties": _row(hit)}
+
+
 def _write_geojson(answer: Answer, block: Block) -> bytes:
-    features = []
-    for hit in answer.hits:
-        # RFC 7946, 3.1.6: outer rings anticlockwise
-        geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(_footprint(hit))))
-        feature = {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox)}
-        features.append(feature | {"geometry": geometry, "properties": _row(hit)})
+    features = [hit_feature(hit) for hit in answer.hits]
     return _json({"type": "FeatureCollection", "provenance": block, "features": features})
 
 

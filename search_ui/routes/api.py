@@ -14,6 +14,7 @@ from search_ui.routes.bodies import Bodies
 from search_ui.routes.docs import docs_page
 from search_ui.routes.health import Metrics
 from search_ui.routes.lanes import Lanes
+from search_ui.routes.ogc import routes as ogc
 from search_ui.routes.problems import RESPONSES, handle, respond
 from search_ui.search.provenance import program_version
 from search_ui.service.service import Service
@@ -56,7 +57,7 @@ def api(service: Service) -> FastAPI:
     metrics = Metrics()
     metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
     app.state.service, app.state.lanes, app.state.metrics = service, Lanes(), metrics
-    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds):
+    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds, ogc):
         app.include_router(module.router)
 
     def docs(_: Request) -> Response:
