@@ -23,6 +23,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "sklearn": ("search_ui/labels/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "open_clip": ("trainer/",),
+    "mcp": ("search_ui/routes/agents/",),
     "click": ("search_ui/commands/", "search_ui/cli.py"),
 }
 PLANET = (  # who opens the made-up planet, and only when it is asked for

@@ -40,8 +40,13 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
 
 
-def api(service: Service) -> FastAPI:
-    """The routes of a service."""
+def api(service: Service, lanes: Lanes | None = None) -> FastAPI:
+    """The routes of a service.
+
+    Args:
+        service: Knows the answers.
+        lanes: Where they are made; None: in lanes of their own.
+    """
     app = FastAPI(
         title="groundcast",
         version=program_version(),
@@ -56,7 +61,7 @@ def api(service: Service) -> FastAPI:
     )
     metrics = Metrics()
     metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
-    app.state.service, app.state.lanes, app.state.metrics = service, Lanes(), metrics
+    app.state.service, app.state.lanes, app.state.metrics = service, lanes or Lanes(), metrics
     for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds, ogc):
         app.include_router(module.router)
 

@@ -35,10 +35,11 @@ class Bodies:
     Args:
         app: Gets the requests with their bodies.
         service: Says whether anything may be changed.
+        harmless: What is sent changes nothing, so it is taken where nothing may be changed, too.
     """
 
-    def __init__(self, app: ASGIApp, *, service: Service) -> None:
-        self.app, self._service = app, service
+    def __init__(self, app: ASGIApp, *, service: Service, harmless: bool = False) -> None:
+        self.app, self._service, self._harmless_body = app, service, harmless
         self._coming, self._bytes = 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +50,8 @@ class Bodies:
         content = bytearray()
         admitted = False
         try:
-            self._service.require_writable()
+            if not self._harmless_body:
+                self._service.require_writable()
             if self._coming >= MOST_AT_ONCE:
                 raise BusyError(f"{self._coming} others are sending: send it again in a moment")
             self._coming += 1
