@@ -21,14 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.settings import PREFIX, Settings
 from search_ui.components.base_path import checked_path
+from search_ui.routes.admission.connections import serve_by_connections
+from search_ui.routes.admission.forwarded import Forwarded
+from search_ui.routes.admission.guard import LOCAL, OWN, Guard
+from search_ui.routes.admission.page_uploads import PageUploads
+from search_ui.routes.admission.rate_limit import RateLimit
 from search_ui.routes.api import api
-from search_ui.routes.connections import serve_by_connections
-from search_ui.routes.forwarded import Forwarded
-from search_ui.routes.guard import LOCAL, OWN, Guard
 from search_ui.routes.lanes import Lanes
 from search_ui.routes.library import library_route
-from search_ui.routes.page_uploads import PageUploads
-from search_ui.routes.rate_limit import RateLimit
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
 from search_ui.service.service import Service

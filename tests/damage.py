@@ -35,7 +35,7 @@ from ingest.opening import open_source
 from ingest.photos.folder import open_photos
 from ingest.sources.chips import ChipSource
 from ingest.sources.source import Chip
-from search_ui.service.uploads import read_area
+from search_ui.service.brought.uploads import read_area
 from tests.make_data import tile_of, transform_around
 from trainer.errors import GroundcastError, ItemError
 from trainer.shards.tars import Shards, ShardWriter

@@ -22,7 +22,7 @@ from ingest.opening import open_source
 from ingest.settings import load_settings
 from ingest.sources.source import SourceOptions
 from search_ui.maps.previews import picture_of
-from search_ui.service.confined import Confined
+from search_ui.service.brought.confined import Confined
 from tests.test_bombs import pmtiles
 from trainer.errors import GroundcastError, SourceError
 

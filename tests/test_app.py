@@ -24,7 +24,7 @@ from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
 from search_ui.service.background import Background, Bar
-from search_ui.service.previews import Previews
+from search_ui.service.brought.previews import Previews
 from search_ui.service.service import Service
 from search_ui.views.state import address
 

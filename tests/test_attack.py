@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 
 from ingest.settings import load_settings
 from search_ui import server
-from search_ui.routes import connections
-from search_ui.routes.guard import LOCAL, Guard
+from search_ui.routes.admission import connections
+from search_ui.routes.admission.guard import LOCAL, Guard
 from search_ui.service import service as running
 from tests.services import free_port
 

@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from search_ui.routes import bodies
-from search_ui.routes.bodies import MAX_JSON_BYTES, Bodies
-from search_ui.service.clean_picture import MAX_PICTURE_BYTES
+from search_ui.routes.admission import bodies
+from search_ui.routes.admission.bodies import MAX_JSON_BYTES, Bodies
+from search_ui.service.brought.clean_picture import MAX_PICTURE_BYTES
 from trainer.errors import ReadOnlyError
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

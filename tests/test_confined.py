@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.sources.picture import open_picture
-from search_ui.service.confined import Confined
+from search_ui.service.brought.confined import Confined
 from trainer.errors import ItemError, UploadError
 
 MANY = 10**9

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from websockets.sync.client import connect
 
-from search_ui.routes import connections
+from search_ui.routes.admission import connections
 from tests.services import free_port
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -7,7 +7,7 @@ from ingest.geo.grid import Grid
 from ingest.jobs.request import Request
 from ingest.settings import Settings
 from search_ui.maps.previews import Pictured
-from search_ui.service import estimates
+from search_ui.service.brought import estimates
 from tests.conftest import ROOT
 
 

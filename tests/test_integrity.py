@@ -27,7 +27,7 @@ from ingest.jobs.plan import keep_records, require_known
 from ingest.jobs.recover import recover
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
-from search_ui.service.uploads import Uploads
+from search_ui.service.brought.uploads import Uploads
 from trainer.errors import ArchiveError, CatalogError
 
 DIM, ROWS = 24, 30

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search_ui.service.kept_files import PHOTO_MB, keep_imagery, keep_photos, keep_weights
+from search_ui.service.brought.kept_files import PHOTO_MB, keep_imagery, keep_photos, keep_weights
 from trainer.errors import UploadError
 
 JPEG, TABLE = memoryview(b"\xff\xd8\xff pixels"), memoryview(b"path,lat,lon\na.jpg,1,2\n")

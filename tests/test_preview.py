@@ -15,7 +15,7 @@ from ingest.jobs.request import Request
 from ingest.settings import load_settings
 from ingest.sources.source import FILL, SourceOptions
 from search_ui.maps.previews import VIEW_PX, draw_preview
-from search_ui.service.previews import Previews
+from search_ui.service.brought.previews import Previews
 
 BORDER = 60  # pixels of half a metre
 TILE = Grid(20.0, 20.0)

@@ -18,9 +18,9 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from search_ui.components.base_path import checked_path
+from search_ui.routes.admission.forwarded import Forwarded
+from search_ui.routes.admission.guard import Guard
 from search_ui.routes.exchange import home_of
-from search_ui.routes.forwarded import Forwarded
-from search_ui.routes.guard import Guard
 from tests.conftest import LONG, Demo, start_groundcast
 from tests.home_copy import whole_copy_of
 from tests.services import free_port, make_certificate, program

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from search_ui.routes import rate_limit
-from search_ui.routes.asker import asker
-from search_ui.routes.rate_limit import MOST_WAIT_S, OTHERS_S, Rate, RateLimit
+from search_ui.routes.admission import rate_limit
+from search_ui.routes.admission.asker import asker
+from search_ui.routes.admission.rate_limit import MOST_WAIT_S, OTHERS_S, Rate, RateLimit
 
 
 def test_what_is_beyond_the_rate_waits_one_after_another_and_the_rest_does_not() -> None:

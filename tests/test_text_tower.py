@@ -13,15 +13,15 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 
 from tests.conftest import TINY_CLIP
-from trainer import text_export
 from trainer.checkpoint import read_meta
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError
-from trainer.exported_text import FOLDER, GRAPH, RECORD, read_exported
-from trainer.probe_texts import PROBE_TEXTS
-from trainer.text_export import ensure_exported
-from trainer.tokens import Rules, TextTokens
-from trainer.torch_text import TorchText
+from trainer.texts import text_export
+from trainer.texts.exported_text import FOLDER, GRAPH, RECORD, read_exported
+from trainer.texts.probe_texts import PROBE_TEXTS
+from trainer.texts.text_export import ensure_exported
+from trainer.texts.tokens import Rules, TextTokens
+from trainer.texts.torch_text import TorchText
 from trainer.weights.zoo import add_open_clip
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.service import uploads
-from search_ui.service.clean_picture import KEPT_PX, MAX_PICTURE_BYTES
-from search_ui.service.uploads import MAX_AREA_BYTES, Uploads, read_area
+from search_ui.service.brought import uploads
+from search_ui.service.brought.clean_picture import KEPT_PX, MAX_PICTURE_BYTES
+from search_ui.service.brought.uploads import MAX_AREA_BYTES, Uploads, read_area
 from trainer.errors import AreaError, MissingError, UploadError
 
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]

@@ -32,7 +32,7 @@ from ingest.settings import Settings, load_settings
 from search_ui.search import text_cache
 from trainer.checkpoint import verify as verify_checkpoint
 from trainer.errors import GroundcastError
-from trainer.exported_text import read_exported
+from trainer.texts.exported_text import read_exported
 
 FOUND, HARMLESS, MISSED = "found", "harmless", "missed"
 

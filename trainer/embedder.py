@@ -1,9 +1,9 @@
 """The inference face of a checkpoint: NumPy and pictures in, NumPy out; hides torch.
 
-Towers are loaded when they are first needed, so that embedding a text never reads a vision tower; and it needs no torch
-where the text tower has been exported (`trainer.exported_text`). All vectors come **unnormalised**: time is added to O,
-S = O + E, before anyone normalises. An embedder may be used from several threads. Nothing here knows tiles, sources,
-archives or indexes.
+Towers are loaded when they are first needed, so that embedding a text never reads a vision tower; and it needs no
+torch where the text tower has been exported (`trainer.texts.exported_text`). All vectors come **unnormalised**: time
+is added to O, S = O + E, before anyone normalises. An embedder may be used from several threads. Nothing here knows
+tiles, sources, archives or indexes.
 """
 
 import logging
@@ -21,8 +21,8 @@ from trainer.checkpoint import Meta, read_arrays, read_meta
 from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS, When, encode
 from trainer.errors import CheckpointError, UsageError
-from trainer.exported_text import ExportedText, read_exported
 from trainer.novelty import Novelty, read_novelty
+from trainer.texts.exported_text import ExportedText, read_exported
 
 if TYPE_CHECKING:  # for pictures
     import torch
@@ -275,12 +275,12 @@ class Embedder:
                 return None
             found = None  # `ensure_exported` says what is wrong
         if found is None and self._export_texts:
-            from trainer.text_export import ensure_exported
+            from trainer.texts.text_export import ensure_exported
 
             found = ensure_exported(self._folder)
         return found
 
     def _in_torch(self) -> Callable[[Sequence[str]], Floats]:
-        from trainer.torch_text import TorchText
+        from trainer.texts.torch_text import TorchText
 
         return TorchText(self._folder, self.meta.text, self._vision.device)

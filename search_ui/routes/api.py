@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from search_ui.routes import answers, basemap, captions, feeds, labels, layers, photo_time, pictures, saved, shown
-from search_ui.routes.bodies import Bodies
+from search_ui.routes.admission.bodies import Bodies
 from search_ui.routes.docs import docs_page
 from search_ui.routes.health import Metrics
 from search_ui.routes.lanes import Lanes

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 
-from search_ui.routes.asker import asker
+from search_ui.routes.admission.asker import asker
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.problems import respond
 from search_ui.search.provenance import program_version

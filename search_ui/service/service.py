@@ -57,16 +57,16 @@ from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
-from search_ui.service.clean_picture import clean_picture
-from search_ui.service.confined import Confined
+from search_ui.service.brought.clean_picture import clean_picture
+from search_ui.service.brought.confined import Confined
+from search_ui.service.brought.overlays import Overlays
+from search_ui.service.brought.previews import Previews
+from search_ui.service.brought.uploads import Uploads
 from search_ui.service.heat_layers import HeatLayers
 from search_ui.service.keeping import Keeping
 from search_ui.service.labelling import Labelling
 from search_ui.service.learning import Learning
-from search_ui.service.overlays import Overlays
 from search_ui.service.place_lists import PlaceLists
-from search_ui.service.previews import Previews
-from search_ui.service.uploads import Uploads
 from search_ui.service.warming import Warming
 from trainer.encoding import When
 from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError

@@ -14,8 +14,8 @@ from ingest.jobs.request import Request
 from ingest.opening import source_location
 from ingest.sources.source import SourceOptions
 from search_ui.maps.previews import Pictured
-from search_ui.service.estimates import IngestEstimate, estimate
-from search_ui.service.kept_files import IMAGERY, MAX_MB, keep_imagery
+from search_ui.service.brought.estimates import IngestEstimate, estimate
+from search_ui.service.brought.kept_files import IMAGERY, MAX_MB, keep_imagery
 from search_ui.service.place_list import say_place
 from search_ui.service.service import Service
 from search_ui.views import words

@@ -6,7 +6,7 @@ It does not know how weights are read; a command of the command line does that, 
 import streamlit as st
 
 from ingest.catalog.names import GALLERY
-from search_ui.service.kept_files import MAX_MB, WEIGHTS, keep_weights
+from search_ui.service.brought.kept_files import MAX_MB, WEIGHTS, keep_weights
 from search_ui.service.service import Service
 from search_ui.views import pieces
 from search_ui.views.app_words import told

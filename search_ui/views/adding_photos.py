@@ -9,7 +9,7 @@ import streamlit as st
 
 from ingest.catalog.names import gallery_name
 from ingest.opening import source_location
-from search_ui.service.kept_files import PHOTO_MB, PHOTOS, keep_photos
+from search_ui.service.brought.kept_files import PHOTO_MB, PHOTOS, keep_photos
 from search_ui.service.service import Service
 from search_ui.views.app_words import told
 from search_ui.views.work import background

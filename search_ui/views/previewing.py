@@ -1,6 +1,6 @@
 """The preview beside the form: what of the imagery would be read with what the form says, before anything is.
 
-It does not know how it is made; `search_ui.service.previews` makes it, in a process of its own.
+It does not know how it is made; `search_ui.service.brought.previews` makes it, in a process of its own.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from uuid import uuid4
 import streamlit as st
 
 from ingest.jobs.request import Request
-from search_ui.service.previews import LIMIT_S, PreviewTask
+from search_ui.service.brought.previews import LIMIT_S, PreviewTask
 from search_ui.service.service import Service
 from search_ui.views.app_words import told
 from search_ui.views.work import say_span

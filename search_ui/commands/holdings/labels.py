@@ -268,8 +268,8 @@ def classify(
 
 def _labelling(ctx: CommandContext) -> "Labelling":
     from search_ui.search.engine import Engine
+    from search_ui.service.brought.uploads import Uploads
     from search_ui.service.labelling import Labelling
-    from search_ui.service.uploads import Uploads
 
     return Labelling(
         Engine(ctx.settings, ctx.catalog),

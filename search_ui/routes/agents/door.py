@@ -15,8 +15,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from starlette.types import Receive, Scope, Send
 
+from search_ui.routes.admission.bodies import MAX_JSON_BYTES, Bodies
 from search_ui.routes.agents.tools import Tools
-from search_ui.routes.bodies import MAX_JSON_BYTES, Bodies
 from search_ui.routes.lanes import Lanes
 from search_ui.routes.problems import refuse
 from search_ui.search.provenance import program_version

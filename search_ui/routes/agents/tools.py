@@ -13,8 +13,8 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import Field, ValidationError
 from starlette.requests import Request
 
+from search_ui.routes.admission.asker import asker
 from search_ui.routes.agents.replies import CalendarReply, CollectionsReply, GroundReply, PlaceReply, SearchReply
-from search_ui.routes.asker import asker
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.parameters import CalendarParameters, GroundParameters, PlaceParameters, SearchParameters
 from search_ui.search.relevance import WEAK

@@ -25,9 +25,9 @@ from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import NOT_WEIGHT, Part, Query
 from search_ui.search.series import this_year
 from search_ui.search.wording import weighted
+from search_ui.service.brought.uploads import Uploads, read_area
 from search_ui.service.links import MAX_CHARS
 from search_ui.service.service import Service
-from search_ui.service.uploads import Uploads, read_area
 from search_ui.views.state.address import ANY, value
 from trainer.encoding import When
 from trainer.errors import AreaError

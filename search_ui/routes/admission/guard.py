@@ -22,8 +22,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search_ui.routes.asker import asker
-from search_ui.routes.page_uploads import PLACE
+from search_ui.routes.admission.asker import asker
+from search_ui.routes.admission.page_uploads import PLACE
 from search_ui.routes.problems import refuse
 from search_ui.service.login import logged_in, login_wanted
 

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from search_ui.routes.asker import address_of
+from search_ui.routes.admission.asker import address_of
 from trainer.errors import UsageError
 
 

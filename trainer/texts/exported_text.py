@@ -5,8 +5,8 @@
     onnx/record.json      `Record`: of which model, with the hashes of all three; or why there is no such file
     onnx/SHA256SUMS       checksums of the others
 
-`trainer.text_export` writes the folder, whole or not at all. It is no part of the checkpoint: `model_id` does not know
-it, and it may be deleted. Nothing here knows how a tower is exported.
+`trainer.texts.text_export` writes the folder, whole or not at all. It is no part of the checkpoint: `model_id` does not
+know it, and it may be deleted. Nothing here knows how a tower is exported.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from trainer.checkpoint import EXPORTED, WEIGHTS
 from trainer.errors import CheckpointError
 from trainer.sums import changed_files
-from trainer.tokens import Rules, TextTokens
+from trainer.texts.tokens import Rules, TextTokens
 
 FOLDER, GRAPH, TOKENIZER, RECORD = EXPORTED, "text.onnx", "tokenizer.json", "record.json"
 VERSION = 1
@@ -43,7 +43,7 @@ class Record:
         graph: SHA-256 of `text.onnx`.
         tokenizer: SHA-256 of `tokenizer.json`.
         weights: SHA-256 of the layout of `model.safetensors`, by which the graph finds its weights there.
-        rules: See `trainer.tokens.Rules`.
+        rules: See `trainer.texts.tokens.Rules`.
         min_cosine: The smallest to the tower, of the texts with which it was checked.
     """
 

@@ -1,8 +1,8 @@
 """Files that people bring: bounded in size and kind, decoded once, and kept as something harmless.
 
-A picture is kept as `search_ui.service.clean_picture` makes it. An area is read as JSON or XML here, its shapes alone
-are handed on as GeoJSON: GDAL, which reads the rest, tells formats by their content, and some of them name other files
-and addresses to be read.
+A picture is kept as `search_ui.service.brought.clean_picture` makes it. An area is read as JSON or XML here, its shapes
+alone are handed on as GeoJSON: GDAL, which reads the rest, tells formats by their content, and some of them name other
+files and addresses to be read.
 
 A kept file has the hash of its content for a name; no name that a person gives becomes a path. It does not know HTTP.
 """
@@ -21,7 +21,7 @@ from ingest.geo.area_file import read_area_file
 from ingest.geo.degrees import parts_of
 from ingest.geo.kml import read_kml
 from search_ui.files.writing import keep_latest, write_whole
-from search_ui.service.clean_picture import clean_picture
+from search_ui.service.brought.clean_picture import clean_picture
 from trainer.errors import AreaError, MissingError, UploadError
 
 MAX_AREA_BYTES = 5 * 2**20

@@ -1,4 +1,4 @@
-"""A text tower in torch: where it has not been exported, or cannot be; see `trainer.exported_text`."""
+"""A text tower in torch: where it has not been exported, or cannot be; see `trainer.texts.exported_text`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from search_ui.routes.asker import asker
+from search_ui.routes.admission.asker import asker
 from search_ui.routes.problems import refuse
 
 OTHERS_S = 1.0

@@ -1,4 +1,4 @@
-"""Writes the text tower of a checkpoint as ONNX beside it, checked against the tower; see `trainer.exported_text`.
+"""Writes the text tower of a checkpoint as ONNX beside it, checked against the tower; see `exported_text`.
 
 Needs torch, and `onnxscript`, which torch's exporter writes with. What cannot be exported is recorded as refused, with
 the versions that were tried: the tower then goes on in torch, and is tried again only where one of them is another.
@@ -25,7 +25,8 @@ from torch import nn
 
 from trainer.checkpoint import WEIGHTS, Meta, read_meta, read_tensors
 from trainer.errors import CheckpointError
-from trainer.exported_text import (
+from trainer.sums import write_sums
+from trainer.texts.exported_text import (
     FOLDER,
     GRAPH,
     RECORD,
@@ -37,9 +38,8 @@ from trainer.exported_text import (
     read_exported,
     read_record,
 )
-from trainer.probe_texts import PROBE_TEXTS
-from trainer.sums import write_sums
-from trainer.tokens import Rules, TextTokens
+from trainer.texts.probe_texts import PROBE_TEXTS
+from trainer.texts.tokens import Rules, TextTokens
 from trainer.towers import Tokenizer as TorchTokenizer
 from trainer.towers import TowerSpec, build_tokenizer, load_tower
 

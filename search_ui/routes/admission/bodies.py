@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_ui.routes.problems import BusyError, respond
-from search_ui.service.clean_picture import MAX_PICTURE_BYTES
+from search_ui.service.brought.clean_picture import MAX_PICTURE_BYTES
 from search_ui.service.service import Service
 from trainer.errors import GroundcastError, UploadError
 

@@ -94,8 +94,9 @@ class Confined:
                 return self._connection
         self._end()
         self._connection, theirs = Pipe()
-        command = [sys.executable, "-m", "search_ui.service.confined", str(theirs.fileno()), str(self._memory_bytes)]
-        root = Path(__file__).resolve().parents[2]  # where it is not installed, it runs from there
+        program = [sys.executable, "-m", "search_ui.service.brought.confined"]
+        command = [*program, str(theirs.fileno()), str(self._memory_bytes)]
+        root = Path(__file__).resolve().parents[3]  # where it is not installed, it runs from there
         path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own program; no shell

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache, TTLCache
 
 from ingest.settings import Settings
-from search_ui.service.confined import Confined
+from search_ui.service.brought.confined import Confined
 from trainer.errors import GroundcastError, SourceError
 
 if TYPE_CHECKING:
