@@ -1,19 +1,28 @@
 """OGC API Features and Tiles: what the abstract tests of the standards' core ask for, and what a GIS then sees."""
 
 import io
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import morecantile
+import numpy as np
 import pytest
+import shapely
 from home_copy import copy_of
 from openapi_spec_validator import validate
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from ingest.field.scorer import NO_DATE
+from ingest.geo.footprints import Places, Squares
 from ingest.settings import load_settings
 from search_ui import server
 from search_ui.routes.ogc.asking import FeatureParameters
+from search_ui.routes.ogc.features import _near_the_edge, _one_kind
+from search_ui.routes.ogc.holdings import box_of
 from search_ui.service import service as running
 from search_ui.service.place_list import Listed, listed_rows
 from tests.made_up import SIDE, scores
@@ -158,10 +167,6 @@ def test_a_time_finds_the_imagery_of_that_time(client) -> None:
 
 
 def test_hits_of_unknown_date_stay_whatever_time_is_asked_as_the_standard_has_it() -> None:
-    import numpy as np
-
-    from ingest.field.scorer import NO_DATE
-
     taken = np.full(SIDE**2, 1_000, np.int64)
     taken[:3], taken[3:6] = NO_DATE, 5_000
     rows = listed_rows(scores(), Listed(k=200, apart=False, taken_us=(4_000, 6_000)), taken)
@@ -241,6 +246,19 @@ def test_a_saved_search_and_a_set_of_labels_are_collections_of_their_own(client,
     get(client, map_of, 400, q="another question")
     service.forget(saved.id)
     get(client, f"/ogc/collections/search:{saved.id}", 404)
+
+
+def test_a_collection_near_180_degrees_has_one_kind_of_outline_and_a_box_that_does_not_cross(service) -> None:
+    shown = replace(service.shown("demo"), bounds=(179.9, -17.1, 180.1, -16.9))
+    assert box_of(shown) == (-180.0, -17.1, 180.0, -16.9)
+    assert box_of(replace(shown, bounds=None)) is None
+    lat, lon = np.array([-17.0, -17.0]), np.array([179.9, 179.9999])
+    near, far = (SimpleNamespace(n=2, lat=lat, lon=lon - away) for away in (0, 10))
+    assert (_near_the_edge(near), _near_the_edge(far)) == (True, False)
+    outlines = shapely.to_geojson(Squares.of(Places(lat, lon, np.full(2, 480.0))).polygons())
+    made = [_one_kind({"geometry": json.loads(one)}, True)["geometry"] for one in outlines]
+    assert [one["type"] for one in made] == ["MultiPolygon"] * 2 and len(made[1]["coordinates"]) == 2
+    assert shapely.from_geojson(json.dumps(made[0])).is_valid
 
 
 def test_datetime_without_a_moment_is_an_error_of_the_tree() -> None:

@@ -57,7 +57,7 @@ class Bodies:
             self._coming += 1
             admitted = True
             await self._take(scope, receive, content)
-            if content and scope["path"] not in FILES:
+            if content and not _is_file(scope):
                 await anyio.to_thread.run_sync(_check_json, bytes(content))
             await self.app(scope, _replayed(bytes(content), receive), send)
         except (GroundcastError, HTTPException) as error:  # a door: each becomes an answer
@@ -77,10 +77,10 @@ class Bodies:
             HTTPException: Likewise, or it comes too slowly.
             BusyError: All that come at once are too large together.
         """
-        most = MAX_PICTURE_BYTES if scope["path"] in FILES else MAX_JSON_BYTES
+        most = MAX_PICTURE_BYTES if _is_file(scope) else MAX_JSON_BYTES
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > most:
-            raise _too_large(scope["path"], most)
+            raise _too_large(scope, most)
         try:
             with anyio.fail_after(WHOLE_S):
                 more = True
@@ -93,7 +93,7 @@ class Bodies:
                     content += chunk
                     self._bytes += len(chunk)
                     if len(content) > most:
-                        raise _too_large(scope["path"], most)
+                        raise _too_large(scope, most)
                     if self._bytes > MOST_BYTES_AT_ONCE:
                         raise BusyError("others are sending much: send it again in a moment")
                     more = message.get("more_body", False)
@@ -101,8 +101,13 @@ class Bodies:
             raise HTTPException(408, f"the body must come within {WHOLE_S:.0f} s, without pauses") from error
 
 
-def _too_large(path: str, most: int) -> Exception:
-    if path in FILES:
+def _is_file(scope: Scope) -> bool:
+    """Whether the body is a file, wherever the app is served."""
+    return scope["path"].removeprefix(scope.get("root_path", "")) in FILES
+
+
+def _too_large(scope: Scope, most: int) -> Exception:
+    if _is_file(scope):
         return UploadError(f"the upload is larger than {most >> 20} MiB: send a smaller file")
     return HTTPException(413, f"the body is larger than {most >> 10} KiB")
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from search_ui.routes.ogc.holdings import CRS84, Holding
+from search_ui.routes.ogc.holdings import CRS84, Holding, extent
 from search_ui.routes.ogc.links import GEOJSON, JSON, OPENAPI, REL, Links, link
 from search_ui.routes.ogc.map_tiles import QUAD
+from search_ui.service.answers import Shown
 from search_ui.service.service import Service
 
 _SPEC = "http://www.opengis.net/spec/"
@@ -46,22 +47,24 @@ def landing_page(links: Links) -> dict[str, Any]:
     }
 
 
-def collections_document(service: Service, held: Iterable[Holding], links: Links) -> dict[str, Any]:
+def collections_document(service: Service, every: Iterable[tuple[Holding, Shown]], links: Links) -> dict[str, Any]:
     """Every collection."""
-    every = [collection_document(service, one, links, alone=False) for one in held]
-    return {"links": [link(links.itself, "self", JSON)], "collections": every}
+    told = [collection_document(service, held, shown, links, alone=False) for held, shown in every]
+    return {"links": [link(links.itself, "self", JSON)], "collections": told}
 
 
-def collection_document(service: Service, held: Holding, links: Links, *, alone: bool = True) -> dict[str, Any]:
+def collection_document(
+    service: Service, held: Holding, shown: Shown, links: Links, *, alone: bool = True
+) -> dict[str, Any]:
     """One collection."""
-    credit = held.shown.attribution
+    credit = shown.attribution
     return {
         "id": held.id,
         "title": held.title,
         "description": held.says,
         "itemType": "feature",
         "crs": [CRS84],
-        "extent": held.extent(service),
+        "extent": extent(service, held, shown),
         "links": [
             link(links.itself if alone else links.collection(held.id), "self", JSON),
             link(links.collection(held.id, "/items"), "items", GEOJSON, held.title),

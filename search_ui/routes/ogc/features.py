@@ -1,8 +1,8 @@
 """The features of a collection as GeoJSON: tiles, hits of a question, labels; a page of them, or one.
 
 Hits come in the order of their relevance, tiles and labels in an order of their own; filters act on all of them before
-any are counted. Footprints are polygons, and multipolygons all of them where a collection crosses ±180°, for a layer of
-a GIS has one kind of geometry. It does not know addresses.
+any are counted. Footprints are polygons, and multipolygons all of them where a collection comes near ±180°, for a
+layer of a GIS has one kind of geometry. It does not know addresses.
 """
 
 import json
@@ -15,11 +15,12 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from ingest.catalog.catalog import Collection
 from ingest.catalog.labels import Label, LabelSet
-from ingest.field.scorer import NO_DATE
+from ingest.field.scorer import NO_DATE, ExactScorer
 from ingest.geo.footprints import Places, Squares
 from ingest.index.protocol import Filter
-from search_ui.files.answers import hit_feature
+from search_ui.files.answers import hit_features
 from search_ui.labels.tables import record
 from search_ui.routes.ogc.asking import HITS, FeatureParameters
 from search_ui.routes.ogc.holdings import Holding
@@ -27,11 +28,12 @@ from search_ui.routes.parameters import QuestionParameters
 from search_ui.routes.saved import question_of
 from search_ui.search.query import Hit, rfc3339
 from search_ui.search.relevance import WEAK
-from search_ui.service.place_list import Listed, PlaceList, Rows
+from search_ui.service.place_list import Listed, Rows
 from search_ui.service.service import Service
 
 Feature = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EDGE_LON, _EDGE_LAT = 179.0, 85.0  # degrees; a tile reaches less far
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,12 @@ def _hits(
 ) -> Features:  # fmt: skip
     if _is_empty(area):
         return _NONE
-    name = held.shown.name
+    name = held.collection
+    found = service.tiles(name)
+    columns = service.engine.field(found)
     everywhere = question.model_copy(update={"bbox": None, "near": None, "wkt": None, "place": None})
     query = replace(everywhere.query(service), area=area)
+    apart = apart and _may_overlap(found)
     listed = Listed(k=asked.k or HITS, least=least, apart=apart, taken_us=asked.taken_us())
     shown = service.place_lists.show(name, query, listed, question.feedback(service, name))
     places, answer = shown.places, shown.found.answer
@@ -110,24 +115,41 @@ def _hits(
     if answer.not_now is not None:
         told["not_now"] = answer.not_now.as_dict()
 
+    several = _near_the_edge(columns)
+
+    def some(first: int, count: int) -> list[Feature]:
+        hits = places.hits(first, count) if first < len(places.rows) else []
+        return [_hit(hit, made, several) for hit, made in zip(hits, hit_features(hits), strict=True)]
+
     def find(tile_id: str) -> Feature | None:
         rank = next((at for at, row in enumerate(places.rows.tolist()) if places.scores.tile_id[row] == tile_id), None)
-        return None if rank is None else _hit(held, places.hits(rank, 1)[0])
+        return None if rank is None else some(rank, 1)[0]
 
-    return Features(
-        len(places.rows), lambda first, count: [_hit(held, hit) for hit in _page(places, first, count)], find, told
-    )
+    return Features(len(places.rows), some, find, told)
 
 
-def _page(places: PlaceList, first: int, count: int) -> list[Hit]:
-    return places.hits(first, count) if first < len(places.rows) else []
+def _may_overlap(found: Collection) -> bool:
+    """Whether tiles may lie over each other; told by the grid, for to compare them all takes long."""
+    grid = found.spec.get("grid") or {}
+    return not float(grid.get("stride_m", 0.0)) >= float(grid.get("size_m", np.inf))
 
 
-def _hit(held: Holding, hit: Hit) -> Feature:
-    made = hit_feature(hit)
-    when = {} if hit.likeliest is None else {"likeliest": str(hit.likeliest)}
-    made["properties"] |= {"place": hit.place, "likeliest": None, "not_now": hit.not_now} | when
-    return _one_kind(held, made)
+def _hit(hit: Hit, made: Feature, several: bool) -> Feature:
+    when = None if hit.likeliest is None else str(hit.likeliest)
+    made["properties"] |= {"place": hit.place, "likeliest": when, "not_now": hit.not_now}
+    return _one_kind(made, several)
+
+
+def _near_the_edge(columns: ExactScorer) -> bool:
+    """Whether a tile of a collection may cross ±180°, so that all of its outlines are told as several."""
+    return bool(columns.n and (np.abs(columns.lon).max() > _EDGE_LON or np.abs(columns.lat).max() > _EDGE_LAT))
+
+
+def _one_kind(made: Feature, several: bool) -> Feature:
+    geometry = made["geometry"]
+    if several and geometry["type"] == "Polygon":
+        made["geometry"] = {"type": "MultiPolygon", "coordinates": [geometry["coordinates"]]}
+    return made
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------
@@ -136,8 +158,9 @@ def _hit(held: Holding, hit: Hit) -> Feature:
 def _tiles(service: Service, held: Holding, asked: FeatureParameters, area: BaseGeometry | None) -> Features:
     if _is_empty(area):
         return _NONE
-    found = service.tiles(held.shown.name)
+    found = service.tiles(held.collection)
     columns = service.engine.field(found)
+    several = _near_the_edge(columns)
     reach_m = float(found.spec["largest_tile_m"]) / 2 * 2**0.5
     rows = columns.rows(None if area is None else Filter(area=area, reach_m=reach_m))
     rows = np.arange(columns.n) if rows is None else rows
@@ -150,9 +173,12 @@ def _tiles(service: Service, held: Holding, asked: FeatureParameters, area: Base
 
     def made(chosen: Rows) -> list[Feature]:
         lat, lon, size_m = columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
-        outlines = Squares.of(Places(lat, lon, size_m)).polygons()
+        if not len(chosen):
+            return []
+        outlines = shapely.to_geojson(shapely.orient_polygons(Squares.of(Places(lat, lon, size_m)).polygons()))
         at = zip(columns.ids(chosen), outlines, lat, lon, size_m, columns.acquired_us[chosen], strict=True)
-        return [_tile(held, *one) for one in at]
+        same = {"collection": held.collection, "model_id": found.model_id}
+        return [_one_kind(_tile(same, *one), several) for one in at]
 
     def find(tile_id: str) -> Feature | None:
         row = columns.row(tile_id)
@@ -172,20 +198,12 @@ def _acquired_us(asked: FeatureParameters) -> tuple[int, int] | None:
     return asked.model_copy(update={"datetime_": ends}).taken_us()
 
 
-def _tile(held: Holding, tile_id: str, outline: BaseGeometry, lat: float, lon: float, size_m: float,
+def _tile(same: dict[str, Any], tile_id: str, outline: str, lat: float, lon: float, size_m: float,
           taken: int) -> Feature:  # fmt: skip
     acquired = None if taken == NO_DATE else rfc3339(_EPOCH + timedelta(microseconds=int(taken)))
     properties = {"tile_id": tile_id, "lat": float(lat), "lon": float(lon), "size_m": round(float(size_m), 3)}
-    geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(outline)))
-    properties |= {"acquired_at": acquired, "collection": held.shown.name, "model_id": held.shown.model_id}
-    return _one_kind(held, {"type": "Feature", "id": tile_id, "geometry": geometry, "properties": properties})
-
-
-def _one_kind(held: Holding, made: Feature) -> Feature:
-    geometry = made["geometry"]
-    if held.bounds != held.shown.bounds and geometry["type"] == "Polygon":
-        made["geometry"] = {"type": "MultiPolygon", "coordinates": [geometry["coordinates"]]}
-    return made
+    properties |= {"acquired_at": acquired, **same}
+    return {"type": "Feature", "id": tile_id, "geometry": json.loads(outline), "properties": properties}
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ A collection of tiles has its own name as id, `search:ID` is a saved search, `la
 colon. A search or set whose collection is gone is left out of the list. It does not know their features.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -32,7 +32,7 @@ class Holding:
         id: As it is asked for.
         title: For people.
         says: What it holds, a sentence.
-        shown: The collection of tiles that it is of, or of whose tiles.
+        collection: Name of the collection of tiles that it is of, or of whose tiles.
         saved: The saved search; None: it is none.
         labels: The set of labels; None: it is none.
     """
@@ -40,7 +40,7 @@ class Holding:
     id: str
     title: str
     says: str
-    shown: Shown
+    collection: str
     saved: SavedSearch | None = None
     labels: LabelSet | None = None
 
@@ -49,33 +49,35 @@ class Holding:
         """What it holds."""
         return "search" if self.saved else "labels" if self.labels else "tiles"
 
-    @property
-    def bounds(self) -> tuple[float, float, float, float] | None:
-        """A box of degrees that holds it and does not cross ±180°; None where there is no tile."""
-        if self.shown.bounds is None:
-            return None
-        west, south, east, north = self.shown.bounds
-        return (-180.0, south, 180.0, north) if east > 180 or west < -180 else self.shown.bounds
 
-    def extent(self, service: Service) -> dict[str, Any]:
-        """The `extent` of the standard; without what is not known."""
-        told: dict[str, Any] = {}
-        if self.bounds is not None:
-            told["spatial"] = {"bbox": [list(self.bounds)], "crs": CRS84}
-        ends = _labelled(service, self.labels) if self.labels else _taken(service, self.shown)
-        if ends is not None:
-            told["temporal"] = {"interval": [[rfc3339(end) for end in ends]]}
-        return told
+def box_of(shown: Shown) -> tuple[float, float, float, float] | None:
+    """A box of degrees that holds a collection and does not cross ±180°; None where there is no tile."""
+    if shown.bounds is None:
+        return None
+    west, south, east, north = shown.bounds
+    return (-180.0, south, 180.0, north) if east > 180 or west < -180 else shown.bounds
 
 
-def holdings(service: Service) -> Iterator[Holding]:
-    """Every one: collections by name, then saved searches, then sets of labels."""
+def extent(service: Service, held: Holding, shown: Shown) -> dict[str, Any]:
+    """The `extent` of the standard, without what is not known."""
+    told: dict[str, Any] = {}
+    if (box := box_of(shown)) is not None:
+        told["spatial"] = {"bbox": [list(box)], "crs": CRS84}
+    ends = _labelled(service, held.labels) if held.labels else _taken(service, held.collection)
+    if ends is not None:
+        told["temporal"] = {"interval": [[rfc3339(end) for end in ends]]}
+    return told
+
+
+def holdings(service: Service) -> Iterator[tuple[Holding, Shown]]:
+    """Every one with its collection: collections by name, then saved searches, then sets of labels."""
     shown = {one.name: one for one in service.collections() if one.model is not None}
-    yield from map(_of_tiles, shown.values())
-    yield from (_of_search(saved, shown[saved.collection]) for saved in service.saved_searches.all()
-                if saved.collection in shown)  # fmt: skip
-    yield from (_of_labels(labels, shown[labels.collection]) for labels in service.labelling.sets.all()
-                if labels.collection in shown)  # fmt: skip
+    every = [
+        *map(_of_tiles, shown),
+        *map(_of_search, service.saved_searches.all()),
+        *map(_of_labels, service.labelling.sets.all()),
+    ]
+    yield from ((held, shown[held.collection]) for held in every if held.collection in shown)
 
 
 def holding(service: Service, collection_id: str) -> Holding:
@@ -85,45 +87,35 @@ def holding(service: Service, collection_id: str) -> Holding:
         MissingError: There is none, or what it is of is gone.
     """
     kind, colon, name = collection_id.partition(":")
-    find = _FIND.get(kind)
     if not colon:
-        return _of_tiles(service.shown(collection_id))
-    if find is None:
+        held = _of_tiles(collection_id)
+    elif kind == "search":
+        held = _of_search(service.saved_searches.get(name))
+    elif kind == "labels":
+        held = _of_labels(service.labelling.sets.get(name))
+    else:
         raise MissingError(f"no collection {collection_id[:60]!r}: /ogc/collections lists what there is")
-    return find(service, name)
+    service.tiles(held.collection)
+    return held
 
 
-def _find_search(service: Service, name: str) -> Holding:
-    saved = service.saved_searches.get(name)
-    return _of_search(saved, service.shown(saved.collection))
+def _of_tiles(name: str) -> Holding:
+    return Holding(name, name, f"Tiles of {name}; with a question (q=…, when=…) those that look most like it.", name)
 
 
-def _find_labels(service: Service, name: str) -> Holding:
-    labels = service.labelling.sets.get(name)
-    return _of_labels(labels, service.shown(labels.collection))
+def _of_search(saved: SavedSearch) -> Holding:
+    says = f"Hits of a saved search in {saved.collection}, the best first."
+    return Holding(f"search:{saved.id}", saved.name, says, saved.collection, saved=saved)
 
 
-_FIND: dict[str, Callable[[Service, str], Holding]] = {"search": _find_search, "labels": _find_labels}
+def _of_labels(labels: LabelSet) -> Holding:
+    says = f"Places in {labels.collection} called yes, no or unsure; the map is what was learnt from them."
+    return Holding(f"labels:{labels.id}", labels.name, says, labels.collection, labels=labels)
 
 
-def _of_tiles(shown: Shown) -> Holding:
-    says = f"Tiles of {shown.name}; with a question (q=…, when=…) those that look most like it, the best first."
-    return Holding(shown.name, shown.name, says, shown)
-
-
-def _of_search(saved: SavedSearch, shown: Shown) -> Holding:
-    says = f"Hits of a saved search in {shown.name}, the best first."
-    return Holding(f"search:{saved.id}", saved.name, says, shown, saved=saved)
-
-
-def _of_labels(labels: LabelSet, shown: Shown) -> Holding:
-    says = f"Places in {shown.name} called yes, no or unsure; the map is what was learnt from them."
-    return Holding(f"labels:{labels.id}", labels.name, says, shown, labels=labels)
-
-
-def _taken(service: Service, shown: Shown) -> tuple[datetime, datetime] | None:
+def _taken(service: Service, collection: str) -> tuple[datetime, datetime] | None:
     """When the first and the last of the imagery was taken, as far as that is known."""
-    taken = service.engine.field(service.tiles(shown.name)).acquired_us
+    taken = service.engine.field(service.tiles(collection)).acquired_us
     known = taken[taken != NO_DATE]
     if not len(known):
         return None

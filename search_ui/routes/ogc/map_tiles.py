@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from search_ui.maps.heatmap import Layer, ProbabilityLayer
 from search_ui.maps.mercator import MAX_LAT, MAX_ZOOM
 from search_ui.routes.ogc.asking import TilesetParameters
-from search_ui.routes.ogc.holdings import CRS84, Holding
+from search_ui.routes.ogc.holdings import CRS84, Holding, box_of
 from search_ui.routes.ogc.links import JSON, PNG, REL, Links, link
 from search_ui.routes.saved import question_of
 from search_ui.search.feedback import NOTHING_SAID, Feedback
+from search_ui.service.answers import Shown
 from search_ui.service.service import Service
 from trainer.errors import MissingError, UsageError
 
@@ -71,7 +72,7 @@ def layer(
         AreaError: Its area or its dates cannot.
         MissingError: A tile, picture or set of labels of the question is not there.
     """
-    name = held.shown.name
+    name = held.collection
     if held.kind != "tiles" and asked.model_copy(update=_LOOKS).model_fields_set - set(_LOOKS):
         raise UsageError(f"{held.id} has a question of its own: only {', '.join(_LOOKS)} may be given")
     if held.labels is not None:
@@ -94,28 +95,27 @@ _LOOKS = {"value": "relevance", "low": None, "high": None, "scale": None, "min_r
           "f": None, "v": None}  # fmt: skip
 
 
-def tilesets_document(held: Holding, links: Links, *, imagery: bool) -> dict[str, Any]:
+def tilesets_document(held: Holding, shown: Shown, links: Links, *, imagery: bool) -> dict[str, Any]:
     """The list of the one tile set that there is."""
     own = link(links.itself, "self", JSON)
-    return {"tilesets": [_short(held, links, imagery)], "links": [own]}
+    return {"tilesets": [_short(held, shown, links, imagery)], "links": [own]}
 
 
-def tileset_document(held: Holding, links: Links, *, imagery: bool) -> dict[str, Any]:
+def tileset_document(held: Holding, shown: Shown, links: Links, *, imagery: bool) -> dict[str, Any]:
     """The metadata of the tile set, with the numbers of the tiles that show anything."""
-    document = _short(held, links, imagery)
+    document = _short(held, shown, links, imagery)
     document["links"][0] = link(links.itself, "self", JSON)
     address = links.tiles(held.id, f"/{QUAD}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}")
-    item = link(address, "item", PNG, "The tiles")
-    document["links"].append(item | {"templated": True})
+    document["links"].append(link(address, "item", PNG, "The tiles") | {"templated": True})
     if held.kind == "tiles":
         kind = "tiles" if imagery else "scores"
-        document["links"].append(link(links.xyz(f"{kind}/{held.shown.name}.json"), "describedby", JSON, "TileJSON 3.0"))
-    if held.bounds is not None:
-        document["tileMatrixSetLimits"] = _limits(held.bounds, held.shown.max_zoom if imagery else MAX_ZOOM)
-    return document | ({"attribution": held.shown.attribution} if held.shown.attribution else {})
+        document["links"].append(link(links.xyz(f"{kind}/{shown.name}.json"), "describedby", JSON, "TileJSON 3.0"))
+    if (box := box_of(shown)) is not None:
+        document["tileMatrixSetLimits"] = _limits(box, shown.max_zoom if imagery else MAX_ZOOM)
+    return document | ({"attribution": shown.attribution} if shown.attribution else {})
 
 
-def _short(held: Holding, links: Links, imagery: bool) -> dict[str, Any]:
+def _short(held: Holding, shown: Shown, links: Links, imagery: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "title": f"{held.title}: {'imagery' if imagery else 'scores'}",
         "dataType": "map",
@@ -126,8 +126,8 @@ def _short(held: Holding, links: Links, imagery: bool) -> dict[str, Any]:
             link(links.home(f"/tileMatrixSets/{QUAD}"), f"{REL}tiling-scheme", JSON, QUAD),
         ],
     }
-    if held.bounds is not None:
-        west, south, east, north = held.bounds
+    if (box := box_of(shown)) is not None:
+        west, south, east, north = box
         document["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84}
     return document
 

@@ -94,7 +94,8 @@ def every_collection(exchange: CurrentExchange, _: Asked) -> Response:
 def one_collection(exchange: CurrentExchange, collection_id: CollectionId, _: Asked) -> Response:
     """One collection."""
     held = holding(exchange.service, collection_id)
-    return exchange.json(collection_document(exchange.service, held, Links(exchange)), held.shown.attribution)
+    shown = exchange.service.shown(held.collection)
+    return exchange.json(collection_document(exchange.service, held, shown, Links(exchange)), shown.attribution)
 
 
 @router.get("/ogc/collections/{collectionId}/items", response_class=GeoJson)
@@ -118,7 +119,7 @@ def items(exchange: CurrentExchange, collection_id: CollectionId, asked: Asked) 
         "numberReturned": len(chosen),
         "links": around,
         "features": chosen,
-        "provenance": service.engine.provenance(held.shown.name).facts(),
+        "provenance": service.engine.provenance(held.collection).facts(),
     }
     return _geojson(exchange, held, document | found.told)
 
@@ -157,7 +158,8 @@ def tilesets(exchange: CurrentExchange, collection_id: CollectionId, asked: Aske
     """The tile sets of a collection's map: one."""
     held = holding(exchange.service, collection_id)
     imagery = layer(exchange.service, held, asked)[0] is None
-    return exchange.json(tilesets_document(held, Links(exchange), imagery=imagery), held.shown.attribution)
+    shown = exchange.service.shown(held.collection)
+    return exchange.json(tilesets_document(held, shown, Links(exchange), imagery=imagery), shown.attribution)
 
 
 @router.get("/ogc/collections/{collectionId}/map/tiles/{tileMatrixSetId}")
@@ -169,7 +171,8 @@ def tileset(
     _check(matrix_set_id)
     held = holding(exchange.service, collection_id)
     imagery = layer(exchange.service, held, asked)[0] is None
-    return exchange.json(tileset_document(held, Links(exchange), imagery=imagery), held.shown.attribution)
+    shown = exchange.service.shown(held.collection)
+    return exchange.json(tileset_document(held, shown, Links(exchange), imagery=imagery), shown.attribution)
 
 
 @router.get(
@@ -186,15 +189,15 @@ def tile(
     check_tile(z, x, y)
     service = exchange.service
     held = holding(service, collection_id)
-    name = held.shown.name
+    name = held.collection
     shows, feedback = layer(service, held, asked)
     if shows is None:
         exchange.tag(service.imagery_version(name), seconds=3_600)
-        return exchange.file(as_png(service.map_tile(name, z, x, y)), PNG, held.shown.attribution)
+        return exchange.file(as_png(service.map_tile(name, z, x, y)), PNG, service.attribution(name))
     revised = "" if held.labels is None else f" {held.labels.revision}"
     exchange.tag(asked.version(service, name) + revised)
     content = service.heat_tile(name, shows, z, x, y, feedback=feedback)
-    return exchange.file(content, PNG, held.shown.attribution)
+    return exchange.file(content, PNG, service.attribution(name))
 
 
 def _check(matrix_set_id: str) -> None:
@@ -204,4 +207,4 @@ def _check(matrix_set_id: str) -> None:
 
 def _geojson(exchange: Exchange, held: Holding, document: dict[str, Any]) -> Response:
     text = json.dumps(document, allow_nan=False, default=str)
-    return exchange.file(text.encode(), GEOJSON, held.shown.attribution)
+    return exchange.file(text.encode(), GEOJSON, exchange.service.attribution(held.collection))
