@@ -153,6 +153,8 @@ def walk(address, folder):
     found["asked"] = {name: described(one) if name in ("hits", "scores") else one for name, one in asked.items()}
     nothing = search(window, dock, "people swimming at a sandy beach", 1, 3)
     found["not now"] = {name: described(one) if name in ("hits", "scores") else one for name, one in nothing.items()}
+    odd = search(window, dock, 'children\'s dunes & cafés, 100 % "sand"', 7)
+    found["odd"] = {name: described(one) if name in ("hits", "scores") else one for name, one in odd.items()}
     everything = search(window, dock, "")
     found["tiles"] = {name: described(one) if name in ("hits", "scores") else one for name, one in everything.items()}
     plugin.unload()

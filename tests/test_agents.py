@@ -17,6 +17,7 @@ from PIL import Image
 
 from ingest.settings import Settings
 from search_ui import server
+from search_ui.routes.admission import guard
 from tests.conftest import start_groundcast
 from tests.crew import wait_until
 from tests.services import free_port
@@ -151,6 +152,11 @@ def test_the_guard_stands_before_it_and_only_messages_are_taken(address) -> None
     assert post(address, b"[" * 20 + b"]" * 20)[0] in (400, 413)
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(f"{address}/mcp", timeout=30)
+
+
+def test_it_wants_the_login_as_the_other_routes_do() -> None:
+    assert all(guard._wants_login(path) for path in ("/mcp", "/ogc", "/ogc/collections", "/api/search"))
+    assert not guard._wants_login("/healthz")
 
 
 def test_owslib_finds_collections_and_features_of_the_same_app(address) -> None:

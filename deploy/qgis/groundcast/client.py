@@ -40,6 +40,9 @@ class Client:
             return
         request = QNetworkRequest(url)
         request.setRawHeader(b"Accept", b"application/geo+json, application/json")
+        # from http to https, as proxies do, and never back
+        policy = QNetworkRequest.RedirectPolicy.NoLessSafeRedirectPolicy
+        request.setAttribute(QNetworkRequest.Attribute.RedirectPolicyAttribute, policy)
         if self.authcfg:
             ready = QgsApplication.authManager().updateNetworkRequest(request, self.authcfg)
             if not (ready[0] if isinstance(ready, tuple) else ready):
