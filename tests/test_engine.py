@@ -1,6 +1,7 @@
 """Questions to the demonstration's island: any moment, every tile, both routes."""
 
 import shutil
+from dataclasses import replace
 from datetime import date, datetime, time
 
 import numpy as np
@@ -366,3 +367,20 @@ def test_a_model_without_time_says_so_and_goes_on(groundcast, tmp_path) -> None:
     plain = groundcast("search", "x", "--collection", "town", "--json").json()
     assert "knows no time" in timed["note"]
     assert timed["hits"] == plain["hits"]
+
+
+def test_words_and_a_tile_in_one_question_weigh_alike_by_their_standard_scores(engine):
+    columns, _ = everything(engine)
+    tile = Part("tile", str(columns["tile_id"][100]))
+    words = ask().parts[0]
+    found = engine.catalog.collection("demo")
+    alone = [engine.query_vector(found, Query(parts=(part,), when=SUMMER)) for part in (words, tile)]
+    field = engine.field(found)
+    shares = np.stack([field.cosines(vector, when=SUMMER) for vector in alone])
+    scores = (shares - shares.mean(axis=1, keepdims=True)) / shares.std(axis=1, keepdims=True)
+    both = engine.query_vector(found, Query(parts=(words, tile), when=SUMMER))
+    assert np.corrcoef(field.cosines(both, when=SUMMER), scores.sum(axis=0))[0, 1] > 0.98
+    # as they were, the tile, whose cosines lie further apart, had nearly all the say
+    assert shares[1].std() > 1.3 * shares[0].std()
+    doubled = engine.query_vector(found, Query(parts=(replace(words, weight=2.0), tile), when=SUMMER))
+    assert np.corrcoef(field.cosines(doubled, when=SUMMER), scores[0] * 2 + scores[1])[0, 1] > 0.98

@@ -18,7 +18,7 @@ MODULES = {  # what is imported under another name than it is installed
     "sklearn": "scikit-learn",
     "upath": "universal-pathlib",
 }
-FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "films", "login", "agents")
+FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "films", "languages", "login", "agents")
 
 
 def advice(error: ModuleNotFoundError) -> str | None:
