@@ -10,6 +10,7 @@
 # make soak    14,000 tiles in the served mode, whose servers and workers are killed again and again (minutes)
 # make attack  what strangers send and disks do, against an app of its own (three minutes)
 # make walk    a whole task through the app in a real browser, a picture of every step, after `make demo` (four minutes)
+# make qgis    the plugin for QGIS as build/groundcast-qgis.zip, which QGIS installs
 # make bench   every benchmark (long)
 
 VENV := .venv
@@ -18,9 +19,10 @@ SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
 RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 LONGER := $(foreach name,area browser cli crash crops experiments login notebook proxied sandbox_pairs served_workers train,tests/test_$(name).py)
+QGIS_ZIP := build/groundcast-qgis.zip
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
-.PHONY: setup demo test quick test-long check documents sizes bench soak attack walk clean
+.PHONY: setup demo test quick test-long check documents sizes qgis bench soak attack walk clean
 
 $(SHOWN): pyproject.toml constraints.txt tools/setup.sh search_ui/components/maplibre.py
 	sh tools/setup.sh $(VENV) demo
@@ -62,6 +64,11 @@ attack: $(READY)
 
 walk: $(READY)
 	$(BIN)python -m tools.walk --home $${GROUNDCAST_HOME:-$$HOME/.groundcast} --work build/walk
+
+qgis:
+	mkdir -p build
+	rm -rf deploy/qgis/groundcast/__pycache__ $(QGIS_ZIP)
+	cd deploy/qgis && python3 -m zipfile -c $(abspath $(QGIS_ZIP)) groundcast
 
 bench: $(READY)
 	failed=; for name in $(BENCHMARKS); do $(BIN)python -m benchmarks.$$name || failed="$$failed $$name"; done; \

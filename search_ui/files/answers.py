@@ -15,7 +15,7 @@ Geometry is the tile's footprint, WGS84 degrees, x = longitude, split at ±180°
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,20 @@ def _write_json(answer: Answer, block: Block) -> bytes:
     return _json(answer.as_dict() | {"provenance": block})
 
 
+def hit_features(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """Hits as GeoJSON features: their footprints, and as properties the columns of the Parquet file."""
+    at = [np.array([getattr(hit, axis) for hit in hits], np.float64) for axis in ("lat", "lon", "size_m")]
+    # RFC 7946, 3.1.6: outer rings anticlockwise
+    outlines = shapely.to_geojson(shapely.orient_polygons(Squares.of(Places(*at)).polygons())) if len(hits) else ()
+    return [
+        {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox), "geometry": json.loads(outline),
+         "properties": _row(hit)}
+        for hit, outline in zip(hits, outlines, strict=True)
+    ]  # fmt: skip
+
+
 def _write_geojson(answer: Answer, block: Block) -> bytes:
-    features = []
-    for hit in answer.hits:
-        # RFC 7946, 3.1.6: outer rings anticlockwise
-        geometry = json.loads(shapely.to_geojson(shapely.orient_polygons(_footprint(hit))))
-        feature = {"type": "Feature", "id": hit.tile_id, "bbox": list(hit.bbox)}
-        features.append(feature | {"geometry": geometry, "properties": _row(hit)})
-    return _json({"type": "FeatureCollection", "provenance": block, "features": features})
+    return _json({"type": "FeatureCollection", "provenance": block, "features": hit_features(answer.hits)})
 
 
 def _json(document: dict[str, Any]) -> bytes:

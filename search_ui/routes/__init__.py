@@ -2,6 +2,7 @@
 
 In reading order: problems (errors and their status), lanes (threads), admission (who may ask, how much, how often),
 exchange (what a route is given, and how it answers), parameters (what may be asked), pictures, layers, shown, answers,
-captions, photo_time, saved, labels, watch (what has come for saved searches), feeds, basemap_layers, basemap, health
-(the routes), library (MapLibre's files), docs (the page of them), api (all of them as one application).
+captions, photo_time, saved, labels, watch (what has come for saved searches), feeds, basemap_layers, basemap, ogc (what
+a GIS takes by one address), agents (what agents ask), health (the routes), library (MapLibre's files), docs (the page
+of them), api (all of them as one application).
 """

@@ -14,6 +14,7 @@ from search_ui.routes.admission.bodies import Bodies
 from search_ui.routes.docs import docs_page
 from search_ui.routes.health import Metrics
 from search_ui.routes.lanes import Lanes
+from search_ui.routes.ogc import routes as ogc
 from search_ui.routes.problems import RESPONSES, handle, respond
 from search_ui.search.provenance import program_version
 from search_ui.service.service import Service
@@ -39,8 +40,13 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
 
 
-def api(service: Service) -> FastAPI:
-    """The routes of a service."""
+def api(service: Service, lanes: Lanes | None = None) -> FastAPI:
+    """The routes of a service.
+
+    Args:
+        service: Knows the answers.
+        lanes: Where they are made; None: in lanes of their own.
+    """
     app = FastAPI(
         title="groundcast",
         version=program_version(),
@@ -55,8 +61,8 @@ def api(service: Service) -> FastAPI:
     )
     metrics = Metrics()
     metrics.registry.register(QueueCollector(lambda: queue_statistics(service.settings, service.catalog)))
-    app.state.service, app.state.lanes, app.state.metrics = service, Lanes(), metrics
-    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds):
+    app.state.service, app.state.lanes, app.state.metrics = service, lanes or Lanes(), metrics
+    for module in (pictures, layers, shown, basemap, answers, captions, photo_time, saved, labels, feeds, ogc):
         app.include_router(module.router)
 
     def docs(_: Request) -> Response:

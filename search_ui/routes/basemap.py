@@ -13,7 +13,7 @@ from pydantic import Field
 
 from search_ui.routes.basemap_layers import INKS, SOURCE, Theme, above, below
 from search_ui.routes.exchange import CurrentExchange, Exchange, MeasuredRoute, in_lane
-from search_ui.routes.parameters import Column, Name, Parameters, Row, VersionParameters, Zoom
+from search_ui.routes.parameters import Column, Name, NothingElse, Parameters, Row, VersionParameters, Zoom
 from search_ui.service.service import Shown
 from trainer.errors import MissingError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(route_class=MeasuredRoute)
 _DAY = 86_400
+_NO_FILE = "this server has no map file: `basemap` in its settings names one"
 
 _OSM = {
     "type": "raster",
@@ -78,13 +79,27 @@ def style(exchange: CurrentExchange, asked: Annotated[StyleParameters, Query()])
     return exchange.json({"version": 8, "name": "groundcast", "sources": sources, "layers": layers}, credit)
 
 
+@router.get("/basemap/tiles.json")
+@in_lane("fast")
+def file_tile_json(exchange: CurrentExchange, _: NothingElse) -> Response:
+    """TileJSON 3.0.0 of the server's map file."""
+    file = exchange.service.basemap
+    if file is None:
+        raise MissingError(_NO_FILE)
+    source = {name: value for name, value in _file_source(exchange, file).items() if name != "type"}
+    layers = sorted({one["source-layer"] for one in (*below("light"), *above("light"))})
+    # of each layer what the styles draw it by; the file may hold more
+    told = {"vector_layers": [{"id": name, "fields": {}} for name in layers], "name": "basemap", "scheme": "xyz"}
+    return exchange.json({"tilejson": "3.0.0"} | told | source, file.attribution)
+
+
 @router.get("/basemap/tiles/{z:int}/{x:int}/{y:int}.mvt", response_class=Mvt)
 @in_lane("fast")
 def tile(exchange: CurrentExchange, z: Zoom, x: Column, y: Row, _: Annotated[VersionParameters, Query()]) -> Response:
     """A vector tile of the server's map file; nothing where it has none."""
     file = exchange.service.basemap
     if file is None:
-        raise MissingError("this server has no map file: `basemap` in its settings names one")
+        raise MissingError(_NO_FILE)
     exchange.tag(file.version, seconds=_DAY)
     content = file.get(z, x, y)
     if content is None:

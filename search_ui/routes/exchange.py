@@ -47,6 +47,8 @@ class Exchange:
         lanes: Where they are made.
         base: The address that the app was asked at, with a slash behind it.
         who: The address that asks; behind a proxy that was named, what its X-Forwarded-For says.
+        path: What was asked for below the address of the app, without a slash before it.
+        query: The parameters as they were written.
     """
 
     def __init__(self, request: Request) -> None:
@@ -54,6 +56,8 @@ class Exchange:
         self.lanes: Lanes = request.app.state.lanes
         self.base = home_of(request)
         self.who = asker(request)
+        self.path = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
+        self.query = request.url.query
         self._url = str(request.url)
         self._known = request.headers.get("if-none-match", "")
         self._headers = {"Cache-Control": "no-store"}
@@ -144,7 +148,8 @@ def _lists(parameters: Any) -> list[str]:
 def _each_once(request: Request, lists: Collection[str]) -> None:
     """Refuse what is given twice and may not be: FastAPI would take the last and be silent about the first.
 
-    So many that to tell what is wrong with each would hold others up are refused, too.
+    The same said twice is said once: QGIS puts the parameters of an address behind those of a link, too. So many that
+    to tell what is wrong with each would hold others up are refused, too.
 
     Raises:
         UsageError: Something is.
@@ -155,6 +160,6 @@ def _each_once(request: Request, lists: Collection[str]) -> None:
     for name, value in request.query_params.multi_items():
         every.setdefault(name, []).append(value)
     for name, given in every.items():
-        if name not in lists and len(given) > 1:
+        if name not in lists and len(set(given)) > 1:
             told = f"{len(given)} times ({given[0][:50]!r}, {given[1][:50]!r})"
             raise UsageError(f"{name[:50] or repr(name)} is given {told}: give it once")

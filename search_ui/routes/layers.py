@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from search_ui.maps.heatmap import ProbabilityLayer, legend
+from search_ui.maps.mercator import MAX_ZOOM
 from search_ui.routes.exchange import CurrentExchange, Exchange, MeasuredRoute, in_lane
 from search_ui.routes.parameters import (
     CollectionName,
@@ -15,6 +16,7 @@ from search_ui.routes.parameters import (
     Row,
     Zoom,
 )
+from search_ui.routes.pictures import tile_json
 
 router = APIRouter(route_class=MeasuredRoute)
 _MINUTE = 60
@@ -24,6 +26,21 @@ class Png(Response):
     """A picture."""
 
     media_type = "image/png"
+
+
+@router.get("/scores/{collection}.json")
+@in_lane("fast")
+def heat_tile_json(
+    exchange: CurrentExchange, collection: CollectionName, asked: Annotated[HeatParameters, Query()]
+) -> Response:
+    """TileJSON 3.0.0 of scores, which maps of other makers read; the question stands in the address of its tiles."""
+    service = exchange.service
+    asked.layer(service)  # what cannot be asked is told here, not by each tile
+    shown = service.shown(collection)
+    tiles = f"{exchange.base}scores/{shown.name}/{{z}}/{{x}}/{{y}}.png"
+    named = ", ".join(filter(None, (asked.q, asked.when))) or asked.value
+    document = tile_json(shown, f"{tiles}?{exchange.query}", f"{shown.name}: {named}", last=MAX_ZOOM)
+    return exchange.json(document, shown.attribution)
 
 
 @router.get("/scores/{collection}/bounds")

@@ -9,12 +9,12 @@ from search_ui.routes.parameters import (
     ChipParameters,
     CollectionName,
     Column,
-    NothingElse,
     PhotoParameters,
     Row,
     VersionParameters,
     Zoom,
 )
+from search_ui.service.answers import Shown
 
 router = APIRouter(route_class=MeasuredRoute)
 _HOUR, _DAY = 3_600, 86_400
@@ -26,25 +26,41 @@ class WebP(Response):
     media_type = "image/webp"
 
 
-@router.get("/tiles/{collection}.json")
-@in_lane("fast")
-def tile_json(exchange: CurrentExchange, collection: CollectionName, _: NothingElse) -> Response:
-    """TileJSON 3.0.0 of a collection's imagery, which maps of other makers read."""
-    exchange.tag(exchange.service.imagery_version(collection), seconds=60)
-    shown = exchange.service.shown(collection)
+def tile_json(shown: Shown, tiles: str, name: str, *, last: int) -> dict[str, Any]:
+    """TileJSON 3.0.0 of a layer over a collection.
+
+    Args:
+        shown: The collection.
+        tiles: Address of the tiles, with {z}, {x} and {y}.
+        name: Of the layer, for people.
+        last: The zoom beyond which tiles show nothing more.
+    """
     document: dict[str, Any] = {
         "tilejson": "3.0.0",
-        "name": shown.name,
+        "name": name,
         "attribution": shown.attribution or "",
         "scheme": "xyz",
-        "tiles": [f"{exchange.base}tiles/{shown.name}/{{z}}/{{x}}/{{y}}.webp"],
-        "maxzoom": shown.max_zoom,
+        "tiles": [tiles],
+        "minzoom": 0,
+        "maxzoom": last,
     }
     if shown.bounds is not None:
         west, south, east, north = shown.bounds
         whole = east > 180  # a box of TileJSON does not cross ±180°
         document["bounds"] = [-180, south, 180, north] if whole else [west, south, east, north]
-    return exchange.json(document, shown.attribution)
+    return document
+
+
+@router.get("/tiles/{collection}.json")
+@in_lane("fast")
+def imagery_tile_json(
+    exchange: CurrentExchange, collection: CollectionName, _: Annotated[VersionParameters, Query()]
+) -> Response:
+    """TileJSON 3.0.0 of a collection's imagery, which maps of other makers read."""
+    exchange.tag(exchange.service.imagery_version(collection), seconds=60)
+    shown = exchange.service.shown(collection)
+    tiles = f"{exchange.base}tiles/{shown.name}/{{z}}/{{x}}/{{y}}.webp"
+    return exchange.json(tile_json(shown, tiles, shown.name, last=shown.max_zoom), shown.attribution)
 
 
 @router.get("/tiles/{collection}/{z:int}/{x:int}/{y:int}.webp", response_class=WebP)

@@ -18,7 +18,9 @@ MODULES = {  # what is imported under another name than it is installed
     "sklearn": "scikit-learn",
     "upath": "universal-pathlib",
 }
-FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "notebook", "films", "languages", "login")
+FOR_USERS = (
+    "labels", "places", "ingest", "demo", "train", "served", "notebook", "films", "languages", "login", "agents"
+)  # fmt: skip
 
 
 def advice(error: ModuleNotFoundError) -> str | None:

@@ -42,6 +42,8 @@ class Listed:
         k: How many places at most.
         least: Places of less relevance are left out.
         apart: Of tiles that overlap only the best counts.
+        taken_us: Places whose imagery was taken before the first or after the last are left out, microseconds since
+            1970; those of unknown date stay. None: whenever it was taken.
     """
 
     order: Order = "relevance"
@@ -49,6 +51,7 @@ class Listed:
     k: int = PAGE
     least: float = 0.0
     apart: bool = True
+    taken_us: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows, no_hits: froz
         acquired_us: When each was taken, microseconds since 1970, `NO_DATE` where it is not known.
         no_hits: Ids of tiles that were called wrong.
     """
-    rows = _best(scores, listed, no_hits)
+    rows = _best(scores, listed, no_hits, _in_time(listed, acquired_us))
     match listed.order:
         case "date":
             taken = acquired_us[rows]
@@ -131,14 +134,22 @@ def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows, no_hits: froz
             return rows
 
 
-def _best(scores: Scores, listed: Listed, no_hits: frozenset[str]) -> Rows:
+def _in_time(listed: Listed, acquired_us: Rows) -> npt.NDArray[np.bool_] | None:
+    """Which rows were taken in time, or nobody knows when; None: all of them."""
+    if listed.taken_us is None:
+        return None
+    first, last = listed.taken_us
+    return np.asarray((acquired_us == NO_DATE) | ((acquired_us >= first) & (acquired_us <= last)))
+
+
+def _best(scores: Scores, listed: Listed, no_hits: frozenset[str], wanted: npt.NDArray[np.bool_] | None = None) -> Rows:
     """The best by cosine, or by relevance and among equals by cosine, ties by id."""
     cosine = np.round(scores.cosine.astype(np.float64), SCORE_DIGITS)
     # where there is no relevance the cosine orders alone
     told = np.round(np.nan_to_num(scores.relevance.astype(np.float64)), DIGITS)
     # one number of both: a step of relevance outweighs every cosine, which lie within ±1
     key = cosine if listed.order == "cosine" else told * 10**DIGITS * 4 + cosine
-    usable = np.flatnonzero(np.isfinite(key) & (told >= listed.least))
+    usable = np.flatnonzero(np.isfinite(key) & (told >= listed.least) & (True if wanted is None else wanted))
     count = listed.k * (_SLACK if listed.apart else 1) + len(no_hits)
     while True:
         some = usable

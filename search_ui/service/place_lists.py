@@ -138,7 +138,8 @@ def _proposed(answer: Answer, asked: Query, listed: Listed, votes: dict[str, int
 
 def _unbounded(places: PlaceList, listed: Listed) -> PlaceList:
     """The list without a least relevance and in the order of the relevance: its first is the nearest candidate."""
-    rows = listed_rows(places.scores, replace(listed, order="relevance", least=0.0, k=1), np.empty(0, np.int64))
+    free = replace(listed, order="relevance", least=0.0, k=1, taken_us=None)
+    rows = listed_rows(places.scores, free, np.empty(0, np.int64))
     return replace(places, rows=rows)
 
 

@@ -35,10 +35,11 @@ class Bodies:
     Args:
         app: Gets the requests with their bodies.
         service: Says whether anything may be changed.
+        harmless: What is sent changes nothing, so it is taken where nothing may be changed, too.
     """
 
-    def __init__(self, app: ASGIApp, *, service: Service) -> None:
-        self.app, self._service = app, service
+    def __init__(self, app: ASGIApp, *, service: Service, harmless: bool = False) -> None:
+        self.app, self._service, self._harmless_body = app, service, harmless
         self._coming, self._bytes = 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,13 +50,14 @@ class Bodies:
         content = bytearray()
         admitted = False
         try:
-            self._service.require_writable()
+            if not self._harmless_body:
+                self._service.require_writable()
             if self._coming >= MOST_AT_ONCE:
                 raise BusyError(f"{self._coming} others are sending: send it again in a moment")
             self._coming += 1
             admitted = True
             await self._take(scope, receive, content)
-            if content and scope["path"] not in FILES:
+            if content and not _is_file(scope):
                 await anyio.to_thread.run_sync(_check_json, bytes(content))
             await self.app(scope, _replayed(bytes(content), receive), send)
         except (GroundcastError, HTTPException) as error:  # a door: each becomes an answer
@@ -75,10 +77,10 @@ class Bodies:
             HTTPException: Likewise, or it comes too slowly.
             BusyError: All that come at once are too large together.
         """
-        most = MAX_PICTURE_BYTES if scope["path"] in FILES else MAX_JSON_BYTES
+        most = MAX_PICTURE_BYTES if _is_file(scope) else MAX_JSON_BYTES
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > most:
-            raise _too_large(scope["path"], most)
+            raise _too_large(scope, most)
         try:
             with anyio.fail_after(WHOLE_S):
                 more = True
@@ -91,7 +93,7 @@ class Bodies:
                     content += chunk
                     self._bytes += len(chunk)
                     if len(content) > most:
-                        raise _too_large(scope["path"], most)
+                        raise _too_large(scope, most)
                     if self._bytes > MOST_BYTES_AT_ONCE:
                         raise BusyError("others are sending much: send it again in a moment")
                     more = message.get("more_body", False)
@@ -99,8 +101,13 @@ class Bodies:
             raise HTTPException(408, f"the body must come within {WHOLE_S:.0f} s, without pauses") from error
 
 
-def _too_large(path: str, most: int) -> Exception:
-    if path in FILES:
+def _is_file(scope: Scope) -> bool:
+    """Whether the body is a file, wherever the app is served."""
+    return scope["path"].removeprefix(scope.get("root_path", "")) in FILES
+
+
+def _too_large(scope: Scope, most: int) -> Exception:
+    if _is_file(scope):
         return UploadError(f"the upload is larger than {most >> 20} MiB: send a smaller file")
     return HTTPException(413, f"the body is larger than {most >> 10} KiB")
 

@@ -28,7 +28,7 @@ from search_ui.routes.problems import refuse
 from search_ui.service.login import logged_in, login_wanted
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-OWN = ("/tiles/", "/scores/", "/shown/", "/chips/", "/photos/", "/basemap/", "/api/", "/metrics")
+OWN = ("/tiles/", "/scores/", "/shown/", "/chips/", "/photos/", "/basemap/", "/api/", "/ogc", "/mcp", "/metrics")
 """What the routes answer; `/healthz` is open to all, the rest is Streamlit's and guarded by it."""
 _NAMES = frozenset(start.strip("/") for start in OWN)
 _TILE = re.compile(r"/-?\d+/-?\d+/-?\d+(\.\w+)?/?$")  # …/z/x/y.png
