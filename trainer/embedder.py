@@ -22,6 +22,7 @@ from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS, When, encode
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import Novelty, read_novelty
+from trainer.texts.adapter import LanguageAdapter, read_adapter
 from trainer.texts.exported_text import ExportedText, read_exported
 
 if TYPE_CHECKING:  # for pictures
@@ -112,6 +113,11 @@ class Embedder:
     def novelty(self) -> Novelty | None:
         """What is usual among the tiles that it learned from; None where that is not known."""
         return read_novelty(self._folder, self.model_id)
+
+    @cached_property
+    def languages(self) -> LanguageAdapter | None:
+        """What reads other languages than its text tower does; None where it has none."""
+        return read_adapter(self._folder, self.model_id)
 
     @property
     def precision(self) -> str:

@@ -10,10 +10,7 @@ part made-up from real imagery less well; with more, the rounding of the quicker
 The file is no part of `model_id`. A model without one says nothing, for nothing is known.
 """
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +18,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from trainer.checkpoint import EXPORTED, META
+from trainer.beside import file_beside, write_beside
 from trainer.errors import CheckpointError, UsageError
-from trainer.sums import write_sums
 
 FILE = "novelty.safetensors"
 FEWEST = 1_500  # tiles of training: of fewer, a third tells nothing of one in a thousand
@@ -91,15 +87,7 @@ def write_novelty(checkpoint: Path, novelty: Novelty) -> None:
         CheckpointError: The disk refuses.
     """
     arrays = {"mean": novelty.mean, "directions": novelty.directions, "limit": np.array([novelty.limit], np.float32)}
-    part = checkpoint / f".{FILE}.part"
-    try:
-        part.write_bytes(save(arrays))
-        part.replace(checkpoint / FILE)
-        write_sums(checkpoint, but=EXPORTED)
-    except OSError as error:
-        raise CheckpointError(f"checkpoint {checkpoint}: {FILE} cannot be written ({error})") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_beside(checkpoint, FILE, save(arrays))
 
 
 def read_novelty(checkpoint: Path, model_id: str) -> Novelty | None:
@@ -108,21 +96,14 @@ def read_novelty(checkpoint: Path, model_id: str) -> Novelty | None:
     Raises:
         CheckpointError: The file is broken.
     """
-    folder = checkpoint if (checkpoint / FILE).is_file() else _bundled().get(model_id)  # added by an older version
-    if folder is None:
+    path = file_beside(checkpoint, model_id, FILE)
+    if path is None:
         return None
     try:
-        arrays = load_file(folder / FILE)
+        arrays = load_file(path)
         mean, directions, limit = arrays["mean"], arrays["directions"], arrays["limit"]
     except (OSError, SafetensorError, KeyError) as error:
-        raise CheckpointError(f"checkpoint {folder}: {FILE} is broken ({error}): copy it again") from error
+        raise CheckpointError(f"{path} is broken ({error}): copy it again") from error
     if mean.ndim != 1 or directions.shape[1:] != mean.shape or limit.shape != (1,):
-        raise CheckpointError(f"checkpoint {folder}: {FILE} does not fit together: copy it again")
+        raise CheckpointError(f"{path} does not fit together: copy it again")
     return Novelty(mean, directions, float(limit[0]))
-
-
-@cache
-def _bundled() -> dict[str, Path]:
-    """Folders of the package's models that have the file, by their `model_id`."""
-    folders = (path.parent for path in (Path(str(files("trainer"))) / "bundle").glob(f"*/{FILE}"))
-    return {json.loads((folder / META).read_text("utf-8"))["model_id"]: folder for folder in folders}

@@ -166,6 +166,32 @@ def _planned(
         yield intake, collection, archive, job
 
 
+def model_for(
+    settings: Settings, catalog: Catalog, collection: str, model: str | None, *, precision: str | None = None
+) -> Embedder:
+    """The model that an ingest is for: the one asked for, or the collection's, or the only one.
+
+    Args:
+        settings: Where models lie, and the device.
+        catalog: The open catalog.
+        collection: What the ingest goes into; it need not exist yet.
+        model: Name of a model; None: chosen.
+        precision: See `Embedder.load`; None: as the settings say.
+
+    Raises:
+        CatalogError: There is none, or there are several to choose from.
+    """
+    existing = Aliases(catalog).find(collection)
+    chosen = catalog.model(model_id=existing.model_id) if model is None and existing else catalog.model(model)
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    return Embedder.load(
+        settings.models_dir / chosen.name,
+        precision=precision or settings.precision,
+        device=settings.device,
+        measurements=settings.cache_dir / "precision.json",
+    )
+
+
 def encoder(embedder: Embedder, kind: str) -> Encoder:
     """The tower for tiles or for photos, as the pipeline takes it."""
     from trainer.threads import cores, sharing_threads

@@ -160,12 +160,13 @@ class Engine:
         with self._timed("name_places"):
             hits = self._hits(collection_name, collection, scored, chosen, judged, judged.relevance)
         remark = self._remark(collection, query, hits, len(scored.cosine), not_now)
+        languages = self._languages(collection, query)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(caution(calibration.outside), note, feedback.note(), scored.said, remark),
+            note=_join(caution(calibration.outside), note, languages, feedback.note(), scored.said, remark),
             not_now=not_now,
         )
 
@@ -189,7 +190,7 @@ class Engine:
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         nothing = None if len(cosine) else self._why_empty(collection, query)
-        note = _join(caution(calibration.outside), note, feedback.note(), nothing)
+        note = _join(caution(calibration.outside), note, self._languages(collection, query), feedback.note(), nothing)
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
     @one_request
@@ -322,9 +323,27 @@ class Engine:
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 
     def query_vector(self, collection: Collection, query: Query) -> Floats:
-        """The query as a vector of the collection's model, float32 [d], unit length."""
+        """The query as a vector of the collection's model, float32 [d], unit length.
+
+        Of words and pictures in one question the standard scores are added, so that they weigh alike.
+        """
+        spread = None
+        several = len({part.kind for part in query.parts}) > 1 and collection.kind == "tiles"
+        calibration = self._calibration(collection) if several else None
+        if isinstance(calibration, Calibration):
+            usual = calibration.usual(self.moment(collection, query.when)[0])
+
+            def spread(vector: Floats) -> float:
+                return usual.level(vector)[1]
+
         with self._timed("load_model_and_embed"):
-            return self._vectors.query(collection, query)
+            return self._vectors.query(collection, query, spread)
+
+    def _languages(self, collection: Collection, query: Query) -> str | None:
+        """Which texts were read as another language than the model's own; None: none."""
+        texts = self._vectors.read_otherwise(collection, query)
+        said = " and ".join(f"“{text:.60}”" for text in texts)
+        return f"{said} is read as another language than the model's own" if texts else None
 
     def embedder(self, collection: Collection) -> "Embedder":
         """The model that made the collection, loaded once."""

@@ -19,8 +19,10 @@ from ingest.sources.picture import read_picture
 from search_ui.search.query import ENSEMBLE, Part, Query
 from search_ui.search.recent import Recent
 from search_ui.search.text_cache import cached_texts
+from search_ui.search.usual import LEAST
 from trainer.embedder import Embedder
 from trainer.errors import MissingError, UsageError
+from trainer.texts import multilingual
 
 TEXTS, TEXTS_BYTES = 5_000, 32 * 2**20  # kept in memory: to look on the disk takes as long as to score a collection
 
@@ -69,26 +71,57 @@ class Vectors:
         key = (embedder.model_id, tuple(texts))
         return self._texts.get(key, lambda: self._embedded(embedder, texts), size=lambda made: made.nbytes)
 
+    def read_otherwise(self, collection: Collection, query: Query) -> list[str]:
+        """Texts of a query that the model's own text tower does not understand, and its adapter to languages reads."""
+        texts = [str(part.value) for part in query.parts if part.kind == "text"]
+        return [text for text in texts if self._words(collection, [text])[1]]
+
+    def _words(self, collection: Collection, ways: Sequence[str]) -> tuple[Floats, bool]:
+        """Ways to say one text as vectors [n, d], the plain one first; whether they are read as another language."""
+        own, embedder = self.texts(collection, ways), self.embedder(collection)
+        adapter = embedder.languages if multilingual.is_here() else None
+        if adapter is None:
+            return own, False
+        folder, name = self.settings.cache_dir / "texts", f"{embedder.model_id} {adapter.name}"
+        read = self._texts.get(
+            (name, tuple(ways)),
+            lambda: cached_texts(folder, name, ways, lambda new: adapter.vectors(multilingual.sentence_vectors(new))),
+            size=lambda made: made.nbytes,
+        )
+        if adapter.understood(own[:1], read[:1])[0]:
+            return own, False
+        return read, True
+
     def _embedded(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
         return cached_texts(self.settings.cache_dir / "texts", embedder.model_id, texts, embedder.embed_texts)
 
-    def query(self, collection: Collection, query: Query) -> Floats:
+    def query(self, collection: Collection, query: Query, spread: Callable[[Floats], float] | None = None) -> Floats:
         """The sum of the weighted unit vectors of the parts, float32 [d], unit length.
+
+        Args:
+            spread: Of the collection's cosines with a unit vector [d], their standard deviation, by which the vector is
+                divided: so a picture, whose cosines are further apart, does not outweigh words. None: it is not.
 
         Raises:
             UsageError: The parts cancel out, or an image cannot be used.
             CatalogError: No such tile, or the model is not here.
         """
         # at length 1 first: a weight compares directions, however long the model makes texts and pictures
-        vectors = [part.weight * unit(self._part(collection, part, query.ensemble)) for part in query.parts]
-        return unit(np.sum(vectors, axis=0))
+        vectors = [unit(self._part(collection, part, query.ensemble)) for part in query.parts]
+        if spread is None:
+            weights = [part.weight for part in query.parts]
+        else:
+            apart = [max(spread(vector), LEAST) for vector in vectors]
+            # the smallest spread keeps its weight, so that the sum stays one of vectors of about length 1
+            weights = [part.weight * min(apart) / one for part, one in zip(query.parts, apart, strict=True)]
+        return unit(np.sum([weight * vector for weight, vector in zip(weights, vectors, strict=True)], axis=0))
 
     def _part(self, collection: Collection, part: Part, ensemble: bool) -> Floats:
         """float32 [d], of any length."""
         match part.kind:
             case "text":
                 ways = [way.format(part.value) for way in (ENSEMBLE if ensemble else ENSEMBLE[:1])]
-                said = self.texts(collection, ways)
+                said, _ = self._words(collection, ways)
                 return unit(np.sum([unit(vector) for vector in said], axis=0))
             case "image":
                 image = _overhead(Path(part.value), collection)

@@ -18,7 +18,7 @@ MODULES = {  # what is imported under another name than it is installed
     "sklearn": "scikit-learn",
     "upath": "universal-pathlib",
 }
-FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "films", "login")
+FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "notebook", "films", "languages", "login")
 
 
 def advice(error: ModuleNotFoundError) -> str | None:

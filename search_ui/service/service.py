@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.catalog.aliases import Aliases
+from ingest.catalog.aliases import Aliases, no_collection
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
@@ -242,8 +242,7 @@ class Service:
     def _find(self, collection: str) -> Collection:
         found = self.aliases.find(collection)
         if found is None or found.kind != "tiles":
-            have = ", ".join(self._tile_collections()) or "none yet"
-            raise MissingError(f"no collection {collection!r} here (have: {have}): make it with `groundcast ingest`")
+            raise MissingError(no_collection(collection, self._tile_collections()))
         return found
 
     def _tile_collections(self) -> dict[str, Collection]:

@@ -1,5 +1,5 @@
-"""A text tower without torch: tokens, the ONNX file beside a checkpoint, how it is made and checked.
+"""Texts without torch: tokens, the ONNX file beside a checkpoint, how it is made and checked; other languages.
 
 In reading order: tokens, probe_texts, exported_text (runs it), text_export (writes it), torch_text (where it cannot be
-exported).
+exported), multilingual (sentences of any language), adapter (from there to a model's own texts).
 """

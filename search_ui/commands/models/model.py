@@ -181,6 +181,30 @@ def keep_model(ctx: CommandContext, name: str, make: "Callable[[Path], Meta]") -
     return meta
 
 
+@command.command("languages")
+@click.argument("name")
+@json_option
+@pass_command_context
+def learn(ctx: CommandContext, name: str, as_json: bool) -> None:
+    """Let a model read about a hundred languages, where its own text tower reads English alone.
+
+    \b
+    groundcast model languages clip
+
+    Texts that its tower understands are asked as before; every other is read by multilingual-e5-small, which the extra
+    `languages` brings. Takes a minute; asked again it is made anew.
+    """
+    from trainer.languages import learn_languages
+
+    model = ctx.catalog.model(name)
+    click.echo("reading English texts by both towers …", err=True)
+    adapter = learn_languages(ctx.settings.models_dir / model.name)
+    if as_json:
+        print_json({"name": name, "model_id": model.model_id, "texts": len(adapter.anchors), "limit": adapter.limit})
+        return
+    click.echo(f"model {name}: reads other languages, by {len(adapter.anchors):,} English texts")
+
+
 @command.command("known")
 @json_option
 def list_known(as_json: bool) -> None:
