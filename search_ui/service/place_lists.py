@@ -93,7 +93,7 @@ class PlaceLists:
         asked = replace(query, k=listed.k, min_relevance=listed.least, distinct=listed.apart)
         votes = dict.fromkeys(feedback.liked, 1) | dict.fromkeys(feedback.disliked, -1)
         found = self._engine.tiles(collection)
-        if self._engine.foreign(found) is not None:
+        if listed.least and self._engine.foreign(found) is not None:
             refuse_minimum(collection, listed.least)
         if not self._engine.scores_every_tile(found):
             answer = self._engine.search(collection, replace(asked, k=min(listed.k, _MOST_CANDIDATES)), feedback)
