@@ -18,7 +18,7 @@ BIN := $(VENV)/bin/
 SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
 RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
-LONGER := $(foreach name,area browser cli crash crops experiments login proxied sandbox_pairs served_workers train,tests/test_$(name).py)
+LONGER := $(foreach name,area browser cli crash crops experiments login notebook proxied sandbox_pairs served_workers train,tests/test_$(name).py)
 QGIS_ZIP := build/groundcast-qgis.zip
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 

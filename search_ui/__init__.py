@@ -1,4 +1,5 @@
 """What a person touches.
 
-In reading order: search, files, maps, labels, ground, components, service, routes, views, server, app, commands, cli.
+In reading order: search, files, maps, publishing, labels, ground, components, service, routes, views, server, app,
+commands, cli.
 """

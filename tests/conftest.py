@@ -29,7 +29,8 @@ APART = {"demo", "installed", "redis_server", "qdrant_server", "postgres_cluster
 SLOW = {  # modules that it goes without: they take more seconds of the processor than the rest has together
     *("test_app", "test_browser", "test_bundled", "test_captions", "test_captions_app", "test_cli", "test_crash"),
     *("test_crops", "test_demo", "test_deploy", "test_edge_index", "test_embedder", "test_experiments", "test_extras"),
-    *("test_gazetteer", "test_ground", "test_index", "test_pairs", "test_panels", "test_pipeline", "test_place_area"),
+    *("test_gazetteer", "test_ground", "test_home", "test_index", "test_notebook"),
+    *("test_pairs", "test_panels", "test_pipeline", "test_place_area"),
     *("test_raster_source", "test_sandbox_overhead", "test_sandbox_pairs", "test_sandbox_world"),
     *("test_served", "test_served_workers", "test_server", "test_train", "test_upgrade", "test_watching", "test_wheel"),
     "test_workers",
@@ -216,3 +217,16 @@ def demo(together: Path, installed: Installed) -> Demo:
             assert process.returncode == 0, err
             printed.write_text(out, "utf-8")
     return Demo(home, json.loads(printed.read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def small_home(together: Path) -> Path:
+    """The home of `tests.small_home`, with the collection and the gallery `demo`; tests that change it copy it."""
+    from tests.small_home import make_home
+
+    folder = together / "small"
+    with FileLock(together / "small.lock"):
+        if not (folder / "done").exists():
+            make_home(folder, "demo", "demo")
+            (folder / "done").touch()
+    return folder / "home"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("trainer", "ingest", "workers", "search_ui")
+PACKAGES = ("trainer", "ingest", "workers", "search_ui", "groundcast")
 BUILT_FROM = (*PACKAGES, "pyproject.toml", "setup.py", "README.md", "LICENSE")
 LIBRARY = Path("search_ui/components/maplibre")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("trainer", "ingest", "workers", "search_ui")
+PACKAGES = ("trainer", "ingest", "workers", "search_ui", "groundcast")
 DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "sqlalchemy": ("ingest/catalog/",),
     "alembic": ("ingest/catalog/",),

@@ -80,7 +80,7 @@ def test_no_weights_go_into_an_image():
     assert weights == [] and large == []
     assert {Path(path).parts[0] for path in sent} <= {
         *("pyproject.toml", "setup.py", "constraints.txt", "README.md", "LICENSE"),
-        *("trainer", "ingest", "workers", "search_ui"),
+        *("trainer", "ingest", "workers", "search_ui", "groundcast"),
     }
     asked = re.findall(r"'(?:\.|groundcast)\[([\w,]+)\]'", DOCKERFILE)
     assert set(",".join(asked).split(",")) == {"places", "labels", "served", "films", "ingest"}, (

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]
 
 
-def test_every_file_of_the_four_packages_is_in_the_architecture_with_its_own_first_sentence():
+def test_every_file_of_the_packages_is_in_the_architecture_with_its_own_first_sentence():
     assert architecture.DOCUMENT.read_text("utf-8") == architecture.page(), "run `make documents`"
 
 

@@ -203,6 +203,7 @@ def test_what_an_index_holds_and_the_archive_does_not_is_no_hit(engine, narrow) 
 
 def test_while_the_index_server_is_away_the_field_answers_and_says_so(engine, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("ingest.index.connection.PAUSES_S", ())
+    monkeypatch.setattr("ingest.index.kept_open.REST_S", 600)  # longer than a test on a busy machine
     collection, query = engine.catalog.collection("demo"), ask("city lights at night", when=WINTER)
     ServerNames(engine.catalog).record("demo", "there")
     away = {"qdrant_url": "http://127.0.0.1:9", "exact_tiles": 0}
@@ -381,6 +382,6 @@ def test_words_and_a_tile_in_one_question_weigh_alike_by_their_standard_scores(e
     both = engine.query_vector(found, Query(parts=(words, tile), when=SUMMER))
     assert np.corrcoef(field.cosines(both, when=SUMMER), scores.sum(axis=0))[0, 1] > 0.98
     # as they were, the tile, whose cosines lie further apart, had nearly all the say
-    assert shares[1].std() > 1.3 * shares[0].std()
+    assert shares[1].std() > 1.2 * shares[0].std()
     doubled = engine.query_vector(found, Query(parts=(replace(words, weight=2.0), tile), when=SUMMER))
     assert np.corrcoef(field.cosines(doubled, when=SUMMER), scores[0] * 2 + scores[1])[0, 1] > 0.98

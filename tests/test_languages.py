@@ -1,6 +1,7 @@
 """Other languages: what a model's text tower cannot read is read by a multilingual one."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_weights_that_are_not_the_known_ones_are_refused(tmp_path: Path, monkeyp
 
 def test_the_bundled_model_reads_other_languages_and_english_as_before(demo: Demo) -> None:
     settings = load_settings(demo.home)
-    with Catalog(settings.catalog_at) as catalog:
+    with closing(Catalog(settings.catalog_at)) as catalog:
         engine = Engine(settings, catalog)
         found = catalog.collection("demo")
         assert file_beside(bundled_folder(), bundled_meta().model_id, FILE) is not None
@@ -119,7 +120,7 @@ def test_the_bundled_model_reads_other_languages_and_english_as_before(demo: Dem
 def test_without_the_package_texts_are_read_as_before(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multilingual, "is_here", lambda: False)
     settings = load_settings(demo.home)
-    with Catalog(settings.catalog_at) as catalog:
+    with closing(Catalog(settings.catalog_at)) as catalog:
         engine = Engine(settings, catalog)
         found = catalog.collection("demo")
         german = Query(parts=(Part("text", "Rebzeilen in einem Weinberg"),))

@@ -8,6 +8,7 @@ import pytest
 from search_ui.search.relevance import STRONG, Calibration
 from search_ui.search.unlike import OUTSIDE, caution, share_outside
 from tests.test_relevance import field_of, planted, relevance_of
+from trainer import beside
 from trainer import novelty as module
 from trainer.bundled import bundled_folder, bundled_meta
 from trainer.errors import CheckpointError, UsageError
@@ -51,7 +52,7 @@ def test_a_model_keeps_what_is_usual_and_a_broken_file_is_an_error(tmp_path: Pat
 
 
 def test_the_bundled_model_knows_what_is_usual_even_if_an_older_version_added_it(tmp_path: Path) -> None:
-    module._bundled.cache_clear()
+    beside._bundled.cache_clear()
     found = read_novelty(tmp_path, bundled_meta().model_id)
     assert found is not None
     assert found.directions.shape == (bundled_meta().dim // 3, bundled_meta().dim)

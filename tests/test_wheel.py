@@ -1,4 +1,4 @@
-"""The wheel: all of the four packages and nothing else, and it runs where no checkout is (see also `test_demo`)."""
+"""The wheel: all of the packages and nothing else, and it runs where no checkout is (see also `test_demo`)."""
 
 import os
 import subprocess
@@ -20,10 +20,11 @@ def run(program, *arguments, cwd):
 
 
 def test_what_is_installed_is_imported_from_there_and_not_from_a_checkout(installed, tmp_path):
-    code = "import trainer, ingest, workers, search_ui\nfor m in trainer, ingest, workers, search_ui: print(m.__file__)"
+    names = ", ".join(PACKAGES)
+    code = f"import {names}\nfor package in {names}: print(package.__file__)"
     ran = run(installed.python, "-c", code, cwd=tmp_path)
     assert [name for name in ran.stdout.split() if not name.startswith(str(installed.venv))] == []
-    assert len(ran.stdout.split()) == 4, ran.stderr
+    assert len(ran.stdout.split()) == 5, ran.stderr
 
 
 def test_the_command_of_the_wheel_says_its_version(installed, tmp_path):

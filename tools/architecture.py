@@ -1,4 +1,4 @@
-"""Writes the second half of docs/architecture.md: every file of the four packages, with its own first sentence.
+"""Writes the second half of docs/architecture.md: every file of the packages, with its own first sentence.
 
 Folders come from the ground up, files in the reading order of their folder's `__init__`. A test holds that the document
 is what this makes.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "architecture.md"
-PACKAGES = ("trainer", "ingest", "workers", "search_ui")
+PACKAGES = ("trainer", "ingest", "workers", "search_ui", "groundcast")
 HEADING = "## Every file\n"
 
 

@@ -137,7 +137,7 @@ def write(path: FilePath, fill: Callable[[BinaryIO], object]) -> None:
         OSError: It cannot be written; nothing is left behind.
     """
     # `sweep` reads the owner from this name; the token keeps the threads of one process apart
-    name = f"{path.name}.{_me()}.{secrets.token_hex(4)}{TEMPORARY}"
+    name = f"{path.name}.{this_process()}.{secrets.token_hex(4)}{TEMPORARY}"
     if isinstance(path, Path):
         _write_local(path, path.with_name(name), fill)
         return
@@ -185,12 +185,12 @@ def sweep(folder: FilePath) -> int:
 
     Those of living processes, and of other machines, stay.
     """
-    host, _, _ = _me().rpartition("-")  # a host name may have hyphens
+    host, _, _ = this_process().rpartition("-")  # a host name may have hyphens
     left = 0
     for name in listed(folder, TEMPORARY):
         # NAME.parquet.HOST-PROCESS.TOKEN.tmp, read from its end
         owner, _, number = name.split(".")[-3].rpartition("-") if name.count(".") >= 3 else ("", "", "")
-        if owner == host and number.isdigit() and not _lives(int(number)):
+        if owner == host and number.isdigit() and not lives(int(number)):
             remove(folder / name)
             left += 1
     return left
@@ -248,12 +248,13 @@ def _stamp(entry: Mapping[str, Any]) -> Stamp:
     return int(entry["size"] or 0), int.from_bytes(hashlib.sha256(str(told).encode()).digest()[:6], "big")
 
 
-def _me() -> str:
+def this_process() -> str:
     """This process among all machines, without dots."""
     return f"{socket.gethostname().replace('.', '_')}-{os.getpid()}"
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether a process of this machine is still there."""
     try:
         os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:

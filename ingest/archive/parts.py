@@ -18,7 +18,7 @@ It does not know how vectors are made or searched.
 import errno
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
@@ -33,8 +33,9 @@ from shapely.geometry.base import BaseGeometry
 from ingest.archive import files as storage
 from ingest.archive.files import FilePath, Stamp
 from ingest.archive.prefetch import prefetched
+from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
-from ingest.geo.geoparquet import FOOTPRINTS, POINTS, bbox_type, geo_metadata, geometry_columns, write_table
+from ingest.geo.geoparquet import FOOTPRINTS, POINTS, bbox_type, boxes, geo_metadata, geometry_columns, write_table
 from trainer.errors import ArchiveError, GroundcastError, StorageError, reason
 
 if TYPE_CHECKING:  # a search lists parts and reads none, so pyarrow is imported where one is
@@ -176,8 +177,24 @@ class Archive:
         Raises:
             ArchiveError: The disk is full or the folder cannot be written; nothing is left behind.
         """
+        return self._write(key, _table(self.kind, records, vectors), meta)
+
+    def write_tiles(
+        self, key: str, columns: Mapping[str, Any], vectors: npt.NDArray[np.float32], meta: dict[str, Any]
+    ) -> ArchivePart:
+        """Writes a part of tiles that are columns already; see `write`.
+
+        Args:
+            key: Names the file.
+            columns: Arrays [n], of Arrow or NumPy, by the name of the column, as records have them; what is not
+                known is null. With ``norm`` where vectors were rounded before.
+            vectors: float32 [n, d], unnormalised; stored as float16.
+            meta: JSON values for the file metadata.
+        """
+        return self._write(key, _tiles_table(columns, vectors), meta)
+
+    def _write(self, key: str, table: "pa.Table", meta: dict[str, Any]) -> ArchivePart:
         told = {"format": FORMAT, "chunk": key, **meta}
-        table = _table(self.kind, records, vectors)
         geo = geo_metadata(FOOTPRINTS if self.kind == "tiles" else POINTS)
         sha256 = self._put(key, table.replace_schema_metadata({"geo": geo, "groundcast": json.dumps(told)}))
         return ArchivePart(key, table.drop_columns(list(_DERIVED)), told, sha256)
@@ -412,9 +429,32 @@ def _table(kind: Kind, records: Sequence[dict[str, Any]], vectors: npt.NDArray[n
     for name, type_ in types.items():
         if name not in _DERIVED:
             arrays[name] = pa.array([record[name] for record in records], type_)
-    columns = {name: arrays[name] for name in types}
+    return _with_vectors({name: arrays[name] for name in types}, vectors)
+
+
+def _tiles_table(given: Mapping[str, Any], vectors: npt.NDArray[np.float32]) -> "pa.Table":
+    import pyarrow as pa
+
+    types = _column_types("tiles")
+    arrays = {name: pa.array(given[name], types[name]) for name in types if name not in _DERIVED}
+    squares = Squares.of(Places(*(np.asarray(given[name], float) for name in ("lat", "lon", "size_m"))))
+    outlines = squares.wkb()
+    arrays |= {"bbox": boxes(shapely.from_wkb(outlines)), "geometry": pa.array(outlines, pa.binary())}
+    return _with_vectors({name: arrays[name] for name in types}, vectors, given.get("norm"))
+
+
+def _with_vectors(
+    columns: "dict[str, pa.Array]", vectors: npt.NDArray[np.float32], told: npt.NDArray[np.floating] | None = None
+) -> "pa.Table":
+    """The table of a part; `told` are lengths from before vectors were rounded, where they are known."""
+    import pyarrow as pa
+
+    norms = np.linalg.norm(vectors, axis=1).astype(np.float32)
+    if told is not None:
+        near = np.abs(told - norms) <= 0.01 * norms  # what rounding cannot have done is not theirs
+        norms = np.where(near, told, norms).astype(np.float32)
     # of the float32 vectors, before they are rounded
-    columns["norm"] = pa.array(np.linalg.norm(vectors, axis=1), pa.float32())
+    columns["norm"] = pa.array(norms, pa.float32())
     columns["vector"] = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1]
     )

@@ -10,9 +10,11 @@ it: links, and commands in scripts, go on. So no other collection is called by a
 It does not know how a version is made or compared, nor the aliases of a Qdrant server, which follow these.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Literal
 
 import sqlalchemy as sa
@@ -82,6 +84,16 @@ def version_name(stored: str) -> str:
     return f"{name_of(stored)}{MARK}{number_of(stored)}"
 
 
+def no_collection(name: str, have: Iterable[str]) -> str:
+    """What to say where there is no collection of a name: what it was perhaps meant to be, and what there is."""
+    names = list(have)
+    near = get_close_matches(name, names, 1)
+    meant = f"; did you mean {near[0]!r}? Else" if near else ":"
+    return (
+        f"no collection {name!r} here (have: {', '.join(names) or 'none yet'}){meant} make it with `groundcast ingest`"
+    )
+
+
 class Aliases:
     """The names of a catalog.
 
@@ -148,9 +160,7 @@ class Aliases:
         found = self.find(name)
         if found is None:
             have = [version.name for version in self.versions(name_of(name))] if MARK in name else self.in_service()
-            raise MissingError(
-                f"no collection {name!r} here (have: {', '.join(have) or 'none yet'}): make it with `groundcast ingest`"
-            )
+            raise MissingError(no_collection(name, have))
         return found
 
     def refuse_deleted(self, name: str) -> None:

@@ -128,7 +128,7 @@ def _write_anew(folder: Path, archive: Archive, layout: Layout, parts: dict[str,
     with archive.at_hand(names, beside=folder) as local:
         items, starts, dim = _read_items(local, names, layout)
         state = State(dim, f"g{max(numbers, default=0) + 1:06d}", [], 0, parts)
-        return _write(folder, local, layout, state, names, items, starts, _last_of_equal(items.ids))
+        return _write(folder, local, layout, state, names, items, starts, last_of_equal(items.ids))
 
 
 def _write(
@@ -194,7 +194,7 @@ def _read_items(archive: Archive, names: list[str], layout: Layout) -> tuple[Ite
     for name in names:
         path = archive.folder / name
         with opened_part(path) as file:
-            width = _width(path, file, layout.model_id)
+            width = vector_width(path, file, layout.model_id)
             table = file.read(columns=wanted)
         if table.num_rows and dim and width != dim:
             raise _mixed(path, width, dim)
@@ -230,8 +230,8 @@ def _items(archive: Archive, tables: list[Any]) -> Items:
     return Items(ids, lat, lon, size_m, pc.fill_null(taken, NO_DATE).to_numpy())
 
 
-def _last_of_equal(ids: Any) -> Rows:
-    """Rows that count: of equal ids the last."""
+def last_of_equal(ids: Any) -> Rows:
+    """Rows that count: of equal ids, an Arrow array of strings, the last."""
     if not len(ids):
         return np.empty(0, np.int64)
     codes = ids.dictionary_encode().indices.to_numpy()
@@ -259,13 +259,19 @@ def _spread(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
     return bits
 
 
-def _width(path: FilePath, file: Any, model_id: str) -> int:
-    """Width of a part's vectors.
+def part_meta(file: Any) -> dict[str, Any]:
+    """What an open part says of itself."""
+    told: dict[str, Any] = json.loads((file.schema_arrow.metadata or {}).get(b"groundcast", b"{}"))
+    return told
+
+
+def vector_width(path: FilePath, file: Any, model_id: str) -> int:
+    """Width of the vectors of an open part.
 
     Raises:
         ModelMismatchError: The part says that another model made them.
     """
-    meta = json.loads((file.schema_arrow.metadata or {}).get(b"groundcast", b"{}"))
+    meta = part_meta(file)
     if meta.get("model_id", model_id) != model_id:
         raise ModelMismatchError(
             f"{path}: made by model {meta['model_id']}, the collection's is {model_id}: "

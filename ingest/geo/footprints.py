@@ -29,7 +29,8 @@ def _q(sine: Floats) -> Floats:
 
 
 _QP = float(_q(np.array(1.0)))
-_RQ = EQUATOR_RADIUS_M * (_QP / 2) ** 0.5  # radius of the sphere of equal area, metres
+_RQ = AUTHALIC_RADIUS_M = EQUATOR_RADIUS_M * (_QP / 2) ** 0.5
+"""Radius of the sphere of equal area, metres."""
 
 
 def authalic(lat: npt.ArrayLike) -> tuple[Floats, Floats]:

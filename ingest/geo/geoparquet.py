@@ -29,16 +29,22 @@ def bbox_type() -> "pa.StructType":
     return pa.struct([(side, pa.float64()) for side in _SIDES])
 
 
-def geo_metadata(kinds: Sequence[str] = FOOTPRINTS) -> str:
+def geo_metadata(kinds: Sequence[str] = FOOTPRINTS, bbox: Sequence[float] | None = None) -> str:
     """The ``geo`` entry, JSON, of a table with columns ``geometry``, WKB in degrees, and ``bbox``.
 
     Without a CRS it means OGC:CRS84: WGS84, longitude first.
+
+    Args:
+        kinds: Which geometries there are.
+        bbox: West, south, east and north of all of them, degrees; west > east across ±180°; None: it is not told.
     """
-    column = {
+    column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": list(kinds),
         "covering": {"bbox": {side: ["bbox", side] for side in _SIDES}},
     }
+    if bbox is not None:
+        column["bbox"] = list(bbox)
     return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
 

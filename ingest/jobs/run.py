@@ -90,7 +90,7 @@ def carry_out(
                 intake=intake,
                 encoder=encoder(embedder, collection.kind),
                 index=holder,
-                leases=Leases(catalog, _inline_worker(settings, collection.name), lease_s=settings.lease_s),
+                leases=Leases(catalog, inline_worker(settings, collection.name), lease_s=settings.lease_s),
                 pace=pace(settings, embedder),
                 progress=start_progress(intake, left),
             )
@@ -142,7 +142,7 @@ def _planned(
     retry_reason: str | None,
 ) -> Iterator[tuple[Intake, Collection, Archive, Job]]:
     """The open items, the collection, its archive and the job of a request, while nobody else here plans."""
-    request = replace(request, collection=_stored_name(catalog, request.collection))
+    request = replace(request, collection=stored_name(catalog, request.collection))
     if request.kind == "tiles" and request.collection.startswith(GALLERY):
         raise UsageError(
             f"{request.collection!r} would be a gallery's name: take one that does not start with {GALLERY!r}"
@@ -166,6 +166,32 @@ def _planned(
         yield intake, collection, archive, job
 
 
+def model_for(
+    settings: Settings, catalog: Catalog, collection: str, model: str | None, *, precision: str | None = None
+) -> Embedder:
+    """The model that an ingest is for: the one asked for, or the collection's, or the only one.
+
+    Args:
+        settings: Where models lie, and the device.
+        catalog: The open catalog.
+        collection: What the ingest goes into; it need not exist yet.
+        model: Name of a model; None: chosen.
+        precision: See `Embedder.load`; None: as the settings say.
+
+    Raises:
+        CatalogError: There is none, or there are several to choose from.
+    """
+    existing = Aliases(catalog).find(collection)
+    chosen = catalog.model(model_id=existing.model_id) if model is None and existing else catalog.model(model)
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    return Embedder.load(
+        settings.models_dir / chosen.name,
+        precision=precision or settings.precision,
+        device=settings.device,
+        measurements=settings.cache_dir / "precision.json",
+    )
+
+
 def encoder(embedder: Embedder, kind: str) -> Encoder:
     """The tower for tiles or for photos, as the pipeline takes it."""
     from trainer.threads import cores, sharing_threads
@@ -185,13 +211,13 @@ def pace(settings: Settings, embedder: Embedder) -> Pace:
     return Pace(settings.read_threads, settings.batch_size or batch)
 
 
-def _inline_worker(settings: Settings, collection: str) -> str:
+def inline_worker(settings: Settings, collection: str) -> str:
     """The name of whoever ingests into a collection from this home, which is one process at a time."""
     place = hashlib.sha256(f"{settings.home}|{collection}".encode()).hexdigest()[:12]
     return f"inline-{platform.node()[:60]}-{place}"
 
 
-def _stored_name(catalog: Catalog, name: str) -> str:
+def stored_name(catalog: Catalog, name: str) -> str:
     """The collection that a name stands for; a version is made by an upgrade only."""
     check_name(name_of(name))
     aliases = Aliases(catalog)
@@ -228,10 +254,7 @@ def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: 
     existing = catalog.find_collection(request.collection)
     if existing is not None:
         return _kept_up(catalog, existing, _spec(request, intake), embedder)
-    # on some file systems the two would be one folder
-    twin = next((c.name for c in catalog.collections() if c.name.casefold() == request.collection.casefold()), None)
-    if twin is not None:
-        raise CatalogError(f"collection {request.collection!r} differs from {twin!r} by case only: take another name")
+    refuse_twin(catalog, request.collection)
     collection = Collection(
         name=request.collection,
         kind=request.kind,
@@ -242,6 +265,17 @@ def _collection(catalog: Catalog, request: Request, embedder: Embedder, intake: 
     )
     catalog.add_collection(collection)
     return collection
+
+
+def refuse_twin(catalog: Catalog, name: str) -> None:
+    """Refuse a new collection whose name is that of another but for case: on some file systems one folder holds both.
+
+    Raises:
+        CatalogError: There is one.
+    """
+    twin = next((c.name for c in catalog.collections() if c.name.casefold() == name.casefold()), None)
+    if twin is not None:
+        raise CatalogError(f"collection {name!r} differs from {twin!r} by case only: take another name")
 
 
 def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embedder: Embedder) -> Collection:

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import MARK, Aliases, Version, name_of
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.foreign import IMPORTED
 from ingest.index.upkeep import catch_up, open_index, remove_index
 from ingest.jobs.request import Request
 from ingest.jobs.run import only_writer
 from ingest.settings import Settings
 from trainer.embedder import Embedder
-from trainer.errors import CatalogError, ModelMismatchError
+from trainer.errors import CatalogError, ModelMismatchError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ def shadow(catalog: Catalog, name: str, embedder: Embedder) -> Version:
     """
     aliases = Aliases(catalog)
     present = aliases.collection(name)
+    if IMPORTED in present.spec:
+        raise UsageError(f"the vectors of {name!r} were brought: another model's are imported into another collection")
     if present.model_id == embedder.model_id:
         raise ModelMismatchError(f"{name!r} is of model {embedder.model_id} already: choose another with --model")
     versions = aliases.versions(name)

@@ -22,6 +22,7 @@ from ingest.archive.job_records import damaged_records
 from ingest.archive.parts import BROKEN, Archive
 from ingest.archive.prefetch import prefetched
 from ingest.catalog.catalog import Catalog, Chunk, Collection
+from ingest.catalog.foreign import foreign_model
 from ingest.catalog.leases import before_splits
 from ingest.field import columns
 from ingest.index.edge import discard
@@ -160,6 +161,8 @@ def _check_made(settings: Settings, archive: Archive, findings: Findings, *, rep
 
 def _check_model(settings: Settings, catalog: Catalog, collection: Collection, findings: Findings) -> None:
     """The weights of the collection's model against its id, which is their hash."""
+    if foreign_model(catalog, collection) is not None:
+        return  # there is none to be checked
     try:
         name = catalog.model(model_id=collection.model_id).name
         found = verify_checkpoint(settings.models_dir / name)

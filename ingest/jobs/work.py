@@ -46,28 +46,37 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a job is done with.
+class Target:
+    """Where the chunks of a job are finished.
 
     Attributes:
         collection: The job's.
         catalog: The ledger in which chunks are recorded as done.
         archive: Where parts go.
-        intake: Reads the items, in several threads.
-        encoder: Makes model inputs of images, and vectors of those.
         index: Held if it can be had; without it parts are written and left for whoever holds it.
         leases: Say which chunks are this process's to do.
-        pace: Threads that read, images in a batch.
-        progress: Called with the number of items that have been dealt with since the last call.
     """
 
     collection: Collection
     catalog: Catalog
     archive: Archive
-    intake: Intake
-    encoder: Encoder
     index: IndexHolder
     leases: Leases
+
+
+@dataclass(frozen=True)
+class Work(Target):
+    """What a job is done with.
+
+    Attributes:
+        intake: Reads the items, in several threads.
+        encoder: Makes model inputs of images, and vectors of those.
+        pace: Threads that read, images in a batch.
+        progress: Called with the number of items that have been dealt with since the last call.
+    """
+
+    intake: Intake
+    encoder: Encoder
     pace: Pace = field(default_factory=Pace)
     progress: Callable[[int], object] = lambda _: None
 

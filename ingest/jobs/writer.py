@@ -8,17 +8,33 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.archive.parts import ArchivePart
+from ingest.archive.parts import Archive, ArchivePart
 from ingest.catalog.catalog import Chunk, Failure
 from ingest.index.points import points
-from ingest.jobs.work import IngestSummary, Work
+from ingest.jobs.work import IngestSummary, Target
 
 log = logging.getLogger(__name__)
+
+
+class Finished(Protocol):
+    """A chunk whose items have all been dealt with."""
+
+    chunk: Chunk
+    skipped: Counter[str]
+    failures: list[Failure]
+    seconds: float
+
+    @property
+    def done(self) -> int:
+        """Items that its part has."""
+
+    def write(self, archive: Archive, meta: dict[str, Any]) -> ArchivePart:
+        """Writes its part; see `Archive.write`."""
 
 
 @dataclass
@@ -37,11 +53,20 @@ class Gathering:
         """Whether every item has been dealt with."""
         return len(self.chunk.item_ids) == len(self.records) + self.skipped.total() + len(self.failures)
 
+    @property
+    def done(self) -> int:
+        """Items that its part has."""
+        return len(self.records)
+
+    def write(self, archive: Archive, meta: dict[str, Any]) -> ArchivePart:
+        """Writes its part; see `Archive.write`."""
+        return archive.write(self.chunk.key, self.records, np.stack(self.vectors), meta)
+
 
 class Writer:
     """Finishes chunks in one background thread, one behind the model: part → index → ledger."""
 
-    def __init__(self, work: Work, report: IngestSummary) -> None:
+    def __init__(self, work: Target, report: IngestSummary) -> None:
         self.work = work
         self.report = report
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -54,7 +79,7 @@ class Writer:
         self._pool.shutdown(wait=True)
         self._settle()  # what the last chunk met is raised here
 
-    def put(self, gathered: Gathering) -> None:
+    def put(self, gathered: Finished) -> None:
         """Hands a chunk over; waits while the chunk before it is being written, and raises what that one met."""
         started = time.perf_counter()
         self._settle()
@@ -66,32 +91,32 @@ class Writer:
         if pending is not None:
             pending.result()
 
-    def _write(self, gathered: Gathering) -> None:
+    def _write(self, gathered: Finished) -> None:
         started = time.perf_counter()
         key = gathered.chunk.key
         if not self._finish(gathered):
             self._lost(key)
             return
-        self.report.done += len(gathered.records)
+        self.report.done += gathered.done
         self.report.skipped.update(gathered.skipped)
         self.report.failed.update(failure.reason for failure in gathered.failures)
         seconds = time.perf_counter() - started
         self.report.write_s += seconds
-        done, failed = len(gathered.records), len(gathered.failures)
+        done, failed = gathered.done, len(gathered.failures)
         fields = {"job": self.report.job, "chunk": key, "seconds": round(seconds, 3), "done": done, "failed": failed}
         log.info("chunk %s: %d done, %d failed, written in %.2f s", key, done, failed, seconds, extra=fields)
 
-    def _finish(self, gathered: Gathering) -> bool:
+    def _finish(self, gathered: Finished) -> bool:
         """Part, index, ledger, if the chunk is still this process's: another may have done it while this one slept."""
         self.work.archive.require_space()
         if not self.work.leases.holds(gathered.chunk.key):
             return False
         return self._index_and_record(gathered, self._archive(gathered))
 
-    def _archive(self, gathered: Gathering) -> ArchivePart | None:
+    def _archive(self, gathered: Finished) -> ArchivePart | None:
         """Writes the part; none of a chunk without vectors."""
-        work, key = self.work, gathered.chunk.key
-        if gathered.records:
+        work = self.work
+        if gathered.done:
             meta = {
                 "collection": work.collection.name,
                 "model_id": work.collection.model_id,
@@ -100,11 +125,11 @@ class Writer:
                 "skipped": dict(gathered.skipped),
                 "failures": [vars(failure) for failure in gathered.failures],
             }
-            return work.archive.write(key, gathered.records, np.stack(gathered.vectors), meta)
+            return gathered.write(work.archive, meta)
         return None
 
-    def _index_and_record(self, gathered: Gathering, part: ArchivePart | None) -> bool:
-        work, key, done = self.work, gathered.chunk.key, len(gathered.records)
+    def _index_and_record(self, gathered: Finished, part: ArchivePart | None) -> bool:
+        work, key, done = self.work, gathered.chunk.key, gathered.done
         # points of the part as stored, so that an index built later from the archive holds the same
         indexed = part is None or work.index.put(lambda: points(part, work.collection.kind))
         return work.leases.finish(

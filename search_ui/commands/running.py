@@ -1,6 +1,5 @@
 """Runs a request with a progress bar and says what came of it; shared by `ingest`, `photos` and `jobs retry`."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
     from ingest.jobs.request import Request
     from ingest.jobs.run import IngestResult
     from ingest.jobs.work import IngestSummary, Spent
-    from ingest.photos.folder import PhotoFolder
     from trainer.embedder import Embedder
 
-_SHOWN = 20
 _COMPUTE = 0.5  # share of their time for which readers compute, above which waiting is not what holds them up
 PRECISION = click.Choice(["auto", "float32", "compiled", "bfloat16", "bfloat16-compiled", "int8", "int8-compiled"])
 
@@ -62,16 +59,9 @@ def run_request(
 
 def check_saved_searches(ctx: CommandContext, collection: str) -> None:
     """Begin `groundcast searches check` in a process that nobody waits for; nothing where no search is saved."""
-    from ingest.catalog.saved_searches import SavedSearches
+    from search_ui.service.background import begin_check
 
-    collection = ctx.aliases.present_name(collection)
-    if not any(saved.collection == collection for saved in SavedSearches(ctx.catalog).all()):
-        return
-    home, asked = str(ctx.settings.home), ["searches", "check", f"--collection={collection}"]
-    subprocess.Popen(  # noqa: S603 - our own program; no shell
-        [sys.executable, "-m", "search_ui.cli", "--home", home, *asked],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    begin_check(ctx.settings, ctx.catalog, collection)
 
 
 def watch(
@@ -85,6 +75,7 @@ def watch(
     """Carries a request out under a progress bar."""
     from tqdm import tqdm
 
+    from ingest.jobs.cautions import cautions
     from ingest.jobs.run import carry_out
     from ingest.places.making import make_ahead
 
@@ -93,7 +84,7 @@ def watch(
     bars: list[tqdm[Any]] = []
 
     def start(intake: "Intake", left: int) -> Callable[[int], Any]:
-        for warning in _warnings(intake, embedder):
+        for warning in cautions(intake, embedder):
             click.echo(f"warning: {warning}", err=True)
         # before the first batch: `auto` decides by the size of the job
         embedder.expect(left)
@@ -127,48 +118,9 @@ def _unit(request: "Request") -> str:
 
 def load_model(ctx: CommandContext, request: "Request", model: str | None, precision: str | None) -> "Embedder":
     """The model that a request is for: the one asked for, or the collection's, or the only one."""
-    from trainer.embedder import Embedder
+    from ingest.jobs.run import model_for
 
-    existing = ctx.aliases.find(request.collection)
-    chosen = ctx.catalog.model(model_id=existing.model_id) if model is None and existing else ctx.catalog.model(model)
-    settings = ctx.settings
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    return Embedder.load(
-        settings.models_dir / chosen.name,
-        precision=precision or settings.precision,
-        device=settings.device,
-        measurements=settings.cache_dir / "precision.json",
-    )
-
-
-def _warnings(intake: "Intake", embedder: "Embedder") -> list[str]:
-    """What a person should know about the imagery, or the photos, before an hour of work."""
-    from ingest.geo.grid import gsd_warning
-    from ingest.jobs.items import GridIntake, PhotoIntake
-
-    if isinstance(intake, PhotoIntake):
-        return _photo_warnings(intake.photos)
-    if not isinstance(intake, GridIntake):
-        return []
-    meta = embedder.meta
-    warning = gsd_warning(
-        source_gsd_m=intake.source.gsd_m,
-        tile_size_m=intake.grid.size_m,
-        input_px=embedder.input_px,
-        trained_gsd_m=meta.gsd_m,
-        trained_tile_size_m=meta.tile_size_m,
-    )
-    return [] if warning is None else [warning]
-
-
-def _photo_warnings(photos: "PhotoFolder") -> list[str]:
-    """Values that stand in photos and are not used, and copies: the first of them by name."""
-    told = [
-        note.message if note.subject in note.message else f"{note.subject}: {note.message}"
-        for note in (*photos.notes, *photos.copies)
-    ]
-    more = len(told) - _SHOWN
-    return told[:_SHOWN] + ([f"… and {more} more of these"] if more > 0 else [])
+    return model_for(ctx.settings, ctx.catalog, request.collection, model, precision=precision)
 
 
 def photo_facts_of(ctx: CommandContext, job: "Job") -> "PhotoFacts | None":

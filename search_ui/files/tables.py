@@ -48,16 +48,34 @@ def write_tiles(
     try:
         with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for start in range(0, len(tile_id), _GROUP):
-                some = slice(start, start + _GROUP)
-                here = Places(places.lat[some], places.lon[some], places.size_m[some])
-                values = {name: _arrow(column[some]) for name, column in columns.items()}
-                group = {"tile_id": list(tile_id[some]), "lat": here.lat, "lon": here.lon, **values}
-                outlines = Squares.of(here).wkb()
-                group |= {"size_m": here.size_m.astype(np.float64), "bbox": boxes(shapely.from_wkb(outlines))}
-                group["geometry"] = outlines
-                writer.write_table(pa.table(group, schema=schema))
+                writer.write_table(_group(tile_id, columns, places, slice(start, start + _GROUP), schema))
     except pa.ArrowException as error:
         raise cannot_write(path, str(error)) from error
+
+
+def tiles_table(
+    tile_id: Sequence[str], columns: Mapping[str, Column], *, places: Places, told: Mapping[str, Any]
+) -> pa.Table:
+    """Values of tiles as Arrow, as a file of `write_tiles` has them; arguments as there."""
+    schema = _schema(columns, told)
+    groups = [
+        _group(tile_id, columns, places, slice(start, start + _GROUP), schema)
+        for start in range(0, len(tile_id), _GROUP)
+    ]
+    return pa.concat_tables(groups) if groups else schema.empty_table()
+
+
+def _group(
+    tile_id: Sequence[str], columns: Mapping[str, Column], places: Places, some: slice, schema: pa.Schema
+) -> pa.Table:
+    """Some rows."""
+    here = Places(places.lat[some], places.lon[some], places.size_m[some])
+    values = {name: _arrow(column[some]) for name, column in columns.items()}
+    group = {"tile_id": list(tile_id[some]), "lat": here.lat, "lon": here.lon, **values}
+    outlines = Squares.of(here).wkb()
+    group |= {"size_m": here.size_m.astype(np.float64), "bbox": boxes(shapely.from_wkb(outlines))}
+    group["geometry"] = outlines
+    return pa.table(group, schema=schema)
 
 
 def _schema(columns: Mapping[str, Column], told: Mapping[str, Any]) -> pa.Schema:

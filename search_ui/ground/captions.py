@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ingest.catalog.catalog import Collection
+from ingest.catalog.foreign import require_model
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
 from search_ui.search.moments import MONTH_DAY
@@ -190,6 +191,7 @@ class Captions:
         """The captioner of a collection's model, the one asked for before its own."""
         if self.captioner is not None:
             return self.captioner
+        require_model(self.engine.catalog, tiles)
         model = self.engine.catalog.model(model_id=tiles.model_id)
         return captioner_of(self.engine.settings.models_dir / model.name, model.model_id)
 

@@ -116,7 +116,7 @@ class PhotoTimes:
         tiles = self.engine.collection(collection_name)
         if tiles.kind != "tiles":
             raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles")
-        if not self.engine.embedder(tiles).has_encoder:
+        if not self.engine.knows_time(tiles):
             raise UsageError(
                 f"the model of {tiles.name!r} knows no time, so it cannot tell when a photo was taken: "
                 "ask a collection whose model does"

@@ -31,15 +31,15 @@ def on_scale(relevance: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.where(told >= WEAK, np.sqrt(told), np.nan).astype(np.float32)
 
 
-def share_of(relevance: float) -> float:
-    """How far along the scale a relevance lies, 0..1; 0 for nothing."""
-    value = float(on_scale(relevance))
+def share_of(relevance: float | None) -> float:
+    """How far along the scale a relevance lies, 0..1; 0 for nothing, and where there is none."""
+    value = math.nan if relevance is None else float(on_scale(relevance))
     return 0.0 if math.isnan(value) else max(0.0, (value - _LOW) / (1 - _LOW))
 
 
-def colour_of(relevance: float) -> str:
+def colour_of(relevance: float | None) -> str:
     """The colour of a relevance, #rrggbb."""
-    value = on_scale(relevance)
+    value = on_scale(math.nan if relevance is None else relevance)
     if np.isnan(value):
         return NOTHING
     return "#{:02x}{:02x}{:02x}".format(*_SCALE.colours(value))

@@ -112,9 +112,7 @@ def write_geotiff(
     Raises:
         GroundcastError: The file cannot be written, such as on a full disk.
     """
-    wanted = pixel_m or fitting_pixel_m(places)
-    most = max(1, min(MAX_PIXELS, MAX_SAMPLES // len(bands)))
-    canvas = canvas_of(places, pixel_m=wanted, max_pixels=most)
+    canvas = raster_canvas(places, bands=len(bands), pixel_m=pixel_m)
     # which tile a pixel shows is the same in every band: worked out once, 4 bytes a pixel
     strips = list(_strips(Resampler(canvas, Squares.of(places))))
     shown = np.zeros(len(places.lat) + 1, bool)
@@ -132,6 +130,23 @@ def write_geotiff(
         finally:
             plain.unlink(missing_ok=True)
     return written
+
+
+def raster_canvas(places: Places, *, bands: int = 1, pixel_m: float | None = None) -> Canvas:
+    """The pixels of a raster over tiles.
+
+    Args:
+        places: Of the tiles, n > 0.
+        bands: How many values a pixel has.
+        pixel_m: Height of a pixel; None: chosen.
+    """
+    most = max(1, min(MAX_PIXELS, MAX_SAMPLES // bands))
+    return canvas_of(places, pixel_m=pixel_m or fitting_pixel_m(places), max_pixels=most)
+
+
+def affine_of(canvas: Canvas) -> Affine:
+    """From columns and rows, whose corner of the first pixel is 0, 0, to the canvas's CRS; as rasterio takes it."""
+    return Affine(canvas.dx, 0, canvas.left, 0, -canvas.dy, canvas.top)
 
 
 def fitting_pixel_m(places: Places) -> float:
@@ -190,7 +205,7 @@ def _write_strips(
     parts: Parts,
     tags: dict[str, str],
 ) -> None:
-    transform = Affine(canvas.dx, 0, canvas.left, 0, -canvas.dy, canvas.top)
+    transform = affine_of(canvas)
     profile = {"driver": "GTiff", "dtype": "float32", "nodata": float("nan"), "count": len(bands), "tiled": True}
     layout = {"blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band", "compress": "zstd", "zstd_level": 1}
     size = {"width": canvas.width, "height": canvas.height, "crs": CRS.from_string(canvas.crs), "transform": transform}

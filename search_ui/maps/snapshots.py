@@ -25,6 +25,7 @@ from search_ui.maps.scales import Scale, amount_scale, difference_scale
 from search_ui.search.moments import say_moment
 from search_ui.search.query import Query
 from search_ui.search.scores import Frames, Scores
+from search_ui.search.unrated import WHY
 from trainer.errors import GroundcastError, UsageError
 
 Value = Literal["cosine", "relevance"]
@@ -115,7 +116,7 @@ def write_scores(path: Path, scores: Scores, about: About, *, value: Value, publ
         GroundcastError: The file cannot be written, such as on a full disk.
     """
     places = places_of(scores)
-    columns = {"cosine": scores.cosine, "relevance": scores.relevance}
+    columns = _values(scores, value)
     scale = replace(amount_scale(columns[value], UNITS[value]), hidden=_hidden(columns[value]))
     shown, remark = columns[value], None
     if published:
@@ -157,15 +158,12 @@ def write_difference(path: Path, scores: Scores, minus: Scores, about: About, *,
     # an ingest may have finished between the two: then rows are no longer the same tiles
     if scores.tile_id != minus.tile_id:
         raise GroundcastError("the collection changed while its moments were scored: run the command again")
-    differences = {
-        "cosine": scores.cosine - minus.cosine,
-        "relevance": scores.relevance - minus.relevance,
-    }
+    here, there = _values(scores, value), _values(minus, value)
+    differences = {name: here[name] - there[name] for name in here}
     title = f"{about.question} · {say_moment(scores.when)} less {say_moment(minus.when)}"
     match path.suffix.lower():
         case ".parquet":
-            columns = {"cosine": scores.cosine, "relevance": scores.relevance}
-            columns |= {"cosine_minus": minus.cosine, "relevance_minus": minus.relevance}
+            columns = here | {f"{name}_minus": column for name, column in there.items()}
             columns |= {f"{name}_difference": column for name, column in differences.items()}
             write_table(path, scores.tile_id, columns, places, about)
             return {}
@@ -204,7 +202,7 @@ def write_hexagons(
     from search_ui.maps.layers import Screen, screen_canvas
 
     places = places_of(scores)
-    values = scores.cosine if value == "cosine" else scores.relevance
+    values = _values(scores, value)[value]
     cells = h3.gather(resolution, values, lat=places.lat, lon=places.lon)
     if not len(cells.cell):
         raise UsageError("no tile has a score: there is nothing to gather")
@@ -223,6 +221,19 @@ def write_hexagons(
         words = about.words(title, f"{counted}, {count_tiles(scores)}", note, scores.note)
         draw_page(path, Screen(canvas, h3.owners(cells, canvas)), [Panel("", shown)], scale, words)
     return {"hexagons": len(cells.cell)} | ({"note": note} if note else {})
+
+
+def _values(scores: Scores, value: Value) -> dict[str, Floats32]:
+    """What there is to be mapped, by name.
+
+    Raises:
+        UsageError: The relevance is asked for, and there is none.
+    """
+    if scores.rated:
+        return {"cosine": scores.cosine, "relevance": scores.relevance}
+    if value == "relevance":
+        raise UsageError(f"{WHY}: map the cosine")
+    return {"cosine": scores.cosine}
 
 
 def places_of(scores: Scores | Frames) -> Places:
@@ -286,7 +297,8 @@ def _summary(scores: Scores) -> str:
 def count_tiles(scores: Scores | Frames) -> str:
     """How many tiles of which size; those without a score are told."""
     sizes = np.unique(scores.size_m)
-    size = _say_m(float(sizes[0])) if len(sizes) == 1 else f"{_say_m(float(sizes[0]))} to {_say_m(float(sizes[-1]))}"
+    least, most = _say_m(float(sizes[0])), _say_m(float(sizes[-1]))
+    size = least if least == most else f"{least} to {most}"
     count = len(scores.tile_id)
     said = f"{count:,} tile{'s' if count != 1 else ''} of {size}"
     missing = int((~np.isfinite(scores.cosine)).sum()) if isinstance(scores, Scores) else 0

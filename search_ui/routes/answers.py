@@ -1,5 +1,6 @@
 """Routes that answer questions as documents: search, ground view, map, calendar, places, uploads."""
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,7 +98,7 @@ def score_map(exchange: CurrentExchange, asked: Annotated[MapParameters, Query()
     credit = service.attribution(asked.collection)
     if asked.format == "json":
         columns = {
-            name: [round(float(value), 6) for value in getattr(scores, name)]
+            name: [None if math.isnan(value) else round(float(value), 6) for value in getattr(scores, name)]
             for name in ("lat", "lon", "size_m", "cosine", "relevance")
         }
         document = {"query": query.as_dict(), "note": scores.note, "provenance": provenance, "attribution": credit}

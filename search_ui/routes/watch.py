@@ -46,7 +46,9 @@ def look(service: Service, saved: SavedSearch) -> int:
         asked = question_of(saved)
         query, feedback = asked.asked(service), asked.feedback(service, saved.collection)
         ids = frozenset(tile_id for path in new for tile_id in archive.column(path, archive.id_column).to_pylist())
-        wide = replace(query, k=_MOST, min_relevance=max(query.min_relevance, WEAK))
+        # where there is no relevance, all that has come is a hit, the most alike first
+        rated = service.engine.foreign(service.tiles(saved.collection)) is None
+        wide = replace(query, k=_MOST, min_relevance=max(query.min_relevance, WEAK) if rated else query.min_relevance)
         hits = service.engine.search(saved.collection, wide, feedback, among=ids).hits if ids else []
         return kept.add(saved.id, parts, {hit.tile_id: hit.as_dict() for hit in hits})
 

@@ -158,7 +158,7 @@ def _best(engine: Engine, version: Version, prompt: str) -> tuple[list[str], flo
     query = Query(parts=(Part("text", prompt),), k=K)
     if version.collection.kind == "tiles":
         hits = engine.search(version.name, query).hits
-        mean = round(float(np.mean([hit.relevance for hit in hits])), 4) if hits else None
+        mean = round(float(np.mean([hit.relevance or 0.0 for hit in hits])), 4) if hits else None
         return [hit.tile_id for hit in hits], mean
     photos = engine.field(version.collection)
     cosine = photos.cosines(engine.query_vector(version.collection, query))

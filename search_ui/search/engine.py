@@ -27,6 +27,7 @@ from ingest.archive.lookup import Lookup
 from ingest.archive.parts import Archive
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.foreign import ForeignModel, foreign_model
 from ingest.field import columns as field_columns
 from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
@@ -49,6 +50,7 @@ from search_ui.search.relevance import BANK, DIGITS, POSSIBLE, WEAK, Calibration
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.unlike import caution
+from search_ui.search.unrated import WHY, Unrated, refuse_minimum
 from search_ui.search.usual_files import UsualFiles
 from search_ui.search.vectors import Floats, Vectors
 from trainer.encoding import When
@@ -82,7 +84,7 @@ class Engine:
     _indexes: KeptOpen = field(init=False)
     _samples: dict[str, tuple[tuple[object, ...], Sample]] = field(default_factory=dict)  # with the parts of then
     _fields: dict[str, tuple[tuple[object, ...], ExactScorer]] = field(default_factory=dict)  # with the parts of then
-    _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration]] = field(default_factory=dict)
+    _calibrations: dict[str, tuple[ExactScorer | Sample, Calibration | Unrated]] = field(default_factory=dict)
     _lookups: dict[str, Lookup] = field(default_factory=dict)
     _names: Recent[str] = field(default_factory=lambda: Recent(_NAMES))
     _counts: Recent[int] = field(default_factory=lambda: Recent(64))
@@ -149,6 +151,8 @@ class Engine:
         asked = self._asked(collection, query, when, feedback)
         scored = self._scored(collection, query, asked, when, among, spare=len(feedback.no_hits))
         calibration = self._calibration(collection)
+        if isinstance(calibration, Unrated):
+            refuse_minimum(collection_name, query.min_relevance)
         with self._timed("rank"):
             chosen, relevance = self._best(calibration, query, scored, feedback.no_hits)
             judged = self._judged(calibration, scored, chosen)
@@ -304,7 +308,7 @@ class Engine:
         """
         self.seconds.clear()
         collection = self.tiles(collection_name)
-        if not self.embedder(collection).has_encoder:
+        if not self.knows_time(collection):
             raise UsageError(f"the model of {collection.name!r} knows no time: every moment would look the same")
         vector = self.query_vector(collection, query)
         columns, rows = self.asked_rows(collection, query)
@@ -324,8 +328,10 @@ class Engine:
         Of words and pictures in one question the standard scores are added, so that they weigh alike.
         """
         spread = None
-        if len({part.kind for part in query.parts}) > 1 and collection.kind == "tiles":
-            usual = self._calibration(collection).usual(self.moment(collection, query.when)[0])
+        several = len({part.kind for part in query.parts}) > 1 and collection.kind == "tiles"
+        calibration = self._calibration(collection) if several else None
+        if isinstance(calibration, Calibration):
+            usual = calibration.usual(self.moment(collection, query.when)[0])
 
             def spread(vector: Floats) -> float:
                 return usual.level(vector)[1]
@@ -342,6 +348,14 @@ class Engine:
     def embedder(self, collection: Collection) -> "Embedder":
         """The model that made the collection, loaded once."""
         return self._vectors.embedder(collection)
+
+    def foreign(self, collection: Collection) -> ForeignModel | None:
+        """The model of a collection whose vectors were brought, where it is not here; None: it is."""
+        return foreign_model(self.catalog, collection)
+
+    def knows_time(self, collection: Collection) -> bool:
+        """Whether a moment plays a part in the answers of a collection."""
+        return self.foreign(collection) is None and self.embedder(collection).has_encoder
 
     @one_request
     def prepare(self, collection: Collection) -> None:
@@ -375,6 +389,8 @@ class Engine:
 
     def _encoder(self, collection: Collection) -> FieldEncoder | None:
         """What the collection's model makes of place and time; None where it knows neither."""
+        if self.foreign(collection) is not None:
+            return None
         embedder = self.embedder(collection)
         encoding = embedder.meta.encoding
         return None if encoding is None else FieldEncoder(encoding, embedder.encoder_weights())
@@ -391,7 +407,8 @@ class Engine:
 
     def moment(self, collection: Collection, when: When) -> tuple[When, str | None]:
         """The moment as the model can use it, and what a person should know if it cannot."""
-        encoding = self.embedder(collection).meta.encoding
+        foreign = self.foreign(collection)
+        encoding = None if foreign is not None else self.embedder(collection).meta.encoding
         if when is not None and encoding is None:
             return None, "the model of this collection knows no time: the moment plays no part"
         if when is not None and encoding == "sat2cap" and not isinstance(when, datetime):
@@ -429,7 +446,7 @@ class Engine:
             raise UsageError(f"{collection.name!r} is a gallery of photos: search a collection of tiles")
         return collection
 
-    def _calibration(self, collection: Collection) -> Calibration:
+    def _calibration(self, collection: Collection) -> Calibration | Unrated:
         """What is usual in a collection: of its field, or of a sample where it is too large for one."""
         usual = self.field(collection) if self._small(collection) else self._sample(collection)
         # made anew only when the field or the sample is another object: then tiles have come or gone
@@ -440,6 +457,9 @@ class Engine:
             known = self._calibrations.get(collection.name)
             if known is not None and known[0] is usual:
                 return known[1]
+            if self.foreign(collection) is not None:
+                self._calibrations[collection.name] = (usual, Unrated())
+                return Unrated()
             knows_time = self.embedder(collection).has_encoder
             bank = self._vectors.texts(collection, BANK)
             novelty, files = self.embedder(collection).novelty, self._usual_files(collection, usual)
@@ -582,7 +602,7 @@ class Engine:
             return Scored(columns, rows, cosine, asked, when, "exact")
 
     def _best(
-        self, calibration: Calibration, query: Query, scored: Scored, no_hits: frozenset[str]
+        self, calibration: Calibration | Unrated, query: Query, scored: Scored, no_hits: frozenset[str]
     ) -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
         columns, cosine = scored.columns, scored.cosine
@@ -596,7 +616,8 @@ class Engine:
             if scored.asked.steered is not vector:
                 plain = columns.cosines(vector, when=scored.when, rows=at)
             relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
-            fit = np.flatnonzero(relevance >= query.min_relevance)
+            # where there is no relevance, none is too little
+            fit = np.flatnonzero(~(relevance < query.min_relevance))
             if no_hits:
                 names = columns.ids(at[fit])
                 fit = fit[[name not in no_hits for name in names]] if names else fit
@@ -608,7 +629,7 @@ class Engine:
             # too few of these may be shown: look further down
             count *= 4
 
-    def _judged(self, calibration: Calibration, scored: Scored, chosen: Rows) -> Judged:
+    def _judged(self, calibration: Calibration | Unrated, scored: Scored, chosen: Rows) -> Judged:
         """Place and now of the hits, as the question was put."""
         vector, at = scored.asked.vector, scored.at(chosen)
         plain = scored.cosine[chosen]
@@ -616,7 +637,7 @@ class Engine:
             plain = scored.columns.cosines(vector, when=scored.when, rows=at)
         return calibration.judged(scored.columns, vector, plain, when=scored.when, rows=at)
 
-    def _not_now(self, calibration: Calibration, scored: Scored, relevance: Floats) -> Likeliest | None:
+    def _not_now(self, calibration: Calibration | Unrated, scored: Scored, relevance: Floats) -> Likeliest | None:
         """When it is likeliest, where no hit is `POSSIBLE` at the moment but some tile that was scored is a place."""
         if scored.when is None or (relevance >= POSSIBLE).any():
             return None
@@ -642,14 +663,14 @@ class Engine:
                     lon=lon,
                     bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
                     cosine=round(float(scored.cosine[chosen[i]]), SCORE_DIGITS),
-                    relevance=round(float(relevance[i]), DIGITS),
+                    relevance=None if np.isnan(relevance[i]) else round(float(relevance[i]), DIGITS),
                     acquired_at=_moment_of(int(columns.acquired_us[row])),
                     source=str(collection.spec["source"]),
                     collection=asked,
                     model_id=collection.model_id,
                     grade=grade(float(relevance[i])),
                     near=near[i],
-                    place=round(float(judged.place[i]), 4),
+                    place=None if np.isnan(judged.place[i]) else round(float(judged.place[i]), 4),
                     likeliest=judged.at(np.array([i])).likeliest() if judged.place[i] >= WEAK else None,
                     not_now=bool(not_now[i]),
                     size_m=size_m,
@@ -702,7 +723,10 @@ class Engine:
             return say_not_now(not_now)
         if not hits:
             return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
-        best = max(hit.relevance for hit in hits)
+        told = [hit.relevance for hit in hits if hit.relevance is not None]
+        if not told:
+            return WHY
+        best = max(told)
         if grade(best) == "nothing":
             return f"nothing here looks like it (best relevance {say_relevance(best)}); these are the nearest"
         return None
@@ -741,7 +765,9 @@ def _places(
     return columns.row_ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
 
 
-def _best_places(calibration: Calibration, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:
+def _best_places(
+    calibration: Calibration | Unrated, scored: Scored, when: When, *, least: float
+) -> tuple[float, Judged]:
     """The relevance of the best tile at its best moment, and the best tiles of at least so much, judged at a moment.
 
     Args:
@@ -755,7 +781,7 @@ def _best_places(calibration: Calibration, scored: Scored, when: When, *, least:
     at = scored.at(some)
     then = cosine[some] if when is None else columns.cosines(vector, when=when, rows=at)
     judged = calibration.judged(columns, vector, then, when=when, rows=at)
-    highest = float(judged.place.max(initial=0.0))
+    highest = float(np.nan_to_num(judged.place).max(initial=0.0))
     best = np.argsort(-judged.place, kind="stable")[:_TOGETHER].astype(np.int64)
     return highest, judged.at(best[judged.place[best] >= max(least, highest / 2)])
 

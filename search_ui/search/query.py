@@ -141,12 +141,13 @@ class Hit:
         lon: Centre of the tile, degrees.
         bbox: West, south, east, north in degrees; west > east across ±180°.
         cosine: Cosine between the query's vector and the tile's, −1..1.
-        relevance: Calibrated chance that one would see it there, 0..1.
+        relevance: Calibrated chance that one would see it there, 0..1; None: it cannot be told, for the model is not
+            here.
         acquired_at: When the imagery was taken, aware UTC; None when unknown.
         source: URI of the imagery.
         collection: Name by which the collection was asked for.
         model_id: The model that made the collection's vectors.
-        grade: The relevance in a word: strong, possible, weak, nothing.
+        grade: The relevance in a word: strong, possible, weak, nothing; unrated where there is none.
         near: The nearest named place, how far and which way.
         size_m: Side of the tile's footprint on the ground; for drawing it, not part of the JSON.
         place: The chance that one would see it there at its best moment, 0..1.
@@ -160,7 +161,7 @@ class Hit:
     lon: float
     bbox: tuple[float, float, float, float]
     cosine: float
-    relevance: float
+    relevance: float | None
     acquired_at: datetime | None
     source: str
     collection: str

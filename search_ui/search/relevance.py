@@ -51,7 +51,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-Grade = Literal["strong", "possible", "weak", "nothing"]
+Grade = Literal["strong", "possible", "weak", "nothing", "unrated"]
 
 STRONG, POSSIBLE, WEAK = 0.6, 0.35, 0.1
 """From which relevance on. Of the best tiles of islands at moments without the thing .08 are `possible`, .01 `strong`;
@@ -336,8 +336,10 @@ def chance_now(fall: npt.NDArray[np.floating]) -> Floats:
     return _logistic(NOW * fall + NOW_BIAS)
 
 
-def grade(value: float) -> Grade:
-    """A relevance in a word, by the four digits that are kept of it."""
+def grade(value: float | None) -> Grade:
+    """A relevance in a word, by the four digits that are kept of it; None and NaN: there is none."""
+    if value is None or np.isnan(value):
+        return "unrated"
     told = round(float(value), DIGITS)
     if told >= STRONG:
         return "strong"
@@ -346,8 +348,10 @@ def grade(value: float) -> Grade:
     return "weak" if told >= WEAK else "nothing"
 
 
-def say_relevance(value: float) -> str:
-    """A relevance in two digits, rounded down: 0.599 is not `strong`, and so never told as 0.60."""
+def say_relevance(value: float | None) -> str:
+    """A relevance in two digits, rounded down: 0.599 is not `strong`, and so never told as 0.60; a dash for none."""
+    if value is None or np.isnan(value):
+        return "–"
     hundredths = round(float(value) * 10**DIGITS) // 10 ** (DIGITS - 2)
     return f"{hundredths / 100:.2f}"
 

@@ -25,7 +25,8 @@ class Scores:
         lon: Centres, degrees east, [n].
         size_m: Sides, metres, [n].
         cosine: float32 [n].
-        relevance: Chance that one would see it there, float32 [n], 0..1.
+        relevance: Chance that one would see it there, float32 [n], 0..1; NaN: it cannot be told, for the model is not
+            here.
         when: The moment; None: any time.
         note: What a person should read beside them.
     """
@@ -38,6 +39,11 @@ class Scores:
     relevance: Floats
     when: When
     note: str | None = None
+
+    @property
+    def rated(self) -> bool:
+        """Whether there is a relevance, of all tiles or none."""
+        return not len(self.relevance) or not bool(np.isnan(self.relevance[0]))
 
     @property
     def nbytes(self) -> int:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.foreign import require_model
 from ingest.settings import Settings
 from ingest.sources.picture import read_picture
 from search_ui.search.query import ENSEMBLE, Part, Query
@@ -50,7 +51,9 @@ class Vectors:
 
         Raises:
             CatalogError: It is not here.
+            UsageError: Its vectors were brought, and nothing here can embed for them.
         """
+        require_model(self.catalog, collection)
         # one at a time: two threads that ask for one model must not load it twice
         with self._loading:
             if collection.model_id not in self._embedders:

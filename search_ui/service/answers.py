@@ -35,6 +35,8 @@ class Shown:
         attribution: Whom to credit for it.
         gallery: The gallery of ground photos that fits it; None: there is none, or there are several.
         created_at: When it was made, aware UTC.
+        words: Whether it can be asked in words and has relevance; not where its vectors were brought and their model is
+            not here.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Shown:
     attribution: str | None
     gallery: str | None
     created_at: datetime
+    words: bool = True
 
     @property
     def max_zoom(self) -> int:

@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.catalog.aliases import Aliases
+from ingest.catalog.catalog import Catalog
+from ingest.catalog.saved_searches import SavedSearches
 from ingest.settings import Settings
 from trainer.errors import UsageError
 
@@ -169,3 +172,21 @@ class Background:
                 process.wait(_END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def begin_check(settings: Settings, catalog: Catalog, collection: str) -> None:
+    """Begin `groundcast searches check` in a process that nobody waits for; nothing where no search is saved.
+
+    Args:
+        settings: Of the home.
+        catalog: The open catalog, which keeps the saved searches.
+        collection: What new tiles have come into, by any of its names.
+    """
+    collection = Aliases(catalog).present_name(collection)
+    if not any(saved.collection == collection for saved in SavedSearches(catalog).all()):
+        return
+    asked = ["searches", "check", f"--collection={collection}"]
+    subprocess.Popen(  # noqa: S603 - our own program; no shell
+        [sys.executable, "-m", "search_ui.cli", "--home", str(settings.home), *asked],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip

@@ -18,7 +18,19 @@ MODULES = {  # what is imported under another name than it is installed
     "sklearn": "scikit-learn",
     "upath": "universal-pathlib",
 }
-FOR_USERS = ("labels", "places", "ingest", "demo", "train", "served", "films", "languages", "login", "agents")
+FOR_USERS = (
+    "labels",
+    "places",
+    "ingest",
+    "demo",
+    "train",
+    "served",
+    "notebook",
+    "films",
+    "languages",
+    "login",
+    "agents",
+)
 
 
 def advice(error: ModuleNotFoundError) -> str | None:

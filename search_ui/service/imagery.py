@@ -23,6 +23,7 @@ from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.catalog import Catalog, Collection, Job
+from ingest.catalog.foreign import IMPORTED
 from ingest.geo.geometry import buffer_m
 from ingest.index.protocol import touching
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
@@ -202,6 +203,10 @@ class Imagery:
         """The open imagery of a collection, as its last job read it."""
         every = self._jobs.get(collection.name, lambda: self._catalog.jobs(collection.name))
         jobs = [job for job in every if "kind" in job.spec]  # else it was recovered
+        if not jobs and IMPORTED in collection.spec:
+            raise MissingError(
+                f"the vectors of collection {collection.name!r} were brought, and no imagery: no picture"
+            )
         if not jobs:
             raise MissingError(
                 f"collection {collection.name!r} has no job that says how its imagery is read: run `groundcast ingest`"

@@ -70,6 +70,8 @@ def describe(hit: SearchHit) -> str:
     """A hit in a line: where, how sure."""
     told = hit.hit
     where = told.get("near") or f"{told['lat']:.5f}, {told['lon']:.5f}"
+    if told["relevance"] is None:
+        return f"{where}: cosine {told['cosine']:.3f}"
     return f"{where}: relevance {told['relevance']:.2f} ({told['grade']})"
 
 

@@ -145,7 +145,8 @@ def _in_time(listed: Listed, acquired_us: Rows) -> npt.NDArray[np.bool_] | None:
 def _best(scores: Scores, listed: Listed, no_hits: frozenset[str], wanted: npt.NDArray[np.bool_] | None = None) -> Rows:
     """The best by cosine, or by relevance and among equals by cosine, ties by id."""
     cosine = np.round(scores.cosine.astype(np.float64), SCORE_DIGITS)
-    told = np.round(scores.relevance.astype(np.float64), DIGITS)
+    # where there is no relevance the cosine orders alone
+    told = np.round(np.nan_to_num(scores.relevance.astype(np.float64)), DIGITS)
     # one number of both: a step of relevance outweighs every cosine, which lie within ±1
     key = cosine if listed.order == "cosine" else told * 10**DIGITS * 4 + cosine
     usable = np.flatnonzero(np.isfinite(key) & (told >= listed.least) & (True if wanted is None else wanted))

@@ -20,6 +20,7 @@ from search_ui.search.query import Answer, Query
 from search_ui.search.recent import Recent
 from search_ui.search.relevance import grade
 from search_ui.search.scores import Scores
+from search_ui.search.unrated import refuse_minimum
 from search_ui.service.answers import Found
 from search_ui.service.place_list import PAGE, Listed, PlaceList, listed_rows
 from trainer.errors import LapsedError
@@ -92,6 +93,8 @@ class PlaceLists:
         asked = replace(query, k=listed.k, min_relevance=listed.least, distinct=listed.apart)
         votes = dict.fromkeys(feedback.liked, 1) | dict.fromkeys(feedback.disliked, -1)
         found = self._engine.tiles(collection)
+        if self._engine.foreign(found) is not None:
+            refuse_minimum(collection, listed.least)
         if not self._engine.scores_every_tile(found):
             answer = self._engine.search(collection, replace(asked, k=min(listed.k, _MOST_CANDIDATES)), feedback)
             places = _proposed(answer, asked, listed, votes)
@@ -106,8 +109,8 @@ class PlaceLists:
                 lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes,
             )  # fmt: skip
             answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)
-        best = float(np.nanmax(places.scores.relevance, initial=0.0))  # a tile without a score has none
-        nothing = answer.not_now is None and grade(best) == "nothing"
+        best = float(np.nan_to_num(places.scores.relevance).max(initial=0.0))  # a tile without a score has none
+        nothing = places.scores.rated and answer.not_now is None and grade(best) == "nothing"
         nearest = None
         if nothing or not answer.hits:
             nearest = next(iter(_unbounded(places, listed).hits(0, 1)), None)
@@ -123,7 +126,7 @@ def _proposed(answer: Answer, asked: Query, listed: Listed, votes: dict[str, int
         np.array([hit.lon for hit in hits], np.float64),
         np.array([hit.size_m for hit in hits], np.float32),
         np.array([hit.cosine for hit in hits], np.float32),
-        np.array([hit.relevance for hit in hits], np.float32),
+        np.array([np.nan if hit.relevance is None else hit.relevance for hit in hits], np.float32),
         asked.when,
         answer.note,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.catalog.aliases import Aliases
+from ingest.catalog.aliases import Aliases, no_collection
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
@@ -56,6 +56,7 @@ from search_ui.search.recent import Recent
 from search_ui.search.relevance import Judged
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
+from search_ui.search.unrated import refuse_minimum
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.brought.clean_picture import clean_picture
 from search_ui.service.brought.confined import Confined
@@ -155,6 +156,9 @@ class Service:
         if name is None:
             return
         found = self.tiles(name)
+        if self.engine.foreign(found) is not None:  # a question in words is none for it
+            self.warming = Warming([(f"Opening the tiles of {name} …", lambda: self.engine.field(found))])
+            return
         layer = Layer(query=Query(parts=(Part("text", "a place"),)))
         self.warming = Warming(
             [
@@ -238,8 +242,7 @@ class Service:
     def _find(self, collection: str) -> Collection:
         found = self.aliases.find(collection)
         if found is None or found.kind != "tiles":
-            have = ", ".join(self._tile_collections()) or "none yet"
-            raise MissingError(f"no collection {collection!r} here (have: {have}): make it with `groundcast ingest`")
+            raise MissingError(no_collection(collection, self._tile_collections()))
         return found
 
     def _tile_collections(self) -> dict[str, Collection]:
@@ -295,6 +298,9 @@ class Service:
         """The values of a heat map and what its colours mean."""
         if isinstance(layer, ProbabilityLayer):
             return self._probability_heat(collection, layer)
+        if self.engine.foreign(self.tiles(collection)) is not None:
+            refuse_minimum(collection, layer.query.min_relevance)
+            layer = replace(layer, value="cosine")  # there is no relevance to show, and its legend says what is shown
         scores = self.scores(collection, layer.query, feedback)
         minus = None if layer.minus is None else self.scores(collection, layer.minus, feedback)
         usual = (
@@ -350,7 +356,7 @@ class Service:
     def _range_of(self, collection: str, query: Query, feedback: Feedback) -> tuple[float, float]:
         found = self.tiles(collection)
         cosines = self.engine.scores(collection, query, feedback).cosine[None]
-        if len(cosines[0]) and self.engine.embedder(found).has_encoder:
+        if len(cosines[0]) and self.engine.knows_time(found):
             moments = self.engine.frames(collection, query, _all_over(this_year()), feedback=feedback)
             cosines = np.concatenate([cosines, moments.cosine])
         scale = amount_scale(cosines, UNITS["cosine"])
@@ -587,14 +593,16 @@ class Service:
         own = (given for given in reversed(self.aliases.names(found.name)) if given in galleries)
         gallery = next(own, galleries[0] if len(galleries) == 1 else None)
         bounds = knows_time = None
-        if found.model_id in names:
+        foreign = self.engine.foreign(found)
+        if found.model_id in names or foreign is not None:
             columns = self.engine.field(found)
-            knows_time = self.engine.embedder(found).has_encoder
+            knows_time = self.engine.knows_time(found)
             if columns.n:
                 bounds = canvas_over(Places(columns.lat, columns.lon, columns.size_m), longest_px=256).bounds
         return Shown(
             name=name,
-            model=names.get(found.model_id),
+            model=names.get(found.model_id) if foreign is None else str(foreign),
+            words=foreign is None,
             model_id=found.model_id,
             knows_time=knows_time,
             tiles=tiles.get(found.name, 0),

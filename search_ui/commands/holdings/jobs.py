@@ -101,9 +101,15 @@ def retry(
 ) -> None:
     """Do the failed items of a job again, here or with --queue elsewhere."""
     from ingest.catalog.aliases import version_name
+    from ingest.catalog.foreign import IMPORTED
     from ingest.jobs.request import Request
+    from trainer.errors import UsageError
 
     job = ctx.catalog.job(job_id)
+    if IMPORTED in job.spec:
+        raise UsageError(
+            f"job {job.id} brought vectors, whose rows fail by what is in them: mend them and import again"
+        )
     request = Request.from_json(job.spec | {"collection": version_name(job.collection)})  # not what the name stands for
     again = {"retry_job": job, "retry_reason": reason}
     if queue:

@@ -56,6 +56,8 @@ def heats(
         show: Whether colours show relevance or cosine.
         said: Tiles called right or wrong; they steer the cosine.
     """
+    if service.engine.foreign(service.tiles(collection)) is not None:
+        show = "cosine"  # there is no relevance
     layers = [Layer(query=replace(query, when=when), value=show) for when in whens]
     if show == "relevance":
         below = f"{CLEAR}, or below {query.min_relevance:g}" if query.min_relevance else CLEAR

@@ -12,7 +12,7 @@ from search_ui.search.query import Query
 from search_ui.service.place_list import Listed
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
-from search_ui.views import frame, words
+from search_ui.views import frame, pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.moment_bar import moment_bar
 from search_ui.views.map.search_map import DRAWING, NOTHING_PAINTED, middle, search_map, tile_clicked
@@ -253,6 +253,14 @@ def _open(tile: str) -> None:
 
 
 def _welcome(shown: Shown) -> None:
+    if not shown.words:
+        st.markdown("#### Search the map by its own tiles")
+        st.markdown(
+            f"The vectors here were brought, and what made them, {pieces.as_words(shown.model or 'a model')}, is not "
+            "here: words and pictures mean nothing to them.\n\n"
+            "Click on any tile and choose **Similar places**, or label some tiles and learn from them."
+        )
+        return
     st.markdown("#### Search the map by what you would see there")
     st.markdown(
         "Type a scene, as somebody standing there would describe it, or take one of the examples. "

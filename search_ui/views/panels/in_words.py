@@ -14,6 +14,8 @@ from trainer.errors import GroundcastError
 
 def in_words(service: Service, shown: Shown, tile_id: str) -> None:
     """A caption of the tile; where a bank of phrases must be embedded first, only if it is asked for."""
+    if not shown.words:  # words mean nothing to its vectors
+        return
     try:
         if not service.has_captioner(shown.name) and not st.toggle(
             "Say it in words", **held("words"), help="By the nearest of some phrases; the first time takes seconds."

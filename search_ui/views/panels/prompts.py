@@ -32,7 +32,7 @@ SHOWN = 6
 
 def prompts_of(service: Service, shown: Shown) -> list[str]:
     """The scenes of the highest relevance in a collection, the highest first; all of them look for any time."""
-    if not shown.tiles or shown.model is None:
+    if not shown.tiles or shown.model is None or not shown.words:
         return []
     return _kept(f"{shown.name} {service.version(shown.name)}", service, shown.name)
 
@@ -45,5 +45,5 @@ def _kept(key: str, _service: Service, _collection: str) -> list[str]:  # noqa: 
             hits = _service.search(_collection, Query(parts=(Part("text", scene),), k=1)).answer.hits
         except GroundcastError:
             return list(SCENES[:SHOWN])  # a model without a text tower
-        best.append((hits[0].relevance if hits else 0.0, scene))
+        best.append(((hits[0].relevance or 0.0) if hits else 0.0, scene))
     return [scene for _, scene in sorted(best, key=lambda one: -one[0])[:SHOWN]]
