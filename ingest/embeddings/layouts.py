@@ -104,7 +104,7 @@ class Roles:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NamedColumns:
     """Columns that a person names; None: they are found.
 
     Attributes:
@@ -118,7 +118,7 @@ class Wanted:
     date: str | None = None
 
 
-def recognise(schema: "pa.Schema", metadata: Mapping[bytes, bytes], wanted: Wanted, where: str) -> Roles:
+def recognise(schema: "pa.Schema", metadata: Mapping[bytes, bytes], wanted: NamedColumns, where: str) -> Roles:
     """What the columns of a table are.
 
     Args:

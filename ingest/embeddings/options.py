@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.embeddings.dates import parse_moment_utc
-from ingest.embeddings.layouts import Wanted
+from ingest.embeddings.layouts import NamedColumns
 from ingest.embeddings.quantised import Rule, given_rule
 from ingest.geo.grid import Grid
 from trainer.errors import UsageError
@@ -51,9 +51,9 @@ class ImportOptions:
             raise UsageError("--model-name is empty: say what made the vectors")
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> NamedColumns:
         """The columns that are named."""
-        return Wanted(self.vector_column, self.id_column, self.date_column)
+        return NamedColumns(self.vector_column, self.id_column, self.date_column)
 
     @property
     def rule(self) -> Rule | None:

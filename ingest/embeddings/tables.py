@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.archive.files import FilePath
 from ingest.embeddings.geo_header import GeoHeader, parse_crs, read_header
-from ingest.embeddings.layouts import Roles, Wanted, check_types, is_whole, list_size, recognise, value_type, with_width
+from ingest.embeddings.layouts import (
+    NamedColumns,
+    Roles,
+    check_types,
+    is_whole,
+    list_size,
+    recognise,
+    value_type,
+    with_width,
+)
 from trainer.errors import SourceError, reason
 
 if TYPE_CHECKING:
@@ -63,7 +72,7 @@ class TableFile:
         self._remote: Any = None
         self._file = self._open()
 
-    def facts(self, wanted: Wanted, *, crs: str | None = None) -> TableFacts:
+    def facts(self, wanted: NamedColumns, *, crs: str | None = None) -> TableFacts:
         """What it is.
 
         Args:
