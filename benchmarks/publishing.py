@@ -33,7 +33,7 @@ from ingest.catalog.catalog import Catalog, Collection
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geoparquet import boxes, geo_metadata, write_table
 from ingest.settings import Settings, load_settings
-from search_ui.publishing.publication import Wanted, publish
+from search_ui.publishing.publication import PublishOptions, publish
 from search_ui.search.engine import Engine
 
 NAME, MODEL = "made", "0123456789abcdef"
@@ -66,7 +66,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         archive = Archive(settings.archive_dir(NAME), "tiles")
         engine = Engine(settings, catalog)
         ways: dict[str, Callable[[], object]] = {
-            "publish": lambda: publish(engine, NAME, folder / "published", Wanted()),
+            "publish": lambda: publish(engine, NAME, folder / "published", PublishOptions()),
             "copy": lambda: copy(archive, folder / "copy.parquet"),
         }
         if not args.no_geopandas:

@@ -8,7 +8,7 @@ import numpy as np
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.settings import load_settings
-from search_ui.publishing.publication import Wanted, publish
+from search_ui.publishing.publication import PublishOptions, publish
 from search_ui.search.engine import Engine
 
 MODEL, DIM = "0123456789abcdef", 8
@@ -49,4 +49,4 @@ class Home:
         return self.archive.write(key, records, vectors(len(records), seed), meta | {"skipped": {}, "failures": []})
 
     def publish(self, to="out", **wanted):
-        return publish(Engine(self.settings, self.catalog), self.name, self.folder / to, Wanted(**wanted))
+        return publish(Engine(self.settings, self.catalog), self.name, self.folder / to, PublishOptions(**wanted))

@@ -35,7 +35,7 @@ from search_ui.publishing.extent import extent_of
 from search_ui.publishing.hilbert import hilbert_keys
 from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import COLUMNS, KEY
-from search_ui.publishing.publication import Wanted, publish
+from search_ui.publishing.publication import PublishOptions, publish
 from search_ui.publishing.web_tiles import write_pmtiles
 from search_ui.search.engine import Engine
 from tests.publishable import DATE, DIM, MODEL, Home, tile, vectors
@@ -167,7 +167,7 @@ def test_an_archive_on_an_object_store_is_published_like_one_in_a_folder(home, t
     folder = settings.archive_dir("town")
     folder.mkdir(parents=True)
     (folder / "a.parquet").write_bytes(home.archive.path("a").read_bytes())
-    publish(Engine(settings, home.catalog), "town", tmp_path / "remote", Wanted())
+    publish(Engine(settings, home.catalog), "town", tmp_path / "remote", PublishOptions())
     local, remote = (pq.read_table(tmp_path / name / "embeddings") for name in ("local", "remote"))
     assert local.replace_schema_metadata().equals(remote.replace_schema_metadata())
     assert left(tmp_path) == ["local", "remote"]
@@ -341,9 +341,9 @@ def test_an_empty_collection_a_gallery_and_a_missing_one_are_refused(home, tmp_p
     home.catalog.add_collection(Collection("gallery.photos", "gallery", MODEL, DIM, {"source": "x"}, DATE))
     engine = Engine(home.settings, home.catalog)
     with pytest.raises(UsageError, match="gallery of photos"):
-        publish(engine, "gallery.photos", tmp_path / "out", Wanted())
+        publish(engine, "gallery.photos", tmp_path / "out", PublishOptions())
     with pytest.raises(MissingError, match="nowhere"):
-        publish(engine, "nowhere", tmp_path / "out", Wanted())
+        publish(engine, "nowhere", tmp_path / "out", PublishOptions())
     assert left(tmp_path) == []
 
 

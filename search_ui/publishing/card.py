@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search_ui.publishing.layout import COLUMNS, DATETIME, NORM_RULE
 from search_ui.publishing.publication_facts import PublicationFacts
-from search_ui.publishing.score_maps import ScoreMap
+from search_ui.publishing.score_maps import PublishedMap
 from search_ui.publishing.stac import CARD
 
 
@@ -102,7 +102,7 @@ of the relevance, whose colours are explained in their metadata.
 {_table(["question", "moment", "numbers", "pictures"], rows)}"""
 
 
-def _map_name(one: ScoreMap) -> str:
+def _map_name(one: PublishedMap) -> str:
     return one.question + (f" ({one.note})" if one.note else "")
 
 

@@ -18,7 +18,7 @@ from search_ui.publishing.imagery import public_name
 from search_ui.publishing.layout import file_facts
 from search_ui.publishing.model_item import PublishedModel, write_description
 from search_ui.publishing.publication_facts import PublicationFacts
-from search_ui.publishing.score_maps import ScoreMap, write_score_map
+from search_ui.publishing.score_maps import PublishedMap, write_score_map
 from search_ui.publishing.stac import write_stac
 from search_ui.publishing.survey import Survey, check_unchanged, survey
 from search_ui.publishing.tables import TileTable, write_tables
@@ -33,7 +33,7 @@ _ROOM = 2.5
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PublishOptions:
     """What is asked of a publication.
 
     Attributes:
@@ -70,7 +70,7 @@ def publish(
     engine: Engine,
     name: str,
     folder: Path,
-    wanted: Wanted,
+    wanted: PublishOptions,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Published:
     """Publish a collection of tiles.
@@ -119,7 +119,7 @@ def _write(
     collection: Collection,
     folder: Path,
     surveyed: Survey,
-    wanted: Wanted,
+    wanted: PublishOptions,
     progress: Callable[[int], object],
 ) -> PublicationFacts:
     """The data; what is to be said of it."""
@@ -176,8 +176,8 @@ def _tables(
 
 
 def _maps(
-    engine: Engine, name: str, folder: Path, model: PublishedModel, wanted: Wanted, facts: dict[str, Any]
-) -> tuple[list[ScoreMap], list[str]]:
+    engine: Engine, name: str, folder: Path, model: PublishedModel, wanted: PublishOptions, facts: dict[str, Any]
+) -> tuple[list[PublishedMap], list[str]]:
     if not wanted.queries:
         return [], []
     if model.meta is None:

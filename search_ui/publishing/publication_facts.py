@@ -10,7 +10,7 @@ from typing import Any
 
 from search_ui.publishing.extent import TileExtent
 from search_ui.publishing.model_item import PublishedModel
-from search_ui.publishing.score_maps import ScoreMap
+from search_ui.publishing.score_maps import PublishedMap
 from search_ui.publishing.tables import TileTable
 
 
@@ -47,7 +47,7 @@ class PublicationFacts:
     created_at: datetime
     version: str
     tables: list[TileTable]
-    maps: list[ScoreMap]
+    maps: list[PublishedMap]
     notes: list[str]
 
     @property

@@ -21,7 +21,7 @@ _LONGEST = 40
 
 
 @dataclass(frozen=True)
-class ScoreMap:
+class PublishedMap:
     """The map of a question, as files.
 
     Attributes:
@@ -49,7 +49,7 @@ class ScoreMap:
 
 def write_score_map(
     folder: Path, number: int, engine: Engine, collection: str, query: Query, facts: dict[str, Any]
-) -> ScoreMap:
+) -> PublishedMap:
     """Ask, and write what comes.
 
     Args:
@@ -75,7 +75,7 @@ def write_score_map(
     moment = say_moment(scores.when)
     title = f"{about.question} · {moment}"
     write_pmtiles(pmtiles, heat, name=title, attribution=_credit(facts), told={"legend": told, **about.provenance})
-    return ScoreMap(name, about.question, moment, asked, geotiff, pmtiles, told, _counted(scores), scores.note)
+    return PublishedMap(name, about.question, moment, asked, geotiff, pmtiles, told, _counted(scores), scores.note)
 
 
 def _credit(facts: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from search_ui.publishing.folder import MARK
 from search_ui.publishing.layout import COLUMNS, schema
 from search_ui.publishing.model_item import model_item
 from search_ui.publishing.publication_facts import PublicationFacts
-from search_ui.publishing.score_maps import ScoreMap
+from search_ui.publishing.score_maps import PublishedMap
 from search_ui.publishing.tables import TileTable
 
 EMB = "https://stac-extensions.github.io/embeddings/v0.0.1/schema.json"
@@ -135,7 +135,7 @@ def _table_item(folder: Path, told: PublicationFacts, table: TileTable) -> pysta
     return item
 
 
-def _map_item(folder: Path, told: PublicationFacts, score_map: ScoreMap) -> pystac.Item:
+def _map_item(folder: Path, told: PublicationFacts, score_map: PublishedMap) -> pystac.Item:
     item = _item(f"{identifier(told.name)}-map-{score_map.name}", told, told.extent)
     item.properties |= {
         "title": f"{score_map.question} · {score_map.moment}",

@@ -43,14 +43,14 @@ def command(
     from tqdm import tqdm
 
     from search_ui.publishing.folder import check_folder
-    from search_ui.publishing.publication import Wanted, publish
+    from search_ui.publishing.publication import PublishOptions, publish
     from search_ui.search.engine import Engine
 
     check_folder(folder, replace=replace)
     ctx.aliases.collection(collection)  # a wrong name is told before anything is opened
     engine = Engine(ctx.settings, ctx.catalog)
     with tqdm(unit=" tiles", desc="written", disable=None) as shown:
-        done = publish(engine, collection, folder, Wanted(queries, licence, replace), shown.update)
+        done = publish(engine, collection, folder, PublishOptions(queries, licence, replace), shown.update)
     if as_json:
         print_json({"output": str(folder)} | vars(done))
         return
