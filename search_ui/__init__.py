@@ -1,5 +1,5 @@
 """What a person touches.
 
-In reading order: search, files, maps, publishing, labels, ground, components, service, routes, views, server, app,
-commands, cli.
+In reading order: search, files, maps, publishing, labels, ground, truth, monitor, components, service, routes, views,
+server, app, commands, cli.
 """

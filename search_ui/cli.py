@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of a first use: name and module in search_ui.comman
     "captioner": "models.captioner",
     "map": "questions.map",
     "calendar": "questions.place_calendar",
+    "monitor": "questions.monitor",
     "places": "questions.places",
     "searches": "questions.searches",
     "labels": "holdings.labels",

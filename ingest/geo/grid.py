@@ -118,6 +118,12 @@ class Grid:
         n = self.n_columns(row)
         return self._tile(row, int((lon + 180) / 360 * n) % n, n)  # 180° is −180°
 
+    def cells_at(self, *, lat: Floats, lon: Floats) -> tuple[Ints, Ints]:
+        """Rows and columns of the cells that hold places in degrees, [n] each; what `tile_at` is for one."""
+        rows = np.minimum(((lat + 90) / 180 * self.n_rows).astype(np.int64), self.n_rows - 1)
+        columns = self._columns(rows)
+        return rows, ((lon + 180) / 360 * columns).astype(np.int64) % columns
+
     def tiles(self, area: BaseGeometry) -> Iterator[Tile]:
         """Tiles whose footprint intersects an area, row by row from the south, lazily.
 

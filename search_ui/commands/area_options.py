@@ -101,7 +101,8 @@ def _placed(place: str) -> "BaseGeometry":
     ctx = context.find_object(CommandContext)
     assert ctx is not None  # noqa: S101 - the command line has one
     # an ingest may be of a collection that is not there yet
-    collection = ctx.aliases.find(context.params.get("collection") or "")
+    named = context.params.get("collection") or context.params.get("target")
+    collection = ctx.aliases.find(str(named or ""))
     own = () if collection is None else collection.spec.get("places") or ()
     try:
         found = area_of(place, Gazetteer(ctx.settings.places_dir, tell=told), own)

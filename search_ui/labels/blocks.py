@@ -50,8 +50,8 @@ def folds_of(yes: Bools, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.fl
     few: Folds | None = None
     for tiles in _TILES:
         block_m = min(tiles * size_m, MAX_SIZE_M)
-        grid = Grid(block_m, block_m)
-        block = np.array([grid.tile_at(lat=y, lon=x).id for y, x in zip(lat.tolist(), lon.tolist(), strict=True)])
+        rows, columns = Grid(block_m, block_m).cells_at(lat=lat, lon=lon)
+        block = rows * (int(columns.max(initial=0)) + 1) + columns
         count = min(MOST_FOLDS, *(len(np.unique(block[side])) for side in (yes, ~yes)))
         made = _split(yes, block, count) if count > 1 else ()
         if made:
@@ -61,7 +61,7 @@ def folds_of(yes: Bools, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.fl
     return few
 
 
-def _split(yes: Bools, block: npt.NDArray[np.str_], count: int) -> tuple[Split, ...]:
+def _split(yes: Bools, block: npt.NDArray[np.int64], count: int) -> tuple[Split, ...]:
     """Splits in whole blocks, each with both sides to learn from; () where that cannot be."""
     from sklearn.model_selection import StratifiedGroupKFold
 

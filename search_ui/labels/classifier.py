@@ -161,7 +161,7 @@ def learn(labelled: Labelled, around: Surroundings) -> tuple[Classifier, Assessm
         raise UsageError("all yes, or all no, lie in one place: label some that lie elsewhere")
     features = _features(labelled.s, around)
     held_out = _held_out(features, yes, folds)
-    slope, intercept = _calibrated(held_out, yes)
+    slope, intercept = platt(held_out, yes)
     found = Roc.of(yes, held_out)
     # a slope below 0 would turn the map round: what was called yes would seem unlikely
     if slope <= 0:
@@ -219,8 +219,8 @@ def _held_out(features: npt.NDArray[np.float64], yes: Bools, folds: Folds) -> np
     return odds
 
 
-def _calibrated(odds: npt.NDArray[np.float64], yes: Bools) -> tuple[float, float]:
-    """Slope and intercept that make probabilities of log odds.
+def platt(odds: npt.NDArray[np.float64], yes: Bools) -> tuple[float, float]:
+    """Slope and intercept that make probabilities of log odds, [n], of which it is known what is so, bool [n].
 
     A label counts a little for the other side too, the more so the fewer there are: Platt's targets (k + 1) / (k + 2).
     """

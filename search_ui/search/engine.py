@@ -39,6 +39,7 @@ from ingest.places.place import Nearby
 from ingest.settings import Settings
 from search_ui.search.candidates import AT_ANY_TIME, Pool, Sample, candidates, sample_field, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
+from search_ui.search.fitted import Judge, Refitted, exact_relevance, fit_for, fits_of
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.listings import Listings, one_request
 from search_ui.search.proposals import in_archive, remark
@@ -150,7 +151,7 @@ class Engine:
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
         scored = self._scored(collection, query, asked, when, among, spare=len(feedback.no_hits))
-        calibration = self._calibration(collection)
+        calibration = self._judge(collection, query)
         if isinstance(calibration, Unrated):
             refuse_minimum(collection_name, query.min_relevance)
         with self._timed("rank"):
@@ -166,7 +167,7 @@ class Engine:
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(caution(calibration.outside), note, languages, feedback.note(), scored.said, remark),
+            note=_join(_said_of(calibration), note, languages, feedback.note(), scored.said, remark),
             not_now=not_now,
         )
 
@@ -183,15 +184,33 @@ class Engine:
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
         columns, rows = self.asked_rows(collection, query)
-        calibration = self._calibration(collection)
+        calibration = self._judge(collection, query)
         with self._timed("score"):
             cosine = columns.cosines(asked.steered, when=when, rows=rows)
             # relevance is calibrated for the words as they were put, so thumbs must not move it
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         nothing = None if len(cosine) else self._why_empty(collection, query)
-        note = _join(caution(calibration.outside), note, self._languages(collection, query), feedback.note(), nothing)
+        note = _join(_said_of(calibration), note, self._languages(collection, query), feedback.note(), nothing)
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
+
+    @one_request
+    def unfitted_relevance(self, collection_name: str, query: Query) -> Floats:
+        """Relevance as it is without a fit to truth, to the end below `WEAK` too, in the rows of `scores`, float32 [n].
+
+        Raises:
+            CatalogError: No such collection, tile or model.
+            UsageError: The image cannot be used, or the collection is a gallery.
+        """
+        collection = self.tiles(collection_name)
+        when, _ = self.moment(collection, query.when)
+        vector = self.query_vector(collection, query)
+        columns, rows = self.asked_rows(collection, query)
+        cosine = columns.cosines(vector, when=when, rows=rows)
+        plain = self._calibration(collection)
+        if isinstance(plain, Unrated):
+            return np.full(len(cosine), np.nan, np.float32)
+        return exact_relevance(plain, columns, vector, cosine, when=when, rows=rows)
 
     @one_request
     def hits(
@@ -214,7 +233,7 @@ class Engine:
         collection = self.tiles(collection_name)
         scored = self._of_scores(collection, query, scores, feedback)
         with self._timed("rank"):
-            judged = self._judged(self._calibration(collection), scored, chosen)
+            judged = self._judged(self._judge(collection, query), scored, chosen)
         with self._timed("name_places"):
             return self._hits(collection_name, collection, scored, chosen, judged, scores.relevance[chosen])
 
@@ -227,7 +246,7 @@ class Engine:
         collection = self.tiles(collection_name)
         scored = self._of_scores(collection, query, scores, feedback)
         with self._timed("rank"):
-            not_now = self._not_now(self._calibration(collection), scored, scores.relevance)
+            not_now = self._not_now(self._judge(collection, query), scored, scores.relevance)
         remark = self._remark(collection, query, hits, len(scores.cosine), not_now)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
@@ -257,7 +276,7 @@ class Engine:
         collection = self.tiles(collection_name)
         vector = self.query_vector(collection, query)
         columns, rows = self.asked_rows(collection, query)
-        calibration = self._calibration(collection)
+        calibration = self._judge(collection, query)
         with self._timed("score"):
             cosine = columns.cosines(vector, rows=rows)
             scored = Scored(columns, rows, cosine, Asked(vector, vector), None, "exact")
@@ -281,7 +300,7 @@ class Engine:
             raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
         rows = np.array([row], np.int64)
         cosine = columns.cosines(vector, when=when, rows=rows)
-        return self._calibration(collection).judged(columns, vector, cosine, when=when, rows=rows)
+        return self._judge(collection, query).judged(columns, vector, cosine, when=when, rows=rows)
 
     @one_request
     def frames(
@@ -397,8 +416,8 @@ class Engine:
 
     @one_request
     def version(self, collection: Collection) -> str:
-        """A text that changes when tiles come or go, or with the model."""
-        told = f"{collection.model_id} {self._parts(collection)}"
+        """A text that changes when tiles come or go, with the model, or with a fit to truth."""
+        told = f"{collection.model_id} {self._parts(collection)} {fits_of(collection) or ''}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def texts(self, collection: Collection, texts: Sequence[str]) -> Floats:
@@ -468,6 +487,12 @@ class Engine:
             calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, sampled=same, files=files)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
+
+    def _judge(self, collection: Collection, query: Query) -> Judge:
+        """What gives tiles their relevance: the calibration, behind the fit of the text if it has one."""
+        fit = fit_for(collection, query)
+        plain = self._calibration(collection)
+        return plain if fit is None or isinstance(plain, Unrated) else Refitted(plain, fit)
 
     def _usual_files(self, collection: Collection, tiles: ExactScorer | Sample) -> UsualFiles | None:
         """Where what is usual is kept beside a field; a sample has no file by which it could be told from another."""
@@ -601,9 +626,7 @@ class Engine:
             cosine = columns.cosines(asked.steered, when=when, rows=rows)
             return Scored(columns, rows, cosine, asked, when, "exact")
 
-    def _best(
-        self, calibration: Calibration | Unrated, query: Query, scored: Scored, no_hits: frozenset[str]
-    ) -> tuple[Rows, Floats]:
+    def _best(self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]) -> tuple[Rows, Floats]:
         """Which of the scored tiles are the hits, best first, and their relevance."""
         columns, cosine = scored.columns, scored.cosine
         usable = np.count_nonzero(np.isfinite(cosine))
@@ -629,7 +652,7 @@ class Engine:
             # too few of these may be shown: look further down
             count *= 4
 
-    def _judged(self, calibration: Calibration | Unrated, scored: Scored, chosen: Rows) -> Judged:
+    def _judged(self, calibration: Judge, scored: Scored, chosen: Rows) -> Judged:
         """Place and now of the hits, as the question was put."""
         vector, at = scored.asked.vector, scored.at(chosen)
         plain = scored.cosine[chosen]
@@ -637,7 +660,7 @@ class Engine:
             plain = scored.columns.cosines(vector, when=scored.when, rows=at)
         return calibration.judged(scored.columns, vector, plain, when=scored.when, rows=at)
 
-    def _not_now(self, calibration: Calibration | Unrated, scored: Scored, relevance: Floats) -> Likeliest | None:
+    def _not_now(self, calibration: Judge, scored: Scored, relevance: Floats) -> Likeliest | None:
         """When it is likeliest, where no hit is `POSSIBLE` at the moment but some tile that was scored is a place."""
         if scored.when is None or (relevance >= POSSIBLE).any():
             return None
@@ -765,9 +788,12 @@ def _places(
     return columns.row_ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
 
 
-def _best_places(
-    calibration: Calibration | Unrated, scored: Scored, when: When, *, least: float
-) -> tuple[float, Judged]:
+def _said_of(judge: Judge) -> str | None:
+    """What should be known of relevance; a fit was made on this very imagery, however unlike it is."""
+    return judge.fit.note() if isinstance(judge, Refitted) else caution(judge.outside)
+
+
+def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:
     """The relevance of the best tile at its best moment, and the best tiles of at least so much, judged at a moment.
 
     Args:

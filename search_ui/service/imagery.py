@@ -9,7 +9,7 @@ import hashlib
 import io
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.catalog import Catalog, Collection, Job
 from ingest.catalog.foreign import IMPORTED
-from ingest.geo.geometry import buffer_m
+from ingest.geo.geometry import Footprint, buffer_m
 from ingest.index.protocol import touching
 from ingest.jobs.items import ChipIntake, GridIntake, Intake
 from ingest.jobs.request import Request
@@ -41,6 +41,7 @@ MAX_READ_PX = 768
 DIRECT_ZOOM = 4  # a tile of less is more than 2,500 km wide, too far round the globe for a square on the ground
 MAX_GATHERED = 64
 MAX_CHIPS = 64  # of a folder of chips, in one Web-Mercator tile; of more, the first so many are drawn
+MAX_LAID = 2_000  # tiles of a collection on one canvas
 _QUALITY = 85
 _SECONDS = 0.5  # for so long the catalog is not asked again for the jobs of a collection: a map asks for many tiles
 
@@ -167,6 +168,34 @@ class Imagery:
             )
 
         return self._kept(("tile", collection.name, opened.fingerprint, z, x, y), cut)
+
+    def on(self, collection: Collection, canvas: MercatorCanvas, tiles: Mapping[str, Footprint]) -> Rgba:
+        """The imagery on a canvas, uint8 [height, width, 4]; transparent where there is none. It is not kept.
+
+        Args:
+            collection: Whose imagery.
+            canvas: Where its pixels lie.
+            tiles: Tiles of the collection by id: they are laid one by one where the whole cannot be read at once, such
+                as of a pyramid without its coarse levels; at most `MAX_LAID` of them.
+
+        Raises:
+            MissingError: No job says how the imagery is read.
+            SourceError: The imagery cannot be opened any more.
+            ItemError: Its pixels cannot be read.
+        """
+        opened = self._opened(collection)
+        try:
+            return _cut(opened.intake, canvas)
+        except (ItemError, SourceError):
+            if not 0 < len(tiles) <= MAX_LAID:
+                raise
+        whole = np.zeros((canvas.height, canvas.width, 4), np.uint8)
+        _, x, y = square_over(canvas)
+        for tile_id, place in tiles.items():
+            px = max(MIN_PX, min(MAX_READ_PX, round(place.size_m / canvas.pixel_m)))
+            dx, dy = _centre_of(place.lat, place.lon, canvas, x, y)
+            _lay(whole, _read(opened, tile_id, px, collection.name), place.size_m, x - dx, y - dy)
+        return whole
 
     def _kept(self, key: tuple[object, ...], make: Callable[[], bytes]) -> bytes:
         """A picture from the disk, or made and kept there."""

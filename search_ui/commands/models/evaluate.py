@@ -1,4 +1,4 @@
-"""`groundcast evaluate`: what checkpoints are worth on pairs, and on maps, that they never saw."""
+"""`groundcast evaluate`: a collection against truth, or checkpoints on pairs and maps that they never saw."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from search_ui.commands.area_options import area_options, asked_area
 from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
 from search_ui.commands.planet import known_and_new_words
 from search_ui.commands.running import PRECISION
@@ -18,19 +19,39 @@ if TYPE_CHECKING:
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-OUTPUT = click.Path(path_type=Path, file_okay=False)
+OUTPUT = click.Path(path_type=Path)
+OF_CHECKPOINTS = ("also", "gallery", "tiles", "prompts", "as_published", "precision")
+OF_TRUTH = (
+    *("texts", "when", "where", "class_column", "negative", "negative_class", "min_share"),
+    *("bbox", "near", "area", "fit", "unfit"),
+)
 
 
-@click.command(short_help="Measure checkpoints on pairs and maps they never saw.")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("shards", type=FOLDER)
+@click.command(short_help="Measure a collection against your truth, or checkpoints on pairs.")
+@click.argument("target", metavar="COLLECTION|CHECKPOINT")
+@click.argument("shards", type=FOLDER, required=False)
+@click.option(
+    "--truth", type=FILE, metavar="FILE",
+    help="What is where: polygons or points. Beside SHARDS a Parquet: tile_id, concept, probability, when.",
+)  # fmt: skip
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="What one would see there; CLASS=TEXT with --class-column."
+)
+@click.option("--when", metavar="MOMENT", help="The moment of the truth: 2025-07-14T18, 2025-07 or T18, local time.")
+@click.option("--where", multiple=True, metavar="COLUMN[=VALUE]", help="Only such rows: building, building=yes,house.")
+@click.option("--class-column", metavar="COLUMN", help="The column that says what each object is.")
+@click.option("--negative", type=FILE, metavar="FILE", help="Where it is not to be seen; the rest is then unknown.")
+@click.option("--negative-class", metavar="CLASS", help="Rows of this class are negative areas, as in --negative.")
+@click.option("--min-share", type=float, metavar="SHARE", help="A tile is positive from this cover on, and only so.")
+@area_options
+@click.option("--fit", is_flag=True, help="Fit the relevance of the texts to this truth, and keep that.")
+@click.option("--unfit", is_flag=True, help="Take the fits of the --text away, or without any all of them.")
 @click.option("--also", multiple=True, metavar="NAME=DIR", help="Another checkpoint on the same gallery; repeatable.")
 @click.option("--gallery", type=click.IntRange(2), default=10_000, show_default=True, help="Pairs to tell apart.")
-@click.option("--truth", type=FILE, metavar="FILE", help="Parquet: tile_id, concept, probability, when.")
-@click.option("--tiles", type=FOLDER, metavar="DIR", help="Shards of the truth's tiles.")
+@click.option("--tiles", type=FOLDER, metavar="DIR", help="Shards of the tiles of a Parquet of truth.")
 @click.option("--prompts", type=FILE, metavar="FILE", help='JSON: {"seen": {concept: [text, …]}, "unseen": {…}}.')
 @click.option("--as-published", is_flag=True, help="The paper's Table 1, its two median columns swapped as there.")
-@click.option("-o", "--output", type=OUTPUT, metavar="DIR", help="Write tables, JSON and plots there.")
+@click.option("-o", "--output", type=OUTPUT, metavar="PATH", help="A page, .html; of SHARDS a folder for all files.")
 @click.option("--draws", type=click.IntRange(2), default=1000, show_default=True, help="Bootstrap draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the gallery and the draws.")
 @click.option("--precision", type=PRECISION, help="Of the towers [GROUNDCAST_PRECISION or auto].")
@@ -38,21 +59,25 @@ OUTPUT = click.Path(path_type=Path, file_okay=False)
 @pass_command_context
 def command(
     ctx: CommandContext,
-    checkpoint: Path,
-    shards: Path,
-    also: tuple[str, ...],
-    gallery: int,
+    /,
+    target: str,
+    shards: Path | None,
     truth: Path | None,
-    tiles: Path | None,
-    prompts: Path | None,
-    as_published: bool,
     output: Path | None,
     draws: int,
     seed: int,
-    precision: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Measure CHECKPOINT on SHARDS: retrieval both ways, time swap, silhouette, maps against truth.
+    """Measure a COLLECTION against a file of truth, or a CHECKPOINT on SHARDS of pairs.
+
+    A file of truth has polygons or points of what is there: GeoJSON, GeoPackage, Shapefile, KML, GeoParquet. It is
+    taken as complete within its extent, or within --bbox, --near, --area or --place; other tiles are left out.
+
+    \b
+    groundcast evaluate town --truth pools.geojson --text "a swimming pool" -o pools.html
+    groundcast evaluate town --truth osm.gpkg --where building --text "houses" --fit
+    groundcast evaluate town --truth all.gpkg --class-column kind --text pool="a swimming pool" --text pier="a pier"
 
     CHECKPOINT is a checkpoint folder, a model's name, or a folder of checkpoints or runs: all of them, side by side.
     SHARDS is a folder of tars, or a folder of splits: its test splits, and maps where it has truth.parquet and tiles.
@@ -61,10 +86,65 @@ def command(
     groundcast evaluate runs/strong/model shards/test_strict
     groundcast evaluate runs shards -o report
     """
+    from trainer.errors import UsageError
+
+    of_checkpoints = shards is not None
+    _check_options(OF_TRUTH if of_checkpoints else OF_CHECKPOINTS, of_checkpoints=of_checkpoints)
+    if shards is not None:
+        chosen = {name: options[name] for name in OF_CHECKPOINTS}
+        _checkpoints(ctx, Path(target), shards, truth, output, draws=draws, seed=seed, as_json=as_json, **chosen)
+        return
+    if truth is None and not options["unfit"]:
+        raise UsageError(
+            f"evaluate {target!r}: give --truth FILE to measure a collection, or SHARDS to measure a checkpoint"
+        )
+    from search_ui.commands.questions.against_truth import TruthQuestion, against_truth
+
+    area = asked_area(*(options.pop(name) for name in ("bbox", "near", "area")))
+    question = TruthQuestion(
+        target, truth, area=area, output=output, draws=draws, seed=seed,
+        **{name: options[name] for name in OF_TRUTH if name in options},
+    )  # fmt: skip
+    against_truth(ctx, question, as_json=as_json)
+
+
+def _check_options(strange: tuple[str, ...], *, of_checkpoints: bool) -> None:
+    """Refuse options that mean nothing here."""
+    from trainer.errors import UsageError
+
+    context = click.get_current_context()
+    given = [name for name in strange if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if given:
+        name = "--text" if given[0] == "texts" else f"--{given[0].replace('_', '-')}"
+        of, rather = ("a checkpoint on SHARDS", "a collection") if of_checkpoints else ("a collection", "SHARDS")
+        raise UsageError(f"{name} says nothing of {of}: it belongs to {rather}; leave it out, or see --help")
+
+
+def _checkpoints(
+    ctx: CommandContext,
+    checkpoint: Path,
+    shards: Path,
+    truth: Path | None,
+    output: Path | None,
+    *,
+    also: tuple[str, ...],
+    gallery: int,
+    tiles: Path | None,
+    prompts: Path | None,
+    as_published: bool,
+    precision: str | None,
+    draws: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Retrieval both ways, time swap, silhouette, maps against truth."""
+    from trainer.errors import UsageError
     from trainer.measures.evaluate import Options, evaluate
     from trainer.measures.report import report, to_json
     from trainer.shards.tars import Shards
 
+    if output is not None and output.is_file():
+        raise UsageError(f"'{output}' is a file: of SHARDS tables and plots are written, give a folder")
     models = checkpoints(ctx, checkpoint, also)
     splits = _splits(shards)
     maps = _maps(truth or _there(shards / "truth.parquet"), tiles or _there(shards / "tiles"), prompts)
