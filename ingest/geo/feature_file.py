@@ -40,7 +40,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass
-class Features:
+class FeatureSet:
     """n polygons and points, each a row of a file.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Layer:
     bounds: Box | None
 
 
-def read_features(path: Path, columns: Sequence[str] = (), *, near: Box | None = None) -> Features:
+def read_features(path: Path, columns: Sequence[str] = (), *, near: Box | None = None) -> FeatureSet:
     """Read the polygons and points of a file.
 
     Args:
@@ -89,7 +89,7 @@ def read_features(path: Path, columns: Sequence[str] = (), *, near: Box | None =
         raise AreaError(f"'{path}' has the suffix '{path.suffix}': use one of {' '.join(SUFFIXES)}")
     if path.stat().st_size == 0:
         raise AreaError(f"'{path}' is empty (0 bytes)")
-    found = Features()
+    found = FeatureSet()
     layers = _layers(path, list(dict.fromkeys(columns)), near, found.notes)
     kept = [(layer, *_placed(layer, found)) for layer in layers]
     if kept:
@@ -212,7 +212,7 @@ def _in_units(near: Box, crs: str) -> Box | None:
     return box if np.isfinite(box).all() and left < right else None
 
 
-def _placed(layer: _Layer, found: Features) -> tuple[Shapes, npt.NDArray[np.bool_]]:
+def _placed(layer: _Layer, found: FeatureSet) -> tuple[Shapes, npt.NDArray[np.bool_]]:
     """Shapes in degrees, [n], and which of them are polygons or points; the others are counted."""
     shapes = layer.shapes.copy()
     kind = np.asarray(shapely.get_type_id(shapes))
@@ -243,7 +243,7 @@ def _placed(layer: _Layer, found: Features) -> tuple[Shapes, npt.NDArray[np.bool
     return shapes, usable & ~flat
 
 
-def _count(found: Features, why: str, rows: npt.NDArray[np.bool_]) -> None:
+def _count(found: FeatureSet, why: str, rows: npt.NDArray[np.bool_]) -> None:
     if rows.any():
         found.passed_over[why] += int(rows.sum())
 
@@ -257,7 +257,7 @@ def _gathered(shape: BaseGeometry) -> BaseGeometry:
     return shapely.MultiPoint(points) if points else shape
 
 
-def _polygons(shapes: Shapes, layer: _Layer, found: Features) -> tuple[Shapes, npt.NDArray[np.bool_]]:
+def _polygons(shapes: Shapes, layer: _Layer, found: FeatureSet) -> tuple[Shapes, npt.NDArray[np.bool_]]:
     """Polygons in degrees, and which of them have no extent.
 
     Nearly all are valid and small: they are transformed together. The others go through `to_degrees`, one by one.
@@ -283,7 +283,7 @@ def _polygons(shapes: Shapes, layer: _Layer, found: Features) -> tuple[Shapes, n
     return made, gone
 
 
-def _points(shapes: Shapes, layer: _Layer, _: Features) -> tuple[Shapes, npt.NDArray[np.bool_]]:
+def _points(shapes: Shapes, layer: _Layer, _: FeatureSet) -> tuple[Shapes, npt.NDArray[np.bool_]]:
     """Points in degrees, longitudes within ±180."""
     own = _crs(layer)
     if not own.is_geographic:

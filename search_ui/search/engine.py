@@ -207,7 +207,10 @@ class Engine:
         vector = self.query_vector(collection, query)
         columns, rows = self.asked_rows(collection, query)
         cosine = columns.cosines(vector, when=when, rows=rows)
-        return exact_relevance(self._calibration(collection), columns, vector, cosine, when=when, rows=rows)
+        plain = self._calibration(collection)
+        if isinstance(plain, Unrated):
+            return np.full(len(cosine), np.nan, np.float32)
+        return exact_relevance(plain, columns, vector, cosine, when=when, rows=rows)
 
     @one_request
     def hits(

@@ -199,6 +199,10 @@ def evaluate_truth(
         scores = engine.scores(plan.collection, query)
         if not len(scores.tile_id):
             raise UsageError(f"collection {plan.collection!r}: {scores.note or 'no tile lies in that area'}")
+        if np.isnan(scores.relevance).all():
+            raise UsageError(
+                f"collection {plan.collection!r} has no relevance that truth could be held against: {scores.note or ''}"
+            )
         if not len(tiles):
             tiles = outlines(Places(scores.lat, scores.lon, scores.size_m))
         shapes = objects.of_class(name)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geo.feature_file import Box, Features, read_features
+from ingest.geo.feature_file import Box, FeatureSet, read_features
 from search_ui.truth.conditions import Condition, text_of
 from trainer.errors import UsageError
 
@@ -85,7 +85,7 @@ def read_objects(
 
 
 def _check_some(
-    path: Path, read: Features, chosen: npt.NDArray[np.bool_], where: Sequence[Condition], near: Box | None
+    path: Path, read: FeatureSet, chosen: npt.NDArray[np.bool_], where: Sequence[Condition], near: Box | None
 ) -> None:
     if chosen.any():
         return

@@ -81,8 +81,9 @@ class LanguageAdapter:
                 f"this model's text tower does not follow what texts mean (agreement {np.median(agreement):.2f}, "
                 f"needed {LEAST_AGREEMENT:g}), so no other language can be read for it: are its weights random?"
             )
-        kept = (part.astype(np.float16).astype(np.float32) for part in (centre, anchors, mean, weights))
-        return cls(*kept, float(np.quantile(agreement, _ONE_IN)))
+        # as they are kept in the file, so that it comes back to the bit
+        centre, anchors, mean, weights = (part.astype(np.float16) for part in (centre, anchors, mean, weights))
+        return cls(*_float32(centre, anchors, mean, weights), limit=float(np.quantile(agreement, _ONE_IN)))
 
     def vectors(self, sentences: Floats) -> Floats:
         """What the tower would make of texts, unit length, float32 [m, d].
@@ -128,9 +129,10 @@ def read_adapter(checkpoint: Path, model_id: str) -> LanguageAdapter | None:
     if path is None:
         return None
     try:
-        arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
-        found = LanguageAdapter(*(arrays[name] for name in ("centre", "anchors", "mean", "weights")), *arrays["limit"])
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        arrays = load_file(path)
+        parts = _float32(arrays["centre"], arrays["anchors"], arrays["mean"], arrays["weights"])
+        found = LanguageAdapter(*parts, limit=float(arrays["limit"].item()))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is broken ({error}): make it again with `groundcast model languages`") from error
     shapes = (found.anchors.shape, found.weights.shape)
     fits = shapes == ((len(found.anchors), *found.centre.shape), (len(found.anchors), *found.mean.shape))
@@ -142,6 +144,12 @@ def read_adapter(checkpoint: Path, model_id: str) -> LanguageAdapter | None:
 def _arrays(adapter: LanguageAdapter) -> dict[str, npt.NDArray[np.floating]]:
     halves = {name: getattr(adapter, name).astype(np.float16) for name in ("centre", "anchors", "mean", "weights")}
     return {**halves, "limit": np.array([adapter.limit], np.float32)}
+
+
+def _float32(
+    a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], c: npt.NDArray[np.floating], d: npt.NDArray[np.floating]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    return a.astype(np.float32), b.astype(np.float32), c.astype(np.float32), d.astype(np.float32)
 
 
 def _kernel(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
