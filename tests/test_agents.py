@@ -76,7 +76,7 @@ def test_every_tool_only_reads_and_says_what_it_takes_and_gives(address) -> None
             return (await client.list_tools()).tools
 
     tools = {tool.name: tool for tool in asyncio.run(listed())}
-    assert set(tools) == {"collections", "search", "ground", "calendar", "places"}
+    assert set(tools) == {"collections", "search", "ground", "calendar", "places", "evaluate"}
     for tool in tools.values():
         assert tool.annotations.read_only_hint and tool.description and tool.output_schema["properties"]
         assert all(one.get("description") for one in tool.input_schema["properties"].values()), tool.name
@@ -110,6 +110,32 @@ def test_a_client_asks_and_gets_places_photos_months_and_names(address) -> None:
     months = calendar.structured_content
     assert not months["nothing"] and months["likeliest"]["best_month"] in range(5, 10)
     assert len(months["by_month"]) == 12 and len(months["by_hour"]) == 24 and "likeliest" in months["says"]
+
+
+def test_an_agent_holds_answers_against_what_it_knows_to_be_there(address, demo) -> None:
+    asked = {"text": WHEAT, "when": "2025-07-12T14"}
+    [found] = ask(address, ("search", asked | {"k": 40}))
+    boxes = [hit["bbox"] for hit in found.structured_content["hits"]]
+    west, south, east, north = (pick(box[side] for box in boxes) for side, pick in enumerate((min, min, max, max)))
+    squares = [
+        {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [
+            [[w, s], [e, s], [e, n], [w, n], [w, s]]
+        ]}} for w, s, e, n in boxes
+    ]  # fmt: skip
+    truth = {"type": "FeatureCollection", "features": squares}
+    box = f"{west - 0.05},{south - 0.05},{east + 0.05},{north + 0.05}"
+    told, wrong, empty = ask(
+        address,
+        ("evaluate", asked | {"truth": truth, "bbox": box}),
+        ("evaluate", asked | {"truth": {"type": "Topology"}}),
+        ("evaluate", asked | {"truth": {"type": "FeatureCollection", "features": []}}),
+    )
+    # what the program itself found best cannot but be found
+    numbers = told.structured_content["measures"]
+    assert numbers["average_precision"]["value"] > 0.8 > numbers["average_precision"]["knows_nothing"]
+    assert numbers["roc_auc"]["knows_nothing"] == 0.5 and told.structured_content["positive"] >= 40
+    assert wrong.is_error and "no GeoJSON FeatureCollection" in wrong.content[0].text
+    assert empty.is_error and "/tmp" not in empty.content[0].text and "truth" in empty.content[0].text
 
 
 def test_nothing_here_and_not_now_are_answers_that_say_so(address) -> None:

@@ -41,7 +41,7 @@ class AgentsDoor:
     def __init__(self, service: Service, lanes: Lanes) -> None:
         self._server = _quietly("groundcast")
         tools = Tools(service, lanes)
-        for tool in (tools.collections, tools.search, tools.ground, tools.calendar, tools.places):
+        for tool in (tools.collections, tools.search, tools.ground, tools.calendar, tools.places, tools.evaluate):
             hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
             self._server.add_tool(tool, annotations=hints)
         self._manager = StreamableHTTPSessionManager(

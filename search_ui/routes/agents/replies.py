@@ -16,6 +16,7 @@ from search_ui.search.likeliest import Likeliest, say_likeliest
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Hit, rfc3339
 from search_ui.service.answers import Found, Shown
+from search_ui.truth.evaluation import TruthResult, say_rule
 
 
 class AgentReply(BaseModel):
@@ -69,7 +70,9 @@ class HitReply(AgentReply):
     lat: float
     lon: float
     bbox: tuple[float, float, float, float] = Field(description="West, south, east, north; west > east across ±180°.")
-    relevance: float = Field(description="Chance that one would see it there at the moment asked about, 0 to 1.")
+    relevance: float | None = Field(
+        description="Chance that one would see it there at the moment asked about, 0 to 1; null: there is none."
+    )
     grade: str = Field(description="The relevance in a word: strong, possible, weak or nothing.")
     cosine: float = Field(description="Compares tiles of one answer and nothing else.")
     near: str | None = Field(description="The nearest named place.")
@@ -200,6 +203,53 @@ class PlaceReply(AgentReply):
     def of(cls, found: PlaceArea) -> "PlaceReply":
         """From an area."""
         return cls(says=found.says, bbox=found.area.bounds, others=found.others, attribution=found.attribution)
+
+
+class MeasuredReply(AgentReply):
+    """One number of an evaluation."""
+
+    value: float | None = Field(description="Null: it cannot be told.")
+    low: float | None = Field(description="Lower end of its interval of 95 %, by blocks of ground.")
+    high: float | None
+    knows_nothing: float | None = Field(description="What one reaches who knows how common it is, and no more.")
+    best: float | None = Field(description="The best that anybody could reach here.")
+
+
+class EvaluationReply(AgentReply):
+    """How good the answers to a question are, held against what is known to be there."""
+
+    says: str = Field(description="The answer in a sentence.")
+    rule: str = Field(description="When a tile counts as positive.")
+    tiles: int = Field(description="Whose truth is known.")
+    positive: int
+    objects: int = Field(description="Of the truth, that lie on tiles.")
+    measures: dict[str, MeasuredReply] = Field(
+        description="average_precision, roc_auc, precision at k, F1 and the calibration of relevance (brier, ece)."
+    )
+    notes: Sequence[str] = Field(description="To be read beside the numbers.")
+    asked: dict[str, Any]
+    provenance: SourceReply
+
+    @classmethod
+    def of(cls, result: TruthResult, asked: dict[str, Any], provenance: Provenance) -> "EvaluationReply":
+        """From an evaluation of one class."""
+        one = result.classes[0]
+        measures = {
+            number.name: MeasuredReply.model_validate(
+                {name: value for name, value in number.as_dict().items() if name in MeasuredReply.model_fields}
+            )
+            for number in one.measures.numbers
+        }
+        precision = measures["average_precision"]
+        return cls(
+            says=(
+                f"average precision {precision.value} over {len(one.rows):,} tiles, where who knows nothing has "
+                f"{precision.knows_nothing}"
+            ),
+            rule=say_rule(result.plan.share), tiles=len(one.rows), positive=int(one.sample.yes.sum()),
+            objects=one.sample.objects, measures=measures, notes=[*result.notes, *one.notes], asked=asked,
+            provenance=SourceReply.of(provenance),
+        )  # fmt: skip
 
 
 class CollectionReply(AgentReply):

@@ -4,7 +4,10 @@ Nothing here changes anything. It does not know the protocol's wire.
 """
 
 import base64
+import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -14,13 +17,22 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 
 from search_ui.routes.admission.asker import asker
-from search_ui.routes.agents.replies import CalendarReply, CollectionsReply, GroundReply, PlaceReply, SearchReply
+from search_ui.routes.agents.replies import (
+    CalendarReply,
+    CollectionsReply,
+    EvaluationReply,
+    GroundReply,
+    PlaceReply,
+    SearchReply,
+)
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.parameters import CalendarParameters, GroundParameters, PlaceParameters, SearchParameters
 from search_ui.search.relevance import WEAK
 from search_ui.service.extras import advice
 from search_ui.service.service import Service
-from trainer.errors import GroundcastError, UsageError
+from search_ui.truth.evaluation import Plan, evaluate_truth
+from search_ui.truth.objects import Objects, read_objects
+from trainer.errors import AreaError, GroundcastError, UsageError
 
 T = TypeVar("T")
 _PHOTO_PX = 384
@@ -132,6 +144,32 @@ class Tools:
             ctx, "fast", lambda: PlaceReply.of(self._service.place(PlaceParameters(name=name).name))
         )
 
+    async def evaluate(
+        self, text: Words, ctx: Context,
+        truth: Annotated[
+            dict[str, Any],
+            Field(description="What is known to be there: a GeoJSON FeatureCollection of polygons or points, WGS84."),
+        ],
+        collection: CollectionChoice = None, when: Moment = None, place: NamedArea = None, bbox: Box = None,
+        near: Near = None,
+    ) -> EvaluationReply:  # fmt: skip
+        """Measure how well a question finds what is known to be there: within the area, else the box of the truth."""
+
+        def answer() -> EvaluationReply:
+            asked = SearchParameters.model_validate(
+                {"collection": self._chosen(collection), "q": text, "when": when, "place": place, "bbox": bbox,
+                 "near": near}
+            )  # fmt: skip
+            query, engine = asked.asked(self._service), self._service.engine
+            plan = Plan(
+                collection=asked.collection, texts={None: text}, truth="the truth given", when=query.when,
+                area=query.area,
+            )  # fmt: skip
+            result = evaluate_truth(engine, plan, _objects(truth))
+            return EvaluationReply.of(result, query.as_dict(), engine.provenance(asked.collection))
+
+        return await self._made(ctx, "heavy", answer)
+
     def _chosen(self, collection: str | None) -> str:
         """The collection that is asked.
 
@@ -169,3 +207,28 @@ class Tools:
             if (advised := advice(error)) is None:
                 raise
             raise ToolError(advised) from error
+
+
+def _objects(truth: dict[str, Any]) -> Objects:
+    """The objects of a FeatureCollection.
+
+    Raises:
+        AreaError: It is none, or cannot be read.
+        UsageError: It holds no polygon and no point.
+    """
+    features = truth.get("features")
+    if truth.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise AreaError("truth is no GeoJSON FeatureCollection: give polygons or points as one")
+    # geometries alone, written anew: what reads files tells formats by their content, and some name other files
+    plain = [
+        {"type": "Feature", "properties": {}, "geometry": one.get("geometry")}
+        for one in features
+        if isinstance(one, dict)
+    ]
+    with tempfile.TemporaryDirectory(prefix="groundcast-truth-") as folder:
+        path = Path(folder) / "truth.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": plain}), "utf-8")
+        try:
+            return read_objects(path)
+        except GroundcastError as error:
+            raise type(error)(str(error).replace(f"'{path}'", "truth")) from error

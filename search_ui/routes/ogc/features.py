@@ -72,13 +72,17 @@ def features(service: Service, held: Holding, asked: FeatureParameters) -> Featu
         asked.asks_nothing("of a saved search, which has a question of its own")
         saved = question_of(held.saved)
         area = _both(saved.area(service), area)
-        return _hits(
-            service, held, saved, asked, area, least=max(WEAK, saved.min_relevance), apart=not saved.overlapping
-        )
+        least = max(_least(service, held), saved.min_relevance)
+        return _hits(service, held, saved, asked, area, least=least, apart=not saved.overlapping)
     if not asked.asks:
         return _tiles(service, held, asked, area)
-    least = WEAK if asked.min_relevance is None else asked.min_relevance
+    least = _least(service, held) if asked.min_relevance is None else asked.min_relevance
     return _hits(service, held, asked, asked, area, least=least, apart=not asked.overlapping)
+
+
+def _least(service: Service, held: Holding) -> float:
+    """The relevance of a hit at least, where nobody says it: none where the collection has no relevance."""
+    return WEAK if service.engine.foreign(service.tiles(held.collection)) is None else 0.0
 
 
 def _both(one: BaseGeometry | None, other: BaseGeometry | None) -> BaseGeometry | None:
