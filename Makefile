@@ -18,7 +18,8 @@ BIN := $(VENV)/bin/
 SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
 RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
-LONGER := $(foreach name,area browser cli crash crops experiments login notebook proxied sandbox_pairs served_workers train,tests/test_$(name).py)
+LONGER := $(foreach name,area browser captions cli crash crops embedder experiments login notebook pairs proxied \
+    sandbox_pairs served_workers train,tests/test_$(name).py)
 QGIS_ZIP := build/groundcast-qgis.zip
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/*.py)))
 
@@ -67,8 +68,8 @@ walk: $(READY)
 
 qgis:
 	mkdir -p build
-	rm -rf deploy/qgis/groundcast/__pycache__ $(QGIS_ZIP)
-	cd deploy/qgis && python3 -m zipfile -c $(abspath $(QGIS_ZIP)) groundcast
+	rm -rf deploy/qgis/groundcast_search/__pycache__ $(QGIS_ZIP)
+	cd deploy/qgis && python3 -m zipfile -c $(abspath $(QGIS_ZIP)) groundcast_search
 
 bench: $(READY)
 	failed=; for name in $(BENCHMARKS); do $(BIN)python -m benchmarks.$$name || failed="$$failed $$name"; done; \

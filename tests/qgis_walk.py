@@ -131,7 +131,7 @@ def described(layer):
 
 def walk(address, folder):
     """The whole way."""
-    from groundcast import classFactory
+    from groundcast_search import classFactory
 
     window = Window()
     plugin = classFactory(window)

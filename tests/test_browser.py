@@ -440,6 +440,7 @@ def test_an_area_is_read_from_a_kml_file_and_a_scribble_is_refused(window: Page,
     assert 0 < _tiles(window) < 3054
 
 
+@pytest.mark.skipif(not LONG, reason="takes long: `make test-long` runs it")
 def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url: str, tmp_path: Path) -> None:
     """The walk of a whole task: ask, label ten, see what is learnt, raise the threshold, take the areas along."""
     window.goto(f"{url}{LINK}&panel=labels")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_CLIP, Groundcast
+from conftest import LONG, TINY_CLIP, Groundcast
 from PIL import Image
 from tokenizers import Tokenizer
 from torch import nn
@@ -207,6 +207,7 @@ def test_a_caption_does_not_depend_on_the_others_of_its_batch(trained: Path) -> 
     assert captioner.captions(vectors[:3], beams=1) == captioner.captions(vectors)[:3]  # what it learnt leaves no doubt
 
 
+@pytest.mark.skipif(not LONG, reason="takes long: `make test-long` runs it")
 def test_a_training_that_was_stopped_goes_on_to_the_same_captioner(trained: Path, tmp_path: Path) -> None:
     class StoppedError(Exception):
         pass

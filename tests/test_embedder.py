@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import LONG
 from PIL import Image
 
 from trainer import embedder as embedder_module
@@ -332,6 +333,7 @@ def test_int8_copes_with_rows_and_weights_of_zeros() -> None:
     assert torch.equal(linear(torch.zeros(2, 32)), torch.zeros(2, 16))
 
 
+@pytest.mark.skipif(not LONG, reason="takes long: `make test-long` runs it")
 def test_compiled_gives_the_vectors_of_float32_for_any_batch(clip: Path) -> None:
     exact = Embedder.load(clip, precision="float32").embed_tiles(images(5))
     compiled = Embedder.load(clip, precision="compiled")

@@ -66,7 +66,8 @@ import importlib, pkgutil, sys
 sys.modules.update(dict.fromkeys({modules!r}))
 import search_ui, ingest.opening, ingest.jobs.run
 for found in pkgutil.walk_packages(search_ui.__path__, "search_ui."):
-    if found.name != "search_ui.app":  # Streamlit's script, which importing runs
+    # Streamlit's script, which importing runs; the door for agents, which is opened where it is asked for
+    if found.name != "search_ui.app" and not found.name.startswith("search_ui.routes.agents."):
         importlib.import_module(found.name)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

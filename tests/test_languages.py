@@ -54,7 +54,7 @@ def test_an_adapter_tells_what_the_tower_would_make_of_a_text(made: tuple) -> No
     assert not adapter.understood(-y[200:], read).any()
 
 
-def test_the_limit_is_what_all_but_one_in_a_thousand_exceed_when_each_is_left_out(made: tuple) -> None:
+def test_the_limit_is_what_all_but_one_in_a_hundred_exceed_when_each_is_left_out(made: tuple) -> None:
     adapter, x, y = made
     for i in range(0, 200, 40):
         others = LanguageAdapter.of(np.delete(x[:200], i, 0), np.delete(y[:200], i, 0))
@@ -110,8 +110,8 @@ def test_the_bundled_model_reads_other_languages_and_english_as_before(demo: Dem
         np.testing.assert_array_equal(english, unit(engine.texts(found, ["rows of vines in a vineyard"]))[0])
         others = ("Rebzeilen in einem Weinberg", "葡萄园里的一排排葡萄藤", "des rangs de vigne dans un vignoble")
         for text in others:
-            assert vector(text) @ english > 0.5, text
-            assert vector(text) @ english > unit(engine.texts(found, [text]))[0] @ english, text
+            assert vector(text) @ english > 0.35, text
+            assert vector(text) @ english > unit(engine.texts(found, [text]))[0] @ english + 0.3, text
         answer = engine.search("demo", Query(parts=(Part("text", others[0]),)))
         assert "“Rebzeilen in einem Weinberg” is read as another language" in (answer.note or "")
         assert "another language" not in (engine.search("demo", Query(parts=(Part("text", "a road"),))).note or "")

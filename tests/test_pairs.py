@@ -33,7 +33,7 @@ from ingest.sandbox.source import planet
 from ingest.sources.patience import Patience
 from ingest.sources.source import SourceOptions
 from ingest.sources.web import Web
-from tests.conftest import TINY_CLIP, make_raster, start_groundcast
+from tests.conftest import LONG, TINY_CLIP, make_raster, start_groundcast
 from tests.crew import PATIENCE_S, Crew, wait_until
 from tests.local_server import serving
 from tests.test_cli import failed
@@ -272,6 +272,7 @@ def test_two_builds_share_the_work_and_what_a_killed_one_leaves_is_made_by_the_o
     )  # the shard that was cut off
 
 
+@pytest.mark.skipif(not LONG, reason="takes long: `make test-long` runs it")
 def test_workers_make_the_very_same_shards_though_one_is_killed_and_are_told_no_more_than_a_key(
     groundcast, flickr, raster, tmp_path, redis_server, monkeypatch
 ):

@@ -17,14 +17,14 @@ from tests.conftest import ROOT, start_groundcast
 from tests.services import free_port
 
 PLUGINS = ROOT / "deploy" / "qgis"
-PLUGIN = PLUGINS / "groundcast"
+PLUGIN = PLUGINS / "groundcast_search"
 PYTHON = "/usr/bin/python3"  # the one that Debian's QGIS is made for
 
 
 def question_module():
     sys.path.insert(0, str(PLUGINS))
     try:
-        from groundcast import question
+        from groundcast_search import question
     finally:
         sys.path.remove(str(PLUGINS))
     return question
@@ -69,7 +69,9 @@ def test_the_plugin_is_pure_python_that_loads_qgis_and_itself_and_nothing_else(t
     assert (PLUGIN / told["general"]["icon"]).is_file()
     subprocess.run(["make", "-s", "qgis", f"QGIS_ZIP={tmp_path}/plugin.zip"], cwd=ROOT, check=True)
     with zipfile.ZipFile(tmp_path / "plugin.zip") as made:
-        assert {"groundcast/__init__.py", "groundcast/metadata.txt", "groundcast/icon.svg"} <= set(made.namelist())
+        assert {"groundcast_search/__init__.py", "groundcast_search/metadata.txt", "groundcast_search/icon.svg"} <= set(
+            made.namelist()
+        )
         assert not [name for name in made.namelist() if "__pycache__" in name]
 
 

@@ -35,7 +35,7 @@ class Model:
 
     has_encoder, meta, novelty = False, SimpleNamespace(encoding=None), None
 
-    def query(self, collection: Collection, query: Query) -> np.ndarray:
+    def query(self, collection: Collection, query: Query, spread: object = None) -> np.ndarray:
         return np.eye(DIM, dtype=np.float32)[0]
 
     def texts(self, collection: Collection, texts: list[str]) -> np.ndarray:

@@ -34,7 +34,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 class Sea(Model):
     """Finds the sea in tiles that lie along the second axis."""
 
-    def query(self, collection: object, query: Query) -> np.ndarray:  # type: ignore[override]
+    def query(self, collection: object, query: Query, spread: object = None) -> np.ndarray:  # type: ignore[override]
         return np.eye(DIM, dtype=np.float32)[1]
 
 

@@ -10,7 +10,7 @@ unit vectors, over English texts that both can read:
     w = (K + λ)⁻¹ (Y − mean)
 
 A text that means the same in another language lies near the English one, so y is near what the tower makes of that. The
-tower has understood a text itself where the two agree: `limit` is the cosine that all but one in a thousand of the
+tower has understood a text itself where the two agree: `limit` is the cosine that all but one in a hundred of the
 anchors exceed, each predicted from all others. The file is no part of `model_id`; a model without one reads what its
 tower can. Nothing here knows which texts the anchors are.
 """
@@ -33,7 +33,7 @@ LEAST_AGREEMENT = 0.6
 """Median cosine of anchors predicted from the others: below it the tower's vectors do not follow what texts mean."""
 
 _RIDGE = 0.03
-_ONE_IN = 0.001
+_ONE_IN = 0.01
 _TINY = 1e-12
 
 Floats = npt.NDArray[np.float32]
