@@ -124,17 +124,19 @@ def test_an_agent_holds_answers_against_what_it_knows_to_be_there(address, demo)
     ]  # fmt: skip
     truth = {"type": "FeatureCollection", "features": squares}
     box = f"{west - 0.05},{south - 0.05},{east + 0.05},{north + 0.05}"
-    told, wrong, empty = ask(
+    told, wrong, empty, deep = ask(
         address,
-        ("evaluate", asked | {"truth": truth, "bbox": box}),
-        ("evaluate", asked | {"truth": {"type": "Topology"}}),
-        ("evaluate", asked | {"truth": {"type": "FeatureCollection", "features": []}}),
+        ("evaluate", asked | {"truth": json.dumps(truth), "bbox": box}),
+        ("evaluate", asked | {"truth": '{"type": "Topology"}'}),
+        ("evaluate", asked | {"truth": '{"type": "FeatureCollection", "features": []}'}),
+        ("evaluate", asked | {"truth": "[" * 100_000}),
     )
     # what the program itself found best cannot but be found
     numbers = told.structured_content["measures"]
     assert numbers["average_precision"]["value"] > 0.8 > numbers["average_precision"]["knows_nothing"]
     assert numbers["roc_auc"]["knows_nothing"] == 0.5 and told.structured_content["positive"] >= 40
     assert wrong.is_error and "no GeoJSON FeatureCollection" in wrong.content[0].text
+    assert deep.is_error and "no JSON" in deep.content[0].text
     assert empty.is_error and "/tmp" not in empty.content[0].text and "truth" in empty.content[0].text
 
 

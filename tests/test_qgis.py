@@ -69,9 +69,8 @@ def test_the_plugin_is_pure_python_that_loads_qgis_and_itself_and_nothing_else(t
     assert (PLUGIN / told["general"]["icon"]).is_file()
     subprocess.run(["make", "-s", "qgis", f"QGIS_ZIP={tmp_path}/plugin.zip"], cwd=ROOT, check=True)
     with zipfile.ZipFile(tmp_path / "plugin.zip") as made:
-        assert {"groundcast_search/__init__.py", "groundcast_search/metadata.txt", "groundcast_search/icon.svg"} <= set(
-            made.namelist()
-        )
+        files = ("__init__.py", "metadata.txt", "icon.svg")
+        assert {f"groundcast_search/{name}" for name in files} <= set(made.namelist())
         assert not [name for name in made.namelist() if "__pycache__" in name]
 
 

@@ -41,6 +41,9 @@ class Model:
     def texts(self, collection: Collection, texts: list[str]) -> np.ndarray:
         return np.random.default_rng(0).normal(size=(len(texts), DIM)).astype(np.float32)
 
+    def read_otherwise(self, collection: Collection, query: Query) -> list[str]:
+        return []
+
     def embedder(self, collection: Collection) -> "Model":
         return self
 

@@ -147,8 +147,8 @@ class Tools:
     async def evaluate(
         self, text: Words, ctx: Context,
         truth: Annotated[
-            dict[str, Any],
-            Field(description="What is known to be there: a GeoJSON FeatureCollection of polygons or points, WGS84."),
+            str,
+            Field(description="What is known to be there: text of a GeoJSON FeatureCollection of polygons or points."),
         ],
         collection: CollectionChoice = None, when: Moment = None, place: NamedArea = None, bbox: Box = None,
         near: Near = None,
@@ -209,15 +209,19 @@ class Tools:
             raise ToolError(advised) from error
 
 
-def _objects(truth: dict[str, Any]) -> Objects:
-    """The objects of a FeatureCollection.
+def _objects(truth: str) -> Objects:
+    """The objects of a FeatureCollection, which comes as text: as a part of the message it would be too deep.
 
     Raises:
         AreaError: It is none, or cannot be read.
         UsageError: It holds no polygon and no point.
     """
-    features = truth.get("features")
-    if truth.get("type") != "FeatureCollection" or not isinstance(features, list):
+    try:
+        read = json.loads(truth)
+    except (ValueError, RecursionError) as error:
+        raise AreaError(f"truth is no JSON ({error}): give the text of a GeoJSON FeatureCollection") from error
+    features = read.get("features") if isinstance(read, dict) and read.get("type") == "FeatureCollection" else None
+    if not isinstance(features, list):
         raise AreaError("truth is no GeoJSON FeatureCollection: give polygons or points as one")
     # geometries alone, written anew: what reads files tells formats by their content, and some name other files
     plain = [
