@@ -224,7 +224,7 @@ def _objects(truth: str) -> Objects:
     if not isinstance(features, list):
         raise AreaError("truth is no GeoJSON FeatureCollection: give polygons or points as one")
     # geometries alone, written anew: what reads files tells formats by their content, and some name other files
-    plain = [
+    plain: list[dict[str, Any]] = [
         {"type": "Feature", "properties": {}, "geometry": one.get("geometry")}
         for one in features
         if isinstance(one, dict)
