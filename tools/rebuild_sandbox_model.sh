@@ -67,5 +67,6 @@ else
     groundcast evaluate runs/fine shards -o measures
 fi
 "$python" -m benchmarks.moments --model runs/fine/model --panels panels --work measures/moments
+"$python" -c 'from pathlib import Path; from trainer.languages import learn_languages as learn; learn(Path("runs/fine/model"))'
 pack runs/fine/model
 "$python" -m tools.bundled_novelty

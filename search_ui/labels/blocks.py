@@ -5,6 +5,7 @@ grid over the Earth (`ingest.geo.grid`), as large as leaves yes and no in severa
 border may still be neighbours; larger blocks have fewer of them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,7 @@ def folds_of(yes: Bools, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.fl
         size_m: Side of a tile, metres.
     """
     few: Folds | None = None
-    for tiles in _TILES:
-        block_m = min(tiles * size_m, MAX_SIZE_M)
-        rows, columns = Grid(block_m, block_m).cells_at(lat=lat, lon=lon)
-        block = rows * (int(columns.max(initial=0)) + 1) + columns
+    for tiles, block_m, block in blocks_of(lat=lat, lon=lon, size_m=size_m):
         count = min(MOST_FOLDS, *(len(np.unique(block[side])) for side in (yes, ~yes)))
         made = _split(yes, block, count) if count > 1 else ()
         if made:
@@ -59,6 +57,22 @@ def folds_of(yes: Bools, *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.fl
             if count == MOST_FOLDS:
                 return few
     return few
+
+
+def blocks_of(
+    *, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], size_m: float
+) -> Iterator[tuple[int, float, npt.NDArray[np.int64]]]:
+    """Ever smaller blocks: their side in tiles and in metres, and which of them each place lies in, [n].
+
+    Args:
+        lat: Degrees [n].
+        lon: Degrees [n].
+        size_m: Side of a tile, metres.
+    """
+    for tiles in _TILES:
+        side_m = min(tiles * size_m, MAX_SIZE_M)
+        rows, columns = Grid(side_m, side_m).cells_at(lat=lat, lon=lon)
+        yield tiles, side_m, rows * (int(columns.max(initial=0)) + 1) + columns
 
 
 def _split(yes: Bools, block: npt.NDArray[np.int64], count: int) -> tuple[Split, ...]:

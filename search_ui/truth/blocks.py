@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.geo.grid import MAX_SIZE_M, Grid
+from search_ui.labels.blocks import blocks_of
 
 ENOUGH = 20
 """Blocks that positives, and that negatives, should lie in; fewer make an interval doubtful."""
 
 _MOST = 20_000  # blocks: each draw counts all of them
-
-_TILES = (64, 32, 16, 8, 4, 2, 1)  # sides that are tried, in tiles
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -59,10 +57,8 @@ def bootstrap_blocks(
         size_m: Side of a tile, metres.
     """
     best: BootstrapBlocks | None = None
-    for tiles in _TILES:
-        side_m = min(tiles * size_m, MAX_SIZE_M)
-        rows, columns = Grid(side_m, side_m).cells_at(lat=lat, lon=lon)
-        _, number = np.unique(np.stack([rows, columns]), axis=1, return_inverse=True)
+    for _, side_m, block in blocks_of(lat=lat, lon=lon, size_m=size_m):
+        _, number = np.unique(block, return_inverse=True)
         number = number.ravel().astype(np.int64)
         count = int(number.max()) + 1
         if best is not None and (count > _MOST or not best.few):

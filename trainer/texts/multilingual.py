@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ _ONE_AT_A_TIME = threading.Lock()  # the engine keeps its buffers in the model
 Floats = npt.NDArray[np.float32]
 
 
+@cache
 def is_here() -> bool:
-    """Whether the package is installed."""
+    """Whether the package is installed; looked up once, for every question asks it."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 
