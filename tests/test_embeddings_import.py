@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ingest.archive.parts import Archive, vector_array
-from ingest.catalog.catalog import Catalog
+from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
 from ingest.embeddings import importing
 from ingest.embeddings.brought import hashes, seconds
@@ -182,6 +183,11 @@ def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     assert len(home.vectors()[0]) == 8
     with pytest.raises(ModelMismatchError, match=r"'x' holds 1,024 numbers of Clay v1\.5, these are 768 of"):
         home.bring(tables.clay_v0(tmp_path / "c.parquet"))
+    spec = {"source": "a.tif", "grid": {"size_m": 480.0, "stride_m": 480.0}}
+    home.catalog.add_collection(Collection("town", "tiles", "m", 512, spec, datetime.now(UTC)))
+    for model in (None, importing.PresentModel("m", 512)):
+        with pytest.raises(CatalogError, match=r"'town' was made of imagery.*import into another name"):
+            home.bring(tmp_path / "a.parquet", "town", model=model)
     with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, the model makes 512"):
         home.bring(tmp_path / "a.parquet", "y", model=importing.PresentModel("m", 512))
     with pytest.raises(CatalogError, match="by case only"):

@@ -129,6 +129,11 @@ def _collection(
         ModelMismatchError: The vectors are not of the model that was named, or not of the collection's.
         CatalogError: It was made of imagery.
     """
+    existing = catalog.find_collection(request.collection)
+    if existing is not None and IMPORTED not in existing.spec:
+        raise CatalogError(
+            f"collection {existing.name!r} was made of imagery, whose tiles are of one grid: import into another name"
+        )
     if model is not None and model.dim != source.dim:
         raise ModelMismatchError(
             f"{source.uri}: vectors of {source.dim:,} numbers, the model makes {model.dim:,}: these are another "
@@ -141,16 +146,11 @@ def _collection(
     named = source.model or f"an unnamed model ({source.layout})"
     foreign = ForeignModel(named, source.dim, source.model_id)
     model_id = foreign.model_id if model is None else model.model_id
-    existing = catalog.find_collection(request.collection)
     if existing is None:
         refuse_twin(catalog, request.collection)
         spec = _spec(request, source) | ({} if model is not None else {FOREIGN: foreign.to_json()})
         catalog.add_collection(Collection(request.collection, "tiles", model_id, source.dim, spec, datetime.now(UTC)))
         return catalog.collection(request.collection)
-    if IMPORTED not in existing.spec:
-        raise CatalogError(
-            f"collection {existing.name!r} was made of imagery, whose tiles are of one grid: import into another name"
-        )
     if (existing.model_id, existing.dim) != (model_id, source.dim):
         theirs = existing.spec.get(FOREIGN, {}).get("name", existing.model_id)
         raise ModelMismatchError(
