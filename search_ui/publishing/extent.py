@@ -70,7 +70,7 @@ def _around(lon: Floats, along: Floats) -> tuple[float, float]:
     # the widest gap between what has been reached and the next one is what the arc leaves out
     gaps = np.append(west[1:], west[0] + _GLOBE) - reached
     widest = int(len(gaps) - 1 - np.argmax(gaps[::-1]))  # of equals the last: the one across ±180°
-    if gaps[widest] <= 0:
+    if gaps[widest] < 2 * 10**-_DIGITS:  # tiles side by side all around touch but for the last digits of their edges
         return -180.0, 180.0
     first = (widest + 1) % len(gaps)
     start, end = _down(float(west[first]) - 180), _up(float(reached[widest]) - 180)

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from search_ui.publishing.publication import Published
     from search_ui.search.query import Query
 
-MOMENT = "Wall-clock time there, of the --text before it: 2025-07-14T18, 2025-07-14, 2025-07 or T18."
-
 
 @click.command(short_help="A collection as GeoParquet, STAC and score maps.")
 @click.argument("collection")
