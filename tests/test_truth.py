@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import geopandas
+import made_up
 import numpy as np
 import pytest
 import shapely
@@ -22,6 +23,7 @@ from search_ui.search.engine import Engine
 from search_ui.search.fitted import Fit, Refitted, drop_fits, fit_for, fits_of, keep_fits
 from search_ui.search.query import Part, Query
 from search_ui.search.relevance import Judged
+from search_ui.truth import pictures
 from search_ui.truth.blocks import bootstrap_blocks
 from search_ui.truth.conditions import Condition
 from search_ui.truth.evaluation import Plan, classes_of, evaluate_truth
@@ -30,6 +32,7 @@ from search_ui.truth.measures import HELD_OUT, KnownTiles, measure
 from search_ui.truth.objects import Objects, read_objects
 from search_ui.truth.overlay import overlay
 from search_ui.truth.page import write_page
+from search_ui.truth.pictures import canvases, shapes_on, tiles_on
 from search_ui.truth.report import lines
 from search_ui.truth.verdicts import verdicts
 from trainer.errors import AreaError, MissingError, UsageError
@@ -209,6 +212,40 @@ def test_truth_is_known_within_its_extent_or_in_negative_areas():
     assert (said.known.tolist(), said.contrary) == ([False, False, False, True], 1)
 
 
+def test_a_tile_that_only_touches_the_area_asked_about_is_unknown():
+    class Asked:
+        def scores(self, name, query):
+            return made_up.scores()
+
+    _, lat, lon, _ = made_up.island()
+    shapes = np.array([shapely.Point(lon[0], lat[0])], object)
+    area = BOX(lon.min(), lat.min() - 0.001, lon.max() + 0.001, lat[0] + 0.003)  # half of the second row, to its middle
+    plan = Plan("town", {None: "a well"}, "wells.geojson", area=area, draws=2)
+    (one,) = evaluate_truth(Asked(), plan, Objects(shapes, None, None, ())).as_dict()["classes"]
+    assert (one["positive"], one["tiles"], one["unknown"]) == (1, made_up.SIDE, made_up.SIDE * (made_up.SIDE - 1))
+
+
+def test_maps_on_both_sides_of_the_antimeridian_have_their_tiles_and_objects(monkeypatch):
+    _, lat, lon, _ = made_up.island()
+    lon = (lon + 169.96 + 180) % 360 - 180  # from 179.96 to -179.98
+    assert lon.min() < -179 and lon.max() > 179
+
+    class Asked:
+        def scores(self, name, query):
+            return replace(made_up.scores(), lon=lon)
+
+    shapes = shapely.points(lon[::5], lat[::5])
+    result = evaluate_truth(Asked(), Plan("town", {None: "a well"}, "x", draws=2), Objects(shapes, None, None, ()))
+    (one,) = result.classes
+    ((canvas,), _) = canvases(one)
+    assert len(tiles_on(one, canvas)) == len(lon)
+    assert [len(shapes_on(one, canvas)[0]), shapes_on(one, canvas)[1]] == [len(shapes), 0]
+    monkeypatch.setattr(pictures, "_MOST_VERTICES", 9)
+    assert [len(shapes_on(one, canvas)[0]), shapes_on(one, canvas)[1]] == [9, len(shapes) - 9]
+    elsewhere = replace(one, shapes=np.array([shapely.Point(10, 43), BOX(-180, 43, -179.97, 43.1)], object))
+    assert len(shapes_on(elsewhere, canvas)[0]) == 1
+
+
 # -- measures ---------------------------------------------------------------------------------------------------------
 
 
@@ -366,7 +403,7 @@ def forests(engine, tmp_path_factory):
     return written(path, [*places, around], kind=kinds), len(there)
 
 
-def test_the_page_of_a_collection_holds_all_of_it(engine, forests, tmp_path):
+def test_the_page_of_a_collection_holds_all_of_it(engine, forests, tmp_path, monkeypatch):
     path, count = forests
     objects = read_objects(path, where=[Condition.parse("kind=forest")])
     result = evaluate_truth(engine, Plan("demo", {None: ASKED}, path.name, draws=50), objects)
@@ -387,8 +424,11 @@ def test_the_page_of_a_collection_holds_all_of_it(engine, forests, tmp_path):
     assert sum(tiles for _, tiles in canvases) >= one["tiles"]
     assert "src=http" not in text.replace('"', "")
     assert f"“{ASKED}”" in text
+    assert "too many to draw" not in text
+    monkeypatch.setattr(pictures, "_MOST_VERTICES", 100)
     write_page(page, result, facts=engine.provenance("demo").facts(), backdrop=lambda canvas, tiles: None)
     assert "There is no imagery" in page.read_text("utf-8")
+    assert "more objects are too many to draw" in page.read_text("utf-8")
 
 
 def test_a_fit_is_kept_said_and_taken_away(groundcast, demo, forests, tmp_path):

@@ -207,7 +207,8 @@ def evaluate_truth(
             tiles = outlines(Places(scores.lat, scores.lon, scores.size_m))
         shapes = objects.of_class(name)
         found = overlay(shapes, tiles, plan.share)
-        extent = objects.extent if plan.area is None else None
+        # the engine gives whatever touches an area, also what lies mostly beyond it
+        extent = objects.extent if plan.area is None else plan.area
         said = verdicts(found, tiles, lat=scores.lat, lon=scores.lon, extent=extent, negative=negative)
         why = _why_not(said, found, shapes)
         if why is not None:
