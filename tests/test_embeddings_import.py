@@ -155,7 +155,7 @@ def test_rows_are_counted_by_reason_in_the_ledger(home, tmp_path):
     assert result.job.failed == {"not_finite": 1, "zero_vector": 1, "duplicate_id": 1}
     failures = {one.subject: one.message for one in home.catalog.failures(result.job.id)}
     assert failures["v.parquet#33"] == "v.parquet#33: a row before it has the same id"
-    assert failures["r5"] == "r5: its vector has numbers that are NaN or infinite"
+    assert failures["r5"] == "r5: its vector has numbers that are missing, NaN or infinite"
     assert (result.job.done, home.agree()) == (37, [])
     assert home.bring(tmp_path / "v.parquet").report is None
 

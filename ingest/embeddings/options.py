@@ -69,3 +69,13 @@ class ImportOptions:
     def to_json(self) -> dict[str, Any]:
         """What was said, as JSON values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def refuse_rule(options: ImportOptions, where: str, *, whole: bool) -> None:
+    """Refuse a rule for whole numbers where there are none.
+
+    Raises:
+        UsageError: A scale or offset was given, and the vectors are floats.
+    """
+    if options.rule is not None and not whole:
+        raise UsageError(f"{where}: its vectors are floats already: leave --scale and --offset out")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.embeddings.brought import NamedRows, RowBlock
+from ingest.embeddings.dates import parse_moment_utc
 from ingest.embeddings.layouts import Roles
 from ingest.embeddings.listing import Listing
-from ingest.embeddings.options import ImportOptions
+from ingest.embeddings.options import ImportOptions, refuse_rule
 from ingest.embeddings.rows import RowReading, tile_rows, why
 from ingest.embeddings.tables import TableFacts, TableFile
 from trainer.errors import ModelMismatchError, SourceError, reason
@@ -36,9 +37,12 @@ class TableVectors:
     def __init__(self, listing: Listing, options: ImportOptions) -> None:
         self.uri, self.stamp, self._options, self._listing = listing.uri, listing.stamp, options, listing
         facts = [self._facts(path, name) for path, name in zip(listing.files, listing.names, strict=True)]
-        self._files = [one for one in facts if one.rows and one.dim is not None]
-        if not self._files:
+        width = next((one.dim for one in facts if one.rows and one.dim is not None), None)
+        if width is None:
             raise SourceError(f"{listing.uri}: no row of it has a vector")
+        # rows of a file without a vector are counted among the others
+        known = [self._facts(one.path, one.name, width) if one.dim is None else one for one in facts if one.rows]
+        self._files = known
         _check_agreement(self._files)
         first = self._files[0]
         self.roles: Roles = first.roles
@@ -58,9 +62,9 @@ class TableVectors:
         self._rest: pa.Table | None = None
         self._next = -1
 
-    def _facts(self, path: object, name: str) -> TableFacts:
+    def _facts(self, path: object, name: str, width: int | None = None) -> TableFacts:
         with closing(TableFile(path, name)) as file:  # type: ignore[arg-type]
-            return file.facts(self._options.wanted, crs=self._options.crs)
+            return file.facts(self._options.wanted, crs=self._options.crs, width=width)
 
     def _reading(self, file: TableFacts) -> RowReading:
         """How the rows of a file are read.
@@ -69,6 +73,7 @@ class TableVectors:
             SourceError: Its whole numbers have no rule, or its points no size.
         """
         roles, options = file.roles, self._options
+        refuse_rule(options, file.name, whole=file.whole)
         rule = options.rule or self._listing.rule or roles.rule
         if file.whole and rule is None and roles.scale is None:
             raise SourceError(
@@ -80,7 +85,8 @@ class TableVectors:
         middles = file.header is None and roles.size_m is None and not roles.cell
         if side_m is None and (points or middles):
             raise SourceError(f"{file.name}: its places are points, which have no size: pass --tile-size-m")
-        date = options.acquired_at or roles.told_date or self._listing.date
+        dates = (options.acquired_at, roles.told_date, self._listing.date)
+        date = next((one for one in dates if one and parse_moment_utc(one) is not None), None)
         return RowReading(
             roles, file.header, int(file.dim or 0), rule if file.whole else None, side_m, date, origin=file.name
         )
@@ -118,6 +124,8 @@ class TableVectors:
             if roles.date
             else f"all of {reading.told_date}"
             if reading.told_date
+            else f"no dates, as {roles.told_date!r} is none"
+            if roles.told_date
             else "no dates"
         )
         named = f"ids from `{roles.id}`" if roles.id else "ids made of file and row"
