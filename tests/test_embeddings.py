@@ -160,6 +160,8 @@ def test_whole_numbers_without_a_rule_are_refused_and_with_one_are_read(tmp_path
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.5) - 64)
     scaled = tables.plain(tmp_path / "y.parquet", values=tables.lists(stored), scale=np.arange(1, 6, dtype=np.float32))
     np.testing.assert_array_equal(read(opened(scaled)).vectors[2], stored[2] * np.float32(3))
+    # who gives a rule knows better than the file
+    np.testing.assert_array_equal(read(opened(scaled, scale=0.5)).vectors[2], stored[2] * np.float32(0.5))
     with pytest.raises(UsageError, match="a scale that is not 0"):
         ImportOptions(scale=0.0)
 
@@ -569,6 +571,21 @@ def test_a_raster_of_the_whole_globe_is_read_to_its_edges(tmp_path):
     assert plain.keys() == turned.keys() and len(plain) > 40
     for tile, vector in plain.items():
         np.testing.assert_allclose(turned[tile], vector, atol=1e-6)
+
+
+def test_what_means_nothing_to_a_source_is_refused(tmp_path):
+    path = raster(tmp_path / "x.tif", np.ones((20, 40, 40), np.float32))
+    for source, said, why in (
+        (tables.plain(tmp_path / "x.parquet"), {"stride_m": 10}, "--stride-m means nothing to tables"),
+        (path, {"crs": "EPSG:4326", "vector_column": "v"}, "--vector-column and --crs mean nothing to rasters"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            opened(source, **said)
+
+
+def test_a_mean_that_the_archive_cannot_keep_is_no_tile(tmp_path):
+    block = read(opened(raster(tmp_path / "x.tif", np.full((20, 40, 40), 1e5, np.float32)), tile_size_m=100))
+    assert (len(block.vectors), set(reasons(block).values())) == (0, {"not_float16"})
 
 
 def test_rasters_that_are_no_vectors_are_refused(tmp_path):
