@@ -15,6 +15,7 @@ from groundcast.ingests import Ingested, IngestOptions, Progress, request_of, ru
 from groundcast.opened import OpenHome, note
 from groundcast.question import check_options, spelled_out
 from groundcast.tile_collection import TileCollection
+from ingest.catalog.foreign import names_of_models
 from ingest.settings import load_settings, resolve_home
 from trainer.embedder import Embedder
 from trainer.errors import MissingError, UsageError
@@ -215,7 +216,7 @@ class Home:
             return listing(repr(self), (), ())
         with self._home.asked() as service:
             tiles = service.catalog.items_of_all(("archived", "done"))
-            models = {model.model_id: model.name for model in service.catalog.models()}
+            models = names_of_models(service.catalog)
             rows = [
                 (name, tiles.get(found.name, 0), models.get(found.model_id, "not here any more"), found.spec["source"])
                 for name, found in service.aliases.in_service().items()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import groundcast as gc
 from ingest.archive.parts import Archive, vector_array
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
@@ -272,6 +273,10 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     assert service.tile("x", "chip7").tile_id == "chip7"
     service.warm()
     service.close()
+    with gc.open(home.settings.home) as opened:
+        assert "Clay v1.5 (1,024 numbers), not here" in opened._repr_html_()
+        assert "Clay v1.5 (1,024 numbers)" in opened["x"]._repr_html_()
+        assert len(opened["x"].search(tile="chip7", k=5)) == 5
 
 
 def test_a_lost_catalog_is_recovered_with_what_the_vectors_are(home, tmp_path):

@@ -259,6 +259,7 @@ class CollectionReply(AgentReply):
     tiles: int
     tile_m: float = Field(description="Side of its tiles, metres.")
     bounds: tuple[float, float, float, float] | None = Field(description="East lies beyond 180 across ±180°.")
+    words: bool = Field(description="Whether it can be asked in words; else its model is not here, and nothing can.")
     knows_time: bool | None = Field(description="Whether a moment plays a part in its answers.")
     gallery: str | None = Field(description="Ground photos that fit it.")
     attribution: str | None
