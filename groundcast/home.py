@@ -33,6 +33,7 @@ def open(home: str | os.PathLike[str] | None = None, *, create: bool = False, re
         MissingError: There is none, and `create` is not said.
         SettingsError: A setting is unknown or invalid.
         CatalogError: Its catalog cannot be read, or is of a newer version.
+        UsageError: `home` is a file, or no path.
     """
     if home is not None and not isinstance(home, str | os.PathLike):
         raise UsageError(f"home = {home!r}: give the path of a folder")
@@ -72,6 +73,7 @@ class Home:
 
         Raises:
             MissingError: There is none.
+            UsageError: It is no text, or the home is closed.
         """
         if not isinstance(name, str):
             raise UsageError(f"a collection is asked for by its name, not by {name!r}")
@@ -148,6 +150,9 @@ class Home:
             progress: True: a bar; a function: called with how many tiles are done and how many there are.
             options: An area, bands, dates and so on: see `IngestOptions`.
 
+        Returns:
+            What was done, this time and in all.
+
         Raises:
             UsageError: An argument cannot be understood.
             ReadOnlyError: The home was opened read-only.
@@ -183,6 +188,9 @@ class Home:
             model: As for `ingest`: of the gallery, or the only one there is.
             precision: Arithmetic of the model; None: as the settings say.
             progress: As for `ingest`.
+
+        Returns:
+            As of `ingest`.
 
         Raises:
             GroundcastError: As for `ingest`.

@@ -277,6 +277,9 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
         assert "Clay v1.5 (1,024 numbers), not here" in opened._repr_html_()
         assert "Clay v1.5 (1,024 numbers)" in opened["x"]._repr_html_()
         assert len(opened["x"].search(tile="chip7", k=5)) == 5
+        assert np.isfinite(opened["x"].map(tile="chip7").array).any()
+        with pytest.raises(gc.UsageError, match=r"no relevance.*map the cosine"):
+            opened["x"].map(tile="chip7", value="relevance")
 
 
 def test_a_lost_catalog_is_recovered_with_what_the_vectors_are(home, tmp_path):
