@@ -157,8 +157,9 @@ def test_what_appeared_and_vanished_is_told_and_written(tmp_path):
     frame = geopandas.read_file(tmp_path / "c.geojson")
     assert frame.change.tolist() == [told[name] for name in frame.tile_id]
     assert json.loads((tmp_path / "c.geojson").read_text())["provenance"]["fdr"] == 0.05
-    rows = csv.DictReader((tmp_path / "c.csv").read_text().splitlines())
+    rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert [row["change"] for row in rows] == frame.change.tolist()
+    assert json.loads(rows[0]["provenance"])["attribution"] == "©"
     every = geopandas.read_parquet(tmp_path / "c.parquet")
     assert len(every) == SIDE**2
     assert every.z.abs().nlargest(2).index.tolist() in ([RISEN, SUNK], [SUNK, RISEN])
@@ -168,10 +169,11 @@ def test_what_appeared_and_vanished_is_told_and_written(tmp_path):
 
 def test_several_texts_have_columns_and_panels_of_their_own(tmp_path):
     found = monitor(Two(), "before", "after", ["a pool", "=a pier"], ASK, fdr=0.05)
+    found = replace(found, tile_id=tuple(f"={name}" for name in found.tile_id))  # as somebody else's ids may be
     write_changes(tmp_path / "c.parquet", found, {"model_id": "m"})
     assert {"z_1", "z_2", "relevance_after_2"} <= set(geopandas.read_parquet(tmp_path / "c.parquet").columns)
     write_changes(tmp_path / "c.csv", found, {"model_id": "m"})
-    assert "'=a pier" in (tmp_path / "c.csv").read_text()
+    assert "'=a pier" in (tmp_path / "c.csv").read_text() and "'=t0" in (tmp_path / "c.csv").read_text()
     with pytest.raises(UsageError, match="too many for a picture"):
         check_target(tmp_path / "c.png", 13)
     with pytest.raises(UsageError, match="use one of"):
