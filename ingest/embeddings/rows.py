@@ -124,7 +124,7 @@ def tile_rows(table: "pa.Table", reading: RowReading, ids: Sequence[str], barred
 
 def vectors_of(table: "pa.Table", reading: RowReading) -> tuple[Floats, Reasons]:
     """Vectors, float32 [n, d], and why a row has none that can be kept."""
-    roles, n = reading.roles, table.num_rows
+    roles = reading.roles
     stored, reasons = _stored(table, reading)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is what is looked for
         vectors = stored.astype(np.float32) if reading.rule is None else reading.rule.floats(stored)
@@ -136,7 +136,7 @@ def vectors_of(table: "pa.Table", reading: RowReading) -> tuple[Floats, Reasons]
         kept = vectors.astype(np.float16)
         lost = np.linalg.norm(np.where(np.isfinite(kept), kept, np.float16(0)).astype(np.float32) - vectors, axis=1)
         _mark(reasons, ~(lost <= _WORST * np.linalg.norm(vectors, axis=1)) | np.isinf(lost), "not_float16")
-    return vectors.reshape(n, -1), reasons
+    return vectors, reasons
 
 
 def _stored(table: "pa.Table", reading: RowReading) -> tuple[npt.NDArray[Any], Reasons]:
