@@ -113,10 +113,10 @@ def _found(root: FilePath) -> "tuple[list[FilePath], FilePath | None]":
 
 def _fixed_part(pattern: FilePath) -> FilePath:
     """The folder that all files of a pattern lie in."""
-    for folder in reversed(pattern.parents):
-        if _PATTERN & set(folder.name):
-            return folder.parent
-    return pattern.parent
+    found = pattern
+    while _PATTERN & set("".join(found.parts)):
+        found = found.parent
+    return found
 
 
 def _as_path(root: Any, path: str) -> FilePath:
