@@ -177,6 +177,31 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(home, tmp_path):
     assert not home.settings.archive_dir("x").exists()
 
 
+def test_rows_of_files_of_one_name_are_never_taken_for_each_other(home, tmp_path):
+    def unnamed(path, seed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {"v": tables.lists(tables.vectors(3, 8, seed)), "geometry": tables.wkb(tables.boxes(3))}
+        return tables.write(path, columns, tables.geo())
+
+    folder = tmp_path / "all"
+    first, second = unnamed(folder / "a" / "t.parquet", 0), unnamed(folder / "b" / "t.parquet", 1)
+    assert home.bring(first).job.done == 3
+    with pytest.raises(CatalogError, match=r"b/t\.parquet: 3 of its rows would be named like rows that collection 'x'"):
+        home.bring(second)
+    assert home.bring(first).report is None
+    # a folder that gets another of the name later, and a pattern over both
+    assert home.bring(folder, "y").job.done == 6
+    unnamed(folder / "c" / "t.gpq", 2)
+    unnamed(folder / "c" / "t.parquet", 3)
+    assert home.bring(folder, "y").job.done == 6
+    assert home.bring(str(folder / "?" / "t.*"), "z").job.source.endswith("all/?/t.*")
+    for name in ("y", "z"):
+        ids, _ = home.vectors(name)
+        assert sorted(ids) == [
+            f"{stem}-{row:07d}" for stem in ("a/t", "b/t", "c/t.gpq", "c/t.parquet") for row in (0, 1, 2)
+        ]
+
+
 def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     home.bring(tables.clay_v15(tmp_path / "a.parquet"))
     # the same model by another layout
@@ -189,7 +214,7 @@ def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     for model in (None, importing.PresentModel("m", 512)):
         with pytest.raises(CatalogError, match=r"'town' was made of imagery.*import into another name"):
             home.bring(tmp_path / "a.parquet", "town", model=model)
-    with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, the model makes 512"):
+    with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, model m makes 512"):
         home.bring(tmp_path / "a.parquet", "y", model=importing.PresentModel("m", 512))
     with pytest.raises(CatalogError, match="by case only"):
         home.bring(tmp_path / "a.parquet", "X")

@@ -136,8 +136,8 @@ def _collection(
         )
     if model is not None and model.dim != source.dim:
         raise ModelMismatchError(
-            f"{source.uri}: vectors of {source.dim:,} numbers, the model makes {model.dim:,}: these are another "
-            "model's; leave --model out"
+            f"{source.uri}: vectors of {source.dim:,} numbers, model {model.model_id} makes {model.dim:,}: these are "
+            "another model's; leave --model out, or import into another name"
         )
     if model is not None and source.model_id not in (None, model.model_id):
         raise ModelMismatchError(
@@ -188,6 +188,7 @@ def _plan(
             return catalog.job(identity)
     held = _held(archive)
     again, known = _doubles(source, held)
+    _refuse_namesakes(catalog, collection, source, known)
     prefix = identity if found is None else f"{identity}-s{found.chunks:04d}"
     chunks = _chunks(prefix, source, again, known)
     if known.any():
@@ -198,6 +199,21 @@ def _plan(
     else:
         catalog.add_chunks(identity, chunks)
     return catalog.job(identity)
+
+
+def _refuse_namesakes(catalog: Catalog, collection: Collection, source: VectorSource, known: Any) -> None:
+    """Refuse rows that would be named like others of the collection, because their files are called alike.
+
+    Raises:
+        CatalogError: They would be.
+    """
+    others = list(dict.fromkeys(job.source for job in catalog.jobs(collection.name)))
+    if source.makes_ids and known.any() and others and source.uri not in others:
+        raise CatalogError(
+            f"{source.uri}: {int(known.sum()):,} of its rows would be named like rows that collection "
+            f"{collection.name!r} holds, of {', '.join(others)}: without ids they are named after file and number. If "
+            "they are others, call the file otherwise or pass --id-column; if they are the same, nothing is to do"
+        )
 
 
 def _held(archive: Archive) -> Hashes:

@@ -60,6 +60,7 @@ class RasterVectors:
         self.model = options.model_name or listing.model or named
         self.model_id = None
         self.attribution = None
+        self.makes_ids = False  # a tile of the grid is the same one, whatever raster covers it
         self.dim = first.dim * (len(self._rule.levels) if self._rule is not None and self._rule.levels else 1)
         self._check(listing)
         self._outlines = [file.coverage for file in self._files]

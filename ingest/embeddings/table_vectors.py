@@ -49,6 +49,7 @@ class TableVectors:
         first = self._files[0]
         self.roles: Roles = first.roles
         self.layout = first.roles.layout
+        self.makes_ids = first.roles.id is None
         self.model = options.model_name or listing.model or first.roles.model
         self.model_id = first.roles.model_id
         credits = [one.roles.attribution for one in self._files if one.roles.attribution]
@@ -277,9 +278,12 @@ def _check_agreement(files: Sequence[TableFacts]) -> None:
 
 
 def _stems(names: Sequence[str]) -> list[str]:
-    """What rows without an id are called by: the file's name without its suffix, with its folder where two share it."""
-    plain = [name.rpartition("/")[2].rpartition(".")[0] or name for name in names]
-    return plain if len(set(plain)) == len(plain) else [name.rpartition(".")[0] or name for name in names]
+    """What rows without an id are called by: the file's name and folders without its suffix, unless two share that.
+
+    They do not depend on what other folders hold, so that a row keeps its name when these fill up.
+    """
+    plain = [name.rpartition(".")[0] or name for name in names]
+    return [name if plain.count(stem) > 1 else stem for name, stem in zip(names, plain, strict=True)]
 
 
 def _texts(table: "pa.Table", column: str) -> list[str | None]:
