@@ -284,6 +284,16 @@ def test_dates_of_every_type_are_moments_in_utc(tmp_path):
     assert block.unread_dates == 1
     aware = pa.array(np.array(["2024-06-15T10:00"], "datetime64[ns]")).cast(pa.timestamp("ns", "Asia/Kathmandu"))
     assert dates(aware)[0] == ["2024-06-15T10:00:00+00:00"]
+    far = [1_718_445_600_000, 0]  # milliseconds that are called seconds, and the first second of 1970
+    for column in (
+        *(pa.array([one * 10**zeros for one in far], pa.timestamp(unit)) for unit, zeros in (("s", 0), ("us", 6))),
+        pa.array([2**31 - 1, 0], pa.date32()),
+        pa.array(["9999-12-31T23:00:00-05:00", "1970-01-01"]),
+    ):
+        found, block = dates(column)
+        assert (found, block.unread_dates) == ([None, "1970-01-01T00:00:00+00:00"], 1), column.type
+    nanoseconds = pa.array(np.array(["2262-01-01", "NaT"], "datetime64[ns]"))
+    assert dates(nanoseconds)[0] == ["2262-01-01T00:00:00+00:00", None]
     with pytest.raises(SourceError, match="column 'date' is of type int64: dates should be"):
         dates(pa.array([2024]))
 
