@@ -2,7 +2,7 @@
 
 A job's chunks are blocks of rows that follow each other; the number in a chunk's key says which. So any process finds
 the rows of a chunk again, and the same command goes on where one was killed: a row is archived once. Memory is bounded
-by three blocks, and by 8 bytes for each row's name while the job is planned.
+by three blocks, and some 50 bytes for each row while the job is planned: hashes of names, sorted.
 
 It does not know how vectors are read.
 """
