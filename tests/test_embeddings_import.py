@@ -118,6 +118,21 @@ def test_an_import_that_stops_anywhere_goes_on_with_the_same_command(home, tmp_p
     assert home.agree() == []
 
 
+def test_a_row_that_another_import_has_brought_meanwhile_is_not_held_twice(home, tmp_path):
+    one, same = (tables.lgnd(tmp_path / name, 64) for name in ("a.parquet", "b.parquet"))
+
+    def stopping(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.bring(one, progress=stopping)
+    assert home.bring(same).job.done == 48
+    finished = home.bring(one).job
+    assert (finished.state, finished.done, finished.skipped) == ("done", 16, {"done_by_another_job": 48})
+    assert sorted(home.vectors()[0]) == sorted(f"chip{row}" for row in range(64))
+    assert home.agree() == []
+
+
 def test_a_killed_import_holds_every_row_once_in_the_end(home, tmp_path):
     path = tables.lgnd(tmp_path / "v.parquet", 400)
     code = f"""

@@ -29,7 +29,7 @@ class PublicationFacts:
         sources: ``source`` and ``attribution`` of its imagery, as they may be told.
         licence: SPDX id; None: nobody said one.
         created_at: When it was published, aware UTC.
-        version: Of groundcast.
+        version: Of the groundcast that wrote it.
         tables: Its files of tiles.
         maps: Its score maps.
         notes: What a person should know, a sentence each.
