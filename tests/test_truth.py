@@ -386,6 +386,7 @@ def test_fitted_chances_multiply_to_the_fitted_relevance():
     assert judged.relevance == pytest.approx(made.relevance(None, None, cosine), abs=1e-6)
     assert judged.relevance[2] == 0
     assert (judged.place >= judged.relevance).all()
+    assert replace(made.fit, when="2025-07").note() == "relevance fitted to t at 2025-07 (3 of 9 tiles, 2026)"
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

@@ -61,7 +61,10 @@ class Fit:
 
     def note(self) -> str:
         """What a person should read beside an answer."""
-        return f"relevance fitted to {self.truth} ({self.positives:,} of {self.tiles:,} tiles, {self.fitted_at[:10]})"
+        at = "" if self.when is None else f" at {self.when}"
+        return (
+            f"relevance fitted to {self.truth}{at} ({self.positives:,} of {self.tiles:,} tiles, {self.fitted_at[:10]})"
+        )
 
 
 class Judge(Protocol):
