@@ -301,6 +301,7 @@ def test_the_card_says_what_it_is_and_the_checksums_agree(home, tmp_path) -> Non
     home.publish(licence="CC-BY-4.0")
     card = (tmp_path / "out" / "README.md").read_text()
     assert all(word in card for word in (MODEL, "CC-BY-4.0", "Ada \\| & friends", "`a.tif`", "2024-05-01", "480 m"))
+    assert "alike to that model" in card and "relevance" not in card  # its model is not here
     assert all(f"`{name}`" in card for name in COLUMNS)
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "out", capture_output=True

@@ -111,7 +111,7 @@ def test_score_maps_are_sound_rasters_and_pictures_of_the_same_numbers_of_one_st
     asset = items["demo-map-02-acker-wiesen"].assets["scores"]
     assert [band["name"] for band in asset.extra_fields["bands"]] == ["cosine", "relevance"]
     card = (out / "README.md").read_text()
-    assert all(word in card for word in (BEACH, "12 July 2025, 14:00", "Äcker & Wiesen", "knows time"))
+    assert all(word in card for word in (BEACH, "12 July 2025, 14:00", "Äcker & Wiesen", "knows time", "**relevance**"))
     assert json.loads((out / "model.json").read_text())["properties"]["mlm:input"][0]["input"]["shape"][1] == 3
 
 

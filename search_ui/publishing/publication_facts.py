@@ -58,5 +58,5 @@ class PublicationFacts:
     @property
     def tile_size(self) -> str:
         """In words."""
-        small, large = self.sizes_m
-        return f"{small:g} m" if small == large else f"{small:g} to {large:g} m"
+        small, large = (f"{size:g}" for size in self.sizes_m)
+        return f"{small} m" if small == large else f"{small} to {large} m"
