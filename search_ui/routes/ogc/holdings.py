@@ -6,7 +6,6 @@ colon. A search or set whose collection is gone is left out of the list. It does
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from ingest.catalog.labels import LabelSet
@@ -60,11 +59,10 @@ def extent(service: Service, held: Holding, shown: Shown) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if (box := box_of(shown)) is not None:
         told["spatial"] = {"bbox": [list(box)], "crs": CRS84}
-    ends = (
-        _labelled(service, held.labels)
-        if held.labels
-        else first_and_last(service.engine.field(service.tiles(held.collection)).acquired_us)
-    )
+    if held.labels is not None:
+        ends = service.labelling.sets.first_and_last(held.labels.id)
+    else:
+        ends = first_and_last(service.engine.field(service.tiles(held.collection)).acquired_us)
     if ends is not None:
         told["temporal"] = {"interval": [[rfc3339(end) for end in ends]]}
     return told
@@ -112,8 +110,3 @@ def _of_search(saved: SavedSearch) -> Holding:
 def _of_labels(labels: LabelSet) -> Holding:
     says = f"Places in {labels.collection} called yes, no or unsure; the map is what was learnt from them."
     return Holding(f"labels:{labels.id}", labels.name, says, labels.collection, labels=labels)
-
-
-def _labelled(service: Service, labels: LabelSet) -> tuple[datetime, datetime] | None:
-    moments = [label.labelled_at for label in service.labelling.sets.labels(labels.id)]
-    return (min(moments), max(moments)) if moments else None
