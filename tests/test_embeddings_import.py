@@ -26,6 +26,7 @@ from ingest.jobs.upgrade import shadow
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from search_ui.files.answers import write_answer
+from search_ui.ground.retrieval import find_gallery
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.snapshots import About, write_scores
 from search_ui.search.engine import Engine
@@ -261,6 +262,8 @@ def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_u
     for part in (Part("text", "a ferry"), Part("photo", tmp_path / "p.png"), Part("image", tmp_path / "p.png")):
         with pytest.raises(UsageError, match=r"Clay v1\.5 \(1,024 numbers\), and that model is not here"):
             engine.search("x", Query(parts=(part,)))
+    with pytest.raises(UsageError, match="that model is not here"):
+        find_gallery(home.catalog, home.catalog.collection("x"), None)
     with pytest.raises(UsageError, match=r"minimum relevance 0\.5: collection 'x' has no relevance"):
         engine.search("x", tile("chip7", min_relevance=0.5))
     with pytest.raises(MissingError, match="no tile 'chip99'"):
