@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.catalog.catalog import Collection
-from ingest.catalog.foreign import require_model
 from ingest.field.scorer import NO_DATE
 from ingest.geo.footprints import Places
 from search_ui.monitor.change import WORDS, Changes, changes
@@ -140,15 +139,7 @@ def monitor(engine: Engine, before: str, after: str, texts: Sequence[str], query
         UsageError: They are the same, share no ground, or too little to know what is usual.
     """
     one, other = engine.tiles(before), engine.tiles(after)
-    if one.name == other.name:
-        raise UsageError(f"{before!r} and {after!r} are the same collection: give two, of two dates")
-    for each in (one, other):
-        require_model(engine.catalog, each)
-    if one.model_id != other.model_id:
-        raise ModelMismatchError(
-            f"{before!r} was made with model {one.model_id}, {after!r} with {other.model_id}: their scores cannot be "
-            "compared. Bring one under the other's model with `groundcast collection upgrade`"
-        )
+    _check(one, other, before, after)
     found: list[TextChanges] = []
     notes = [_order(engine, one, other)]
     pairing: Pairing | None = None
@@ -179,6 +170,16 @@ def monitor(engine: Engine, before: str, after: str, texts: Sequence[str], query
         fdr=fdr,
         notes=tuple(dict.fromkeys(note for note in notes if note)),
     )
+
+
+def _check(one: Collection, other: Collection, before: str, after: str) -> None:
+    if one.name == other.name:
+        raise UsageError(f"{before!r} and {after!r} are the same collection: give two, of two dates")
+    if one.model_id != other.model_id:
+        raise ModelMismatchError(
+            f"{before!r} was made with model {one.model_id}, {after!r} with {other.model_id}: their scores cannot be "
+            "compared. Bring one under the other's model with `groundcast collection upgrade`, where that is here"
+        )
 
 
 def _paired(one: Scores, other: Scores, before: str, after: str) -> Pairing:
