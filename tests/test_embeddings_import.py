@@ -284,8 +284,10 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     service = Service(home.settings)
     shown = service.shown("x")
     assert (shown.model, shown.words, shown.knows_time, shown.tiles) == ("Clay v1.5 (1,024 numbers)", False, False, 40)
+    assert not shown.pictures
     listed = service.place_lists.show("x", tile("chip7", k=5), Listed(k=5), NOTHING_SAID)
-    assert [card["grade"] for card in listed.places.cards("x", 0, 5)] == ["unrated"] * 5
+    cards = listed.places.cards("x", 0, 5)
+    assert [(card["grade"], card["image"]) for card in cards] == [("unrated", None)] * 5
     assert not listed.found.nothing and len(listed.places.pins()) == 5
     heat = service.heat("x", Layer(query=tile("chip7")))
     assert heat.scale.unit == "cosine with the question" and np.isfinite(heat.values).all()
