@@ -485,6 +485,19 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
         opened(path)
 
 
+def test_a_publication_is_its_tables_and_not_the_maps_beside_them(tmp_path):
+    folder = tmp_path / "published"
+    (folder / "embeddings").mkdir(parents=True)
+    (folder / "collection.json").write_text('{"type": "Collection", "stac_version": "1.1.0"}')
+    (folder / "map.tif").write_bytes(b"")
+    tables.plain(folder / "embeddings" / "0000.parquet")
+    assert list_files(str(folder), {}).names == ("0000.parquet",)
+    with pytest.raises(SourceError, match="it is a STAC collection: give one of its items, or the folder"):
+        list_files(str(folder / "collection.json"), {})
+    with pytest.raises(SourceError, match="there is no such file"):
+        list_files(str(folder / "item.json"), {})
+
+
 def test_tables_on_an_object_store_are_read_by_their_urls(tmp_path, s3):
     import s3fs
 

@@ -28,6 +28,7 @@ from ingest.jobs.upgrade import shadow
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from search_ui.files.answers import write_answer
+from search_ui.ground.retrieval import find_gallery
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.snapshots import About, write_scores
 from search_ui.search.engine import Engine
@@ -283,6 +284,8 @@ def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_u
     for part in (Part("text", "a ferry"), Part("photo", tmp_path / "p.png"), Part("image", tmp_path / "p.png")):
         with pytest.raises(UsageError, match=r"Clay v1\.5 \(1,024 numbers\), and that model is not here"):
             engine.search("x", Query(parts=(part,)))
+    with pytest.raises(UsageError, match="that model is not here"):
+        find_gallery(home.catalog, home.catalog.collection("x"), None)
     with pytest.raises(UsageError, match=r"minimum relevance 0\.5: collection 'x' has no relevance"):
         engine.search("x", tile("chip7", min_relevance=0.5))
     with pytest.raises(MissingError, match="no tile 'chip99'"):
@@ -303,8 +306,10 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     service = Service(home.settings)
     shown = service.shown("x")
     assert (shown.model, shown.words, shown.knows_time, shown.tiles) == ("Clay v1.5 (1,024 numbers)", False, False, 40)
+    assert not shown.pictures
     listed = service.place_lists.show("x", tile("chip7", k=5), Listed(k=5), NOTHING_SAID)
-    assert [card["grade"] for card in listed.places.cards("x", 0, 5)] == ["unrated"] * 5
+    cards = listed.places.cards("x", 0, 5)
+    assert [(card["grade"], card["image"]) for card in cards] == [("unrated", None)] * 5
     assert not listed.found.nothing and len(listed.places.pins()) == 5
     heat = service.heat("x", Layer(query=tile("chip7")))
     assert heat.scale.unit == "cosine with the question" and np.isfinite(heat.values).all()

@@ -19,6 +19,8 @@ from trainer.errors import SettingsError, SourceError, reason
 
 TABLES = (".parquet", ".geoparquet", ".gpq", ".parq")
 RASTERS = (".tif", ".tiff", ".npy")
+PUBLISHED = "embeddings"
+"""The folder of tables in what `groundcast publish` writes."""
 _PATTERN = set("*?[")
 
 
@@ -56,7 +58,8 @@ def list_files(source: str, options: Mapping[str, Any], beyond: tuple[str, ...] 
     """The files of a source.
 
     Args:
-        source: A path or URL: of a file, a folder, a pattern with ``*``, ``?`` or ``[``, or a STAC item's JSON.
+        source: A path or URL: of a file, a folder or publication, a pattern with ``*``, ``?`` or ``[``, or a STAC
+            item's JSON.
         options: Of the file system of a URL, as fsspec takes them.
         beyond: Folders in which a STAC item's files may lie, beside its own.
 
@@ -107,6 +110,8 @@ def _found(root: FilePath) -> "tuple[list[FilePath], FilePath | None]":
             files = [_as_path(root, one) for one in root.fs.glob(root.path)]
         return sorted((one for one in files if _is_ours(one)), key=str), _fixed_part(root)
     if root.is_dir():
+        if (root / "collection.json").is_file() and (root / PUBLISHED).is_dir():  # maps lie beside the tables
+            root = root / PUBLISHED
         return sorted((one for one in root.rglob("*") if _is_ours(one) and _shown(one, root)), key=str), root
     return ([root] if root.exists() else []), None
 

@@ -176,7 +176,7 @@ def _check(one: Collection, other: Collection, before: str, after: str) -> None:
     if one.model_id != other.model_id:
         raise ModelMismatchError(
             f"{before!r} was made with model {one.model_id}, {after!r} with {other.model_id}: their scores cannot be "
-            "compared. Bring one under the other's model with `groundcast collection upgrade`"
+            "compared. Bring one under the other's model with `groundcast collection upgrade`, where that is here"
         )
 
 
