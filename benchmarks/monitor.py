@@ -67,7 +67,8 @@ def main() -> None:
         with opened(work) as made:
             rows = measured(case, made)
     if asked.json:
-        setting = {"tiles": len(case.lat), "exchanged": len(case.exchanged), "concepts": len(case.concepts), "fdr": FDR}
+        moved = int((case.exchanged != np.arange(len(case.lat))).sum())
+        setting = {"tiles": len(case.lat), "exchanged": moved, "concepts": len(case.concepts), "fdr": FDR}
         found = {row["way"]: row["found"] for row in rows if row.get("concept") == "all"}
         told = {f"found, {WAYS[0]} ÷ {WAYS[2]}": round(found[WAYS[0]] / found[WAYS[2]], 3)}
         print(json.dumps({"benchmark": "monitor", "setting": setting, "rows": rows, "ratios": told}))
