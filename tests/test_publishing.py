@@ -262,7 +262,7 @@ def test_stac_says_what_the_extension_for_embeddings_asks_for(home, tmp_path) ->
     home.publish()
     stated = json.loads((tmp_path / "out" / "collection.json").read_text())
     assert (stated["emb:type"], stated["emb:dimensions"], stated["data_type"]) == ("chip", DIM, "float16")
-    assert stated["license"] == "other"
+    assert stated["license"] == "other" and "emb:temporal_resolution" not in stated
     links = {link["rel"]: link["href"] for link in stated["links"]}
     assert links["emb:model"] == "./model.json"
     assert links["emb:source-data"] == "https://example.org/b.tif"

@@ -69,7 +69,8 @@ def _collection(told: PublicationFacts) -> pystac.Collection:
             "data_type": "float16",
             **({} if told.gsd_m is None else {"gsd": round(told.gsd_m, 4)}),
             "emb:chip_layout": _chip_layout(told),
-            "emb:temporal_resolution": "single_acquisition",
+            # others' vectors may be of a year's mosaic
+            **({} if told.model.meta is None else {"emb:temporal_resolution": "single_acquisition"}),
             "emb:fit_for_use": ["retrieval", "classification"],
             "created": _rfc3339(told.created_at),
         },
