@@ -471,6 +471,11 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     block = read(source)
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.25))
     assert block.columns["acquired_at"][0].as_py().isoformat() == "2024-06-15T00:00:00+00:00"
+    for name in ("a b.parquet", "a%20b.parquet"):  # the address of the one, and the name of the other
+        tables.plain(tmp_path / name, values=tables.lists(stored))
+        for href in ("./a%20b.parquet", (tmp_path / name).as_uri()):
+            path.write_text(json.dumps(item | {"assets": {"v": assets["v"] | {"href": href}}}))
+            assert opened(path).rows == 5
     path.write_text(json.dumps(item | {"properties": told | {"emb:dimensions": 64}}))
     with pytest.raises(ModelMismatchError, match="its STAC item says 64"):
         opened(path)
