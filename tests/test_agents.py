@@ -99,6 +99,8 @@ def test_a_client_asks_and_gets_places_photos_months_and_names(address) -> None:
     assert json.loads(found.content[0].text) == told  # for clients that know no structure
     west, south, east, north = place.structured_content["bbox"]
     assert west < -165 < east and south < 43.1 < north
+    [fiji] = ask(address, ("places", {"name": "16.5 S 179.999 E"}))
+    assert fiji.structured_content["bbox"][0] > 179 and fiji.structured_content["bbox"][2] < -179
     tile = told["hits"][0]["tile_id"]
     ground, plain, calendar = ask(
         address,
