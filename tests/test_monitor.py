@@ -90,6 +90,11 @@ def test_tiles_of_another_grid_take_the_mean_of_what_lies_under_them():
     inner = found.rows[found.rows % 6 < 5]
     assert found.mean(east)[np.isin(found.rows, inner)] == pytest.approx(inner % 6 + 0.25, abs=0.02)
     assert len(pair(places(), places(shift_m=300.0)).rows) == 30  # of the last column less than half is covered
+    at_equator = [Places(np.zeros(len(x)), np.array(x) * 480 / 111_320, np.full(len(x), 480.0)) for x in
+                  ([0.0, 0.1], [0.7], [0.45])]  # fmt: skip
+    over_each_other, two_fifths, more = at_equator
+    assert len(pair(over_each_other, two_fifths).rows) == 0  # .3 and .4 of it, .4 together
+    assert len(pair(over_each_other, more).rows) == 1
 
 
 def test_tiles_of_another_size_are_refused():
