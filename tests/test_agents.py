@@ -78,6 +78,7 @@ def test_every_tool_only_reads_and_says_what_it_takes_and_gives(address) -> None
     tools = {tool.name: tool for tool in asyncio.run(listed())}
     assert set(tools) == {"collections", "search", "ground", "calendar", "places", "evaluate"}
     for tool in tools.values():
+        assert tool.input_schema["additionalProperties"] is False
         assert tool.annotations.read_only_hint and tool.description and tool.output_schema["properties"]
         assert all(one.get("description") for one in tool.input_schema["properties"].values()), tool.name
 
@@ -152,6 +153,12 @@ def test_nothing_here_and_not_now_are_answers_that_say_so(address) -> None:
     assert told["nothing"] and told["hits"] == [] and "nothing here" in told["says"] and told["nearest"]["tile_id"]
 
 
+def a_point_in(crs):
+    """Truth in a reference system."""
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [0, 0]}}
+    return json.dumps({"type": "FeatureCollection", "features": [point], "crs": crs})
+
+
 @pytest.mark.parametrize(
     ("tool", "asked", "says"),
     [
@@ -160,6 +167,9 @@ def test_nothing_here_and_not_now_are_answers_that_say_so(address) -> None:
         ("search", {"text": "a beach", "when": "yesterday"}, "yesterday"),
         ("search", {"text": "a beach", "bbox": "0,10,20,5"}, "south"),
         ("search", {"text": "a beach", "k": 0}, "greater than or equal to 1"),
+        ("search", {"text": "a beach", "month": 7}, "month"),
+        ("evaluate", {"text": "a beach", "truth": a_point_in({"type": "link"})}, "otherwise than by a name"),
+        ("evaluate", {"text": "a beach", "truth": a_point_in({"properties": {"name": "EPSG:2154"}})}, "Lambert"),
         ("search", {"text": "x" * 3000}, "2000"),
         ("ground", {}, "tile"),
         ("ground", {"tile": "none"}, "none"),
@@ -180,6 +190,8 @@ def test_the_guard_stands_before_it_and_only_messages_are_taken(address) -> None
     assert post(address, b"[" * 20 + b"]" * 20)[0] in (400, 413)
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(f"{address}/mcp", timeout=30)
+    with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+        assert b'groundcast_requests_total{route="/mcp",status="405"} 1.0' in answer.read()
 
 
 def test_it_wants_the_login_as_the_other_routes_do() -> None:

@@ -158,7 +158,8 @@ def _collection(
             f"{named if model is None else model_id}: import into another name"
         )
     if request.attribution is not None:
-        catalog.update_collection(existing.name, existing.spec | {"attribution": request.attribution})
+        spec = catalog.collection(existing.name).spec
+        catalog.update_collection(existing.name, spec | {"attribution": request.attribution})
     return catalog.collection(existing.name)
 
 

@@ -90,10 +90,13 @@ def _csv(found: Monitored) -> bytes:
     writer.writeheader()
     for one in found.texts:
         for row in found.rows(one):
-            said = row["text"]
-            # an apostrophe before what a spreadsheet would compute
-            writer.writerow(row | {"text": f"'{said}" if said.startswith(_FORMULA_STARTS) else said})
+            writer.writerow({name: _cell(value) for name, value in row.items()})
     return text.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: Any) -> Any:
+    """With an apostrophe before what a spreadsheet would compute: texts and ids of tiles come from others."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _columns(found: Monitored) -> dict[str, Any]:

@@ -225,14 +225,30 @@ def _objects(truth: str) -> Objects:
         raise AreaError("truth is no GeoJSON FeatureCollection: give polygons or points as one")
     # geometries alone, written anew: what reads files tells formats by their content, and some name other files
     plain: list[dict[str, Any]] = [
-        {"type": "Feature", "properties": {}, "geometry": one.get("geometry")}
+        {"type": "Feature", "properties": {}, "geometry": one.get("geometry") if isinstance(one, dict) else None}
         for one in features
-        if isinstance(one, dict)
     ]
+    collection = {"type": "FeatureCollection", "features": plain} | _reference_system(read)
     with tempfile.TemporaryDirectory(prefix="groundcast-truth-") as folder:
         path = Path(folder) / "truth.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": plain}), "utf-8")
+        path.write_text(json.dumps(collection), "utf-8")
         try:
             return read_objects(path)
         except GroundcastError as error:
             raise type(error)(str(error).replace(f"'{path}'", "truth")) from error
+
+
+def _reference_system(read: dict[str, Any]) -> dict[str, Any]:
+    """The member that names a reference system, as GeoJSON of 2008 had it; without it, coordinates would lie elsewhere.
+
+    Raises:
+        AreaError: It says it otherwise than by a name.
+    """
+    match read.get("crs"):
+        case None:
+            return {}
+        case {"properties": {"name": str(name)}}:
+            return {"crs": {"type": "name", "properties": {"name": name}}}
+    raise AreaError(
+        "truth says its reference system (crs) otherwise than by a name: give longitude and latitude in degrees"
+    )
