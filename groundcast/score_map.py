@@ -41,6 +41,7 @@ class ScoreMap:
     about: snapshots.About
 
     def __post_init__(self) -> None:
+        snapshots.mapped_values(self.scores, self.value)  # for its error alone: there is no relevance
         if self.minus is not None and self.minus.tile_id != self.scores.tile_id:
             raise GroundcastError("the collection changed while its moments were scored: ask again")
 
@@ -57,9 +58,9 @@ class ScoreMap:
     @cached_property
     def array(self) -> npt.NDArray[np.float32]:
         """The values, float32 [height, width], north up; NaN where no tile lies. As in band 1 of a GeoTIFF of it."""
-        values = self.scores.cosine if self.value == "cosine" else self.scores.relevance
+        values = snapshots.mapped_values(self.scores, self.value)[self.value]
         if self.minus is not None:
-            values = values - (self.minus.cosine if self.value == "cosine" else self.minus.relevance)
+            values = values - snapshots.mapped_values(self.minus, self.value)[self.value]
         owners = Resampler(self._canvas, Squares.of(snapshots.places_of(self.scores))).whole()
         return np.append(values, np.float32(np.nan)).astype(np.float32)[owners]  # −1, no tile, is the last
 

@@ -161,7 +161,9 @@ def walk(address, folder):
     dock.inside.setChecked(True)
     found["nowhere"] = search(window, dock, "a beach")
     dock.inside.setChecked(False)
+    window.canvas.setExtent(QgsRectangle(0, 0, 10, 10))
     everything = search(window, dock, "")
+    found["middle"] = window.canvas.extent().center().x()
     found["tiles"] = {name: described(one) if name in ("hits", "scores") else one for name, one in everything.items()}
     plugin.unload()
     found["left"] = len(window.actions)

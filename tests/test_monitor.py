@@ -162,8 +162,9 @@ def test_what_appeared_and_vanished_is_told_and_written(tmp_path):
     frame = geopandas.read_file(tmp_path / "c.geojson")
     assert frame.change.tolist() == [told[name] for name in frame.tile_id]
     assert json.loads((tmp_path / "c.geojson").read_text())["provenance"]["fdr"] == 0.05
-    rows = csv.DictReader((tmp_path / "c.csv").read_text().splitlines())
+    rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert [row["change"] for row in rows] == frame.change.tolist()
+    assert json.loads(rows[0]["provenance"])["attribution"] == "©"
     every = geopandas.read_parquet(tmp_path / "c.parquet")
     assert len(every) == SIDE**2
     assert every.z.abs().nlargest(2).index.tolist() in ([RISEN, SUNK], [SUNK, RISEN])

@@ -110,5 +110,6 @@ def test_qgis_loads_hits_and_scores_of_a_running_app_and_says_what_is_not_there(
     odd = found["odd"]
     assert odd["scores"]["valid"] and (odd["hits"] is not None or "nothing" in odd["told"][0])
     assert every["told"] == [] and every["hits"]["features"] == 3054  # in pages
+    assert found["middle"] == pytest.approx(-165 / 180 * 20_037_508, rel=0.01)  # the map shows where they are
     assert "sandbox" in asked["scores"]["credit"][0]
     assert found["left"] == 0 and {"dock.png", "map.png"} <= {path.name for path in tmp_path.iterdir()}

@@ -217,7 +217,11 @@ class SearchDock(QDockWidget):
             self._failed(f"the hits cannot be loaded: {layer.error().summary() or 'see the log of OAPIF'}")
             return False
         _put(layer, 0)
-        self._zoom(extent_of(layer), layer.crs())
+        if question.text.strip() or question.own:
+            self._zoom(extent_of(layer), layer.crs())
+        elif question.box is None:
+            # where all tiles lie the server has said: to read a million of them for it would take minutes
+            self._zoom(layer.extent(), layer.crs())
         return True
 
     def _add_tiles(self, question, tileset, above):

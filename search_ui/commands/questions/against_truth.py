@@ -109,7 +109,8 @@ def _evaluated(engine: "Engine", asked: TruthQuestion, collection: "Collection")
         draws=asked.draws,
         seed=asked.seed,
     )
-    return evaluate_truth(engine, plan, objects, negative)
+    with engine.request():  # rows of all questions are of the same tiles, whatever is ingested meanwhile
+        return evaluate_truth(engine, plan, objects, negative)
 
 
 def _read(asked: TruthQuestion, near: "Box | None") -> "tuple[Objects, npt.NDArray[np.object_] | None]":

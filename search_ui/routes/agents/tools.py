@@ -32,7 +32,7 @@ from search_ui.service.extras import advice
 from search_ui.service.service import Service
 from search_ui.truth.evaluation import Plan, evaluate_truth
 from search_ui.truth.objects import Objects, read_objects
-from trainer.errors import AreaError, GroundcastError, UsageError
+from trainer.errors import AreaError, GroundcastError, ItemError, UsageError
 
 T = TypeVar("T")
 _PHOTO_PX = 384
@@ -109,8 +109,7 @@ class Tools:
             reply = GroundReply.of(view, self._service.engine.provenance(asked.collection))
             content: list[ContentBlock] = [TextContent(type="text", text=reply.model_dump_json())]
             for photo in reply.photos[:_MOST_PICTURES] if pictures else ():
-                data = base64.b64encode(self._service.photo(view.gallery, photo.photo_id, px=_PHOTO_PX)).decode()
-                content.append(ImageContent(type="image", data=data, mime_type="image/webp"))
+                content.append(self._picture(view.gallery, photo.photo_id))
             return CallToolResult(content=content, structured_content=reply.model_dump(mode="json"))
 
         return await self._made(ctx, "pictures" if pictures else "fast", answer)
@@ -169,6 +168,14 @@ class Tools:
             return EvaluationReply.of(result, query.as_dict(), engine.provenance(asked.collection))
 
         return await self._made(ctx, "heavy", answer)
+
+    def _picture(self, gallery: str, photo_id: str) -> ContentBlock:
+        """A photo, or in its place a sentence why there is none: the answer is worth something without it."""
+        try:
+            data = base64.b64encode(self._service.photo(gallery, photo_id, px=_PHOTO_PX)).decode()
+        except ItemError as error:
+            return TextContent(type="text", text=f"photo {photo_id}: {error}")
+        return ImageContent(type="image", data=data, mime_type="image/webp")
 
     def _chosen(self, collection: str | None) -> str:
         """The collection that is asked.

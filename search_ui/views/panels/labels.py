@@ -126,7 +126,8 @@ def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | 
     with st.container(key=frame.ABOUT):
         left, right = st.columns([1, 1.5], vertical_alignment="center")
     with left:
-        pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
+        if shown.pictures:
+            pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
     with right:
         said = "not labelled yet" if known is None else f"labelled **{known.verdict}**"
         by = f" by {pieces.as_words(known.labelled_by)}" if known is not None and known.labelled_by else ""
