@@ -190,8 +190,8 @@ def test_a_moment_says_what_the_sun_does_there(service: Service) -> None:
     ("view", "said", "frames"),
     [
         ("map", "Map of relevance for the question at Jul, 14:00", 1),
-        ("two moments", "Maps of relevance at Jul, 14:00 and at Jan, 12:00", 2),
-        ("difference", "Difference of relevance: Jul, 14:00 less Jan, 12:00", 1),
+        ("two moments", "Maps of relevance at Jul, 14:00 and at Jan, 14:00", 2),
+        ("difference", "Difference of relevance: Jul, 14:00 less Jan, 14:00", 1),
         ("film", "Film of relevance over 12 moments", 12),
         ("best moment", "Map of the best month of each tile", 1),
     ],
@@ -338,9 +338,10 @@ def test_an_image_that_is_not_here_any_more_is_told(service: Service) -> None:
     assert "upload it again" in _told(app)
 
 
-def test_a_link_to_a_tile_that_is_gone_says_so_and_shows_the_answer(service: Service) -> None:
-    app = _app(q=BEACH, tile="g480-gone")
-    assert "has no tile 'g480-gone'" in _told(app)
+def test_a_link_to_a_tile_or_outlines_that_are_gone_says_so_and_shows_the_answer(service: Service) -> None:
+    app = _app(q=BEACH, tile="g480-gone", overlay="0" * 32)
+    assert "has no tile 'g480-gone'" in _told(app) and "outlines that this address names are not" in _told(app)
+    assert "overlay" not in _address(app)
     assert "3,054 tiles" in _told(app)
 
 

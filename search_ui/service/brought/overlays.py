@@ -64,8 +64,16 @@ class Overlays:
         Raises:
             MissingError: It is not here.
         """
+        return self.find(name).read_bytes()
+
+    def find(self, name: str) -> Path:
+        """The file of GeoJSON by its name.
+
+        Raises:
+            MissingError: It is not here.
+        """
         path = self._folder / f"{name}.json"
         # the name comes from an address that anybody may write: only a hash becomes a path
         if not re.fullmatch("[0-9a-f]{32}", name) or not path.is_file():
-            raise MissingError(f"no outlines {name[:40]!r} on this server: upload them again")
-        return path.read_bytes()
+            raise MissingError("the outlines that this address names are not on this server: upload them again")
+        return path
