@@ -130,6 +130,7 @@ class MapFrame {
       pane.map.setStyle(absolute(data.style), { diff: false });  // its layers come anew, and ours with them
     }
     this.panes.forEach((pane) => pane.ready && this.fill(pane));
+    this.panes.forEach(({ map }) => map.getCanvas().setAttribute("aria-label", data.label));
     showLegend(this.find(".legend"), data.legend);
     this.draw();
     if (data.pins !== before.pins || this.pinsOf !== data.pins) this.loadPins();

@@ -3,6 +3,7 @@
 const KEYS = { y: "yes", n: "no", u: "unsure" };
 const WRITES = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
 const AHEAD = 3;  // pictures that are loaded before they are shown
+const QUIET_MS = 150;  // several that come quickly are told at once
 const LATE_MS = 3000, LATEST_MS = 15_000;  // what the server does not know so long after it was told, it is told again
 
 const make = (tag, name, text) => {
@@ -19,6 +20,7 @@ class Verdicts {
     this.early = [];  // verdicts for places that the page does not know yet
     this.number = 0;
     this.picture = make("img");
+    this.picture.onload = () => { this.picture.style.opacity = 1; };
     this.bar = make("div", "bar");
     this.title = make("p", "title");
     this.waits = make("p", "waits");
@@ -75,16 +77,21 @@ class Verdicts {
       if (verdict) this.early.push(verdict);
       return this.show();
     }
-    this.number = Math.max(Date.now(), this.number + 1);  // later than what another page of the same session counted
+    this.number = Math.max(Date.now(), this.number + 1, this.data.done + 1);  // also above what this session had before
     this.said.push([this.number, this.place.id, verdict]);
-    this.tell();
+    clearTimeout(this.soon);
+    if (this.said.length === 1) this.tell();
+    else this.soon = setTimeout(() => this.tell(), QUIET_MS);
     this.show();
   }
 
   show() {
     const { said } = this, { next } = this.data, place = this.place || next.at(-1) || this.data.place;
     const told = said.findLast(([, tile]) => tile === place.id), verdict = told ? told[2] : place.verdict;
-    if (this.picture.getAttribute("src") !== place.image) this.picture.src = place.image;
+    if (this.picture.getAttribute("src") !== place.image) {
+      this.picture.style.opacity = 0;  // the one before is not to be labelled any more
+      this.picture.src = place.image;
+    }
     this.picture.alt = `The tile from above: ${place.id}`;
     this.bar.style.width = `${100 * place.share}%`;
     this.bar.replaceChildren(place.length, make("i"));
@@ -99,6 +106,7 @@ class Verdicts {
   }
 
   close() {
+    clearTimeout(this.soon);
     clearTimeout(this.again);
     document.removeEventListener("keydown", this.press);
   }

@@ -39,8 +39,8 @@ class Overlays:
             raise UploadError(f"the file has {len(content):,} bytes; at most {MAX_BYTES:,} can be laid over the map")
         try:
             text = content.decode("utf-8-sig")
-            shape = shapely.from_geojson(text)
             told = json.dumps(json.loads(text), allow_nan=False).encode()
+            shape = shapely.from_geojson(text)
         except (UnicodeDecodeError, ValueError, RecursionError, shapely.errors.ShapelyError) as error:
             raise UploadError(f"the file is no GeoJSON: {error}") from error
         if shape.is_empty:
