@@ -37,6 +37,10 @@ SLOW = {  # modules that it goes without: they take more seconds of the processo
 }
 
 
+PLANET = {"test_sandbox_world", "test_sandbox_overhead", "test_sandbox_pairs", "test_panels", "test_pairs"}
+"""Modules that one process runs, for each process makes the planet's islands anew."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make quick` asks for it."""
     parser.addoption("--quick", action="store_true", help="only what needs no service, browser or demonstration")
@@ -53,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         apart = [item for item in items if APART.intersection(getattr(item, "fixturenames", ()))]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
+    for item in items:  # a module is run by one process
+        stem = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("planet" if stem in PLANET else stem))
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
     # the second three follow the first three: who waits for the demonstration longest comes right behind it
     first = ["test_demo", "test_served_workers", "test_train", "test_browser", "test_crash", "test_sandbox_pairs"]
