@@ -216,7 +216,7 @@ _WRITERS: dict[str, Callable[[PlaceCalendar, Words, dict[str, Any]], bytes]] = {
 
 def draw_calendar(calendar: PlaceCalendar, words: Words) -> Image.Image:
     """The calendar as a picture: months down, hours across, the best moment framed."""
-    return draw_months_and_hours(calendar.cosine, _scale(calendar), words, framed=calendar.best)
+    return draw_months_and_hours(calendar.cosine, scale_of(calendar), words, framed=calendar.best)
 
 
 def draw_months_and_hours(cells: Grid, scale: Scale, words: Words, *, framed: tuple[int, int]) -> Image.Image:
@@ -261,8 +261,8 @@ def _with_those_beside(cells: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return found
 
 
-def _scale(calendar: PlaceCalendar) -> Scale:
-    """From the lowest to the highest number: there are few, and none is to be cut off."""
+def scale_of(calendar: PlaceCalendar) -> Scale:
+    """What its colours mean: from the lowest to the highest number: there are few, and none is to be cut off."""
     low, high = float(np.nanmin(calendar.cosine)), float(np.nanmax(calendar.cosine))
     room = max(0.0, 1e-3 - (high - low)) / 2  # a model that knows no time would have a scale of no width
     return Scale(low - room, high + room, calendar.statistic, empty="")
