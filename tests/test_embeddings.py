@@ -248,6 +248,12 @@ def test_rows_that_can_be_no_tiles_are_counted_by_reason(tmp_path):
         "r6": "not_float16", "r7": "not_float16", "r8": "no_geometry", "r9": "out_of_range",
         "x.parquet#10": "duplicate_id", "x.parquet#11": "no_id",
     }  # fmt: skip
+    # ids that no line of the ledger holds, or nobody can ask for
+    odd = {"id": ["a/b 東京 🏖", "a\nb", "\0", " ", "x" * 201], "clip": tables.lists(tables.vectors(5, 8))}
+    block = read(
+        opened(tables.write(tmp_path / "y.parquet", odd | {"geometry": tables.wkb(tables.boxes(5))}, tables.geo()))
+    )
+    assert reasons(block) == {f"y.parquet#{row}": "no_id" for row in range(1, 5)}
 
 
 @pytest.mark.parametrize("first", [[], [1.0, 2.0]], ids=["empty", "short"])
@@ -282,6 +288,14 @@ def test_dates_of_every_type_are_moments_in_utc(tmp_path):
     assert block.unread_dates == 1
     aware = pa.array(np.array(["2024-06-15T10:00"], "datetime64[ns]")).cast(pa.timestamp("ns", "Asia/Kathmandu"))
     assert dates(aware)[0] == ["2024-06-15T10:00:00+00:00"]
+    for stored in (
+        pa.array([10**18, 0], pa.timestamp("us")),
+        pa.array([2**45, 0], pa.timestamp("s")),
+        pa.array([2**30, 0], pa.date32()),
+    ):
+        moments, block = dates(stored)  # milliseconds or worse taken for seconds
+        assert (moments, block.unread_dates) == ([None, "1970-01-01T00:00:00+00:00"], 1)
+    assert dates(pa.array(["0001-01-01T00:00:00+05:00"]))[0] == [None]
     with pytest.raises(SourceError, match="column 'date' is of type int64: dates should be"):
         dates(pa.array([2024]))
 
