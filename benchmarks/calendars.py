@@ -6,10 +6,11 @@ Each concept's own prompt is asked, and its calendar, 12 months × 24 hours, set
 the nine tiles that have most of the thing at that moment, over a whole week, for a month has no weekday. Concepts whose
 true calendar is level, or that the island hardly has, are left out. Given are rank correlations over all moments, over
 the months alone and over the hours alone (the mean of each; where the truth differs between them), and the truth at the
-calendar's best moment ÷ the highest. `others` is what one knows who knows only when things are to be seen in general:
-the rank correlation with the mean of the true calendars of all other concepts. `no ties` is the highest that a calendar
-without equal values can reach: the truth has many. `--home` names a home in which `groundcast demo` ran; without it the
-demo runs in a temporary one. `benchmarks.moments` has the ceilings of the teacher and of the additive form.
+calendar's best moment ÷ the highest; `highest value` is the same at its highest number, without those beside it.
+`others` is what one knows who knows only when things are to be seen in general: the rank correlation with the mean of
+the true calendars of all other concepts. `no ties` is the highest that a calendar without equal values can reach: the
+truth has many. `--home` names a home in which `groundcast demo` ran; without it the demo runs in a temporary one.
+`benchmarks.moments` has the ceilings of the teacher and of the additive form.
 """
 
 import argparse
@@ -62,11 +63,13 @@ def measure(home: Path) -> list[dict[str, Any]]:
     rows, noise = [], np.random.default_rng(0)
     for c in counts:
         text, how = CONCEPTS[c].prompt, ("--top", str(TOP), "--year", str(YEAR))
-        said = np.array(run(home, "calendar", text, "--collection", "demo", *how, "--json")["cosine"])
+        calendar = run(home, "calendar", text, "--collection", "demo", *how, "--json")
+        said, best = np.array(calendar["cosine"]), (calendar["best"]["month"] - 1, calendar["best"]["hour"])
         others = beside(np.mean([true[o] for o in counts if o != c], axis=0), true[c])
         highest = beside(true[c] + 1e-9 * noise.random(true[c].shape), true[c])
         ceilings = {f"no ties, {name}": highest[name] for name in ("all moments", "months", "hours")}
-        rows.append({"text": text, **beside(said, true[c]), "others": others["all moments"], **ceilings})
+        at_best = {"best moment": float(true[c][best] / true[c].max())}
+        rows.append({"text": text, **beside(said, true[c]), **at_best, "others": others["all moments"], **ceilings})
     return rows
 
 
@@ -90,7 +93,7 @@ def beside(said: Grid, true: Grid) -> dict[str, float]:
     for name, axis in (("months", 1), ("hours", 0)):
         level = true.mean(axis).std() <= LEVEL
         found[name] = np.nan if level else float(spearmanr(said.mean(axis), true.mean(axis)).statistic)
-    return found | {"best moment": float(true.ravel()[said.argmax()] / true.max())}
+    return found | {"highest value": float(true.ravel()[said.argmax()] / true.max())}
 
 
 if __name__ == "__main__":

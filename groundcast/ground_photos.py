@@ -133,7 +133,19 @@ class GroundPhotos(Sequence[PhotoHit]):
     @overload
     def table(self, *, as_: Literal["arrow"]) -> "pa.Table": ...
     def table(self, *, as_: TableKind = "geopandas") -> Any:
-        """One row a photo: rank, photo_id, cosine, lat, lon, distance_m (metres), …; geometry: where it was taken."""
+        """The photos as a table, one row a photo, best first.
+
+        Args:
+            as_: ``geopandas`` or ``arrow``.
+
+        Returns:
+            rank, photo_id, cosine (−1..1), lat, lon (degrees), distance_m (metres), here (whether it was taken in the
+            tile), taken_local (wall-clock time there), taken_utc, owner, licence, path, url, heading_deg (from north,
+            clockwise); what is not known is missing. Geometry is where it was taken, WGS84 degrees.
+
+        Raises:
+            UsageError: An unknown kind, or GeoPandas is asked for and not installed.
+        """
         check_kind(as_)
         import pyarrow as pa
         import shapely

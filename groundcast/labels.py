@@ -46,8 +46,13 @@ class CollectionLabels:
 
         Geometry is the tile's middle, WGS84 degrees. What is read is written back as it was.
 
+        Args:
+            name: Of the set.
+            as_: ``geopandas`` or ``arrow``.
+
         Raises:
             MissingError: There is no set of that name.
+            UsageError: GeoPandas is asked for and not installed.
         """
         check_kind(as_)
         import pyarrow.parquet as pq

@@ -59,9 +59,9 @@ class ScoreMap:
     @cached_property
     def array(self) -> npt.NDArray[np.float32]:
         """The values, float32 [height, width], north up; NaN where no tile lies. As in band 1 of a GeoTIFF of it."""
-        values = self.scores.cosine if self.value == "cosine" else self.scores.relevance
+        values = snapshots.values_of(self.scores, self.value)[self.value]
         if self.minus is not None:
-            values = values - (self.minus.cosine if self.value == "cosine" else self.minus.relevance)
+            values = values - snapshots.values_of(self.minus, self.value)[self.value]
         owners = Resampler(self._canvas, Squares.of(snapshots.places_of(self.scores))).whole()
         return np.append(values, np.float32(np.nan)).astype(np.float32)[owners]  # −1, no tile, is the last
 

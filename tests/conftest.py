@@ -37,6 +37,10 @@ SLOW = {  # modules that it goes without: they take more seconds of the processo
 }
 
 
+PLANET = {"test_sandbox_world", "test_sandbox_overhead", "test_sandbox_pairs", "test_panels", "test_pairs"}
+"""Modules that one process runs, for each process makes the planet's islands anew."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make quick` asks for it."""
     parser.addoption("--quick", action="store_true", help="only what needs no service, browser or demonstration")
@@ -45,6 +49,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A quick run does not even import the modules that it leaves out."""
     return True if config.getoption("quick") and collection_path.stem in SLOW else None
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist, which a run in one process goes without
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A module is run by one process, and those of the planet by the same."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByModule(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "planet" if Path(path).stem in PLANET else path
+
+    return ByModule(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

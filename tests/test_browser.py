@@ -173,6 +173,9 @@ def test_what_the_server_has_let_go_of_is_asked_for_once_fetched_a_few_times_and
     page.close()
 
 
+@pytest.mark.skipif(
+    not LONG, reason="starts a server of its own: make test-long; tests/test_app.py reads the same pages"
+)
 def test_an_empty_home_offers_two_ways_to_begin(window: Page, tmp_path: Path) -> None:
     with Serving(tmp_path / "home") as address:
         page = _without_map(window.context)
@@ -289,7 +292,7 @@ def test_two_moments_are_compared_in_different_colours(mapped: Page) -> None:
     mapped.get_by_text("Compare", exact=True).click()
     expect(mapped.locator(".gc-map .pane")).to_have_count(2)
     assert _painted(mapped, 1) != _painted(mapped, 0)
-    expect(mapped.locator(".gc-map .name")).to_have_text(["Jul, 23:00", "Jan, 12:00"])
+    expect(mapped.locator(".gc-map .name")).to_have_text(["Jul, 23:00", "Jan, 23:00"])
     expect(mapped.locator(".gc-map .swipe .knob")).to_be_visible()
     mapped.get_by_text("Map", exact=True).click()
     expect(mapped.locator(".gc-map .pane")).to_have_count(1)
@@ -322,12 +325,23 @@ def test_a_box_on_the_map_labels_what_lies_in_it(mapped: Page) -> None:
     mapped.get_by_role("button", name="Draw", exact=True).click()
     expect(mapped.get_by_role("button", name="Label these")).to_be_visible()
     _draw_box(mapped, (0.45, 0.4), (0.5, 0.5))
+    room = mapped.locator(".gc-map").bounding_box()
     mapped.get_by_role("button", name="Label these").click()
     expect(mapped.get_by_text(re.compile(r"^\d+ places: no\.$"))).to_be_visible()
+    assert mapped.locator(".gc-map").bounding_box() == room  # what is told lies over the page
     labelled = int(mapped.get_by_text(re.compile(r"^\d+ places: no\.$")).inner_text().split()[0])
     expect(mapped.get_by_text(f"{labelled} no ·")).to_be_visible()
     mapped.get_by_role("button", name=re.compile("^Undo")).click()
     expect(mapped.get_by_text(re.compile(r"\b0 yes · .* 0 no · "))).to_be_visible()
+
+
+def test_keys_that_are_faster_than_the_page_label_one_place_each(mapped: Page) -> None:
+    """Goes on where the test before has left the window: with a set that has no labels."""
+    mapped.get_by_role("button", name="Begin with the first place").click()
+    expect(mapped.get_by_text("not labelled yet")).to_be_visible()
+    for key in "yyynuynyyynn":  # more than the page knows places ahead
+        mapped.keyboard.press(key)
+    expect(mapped.get_by_text(re.compile(r"\b7 yes · .* 4 no · .* 1 unsure"))).to_be_visible()
 
 
 def test_the_hits_are_exported_as_they_are_on_the_screen(window: Page) -> None:
@@ -460,7 +474,7 @@ def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url:
     for count, tile in enumerate(unlike, start=1):
         window.goto(f"{link}&tile={tile}")
         expect(window.get_by_role("img", name=re.compile(tile))).to_be_visible()
-        window.get_by_role("button", name=re.compile("^No Shortcut")).click()
+        window.get_by_role("button", name="NoN").click()
         expect(window.get_by_text(re.compile(rf"\b5 yes · .* {count} no · "))).to_be_visible()
     expect(window.get_by_text("Learnt from the labels")).to_be_visible()
     expect(window.get_by_role("img", name=re.compile("ROC curve"))).to_be_visible()

@@ -160,6 +160,8 @@ def test_whole_numbers_without_a_rule_are_refused_and_with_one_are_read(tmp_path
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.5) - 64)
     scaled = tables.plain(tmp_path / "y.parquet", values=tables.lists(stored), scale=np.arange(1, 6, dtype=np.float32))
     np.testing.assert_array_equal(read(opened(scaled)).vectors[2], stored[2] * np.float32(3))
+    # who gives a rule knows better than the file
+    np.testing.assert_array_equal(read(opened(scaled, scale=0.5)).vectors[2], stored[2] * np.float32(0.5))
     with pytest.raises(UsageError, match="a scale that is not 0"):
         ImportOptions(scale=0.0)
 
@@ -288,14 +290,16 @@ def test_dates_of_every_type_are_moments_in_utc(tmp_path):
     assert block.unread_dates == 1
     aware = pa.array(np.array(["2024-06-15T10:00"], "datetime64[ns]")).cast(pa.timestamp("ns", "Asia/Kathmandu"))
     assert dates(aware)[0] == ["2024-06-15T10:00:00+00:00"]
-    for stored in (
-        pa.array([10**18, 0], pa.timestamp("us")),
-        pa.array([2**45, 0], pa.timestamp("s")),
-        pa.array([2**30, 0], pa.date32()),
+    far = [1_718_445_600_000, 0]  # milliseconds that are called seconds, and the first second of 1970
+    for column in (
+        *(pa.array([one * 10**zeros for one in far], pa.timestamp(unit)) for unit, zeros in (("s", 0), ("us", 6))),
+        pa.array([2**31 - 1, 0], pa.date32()),
+        pa.array(["9999-12-31T23:00:00-05:00", "1970-01-01"]),
     ):
-        moments, block = dates(stored)  # milliseconds or worse taken for seconds
-        assert (moments, block.unread_dates) == ([None, "1970-01-01T00:00:00+00:00"], 1)
-    assert dates(pa.array(["0001-01-01T00:00:00+05:00"]))[0] == [None]
+        found, block = dates(column)
+        assert (found, block.unread_dates) == ([None, "1970-01-01T00:00:00+00:00"], 1), column.type
+    nanoseconds = pa.array(np.array(["2262-01-01", "NaT"], "datetime64[ns]"))
+    assert dates(nanoseconds)[0] == ["2262-01-01T00:00:00+00:00", None]
     with pytest.raises(SourceError, match="column 'date' is of type int64: dates should be"):
         dates(pa.array([2024]))
 
@@ -473,6 +477,11 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     block = read(source)
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.25))
     assert block.columns["acquired_at"][0].as_py().isoformat() == "2024-06-15T00:00:00+00:00"
+    for name in ("a b.parquet", "a%20b.parquet"):  # the address of the one, and the name of the other
+        tables.plain(tmp_path / name, values=tables.lists(stored))
+        for href in ("./a%20b.parquet", (tmp_path / name).as_uri()):
+            path.write_text(json.dumps(item | {"assets": {"v": assets["v"] | {"href": href}}}))
+            assert opened(path).rows == 5
     path.write_text(json.dumps(item | {"properties": told | {"emb:dimensions": 64}}))
     with pytest.raises(ModelMismatchError, match="its STAC item says 64"):
         opened(path)
@@ -596,6 +605,21 @@ def test_a_raster_of_the_whole_globe_is_read_to_its_edges(tmp_path):
     assert plain.keys() == turned.keys() and len(plain) > 40
     for tile, vector in plain.items():
         np.testing.assert_allclose(turned[tile], vector, atol=1e-6)
+
+
+def test_what_means_nothing_to_a_source_is_refused(tmp_path):
+    path = raster(tmp_path / "x.tif", np.ones((20, 40, 40), np.float32))
+    for source, said, why in (
+        (tables.plain(tmp_path / "x.parquet"), {"stride_m": 10}, "--stride-m means nothing to tables"),
+        (path, {"crs": "EPSG:4326", "vector_column": "v"}, "--vector-column and --crs mean nothing to rasters"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            opened(source, **said)
+
+
+def test_a_mean_that_the_archive_cannot_keep_is_no_tile(tmp_path):
+    block = read(opened(raster(tmp_path / "x.tif", np.full((20, 40, 40), 1e5, np.float32)), tile_size_m=100))
+    assert (len(block.vectors), set(reasons(block).values())) == (0, {"not_float16"})
 
 
 def test_rasters_that_are_no_vectors_are_refused(tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import groundcast as gc
 from groundcast.score_map import ScoreMap
 from ingest.archive.parts import Archive, vector_array
-from ingest.catalog.catalog import Catalog
+from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
 from ingest.embeddings import importing
 from ingest.embeddings.brought import hashes, seconds
@@ -118,6 +120,21 @@ def test_an_import_that_stops_anywhere_goes_on_with_the_same_command(home, tmp_p
     assert home.agree() == []
 
 
+def test_a_row_that_another_import_has_brought_meanwhile_is_not_held_twice(home, tmp_path):
+    one, same = (tables.lgnd(tmp_path / name, 64) for name in ("a.parquet", "b.parquet"))
+
+    def stopping(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.bring(one, progress=stopping)
+    assert home.bring(same).job.done == 48
+    finished = home.bring(one).job
+    assert (finished.state, finished.done, finished.skipped) == ("done", 16, {"done_by_another_job": 48})
+    assert sorted(home.vectors()[0]) == sorted(f"chip{row}" for row in range(64))
+    assert home.agree() == []
+
+
 def test_a_killed_import_holds_every_row_once_in_the_end(home, tmp_path):
     path = tables.lgnd(tmp_path / "v.parquet", 400)
     code = f"""
@@ -209,6 +226,11 @@ def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     assert len(home.vectors()[0]) == 8
     with pytest.raises(ModelMismatchError, match=r"'x' holds 1,024 numbers of Clay v1\.5, these are 768 of"):
         home.bring(tables.clay_v0(tmp_path / "c.parquet"))
+    spec = {"source": "a.tif", "grid": {"size_m": 480.0, "stride_m": 480.0}}
+    home.catalog.add_collection(Collection("town", "tiles", "m", 512, spec, datetime.now(UTC)))
+    for model in (None, importing.PresentModel("m", 512)):
+        with pytest.raises(CatalogError, match=r"'town' was made of imagery.*import into another name"):
+            home.bring(tmp_path / "a.parquet", "town", model=model)
     with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, model m makes 512"):
         home.bring(tmp_path / "a.parquet", "y", model=importing.PresentModel("m", 512))
     with pytest.raises(CatalogError, match="by case only"):
@@ -299,6 +321,13 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     assert service.tile("x", "chip7").tile_id == "chip7"
     service.warm()
     service.close()
+    with gc.open(home.settings.home) as opened:
+        assert "Clay v1.5 (1,024 numbers), not here" in opened._repr_html_()
+        assert "Clay v1.5 (1,024 numbers)" in opened["x"]._repr_html_()
+        assert len(opened["x"].search(tile="chip7", k=5)) == 5
+        assert np.isfinite(opened["x"].map(tile="chip7").array).any()
+        with pytest.raises(gc.UsageError, match=r"no relevance.*map the cosine"):
+            opened["x"].map(tile="chip7", value="relevance")
 
 
 def test_a_lost_catalog_is_recovered_with_what_the_vectors_are(home, tmp_path):

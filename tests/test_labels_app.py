@@ -3,19 +3,23 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from conftest import Demo
 from home_copy import whole_copy_of
 from streamlit.testing.v1 import AppTest
 
 from ingest.catalog.labels import LabelSet
 from ingest.settings import load_settings
+from search_ui.components.verdicts import PlaceToLabel, Press, presses
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.query import Hit, Part, Query
 from search_ui.search.series import this_year
 from search_ui.service import service as running
 from search_ui.service.service import Service
+from search_ui.views.panels import labels
 
 APP = str(Path(running.__file__).parents[1] / "app.py")
 ASKED = {"q": "people swimming at a sandy beach", "month": "7", "hour": "14"}
@@ -101,17 +105,32 @@ def test_a_name_that_is_sent_with_the_click_on_the_button_is_the_one_that_counts
     assert [one.name for one in service.saved_searches.all()] == ["in summer"]
 
 
-def test_a_place_is_labelled_by_a_button_the_next_one_follows_and_undo_takes_it_back(service: Service) -> None:
+def test_what_is_pressed_labels_place_after_place_once_and_undo_takes_the_last_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(place: PlaceToLabel, following: list[PlaceToLabel], *, heed: Any, **_: Any) -> None:
+        """What a browser would send: two presses, of which the first is told again with the second."""
+        both = [Press(1, place.id, "no"), Press(2, following[0].id, "yes")]
+        st.button("twice", key="press", on_click=lambda: (heed(both[:1]), heed(both)))
+
+    monkeypatch.setattr(labels, "verdicts", pressed)
     made = service.labelling.create("s", "demo", {"q": ASKED["q"]})
     first = best(service, 1)[0].tile_id
     app = app_at(panel="labels", labels=made.id, tile=first)
     choices = app.selectbox(key="labels").options
-    ran(app.button(key="say no").click().run())
+    ran(app.button(key="press").click().run())
     assert app.selectbox(key="labels").options == choices  # the browser tells them by their texts
-    assert [(one.tile_id, one.verdict) for one in service.labelling.sets.labels(made.id)] == [(first, "no")]
-    assert address(app, "tile") and address(app, "tile") != [first]
+    kept = service.labelling.sets.labels(made.id)
+    assert [one.verdict for one in kept] == ["no", "yes"] and kept[0].tile_id == first != kept[1].tile_id
+    assert address(app, "tile") and address(app, "tile")[0] not in {one.tile_id for one in kept}
     ran(app.button(key="undo labels").click().run())
-    assert service.labelling.sets.labels(made.id) == []
+    assert service.labelling.sets.labels(made.id) == kept[:1]
+
+
+def test_what_makes_no_sense_is_no_press() -> None:
+    told = [[1, "a", "no"], [2, "b"], [3, "c", "maybe"], ["4", "d", "yes"], [5, "e", None], "yes", [6, 7, "yes"]]
+    assert presses({"rows": told}) == [Press(1, "a", "no"), Press(5, "e", None)]
+    assert presses(None) == presses(told) == presses({"rows": 1}) == []
 
 
 def test_what_is_learnt_is_shown_with_its_curve_its_map_and_its_areas(service: Service) -> None:
@@ -145,7 +164,7 @@ def test_where_nothing_may_be_changed_labels_are_shown_and_not_given(service: Se
     service.read_only = True
     app = app_at(panel="labels", labels=made.id, tile=best(service, 1)[0].tile_id)
     keys = {one.key for one in app.button}
-    assert not keys & {"say yes", "draw labels", "delete set", "begin set"} and "probability" in keys
+    assert not keys & {"draw labels", "delete set", "begin set"} and "probability" in keys
     assert "can be looked at here" in told(app)
 
 

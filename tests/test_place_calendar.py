@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_ui.maps.calendars import best_moments, calendar_of, check_target, table, write_calendar
+from search_ui.maps.calendars import PlaceCalendar, best_moments, calendar_of, check_target, table, write_calendar
 from search_ui.maps.layers import Words
 from search_ui.search.scores import Frames
 from search_ui.search.series import Reel, calendar_moments
@@ -44,6 +44,15 @@ def test_tiles_without_a_score_are_left_out_of_the_mean() -> None:
     assert np.isnan(best.cosine[100:]).all()
     assert np.isnan(best.spread[100:]).all()
     assert (best.month[:100] == 7).all()
+
+
+def test_the_best_moment_is_the_middle_of_good_ones_and_no_single_high_number() -> None:
+    cosine = np.zeros((12, 24), np.float32)
+    cosine[6, 14] = 0.5  # alone
+    for month, hour in ((11, 23), (0, 23), (1, 23), (0, 22), (0, 0)):  # across the new year and midnight
+        cosine[month, hour] = 0.4
+    cosine[3, :] = np.nan
+    assert PlaceCalendar(cosine, top=9, tiles=20, year=2025).best == (1, 23)
 
 
 def test_no_score_at_all_and_no_tiles_to_average_are_refused() -> None:

@@ -12,15 +12,16 @@ from ingest.sandbox import overhead
 from ingest.sandbox.concepts import NAMES
 from ingest.sandbox.land.islands import HALF_M
 from ingest.sandbox.land.sites import PLANS
-from ingest.sandbox.source import SandboxSource
+from ingest.sandbox.source import SandboxSource, planet
 from ingest.sandbox.world import World
 from ingest.sources.source import FILL, SourceOptions
+from tests.conftest import LONG
 from trainer.errors import SourceError
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World()
+    return planet()
 
 
 def tiles(world: World, number: int) -> list[Footprint]:
@@ -77,7 +78,7 @@ def test_what_presence_says_is_what_is_drawn(world: World) -> None:
     footprints = tiles(world, 1)
     seen = world.presence(lat=[f.lat for f in footprints], lon=[f.lon for f in footprints])
     bare = World()
-    for plan in PLANS:
+    for plan in PLANS[:: 1 if LONG else 3]:
         column = NAMES.index(plan.kind)
         rest = tuple(site for site in land.sites if site.kind != plan.kind)
         bare._lands[island.name] = dataclasses.replace(land, sites=rest)
@@ -93,7 +94,7 @@ def test_what_presence_says_is_what_is_drawn(world: World) -> None:
 
 
 def test_crops_and_woods_cover_what_presence_says(world: World) -> None:
-    footprints = tiles(world, 2)[::9]
+    footprints = tiles(world, 2)[:: 9 if LONG else 18]
     seen = world.presence(lat=[f.lat for f in footprints], lon=[f.lon for f in footprints])
     pictures = np.stack([overhead.draw(world, f, 48)[0] for f in footprints]).astype(float)
     yellow = ((pictures[..., 0] > 185) & (pictures[..., 0] - pictures[..., 2] > 55)).mean(axis=(1, 2))

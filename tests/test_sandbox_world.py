@@ -12,13 +12,14 @@ from ingest.sandbox.land.noise import blur, hashed, periodic
 from ingest.sandbox.land.sites import PLANS
 from ingest.sandbox.names import towns
 from ingest.sandbox.scene import BACKDROPS
+from ingest.sandbox.source import planet
 from ingest.sandbox.world import World
 from trainer.errors import UsageError
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World()
+    return planet()
 
 
 def test_islands_lie_from_north_to_south_and_in_four_blocks_of_a_degree_each(world: World) -> None:

@@ -53,6 +53,8 @@ def main() -> None:
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         finished: list[dict[str, Any]] = json.loads(done.read_text())
+        while finished and finished[-1]["step"] in ("form", "white-left-out", "estimate"):  # no address holds a form
+            finished.pop()
         page.goto(url + (finished[-1]["address"] if finished else "/"))
         for number, (name, step) in enumerate(STEPS.items(), start=1):
             if number <= len(finished):
@@ -96,7 +98,7 @@ def _july(page: Page, _: Path) -> None:
 def _swiped(page: Page, _: Path) -> None:
     page.get_by_text("Compare", exact=True).click()
     page.locator(".gc-map[data-heat1]").wait_for()
-    expect(page.locator(".gc-map .name")).to_have_text(["Jul, 14:00", "Jan, 12:00"])
+    expect(page.locator(".gc-map .name")).to_have_text(["Jul, 14:00", "Jan, 14:00"])
     knob, room = page.locator(".gc-map .knob").bounding_box(), page.locator(".gc-map").bounding_box()
     assert knob is not None and room is not None  # noqa: S101 - they were waited for
     page.mouse.move(knob["x"] + 15, knob["y"] + 15)
@@ -131,12 +133,12 @@ def _set(page: Page, _: Path) -> None:
 
 def _by_key(page: Page, _: Path) -> None:
     page.get_by_role("button", name="Begin with the first place").click()
-    for count in range(1, 11):
-        expect(page.get_by_text("not labelled yet")).to_be_visible()
-        place = page.url
-        page.keyboard.press("y")
-        expect(page.get_by_text(re.compile(rf"\b{count} yes · "))).to_be_visible()
-        expect(page).not_to_have_url(place)  # the next place of the list
+    expect(page.get_by_text("not labelled yet")).to_be_visible()
+    place = page.url
+    for _ in range(10):
+        page.keyboard.press("y")  # faster than the page
+    expect(page.get_by_text(re.compile(r"\b10 yes · "))).to_be_visible()
+    expect(page).not_to_have_url(place)  # the next place of the list
 
 
 def _by_click(page: Page, _: Path) -> None:
@@ -146,7 +148,7 @@ def _by_click(page: Page, _: Path) -> None:
         place = page.url
         page.mouse.click(*_on_map(page, at))
         expect(page).not_to_have_url(place)
-        page.get_by_role("button", name=re.compile("^No Shortcut")).click()
+        page.get_by_role("button", name="NoN").click()
         expect(page.get_by_text(re.compile(rf"\b{count} no · "))).to_be_visible()
         page.get_by_role("button", name="show all of it").click()
         page.wait_for_timeout(1_500)

@@ -2,7 +2,7 @@
 
 A job's chunks are blocks of rows that follow each other; the number in a chunk's key says which. So any process finds
 the rows of a chunk again, and the same command goes on where one was killed: a row is archived once. Memory is bounded
-by three blocks, and by 8 bytes for each row's name while the job is planned.
+by three blocks, and some 50 bytes for each row while the job is planned: hashes of names, sorted.
 
 It does not know how vectors are read.
 """
@@ -158,7 +158,8 @@ def _collection(
             f"{named if model is None else model_id}: import into another name"
         )
     if request.attribution is not None:
-        catalog.update_collection(existing.name, existing.spec | {"attribution": request.attribution})
+        spec = catalog.collection(existing.name).spec
+        catalog.update_collection(existing.name, spec | {"attribution": request.attribution})
     return catalog.collection(existing.name)
 
 
@@ -276,6 +277,7 @@ class _Run:
     def __init__(self, job: Job, target: Target, source: VectorSource, progress: Callable[[int], object]) -> None:
         self._job, self._target, self._source, self._progress = job, target, source, progress
         self._largest_m = float(target.collection.spec["largest_tile_m"])
+        self._elsewhere: Hashes = np.empty(0, np.uint64)  # names that other jobs have archived since this was planned
         self.unread_dates = 0
 
     def carry_out(self) -> IngestSummary:
@@ -295,6 +297,8 @@ class _Run:
         archive.sweep()
         archive.require_space()
         self._target.index.catch_up(archive)
+        if catalog.may_overlap(self._job.id):
+            self._elsewhere = _held(archive)
         try:
             with leases.renewing(), Writer(self._target, report) as writer, closing(self._read(report)) as ready:
                 for one in ready:
@@ -342,9 +346,13 @@ class _Run:
     def _ready(self, chunk: Chunk, report: IngestSummary) -> _Ready:
         started = time.perf_counter()
         number = _NUMBER.findall(chunk.key)
-        block = self._source.read(int(number[-1]), ROWS, chunk.item_ids)
+        known = np.isin(hashes(chunk.item_ids), self._elsewhere)
+        fresh = [name for name, held in zip(chunk.item_ids, known.tolist(), strict=True) if not held]
+        block = self._source.read(int(number[-1]), ROWS, fresh)
         failures = [Failure(subject, reason, message, chunk.key) for subject, reason, message in block.failures]
         left_out = Counter(block.left_out)
+        if len(fresh) < len(chunk.item_ids):
+            left_out["done_by_another_job"] = len(chunk.item_ids) - len(fresh)
         gone = len(chunk.item_ids) - len(block.vectors) - len(failures) - left_out.total()
         if gone:  # the files were replaced while they were read, by others of the same size and time
             left_out["gone"] = gone

@@ -54,7 +54,7 @@ class Roles:
         model_id: Of groundcast's own model, where the file names one.
         vector: The column of lists, or the columns of the numbers in their order.
         id: Of the rows' names; None: they are named after file and row.
-        geometry: Of footprints.
+        geometry: Of footprints, well-known binary.
         cell: Of names of Major TOM cells.
         lat: Of middles, degrees.
         lon: The same.

@@ -17,8 +17,9 @@ import shapely
 from ingest.embeddings.brought import NamedRows, RowBlock
 from ingest.embeddings.dates import parse_moment_utc
 from ingest.embeddings.listing import Listing
-from ingest.embeddings.options import ImportOptions, refuse_rule
+from ingest.embeddings.options import ImportOptions, refuse_others, refuse_rule
 from ingest.embeddings.quantised import ALPHA_EARTH, NO_DATA, SEAMLESS, Rule
+from ingest.embeddings.rows import not_kept, why
 from ingest.geo.grid import Tile
 from ingest.sources.rasters.handles import HandlePool
 from ingest.sources.rasters.vectors import PixelVectors, VectorRaster
@@ -28,6 +29,7 @@ MIN_VALID = 0.5  # share of a tile's pixels, as of an ingest
 _YEAR = re.compile(r"(?:^|[^0-9])((?:19|20)\d\d)(?![0-9])")
 _YEARLY = ("AlphaEarth raster", "Tessera raster", "Embedded Seamless Data")
 _LEAST_BANDS = 16  # of fewer it is a picture
+_OF_TABLES = ("vector_column", "id_column", "date_column", "crs")
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,10 +44,11 @@ class RasterVectors:
     Raises:
         SourceError: A file cannot be used; the message says which and why.
         ModelMismatchError: They are of several models, years, or of vectors of several lengths.
-        UsageError: Pixels are larger than tiles.
+        UsageError: Pixels are larger than tiles, or an option means nothing to rasters.
     """
 
     def __init__(self, listing: Listing, options: ImportOptions) -> None:
+        refuse_others(options, "rasters, which have no columns and say where they lie", _OF_TABLES)
         self.uri, self.stamp, self._options = listing.uri, listing.stamp, options
         self._pool = HandlePool()
         self._files = [
@@ -162,8 +165,8 @@ class RasterVectors:
                 continue
             if mean is None or share < MIN_VALID:
                 no_data += 1
-            elif not mean.any():
-                failures.append((name, "zero_vector", f"{name}: its mean is zero, which has no direction"))
+            elif (reason := not_kept(mean[None])[0]) is not None:
+                failures.append((name, reason, f"{name}: {why(reason)}"))
             else:
                 tiles.append(tile)
                 vectors.append(mean)

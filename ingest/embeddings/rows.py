@@ -45,7 +45,7 @@ class RowReading:
         roles: What the columns are.
         header: Of the geometry column; None: places come from other columns.
         dim: Numbers in a stored vector.
-        rule: How whole numbers become floats; None: they are floats.
+        rule: How whole numbers become floats; None: they are floats, or a column says by what they are multiplied.
         side_m: Side of the square around a point; None: a point is no footprint.
         told_date: A date for rows that say none.
         origin: What rows that say nothing else are of.
@@ -128,15 +128,23 @@ def vectors_of(table: "pa.Table", reading: RowReading) -> tuple[Floats, Reasons]
     stored, reasons = _stored(table, reading)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is what is looked for
         vectors = stored.astype(np.float32) if reading.rule is None else reading.rule.floats(stored)
-        if roles.scale is not None:
+        if roles.scale is not None and reading.rule is None:
             scales = table[roles.scale].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float32)
             vectors *= scales[:, None]
         _mark(reasons, ~np.isfinite(stored if stored.dtype == np.float64 else vectors).all(axis=1), "not_finite")
+    _add(reasons, not_kept(vectors))
+    return vectors, reasons
+
+
+def not_kept(vectors: Floats) -> Reasons:
+    """Why float16, as the archive keeps it, cannot hold vectors, float32 [n, d]: a key of `WHY_VECTOR` or None, [n]."""
+    reasons = np.full(len(vectors), None, np.object_)
+    with np.errstate(over="ignore", invalid="ignore"):
         _mark(reasons, ~vectors.any(axis=1), "zero_vector")
         kept = vectors.astype(np.float16)
         lost = np.linalg.norm(np.where(np.isfinite(kept), kept, np.float16(0)).astype(np.float32) - vectors, axis=1)
         _mark(reasons, ~(lost <= _WORST * np.linalg.norm(vectors, axis=1)) | np.isinf(lost), "not_float16")
-    return vectors, reasons
+    return reasons
 
 
 def _stored(table: "pa.Table", reading: RowReading) -> tuple[npt.NDArray[Any], Reasons]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ingest.archive.files import FilePath, open_folder
 from ingest.embeddings.quantised import Rule, told_rule
@@ -114,8 +114,9 @@ def _located(item: FilePath, href: str, options: Mapping[str, Any], beyond: tupl
         return open_folder(href, options)
     if not isinstance(item, Path):
         return item.parent / href
-    found = Path(urlsplit(href).path if href.startswith("file:") else href)
-    found = found if found.is_absolute() else item.parent / found
+    href = urlsplit(href).path if href.startswith("file:") else href
+    # an address has %20 for a blank, which not every writer of items knows
+    found = next((one for one in (item.parent / href, item.parent / unquote(href)) if one.exists()), item.parent / href)
     try:
         bounds_of(str(item), allowed_hosts=None, beyond=beyond).check(str(found), item.name)
     except ItemError as error:

@@ -12,7 +12,7 @@ from ingest.embeddings.brought import NamedRows, RowBlock
 from ingest.embeddings.dates import parse_moment_utc
 from ingest.embeddings.layouts import Roles
 from ingest.embeddings.listing import Listing
-from ingest.embeddings.options import ImportOptions, refuse_rule
+from ingest.embeddings.options import ImportOptions, refuse_others, refuse_rule
 from ingest.embeddings.rows import RowReading, tile_rows, why
 from ingest.embeddings.tables import TableFacts, TableFile
 from trainer.errors import ModelMismatchError, SourceError, reason
@@ -36,9 +36,11 @@ class TableVectors:
     Raises:
         SourceError: A file cannot be used; the message says which and why.
         ModelMismatchError: They are of several models, or their vectors of several lengths.
+        UsageError: An option means nothing to them.
     """
 
     def __init__(self, listing: Listing, options: ImportOptions) -> None:
+        refuse_others(options, "tables, whose rows are tiles already", ("stride_m",))
         self.uri, self.stamp, self._options, self._listing = listing.uri, listing.stamp, options, listing
         facts = [self._facts(path, name) for path, name in zip(listing.files, listing.names, strict=True)]
         width = next((one.dim for one in facts if one.rows and one.dim is not None), None)

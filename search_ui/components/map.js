@@ -27,14 +27,23 @@ class MapFrame {
 
   firstView() {
     const { data } = this, kept = VIEWS[data.key], hash = location.hash.match(HASH);
+    this.fitted = kept ? kept.fitted : null;
     if (kept) return kept;
     if (hash && data.linked) return { zoom: Number(hash[1]), center: [Number(hash[3]), Number(hash[2])] };
     if (data.chosen) return { center: [data.chosen.lon, data.chosen.lat], zoom: this.zoomOn(data.chosen) };
-    return { bounds: data.area?.bounds || data.bounds, fitBoundsOptions: { padding: this.padding() } };
+    this.fitted = data.area?.bounds || data.bounds;
+    return { bounds: this.fitted, fitBoundsOptions: { padding: this.padding() } };
   }
 
   padding() {  // what is shown at first lies beside the legend, not under it
-    return { top: 26, left: 14, right: 14, bottom: Math.min(84, 0.17 * (this.host.clientHeight || 400)) };
+    const { clientWidth: wide, clientHeight: high } = this.host;
+    return { top: 26, left: 14, right: 14, bottom: wide < 460 || high < 330 ? 46 : Math.min(84, 0.17 * high) };
+  }
+
+  // All of some ground, which stays so when the map becomes larger or smaller, until somebody moves it.
+  fit(bounds, options) {
+    this.fitted = bounds;
+    this.main.map.fitBounds(bounds, { padding: this.padding(), maxZoom: this.data.maxZoom, ...options });
   }
 
   zoomOn({ size, lat }) {
@@ -58,17 +67,19 @@ class MapFrame {
     map.setMissingStyleImageResolver((id) => { if (id.includes("|") && !map.hasImage(id)) map.addImage(id, drawTag(id), { pixelRatio: 2 }); });
     map.on("style.load", () => this.dressed(pane));
     map.on("error", ({ error, sourceId }) => this.lacking(pane, error, sourceId));
+    map.on("movestart", ({ originalEvent }) => { if (originalEvent) this.fitted = null; });
     map.on("move", () => this.follow(pane));
     map.on("dataloading", () => { this.soon ??= setTimeout(() => (this.find(".waits").hidden = this.whole()), 1000); });
     map.on("idle", () => this.whole() && this.came());
     this.pointer(pane);
     if (!first) return pane;
     map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
-    map.addControl(extentControl(() => map.fitBounds(this.data.bounds, { padding: this.padding() })), "top-right");
+    map.addControl(extentControl(() => this.fit(this.data.bounds)), "top-right");
     map.addControl(new maplibre.ScaleControl({ maxWidth: 110 }), "bottom-left");
     map.addControl(new maplibre.AttributionControl({ compact: true }), "bottom-right");
     map.once("load", () => host.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show"));
     map.on("moveend", () => this.moved());
+    map.on("resize", () => this.fitted && this.fit(this.fitted, { duration: 0 }));
     return pane;
   }
 
@@ -95,8 +106,9 @@ class MapFrame {
     Object.assign(this, { data, send });
     if (data.key !== before.key) {  // other imagery
       const kept = VIEWS[data.key];
+      this.fitted = kept?.fitted;
       if (kept) this.main.map.jumpTo(kept);
-      else this.main.map.fitBounds(data.bounds, { padding: this.padding(), duration: 0 });
+      else this.fit(data.bounds, { duration: 0 });
     }
     const layers = data.frames[0] || [];
     while (this.panes.length < layers.length) this.addPane();
@@ -118,11 +130,12 @@ class MapFrame {
       pane.map.setStyle(absolute(data.style), { diff: false });  // its layers come anew, and ours with them
     }
     this.panes.forEach((pane) => pane.ready && this.fill(pane));
+    this.panes.forEach(({ map }) => map.getCanvas().setAttribute("aria-label", data.label));
     showLegend(this.find(".legend"), data.legend);
     this.draw();
     if (data.pins !== before.pins || this.pinsOf !== data.pins) this.loadPins();
     if (data.chosen && data.chosen.id !== before.chosen?.id) this.lookAt(data.chosen);
-    if (data.area?.name !== before.area?.name && data.area) this.main.map.fitBounds(data.area.bounds, { padding: 40, maxZoom: data.maxZoom });
+    if (data.area?.name !== before.area?.name && data.area) this.fit(data.area.bounds);
     this.main.map.setMaxZoom(data.maxZoom);
     if (data.tellsMiddle && !before.tellsMiddle) this.tellMiddle();
     for (const soon of [0, 400, 1500]) setTimeout(this.changed, soon);
@@ -224,12 +237,13 @@ class MapFrame {
   lookAt(place) {
     if (this.clicked && this.clicked.some((one, i) => Math.abs(one - [place.lon, place.lat][i]) * 111_195 > place.size)) this.clicked = null;
     if (this.clicked) return (this.clicked = null);
+    this.fitted = null;
     this.main.map.easeTo({ center: [place.lon, place.lat], zoom: Math.max(this.main.map.getZoom(), this.zoomOn(place)), duration: 700 });
   }
 
   moved() {
     const { map } = this.main;
-    VIEWS[this.data.key] = { center: map.getCenter(), zoom: map.getZoom() };
+    VIEWS[this.data.key] = { center: map.getCenter(), zoom: map.getZoom(), fitted: this.fitted };
     this.remember();
     if (this.data.tellsMiddle) {
       clearTimeout(this.telling);

@@ -176,4 +176,5 @@ def draw_photo_time(view: PhotoTimeView) -> "Image.Image":
     cells = (100 * view.posterior.chance).astype(np.float32)
     # from 0: an answer that cannot tell is one pale colour, and not the noise of a stretched scale
     scale = Scale(0.0, max(float(cells.max()), 200 / cells.size), "chance, per cent", empty="")
-    return draw_months_and_hours(cells, scale, Words("When was it taken?", (str(view.posterior),), view.attribution))
+    words = Words("When was it taken?", (str(view.posterior),), view.attribution)
+    return draw_months_and_hours(cells, scale, words, framed=view.posterior.best)

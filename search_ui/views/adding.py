@@ -86,7 +86,9 @@ def add_imagery(service: Service) -> None:
     left, middle, right = st.columns(3)
     name = left.text_input("Name of the collection", key="add name", placeholder="town-2024")
     model = middle.selectbox("Model", models, key="add model", help="The model that looks at the tiles.")
-    tile_m = right.number_input("Side of a tile, metres", 5.0, 5_000.0, 480.0, 10.0, key="add tile", help=words.TILE)
+    tile_m = right.number_input(
+        "Side of a tile, metres", 5.0, 5_000.0, 480.0, 10.0, format="%g", key="add tile", help=words.TILE
+    )  # fmt: skip
     left, middle, right = st.columns(3)
     place = left.text_input(
         "Only this place", key="add place", placeholder="optional: town, country or 27.63, 85.52, 5 km",

@@ -5,7 +5,7 @@ The page does not scroll, the panel does; on a phone the map lies above the pane
 
 from search_ui.components.assets import asset
 
-ASK, ASKED, FRAME = "gc-ask", "gc-asked", "gc-frame"
+ASK, ASKED, TOLD, FRAME = "gc-ask", "gc-asked", "gc-told", "gc-frame"
 LEFT, VIEWS, MAP, MOMENTS = "gc-left", "gc-views", "gc-map", "gc-moments"
 RIGHT, PANEL, CONTROLS, ABOUT = "gc-right", "gc-panel", "gc-controls", "gc-about"
 

@@ -39,6 +39,13 @@ STYLE = """
 [data-testid="stDeckGlJsonChart"] { position: relative; background: rgba(128, 128, 128, 0.15); border-radius: 0.4rem; }
 [data-testid="stDeckGlJsonChart"]::before { content: "Loading the map …"; position: absolute; left: 0.8rem; top: 0.6rem;
   font-size: 0.85rem; }
+.gc-calendar { font-size: 0.72rem; line-height: 1; }
+.gc-calendar .cells { display: grid; grid-template-columns: 1.9rem repeat(24, minmax(0, 1fr)); align-items: center; }
+.gc-calendar i { height: clamp(0.95rem, 2.4dvh, 1.5rem); }
+.gc-calendar .best { outline: 2px solid #14181c; box-shadow: 0 0 0 4px #fff; z-index: 1; position: relative; }
+.gc-calendar .hour { grid-column: span 3; padding-top: 0.3rem; }
+.gc-calendar .ramp { display: flex; gap: 0.5rem; align-items: center; margin: 0.5rem 0 0 1.9rem; }
+.gc-calendar .ramp b { height: 0.5rem; flex: 1; border-radius: 2px; }
 .gc-credit { font-size: 0.74rem; opacity: 0.75; }
 .gc-badge { display: inline-block; padding: 0.05rem 0.5rem; border-radius: 0.3rem; color: #fff; font-size: 0.78rem;
   font-weight: 600; background: #14181c; box-shadow: inset 0 -4px 0 var(--colour); padding-bottom: 0.25rem; }
@@ -96,11 +103,15 @@ def photos(pictures: Sequence[PictureCard]) -> None:
 def chip(url: str, alt: str, size_m: float) -> None:
     """An overhead picture of a tile with a scale bar."""
     metres, share = scale_bar(size_m)
-    name = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
     st.html(
         f'<div class="gc-chip"><img src="{html.escape(url)}" alt="{html.escape(alt)}">'
-        f'<div class="bar" style="width: {100 * share:.1f}%">{name}<i></i></div></div>'
+        f'<div class="bar" style="width: {100 * share:.1f}%">{say_length(metres)}<i></i></div></div>'
     )
+
+
+def say_length(metres: float) -> str:
+    """A length with its unit."""
+    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
 
 
 def scale_bar(size_m: float) -> tuple[float, float]:

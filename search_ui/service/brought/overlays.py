@@ -39,8 +39,8 @@ class Overlays:
             raise UploadError(f"the file has {len(content):,} bytes; at most {MAX_BYTES:,} can be laid over the map")
         try:
             text = content.decode("utf-8-sig")
-            shape = shapely.from_geojson(text)
             told = json.dumps(json.loads(text), allow_nan=False).encode()
+            shape = shapely.from_geojson(text)
         except (UnicodeDecodeError, ValueError, RecursionError, shapely.errors.ShapelyError) as error:
             raise UploadError(f"the file is no GeoJSON: {error}") from error
         if shape.is_empty:
@@ -64,8 +64,16 @@ class Overlays:
         Raises:
             MissingError: It is not here.
         """
+        return self.find(name).read_bytes()
+
+    def find(self, name: str) -> Path:
+        """The file of GeoJSON by its name.
+
+        Raises:
+            MissingError: It is not here.
+        """
         path = self._folder / f"{name}.json"
         # the name comes from an address that anybody may write: only a hash becomes a path
         if not re.fullmatch("[0-9a-f]{32}", name) or not path.is_file():
-            raise MissingError(f"no outlines {name[:40]!r} on this server: upload them again")
-        return path.read_bytes()
+            raise MissingError("the outlines that this address names are not on this server: upload them again")
+        return path

@@ -3,6 +3,7 @@
 It does not know how they are cut.
 """
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -11,8 +12,8 @@ import streamlit as st
 from search_ui.components.base_path import own
 from search_ui.service.service import Shown
 from search_ui.views.state.address import value
+from trainer.earth import MEAN_DEGREE_M
 
-_LEAST_DEG = 0.002
 _ENLARGED = 1.5  # zooms beyond which pixels show nothing more; MapLibre counts one less than tiles of 256 pixels do
 
 Bounds = tuple[float, float, float, float]
@@ -40,8 +41,9 @@ def bounds_of(shown: Shown) -> Bounds:
     """What a map of the collection shows: its tiles whole, with a little room."""
     # without tiles: the inhabited world
     west, south, east, north = shown.bounds or (-180.0, -60.0, 180.0, 75.0)
-    reach = max(shown.tile_m / 2 / 111_000, _LEAST_DEG)  # metres in a degree of latitude
-    return west - 2 * reach, south - reach, east + 2 * reach, north + reach  # degrees of longitude are shorter
+    up = shown.tile_m / 2 / MEAN_DEGREE_M
+    along = up / max(0.05, math.cos(math.radians((south + north) / 2)))  # degrees of longitude are shorter
+    return west - along, south - up, east + along, north + up
 
 
 def chip_url(collection: str, tile_id: str, px: int = 256) -> str:

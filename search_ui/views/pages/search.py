@@ -9,6 +9,7 @@ from ingest.catalog.labels import LabelSet
 from search_ui.components.map_view import TouchedMap
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Query
+from search_ui.search.series import this_year
 from search_ui.service.place_list import Listed
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
@@ -26,11 +27,12 @@ from search_ui.views.panels.prompts import prompts_of
 from search_ui.views.panels.saved import saved_searches, whats_new
 from search_ui.views.panels.when import when_panel
 from search_ui.views.state import address
-from search_ui.views.state.address import PANELS, VIEWS, change, held, value
+from search_ui.views.state.address import PANELS, VIEWS, change, held, set_second_moment, value
 from search_ui.views.state.labelled import label_set, said_of
 from search_ui.views.state.question import area_of_ring, query_of
 from trainer.errors import GroundcastError
 
+_Place = st.delta_generator.DeltaGenerator
 _OPENED = "opened"
 _VIEW_NAMES = {view: view.capitalize() for view in VIEWS} | {"two moments": "Compare", "best moment": "Best time"}
 
@@ -52,26 +54,30 @@ def search_page(service: Service, names: Sequence[str]) -> None:
         collection = box(service, names)
     # always there, so that what lies below keeps its place, and the map with it
     asked = st.container(key=frame.ASKED)
+    told_once = st.container(key=frame.TOLD)  # lies over the page, which stays where it is
     body = st.container(key=frame.FRAME)
     try:
-        _page(service, collection, asked, body)
+        _page(service, collection, asked, told_once, body)
     except GroundcastError as error:
         asked.error(told(error))
     address.store()
 
 
-def _page(
-    service: Service, shown: Shown, asked: st.delta_generator.DeltaGenerator, body: st.delta_generator.DeltaGenerator
-) -> None:
+def _page(service: Service, shown: Shown, asked: _Place, told_once: _Place, body: _Place) -> None:
     _drop_lost_tile(service, shown)
+    _drop_lost_overlay(service)
     labels = label_set(service, shown, notice)
-    with asked:
+    if value("view") in TWO or value("beside"):
+        set_second_moment()
+    with told_once:
         show_notice()
+    with asked:
         asked_chips(service)
         place_hint(service)
     said = said_of(service, labels)
     with asked:
         query, listed = _asked(service, shown, said)
+    with told_once:
         whats_new(service, query, labels)
     address.store()  # not only at the end: the sentence of a place takes longer than people look
     with body:
@@ -109,6 +115,16 @@ def _drop_lost_tile(service: Service, shown: Shown) -> None:
     except GroundcastError as error:
         notice(told(error))
         change(tile="", panel="places" if value("panel") == "place" else value("panel"))
+
+
+def _drop_lost_overlay(service: Service) -> None:
+    """A link may name outlines that are not here: say so once, and go on without them."""
+    try:
+        if value("overlay"):
+            service.overlays.find(value("overlay"))
+    except GroundcastError as error:
+        notice(told(error))
+        change(overlay="")
 
 
 def _left(
@@ -156,7 +172,10 @@ def _views(service: Service, shown: Shown, query: Query | None, labels: LabelSet
             )  # fmt: skip
             st.slider("Opacity of the colours, %", 0, 100, step=5, **held("opacity"))
             _ground(service)
-            st.number_input("Year of the moments", 0, 9999, **held("year"), help="0: this year.")
+            st.number_input(
+                "Year of month and hour", 1, 9999, **held("year"), placeholder=f"this year, {this_year()}",
+                help="The sun stands nearly the same in every year.",
+            )  # fmt: skip
             _overlay(service)
         saved_searches(service, shown, query, labels)
 
@@ -181,7 +200,9 @@ def _overlay(service: Service) -> None:
         st.button("Take your outlines away", icon=":material/close:", on_click=change, kwargs={"overlay": ""})
         return
     number = st.session_state.setdefault("overlay number", 0)
-    file = st.file_uploader("Your own outlines: GeoJSON", ["geojson", "json"], key=f"overlay {number}")
+    file = st.file_uploader(
+        "Your own outlines: GeoJSON", ["geojson", "json"], key=f"overlay {number}", max_upload_size=10
+    )
     if file is not None:
         try:
             service.require_writable()

@@ -21,7 +21,8 @@ def in_words(service: Service, shown: Shown, tile_id: str) -> None:
             "Say it in words", **held("words"), help="By the nearest of some phrases; the first time takes seconds."
         ):
             return
-        view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
+        with st.spinner("Putting it into words …"):
+            view = service.caption(shown.name, CaptionQuery(tile_id=tile_id, whens=(when_of("month", "hour"),)))
     except GroundcastError as error:
         st.warning(told(error))
         return
@@ -41,7 +42,9 @@ def through_the_year(service: Service, shown: Shown, tile_id: str) -> None:
             return
         if st.toggle("In words through the year", **held("wordy"), help=words.CAPTION):
             query = CaptionQuery(tile_id=tile_id, whens=usual_moments())
-            pieces.facts([(say_when(said.when), said.text) for said in service.caption(shown.name, query).captions])
+            with st.spinner("Putting it into words …"):
+                year = service.caption(shown.name, query).captions
+            pieces.facts([(say_when(said.when), said.text) for said in year])
     except GroundcastError as error:
         st.warning(told(error))
 

@@ -3,19 +3,22 @@
 It does not know where they are kept: `search_ui.service.labelling` does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from ingest.catalog.labels import MAX_NAME_CHARS, VERDICTS, LabelSet, Verdict
+from ingest.catalog.labels import MAX_NAME_CHARS, VERDICTS, Label, LabelSet, Verdict
 from ingest.geo.geometry import Footprint
+from search_ui.components.verdicts import PlaceToLabel, Press, verdicts
 from search_ui.labels.tables import MEDIA
+from search_ui.service.place_list import title_of
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Service, Shown
-from search_ui.views import frame, pieces, words
+from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.map.search_map import DRAWING
@@ -30,7 +33,9 @@ COLOURS: dict[Verdict, str] = {"yes": "#1E90FF", "no": "#F5F5F5", "unsure": "#8C
 """Of the outlines on the map; none of them is a colour of heat."""
 SHAPE = "shape says"
 """Of the session: what a shape that is drawn says of its tiles."""
-_KEYS: dict[Verdict, str] = {"yes": "Y", "no": "N", "unsure": "U"}
+_KEPT = "verdicts kept"
+"""Of the session: the number of the last press that was heeded."""
+_AHEAD = 10  # places that somebody may label before the page has caught up
 _NEW = "a new set"
 _NAME, _OTHER_NAME = "new set", "rename set"
 _MOST_MARKS = 2_000
@@ -122,45 +127,55 @@ def _label(service: Service, shown: Shown, found: LabelSet, listed: ShownList | 
             )  # fmt: skip
         return
     known = service.labelling.said(found.id).get(tile)
-    place = service.tile(shown.name, tile)
-    with st.container(key=frame.ABOUT):
-        left, right = st.columns([1, 1.5], vertical_alignment="center")
-    with left:
-        if shown.pictures:
-            pieces.chip(chip_url(shown.name, tile, _CHIP_PX), f"The tile from above: {tile}", place.footprint.size_m)
-    with right:
-        said = "not labelled yet" if known is None else f"labelled **{known.verdict}**"
-        by = f" by {pieces.as_words(known.labelled_by)}" if known is not None and known.labelled_by else ""
-        st.markdown(f"{pieces.as_words(place.near or tile)}: {said}{by}")
-        with st.container(horizontal=True):
-            for verdict, key in _KEYS.items():
-                st.button(
-                    verdict.capitalize(), key=f"say {verdict}", shortcut=key, on_click=_give,
-                    type="primary" if known is not None and known.verdict == verdict else "secondary",
-                    args=(service, found, tile, verdict, listed),
-                )  # fmt: skip
-            if known is not None:
-                st.button(
-                    "", key="say nothing", icon=":material/backspace:", help="Take the label away", on_click=_give,
-                    args=(service, found, tile, None, listed),
-                )  # fmt: skip
-        st.toggle("Then the next place of the list", key="go on", value=True)
+    ahead = [one for one in _unlabelled(service, found, listed, _AHEAD + 1) if one != tile]
+    shown_places = st.container()
+    onward = st.toggle("Then the next place of the list", key="go on", value=True)
+    with shown_places:
+        verdicts(
+            _place(service, shown, tile, known), [_place(service, shown, one) for one in ahead[:_AHEAD]],
+            onward=onward, done=st.session_state.get(_KEPT, 0), key=f"verdicts {found.id}",
+            heed=partial(_heed, service, found, listed),
+        )  # fmt: skip
 
 
-def _give(service: Service, found: LabelSet, tile: str, verdict: Verdict | None, listed: ShownList | None) -> None:
-    if not labelled.try_to(lambda: labelled.give(service, found.id, [tile], verdict), notice):
-        return
-    if verdict is not None and st.session_state.get("go on") and (following := _next(service, found, listed)):
-        change(tile=following)
+def _place(service: Service, shown: Shown, tile: str, known: Label | None = None) -> PlaceToLabel:
+    facts = service.tile(shown.name, tile)
+    footprint = facts.footprint
+    length, share = pieces.scale_bar(footprint.size_m)
+    return PlaceToLabel(
+        id=tile, title=title_of(facts.near, footprint.lat, footprint.lon),
+        image=chip_url(shown.name, tile, _CHIP_PX) if shown.pictures else None,
+        length=pieces.say_length(length), share=share,
+        verdict=None if known is None else known.verdict, by=None if known is None else known.labelled_by,
+    )  # fmt: skip
+
+
+def _heed(service: Service, found: LabelSet, listed: ShownList | None, pressed: Sequence[Press]) -> None:
+    """Keep what was pressed and is not kept yet, and open the place that is next."""
+    for press in heeded(pressed, st.session_state.get(_KEPT, 0)):
+        st.session_state[_KEPT] = press.number
+        kept = labelled.try_to(partial(labelled.give, service, found.id, [press.tile], press.verdict), notice)
+        if kept and press.verdict is not None and st.session_state.get("go on"):
+            change(tile=_next(service, found, listed) or press.tile)
+
+
+def heeded(pressed: Sequence[Press], kept: int) -> list[Press]:
+    """Of what a page told, which is told again until it hears, what is new; in the order in which it was pressed."""
+    return sorted((one for one in pressed if one.number > kept), key=lambda one: one.number)
 
 
 def _next(service: Service, found: LabelSet, listed: ShownList | None) -> str | None:
     """The first place of the list that has no label."""
+    return next(iter(_unlabelled(service, found, listed, 1)), None)
+
+
+def _unlabelled(service: Service, found: LabelSet, listed: ShownList | None, count: int) -> list[str]:
+    """The first places of the list that have no label."""
     if listed is None:
-        return None
+        return []
     known = service.labelling.said(found.id)
     tiles = listed.places.scores.tile_id
-    return next((tiles[row] for row in listed.places.rows.tolist() if tiles[row] not in known), None)
+    return list(islice((tiles[row] for row in listed.places.rows.tolist() if tiles[row] not in known), count))
 
 
 def _shape() -> None:

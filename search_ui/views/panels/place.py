@@ -135,7 +135,7 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
             change(gallery=usual)
         st.selectbox("Ground photos from", galleries, **held("gallery"))
     gallery = value("gallery") if value("gallery") in galleries else usual
-    first, second = when_of("month", "hour"), when_of("month2", "hour2")
+    first = when_of("month", "hour")
     st.markdown(f"**What one would see on the ground** · {say_when(first)}", help=words.PHOTOS)
     if not shown.knows_time:
         _photos(service, shown, tile.tile_id, gallery, first)
@@ -145,7 +145,7 @@ def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
         return
     if value("view") not in TWO:  # else it stands below the map
         second_moment(shown)
-    for column, when in zip(st.columns(2), (first, second), strict=True):
+    for column, when in zip(st.columns(2), (first, when_of("month2", "hour2")), strict=True):
         with column:
             st.markdown(f"**{say_when(when)}**")
             at_the_moment(service, shown, tile.tile_id, when)

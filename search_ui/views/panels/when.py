@@ -1,11 +1,12 @@
 """When one would see it: the months and hours of the question in the area that is asked."""
 
+import html
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
-from search_ui.maps.calendars import PlaceCalendar, draw_calendar
-from search_ui.maps.layers import Words
+from search_ui.maps.calendars import PlaceCalendar, scale_of
 from search_ui.maps.scales import MONTHS
 from search_ui.search.feedback import Feedback
 from search_ui.search.likeliest import Likeliest, say_likeliest
@@ -33,14 +34,36 @@ def when_panel(service: Service, shown: Shown, query: Query | None, feedback: Fe
     st.markdown(f"**Best in {MONTHS[month - 1]} at {hour:02d}:00**", help=words.CALENDAR)
     said = say_likeliest(*_kept_likeliest(key, service, shown, query))
     st.markdown(f"{said[0].upper()}{said[1:]}.", help=words.LIKELIEST)
-    title = " ".join(part.as_dict().get("text", "") for part in query.parts).strip()
-    around = Words(title, (calendar.statistic,), shown.attribution)
-    st.image(draw_calendar(calendar, around), width="stretch", output_format="PNG")
+    st.html(months_and_hours(calendar))
     st.caption(f"Months down, hours across, local time of {calendar.year}; {calendar.statistic}. The best is framed.")
     st.button(
         f"Ask for {MONTHS[month - 1]}, {hour:02d}:00", on_click=change, key="take best",
         kwargs={"month": month, "hour": hour}, icon=":material/schedule:",
     )  # fmt: skip
+
+
+def months_and_hours(calendar: PlaceCalendar) -> str:
+    """The calendar as HTML, in letters of the page's own size: months down, hours across, the best moment framed."""
+    scale, (best_month, best_hour) = scale_of(calendar), calendar.best
+    cells = []
+    for month, (row, colours) in enumerate(zip(calendar.cosine, scale.colours(calendar.cosine), strict=True), start=1):
+        cells.append(f"<span>{MONTHS[month - 1]}</span>")
+        for hour, (cosine, colour) in enumerate(zip(row.tolist(), colours.tolist(), strict=True)):
+            known = np.isfinite(cosine)
+            ground = "rgb({}, {}, {})".format(*colour) if known else "transparent"
+            says = f"{MONTHS[month - 1]}, {hour:02d}:00: {f'cosine {cosine:.3f}' if known else 'no score'}"
+            best = ' class="best"' if (month, hour) == (best_month, best_hour) else ""
+            cells.append(f'<i{best} title="{says}" style="background: {ground}"></i>')
+    hours = "".join(f'<span class="hour">{hour}</span>' for hour in range(0, 24, 3))
+    ramp = ", ".join(
+        "rgb({}, {}, {})".format(*colour) for colour in scale.lut[:: max(1, len(scale.lut) // 12)].tolist()
+    )
+    told = html.escape(f"{calendar.statistic} by month and hour, highest in {MONTHS[best_month - 1]} at {best_hour} h")
+    return (
+        f'<div class="gc-calendar" role="img" aria-label="{told}">'
+        f'<div class="cells">{"".join(cells)}<span></span>{hours}</div><div class="ramp"><span>{scale.low:.2f}</span>'
+        f'<b style="background: linear-gradient(to right, {ramp})"></b><span>{scale.high:.2f}</span></div></div>'
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -77,6 +77,7 @@ class AddressField:
 
 
 ANY = -1  # no month, no hour
+UNSET = -2  # of the second moment: the first one's hour, half a year away
 VIEWS = ("map", "two moments", "difference", "film", "best moment")
 PANELS = ("places", "place", "when", "labels", "export")
 
@@ -97,9 +98,9 @@ FIELDS: dict[str, AddressField] = {
     "panel": AddressField("places", _one_of(*PANELS)),
     "month": AddressField(ANY, _whole(-1, 12)),
     "hour": AddressField(ANY, _whole(-1, 23)),
-    "month2": AddressField(1, _whole(-1, 12)),
-    "hour2": AddressField(12, _whole(-1, 23)),
-    "year": AddressField(0, _whole(0, 9999)),
+    "month2": AddressField(UNSET, _whole(-1, 12)),
+    "hour2": AddressField(UNSET, _whole(-1, 23)),
+    "year": AddressField(None, _whole(1, 9999)),  # None: this year
     "view": AddressField("map", _one_of(*VIEWS)),
     "show": AddressField("relevance", _one_of("relevance", "cosine", "probability", "nothing")),
     "base": AddressField("imagery", _one_of("imagery", "plain", "OpenStreetMap")),
@@ -134,6 +135,14 @@ def change(**values: Any) -> None:
 def held(name: str) -> dict[str, Any]:
     """What a widget is given that holds a field: its key, and that its value stays when it is not shown any more."""
     return {"key": name, "persist_state": "session"}
+
+
+def set_second_moment() -> None:
+    """Give the second of two moments, where nobody has, the first one's hour half a year away; before its sliders."""
+    if value("month2") == UNSET:
+        change(month2=1 if value("month") < 1 else (value("month") + 5) % 12 + 1)
+    if value("hour2") == UNSET:
+        change(hour2=value("hour"))
 
 
 def unsaid(name: str, of_a_place: bool) -> Any:

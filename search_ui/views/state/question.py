@@ -91,7 +91,7 @@ def parts_of(uploads: Uploads) -> tuple[Part, ...]:
 def when_of(month: str, hour: str) -> When:
     """The moment of two fields; either may say any."""
     day = date(year(), value(month), MONTH_DAY) if value(month) > 0 else None
-    clock = time(value(hour)) if value(hour) != ANY else None
+    clock = time(value(hour)) if value(hour) > ANY else None
     if day is not None and clock is not None:
         return datetime.combine(day, clock)
     return clock if day is None else day
@@ -123,7 +123,7 @@ def question() -> dict[str, Any]:
 
 def year() -> int:
     """The year of all moments."""
-    return int(value("year")) or this_year()
+    return int(value("year") or this_year())
 
 
 def at(query: Query, when: When) -> Query:
