@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin/
 SHOWN := $(VENV)/.demo
 READY := $(VENV)/.ready
-RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadgroup --no-loadscope-reorder
+RUN := OMP_NUM_THREADS=1 $(BIN)python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 LONGER := $(foreach name,app area browser captions cli crash crops embedder experiments login notebook pairs proxied \
     sandbox_overhead sandbox_pairs served_workers train,tests/test_$(name).py)
 QGIS_ZIP := build/groundcast-qgis.zip

@@ -1,6 +1,6 @@
 """Does a comparison of two dates find what changed, and little else? On the planet, where changes are made to order.
 
-    python -m benchmarks.monitor --home DIR [--work DIR] [--tiles 300] [--json]
+    python -m benchmarks.monitor [--home DIR] [--work DIR] [--tiles 300] [--json]
 
 `--home` is where `groundcast demo` ran: its tiles are read once as they are, and once as on another day (other light,
 noise, five metres aside), with some of them exchanged: the harbour now lies where a field was, and the field where the
@@ -11,7 +11,8 @@ moved by at least .3, and did not where it moved by less than .05.
 Told is, of all that `search_ui.monitor` tells, of what appeared or vanished, and of the plain way without calibration
 (relevance came to `possible` or left it): how many, the share of what truly changed that is among them, the share of
 them for which that very thing hardly moved, and how many are tiles that are as they were, whose share should be at most
-the false discovery rate. Last, nothing is exchanged: how many are told all the same.
+the false discovery rate. Last, nothing is exchanged: how many are told all the same, by Student's t and by the normal
+distribution.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy.stats import false_discovery_control, norm, t
 
 from benchmarks.feedback import demonstration
 from ingest.catalog.catalog import Catalog
@@ -36,6 +38,7 @@ from ingest.sandbox.concepts import CONCEPTS
 from ingest.sandbox.source import SandboxSource, planet
 from ingest.sandbox.truth import truth
 from ingest.settings import load_settings
+from search_ui.monitor.change import DEGREES
 from search_ui.monitor.comparing import Monitored, monitor
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
@@ -46,6 +49,7 @@ THERE, GONE, TRULY, HARDLY = 0.6, 0.02, 0.3, 0.05
 MOVED = 4  # tiles of each concept
 AT_MOST = 8  # concepts
 FDR = 0.05
+WAYS = ("all that is told", "appeared or vanished", "by relevance alone")
 
 
 def main() -> None:
@@ -63,8 +67,11 @@ def main() -> None:
         with opened(work) as made:
             rows = measured(case, made)
     if asked.json:
-        setting = {"tiles": len(case.lat), "exchanged": len(case.exchanged), "concepts": len(case.concepts), "fdr": FDR}
-        print(json.dumps({"benchmark": "monitor", "setting": setting, "rows": rows, "ratios": {}}))
+        moved = int((case.exchanged != np.arange(len(case.lat))).sum())
+        setting = {"tiles": len(case.lat), "exchanged": moved, "concepts": len(case.concepts), "fdr": FDR}
+        found = {row["way"]: row["found"] for row in rows if row.get("concept") == "all"}
+        told = {f"found, {WAYS[0]} ÷ {WAYS[2]}": round(found[WAYS[0]] / found[WAYS[2]], 3)}
+        print(json.dumps({"benchmark": "monitor", "setting": setting, "rows": rows, "ratios": told}))
         return
     for row in rows:
         print(" · ".join(f"{name} {value}" for name, value in row.items()))
@@ -150,7 +157,7 @@ def opened(work: Path) -> Iterator[Engine]:
 
 
 def measured(case: Case, engine: Engine) -> list[dict[str, Any]]:
-    """A row a concept, then all of them together, and the day on which nothing changed."""
+    """Rows of each concept, then of all of them together, and the day on which nothing changed."""
     prompts = [CONCEPTS[number].prompt for number in case.concepts]
     query = Query(parts=(Part("text", prompts[0]),))
     found = monitor(engine, "before", "after", prompts, query, fdr=FDR)
@@ -162,9 +169,12 @@ def measured(case: Case, engine: Engine) -> list[dict[str, Any]]:
         moved = (case.chance[case.exchanged, number] - case.chance[:, number])[order]
         ways = np.array([counted(moved, told, still) for told in (every(found, at), sure(found, at), plain(found, at))])
         together += ways
-        rows.append({"concept": CONCEPTS[number].name} | said(ways) | {"told of an unchanged day": told_of(quiet, at)})
-    whole = {"told of an unchanged day": sum(told_of(quiet, at) for at in range(len(prompts)))}
-    return [*rows, {"concept": "all"} | said(together) | whole]
+        rows += said(CONCEPTS[number].name, ways)
+    texts = range(len(prompts))
+    unchanged = {"nothing changed": "Student's t", "told": sum(told_of(quiet, at) for at in texts)}
+    normal = {"nothing changed": "normal distribution", "told": sum(told_of_normal(quiet, at) for at in texts)}
+    asked = {"tiles asked about": len(prompts) * len(quiet.tile_id)}
+    return [*rows, *said("all", together), unchanged | asked, normal | asked]
 
 
 def every(found: Monitored, at: int) -> np.ndarray:
@@ -202,14 +212,27 @@ def told_of(found: Monitored, at: int) -> int:
     return int((found.texts[at].changes.word != "").sum())
 
 
-def said(ways: np.ndarray) -> dict[str, Any]:
-    """Counts of both ways as shares."""
-    row: dict[str, Any] = {"truly changed": int(ways[0, 1])}
-    names = ("told", "appeared or vanished", "by relevance alone")
-    for name, (right, truly, wrong, told, same) in zip(names, ways.tolist(), strict=True):
-        row |= {f"{name}": int(told), f"{name}: found": round(right / max(truly, 1), 3)}
-        row |= {f"{name}: of what hardly moved": round(wrong / max(told, 1), 3), f"{name}: unchanged tiles": int(same)}
-    return row
+def told_of_normal(found: Monitored, at: int) -> int:
+    """How many it would be of were differences normal."""
+    one = found.texts[at].changes
+    z = one.z * norm.ppf(0.75) / t(DEGREES).ppf(0.75)  # the same median absolute deviation
+    return int((false_discovery_control(2 * norm.sf(np.abs(z)), method="bh") <= FDR).sum())
+
+
+def said(concept: str, ways: np.ndarray) -> list[dict[str, Any]]:
+    """A row a way, with counts as shares."""
+    return [
+        {
+            "concept": concept,
+            "way": way,
+            "truly changed": int(truly),
+            "found": round(right / max(truly, 1), 3),
+            "told": int(told),
+            "of it hardly moved": round(wrong / max(told, 1), 3),
+            "of it unchanged tiles": int(same),
+        }
+        for way, (right, truly, wrong, told, same) in zip(WAYS, ways.tolist(), strict=True)
+    ]
 
 
 def groundcast(home: Path, *arguments: object) -> None:

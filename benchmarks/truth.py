@@ -25,6 +25,7 @@ TOWNS = {  # source, truth, side of a tile in metres, further options of the ing
     "kampala": ("kampala_xyz", "kampala_buildings.geojson", 20, ()),
     "zanzibar": ("zanzibar_xyz", "zanzibar_buildings.geojson", 40, ()),
 }
+NUMBERS = ("average_precision", "roc_auc", "precision@9", "f1_best", "object_f1_best", "brier", "ece")
 SHARE = 0.2
 """Of a tile that buildings cover: with less nearly every tile of a town is positive."""
 
@@ -55,7 +56,7 @@ def main() -> None:
         rows = [measured(asked, town, model) for model in models for town in TOWNS]
     if asked.json:
         setting = {"text": TEXT, "min_share": SHARE}
-        print(json.dumps({"benchmark": "truth", "setting": setting, "rows": rows, "ratios": {}}))
+        print(json.dumps({"benchmark": "truth", "setting": setting, "rows": rows, "ratios": ratios(rows)}))
         return
     for row in rows:
         print(" · ".join(f"{name} {value}" for name, value in row.items()))
@@ -90,14 +91,26 @@ def measured(asked: argparse.Namespace, town: str, model: str) -> dict[str, Any]
     )
     (found,) = json.loads(told)["classes"]
     row: dict[str, Any] = {"model": model, "town": town, "tiles": found["tiles"], "positive": found["base_rate"]}
-    for number in ("average_precision", "roc_auc", "precision@9", "f1_best", "object_f1_best", "ece"):
-        one = found["measures"].get(number)
-        row[number] = "–" if one is None else f"{one['value']} ({one['low']}–{one['high']}), {one['knows_nothing']}"
+    row |= {"objects": found["objects_judged"], "blocks": found["blocks"], "block_m": round(found["block_m"])}
+    for number in NUMBERS:
+        one = found["measures"][number]
+        row |= {number: one["value"], f"{number} low": one["low"], f"{number} high": one["high"]}
+        row[f"{number}, knows nothing"] = one["knows_nothing"]
     fit = found.get("fit")
-    row["ece fitted"] = "not fitted" if fit is None else fit["ece_after"]
+    row["ece fitted"] = None if fit is None else fit["ece_after"]
+    row["not fitted"] = None if fit is not None else found["not_fitted"].removeprefix(f"--fit {TEXT!r}: ")
     if fit is not None:
         groundcast(asked.home, "evaluate", name, "--unfit")  # the next run measures the same again
     return row
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Average precision over that of who knows nothing; 1 is worth nothing."""
+    told = {}
+    for row in rows:
+        over = row["average_precision"] / row["average_precision, knows nothing"]
+        told[f"{row['town']}, {row['model']}: average precision ÷ knows nothing"] = round(over, 3)
+    return told
 
 
 def groundcast(home: Path, *arguments: object, codes: tuple[int, ...] = (0,)) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 import numpy as np
 from PIL import Image
 
-from groundcast.question import check_options, number, texts, whole
+from groundcast.question import check_options, file_path, number, texts, whole
 from groundcast.tables import TableKind, check_kind, table_as
 from search_ui.ground.files import check_target, write_view
 from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
@@ -133,7 +133,19 @@ class GroundPhotos(Sequence[PhotoHit]):
     @overload
     def table(self, *, as_: Literal["arrow"]) -> "pa.Table": ...
     def table(self, *, as_: TableKind = "geopandas") -> Any:
-        """One row a photo: rank, photo_id, cosine, lat, lon, distance_m (metres), …; geometry: where it was taken."""
+        """The photos as a table, one row a photo, best first.
+
+        Args:
+            as_: ``geopandas`` or ``arrow``.
+
+        Returns:
+            rank, photo_id, cosine (−1..1), lat, lon (degrees), distance_m (metres), here (whether it was taken in the
+            tile), taken_local (wall-clock time there), taken_utc, owner, licence, path, url, heading_deg (from north,
+            clockwise); what is not known is missing. Geometry is where it was taken, WGS84 degrees.
+
+        Raises:
+            UsageError: An unknown kind, or GeoPandas is asked for and not installed.
+        """
         check_kind(as_)
         import pyarrow as pa
         import shapely
@@ -160,7 +172,7 @@ class GroundPhotos(Sequence[PhotoHit]):
             UsageError: An unknown suffix, a folder that is not there, or too many for a sheet.
             GroundcastError: It cannot be written, such as on a full disk.
         """
-        target = Path(path)
+        target = file_path("path", path)
         check_target(target, len(self))
         for trouble in write_view(self.view, target):
             logger.warning("%s", trouble)

@@ -15,6 +15,7 @@ from groundcast.ingests import Ingested, IngestOptions, Progress, request_of, ru
 from groundcast.opened import OpenHome, note
 from groundcast.question import check_options, spelled_out
 from groundcast.tile_collection import TileCollection
+from ingest.catalog.foreign import names_of_models
 from ingest.settings import load_settings, resolve_home
 from trainer.embedder import Embedder
 from trainer.errors import MissingError, UsageError
@@ -32,6 +33,7 @@ def open(home: str | os.PathLike[str] | None = None, *, create: bool = False, re
         MissingError: There is none, and `create` is not said.
         SettingsError: A setting is unknown or invalid.
         CatalogError: Its catalog cannot be read, or is of a newer version.
+        UsageError: `home` is a file, or no path.
     """
     if home is not None and not isinstance(home, str | os.PathLike):
         raise UsageError(f"home = {home!r}: give the path of a folder")
@@ -71,6 +73,7 @@ class Home:
 
         Raises:
             MissingError: There is none.
+            UsageError: It is no text, or the home is closed.
         """
         if not isinstance(name, str):
             raise UsageError(f"a collection is asked for by its name, not by {name!r}")
@@ -147,6 +150,9 @@ class Home:
             progress: True: a bar; a function: called with how many tiles are done and how many there are.
             options: An area, bands, dates and so on: see `IngestOptions`.
 
+        Returns:
+            What was done, this time and in all.
+
         Raises:
             UsageError: An argument cannot be understood.
             ReadOnlyError: The home was opened read-only.
@@ -183,6 +189,9 @@ class Home:
             precision: Arithmetic of the model; None: as the settings say.
             progress: As for `ingest`.
 
+        Returns:
+            As of `ingest`.
+
         Raises:
             GroundcastError: As for `ingest`.
         """
@@ -215,7 +224,7 @@ class Home:
             return listing(repr(self), (), ())
         with self._home.asked() as service:
             tiles = service.catalog.items_of_all(("archived", "done"))
-            models = {model.model_id: model.name for model in service.catalog.models()}
+            models = names_of_models(service.catalog)
             rows = [
                 (name, tiles.get(found.name, 0), models.get(found.model_id, "not here any more"), found.spec["source"])
                 for name, found in service.aliases.in_service().items()

@@ -17,7 +17,7 @@ from groundcast.ground_photos import GroundOptions, GroundPhotos, filter_of
 from groundcast.labels import CollectionLabels
 from groundcast.moments import Moment, moment_of
 from groundcast.opened import OpenHome, note
-from groundcast.question import SearchOptions, number, spelled_out, whole
+from groundcast.question import SearchOptions, number, one_text, spelled_out, whole
 from groundcast.score_calendar import ScoreCalendar, note_of
 from groundcast.score_map import ScoreMap
 from groundcast.tables import TableKind, check_kind, hits_as, scores_as
@@ -56,7 +56,17 @@ class TileCollection:
         return CollectionLabels(self._home, self.name)
 
     def describe(self) -> dict[str, Any]:
-        """What is known of it, in JSON types: model, tiles, tile_m, gsd_m (metres), bounds (W, S, E, N), source, …"""
+        """What is known of it, in JSON types.
+
+        Returns:
+            name, model, model_id, words (whether it can be asked in words), knows_time, tiles, tile_m and gsd_m
+            (metres), bounds (west, south, east, north in degrees; east beyond 180 across ±180°), source, attribution,
+            gallery, created_at (UTC), max_zoom; None where something is not known.
+
+        Raises:
+            UsageError: The home is closed.
+            MissingError: It is not there any more.
+        """
         with self._home.asked() as service:
             return service.shown(self.name).as_dict()
 
@@ -97,8 +107,9 @@ class TileCollection:
         Returns:
             One row a hit, best first: rank, tile_id, lat, lon (degrees), west, south, east, north, size_m, cosine
             (−1..1), relevance (0..1), grade, near, place, likeliest, not_now, acquired_at (UTC), source, collection,
-            model_id; geometry: the footprint, WGS84 degrees. `frame.attrs["provenance"]`, or the table's metadata,
-            says what was asked of what, and what should be read beside it.
+            model_id; geometry: the footprint, WGS84 degrees. Relevance and place are missing where vectors were
+            brought and their model is not here. `frame.attrs["provenance"]`, or the table's metadata, says what was
+            asked of what, and what should be read beside it.
 
         Raises:
             UsageError: Nothing is asked, an argument cannot be understood, or the home is closed.
@@ -137,7 +148,7 @@ class TileCollection:
 
         Returns:
             One row a tile, neighbours on the map near each other: tile_id, lat, lon (degrees), cosine (−1..1),
-            relevance (0..1), size_m; geometry: the footprint, WGS84 degrees.
+            relevance (0..1; NaN where there is none, see `search`), size_m; geometry: the footprint, WGS84 degrees.
         """
         check_kind(as_)
         with self._home.asked() as service, service.request():
@@ -166,7 +177,7 @@ class TileCollection:
             options: As for `search`.
 
         Raises:
-            UsageError: There is no tile, or as for `search`.
+            UsageError: There is no tile, the relevance is asked for and there is none, or as for `search`.
         """
         if value not in ("cosine", "relevance"):
             raise UsageError(f"value = {value!r}: take 'cosine' or 'relevance'")
@@ -241,7 +252,7 @@ class TileCollection:
         """
         with self._home.asked() as service, service.request():
             query = GroundQuery(
-                tile_id=tile,
+                tile_id=None if tile is None else one_text("tile", tile),
                 place=None if at is None else _place(at),
                 when=moment_of("when", when),
                 k=whole("k", k),
@@ -256,10 +267,11 @@ class TileCollection:
         Raises:
             MissingError: There is no such tile.
             SourceError: The imagery cannot be opened any more.
+            GroundcastError: Its pixels cannot be read.
             UsageError: `px` is not from 16 to 1,024.
         """
         with self._home.asked() as service:
-            content = service.chip(self.name, tile, px=whole("px", px))
+            content = service.chip(self.name, one_text("tile", tile), px=whole("px", px))
         with Image.open(io.BytesIO(content)) as picture:
             return picture.convert("RGBA")
 

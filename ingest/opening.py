@@ -89,7 +89,13 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source | Chip
 
 
 def source_location(source: str) -> str:
-    """A URL as it is, a path made absolute, so that the same source has the same name from everywhere."""
+    """A URL as it is, a path made absolute, so that the same source has the same name from everywhere.
+
+    Raises:
+        UsageError: It is empty, which would be the folder that one happens to be in.
+    """
+    if not source.strip():
+        raise UsageError("SOURCE is empty: give a path or a URL")
     if "://" in source or source.startswith(SANDBOX):
         return source
     return str(path_of(source).resolve())

@@ -27,6 +27,7 @@ from search_ui.routes.admission.guard import LOCAL, OWN, Guard
 from search_ui.routes.admission.page_uploads import PageUploads
 from search_ui.routes.admission.rate_limit import RateLimit
 from search_ui.routes.api import api
+from search_ui.routes.health import Counted
 from search_ui.routes.lanes import Lanes
 from search_ui.routes.library import library_route
 from search_ui.routes.watch import Watching
@@ -73,7 +74,9 @@ def routes(
     under = _Under(answering, base)
     # who asks for these two reaches the port itself, past the proxy
     plain = [Route(path, answering) for path in ("/healthz", "/metrics")] if base else []
-    told = [Route(f"{base}/mcp", agents)] if agents is not None else []
+    told = []
+    if agents is not None:
+        told = [Route(f"{base}/mcp", Counted(agents, "/mcp", answering.state.metrics))]
     return [
         library_route(base),
         *plain,

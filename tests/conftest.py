@@ -51,15 +51,25 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("quick") and collection_path.stem in SLOW else None
 
 
+@pytest.hookimpl(optionalhook=True)  # of xdist, which a run in one process goes without
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A module is run by one process, and those of the planet by the same."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByModule(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "planet" if Path(path).stem in PLANET else path
+
+    return ByModule(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The demonstration is made first, beside it the longest files run; who waits for it comes last, browsers ahead."""
     if config.getoption("quick"):
         apart = [item for item in items if APART.intersection(getattr(item, "fixturenames", ()))]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
-    for item in items:  # a module is run by one process
-        stem = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("planet" if stem in PLANET else stem))
     waiting = {item.path.stem for item in items if "demo" in getattr(item, "fixturenames", ())}
     # the second three follow the first three: who waits for the demonstration longest comes right behind it
     first = ["test_demo", "test_served_workers", "test_train", "test_browser", "test_crash", "test_sandbox_pairs"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyproj
 import shapely
 
 LAT, LON = 27.6, 85.5  # Banepa
@@ -105,8 +106,8 @@ def earth_embeddings(path, n=5, *, pixels=True, middle=True):
 
 
 def planet(path, n=5):
-    mercator = json.loads(__import__("pyproj").CRS("EPSG:3857").to_json())
-    way = __import__("pyproj").Transformer.from_crs("OGC:CRS84", "EPSG:3857", always_xy=True)
+    mercator = json.loads(pyproj.CRS("EPSG:3857").to_json())
+    way = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:3857", always_xy=True)
     projected = shapely.transform(boxes(n, half=0.01), lambda xy: np.column_stack(way.transform(*xy.T)))
     lat, lon = middles(n)
     columns = {"datetime": pa.array(np.full(n, "2018-08-01", "datetime64[ns]")), "centroid_lat": lat}

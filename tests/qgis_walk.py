@@ -18,6 +18,7 @@ from qgis.core import (
     QgsMapRendererParallelJob,
     QgsProject,
     QgsRasterLayer,
+    QgsRectangle,
     QgsVectorLayer,
 )
 from qgis.gui import QgsMapCanvas, QgsMessageBar
@@ -155,7 +156,14 @@ def walk(address, folder):
     found["not now"] = {name: described(one) if name in ("hits", "scores") else one for name, one in nothing.items()}
     odd = search(window, dock, 'children\'s dunes & cafés, 100 % "sand"', 7)
     found["odd"] = {name: described(one) if name in ("hits", "scores") else one for name, one in odd.items()}
+    found["order"] = [one.name() for one in QgsProject.instance().layerTreeRoot().children()]
+    window.canvas.setExtent(QgsRectangle(0, 1e9, 1e6, 1.1e9))  # beyond the pole
+    dock.inside.setChecked(True)
+    found["nowhere"] = search(window, dock, "a beach")
+    dock.inside.setChecked(False)
+    window.canvas.setExtent(QgsRectangle(0, 0, 10, 10))
     everything = search(window, dock, "")
+    found["middle"] = window.canvas.extent().center().x()
     found["tiles"] = {name: described(one) if name in ("hits", "scores") else one for name, one in everything.items()}
     plugin.unload()
     found["left"] = len(window.actions)

@@ -18,10 +18,12 @@ from PIL import Image
 from ingest.settings import Settings
 from search_ui import server
 from search_ui.routes.admission import guard
+from search_ui.routes.agents.tools import Tools
+from search_ui.routes.lanes import Lanes
 from tests.conftest import start_groundcast
 from tests.crew import wait_until
 from tests.services import free_port
-from trainer.errors import UsageError
+from trainer.errors import ItemError, UsageError
 
 WHEAT = "farmers harvesting wheat"  # what `groundcast demo` asks is embedded already
 
@@ -78,6 +80,7 @@ def test_every_tool_only_reads_and_says_what_it_takes_and_gives(address) -> None
     tools = {tool.name: tool for tool in asyncio.run(listed())}
     assert set(tools) == {"collections", "search", "ground", "calendar", "places", "evaluate"}
     for tool in tools.values():
+        assert tool.input_schema["additionalProperties"] is False
         assert tool.annotations.read_only_hint and tool.description and tool.output_schema["properties"]
         assert all(one.get("description") for one in tool.input_schema["properties"].values()), tool.name
 
@@ -89,13 +92,15 @@ def test_a_client_asks_and_gets_places_photos_months_and_names(address) -> None:
         ("search", {"text": WHEAT, "when": "2025-07-12T14", "k": 3}),
         ("places", {"name": "43.1 N 165.0 W"}),
     )
-    assert [one["name"] for one in have.structured_content["collections"]] == ["demo"]
+    assert [(one["name"], one["words"]) for one in have.structured_content["collections"]] == [("demo", True)]
     told = found.structured_content
     assert not told["nothing"] and [hit["rank"] for hit in told["hits"]] == [1, 2, 3]
     assert told["hits"][0]["relevance"] > 0.1 and "sandbox" in told["provenance"]["attribution"]
     assert json.loads(found.content[0].text) == told  # for clients that know no structure
     west, south, east, north = place.structured_content["bbox"]
     assert west < -165 < east and south < 43.1 < north
+    [fiji] = ask(address, ("places", {"name": "16.5 S 179.999 E"}))
+    assert fiji.structured_content["bbox"][0] > 179 and fiji.structured_content["bbox"][2] < -179
     tile = told["hits"][0]["tile_id"]
     ground, plain, calendar = ask(
         address,
@@ -152,6 +157,12 @@ def test_nothing_here_and_not_now_are_answers_that_say_so(address) -> None:
     assert told["nothing"] and told["hits"] == [] and "nothing here" in told["says"] and told["nearest"]["tile_id"]
 
 
+def a_point_in(crs):
+    """Truth in a reference system."""
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [0, 0]}}
+    return json.dumps({"type": "FeatureCollection", "features": [point], "crs": crs})
+
+
 @pytest.mark.parametrize(
     ("tool", "asked", "says"),
     [
@@ -160,6 +171,9 @@ def test_nothing_here_and_not_now_are_answers_that_say_so(address) -> None:
         ("search", {"text": "a beach", "when": "yesterday"}, "yesterday"),
         ("search", {"text": "a beach", "bbox": "0,10,20,5"}, "south"),
         ("search", {"text": "a beach", "k": 0}, "greater than or equal to 1"),
+        ("search", {"text": "a beach", "month": 7}, "month"),
+        ("evaluate", {"text": "a beach", "truth": a_point_in({"type": "link"})}, "otherwise than by a name"),
+        ("evaluate", {"text": "a beach", "truth": a_point_in({"properties": {"name": "EPSG:2154"}})}, "Lambert"),
         ("search", {"text": "x" * 3000}, "2000"),
         ("ground", {}, "tile"),
         ("ground", {"tile": "none"}, "none"),
@@ -180,6 +194,17 @@ def test_the_guard_stands_before_it_and_only_messages_are_taken(address) -> None
     assert post(address, b"[" * 20 + b"]" * 20)[0] in (400, 413)
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(f"{address}/mcp", timeout=30)
+    with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+        assert b'groundcast_requests_total{route="/mcp",status="405"} 1.0' in answer.read()
+
+
+def test_a_photo_whose_file_is_gone_is_told_in_its_place() -> None:
+    class Gone:
+        def photo(self, gallery, photo_id, *, px):
+            raise ItemError("missing", "the file a.jpg is not there any more")
+
+    told = Tools(Gone(), Lanes())._picture("demo", "a")
+    assert told.text == "photo a: the file a.jpg is not there any more"
 
 
 def test_it_wants_the_login_as_the_other_routes_do() -> None:

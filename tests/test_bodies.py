@@ -153,6 +153,33 @@ def test_so_many_come_at_once_and_the_others_are_asked_to_wait(monkeypatch: pyte
     assert anyio.run(server.ask, "/api/uploads", sending(b"x"))[0] == 200
 
 
+def test_who_waits_for_an_answer_holds_no_place_of_those_who_send() -> None:
+    server = Server()
+
+    async def many() -> set[int]:
+        found: list[int] = []
+        answered = anyio.Event()
+
+        async def slowly(scope: Any, receive: Receive, send: Any) -> None:
+            await answered.wait()
+            await Server._app(server, scope, receive, send)
+
+        server.middleware.app = slowly
+
+        async def one() -> None:
+            found.append((await server.ask("/api/searches", sending(b"{}")))[0])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3 * bodies.MOST_AT_ONCE):
+                tasks.start_soon(one)
+                await anyio.wait_all_tasks_blocked()  # its body is there
+            answered.set()
+        return set(found)
+
+    assert anyio.run(many) == {200}
+    assert (server.middleware._coming, server.middleware._bytes) == (0, 0)
+
+
 def test_all_that_come_at_once_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MOST_BYTES_AT_ONCE", 1500)
     monkeypatch.setattr(bodies, "IDLE_S", 0.1)

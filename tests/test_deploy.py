@@ -83,7 +83,7 @@ def test_no_weights_go_into_an_image():
         *("trainer", "ingest", "workers", "search_ui", "groundcast"),
     }
     asked = re.findall(r"'(?:\.|groundcast)\[([\w,]+)\]'", DOCKERFILE)
-    assert set(",".join(asked).split(",")) == {"places", "labels", "served", "films", "ingest"}, (
+    assert set(",".join(asked).split(",")) == {"places", "labels", "served", "films", "agents", "ingest"}, (
         "not [demo]: it has weights"
     )
 
@@ -96,10 +96,11 @@ def test_images_share_their_layers_and_the_app_is_without_torch():
         "worker",
         "worker",
     )
-    app = asked_for("groundcast", frozenset({"places", "labels", "served", "films"}))
+    app = asked_for("groundcast", frozenset({"places", "labels", "served", "films", "agents"}))
     assert not {"torch", "torchvision", "open-clip-torch", "transformers"} & app
     assert (
-        "'.[places,labels,served,films]'" in stages()["build"] and "pip install" not in stages()["app"] + stages()["ui"]
+        "'.[places,labels,served,films,agents]'" in stages()["build"]
+        and "pip install" not in stages()["app"] + stages()["ui"]
     )
 
 

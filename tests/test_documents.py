@@ -1,9 +1,11 @@
 """The documents say what is so: made by a script, as it makes them; written by hand, with the program's names."""
 
+import json
 import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,31 @@ def test_every_file_of_the_packages_is_in_the_architecture_with_its_own_first_se
 
 def test_the_numbers_are_those_that_benchmarks_printed():
     assert numbers.DOCUMENT.read_text("utf-8") == numbers.page(), "run `make documents`"
+
+
+def test_what_truth_and_monitoring_are_said_to_reach_is_what_their_benchmarks_printed():
+    text = (ROOT / "docs" / "truth.md").read_text("utf-8")
+
+    def told(start: str) -> list[float]:
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {start} |")]
+        return [float(number) for number in re.findall(r"\d*\.\d+|\d+", line)]
+
+    def printed(name: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads((numbers.STORED / f"{name}.json").read_text("utf-8"))["rows"]
+        return rows
+
+    for row in printed("truth"):
+        model = {"random": "random weights"}.get(row["model"], row["model"])
+        known = ("average_precision", "roc_auc", "precision@9", "f1_best")
+        inside = [row[f"{one}{end}"] for one in known for end in ("", " low", " high", ", knows nothing")]
+        found = told(f"{row['town'].capitalize()} | {model}")
+        assert (found[0], round(100 * row["positive"])) == (row["tiles"], found[1])
+        assert found[2 : 2 + len(inside)] == pytest.approx(inside, abs=0.0051), row
+    said = {"all that is told": "all that is told, with rose and fell",
+            "by relevance alone": "by relevance alone, without calibration"}  # fmt: skip
+    for row in [row for row in printed("monitor") if row.get("concept") == "all"]:
+        names = ("told", "found", "of it hardly moved", "of it unchanged tiles")
+        assert told(said.get(row["way"], row["way"])) == pytest.approx([row[name] for name in names], abs=0.0051)
 
 
 def test_every_setting_is_described_with_its_default():

@@ -104,6 +104,24 @@ def test_a_footprint_keeps_its_area_and_middle_wherever_it_lies(tmp_path):
         assert side == pytest.approx(size, rel=1e-3)
 
 
+def test_edges_over_the_globe_and_on_maps_are_followed(tmp_path):
+    def first(shape, **told):
+        block = read(opened(tables.plain(tmp_path / "x.parquet", 1, shapes=[shape], metadata=tables.geo(**told))))
+        return [float(block.columns[name][0]) for name in ("lat", "lon", "size_m")]
+
+    wide = shapely.box(0, 40, 15, 50)
+    area = abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(wide)[0])
+    assert first(wide, edges="spherical") == pytest.approx([45.0996, 7.5, area**0.5], rel=2e-5)
+    assert first(wide) == pytest.approx([45, 7.5, 1_145_708], rel=1e-6)  # straight in degrees, which bulge less
+    across = shapely.Polygon([(179, -10), (-179, -10), (-179, -8), (179, -8)])
+    assert first(across, edges="karney")[1] == pytest.approx(-180) or first(across, edges="karney")[1] > 179.99
+    # a tile of the north's polar map that holds the pole, which no outline in degrees does
+    polar = json.loads(pyproj.CRS("EPSG:3413").to_json())
+    lat, _, size_m = first(shapely.box(-10_000, -4_000, 10_000, 16_000), crs=polar)
+    assert lat == pytest.approx(90 - 6_000 * 1.031 / 111_694, abs=1e-4)
+    assert size_m == pytest.approx(20_000 * 1.031, rel=1e-3)
+
+
 def test_web_mercator_is_shrunk_to_metres_on_the_ground(tmp_path):
     side = read(opened(tables.planet(tmp_path / "x.parquet"))).columns["size_m"][0]
     # 0.02° by 0.02° at 27.6° north, 12 % more in Web Mercator's own metres
@@ -142,8 +160,31 @@ def test_whole_numbers_without_a_rule_are_refused_and_with_one_are_read(tmp_path
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.5) - 64)
     scaled = tables.plain(tmp_path / "y.parquet", values=tables.lists(stored), scale=np.arange(1, 6, dtype=np.float32))
     np.testing.assert_array_equal(read(opened(scaled)).vectors[2], stored[2] * np.float32(3))
+    # who gives a rule knows better than the file
+    np.testing.assert_array_equal(read(opened(scaled, scale=0.5)).vectors[2], stored[2] * np.float32(0.5))
     with pytest.raises(UsageError, match="a scale that is not 0"):
         ImportOptions(scale=0.0)
+
+
+def test_a_number_that_is_missing_leaves_the_others_whole(tmp_path):
+    stored = [[100, -50, 25, 7]] * 3 + [[100, None, 25, 7]]
+    path = tables.plain(tmp_path / "x.parquet", 4, values=pa.array(stored, pa.list_(pa.int8())))
+    block = read(opened(path, scale=0.5))
+    assert block.vectors.tolist() == [[50, -25, 12.5, 3.5]] * 3
+    assert reasons(block) == {"r0-3": "not_finite"}
+    path, numbers = tables.alpha_earth_table(tmp_path / "y.parquet")
+    table = pq.read_table(path)
+    gap = pa.array([*numbers[:4, 5].tolist(), None], pa.int8())
+    pq.write_table(table.set_column(table.schema.get_field_index("A05"), "A05", gap), path)
+    block = read(opened(path, tile_size_m=10))
+    np.testing.assert_allclose(block.vectors, ALPHA_EARTH.floats(numbers[[0, 2, 3]]))
+    assert reasons(block) == {"p1": "not_finite", "p4": "not_finite"}
+    # a few whole columns among floats are floats too
+    floats = {f"v{i}": pa.array([1, 2]) if i == 0 else pa.array([0.5, 0.25]) for i in range(16)}
+    path = tables.write(tmp_path / "z.parquet", floats | {"geometry": tables.wkb(tables.boxes(2))}, tables.geo())
+    assert read(opened(path)).vectors[:, :2].tolist() == [[1, 0.5], [2, 0.25]]
+    with pytest.raises(UsageError, match="its vectors are floats already: leave --scale and --offset out"):
+        opened(path, scale=0.5)
 
 
 def test_rules_are_read_from_a_stac_item():
@@ -161,6 +202,7 @@ def test_rules_are_read_from_a_stac_item():
     # of Embedded Seamless Data each number holds six, in −1..1
     digits = SEAMLESS.floats(np.array([[0, 4 + 8 * 4 + 64 * 4 + 512 * 2 + 2560 * 2 + 12800 * 2]]))
     assert digits.tolist() == [[-1.0] * 6 + [0.0] * 6]
+    assert SEAMLESS.floats(np.empty((0, 2), np.uint16)).shape == (0, 12)  # a tile without a pixel
 
 
 def test_any_other_table_is_read_by_the_types_of_its_columns(tmp_path):
@@ -208,6 +250,34 @@ def test_rows_that_can_be_no_tiles_are_counted_by_reason(tmp_path):
         "r6": "not_float16", "r7": "not_float16", "r8": "no_geometry", "r9": "out_of_range",
         "x.parquet#10": "duplicate_id", "x.parquet#11": "no_id",
     }  # fmt: skip
+    # ids that no line of the ledger holds, or nobody can ask for
+    odd = {"id": ["a/b 東京 🏖", "a\nb", "\0", " ", "x" * 201], "clip": tables.lists(tables.vectors(5, 8))}
+    block = read(
+        opened(tables.write(tmp_path / "y.parquet", odd | {"geometry": tables.wkb(tables.boxes(5))}, tables.geo()))
+    )
+    assert reasons(block) == {f"y.parquet#{row}": "no_id" for row in range(1, 5)}
+
+
+@pytest.mark.parametrize("first", [[], [1.0, 2.0]], ids=["empty", "short"])
+def test_the_length_of_vectors_is_that_of_most(tmp_path, first):
+    values = pa.array([first, *([1.0, 2.0, 3.0],) * 4], pa.list_(pa.float32()))
+    block = read(opened(tables.plain(tmp_path / "x.parquet", values=values)))
+    assert block.vectors.shape == (4, 3)
+    assert reasons(block) == {"r0-0": "wrong_length"}
+
+
+def test_rows_of_a_file_without_any_vector_are_counted_too(tmp_path):
+    tables.plain(tmp_path / "a.parquet", 2)
+    tables.plain(tmp_path / "b.parquet", 2, seed=1, values=pa.nulls(2, pa.list_(pa.float32())))
+    assert reasons(read(opened(tmp_path))) == {"r1-0": "no_vector", "r1-1": "no_vector"}
+
+
+def test_a_date_of_a_file_that_is_none_is_said(tmp_path):
+    columns = {"geometry": tables.wkb(tables.boxes(1)), "embeddings": tables.lists(tables.vectors(1, 1024))}
+    for day, said in (("'May 2024'", "no dates, as \"'May 2024'\" is none"), ('"2024-05-03"', "all of 2024-05-03")):
+        path = tables.write(tmp_path / "x.parquet", columns, tables.geo() | {"date": day})
+        assert said in opened(path).said[0]
+    assert read(opened(path)).columns["acquired_at"][0].as_py().isoformat() == "2024-05-03T00:00:00+00:00"
 
 
 def test_dates_of_every_type_are_moments_in_utc(tmp_path):
@@ -220,6 +290,16 @@ def test_dates_of_every_type_are_moments_in_utc(tmp_path):
     assert block.unread_dates == 1
     aware = pa.array(np.array(["2024-06-15T10:00"], "datetime64[ns]")).cast(pa.timestamp("ns", "Asia/Kathmandu"))
     assert dates(aware)[0] == ["2024-06-15T10:00:00+00:00"]
+    far = [1_718_445_600_000, 0]  # milliseconds that are called seconds, and the first second of 1970
+    for column in (
+        *(pa.array([one * 10**zeros for one in far], pa.timestamp(unit)) for unit, zeros in (("s", 0), ("us", 6))),
+        pa.array([2**31 - 1, 0], pa.date32()),
+        pa.array(["9999-12-31T23:00:00-05:00", "1970-01-01"]),
+    ):
+        found, block = dates(column)
+        assert (found, block.unread_dates) == ([None, "1970-01-01T00:00:00+00:00"], 1), column.type
+    nanoseconds = pa.array(np.array(["2262-01-01", "NaT"], "datetime64[ns]"))
+    assert dates(nanoseconds)[0] == ["2262-01-01T00:00:00+00:00", None]
     with pytest.raises(SourceError, match="column 'date' is of type int64: dates should be"):
         dates(pa.array([2024]))
 
@@ -242,6 +322,10 @@ BAD_COLUMNS = {
     "box \\[1, 2\\] is not of 4": {"bbox": [1, 2]},
     "geometry_types 'Polygon' is no list": {"geometry_types": "Polygon"},
     "geometries as 'point' are not read": {"encoding": "point"},
+    "its edges are 'round', which is none of planar": {"edges": "round"},
+    "edges are spherical, and its coordinates are projected": {"edges": "spherical", "crs": "EPSG:3857"},
+    "'EGM96 height' says nothing of places": {"crs": "EPSG:5773"},
+    "is not of the Earth": {"crs": "IAU_2015:30100"},
 }
 
 
@@ -281,6 +365,18 @@ def test_a_row_whose_geometry_contradicts_its_file_is_no_tile(tmp_path):
     assert one(box, bbox=[100, 100, 101, 101]) == "outside_box"
     assert one(box, crs=json.loads(pyproj.CRS("EPSG:3857").to_json())) == "degrees"
     assert one(shapely.orient_polygons(box, exterior_cw=True), orientation="counterclockwise") == "clockwise"
+    holed = shapely.Polygon(box.exterior, [box.buffer(-box.length / 100).exterior.coords[::-1]])
+    other = shapely.orient_polygons(shapely.transform(box, lambda xy: xy + 1), exterior_cw=True)
+    assert one(shapely.orient_polygons(holed), orientation="counterclockwise") is None
+    assert (
+        one(
+            shapely.Polygon(box.exterior, [ring.coords[::-1] for ring in shapely.orient_polygons(holed).interiors]),
+            orientation="counterclockwise",
+        )
+        == "clockwise"
+    )
+    both = {"orientation": "counterclockwise", "geometry_types": ["MultiPolygon"]}
+    assert one(shapely.MultiPolygon([shapely.orient_polygons(box), other]), **both) == "clockwise"
     assert one(shapely.box(27, 85, 27.1, 95)) == "out_of_range"
     assert one(shapely.Polygon()) == "no_geometry"
 
@@ -381,6 +477,11 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     block = read(source)
     np.testing.assert_array_equal(block.vectors, stored * np.float32(0.25))
     assert block.columns["acquired_at"][0].as_py().isoformat() == "2024-06-15T00:00:00+00:00"
+    for name in ("a b.parquet", "a%20b.parquet"):  # the address of the one, and the name of the other
+        tables.plain(tmp_path / name, values=tables.lists(stored))
+        for href in ("./a%20b.parquet", (tmp_path / name).as_uri()):
+            path.write_text(json.dumps(item | {"assets": {"v": assets["v"] | {"href": href}}}))
+            assert opened(path).rows == 5
     path.write_text(json.dumps(item | {"properties": told | {"emb:dimensions": 64}}))
     with pytest.raises(ModelMismatchError, match="its STAC item says 64"):
         opened(path)
@@ -393,6 +494,19 @@ def test_a_stac_item_leads_to_its_embeddings_and_says_what_they_are(tmp_path):
     path.write_text('{"type": "FeatureCollection"}')
     with pytest.raises(SourceError, match="it is no STAC item"):
         opened(path)
+
+
+def test_a_publication_is_its_tables_and_not_the_maps_beside_them(tmp_path):
+    folder = tmp_path / "published"
+    (folder / "embeddings").mkdir(parents=True)
+    (folder / "collection.json").write_text('{"type": "Collection", "stac_version": "1.1.0"}')
+    (folder / "map.tif").write_bytes(b"")
+    tables.plain(folder / "embeddings" / "0000.parquet")
+    assert list_files(str(folder), {}).names == ("0000.parquet",)
+    with pytest.raises(SourceError, match="it is a STAC collection: give one of its items, or the folder"):
+        list_files(str(folder / "collection.json"), {})
+    with pytest.raises(SourceError, match="there is no such file"):
+        list_files(str(folder / "item.json"), {})
 
 
 def test_tables_on_an_object_store_are_read_by_their_urls(tmp_path, s3):
@@ -473,6 +587,41 @@ def test_tessera_arrays_are_multiplied_by_their_scales(tmp_path):
     assert np.linalg.norm(block.vectors[whole]) == pytest.approx(np.linalg.norm(mean), rel=0.05)
 
 
+def test_a_raster_of_the_whole_globe_is_read_to_its_edges(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(size=(16, 4, 24)).astype(np.float32)
+    pixels[3] = 0  # a number like others, though it is that of no data
+
+    def means(name, west, values):
+        options = {"crs": "EPSG:4326", "transform": Affine(15, 0, west, 0, -15, 97.5), "nodata": 0.0, "driver": "GTiff"}
+        with rasterio.open(tmp_path / name, "w", count=16, height=4, width=24, dtype="float32", **options) as target:
+            target.write(values)
+        block = read(opened(tmp_path / name, tile_size_m=1_900_000))
+        assert block.failures == []
+        return dict(zip(block.columns["tile_id"], block.vectors, strict=True))
+
+    # pixels whose middles lie at the poles, from −180° and from 0°
+    plain, turned = means("a.tif", -180, pixels), means("b.tif", 0, np.roll(pixels, 12, axis=2))
+    assert plain.keys() == turned.keys() and len(plain) > 40
+    for tile, vector in plain.items():
+        np.testing.assert_allclose(turned[tile], vector, atol=1e-6)
+
+
+def test_what_means_nothing_to_a_source_is_refused(tmp_path):
+    path = raster(tmp_path / "x.tif", np.ones((20, 40, 40), np.float32))
+    for source, said, why in (
+        (tables.plain(tmp_path / "x.parquet"), {"stride_m": 10}, "--stride-m means nothing to tables"),
+        (path, {"crs": "EPSG:4326", "vector_column": "v"}, "--vector-column and --crs mean nothing to rasters"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            opened(source, **said)
+
+
+def test_a_mean_that_the_archive_cannot_keep_is_no_tile(tmp_path):
+    block = read(opened(raster(tmp_path / "x.tif", np.full((20, 40, 40), 1e5, np.float32)), tile_size_m=100))
+    assert (len(block.vectors), set(reasons(block).values())) == (0, {"not_float16"})
+
+
 def test_rasters_that_are_no_vectors_are_refused(tmp_path):
     path = raster(tmp_path / "rgb.tif", np.ones((3, 8, 8), np.uint8))
     with pytest.raises(SourceError, match="3 bands are a picture"):
@@ -481,6 +630,11 @@ def test_rasters_that_are_no_vectors_are_refused(tmp_path):
     with pytest.raises(SourceError, match="its 20 bands are whole numbers"):
         opened(path)
     assert opened(path, scale=1.0, tile_size_m=20).dim == 20
+    with rasterio.open(path, "r+") as target:
+        target.scales, target.offsets = (0.5,) * 20, (2.0,) * 20
+    assert set(read(opened(path, tile_size_m=20)).vectors.ravel().tolist()) == {2.5}  # as GDAL's metadata says
+    with pytest.raises(SourceError, match="bands are of type complex64: vectors are of real numbers"):
+        opened(raster(tmp_path / "complex.tif", np.ones((20, 8, 8), np.complex64)))
     with pytest.raises(UsageError, match="pixels are 1,000 m wide, tiles of 480 m hold none"):
         opened(raster(tmp_path / "coarse.tif", np.ones((20, 8, 8), np.float32), size_m=1000.0))
     for year in ("2022", "2023"):

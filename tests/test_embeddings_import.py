@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import groundcast as gc
+from groundcast.score_map import ScoreMap
 from ingest.archive.parts import Archive, vector_array
-from ingest.catalog.catalog import Catalog
+from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
 from ingest.embeddings import importing
 from ingest.embeddings.brought import hashes, seconds
@@ -26,6 +29,7 @@ from ingest.jobs.upgrade import shadow
 from ingest.jobs.verify import verify
 from ingest.settings import Settings
 from search_ui.files.answers import write_answer
+from search_ui.ground.retrieval import find_gallery
 from search_ui.maps.heatmap import Layer
 from search_ui.maps.snapshots import About, write_scores
 from search_ui.search.engine import Engine
@@ -116,6 +120,21 @@ def test_an_import_that_stops_anywhere_goes_on_with_the_same_command(home, tmp_p
     assert home.agree() == []
 
 
+def test_a_row_that_another_import_has_brought_meanwhile_is_not_held_twice(home, tmp_path):
+    one, same = (tables.lgnd(tmp_path / name, 64) for name in ("a.parquet", "b.parquet"))
+
+    def stopping(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.bring(one, progress=stopping)
+    assert home.bring(same).job.done == 48
+    finished = home.bring(one).job
+    assert (finished.state, finished.done, finished.skipped) == ("done", 16, {"done_by_another_job": 48})
+    assert sorted(home.vectors()[0]) == sorted(f"chip{row}" for row in range(64))
+    assert home.agree() == []
+
+
 def test_a_killed_import_holds_every_row_once_in_the_end(home, tmp_path):
     path = tables.lgnd(tmp_path / "v.parquet", 400)
     code = f"""
@@ -154,7 +173,7 @@ def test_rows_are_counted_by_reason_in_the_ledger(home, tmp_path):
     assert result.job.failed == {"not_finite": 1, "zero_vector": 1, "duplicate_id": 1}
     failures = {one.subject: one.message for one in home.catalog.failures(result.job.id)}
     assert failures["v.parquet#33"] == "v.parquet#33: a row before it has the same id"
-    assert failures["r5"] == "r5: its vector has numbers that are NaN or infinite"
+    assert failures["r5"] == "r5: its vector has numbers that are missing, NaN or infinite"
     assert (result.job.done, home.agree()) == (37, [])
     assert home.bring(tmp_path / "v.parquet").report is None
 
@@ -175,6 +194,31 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(home, tmp_path):
     assert not home.settings.archive_dir("x").exists()
 
 
+def test_rows_of_files_of_one_name_are_never_taken_for_each_other(home, tmp_path):
+    def unnamed(path, seed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {"v": tables.lists(tables.vectors(3, 8, seed)), "geometry": tables.wkb(tables.boxes(3))}
+        return tables.write(path, columns, tables.geo())
+
+    folder = tmp_path / "all"
+    first, second = unnamed(folder / "a" / "t.parquet", 0), unnamed(folder / "b" / "t.parquet", 1)
+    assert home.bring(first).job.done == 3
+    with pytest.raises(CatalogError, match=r"b/t\.parquet: 3 of its rows would be named like rows that collection 'x'"):
+        home.bring(second)
+    assert home.bring(first).report is None
+    # a folder that gets another of the name later, and a pattern over both
+    assert home.bring(folder, "y").job.done == 6
+    unnamed(folder / "c" / "t.gpq", 2)
+    unnamed(folder / "c" / "t.parquet", 3)
+    assert home.bring(folder, "y").job.done == 6
+    assert home.bring(str(folder / "?" / "t.*"), "z").job.source.endswith("all/?/t.*")
+    for name in ("y", "z"):
+        ids, _ = home.vectors(name)
+        assert sorted(ids) == [
+            f"{stem}-{row:07d}" for stem in ("a/t", "b/t", "c/t.gpq", "c/t.parquet") for row in (0, 1, 2)
+        ]
+
+
 def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     home.bring(tables.clay_v15(tmp_path / "a.parquet"))
     # the same model by another layout
@@ -182,7 +226,12 @@ def test_a_collection_is_of_one_model_and_one_width(home, tmp_path):
     assert len(home.vectors()[0]) == 8
     with pytest.raises(ModelMismatchError, match=r"'x' holds 1,024 numbers of Clay v1\.5, these are 768 of"):
         home.bring(tables.clay_v0(tmp_path / "c.parquet"))
-    with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, the model makes 512"):
+    spec = {"source": "a.tif", "grid": {"size_m": 480.0, "stride_m": 480.0}}
+    home.catalog.add_collection(Collection("town", "tiles", "m", 512, spec, datetime.now(UTC)))
+    for model in (None, importing.PresentModel("m", 512)):
+        with pytest.raises(CatalogError, match=r"'town' was made of imagery.*import into another name"):
+            home.bring(tmp_path / "a.parquet", "town", model=model)
+    with pytest.raises(ModelMismatchError, match="vectors of 1,024 numbers, model m makes 512"):
         home.bring(tmp_path / "a.parquet", "y", model=importing.PresentModel("m", 512))
     with pytest.raises(CatalogError, match="by case only"):
         home.bring(tmp_path / "a.parquet", "X")
@@ -236,6 +285,8 @@ def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_u
     for part in (Part("text", "a ferry"), Part("photo", tmp_path / "p.png"), Part("image", tmp_path / "p.png")):
         with pytest.raises(UsageError, match=r"Clay v1\.5 \(1,024 numbers\), and that model is not here"):
             engine.search("x", Query(parts=(part,)))
+    with pytest.raises(UsageError, match="that model is not here"):
+        find_gallery(home.catalog, home.catalog.collection("x"), None)
     with pytest.raises(UsageError, match=r"minimum relevance 0\.5: collection 'x' has no relevance"):
         engine.search("x", tile("chip7", min_relevance=0.5))
     with pytest.raises(MissingError, match="no tile 'chip99'"):
@@ -248,6 +299,8 @@ def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_u
     assert "relevance" not in pq.read_table(tmp_path / "map.parquet").column_names
     with pytest.raises(UsageError, match=r"no relevance.*map the cosine"):
         write_scores(tmp_path / "map.png", scores, about, value="relevance", published=False)
+    with pytest.raises(UsageError, match=r"no relevance.*map the cosine"):
+        ScoreMap(scores, None, "relevance", about)
     engine.close()
 
 
@@ -256,8 +309,10 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     service = Service(home.settings)
     shown = service.shown("x")
     assert (shown.model, shown.words, shown.knows_time, shown.tiles) == ("Clay v1.5 (1,024 numbers)", False, False, 40)
+    assert not shown.pictures
     listed = service.place_lists.show("x", tile("chip7", k=5), Listed(k=5), NOTHING_SAID)
-    assert [card["grade"] for card in listed.places.cards("x", 0, 5)] == ["unrated"] * 5
+    cards = listed.places.cards("x", 0, 5)
+    assert [(card["grade"], card["image"]) for card in cards] == [("unrated", None)] * 5
     assert not listed.found.nothing and len(listed.places.pins()) == 5
     heat = service.heat("x", Layer(query=tile("chip7")))
     assert heat.scale.unit == "cosine with the question" and np.isfinite(heat.values).all()
@@ -266,6 +321,13 @@ def test_the_app_shows_such_a_collection_and_says_what_it_lacks(home, tmp_path):
     assert service.tile("x", "chip7").tile_id == "chip7"
     service.warm()
     service.close()
+    with gc.open(home.settings.home) as opened:
+        assert "Clay v1.5 (1,024 numbers), not here" in opened._repr_html_()
+        assert "Clay v1.5 (1,024 numbers)" in opened["x"]._repr_html_()
+        assert len(opened["x"].search(tile="chip7", k=5)) == 5
+        assert np.isfinite(opened["x"].map(tile="chip7").array).any()
+        with pytest.raises(gc.UsageError, match=r"no relevance.*map the cosine"):
+            opened["x"].map(tile="chip7", value="relevance")
 
 
 def test_a_lost_catalog_is_recovered_with_what_the_vectors_are(home, tmp_path):

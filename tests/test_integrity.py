@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -162,14 +163,15 @@ def test_a_part_from_before_checksums_were_kept_is_not_called_damaged(home: Home
 
 
 def test_a_lost_catalog_is_made_again_from_the_archive(home: Home) -> None:
-    keep_records(home.catalog, home.archive, home.collection)
     chunks, collection = list(home.catalog.chunks(collection="c")), home.catalog.collection("c")
+    fitted = replace(collection, spec=collection.spec | {"fits": {"houses": {}}})  # it may have been taken away since
+    keep_records(home.catalog, home.archive, fitted)
     failures, before = home.catalog.failures(JOB), home.field()
     home.lose_catalog()
     with pytest.raises(CatalogError, match=r"2 parts that the catalog does not know.*`groundcast recover`, or take"):
         require_known(home.catalog, home.archive, "c")
     done = recover(home.settings, home.catalog)
-    assert (done.items, done.problems) == ({"c": 2 * ROWS}, [])
+    assert (done.items, done.problems, done.made) == ({"c": 2 * ROWS}, [], ["c"])
     require_known(home.catalog, home.archive, "c")
     found = home.catalog.collection("c")
     assert (found.kind, found.model_id, found.dim, found.spec) == ("tiles", collection.model_id, DIM, collection.spec)

@@ -47,6 +47,7 @@ def test_a_set_comes_back_with_its_labels_in_the_order_in_which_they_were_given(
     assert made.counts == {"yes": 1, "no": 1, "unsure": 0}
     assert sets.get(made.id) == made == sets.find("Full beaches") == sets.find(made.id, "demo")
     assert sets.labels(made.id) == [first[1], first[0]]
+    assert sets.first_and_last(made.id) == (first[1].labelled_at, first[0].labelled_at)
 
 
 @BOTH
@@ -86,6 +87,7 @@ def test_what_is_deleted_is_gone_with_its_labels(catalog) -> None:
     for act in acts:
         with pytest.raises(MissingError, match="no set of labels"):
             act(made.id)
+    assert sets.first_and_last(made.id) is None
     assert sets.labels(kept.id) == [label(1, "no")]
 
 

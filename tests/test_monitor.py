@@ -90,6 +90,11 @@ def test_tiles_of_another_grid_take_the_mean_of_what_lies_under_them():
     inner = found.rows[found.rows % 6 < 5]
     assert found.mean(east)[np.isin(found.rows, inner)] == pytest.approx(inner % 6 + 0.25, abs=0.02)
     assert len(pair(places(), places(shift_m=300.0)).rows) == 30  # of the last column less than half is covered
+    at_equator = [Places(np.zeros(len(x)), np.array(x) * 480 / 111_320, np.full(len(x), 480.0)) for x in
+                  ([0.0, 0.1], [0.7], [0.45])]  # fmt: skip
+    over_each_other, two_fifths, more = at_equator
+    assert len(pair(over_each_other, two_fifths).rows) == 0  # .3 and .4 of it, .4 together
+    assert len(pair(over_each_other, more).rows) == 1
 
 
 def test_tiles_of_another_size_are_refused():
@@ -157,8 +162,9 @@ def test_what_appeared_and_vanished_is_told_and_written(tmp_path):
     frame = geopandas.read_file(tmp_path / "c.geojson")
     assert frame.change.tolist() == [told[name] for name in frame.tile_id]
     assert json.loads((tmp_path / "c.geojson").read_text())["provenance"]["fdr"] == 0.05
-    rows = csv.DictReader((tmp_path / "c.csv").read_text().splitlines())
+    rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert [row["change"] for row in rows] == frame.change.tolist()
+    assert json.loads(rows[0]["provenance"])["attribution"] == "©"
     every = geopandas.read_parquet(tmp_path / "c.parquet")
     assert len(every) == SIDE**2
     assert every.z.abs().nlargest(2).index.tolist() in ([RISEN, SUNK], [SUNK, RISEN])
@@ -170,8 +176,11 @@ def test_several_texts_have_columns_and_panels_of_their_own(tmp_path):
     found = monitor(Two(), "before", "after", ["a pool", "=a pier"], ASK, fdr=0.05)
     write_changes(tmp_path / "c.parquet", found, {"model_id": "m"})
     assert {"z_1", "z_2", "relevance_after_2"} <= set(geopandas.read_parquet(tmp_path / "c.parquet").columns)
-    write_changes(tmp_path / "c.csv", found, {"model_id": "m"})
-    assert "'=a pier" in (tmp_path / "c.csv").read_text()
+    strange = replace(found, tile_id=tuple(f"={name}" for name in found.tile_id))  # ids of imported tiles are anybody's
+    write_changes(tmp_path / "c.csv", strange, {"model_id": "m"})
+    rows = list(csv.reader((tmp_path / "c.csv").read_text().splitlines()))[1:]
+    assert rows and not [cell for row in rows for cell in row if cell.startswith("=")]
+    assert {"'=a pier", f"'=t{RISEN:04d}"} <= {cell for row in rows for cell in row}
     with pytest.raises(UsageError, match="too many for a picture"):
         check_target(tmp_path / "c.png", 13)
     with pytest.raises(UsageError, match="use one of"):

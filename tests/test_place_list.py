@@ -99,7 +99,7 @@ def test_a_first_page_of_what_an_index_proposes_is_in_the_order_that_is_asked() 
 
     hits = [hit(1, 0.9), hit(2, 0.8), hit(3, 0.7)]
     engine = SimpleNamespace(
-        version=str, tiles=str, scores_every_tile=lambda _: False,
+        version=str, tiles=lambda _: SimpleNamespace(spec={}), scores_every_tile=lambda _: False,
         search=lambda *_: Answer(query={}, method="candidates of the index", candidates=3, hits=hits),
     )  # fmt: skip
     shown = PlaceLists(engine, lambda *_: None).show(

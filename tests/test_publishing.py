@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -88,6 +89,8 @@ def test_the_box_of_tiles_is_the_narrow_one_also_across_the_antimeridian(lons, w
 def test_tiles_all_around_the_globe_or_at_a_pole_span_all_longitudes() -> None:
     around = Places(np.zeros(720), np.arange(-180, 180, 0.5), np.full(720, 60_000.0))
     assert extent_of(around, np.full(720, NO_DATE)).bbox[::2] == (-180, 180)
+    touching = Places(np.zeros(720), around.lon + 0.25, np.full(720, 55548.112276693115))  # apart in the last digit
+    assert extent_of(touching, np.full(720, NO_DATE)).bbox[::2] == (-180, 180)
     pole = Places(np.array([89.999]), np.array([12.0]), np.array([480.0]))
     assert extent_of(pole, np.array([NO_DATE])).bbox[::2] == (-180, 180)
     assert extent_of(pole, np.array([NO_DATE])).bbox[3] == 90
@@ -259,7 +262,7 @@ def test_stac_says_what_the_extension_for_embeddings_asks_for(home, tmp_path) ->
     home.publish()
     stated = json.loads((tmp_path / "out" / "collection.json").read_text())
     assert (stated["emb:type"], stated["emb:dimensions"], stated["data_type"]) == ("chip", DIM, "float16")
-    assert stated["license"] == "other"
+    assert stated["license"] == "other" and "emb:temporal_resolution" not in stated
     links = {link["rel"]: link["href"] for link in stated["links"]}
     assert links["emb:model"] == "./model.json"
     assert links["emb:source-data"] == "https://example.org/b.tif"
@@ -298,6 +301,7 @@ def test_the_card_says_what_it_is_and_the_checksums_agree(home, tmp_path) -> Non
     home.publish(licence="CC-BY-4.0")
     card = (tmp_path / "out" / "README.md").read_text()
     assert all(word in card for word in (MODEL, "CC-BY-4.0", "Ada \\| & friends", "`a.tif`", "2024-05-01", "480 m"))
+    assert "alike to that model" in card and "relevance" not in card  # its model is not here
     assert all(f"`{name}`" in card for name in COLUMNS)
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "out", capture_output=True
@@ -320,6 +324,11 @@ def test_pictures_lie_on_both_sides_of_the_antimeridian_and_begin_at_the_tiles(t
     places = Places(np.array([-16.5, -16.5]), np.array([179.99, -179.99]), np.full(2, 480.0))
     heat = HeatValues(places, np.array([0.2, 0.9], np.float32), Scale(0, 1, "relevance"), "here")
     written = write_pmtiles(tmp_path / "map.pmtiles", heat, name="a map", attribution="", told={})
+    unseen = replace(heat, values=np.array([0.2, np.nan], np.float32))
+    fewer = write_pmtiles(tmp_path / "fewer.pmtiles", unseen, name="a map", attribution="", told={})
+    assert 1 < fewer < written  # what has no colour is not there
+    nothing = replace(heat, values=np.full(2, np.nan, np.float32))
+    assert write_pmtiles(tmp_path / "none.pmtiles", nothing, name="a map", attribution="", told={}) == 1
     with (tmp_path / "map.pmtiles").open("rb") as file:
         reader = Reader(MmapSource(file))
         header = reader.header()
@@ -389,6 +398,26 @@ def test_a_full_disk_leaves_what_stood_there_and_nothing_else(home, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr("search_ui.publishing.publication.storage.free_bytes", lambda _: 100)
         with pytest.raises(GroundcastError, match="make room there"):
+            home.publish(replace=True)
+    assert (tmp_path / "out" / "SHA256SUMS").read_bytes() == before
+    assert left(tmp_path) == ["out"]
+
+
+def test_one_that_is_stopped_as_it_takes_the_place_of_another_leaves_that(home, tmp_path, monkeypatch) -> None:
+    home.add("a", [tile(0)])
+    home.publish()
+    before = (tmp_path / "out" / "SHA256SUMS").read_bytes()
+    rename = Path.rename
+
+    def stopped(path, target):
+        if path.name.endswith(".tmp") and Path(target).name == "out":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    home.add("b", [tile(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stopped)
+        with pytest.raises(KeyboardInterrupt):
             home.publish(replace=True)
     assert (tmp_path / "out" / "SHA256SUMS").read_bytes() == before
     assert left(tmp_path) == ["out"]

@@ -26,7 +26,7 @@ BEACH = "people swimming at a sandy beach"
         (["--when", "2025-07"], "give --text too"),
         (["--text", "a", "--text", "b", "--text", "c", "--when", "2025", "--when", "2026"], "or one for each"),
         (["--text", "a beach", "--when", "2025-02-30"], "does not exist"),
-        (["--text", " "], "--text"),
+        (["--text", " "], "the text is empty"),
         (["--licence", "my own"], "no SPDX id"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -34,7 +34,7 @@ BEACH = "people swimming at a sandy beach"
 def test_what_makes_no_sense_is_refused_before_any_work(groundcast, tmp_path, options, said) -> None:
     ran = groundcast("publish", "town", tmp_path / "out", *options)
     assert ran.code == 2
-    assert said in ran.err or said == "--text"
+    assert said in ran.err
     assert ran.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -65,7 +65,6 @@ def test_without_the_model_there_are_tables_and_no_score_maps_and_it_says_so(gro
 
 
 def test_what_is_taken_in_again_and_published_again_is_the_same_to_the_bit(groundcast, tmp_path) -> None:
-    pytest.importorskip("ingest.embeddings", reason="importing embeddings is not part of this version")
     home = Home(tmp_path)
     home.add("a", [tile(n, acquired=None if n % 3 else DATE) for n in range(30)])
     home.catalog.close()
@@ -112,7 +111,7 @@ def test_score_maps_are_sound_rasters_and_pictures_of_the_same_numbers_of_one_st
     asset = items["demo-map-02-acker-wiesen"].assets["scores"]
     assert [band["name"] for band in asset.extra_fields["bands"]] == ["cosine", "relevance"]
     card = (out / "README.md").read_text()
-    assert all(word in card for word in (BEACH, "12 July 2025, 14:00", "Äcker & Wiesen", "knows time"))
+    assert all(word in card for word in (BEACH, "12 July 2025, 14:00", "Äcker & Wiesen", "knows time", "**relevance**"))
     assert json.loads((out / "model.json").read_text())["properties"]["mlm:input"][0]["input"]["shape"][1] == 3
 
 

@@ -104,8 +104,12 @@ def test_qgis_loads_hits_and_scores_of_a_running_app_and_says_what_is_not_there(
     assert 50 < asked["hits"]["features"] < 500 and asked["says"] == f"{asked['hits']['features']} places"
     assert asked["hits"]["renderer"] == "graduatedSymbol" and {"relevance", "likeliest"} <= set(asked["hits"]["fields"])
     assert "not now" in later["told"][0] and (later["hits"] is None or later["hits"]["features"] < 50)
+    # hits above their scores, and what came last above what was there
+    assert found["order"][-2:] == [asked["hits"]["name"], asked["scores"]["name"]]
+    assert found["nowhere"]["hits"] is found["nowhere"]["scores"] is None and "no box" in found["nowhere"]["told"][0]
     odd = found["odd"]
     assert odd["scores"]["valid"] and (odd["hits"] is not None or "nothing" in odd["told"][0])
     assert every["told"] == [] and every["hits"]["features"] == 3054  # in pages
+    assert found["middle"] == pytest.approx(-165 / 180 * 20_037_508, rel=0.01)  # the map shows where they are
     assert "sandbox" in asked["scores"]["credit"][0]
     assert found["left"] == 0 and {"dock.png", "map.png"} <= {path.name for path in tmp_path.iterdir()}

@@ -377,6 +377,8 @@ def test_a_calendar_and_a_place_are_answered(client) -> None:
     first, last = calendar["likeliest"]["hours"]
     assert first < 12 < last and calendar["place"] > 0.25
     assert "Nepal" in client.get("/api/places?name=Banepa").json()["says"]
+    west, _, east, _ = client.get("/api/places?name=16.5 S 179.999 E").json()["bbox"]
+    assert west > 179 and east < -179  # across ±180°, not round the globe
     wrong = [hit["tile_id"] for hit in search(client).json()["hits"]]
     asked = {"collection": "demo", "q": BEACH, "year": 2025, "disliked": wrong, "top": 1}
     steered, alone = (client.get("/api/calendar", params=asked | {"disliked": some}).json() for some in (wrong, []))

@@ -32,6 +32,7 @@ ChunkState = Literal["pending", "archived", "done"]
 
 
 RETRY_MARK = "-r"  # in the key of a chunk whose items another chunk of the job has held before
+FITS = "fits"  # in the facts of a collection: relevance fitted to truth, which is in no other place
 
 
 @dataclass(frozen=True)

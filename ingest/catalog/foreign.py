@@ -54,6 +54,13 @@ def foreign_model(catalog: Catalog, collection: Collection) -> ForeignModel | No
     return ForeignModel(str(told["name"]), collection.dim, collection.model_id)
 
 
+def names_of_models(catalog: Catalog) -> dict[str, str]:
+    """Names of models by their id, as people read them: those that are here, and those of vectors that were brought."""
+    found = [foreign for one in catalog.collections() if (foreign := foreign_model(catalog, one)) is not None]
+    brought = {foreign.model_id: f"{foreign}, not here" for foreign in found}
+    return brought | {model.model_id: model.name for model in catalog.models()}
+
+
 def what_it_lacks(collection: Collection, foreign: ForeignModel) -> str:
     """What a person is told who asks of a collection what only its model could answer."""
     return (

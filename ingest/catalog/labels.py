@@ -171,6 +171,13 @@ class LabelSets:
             _row(session, set_id)
             return [_label(row) for row in session.scalars(query.order_by(LabelRow.labelled_at, LabelRow.tile_id))]
 
+    def first_and_last(self, set_id: str) -> tuple[datetime, datetime] | None:
+        """When the oldest and the newest label of a set were given, aware UTC; None: it has none, or is gone."""
+        ends = sa.select(sa.func.min(LabelRow.labelled_at), sa.func.max(LabelRow.labelled_at))
+        with self._catalog.session() as session:
+            first, last = session.execute(ends.where(LabelRow.label_set == set_id)).one()
+        return None if first is None else (first, last)
+
     def change(self, set_id: str, labels: Iterable[Label] = (), without: Sequence[str] = ()) -> list[Label]:
         """Add labels, or others in place of those of the same tiles, and take some away, in one step.
 

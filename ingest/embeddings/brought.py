@@ -79,6 +79,10 @@ class VectorSource(Protocol):
         """Whom the files say is to be credited."""
 
     @property
+    def makes_ids(self) -> bool:
+        """Whether rows have no ids of their own, and are named after their file and number."""
+
+    @property
     def rows(self) -> int:
         """How many there are, or may be."""
 

@@ -14,6 +14,8 @@ import pyproj
 from trainer.errors import SourceError, reason
 
 _VERSIONS = ("0.", "1.0", "1.1", "2.0")
+# on an ellipsoid by four formulas; beside the great circle a way of 100 km differs by centimetres
+_EDGES = ("spherical", "vincenty", "thomas", "andoyer", "karney")
 _HINT = "write it anew with GeoPandas, ogr2ogr or DuckDB"
 
 
@@ -26,7 +28,8 @@ class GeoHeader:
         crs: Its reference system; None: longitude and latitude of WGS84.
         kinds: Types of geometry that it says it has, such as ``Polygon`` or ``Point Z``; empty: it does not say.
         box: West, south, east and north, in its own units, that it says all of it lies in.
-        anticlockwise: It says that outer rings run so.
+        anticlockwise: It says that outer rings run so, and holes the other way.
+        spherical: Its edges are the shortest ways over the globe, not straight in longitude and latitude.
     """
 
     column: str
@@ -34,6 +37,7 @@ class GeoHeader:
     kinds: frozenset[str] = frozenset()
     box: tuple[float, float, float, float] | None = None
     anticlockwise: bool = False
+    spherical: bool = False
 
     @property
     def shown_crs(self) -> str:
@@ -83,7 +87,8 @@ def read_header(
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
         raise SourceError(f"{where}: geometry_types {kinds!r} is no list of names: {_HINT}")
     anticlockwise = column.get("orientation") == "counterclockwise"
-    return GeoHeader(name, crs, frozenset(kinds), _box(column, where), anticlockwise)
+    spherical = _spherical(column, crs, where)
+    return GeoHeader(name, crs, frozenset(kinds), _box(column, where), anticlockwise, spherical)
 
 
 def _crs(column: Mapping[str, Any], where: str, given: str | None) -> pyproj.CRS | None:
@@ -110,9 +115,34 @@ def parse_crs(told: str, where: str) -> pyproj.CRS | None:
         raise SourceError(
             f"{where}: unknown reference system ({reason(error)[:120]}): set it, or pass --crs"
         ) from error
+    if not (crs.is_geographic or crs.is_projected):
+        raise SourceError(
+            f"{where}: reference system {crs.name!r} says nothing of places on the ground: set one of longitude and "
+            "latitude or a projected one, or pass --crs"
+        )
+    try:
+        pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise SourceError(
+            f"{where}: reference system {crs.name!r} is not of the Earth ({reason(error)[:120]})"
+        ) from error
     # x is longitude in every GeoParquet file, whatever order the system itself has
     same = crs.is_geographic and crs.to_epsg() == 4326
     return None if same or crs.to_string() in ("OGC:CRS84", "OGC:CRS84h") else crs
+
+
+def _spherical(column: Mapping[str, Any], crs: pyproj.CRS | None, where: str) -> bool:
+    edges = column.get("edges", "planar")
+    if edges == "planar":
+        return False
+    if edges not in _EDGES:
+        raise SourceError(f"{where}: its edges are {edges!r}, which is none of planar, {', '.join(_EDGES)}: {_HINT}")
+    if crs is not None and not crs.is_geographic:
+        raise SourceError(
+            f"{where}: it says that edges are {edges}, and its coordinates are projected, in which they are straight: "
+            f"{_HINT}"
+        )
+    return True
 
 
 def _check_epoch(column: Mapping[str, Any], crs: pyproj.CRS | None, version: str, where: str) -> None:

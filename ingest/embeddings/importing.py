@@ -2,7 +2,7 @@
 
 A job's chunks are blocks of rows that follow each other; the number in a chunk's key says which. So any process finds
 the rows of a chunk again, and the same command goes on where one was killed: a row is archived once. Memory is bounded
-by three blocks, and by 8 bytes for each row's name while the job is planned.
+by three blocks, and some 50 bytes for each row while the job is planned: hashes of names, sorted.
 
 It does not know how vectors are read.
 """
@@ -129,10 +129,15 @@ def _collection(
         ModelMismatchError: The vectors are not of the model that was named, or not of the collection's.
         CatalogError: It was made of imagery.
     """
+    existing = catalog.find_collection(request.collection)
+    if existing is not None and IMPORTED not in existing.spec:
+        raise CatalogError(
+            f"collection {existing.name!r} was made of imagery, whose tiles are of one grid: import into another name"
+        )
     if model is not None and model.dim != source.dim:
         raise ModelMismatchError(
-            f"{source.uri}: vectors of {source.dim:,} numbers, the model makes {model.dim:,}: these are another "
-            "model's; leave --model out"
+            f"{source.uri}: vectors of {source.dim:,} numbers, model {model.model_id} makes {model.dim:,}: these are "
+            "another model's; leave --model out, or import into another name"
         )
     if model is not None and source.model_id not in (None, model.model_id):
         raise ModelMismatchError(
@@ -141,16 +146,11 @@ def _collection(
     named = source.model or f"an unnamed model ({source.layout})"
     foreign = ForeignModel(named, source.dim, source.model_id)
     model_id = foreign.model_id if model is None else model.model_id
-    existing = catalog.find_collection(request.collection)
     if existing is None:
         refuse_twin(catalog, request.collection)
         spec = _spec(request, source) | ({} if model is not None else {FOREIGN: foreign.to_json()})
         catalog.add_collection(Collection(request.collection, "tiles", model_id, source.dim, spec, datetime.now(UTC)))
         return catalog.collection(request.collection)
-    if IMPORTED not in existing.spec:
-        raise CatalogError(
-            f"collection {existing.name!r} was made of imagery, whose tiles are of one grid: import into another name"
-        )
     if (existing.model_id, existing.dim) != (model_id, source.dim):
         theirs = existing.spec.get(FOREIGN, {}).get("name", existing.model_id)
         raise ModelMismatchError(
@@ -158,7 +158,8 @@ def _collection(
             f"{named if model is None else model_id}: import into another name"
         )
     if request.attribution is not None:
-        catalog.update_collection(existing.name, existing.spec | {"attribution": request.attribution})
+        spec = catalog.collection(existing.name).spec
+        catalog.update_collection(existing.name, spec | {"attribution": request.attribution})
     return catalog.collection(existing.name)
 
 
@@ -188,6 +189,7 @@ def _plan(
             return catalog.job(identity)
     held = _held(archive)
     again, known = _doubles(source, held)
+    _refuse_namesakes(catalog, collection, source, known)
     prefix = identity if found is None else f"{identity}-s{found.chunks:04d}"
     chunks = _chunks(prefix, source, again, known)
     if known.any():
@@ -198,6 +200,21 @@ def _plan(
     else:
         catalog.add_chunks(identity, chunks)
     return catalog.job(identity)
+
+
+def _refuse_namesakes(catalog: Catalog, collection: Collection, source: VectorSource, known: Any) -> None:
+    """Refuse rows that would be named like others of the collection, because their files are called alike.
+
+    Raises:
+        CatalogError: They would be.
+    """
+    others = list(dict.fromkeys(job.source for job in catalog.jobs(collection.name)))
+    if source.makes_ids and known.any() and others and source.uri not in others:
+        raise CatalogError(
+            f"{source.uri}: {int(known.sum()):,} of its rows would be named like rows that collection "
+            f"{collection.name!r} holds, of {', '.join(others)}: without ids they are named after file and number. If "
+            "they are others, call the file otherwise or pass --id-column; if they are the same, nothing is to do"
+        )
 
 
 def _held(archive: Archive) -> Hashes:
@@ -260,6 +277,7 @@ class _Run:
     def __init__(self, job: Job, target: Target, source: VectorSource, progress: Callable[[int], object]) -> None:
         self._job, self._target, self._source, self._progress = job, target, source, progress
         self._largest_m = float(target.collection.spec["largest_tile_m"])
+        self._elsewhere: Hashes = np.empty(0, np.uint64)  # names that other jobs have archived since this was planned
         self.unread_dates = 0
 
     def carry_out(self) -> IngestSummary:
@@ -279,6 +297,8 @@ class _Run:
         archive.sweep()
         archive.require_space()
         self._target.index.catch_up(archive)
+        if catalog.may_overlap(self._job.id):
+            self._elsewhere = _held(archive)
         try:
             with leases.renewing(), Writer(self._target, report) as writer, closing(self._read(report)) as ready:
                 for one in ready:
@@ -326,9 +346,13 @@ class _Run:
     def _ready(self, chunk: Chunk, report: IngestSummary) -> _Ready:
         started = time.perf_counter()
         number = _NUMBER.findall(chunk.key)
-        block = self._source.read(int(number[-1]), ROWS, chunk.item_ids)
+        known = np.isin(hashes(chunk.item_ids), self._elsewhere)
+        fresh = [name for name, held in zip(chunk.item_ids, known.tolist(), strict=True) if not held]
+        block = self._source.read(int(number[-1]), ROWS, fresh)
         failures = [Failure(subject, reason, message, chunk.key) for subject, reason, message in block.failures]
         left_out = Counter(block.left_out)
+        if len(fresh) < len(chunk.item_ids):
+            left_out["done_by_another_job"] = len(chunk.item_ids) - len(fresh)
         gone = len(chunk.item_ids) - len(block.vectors) - len(failures) - left_out.total()
         if gone:  # the files were replaced while they were read, by others of the same size and time
             left_out["gone"] = gone

@@ -54,7 +54,7 @@ class Roles:
         model_id: Of groundcast's own model, where the file names one.
         vector: The column of lists, or the columns of the numbers in their order.
         id: Of the rows' names; None: they are named after file and row.
-        geometry: Of footprints.
+        geometry: Of footprints, well-known binary.
         cell: Of names of Major TOM cells.
         lat: Of middles, degrees.
         lon: The same.
@@ -248,7 +248,7 @@ def _layout(names: set[str], metadata: Mapping[bytes, bytes], own: Mapping[str, 
     if {"embeddings", "source_url", "date"} <= names:
         return Roles("Clay v0", ("embeddings",), "Clay v0")
     if {"embeddings", "geometry"} <= names:
-        day = metadata.get(b"date", b"").decode("utf-8", "replace") or None
+        day = metadata.get(b"date", b"").decode("utf-8", "replace").strip(' "') or None
         return Roles("Clay v1.5", ("embeddings",), "Clay v1.5", id=named, told_date=day)
     if {"unique_id", "grid_cell", "embedding"} <= names:
         if "geometry" in names:

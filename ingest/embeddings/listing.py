@@ -19,6 +19,8 @@ from trainer.errors import SettingsError, SourceError, reason
 
 TABLES = (".parquet", ".geoparquet", ".gpq", ".parq")
 RASTERS = (".tif", ".tiff", ".npy")
+PUBLISHED = "embeddings"
+"""The folder of tables in what `groundcast publish` writes."""
 _PATTERN = set("*?[")
 
 
@@ -56,7 +58,8 @@ def list_files(source: str, options: Mapping[str, Any], beyond: tuple[str, ...] 
     """The files of a source.
 
     Args:
-        source: A path or URL: of a file, a folder, a pattern with ``*``, ``?`` or ``[``, or a STAC item's JSON.
+        source: A path or URL: of a file, a folder or publication, a pattern with ``*``, ``?`` or ``[``, or a STAC
+            item's JSON.
         options: Of the file system of a URL, as fsspec takes them.
         beyond: Folders in which a STAC item's files may lie, beside its own.
 
@@ -90,7 +93,7 @@ def list_files(source: str, options: Mapping[str, Any], beyond: tuple[str, ...] 
             f"{shown}: tables and rasters of embeddings together: import each into a collection of its own"
         )
     names = tuple(_name(file, base) for file in files)
-    if len(set(names)) < len(names):  # of a pattern over several folders
+    if len(set(names)) < len(names):  # of an item's assets
         names = tuple(file.as_posix() if isinstance(file, Path) else mask_url(str(file)) for file in files)
     stamp = hashlib.sha256(repr([*zip(names, stamps, strict=True)]).encode("utf-8", "surrogateescape")).hexdigest()
     told = {} if item is None else {"date": item.date, "model": item.model, "dim": item.dim, "rule": item.rule}
@@ -105,10 +108,20 @@ def _found(root: FilePath) -> "tuple[list[FilePath], FilePath | None]":
             files = [Path(one) for one in glob.glob(str(root), recursive=True)]  # noqa: PTH207 - of an absolute pattern
         else:
             files = [_as_path(root, one) for one in root.fs.glob(root.path)]
-        return sorted((one for one in files if _is_ours(one)), key=str), None
+        return sorted((one for one in files if _is_ours(one)), key=str), _fixed_part(root)
     if root.is_dir():
+        if (root / "collection.json").is_file() and (root / PUBLISHED).is_dir():  # maps lie beside the tables
+            root = root / PUBLISHED
         return sorted((one for one in root.rglob("*") if _is_ours(one) and _shown(one, root)), key=str), root
     return ([root] if root.exists() else []), None
+
+
+def _fixed_part(pattern: FilePath) -> FilePath:
+    """The folder that all files of a pattern lie in."""
+    found = pattern
+    while _PATTERN & set("".join(found.parts)):
+        found = found.parent
+    return found
 
 
 def _as_path(root: Any, path: str) -> FilePath:

@@ -1,5 +1,6 @@
 """What a person may say of vectors that are brought: which columns, how large a point's tile is, what made them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,3 +70,29 @@ class ImportOptions:
     def to_json(self) -> dict[str, Any]:
         """What was said, as JSON values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def refuse_others(options: ImportOptions, what: str, names: Sequence[str]) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        options: What was said.
+        what: What they mean nothing to.
+        names: Of attributes.
+
+    Raises:
+        UsageError: One is given.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) is not None]
+    if given:
+        raise UsageError(f"{' and '.join(given)} mean{'s' * (len(given) == 1)} nothing to {what}: leave that out")
+
+
+def refuse_rule(options: ImportOptions, where: str, *, whole: bool) -> None:
+    """Refuse a rule for whole numbers where there are none.
+
+    Raises:
+        UsageError: A scale or offset was given, and the vectors are floats.
+    """
+    if options.rule is not None and not whole:
+        raise UsageError(f"{where}: its vectors are floats already: leave --scale and --offset out")

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 import shapely
 
 from ingest.embeddings.geo_header import GeoHeader
-from ingest.geo.footprints import AUTHALIC_RADIUS_M, authalic
+from ingest.embeddings.middles import middles_of
 from ingest.geo.grid import MAX_SIZE_M, MIN_SIZE_M
 
 Degrees = npt.NDArray[np.float64]
@@ -28,7 +27,7 @@ WHY = {
     "wrong_geometry_type": "its geometry is of a type that the file does not say it has",
     "not_a_footprint": "its geometry is neither a polygon nor a point",
     "no_size": "its geometry is a point, which has no size: pass --tile-size-m",
-    "clockwise": "its outer ring runs clockwise, and the file says anticlockwise",
+    "clockwise": "an outer ring of it runs clockwise or a hole does not, and the file says the contrary",
     "out_of_range": "its geometry does not lie on the globe; are longitude and latitude swapped?",
     "outside_box": "its geometry lies outside the box that the file says all of it lies in",
     "degrees": (
@@ -82,10 +81,9 @@ def squares_of_wkb(stored: npt.NDArray[np.object_], header: GeoHeader, side_m: f
         _say(reasons, point, "no_size")
     shapes = shapely.force_2d(shapes)
     if header.anticlockwise:
-        rings = shapely.get_exterior_ring(shapely.get_geometry(shapes, 0))
-        _say(reasons, areal & ~shapely.is_ccw(rings), "clockwise")
+        _say(reasons, areal & _clockwise(shapes), "clockwise")
     _check_place(shapes, header, reasons)
-    lat, lon, area_m2 = _middles(_without(shapes, ~undecided(reasons)), header.crs)
+    lat, lon, area_m2 = middles_of(_without(shapes, ~undecided(reasons)), header)
     size_m = np.where(point, np.nan if side_m is None else side_m, np.sqrt(area_m2))
     return checked(lat, lon, size_m, reasons)
 
@@ -130,35 +128,16 @@ def _check_place(shapes: npt.NDArray[np.object_], header: GeoHeader, reasons: Re
             _say(reasons, ~inside & ~np.isnan(bounds[:, 0]), "outside_box")
 
 
-def _middles(shapes: npt.NDArray[np.object_], crs: pyproj.CRS | None) -> tuple[Degrees, Degrees, Degrees]:
-    """Latitudes and longitudes of the middles, degrees, and areas, m², [n]; NaN for missing ones."""
-    degrees = shapes if crs is None else _in_degrees(shapes, crs)
-    coordinates, owner = shapely.get_coordinates(degrees, return_index=True)
-    with np.errstate(invalid="ignore"):
-        wrong = ~((np.abs(coordinates[:, 1]) <= 90) & (np.abs(coordinates[:, 0]) <= 360))
-    off = np.zeros(len(shapes), np.bool_)
-    off[owner[wrong]] = True
-    coordinates[off[owner]] = 0  # they have no middle, and what is not finite warns
-    first = np.full(len(shapes), np.nan)
-    first[owner[::-1]] = coordinates[::-1, 0]
-    # longitudes around the first of each footprint, so that one across ±180° is in one piece
-    coordinates[:, 0] = first[owner] + (coordinates[:, 0] - first[owner] + 180) % 360 - 180
-    whole = np.array(degrees, copy=True)
-    shapely.set_coordinates(whole, coordinates)
-    middles = shapely.centroid(whole)
-    lat = np.where(off, np.nan, shapely.get_y(middles))
-    lon = np.where(off, np.nan, (shapely.get_x(middles) + 180) % 360 - 180)
-    # on the sphere of the same surface, longitude and the sine of latitude keep areas
-    flat = np.column_stack([np.radians(coordinates[:, 0]), authalic(np.clip(coordinates[:, 1], -90, 90))[0]])
-    area = shapely.area(shapely.set_coordinates(np.array(degrees, copy=True), flat)) * AUTHALIC_RADIUS_M**2
-    return lat, lon, np.where(off | np.isnan(lat), np.nan, area)
-
-
-def _in_degrees(shapes: npt.NDArray[np.object_], crs: pyproj.CRS) -> npt.NDArray[np.object_]:
-    way = pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
-    coordinates = shapely.get_coordinates(shapes)
-    lon, lat = way.transform(coordinates[:, 0], coordinates[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([lon, lat])))
+def _clockwise(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Which have an outer ring that runs clockwise, or a hole that does not."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    parts, owner = parts[areal := np.isin(shapely.get_type_id(parts), _AREAL)], owner[areal]
+    rings, part = shapely.get_rings(parts, return_index=True)
+    outer = np.ones(len(part), np.bool_)
+    outer[1:] = part[1:] != part[:-1]
+    wrong = np.zeros(len(shapes), np.bool_)
+    wrong[owner[part[shapely.is_ccw(rings) != outer]]] = True
+    return wrong
 
 
 def _say(reasons: Reasons, where: Any, reason: str) -> None:

@@ -65,7 +65,7 @@ class Rule:
         digits = (stored.astype(np.int64)[..., None] // radix) % np.array(self.levels)
         values: Floats = ((digits - half) / half).astype(np.float32)
         values[empty] = np.nan
-        return values.reshape(len(stored), -1)
+        return values.reshape(len(stored), stored.shape[1] * len(self.levels))
 
     def __str__(self) -> str:
         match self.method:

@@ -17,8 +17,9 @@ import shapely
 from ingest.embeddings.brought import NamedRows, RowBlock
 from ingest.embeddings.dates import parse_moment_utc
 from ingest.embeddings.listing import Listing
-from ingest.embeddings.options import ImportOptions
+from ingest.embeddings.options import ImportOptions, refuse_others, refuse_rule
 from ingest.embeddings.quantised import ALPHA_EARTH, NO_DATA, SEAMLESS, Rule
+from ingest.embeddings.rows import not_kept, why
 from ingest.geo.grid import Tile
 from ingest.sources.rasters.handles import HandlePool
 from ingest.sources.rasters.vectors import PixelVectors, VectorRaster
@@ -28,6 +29,7 @@ MIN_VALID = 0.5  # share of a tile's pixels, as of an ingest
 _YEAR = re.compile(r"(?:^|[^0-9])((?:19|20)\d\d)(?![0-9])")
 _YEARLY = ("AlphaEarth raster", "Tessera raster", "Embedded Seamless Data")
 _LEAST_BANDS = 16  # of fewer it is a picture
+_OF_TABLES = ("vector_column", "id_column", "date_column", "crs")
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,10 +44,11 @@ class RasterVectors:
     Raises:
         SourceError: A file cannot be used; the message says which and why.
         ModelMismatchError: They are of several models, years, or of vectors of several lengths.
-        UsageError: Pixels are larger than tiles.
+        UsageError: Pixels are larger than tiles, or an option means nothing to rasters.
     """
 
     def __init__(self, listing: Listing, options: ImportOptions) -> None:
+        refuse_others(options, "rasters, which have no columns and say where they lie", _OF_TABLES)
         self.uri, self.stamp, self._options = listing.uri, listing.stamp, options
         self._pool = HandlePool()
         self._files = [
@@ -57,6 +60,7 @@ class RasterVectors:
         self.model = options.model_name or listing.model or named
         self.model_id = None
         self.attribution = None
+        self.makes_ids = False  # a tile of the grid is the same one, whatever raster covers it
         self.dim = first.dim * (len(self._rule.levels) if self._rule is not None and self._rule.levels else 1)
         self._check(listing)
         self._outlines = [file.coverage for file in self._files]
@@ -83,7 +87,8 @@ class RasterVectors:
             SourceError: It is a picture, or whole numbers that nothing says the meaning of.
         """
         whole = file.dtype.kind in "iu"
-        given = self._options.rule or listing.rule
+        refuse_rule(self._options, file.name, whole=whole)
+        given = self._options.rule or (listing.rule if whole else None)
         base = PurePosixPath(file.name).name
         if base.startswith("SDC30_EBD_") and whole:
             return "Embedded Seamless Data", "ESDNet", given or SEAMLESS
@@ -99,6 +104,8 @@ class RasterVectors:
             if whole and not base.endswith(".npy") and given is None:
                 raise SourceError(f"{file.name}: whole numbers without their scales: fetch the .npy files, or GeoTIFF")
             return "Tessera raster", "Tessera", given
+        if given is None and file.scales:
+            given = Rule(scale=file.scales, offset=file.offsets)
         if whole and given is None:
             raise SourceError(
                 f"{file.name}: its {file.dim} bands are whole numbers, and nothing says what they stand for: pass "
@@ -108,11 +115,12 @@ class RasterVectors:
 
     def _check(self, listing: Listing) -> None:
         first = self._files[0]
+        told = self._layout(first, listing)
         for file in self._files[1:]:
-            if (file.dim, file.dtype) != (first.dim, first.dtype) or self._layout(file, listing)[0] != self.layout:
+            if (file.dim, file.dtype) != (first.dim, first.dtype) or self._layout(file, listing) != told:
                 raise ModelMismatchError(
-                    f"{file.name}: {file.dim} bands of {file.dtype}, {first.name} has {first.dim} of {first.dtype}: "
-                    "import each into a collection of its own"
+                    f"{file.name}: {file.dim} bands of {file.dtype}, {first.name} has {first.dim} of {first.dtype}, or "
+                    "what their numbers stand for differs: import each into a collection of its own"
                 )
         self.year: str | None = None
         if self.layout in _YEARLY:
@@ -132,7 +140,7 @@ class RasterVectors:
             f"{coarsest:.3g} m, the mean of each tile of {self.grid.size_m:g} m, {when}"
         ]
         if self._rule is not None:
-            said.append(f"whole numbers x read as {self._rule}")
+            said.append(f"{'whole ' if first.dtype.kind in 'iu' else ''}numbers x read as {self._rule}")
         if self.year and not self.date:
             said.append(f"made of the year {self.year}, which is no date of one image: --acquired-at gives tiles one")
         return said
@@ -157,8 +165,8 @@ class RasterVectors:
                 continue
             if mean is None or share < MIN_VALID:
                 no_data += 1
-            elif not mean.any():
-                failures.append((name, "zero_vector", f"{name}: its mean is zero, which has no direction"))
+            elif (reason := not_kept(mean[None])[0]) is not None:
+                failures.append((name, reason, f"{name}: {why(reason)}"))
             else:
                 tiles.append(tile)
                 vectors.append(mean)
@@ -196,13 +204,8 @@ class RasterVectors:
         return (total / count).astype(np.float32), min(1.0, count / max(seen, expected))
 
     def _floats(self, pixels: PixelVectors) -> Floats:
-        whole = pixels.stored.dtype.kind in "iu"
         with np.errstate(over="ignore", invalid="ignore"):
-            values = (
-                self._rule.floats(pixels.stored)
-                if whole and self._rule is not None
-                else pixels.stored.astype(np.float32)
-            )
+            values = pixels.stored.astype(np.float32) if self._rule is None else self._rule.floats(pixels.stored)
             return values if pixels.scales is None else values * pixels.scales
 
     def close(self) -> None:

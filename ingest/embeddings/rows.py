@@ -29,10 +29,10 @@ _WORST = 0.01  # of a vector's length that float16 may cost it; it costs 0.0003 
 WHY_VECTOR = {
     "no_vector": "it has no vector",
     "wrong_length": "its vector is of another length than the others",
-    "not_finite": "its vector has numbers that are NaN or infinite",
+    "not_finite": "its vector has numbers that are missing, NaN or infinite",
     "zero_vector": "its vector is zero, which has no direction",
     "not_float16": "its vector has numbers beyond 65,504 or so small that float16, which the archive keeps, loses them",
-    "no_id": "it has no id",
+    "no_id": "it has no id, or one that is blank, over 200 characters long, or has control characters",
     "duplicate_id": "a row before it has the same id",
 }
 
@@ -45,7 +45,7 @@ class RowReading:
         roles: What the columns are.
         header: Of the geometry column; None: places come from other columns.
         dim: Numbers in a stored vector.
-        rule: How whole numbers become floats; None: they are floats.
+        rule: How whole numbers become floats; None: they are floats, or a column says by what they are multiplied.
         side_m: Side of the square around a point; None: a point is no footprint.
         told_date: A date for rows that say none.
         origin: What rows that say nothing else are of.
@@ -124,20 +124,27 @@ def tile_rows(table: "pa.Table", reading: RowReading, ids: Sequence[str], barred
 
 def vectors_of(table: "pa.Table", reading: RowReading) -> tuple[Floats, Reasons]:
     """Vectors, float32 [n, d], and why a row has none that can be kept."""
-    roles, n = reading.roles, table.num_rows
+    roles = reading.roles
     stored, reasons = _stored(table, reading)
-    whole = stored.dtype.kind in "iu"
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is what is looked for
-        vectors = reading.rule.floats(stored) if reading.rule is not None and whole else stored.astype(np.float32)
-        if roles.scale is not None:
+        vectors = stored.astype(np.float32) if reading.rule is None else reading.rule.floats(stored)
+        if roles.scale is not None and reading.rule is None:
             scales = table[roles.scale].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float32)
             vectors *= scales[:, None]
-        _mark(reasons, ~np.isfinite(vectors).all(axis=1), "not_finite")
+        _mark(reasons, ~np.isfinite(stored if stored.dtype == np.float64 else vectors).all(axis=1), "not_finite")
+    _add(reasons, not_kept(vectors))
+    return vectors, reasons
+
+
+def not_kept(vectors: Floats) -> Reasons:
+    """Why float16, as the archive keeps it, cannot hold vectors, float32 [n, d]: a key of `WHY_VECTOR` or None, [n]."""
+    reasons = np.full(len(vectors), None, np.object_)
+    with np.errstate(over="ignore", invalid="ignore"):
         _mark(reasons, ~vectors.any(axis=1), "zero_vector")
         kept = vectors.astype(np.float16)
         lost = np.linalg.norm(np.where(np.isfinite(kept), kept, np.float16(0)).astype(np.float32) - vectors, axis=1)
-        _mark(reasons, ~(lost <= _WORST * np.linalg.norm(vectors, axis=1)), "not_float16")
-    return vectors.reshape(n, -1), reasons
+        _mark(reasons, ~(lost <= _WORST * np.linalg.norm(vectors, axis=1)) | np.isinf(lost), "not_float16")
+    return reasons
 
 
 def _stored(table: "pa.Table", reading: RowReading) -> tuple[npt.NDArray[Any], Reasons]:
@@ -147,7 +154,11 @@ def _stored(table: "pa.Table", reading: RowReading) -> tuple[npt.NDArray[Any], R
     roles, n = reading.roles, table.num_rows
     reasons = np.full(n, None, np.object_)
     if len(roles.vector) > 1:
-        each = [table[name].combine_chunks().to_numpy(zero_copy_only=False) for name in roles.vector]
+        each = []
+        for name in roles.vector:
+            values, missing = _plain(table[name].combine_chunks())
+            _mark(reasons, missing, "not_finite")
+            each.append(values)
         return np.column_stack(each) if n else np.empty((0, len(each)), np.float32), reasons
     column = table[roles.vector[0]].combine_chunks()
     column = getattr(column, "storage", column)
@@ -155,12 +166,22 @@ def _stored(table: "pa.Table", reading: RowReading) -> tuple[npt.NDArray[Any], R
     _mark(reasons, np.isnan(lengths), "no_vector")
     _mark(reasons, lengths != reading.dim, "wrong_length")
     good = undecided(reasons)
-    flat = (column if good.all() else column.filter(good)).flatten().to_numpy(zero_copy_only=False)
-    if good.all():
-        return flat.reshape(n, reading.dim), reasons
-    stored = np.zeros((n, reading.dim), flat.dtype)
-    stored[good] = flat.reshape(-1, reading.dim)
+    flat, missing = _plain((column if good.all() else column.filter(good)).flatten())
+    stored = flat.reshape(-1, reading.dim)
+    if not good.all():
+        stored = np.zeros((n, reading.dim), flat.dtype)
+        stored[good] = flat.reshape(-1, reading.dim)
+    if missing.any():
+        partly = np.zeros(n, np.bool_)
+        partly[good] = missing.reshape(-1, reading.dim).any(axis=1)
+        _mark(reasons, partly, "not_finite")
     return stored, reasons
+
+
+def _plain(numbers: "pa.Array") -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Numbers in the type that they are stored in, 0 where one is null, and where; whole ones stay whole."""
+    missing = np.asarray(numbers.is_null().to_numpy(zero_copy_only=False), np.bool_)
+    return (numbers.fill_null(0) if missing.any() else numbers).to_numpy(zero_copy_only=False), missing
 
 
 def _squares(table: "pa.Table", reading: RowReading) -> GroundSquares:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ingest.archive.files import FilePath, open_folder
 from ingest.embeddings.quantised import Rule, told_rule
 from ingest.sources.references import bounds_of
 from ingest.sources.web import mask_url
-from trainer.errors import ItemError, SourceError
+from trainer.errors import ItemError, SourceError, reason
 
 _TABLE = re.compile(r"parquet", re.IGNORECASE)
 _RASTER = re.compile(r"image/tiff|geotiff", re.IGNORECASE)
@@ -58,11 +58,19 @@ def read_item(path: FilePath, options: Mapping[str, Any], beyond: tuple[str, ...
     where = mask_url(str(path))
     try:
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SourceError(f"{where}: there is no such file") from error
+    except OSError as error:
+        raise SourceError(f"{where}: it cannot be read ({reason(error)})") from error
+    try:
         document = json.loads(content) if len(content) <= _MOST_BYTES else None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise SourceError(
             f"{where}: it is no JSON document ({error}): give a STAC item, or the Parquet file"
         ) from error
+    if isinstance(document, dict) and document.get("type") in ("Collection", "Catalog"):
+        kind = document["type"].lower()
+        raise SourceError(f"{where}: it is a STAC {kind}: give one of its items, or the folder of its tables")
     if not isinstance(document, dict) or document.get("type") != "Feature" or "stac_version" not in document:
         raise SourceError(f"{where}: it is no STAC item: give one, or the Parquet files themselves")
     told, assets = document.get("properties"), document.get("assets")
@@ -106,8 +114,9 @@ def _located(item: FilePath, href: str, options: Mapping[str, Any], beyond: tupl
         return open_folder(href, options)
     if not isinstance(item, Path):
         return item.parent / href
-    found = Path(urlsplit(href).path if href.startswith("file:") else href)
-    found = found if found.is_absolute() else item.parent / found
+    href = urlsplit(href).path if href.startswith("file:") else href
+    # an address has %20 for a blank, which not every writer of items knows
+    found = next((one for one in (item.parent / href, item.parent / unquote(href)) if one.exists()), item.parent / href)
     try:
         bounds_of(str(item), allowed_hosts=None, beyond=beyond).check(str(found), item.name)
     except ItemError as error:

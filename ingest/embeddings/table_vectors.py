@@ -1,5 +1,6 @@
 """Tables of embeddings as one source: files that agree with each other, and their rows in order."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.embeddings.brought import NamedRows, RowBlock
+from ingest.embeddings.dates import parse_moment_utc
 from ingest.embeddings.layouts import Roles
 from ingest.embeddings.listing import Listing
-from ingest.embeddings.options import ImportOptions
+from ingest.embeddings.options import ImportOptions, refuse_others, refuse_rule
 from ingest.embeddings.rows import RowReading, tile_rows, why
 from ingest.embeddings.tables import TableFacts, TableFile
 from trainer.errors import ModelMismatchError, SourceError, reason
@@ -18,6 +20,9 @@ from trainer.errors import ModelMismatchError, SourceError, reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_OF_AN_ID = 200
+"""Characters, as routes take them."""
+_UNLINED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ID_ROWS = 65_536  # of one column at a time
 
 
@@ -31,18 +36,24 @@ class TableVectors:
     Raises:
         SourceError: A file cannot be used; the message says which and why.
         ModelMismatchError: They are of several models, or their vectors of several lengths.
+        UsageError: An option means nothing to them.
     """
 
     def __init__(self, listing: Listing, options: ImportOptions) -> None:
+        refuse_others(options, "tables, whose rows are tiles already", ("stride_m",))
         self.uri, self.stamp, self._options, self._listing = listing.uri, listing.stamp, options, listing
         facts = [self._facts(path, name) for path, name in zip(listing.files, listing.names, strict=True)]
-        self._files = [one for one in facts if one.rows and one.dim is not None]
-        if not self._files:
+        width = next((one.dim for one in facts if one.rows and one.dim is not None), None)
+        if width is None:
             raise SourceError(f"{listing.uri}: no row of it has a vector")
+        # rows of a file without a vector are counted among the others
+        known = [self._facts(one.path, one.name, width) if one.dim is None else one for one in facts if one.rows]
+        self._files = known
         _check_agreement(self._files)
         first = self._files[0]
         self.roles: Roles = first.roles
         self.layout = first.roles.layout
+        self.makes_ids = first.roles.id is None
         self.model = options.model_name or listing.model or first.roles.model
         self.model_id = first.roles.model_id
         credits = [one.roles.attribution for one in self._files if one.roles.attribution]
@@ -58,9 +69,9 @@ class TableVectors:
         self._rest: pa.Table | None = None
         self._next = -1
 
-    def _facts(self, path: object, name: str) -> TableFacts:
+    def _facts(self, path: object, name: str, width: int | None = None) -> TableFacts:
         with closing(TableFile(path, name)) as file:  # type: ignore[arg-type]
-            return file.facts(self._options.wanted, crs=self._options.crs)
+            return file.facts(self._options.wanted, crs=self._options.crs, width=width)
 
     def _reading(self, file: TableFacts) -> RowReading:
         """How the rows of a file are read.
@@ -69,6 +80,7 @@ class TableVectors:
             SourceError: Its whole numbers have no rule, or its points no size.
         """
         roles, options = file.roles, self._options
+        refuse_rule(options, file.name, whole=file.whole)
         rule = options.rule or self._listing.rule or roles.rule
         if file.whole and rule is None and roles.scale is None:
             raise SourceError(
@@ -80,7 +92,8 @@ class TableVectors:
         middles = file.header is None and roles.size_m is None and not roles.cell
         if side_m is None and (points or middles):
             raise SourceError(f"{file.name}: its places are points, which have no size: pass --tile-size-m")
-        date = options.acquired_at or roles.told_date or self._listing.date
+        dates = (options.acquired_at, roles.told_date, self._listing.date)
+        date = next((one for one in dates if one and parse_moment_utc(one) is not None), None)
         return RowReading(
             roles, file.header, int(file.dim or 0), rule if file.whole else None, side_m, date, origin=file.name
         )
@@ -118,6 +131,8 @@ class TableVectors:
             if roles.date
             else f"all of {reading.told_date}"
             if reading.told_date
+            else f"no dates, as {roles.told_date!r} is none"
+            if roles.told_date
             else "no dates"
         )
         named = f"ids from `{roles.id}`" if roles.id else "ids made of file and row"
@@ -267,13 +282,21 @@ def _check_agreement(files: Sequence[TableFacts]) -> None:
 
 
 def _stems(names: Sequence[str]) -> list[str]:
-    """What rows without an id are called by: the file's name without its suffix, with its folder where two share it."""
-    plain = [name.rpartition("/")[2].rpartition(".")[0] or name for name in names]
-    return plain if len(set(plain)) == len(plain) else [name.rpartition(".")[0] or name for name in names]
+    """What rows without an id are called by: the file's name and folders without its suffix, unless two share that.
+
+    They do not depend on what other folders hold, so that a row keeps its name when these fill up.
+    """
+    plain = [name.rpartition(".")[0] or name for name in names]
+    return [name if plain.count(stem) > 1 else stem for name, stem in zip(names, plain, strict=True)]
 
 
 def _texts(table: "pa.Table", column: str) -> list[str | None]:
-    """A column of ids as texts; None for what is missing or empty."""
+    """A column of ids as texts; None for what is missing, or can be no id."""
     import pyarrow as pa
 
-    return [one or None for one in table[column].cast(pa.string()).to_pylist()]
+    return [one if _is_id(one) else None for one in table[column].cast(pa.string()).to_pylist()]
+
+
+def _is_id(text: str | None) -> bool:
+    """Whether it can be written in a line of the ledger, and asked for."""
+    return text is not None and 0 < len(text) <= MOST_OF_AN_ID and not text.isspace() and not _UNLINED.search(text)

@@ -4,6 +4,7 @@ Whatever is wrong with the file as a whole is told when it is opened. Pages that
 It does not know what rows become.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _BUFFER = 2**20  # of a local file; a column of one row group may be gigabytes
 _REMOTE_BUFFER = 2**23  # each is a request
+_LENGTHS = 64  # vectors whose lengths are looked at, to tell a ragged one from the others
 # read ahead, pyarrow would keep the bytes of all row groups until the file is closed
 _READING: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": False}
 
@@ -72,12 +74,13 @@ class TableFile:
         self._remote: Any = None
         self._file = self._open()
 
-    def facts(self, wanted: NamedColumns, *, crs: str | None = None) -> TableFacts:
+    def facts(self, wanted: NamedColumns, *, crs: str | None = None, width: int | None = None) -> TableFacts:
         """What it is.
 
         Args:
             wanted: Columns that a person names.
             crs: Reference system that a person names, whatever the file says.
+            width: Numbers in a vector, as files beside it have, where no row of it has one.
 
         Raises:
             SourceError: It has no vectors, contradicts itself, or says nothing of places.
@@ -90,12 +93,14 @@ class TableFile:
         roles = recognise(schema, metadata, wanted, self.name)
         numbers = schema.field(roles.vector[0]).type
         many = len(roles.vector) > 1
-        dim = len(roles.vector) if many else list_size(numbers) or self._first_length(roles)
+        dim = len(roles.vector) if many else list_size(numbers) or self._usual_length(roles) or width
         if dim is not None:
             roles = with_width(roles, set(schema.names), dim)
         roles = self._placed(roles, header)
         check_types(schema, roles, self.name)
-        whole = is_whole(numbers if many else value_type(numbers))
+        kinds = [schema.field(name).type for name in roles.vector]
+        # of numbered columns a few may happen to hold whole numbers only
+        whole = all(is_whole(kind if many else value_type(kind)) for kind in kinds)
         header = header if roles.geometry is not None else None
         return TableFacts(self.path, self.name, self._file.metadata.num_rows, roles, header, dim, whole)
 
@@ -152,14 +157,15 @@ class TableFile:
                 f"{self.name} cannot be read ({reason(error)}): is it there, and may it be read?"
             ) from error
 
-    def _first_length(self, roles: Roles) -> int | None:
-        """How many numbers the first vector has."""
+    def _usual_length(self, roles: Roles) -> int | None:
+        """How many numbers most of the first vectors have; None where no row has any."""
         import pyarrow.compute as pc
 
-        for table in self.blocks(0, 64, [roles.vector[0]]):
+        for table in self.blocks(0, _LENGTHS, [roles.vector[0]]):
             lengths = pc.list_value_length(table[roles.vector[0]].combine_chunks()).drop_null().to_pylist()
-            if lengths:
-                return int(lengths[0])
+            usual = Counter(length for length in lengths if length).most_common(1)
+            if usual:
+                return int(usual[0][0])
         return None
 
     def _placed(self, roles: Roles, header: GeoHeader | None) -> Roles:

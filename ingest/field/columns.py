@@ -18,6 +18,7 @@ import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,23 @@ STATE = "field.json"
 _OWN_SUM = "sha256"
 _BLOCK_BYTES = 2**22
 NO_DATE = int(np.iinfo(np.int64).min)  # also NumPy's NaT
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Rows = npt.NDArray[np.int64]
 Stamp = tuple[int, int]
+
+
+def acquired_at(acquired_us: int) -> datetime | None:
+    """A date of `acquired_us` as aware UTC; None for `NO_DATE`."""
+    return None if acquired_us == NO_DATE else _EPOCH + timedelta(microseconds=int(acquired_us))
+
+
+def first_and_last(acquired_us: Rows) -> tuple[datetime, datetime] | None:
+    """The oldest and the newest of some dates, aware UTC; None where none is known."""
+    known = acquired_us[acquired_us != NO_DATE]
+    if not len(known):
+        return None
+    return _EPOCH + timedelta(microseconds=int(known.min())), _EPOCH + timedelta(microseconds=int(known.max()))
 
 
 @dataclass(frozen=True)

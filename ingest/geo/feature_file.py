@@ -296,7 +296,7 @@ def _points(shapes: Shapes, layer: _Layer, _: FeatureSet) -> tuple[Shapes, npt.N
     if south < -90 or north > 90:
         raise AreaError(f"{layer.where} has a latitude outside ±90 ({shown}): are latitude and longitude swapped?")
     if west < -360 or east > 360:
-        raise AreaError(f"{layer.where} is not in degrees ({shown}): write its reference system into the file")
+        raise _no_degrees(layer, shown)
     if west < -180 or east > 180:
         made = shapely.transform(made, lambda xy: np.column_stack([(xy[:, 0] + 180) % 360 - 180, xy[:, 1]]))
     return made, np.zeros(len(made), np.bool_)
@@ -319,6 +319,19 @@ def _check_metres(shapes: Shapes, own: pyproj.CRS, layer: _Layer) -> None:
         )
 
 
+def _check_degrees(layer: _Layer) -> None:
+    """Refuse metres under the name of a system of degrees."""
+    if layer.bounds is None or not np.isfinite(layer.bounds).all() or not _crs(layer).is_geographic:
+        return
+    west, south, east, north = layer.bounds
+    if west < -360 or east > 360:
+        raise _no_degrees(layer, f"bounds {west:.10g}, {south:.10g}, {east:.10g}, {north:.10g}")
+
+
+def _no_degrees(layer: _Layer, shown: str) -> AreaError:
+    return AreaError(f"{layer.where} is not in degrees ({shown}): write its reference system into the file")
+
+
 def _transformed(shapes: Shapes, own: pyproj.CRS) -> Shapes:
     way = pyproj.Transformer.from_crs(own, "EPSG:4326", always_xy=True)
     moved = shapely.transform(shapes, lambda xy: np.column_stack(way.transform(xy[:, 0], xy[:, 1])))
@@ -327,6 +340,8 @@ def _transformed(shapes: Shapes, own: pyproj.CRS) -> Shapes:
 
 def _extent(layers: Sequence[_Layer], shapes: Shapes) -> BaseGeometry | None:
     """The box of all rows; one that would go more than half round the globe is taken the other way, by its rows."""
+    for layer in layers:  # rows elsewhere were not read, so that nothing else has looked at where they lie
+        _check_degrees(layer)
     boxes = [
         pyproj.Transformer.from_crs(layer.crs, "EPSG:4326", always_xy=True).transform_bounds(*layer.bounds)
         for layer in layers

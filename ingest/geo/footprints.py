@@ -139,11 +139,17 @@ class Squares:
         """Longitudes and latitudes of the corners, anticlockwise from the south-west, [n, 4, 2]."""
         x = self.half_m[:, None] * np.array([-1, 1, 1, -1])
         y = self.half_m[:, None] * np.array([-1, -1, 1, 1])
+        return np.stack(self.to_lonlat(x, y), axis=-1)
+
+    def to_lonlat(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes of metres east and north of the centres, each [n, k]; longitudes may pass ±180°."""
         sine, cosine, stretch = self.sine[:, None], self.cosine[:, None], self.stretch[:, None]
         # Snyder's inverse: ρ, c_e, β′ and λ, then his series (3-18) from authalic to geodetic latitude.
         rho = np.hypot(x / stretch, stretch * y)
         angle = 2 * np.arcsin(rho / (2 * _RQ))
-        beta = np.arcsin(np.cos(angle) * sine + stretch * y * np.sin(angle) * cosine / rho)
+        with np.errstate(invalid="ignore"):
+            up = np.where(rho > 0, stretch * y * np.sin(angle) * cosine / rho, 0.0)  # the very centre has no direction
+        beta = np.arcsin(np.clip(np.cos(angle) * sine + up, -1, 1))
         lam = np.arctan2(
             x * np.sin(angle), stretch * rho * cosine * np.cos(angle) - stretch**2 * y * sine * np.sin(angle)
         )
@@ -154,7 +160,7 @@ class Squares:
             + (23 * e4 / 360 + 251 * e6 / 3780) * np.sin(4 * beta)
             + 761 * e6 / 45360 * np.sin(6 * beta)
         )
-        return np.stack([np.degrees(lam) + self.lon[:, None], np.degrees(phi)], axis=-1)
+        return np.degrees(lam) + self.lon[:, None], np.degrees(phi)
 
 
 def offsets_m(

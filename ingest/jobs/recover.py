@@ -1,7 +1,8 @@
 """A lost catalog, made again from what lies beside it: models, and parts of the archive with the records of their jobs.
 
 The archive is the truth, so whatever part the ledger does not know is taken into it. What a part does not tell is lost:
-saved searches, label sets, and which version of a collection a name stood for (the newest is taken).
+saved searches, label sets, fitted relevance, and which version of a collection a name stood for (the newest is taken).
+A job's record may hold fits of when it was planned: they are not taken, for they may have been taken away since.
 """
 
 from collections import defaultdict
@@ -14,7 +15,7 @@ from ingest.archive.files import FilePath
 from ingest.archive.job_records import JobRecord, read_records
 from ingest.archive.parts import Archive, Kind
 from ingest.catalog.aliases import MARK, Aliases, name_of, number_of
-from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.catalog import FITS, Catalog, Collection
 from ingest.catalog.leases import before_splits
 from ingest.catalog.names import GALLERY
 from ingest.index.upkeep import adopt_chunk
@@ -35,11 +36,13 @@ class Recovered:
         models: Names of models.
         items: How many items of each collection, by its stored name.
         problems: One sentence for each thing that could not be taken, or not wholly.
+        made: Stored names of collections that the catalog did not know at all.
     """
 
     models: list[str] = field(default_factory=list)
     items: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
 
 
 def recover(settings: Settings, catalog: Catalog) -> Recovered:
@@ -131,6 +134,7 @@ def _part(
     ids = [*part.table[archive.id_column].to_pylist(), *(failure["subject"] for failure in part.meta["failures"])]
     if catalog.find_collection(name) is None:
         catalog.add_collection(_described(archive, name, part.meta, part.vectors().shape[1], records, done))
+        done.made.append(name)
     chunk = (key, ids)
     if catalog.find_job(job) is None:
         record = records.get(job)
@@ -150,12 +154,13 @@ def _described(
     made = datetime.now(UTC)
     if newest is not None:
         first = min(record.planned_at for record in records.values())
-        return Collection(name, archive.kind, newest.model_id, newest.dim, newest.spec, datetime.fromisoformat(first))
+        spec = {key: value for key, value in newest.spec.items() if key != FITS}
+        return Collection(name, archive.kind, newest.model_id, newest.dim, spec, datetime.fromisoformat(first))
     done.problems.append(
         f"{name}: no record of its jobs, they are from before records were kept: it is searched as before, and new "
         "imagery goes into another collection"
     )
-    spec: dict[str, Any] = {
+    spec = {
         "kind": archive.kind, "source": str(meta.get("source")), "grid": None, "options": {},
         "attribution": meta.get("attribution"), "largest_tile_m": _largest_tile_m(archive), "gsd_m": None,
     }  # fmt: skip

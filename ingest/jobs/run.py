@@ -296,7 +296,8 @@ def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embed
     if "largest_tile_m" in spec:
         # searches widen an area by the collection's largest tile
         changed["largest_tile_m"] = max(spec["largest_tile_m"], existing.spec["largest_tile_m"])
-    catalog.update_collection(existing.name, existing.spec | changed)
+    # read again: what else was kept with it since the plan began, such as fits, stays
+    catalog.update_collection(existing.name, catalog.collection(existing.name).spec | changed)
     return catalog.collection(existing.name)
 
 

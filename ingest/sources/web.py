@@ -280,7 +280,9 @@ def user_agent() -> str:
 
 
 def mask_url(url: str) -> str:
-    """The URL without user, password and the values of keys and tokens."""
+    """The URL without user, password and the values of keys and tokens; a path is as it was."""
+    if "://" not in url:  # `?` and `#` are letters of it
+        return url
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     pairs = [(k, "***" if _SECRET.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]

@@ -106,8 +106,8 @@ class HitList {
     item.style.setProperty("--colour", hit.colour);
     item.setAttribute("aria-selected", hit.id === this.data.chosen);
     item.setAttribute("aria-label", `${hit.rank}. ${hit.title}. ${hit.says}, relevance ${hit.relevance}. ${hit.place}`);
-    const picture = make("img"), text = make("div", "text"), head = make("div", "head"), meter = make("div", "meter");
-    Object.assign(picture, { src: hit.image, alt: hit.alt, loading: "lazy" });
+    const text = make("div", "text"), head = make("div", "head"), meter = make("div", "meter");
+    if (hit.image) item.append(Object.assign(make("img"), { src: hit.image, alt: hit.alt, loading: "lazy" }));
     head.append(make("span", "rank", hit.rank), make("span", "title", hit.title));
     const fill = make("span", "fill"), grade = make("div", "grade");
     fill.style.width = `${Math.max(1, 100 * hit.share)}%`;
@@ -115,8 +115,8 @@ class HitList {
     grade.title = this.data.help;
     const [main, other] = [`relevance ${hit.relevance}`, `cosine ${hit.cosine}`];
     grade.append(make("b", null, hit.says), make("span", null, ` · ${main} · ${other}`));
-    text.append(head, grade, meter, make("div", "place", hit.place));
-    item.append(picture, text);
+    text.append(head, grade, ...(hit.grade === "unrated" ? [] : [meter]), make("div", "place", hit.place));
+    item.append(text);
     if (this.data.votes) item.append(this.votes(hit));
     item.onclick = () => { this.at = i; this.send("chosen", hit.id); };
     item.onmouseenter = item.onfocus = () => this.point(hit);

@@ -88,7 +88,8 @@ class Verdicts {
   show() {
     const { said } = this, { next } = this.data, place = this.place || next.at(-1) || this.data.place;
     const told = said.findLast(([, tile]) => tile === place.id), verdict = told ? told[2] : place.verdict;
-    if (this.picture.getAttribute("src") !== place.image) {
+    this.picture.parentElement.hidden = !place.image;
+    if (place.image && this.picture.getAttribute("src") !== place.image) {
       this.picture.style.opacity = 0;  // the one before is not to be labelled any more
       this.picture.src = place.image;
     }
@@ -102,7 +103,7 @@ class Verdicts {
     const waiting = said.length + this.early.length;
     this.waits.textContent = waiting > 1 ? `${waiting} being kept …` : "";
     const from = next.findIndex(({ id }) => id === place.id) + 1;
-    for (const { image } of next.slice(from, from + AHEAD)) new Image().src = image;
+    for (const { image } of next.slice(from, from + AHEAD)) if (image) new Image().src = image;
   }
 
   close() {

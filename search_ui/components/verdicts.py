@@ -24,7 +24,7 @@ class PlaceToLabel:
     Attributes:
         id: Of its tile.
         title: What to call it.
-        image: URL of its picture from above.
+        image: URL of its picture from above; None: there is none, as of vectors without imagery.
         length: Of the scale bar, such as `200 m`.
         share: Of the picture's width that the bar takes, 0..1.
         verdict: What was said of it; None: nothing.
@@ -33,7 +33,7 @@ class PlaceToLabel:
 
     id: str
     title: str
-    image: str
+    image: str | None
     length: str
     share: float
     verdict: Said = None

@@ -1,4 +1,4 @@
 """Answers as files that appear whole or not at all.
 
-In reading order: writing, tables, kml, answers.
+In reading order: writing, cells, tables, kml, answers.
 """

@@ -27,12 +27,12 @@ from shapely.geometry.base import BaseGeometry
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import Footprint
 from ingest.geo.geoparquet import geo_metadata, geometry_columns, write_table
+from search_ui.files.cells import no_formula
 from search_ui.files.kml import Placemark, write_kml
 from search_ui.files.writing import check_name, write_whole
 from search_ui.search.provenance import Block, Provenance
 from search_ui.search.query import Answer, Hit, rfc3339
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SCHEMA = pa.schema(
     [
         ("rank", pa.int32()),
@@ -120,15 +120,8 @@ def _write_csv(answer: Answer, block: Block) -> bytes:
     writer.writeheader()
     told = json.dumps(block, ensure_ascii=False)
     for hit in answer.hits:
-        writer.writerow({name: _no_formula(value) for name, value in _row(hit).items()} | {"provenance": told})
+        writer.writerow({name: no_formula(value) for name, value in _row(hit).items()} | {"provenance": told})
     return text.getvalue().encode("utf-8", "replace")
-
-
-def _no_formula(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would compute; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
 
 
 def hits_table(answer: Answer, block: Block) -> pa.Table:

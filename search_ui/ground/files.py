@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from search_ui.files.cells import no_formula
 from search_ui.files.writing import check_name, write_whole
 from search_ui.ground.contact_sheet import MAX_PHOTOS, draw_sheet
 from search_ui.ground.view import GroundView
@@ -25,7 +26,6 @@ from trainer.errors import UsageError
 Content = tuple[bytes, list[str]]
 """A file's bytes, and sentences about what could not be put into it."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "rank", "photo_id", "cosine", "lat", "lon", "distance_m", "here", "taken_local", "taken_utc", "owner", "licence",
     "path", "url", "heading_deg",
@@ -87,16 +87,9 @@ def _write_csv(view: GroundView) -> Content:
     writer.writeheader()
     told = json.dumps(_provenance(view), ensure_ascii=False)
     for hit in view.hits:
-        values = {name: _no_formula(value) for name, value in hit.as_dict().items()}
+        values = {name: no_formula(value) for name, value in hit.as_dict().items()}
         writer.writerow(values | {"provenance": told})
     return text.getvalue().encode("utf-8", "replace"), []
-
-
-def _no_formula(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would compute; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
 
 
 def _write_png(view: GroundView) -> Content:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.foreign import require_model
 from ingest.catalog.names import GALLERY, gallery_name
 from ingest.field.scorer import NO_DATE, ExactScorer
 from ingest.geo.geometry import Footprint, distance_m
@@ -158,11 +159,12 @@ def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Colle
 
     Raises:
         MissingError: There is none.
-        UsageError: There are several to choose from, or `tiles` is itself a gallery.
+        UsageError: There are several to choose from, `tiles` is itself a gallery, or its model is not here.
         ModelMismatchError: It is of another model than the tiles.
     """
     if tiles.kind != "tiles":
         raise UsageError(f"{tiles.name!r} is a gallery: --collection takes tiles, --gallery the photos")
+    require_model(catalog, tiles)  # no photo can be brought to a model that is not here
     aliases = Aliases(catalog)
     every = aliases.in_service().items()
     galleries = {name.removeprefix(GALLERY): found for name, found in every if found.kind == "gallery"}

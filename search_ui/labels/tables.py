@@ -24,6 +24,7 @@ import shapely
 
 from ingest.catalog.labels import Label, LabelSet
 from ingest.geo.geoparquet import POINTS, geo_metadata, geometry_columns, write_table
+from search_ui.files.cells import FORMULA_STARTS
 from search_ui.search.query import rfc3339
 from trainer.errors import UploadError, reason
 
@@ -45,7 +46,6 @@ _SCHEMA = pa.schema(
     ]
 )
 _DEGREES = ("OGC:CRS84", "EPSG:4326", "urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4326")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -177,11 +177,11 @@ def _csv(labels: Sequence[Label], block: dict[str, Any]) -> bytes:
 
 def _no_formula(value: Any) -> Any:
     """An apostrophe before text that a spreadsheet would compute; `_formula` takes it away again."""
-    return "'" + value if isinstance(value, str) and value.startswith((*_FORMULA_STARTS, "'")) else value
+    return "'" + value if isinstance(value, str) and value.startswith((*FORMULA_STARTS, "'")) else value
 
 
 def _formula(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith((*_FORMULA_STARTS, "'")) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith((*FORMULA_STARTS, "'")) else text
 
 
 def _parquet(labels: Sequence[Label], block: dict[str, Any]) -> bytes:

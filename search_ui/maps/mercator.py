@@ -99,7 +99,7 @@ def canvas_over(places: Places, *, longest_px: int) -> MercatorCanvas:
     """
     squares = Squares.of(places)
     up, along = squares.reach_deg()
-    lon = _together(squares.lon)
+    lon = together(squares.lon)
     west, east = float((lon - along).min()), float((lon + along).max())
     if east - west >= 360:
         west, east = -180.0, 180.0
@@ -109,8 +109,8 @@ def canvas_over(places: Places, *, longest_px: int) -> MercatorCanvas:
     return MercatorCanvas(west, north, side, side, width, height)
 
 
-def _together(lon: Floats) -> Floats:
-    """Longitudes, those in the west 360° further where that brings all of them nearer together."""
+def together(lon: Floats) -> Floats:
+    """Longitudes in degrees, those in the west 360° further where that brings all of them nearer together."""
     turned = lon % 360
     return turned if np.ptp(turned) < np.ptp(lon) - 1e-9 else lon
 

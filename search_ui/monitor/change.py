@@ -32,7 +32,9 @@ LEAST_TILES = 30
 """Fewer have no spread that could be told."""
 
 FDR = 0.05
-_DEGREES = 5  # of freedom
+DEGREES = 5
+"""Of freedom."""
+
 _FLOOR = 5e-4  # of a cosine: what vectors of 16 bits leave open
 
 Floats = npt.NDArray[np.float64]
@@ -99,7 +101,7 @@ def changes(before: Floats, after: Floats, relevance_before: Floats, relevance_a
             "tiles move without a change"
         )
     shift = float(np.median(difference[known]))
-    usual = t(_DEGREES)
+    usual = t(DEGREES)
     spread = max(_FLOOR, float(np.median(np.abs(difference[known] - shift)) / usual.ppf(0.75)))
     z = np.where(known, (difference - shift) / spread, 0.0)
     q = np.ones(len(z))

@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 
 from ingest.geo.footprints import Places, Squares
+from search_ui.files.cells import no_formula
 from search_ui.files.tables import write_tiles
 from search_ui.files.writing import check_name, write_whole
 from search_ui.maps.layers import MAX_PANELS, Panel, Words, draw_page, screen
@@ -27,7 +28,6 @@ from trainer.errors import UsageError
 
 SUFFIXES = (".geojson", ".csv", ".parquet", ".png")
 _REACH = 6.0  # z at the ends of the colours
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_target(path: Path, texts: int) -> None:
@@ -62,7 +62,7 @@ def write_changes(path: Path, found: Monitored, facts: Mapping[str, Any]) -> Non
         case ".geojson":
             write_whole(path, _geojson(found, block))
         case ".csv":
-            write_whole(path, _csv(found))
+            write_whole(path, _csv(found, block))
         case ".parquet":
             write_tiles(path, found.tile_id, _columns(found), places=found.places, told={"provenance": block})
         case _:
@@ -82,17 +82,16 @@ def _geojson(found: Monitored, block: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
-def _csv(found: Monitored) -> bytes:
+def _csv(found: Monitored, block: Mapping[str, Any]) -> bytes:
     names = ["tile_id", "lat", "lon", "size_m", "text", "change", "z", "q"]
     names += [f"{what}_{side}" for what in ("cosine", "relevance") for side in ("before", "after")]
     text = io.StringIO()
-    writer = csv.DictWriter(text, names)
+    writer = csv.DictWriter(text, [*names, "provenance"])
     writer.writeheader()
+    told = json.dumps(block, ensure_ascii=False)
     for one in found.texts:
         for row in found.rows(one):
-            said = row["text"]
-            # an apostrophe before what a spreadsheet would compute
-            writer.writerow(row | {"text": f"'{said}" if said.startswith(_FORMULA_STARTS) else said})
+            writer.writerow({name: no_formula(value) for name, value in row.items()} | {"provenance": told})
     return text.getvalue().encode("utf-8", "replace")
 
 

@@ -5,14 +5,14 @@ It does not know files.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.catalog.catalog import Collection
-from ingest.field.scorer import NO_DATE
+from ingest.field.columns import NO_DATE, acquired_at
 from ingest.geo.footprints import Places
 from search_ui.monitor.change import WORDS, Changes, changes
 from search_ui.monitor.pairing import Pairing, pair
@@ -21,8 +21,6 @@ from search_ui.search.query import Part, Query
 from search_ui.search.relevance import DIGITS
 from search_ui.search.scores import Scores
 from trainer.errors import ModelMismatchError, UsageError
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Floats = npt.NDArray[np.float64]
 
@@ -178,7 +176,7 @@ def _check(one: Collection, other: Collection, before: str, after: str) -> None:
     if one.model_id != other.model_id:
         raise ModelMismatchError(
             f"{before!r} was made with model {one.model_id}, {after!r} with {other.model_id}: their scores cannot be "
-            "compared. Bring one under the other's model with `groundcast collection upgrade`"
+            "compared. Bring one under the other's model with `groundcast collection upgrade`, where that is here"
         )
 
 
@@ -210,4 +208,4 @@ def _order(engine: Engine, one: Collection, other: Collection) -> str | None:
 def _middle_date(engine: Engine, collection: Collection) -> datetime | None:
     stamps = np.asarray(engine.field(collection).acquired_us)
     known = stamps[stamps != NO_DATE]
-    return _EPOCH + timedelta(microseconds=int(np.median(known))) if len(known) else None
+    return acquired_at(int(np.median(known))) if len(known) else None

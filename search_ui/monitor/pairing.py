@@ -17,6 +17,7 @@ LEAST_COVER = 0.5
 
 _SIZES = 2.0  # tiles whose sides differ more do not show the same
 _SAME = 1e-3  # of a side: so far apart, two tiles are one
+_APART = 0.95  # of a side: so far apart, two tiles hardly lie over each other
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,7 +80,14 @@ def pair(before: Places, after: Places) -> Pairing:
     shared[cut] = shapely.area(shapely.intersection(over[of[cut]], under[below[cut]]))
     share = shared / shapely.area(over)[of]
     together = np.bincount(of, share, minlength=len(over))
-    rows = np.flatnonzero(together >= LEAST_COVER)
+    covered = together >= LEAST_COVER
+    largest = np.zeros(len(over))
+    np.maximum.at(largest, of, share)
+    # several tiles reach it together: only then may it matter that they lie over each other
+    doubtful = covered & (largest < LEAST_COVER)
+    if doubtful.any() and _overlap(before, under, np.unique(below[doubtful[of]])):
+        covered[doubtful] = _union_share(of, below, under, over, np.flatnonzero(doubtful)) >= LEAST_COVER
+    rows = np.flatnonzero(covered)
     place = np.full(len(over), -1)
     place[rows] = np.arange(len(rows))
     kept = (place[of] >= 0) & (share > 0)
@@ -91,3 +99,29 @@ def pair(before: Places, after: Places) -> Pairing:
         lost=len(under) - len(np.unique(below[kept])),
         same_grid=bool(exact[rows].all()) if len(rows) else False,
     )
+
+
+def _overlap(places: Places, outlines: npt.NDArray[np.object_], some: Ints) -> bool:
+    """Whether any of some tiles lies over another by so much that it matters."""
+    one, other = shapely.STRtree(outlines[some]).query(outlines[some])
+    a, b = some[one[one < other]], some[other[one < other]]
+    up, along = Squares.of(places).reach_deg()
+    away = np.maximum(
+        np.abs(places.lat[a] - places.lat[b]) / (up[a] + up[b]),
+        np.abs((places.lon[a] - places.lon[b] + 180) % 360 - 180) / (along[a] + along[b]),
+    )
+    return bool((away < _APART).any())
+
+
+def _union_share(
+    of: Ints, below: Ints, under: npt.NDArray[np.object_], over: npt.NDArray[np.object_], some: Ints
+) -> Floats:
+    """The share of some tiles that others cover together, what several cover counted once."""
+    order = np.argsort(of, kind="stable")
+    starts, ends = (np.searchsorted(of[order], some, side=side) for side in ("left", "right"))
+    shared = [
+        shapely.area(shapely.intersection(shapely.union_all(under[below[order[start:end]]]), over[row]))
+        for row, start, end in zip(some.tolist(), starts.tolist(), ends.tolist(), strict=True)
+    ]
+    share: Floats = np.array(shared) / shapely.area(over[some])
+    return share

@@ -10,6 +10,12 @@ from search_ui.publishing.publication_facts import PublicationFacts
 from search_ui.publishing.score_maps import PublishedMap
 from search_ui.publishing.stac import CARD
 
+_OURS = """Each tile of overhead imagery has a vector that says what one would see there on the ground. Tiles whose
+vectors point the same way look alike from where a person stands, and a text's vector can be compared with them."""
+_THEIRS = """Each tile of overhead imagery has a vector that a model made of it, which was not at hand for this
+publication. Tiles whose vectors point the same way are alike to that model; what else is comparable with them, only it
+can tell."""
+
 
 def write_card(folder: Path, told: PublicationFacts) -> None:
     """Write README.md."""
@@ -32,10 +38,10 @@ def _about(told: PublicationFacts) -> str:
         ("made", f"{told.created_at:%Y-%m-%d} with groundcast {told.version}"),
     ]
     notes = "".join(f"\n\n**Note.** {note}" for note in told.notes)
+    meaning = _OURS if told.model.meta is not None else _THEIRS
     return f"""# {told.name}: vectors of overhead tiles
 
-Each tile of overhead imagery has a vector that says what one would see there on the ground. Tiles whose vectors point
-the same way look alike from where a person stands, and a text's vector can be compared with them.
+{meaning}
 
 {_table(["", ""], [[name, value] for name, value in facts])}{notes}"""
 
@@ -57,9 +63,9 @@ def _rights(told: PublicationFacts) -> str:
     rows = [[_code(one["source"] or "not named"), one["attribution"] or "nobody is named"] for one in told.sources]
     return f"""## Credit and licence
 
-{licence} The vectors are made of the imagery below; its own licence may ask for credit or set limits.
+{licence} The vectors are made of what is named below; its own licence may ask for credit or set limits.
 
-{_table(["imagery", "credit"], rows)}"""
+{_table(["source", "credit"], rows)}"""
 
 
 def _columns(told: PublicationFacts) -> str:
@@ -74,7 +80,9 @@ are neighbours on the map, and by the column `bbox` a reader skips what lies els
 
 
 def _numbers(told: PublicationFacts) -> str:
-    time = ""
+    time, relevance = "", ""
+    if told.maps:
+        relevance = "\n- **relevance**, 0 to 1: about how likely it is that one would see what was asked for."
     if told.model.meta is not None and told.model.meta.encoding is not None:
         time = (
             " This model knows time: the vectors here are those of no particular moment, and the score maps say which "
@@ -85,8 +93,7 @@ def _numbers(told: PublicationFacts) -> str:
 {NORM_RULE}{time}
 
 - **cosine**, −1 to 1: how like a tile is to a question, or to another tile. It compares tiles of one answer; between
-  questions it does not compare.
-- **relevance**, 0 to 1: about how likely it is that one would see what was asked for.
+  questions it does not compare.{relevance}
 - **norm**: the length of the vector before it was rounded to float16."""
 
 

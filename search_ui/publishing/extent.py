@@ -4,17 +4,16 @@ It does not know what is told of them.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
-from ingest.field.columns import NO_DATE
+from ingest.field.columns import NO_DATE, first_and_last
 from ingest.geo.footprints import Places, Squares
 from ingest.geo.geometry import box
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GLOBE = 360.0
 _DIGITS = 7  # of a degree: a centimetre
 
@@ -54,9 +53,8 @@ def extent_of(places: Places, acquired: npt.NDArray[np.int64]) -> TileExtent:
     south = max(-90.0, float((places.lat - up).min()))
     north = min(90.0, float((places.lat + up).max()))
     west, east = _around(np.asarray(places.lon, float), along)
-    known = acquired[acquired != NO_DATE]
-    first, last = (_moment(int(known.min())), _moment(int(known.max()))) if len(known) else (None, None)
-    return TileExtent((west, _down(south), east, _up(north)), first, last, len(acquired) - len(known))
+    first, last = first_and_last(acquired) or (None, None)
+    return TileExtent((west, _down(south), east, _up(north)), first, last, int((acquired == NO_DATE).sum()))
 
 
 def _around(lon: Floats, along: Floats) -> tuple[float, float]:
@@ -70,7 +68,7 @@ def _around(lon: Floats, along: Floats) -> tuple[float, float]:
     # the widest gap between what has been reached and the next one is what the arc leaves out
     gaps = np.append(west[1:], west[0] + _GLOBE) - reached
     widest = int(len(gaps) - 1 - np.argmax(gaps[::-1]))  # of equals the last: the one across ±180°
-    if gaps[widest] <= 0:
+    if gaps[widest] < 2 * 10**-_DIGITS:  # tiles side by side all around touch but for the last digits of their edges
         return -180.0, 180.0
     first = (widest + 1) % len(gaps)
     start, end = _down(float(west[first]) - 180), _up(float(reached[widest]) - 180)
@@ -83,7 +81,3 @@ def _down(degrees: float) -> float:
 
 def _up(degrees: float) -> float:
     return float(np.ceil(degrees * 10**_DIGITS) / 10**_DIGITS)
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)

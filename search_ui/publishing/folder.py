@@ -92,7 +92,8 @@ def whole_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
         raise cannot_write(folder, f"{error.strerror or error}{where}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+        if folder.exists():  # else it is all that there is: `clear_up` brings it back
+            shutil.rmtree(before, ignore_errors=True)
 
 
 def _take_place(temporary: Path, folder: Path, before: Path | None) -> None:
@@ -102,7 +103,7 @@ def _take_place(temporary: Path, folder: Path, before: Path | None) -> None:
     folder.rename(before)
     try:
         temporary.rename(folder)
-    except OSError:
+    except BaseException:  # Ctrl-C, too
         before.rename(folder)
         raise
 

@@ -12,6 +12,7 @@ from typing import Any
 from ingest.archive import files as storage
 from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Collection
+from ingest.catalog.foreign import foreign_model
 from search_ui.publishing.card import write_card
 from search_ui.publishing.folder import check_folder, clear_up, whole_folder
 from search_ui.publishing.imagery import public_name
@@ -195,8 +196,8 @@ def _maps(
 def _model(engine: Engine, collection: Collection) -> PublishedModel:
     found = next((one for one in engine.catalog.models() if one.model_id == collection.model_id), None)
     if found is None:
-        told = collection.spec.get("foreign") or {}
-        name = str(told.get("name") or "unknown")
+        foreign = foreign_model(engine.catalog, collection)
+        name = "unknown" if foreign is None else foreign.name
         return PublishedModel(name, collection.model_id, collection.dim, collection.created_at, None)
     meta = read_meta(engine.settings.models_dir / found.name)
     return PublishedModel(found.name, found.model_id, collection.dim, found.added_at, meta)

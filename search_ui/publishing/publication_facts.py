@@ -29,7 +29,7 @@ class PublicationFacts:
         sources: ``source`` and ``attribution`` of its imagery, as they may be told.
         licence: SPDX id; None: nobody said one.
         created_at: When it was published, aware UTC.
-        version: Of groundcast.
+        version: Of the groundcast that wrote it.
         tables: Its files of tiles.
         maps: Its score maps.
         notes: What a person should know, a sentence each.
@@ -58,5 +58,5 @@ class PublicationFacts:
     @property
     def tile_size(self) -> str:
         """In words."""
-        small, large = self.sizes_m
-        return f"{small:g} m" if small == large else f"{small:g} to {large:g} m"
+        small, large = (f"{size:g}" for size in self.sizes_m)
+        return f"{small} m" if small == large else f"{small} to {large} m"

@@ -15,7 +15,6 @@ from search_ui.publishing.web_tiles import write_pmtiles
 from search_ui.search.engine import Engine
 from search_ui.search.moments import say_moment
 from search_ui.search.query import Query
-from search_ui.search.scores import Scores
 
 _LONGEST = 40
 
@@ -32,7 +31,6 @@ class PublishedMap:
         geotiff: Bands are cosine and relevance.
         pmtiles: Pictures of the relevance.
         legend: What the colours of the pictures mean, in JSON types.
-        tiles: How many tiles have a score.
         note: What a person should read beside it.
     """
 
@@ -43,7 +41,6 @@ class PublishedMap:
     geotiff: Path
     pmtiles: Path
     legend: dict[str, Any]
-    tiles: int
     note: str | None
 
 
@@ -75,15 +72,11 @@ def write_score_map(
     moment = say_moment(scores.when)
     title = f"{about.question} · {moment}"
     write_pmtiles(pmtiles, heat, name=title, attribution=_credit(facts), told={"legend": told, **about.provenance})
-    return PublishedMap(name, about.question, moment, asked, geotiff, pmtiles, told, _counted(scores), scores.note)
+    return PublishedMap(name, about.question, moment, asked, geotiff, pmtiles, told, scores.note)
 
 
 def _credit(facts: dict[str, Any]) -> str:
     return f"Imagery: {facts['attribution']}" if facts.get("attribution") else ""
-
-
-def _counted(scores: Scores) -> int:
-    return len(scores.tile_id)
 
 
 def _slug(question: str) -> str:

@@ -69,7 +69,8 @@ def _collection(told: PublicationFacts) -> pystac.Collection:
             "data_type": "float16",
             **({} if told.gsd_m is None else {"gsd": round(told.gsd_m, 4)}),
             "emb:chip_layout": _chip_layout(told),
-            "emb:temporal_resolution": "single_acquisition",
+            # others' vectors may be of a year's mosaic
+            **({} if told.model.meta is None else {"emb:temporal_resolution": "single_acquisition"}),
             "emb:fit_for_use": ["retrieval", "classification"],
             "created": _rfc3339(told.created_at),
         },
@@ -81,11 +82,11 @@ def _collection(told: PublicationFacts) -> pystac.Collection:
     }
     collection.add_link(_link("emb:model", f"./{MODEL}", pystac.MediaType.GEOJSON, f"Model {told.model.name}"))
     for source in told.sources:
-        name = source["source"] or "imagery that is not named"
+        name = source["source"] or "a source that is not named"
         # a link to what others can open; where it lies on somebody's disk the card says what it is
         web = re.fullmatch(r"https?://[^{}\s]+", name) is not None
         href, kind = (name, None) if web else (f"./{CARD}", "text/markdown")
-        collection.add_link(_link("emb:source-data", href, kind, f"Imagery: {name}"))
+        collection.add_link(_link("emb:source-data", href, kind, f"Source: {name}"))
     collection.add_link(_link("license" if not told.licence else "about", f"./{CARD}", "text/markdown", "Data card"))
     return collection
 
@@ -130,7 +131,7 @@ def _table_item(folder: Path, told: PublicationFacts, table: TileTable) -> pysta
     for source in told.sources:
         name = source["source"] or ""
         if re.fullmatch(r"https?://[^{}\s]+", name):
-            item.add_link(_link("emb:source-data", name, None, f"Imagery: {name}"))
+            item.add_link(_link("emb:source-data", name, None, f"Source: {name}"))
     _measure(item, folder)
     return item
 

@@ -1,12 +1,15 @@
 """A layer as PMTiles: all its pictures in Web Mercator, from the whole of it down to where a tile is a few pixels.
 
-Format: PMTiles 3, PNG of 256 pixels; pictures without any colour are left out. It does not know what the colours mean.
+Format: PMTiles 3, PNG of 256 pixels; pictures without any colour are left out, but for that of the whole Earth. It does
+not know what the colours mean.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
@@ -42,10 +45,17 @@ def write_pmtiles(path: Path, heat: HeatValues, *, name: str, attribution: str, 
         writer: Any = Writer(file)  # type: ignore[no-untyped-call]
         for z in range(deepest + 1):
             for x, y in _pictures(heat.places, z):
-                writer.write_tile(zxy_to_tileid(z, x, y), drawing.tile(heat, z, x, y))
-                written += 1
+                picture = drawing.tile(heat, z, x, y)
+                if z == 0 or _has_colour(picture):  # the format wants one at least
+                    writer.write_tile(zxy_to_tileid(z, x, y), picture)
+                    written += 1
         writer.finalize(_header(heat.places, deepest), _metadata(name, attribution, told))
     return written
+
+
+def _has_colour(picture: bytes) -> bool:
+    with Image.open(io.BytesIO(picture)) as opened:
+        return bool(np.asarray(opened.convert("RGBA").getchannel("A")).any())
 
 
 def _deepest(places: Places) -> int:

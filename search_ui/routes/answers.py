@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from ingest.places.areas import bbox_of
 from search_ui.maps import snapshots as maps
 from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
 from search_ui.routes.parameters import (
@@ -132,8 +133,7 @@ def calendar(exchange: CurrentExchange, asked: Annotated[CalendarParameters, Que
 def place(exchange: CurrentExchange, asked: Annotated[PlaceParameters, Query()]) -> Response:
     """A place by name or coordinates."""
     found = exchange.service.place(asked.name)
-    west, south, east, north = found.area.bounds
-    document = {"says": found.says, "others": list(found.others), "bbox": [west, south, east, north]}
+    document = {"says": found.says, "others": list(found.others), "bbox": list(bbox_of(found.area))}
     return exchange.json(document | {"attribution": found.attribution}, found.attribution)
 
 

@@ -38,7 +38,8 @@ def heat_tile_json(
     asked.layer(service)  # what cannot be asked is told here, not by each tile
     shown = service.shown(collection)
     tiles = f"{exchange.base}scores/{shown.name}/{{z}}/{{x}}/{{y}}.png"
-    named = ", ".join(filter(None, (asked.q, asked.when))) or asked.value
+    value = asked.value if shown.words else "cosine"
+    named = ", ".join(filter(None, (asked.q, asked.when))) or value
     document = tile_json(shown, f"{tiles}?{exchange.query}", f"{shown.name}: {named}", last=MAX_ZOOM)
     return exchange.json(document, shown.attribution)
 

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ from ingest.catalog.aliases import Aliases
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
 from ingest.field import columns as field_columns
-from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
+from ingest.field.columns import acquired_at
+from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, distance_m
 from ingest.index.kept_open import KeptOpen
 from ingest.index.protocol import MAX_K, Filter
@@ -60,7 +61,6 @@ from trainer.errors import IndexLockedError, MissingError, UsageError, VectorInd
 if TYPE_CHECKING:
     from trainer.embedder import Embedder
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = 50_000  # of places near hits, kept
 _TOGETHER = 9  # best places that say together when it is likeliest
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
@@ -686,7 +686,7 @@ class Engine:
                     bbox=Footprint(lat=lat, lon=lon, size_m=size_m).bbox,
                     cosine=round(float(scored.cosine[chosen[i]]), SCORE_DIGITS),
                     relevance=None if np.isnan(relevance[i]) else round(float(relevance[i]), DIGITS),
-                    acquired_at=_moment_of(int(columns.acquired_us[row])),
+                    acquired_at=acquired_at(int(columns.acquired_us[row])),
                     source=str(collection.spec["source"]),
                     collection=asked,
                     model_id=collection.model_id,
@@ -809,10 +809,6 @@ def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float
     highest = float(np.nan_to_num(judged.place).max(initial=0.0))
     best = np.argsort(-judged.place, kind="stable")[:_TOGETHER].astype(np.int64)
     return highest, judged.at(best[judged.place[best] >= max(least, highest / 2)])
-
-
-def _moment_of(microseconds: int) -> datetime | None:
-    return None if microseconds == NO_DATE else _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _join(*notes: str | None) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.catalog import FITS, Catalog, Collection
 from search_ui.search.query import Query
 from search_ui.search.relevance import Calibration, Judged, RelevanceColumns
 from trainer.encoding import When
@@ -24,7 +24,6 @@ from trainer.errors import MissingError
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-_KEY = "fits"  # in the facts of a collection
 _LEAST = 1e-6  # and 1 less that: a relevance of 0 or 1 has no log odds
 _AT_ONCE = 20_000  # tiles whose year is held at once, 576 bytes each
 
@@ -62,7 +61,10 @@ class Fit:
 
     def note(self) -> str:
         """What a person should read beside an answer."""
-        return f"relevance fitted to {self.truth} ({self.positives:,} of {self.tiles:,} tiles, {self.fitted_at[:10]})"
+        at = "" if self.when is None else f" at {self.when}"
+        return (
+            f"relevance fitted to {self.truth}{at} ({self.positives:,} of {self.tiles:,} tiles, {self.fitted_at[:10]})"
+        )
 
 
 class Judge(Protocol):
@@ -146,7 +148,7 @@ def fit_for(collection: Collection, query: Query) -> Fit | None:
 
 def fits_of(collection: Collection) -> dict[str, Fit]:
     """The fits of a collection by text; those of another model are none."""
-    kept: Mapping[str, Any] = collection.spec.get(_KEY) or {}
+    kept: Mapping[str, Any] = collection.spec.get(FITS) or {}
     fits = [Fit(**said) for said in kept.values()]
     return {fit.text: fit for fit in fits if fit.model_id == collection.model_id}
 
@@ -154,8 +156,8 @@ def fits_of(collection: Collection) -> dict[str, Fit]:
 def keep_fits(catalog: Catalog, collection: Collection, fits: Mapping[str, Fit]) -> None:
     """Keep fits with a collection; those of the same texts are replaced."""
     spec = catalog.collection(collection.name).spec
-    kept = (spec.get(_KEY) or {}) | {text: asdict(fit) for text, fit in fits.items()}
-    catalog.update_collection(collection.name, spec | {_KEY: kept})
+    kept = (spec.get(FITS) or {}) | {text: asdict(fit) for text, fit in fits.items()}
+    catalog.update_collection(collection.name, spec | {FITS: kept})
 
 
 def drop_fits(catalog: Catalog, collection: Collection, texts: list[str]) -> list[str]:
@@ -173,7 +175,7 @@ def drop_fits(catalog: Catalog, collection: Collection, texts: list[str]) -> lis
         MissingError: A text has none, or there is none at all.
     """
     spec = catalog.collection(collection.name).spec
-    kept = dict(spec.get(_KEY) or {})
+    kept = dict(spec.get(FITS) or {})
     strange = [text for text in texts if text not in kept]
     if strange or not kept:
         have = ", ".join(repr(text) for text in kept) or "none"
@@ -181,6 +183,6 @@ def drop_fits(catalog: Catalog, collection: Collection, texts: list[str]) -> lis
         raise MissingError(f"collection {collection.name!r} has {what}; fitted are: {have}")
     gone = texts or list(kept)
     left = {text: said for text, said in kept.items() if text not in gone}
-    rest = {name: value for name, value in spec.items() if name != _KEY}
-    catalog.update_collection(collection.name, rest | ({_KEY: left} if left else {}))
+    rest = {name: value for name, value in spec.items() if name != FITS}
+    catalog.update_collection(collection.name, rest | ({FITS: left} if left else {}))
     return gone

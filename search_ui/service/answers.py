@@ -37,6 +37,7 @@ class Shown:
         created_at: When it was made, aware UTC.
         words: Whether it can be asked in words and has relevance; not where its vectors were brought and their model is
             not here.
+        pictures: Whether its imagery can be shown; not where vectors were brought.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Shown:
     gallery: str | None
     created_at: datetime
     words: bool = True
+    pictures: bool = True
 
     @property
     def max_zoom(self) -> int:

@@ -63,12 +63,14 @@ class PlaceList:
         rows: Of those scores: the places, in their order.
         hits_of: Gives some of the rows as hits.
         votes: Thumbs by tile: 1 up, −1 down.
+        pictured: Whether tiles have pictures.
     """
 
     scores: Scores
     rows: Rows
     hits_of: Callable[[Rows], Sequence[Hit]] = field(compare=False)
     votes: dict[str, int] = field(default_factory=dict)
+    pictured: bool = True
 
     def hits(self, first: int = 0, count: int = PAGE) -> list[Hit]:
         """Some of the places, ranked within all of them."""
@@ -78,7 +80,7 @@ class PlaceList:
     def cards(self, collection: str, first: int, count: int) -> list[dict[str, Any]]:
         """Some of the places as a list shows them."""
         hits = self.hits(first, count)
-        return [card(collection, hit, hit.rank, self.votes.get(hit.tile_id, 0)) for hit in hits]
+        return [card(collection, hit, hit.rank, self.votes.get(hit.tile_id, 0), pictured=self.pictured) for hit in hits]
 
     def at(self, collection: str, *, lat: float, lon: float) -> dict[str, Any] | None:
         """The tile at a point as a list shows it, with rank 0 where it is none of the places; None: no tile asked."""
@@ -86,7 +88,7 @@ class PlaceList:
         if row is None:
             return None
         rank = int(np.flatnonzero(self.rows == row)[0]) + 1 if row in self.rows else 0
-        return card(collection, self.hits_of(np.array([row], np.int64))[0], rank)
+        return card(collection, self.hits_of(np.array([row], np.int64))[0], rank, pictured=self.pictured)
 
     def _row_at(self, lat: float, lon: float) -> int | None:
         """The row of the tile that holds a point; of several the one whose middle is nearest."""
@@ -166,8 +168,9 @@ def _best(scores: Scores, listed: Listed, no_hits: frozenset[str], wanted: npt.N
         count *= 4
 
 
-def card(collection: str, hit: Hit, rank: int, vote: int = 0) -> dict[str, Any]:
+def card(collection: str, hit: Hit, rank: int, vote: int = 0, *, pictured: bool = True) -> dict[str, Any]:
     """One place as a list shows it, in JSON types."""
+    chip = own(f"/chips/{quote(collection)}/{quote(hit.tile_id, safe='')}.webp?px=144")
     return {
         "id": hit.tile_id,
         "rank": rank,
@@ -179,7 +182,7 @@ def card(collection: str, hit: Hit, rank: int, vote: int = 0) -> dict[str, Any]:
         "cosine": f"{hit.cosine:.3f}",
         "share": round(share_of(hit.relevance), 3),
         "colour": colour_of(hit.relevance),
-        "image": own(f"/chips/{quote(collection)}/{quote(hit.tile_id, safe='')}.webp?px=144"),
+        "image": chip if pictured else None,
         "alt": f"The tile from above, {hit.size_m:.0f} m wide",
         "vote": vote,
         "lat": hit.lat,

@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 import shapely
 
+from ingest.catalog.foreign import IMPORTED
 from ingest.field.scorer import NO_DATE
 from search_ui.search.engine import Engine
 from search_ui.search.feedback import Feedback
@@ -93,11 +94,12 @@ class PlaceLists:
         asked = replace(query, k=listed.k, min_relevance=listed.least, distinct=listed.apart)
         votes = dict.fromkeys(feedback.liked, 1) | dict.fromkeys(feedback.disliked, -1)
         found = self._engine.tiles(collection)
+        pictured = IMPORTED not in found.spec
         if listed.least and self._engine.foreign(found) is not None:
             refuse_minimum(collection, listed.least)
         if not self._engine.scores_every_tile(found):
             answer = self._engine.search(collection, replace(asked, k=min(listed.k, _MOST_CANDIDATES)), feedback)
-            places = _proposed(answer, asked, listed, votes)
+            places = replace(_proposed(answer, asked, listed, votes), pictured=pictured)
             answer = replace(answer, hits=places.hits(0, PAGE))
         else:
             scores = self._scores(collection, asked, feedback)
@@ -106,7 +108,7 @@ class PlaceLists:
 
             places = PlaceList(
                 scores, listed_rows(scores, listed, taken, feedback.no_hits),
-                lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes,
+                lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes, pictured,
             )  # fmt: skip
             answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)
         best = float(np.nan_to_num(places.scores.relevance).max(initial=0.0))  # a tile without a score has none

@@ -17,6 +17,7 @@ import numpy as np
 
 from ingest.catalog.aliases import Aliases, no_collection
 from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.foreign import IMPORTED
 from ingest.catalog.names import GALLERY
 from ingest.catalog.saved_searches import SavedSearch, SavedSearches
 from ingest.geo.footprints import Places
@@ -603,6 +604,7 @@ class Service:
             name=name,
             model=names.get(found.model_id) if foreign is None else str(foreign),
             words=foreign is None,
+            pictures=IMPORTED not in found.spec,
             model_id=found.model_id,
             knows_time=knows_time,
             tiles=tiles.get(found.name, 0),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.catalog import Collection
@@ -101,6 +102,11 @@ class ClassResult:
     not_fitted: str | None
     notes: tuple[str, ...]
 
+    @property
+    def unknown(self) -> int:
+        """How many tiles that are asked about are not measured."""
+        return self.verdicts.asked - len(self.rows)
+
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
         yes = int(self.sample.yes.sum())
@@ -110,7 +116,7 @@ class ClassResult:
             "tiles": len(self.rows),
             "positive": yes,
             "base_rate": round(yes / len(self.rows), 4),
-            "unknown": len(self.verdicts.known) - len(self.rows),
+            "unknown": self.unknown,
             "slivers": self.verdicts.slivers,
             "objects": len(self.shapes),
             "objects_judged": self.sample.objects,
@@ -136,14 +142,12 @@ class TruthResult:
         classes: Those that could be measured.
         left_out: Class or text → why it could not be.
         notes: What a person should read of all of them.
-        outlines: Of the tiles, [n].
     """
 
     plan: Plan
     classes: tuple[ClassResult, ...]
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
-    outlines: npt.NDArray[np.object_]
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
@@ -192,24 +196,22 @@ def evaluate_truth(
     """
     check_share(plan.share)
     classes, left_out = [], {}
-    notes, tiles = list(objects.notes), np.empty(0, np.object_)
+    notes = list(objects.notes)
     for name, text in plan.texts.items():
         progress(text)
-        query = Query(parts=(Part("text", text),), when=plan.when, area=plan.area)
-        scores = engine.scores(plan.collection, query)
+        shapes = objects.of_class(name)
+        query, scores = _scored(engine, plan, text, shapes)
         if not len(scores.tile_id):
             raise UsageError(f"collection {plan.collection!r}: {scores.note or 'no tile lies in that area'}")
         if np.isnan(scores.relevance).all():
             raise UsageError(
                 f"collection {plan.collection!r} has no relevance that truth could be held against: {scores.note or ''}"
             )
-        if not len(tiles):
-            tiles = outlines(Places(scores.lat, scores.lon, scores.size_m))
-        shapes = objects.of_class(name)
+        tiles = _outlines(scores)
         found = overlay(shapes, tiles, plan.share)
-        extent = objects.extent if plan.area is None else None
-        said = verdicts(found, tiles, lat=scores.lat, lon=scores.lon, extent=extent, negative=negative)
-        why = _why_not(said, found, shapes)
+        at = {"lat": scores.lat, "lon": scores.lon}
+        said = verdicts(found, tiles, **at, extent=objects.extent, area=plan.area, negative=negative)
+        why = _why_not(said, found, shapes, plan)
         if why is not None:
             left_out[name or text] = why
             continue
@@ -218,16 +220,40 @@ def evaluate_truth(
         raise UsageError("; ".join(f"{name!r}: {why}" for name, why in left_out.items()))
     note = classes[0].scores.note
     notes += [note] if note else []
-    return TruthResult(plan, tuple(classes), left_out, tuple(dict.fromkeys(notes)), tiles)
+    return TruthResult(plan, tuple(classes), left_out, tuple(dict.fromkeys(notes)))
 
 
-def _why_not(said: Verdicts, found: Overlay, shapes: npt.NDArray[np.object_]) -> str | None:
+def _scored(engine: Asking, plan: Plan, text: str, shapes: npt.NDArray[np.object_]) -> tuple[Query, Scores]:
+    """The tiles of the area, and beyond it those of its objects: which tile holds most of one all of them tell."""
+    query = Query(parts=(Part("text", text),), when=plan.when, area=plan.area)
+    scores = engine.scores(plan.collection, query)
+    if plan.area is None or plan.share is not None or not len(scores.tile_id):
+        return query, scores
+    on = np.unique(shapely.STRtree(shapes).query(_outlines(scores), predicate="intersects")[1])
+    beyond = shapes[on][(shapely.area(shapes[on]) > 0) & ~shapely.covered_by(shapes[on], plan.area)]
+    if not len(beyond):
+        return query, scores
+    wider = replace(query, area=shapely.union_all([plan.area, *beyond]))
+    return wider, engine.scores(plan.collection, wider)
+
+
+def _outlines(scores: Scores) -> npt.NDArray[np.object_]:
+    return outlines(Places(scores.lat, scores.lon, scores.size_m))
+
+
+def _why_not(said: Verdicts, found: Overlay, shapes: npt.NDArray[np.object_], plan: Plan) -> str | None:
     """Why a class cannot be measured; None: it can."""
     known, yes = int(said.known.sum()), int(said.yes.sum())
     if found.off == len(shapes):
-        return f"none of its {len(shapes):,} objects lies on a tile of the collection: is the file of another place?"
+        where = "the collection" if plan.area is None else "that area"
+        return f"none of its {len(shapes):,} objects lies on a tile of {where}: is the file of another place?"
     if not yes and found.unfindable and not found.positive.any():
         return f"its {found.unfindable:,} objects cover too little of any tile: give a smaller --min-share"
+    if not known and plan.area is None:
+        return (
+            "the box round the objects holds the middle of no tile, so nothing is known to be negative: say by --bbox, "
+            "--near, --area or --place where truth is complete, or give --negative areas"
+        )
     if not yes:
         return "no tile whose truth is known is positive: is the area that is asked about another one?"
     if yes == known:
@@ -267,7 +293,7 @@ def _measured(
             fitting = fit(replace(sample, relevance=plain), of)
         except UsageError as error:
             not_fitted = str(error)
-    notes = _notes(said, found, blocks, measures)
+    notes = _notes(plan, said, found, sample, blocks, size_m) + _worth(measures)
     return ClassResult(
         name, text, scores, said, found, shapes, rows, sample, blocks, measures, fitting, not_fitted, notes
     )
@@ -284,14 +310,18 @@ def _renumbered(
     return objects.ravel().astype(np.int64), place[found.of_tile[known]].astype(np.int64)
 
 
-def _notes(said: Verdicts, found: Overlay, blocks: BootstrapBlocks, measures: Measures) -> tuple[str, ...]:
+def _notes(
+    plan: Plan, said: Verdicts, found: Overlay, sample: KnownTiles, blocks: BootstrapBlocks, size_m: float
+) -> tuple[str, ...]:
     notes = [said.by]
     if said.contrary:
         notes.append(f"{said.contrary:,} tiles are positive and negative at once: left out")
     if said.slivers:
         notes.append(f"{said.slivers:,} tiles that objects touch or cover too little of count as negative")
-    if found.off:
+    if found.off and plan.area is None:
         notes.append(f"{found.off:,} objects lie on no tile: nothing could find them, and they are not counted")
+    elif found.off:
+        notes.append(f"{found.off:,} objects lie on no tile of the area, and are not counted")
     if found.unfindable:
         notes.append(f"{found.unfindable:,} objects cover too little of any tile, and are not counted")
     if blocks.few:
@@ -299,12 +329,27 @@ def _notes(said: Verdicts, found: Overlay, blocks: BootstrapBlocks, measures: Me
             f"positives lie in {blocks.with_yes} blocks of {blocks.side_m:,.0f} m and negatives in {blocks.with_no}; "
             f"with fewer than {ENOUGH} the true values may lie outside of the intervals"
         )
-    area = measures.number("roc_auc").estimate
-    if np.isfinite(area.low) and area.low <= 0.5 <= area.high:
-        notes.append("it may be no better than guessing: the interval of the area under the ROC curve holds .5")
-    if area.high < 0.5:
-        notes.append("it is worse than guessing: tiles without it are scored above those with it; ask in other words")
+    if blocks.single:
+        notes.append(
+            f"too few positives or negatives for blocks of several tiles: intervals take each tile of {size_m:,.0f} m "
+            "as evidence of its own, and are too narrow where neighbours look alike"
+        )
+    if sample.folds is not None and sample.folds.close:
+        notes.append(
+            f"what is judged on other blocks is judged on blocks of {sample.folds.block_m:,.0f} m, so that many a tile "
+            "has learnt from its neighbour: elsewhere it may be worse"
+        )
     return tuple(notes)
+
+
+def _worth(measures: Measures) -> tuple[str, ...]:
+    """What is to be said of an area under the ROC curve that is none."""
+    area = measures.number("roc_auc").estimate
+    if area.high < 0.5:
+        return ("it is worse than guessing: tiles without it are scored above those with it; ask in other words",)
+    if np.isfinite(area.low) and area.low <= 0.5:
+        return ("it may be no better than guessing: the interval of the area under the ROC curve holds .5",)
+    return ()
 
 
 def say_when(when: When) -> str:
@@ -312,13 +357,16 @@ def say_when(when: When) -> str:
     return "at any time" if when is None else say_moment(when)
 
 
-def classes_of(texts: Sequence[str], objects: Objects, class_column: str | None) -> tuple[dict[str | None, str], str]:
+def classes_of(
+    texts: Sequence[str], objects: Objects, class_column: str | None, *, negative: bool = False
+) -> tuple[dict[str | None, str], str]:
     """Which text asks for which class, and a sentence on classes without one, or an empty one.
 
     Args:
         texts: TEXT, or with a column CLASS=TEXT.
         objects: The truth.
         class_column: Its column.
+        negative: Whether there are negative areas, beside which no other class says that something is not there.
 
     Raises:
         UsageError: A text is missing, is said twice, or names a class that there is not.
@@ -345,4 +393,5 @@ def classes_of(texts: Sequence[str], objects: Objects, class_column: str | None)
     if not silent:
         return asked, ""
     shown = ", ".join(f"{name} ({count:,})" for name, count in list(silent.items())[:20])
-    return asked, f"classes without a text are not evaluated, and count as negative for the others: {shown}"
+    others = "say nothing of the others" if negative else "count as negative for the others"
+    return asked, f"classes without a text are not evaluated, and {others}: {shown}"

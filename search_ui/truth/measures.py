@@ -72,7 +72,7 @@ class Measured:
     """One number.
 
     Attributes:
-        name: What it is.
+        name: Such as ``roc_auc``, in the words of `search_ui.truth.report.NAMES`.
         estimate: The number and its interval.
         knows_nothing: What one reaches who knows no more than how many tiles are positive; None: there is no such.
         best: The best that there can be here.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.geo.feature_file import Box, FeatureSet, read_features
@@ -81,7 +82,21 @@ def read_objects(
         if without:
             notes.append(f"{without:,} objects have no {class_column}: they are of no class")
     _check_some(path, read, chosen, where, near)
-    return Objects(read.shapes[chosen], classes, read.extent, tuple(notes))
+    shapes = read.shapes[chosen]
+    once = _first_of_each(shapes, classes)
+    if len(once) < len(shapes):
+        notes.append(f"{len(shapes) - len(once):,} objects are there a second time, outline for outline: counted once")
+        shapes, classes = shapes[once], None if classes is None else classes[once]
+    return Objects(shapes, classes, read.extent, tuple(notes))
+
+
+def _first_of_each(shapes: npt.NDArray[np.object_], classes: npt.NDArray[np.object_] | None) -> npt.NDArray[np.intp]:
+    """The rows of objects that no earlier row says just as well, ascending."""
+    outlines = shapely.to_wkb(shapely.normalize(shapes)).tolist()
+    names = [None] * len(shapes) if classes is None else classes.tolist()
+    # 64 bits tell millions apart, in a tenth of the memory that the outlines take
+    marks = np.array([hash(pair) for pair in zip(outlines, names, strict=True)], np.int64)
+    return np.sort(np.unique(marks, return_index=True)[1])
 
 
 def _check_some(

@@ -13,7 +13,7 @@ from ingest.geo.geometry import Footprint
 from search_ui.files.writing import check_name, write_whole
 from search_ui.maps.mercator import MercatorCanvas
 from search_ui.truth.evaluation import ClassResult, TruthResult, say_rule, say_when
-from search_ui.truth.pictures import canvases, curves, truth_map, verdict_map
+from search_ui.truth.pictures import canvases, curves, shapes_on, tiles_on, truth_map, verdict_map
 from search_ui.truth.report import LESS, NAMES
 from trainer.measures.metrics import Estimate
 
@@ -69,20 +69,20 @@ def write_page(path: Path, result: TruthResult, *, facts: Mapping[str, Any], bac
 
 def _shown(one: ClassResult, backdrop: Backdrop) -> dict[str, Any]:
     where = one.scores
-    tiles = {
-        where.tile_id[row]: Footprint(float(where.lat[row]), float(where.lon[row]), float(where.size_m[row]))
-        for row in one.rows.tolist()
-    }
-    maps, bare, (made, places) = [], True, canvases(one)
+    maps, bare, undrawn, (made, places) = [], True, 0, canvases(one)
     for canvas in made:
-        west, south, east, north = canvas.bounds
-        here = {name: at for name, at in tiles.items() if west <= at.lon <= east and south <= at.lat <= north}
+        here = {
+            where.tile_id[row]: Footprint(float(where.lat[row]), float(where.lon[row]), float(where.size_m[row]))
+            for row in tiles_on(one, canvas).tolist()
+        }
         imagery = backdrop(canvas, here)
         bare &= imagery is None
-        pictures = {"truth": truth_map(one, canvas, imagery), "verdicts": verdict_map(one, canvas, imagery)}
+        shapes, more = shapes_on(one, canvas)
+        undrawn += more
+        pictures = {"truth": truth_map(one, canvas, imagery, shapes), "verdicts": verdict_map(one, canvas, imagery)}
         maps.append(pictures | {"wide": canvas.width > 1.6 * canvas.height})
     told = {"one": one, "said": one.as_dict(), "curves": curves(one)}
-    return told | {"maps": maps, "bare": bare, "places": places}
+    return told | {"maps": maps, "bare": bare, "undrawn": undrawn, "places": places}
 
 
 def _address(png: bytes) -> str:

@@ -13,7 +13,7 @@ import shapely
 from PIL import Image, ImageDraw
 
 from ingest.geo.footprints import Places, Squares
-from search_ui.maps.mercator import MercatorCanvas, canvas_over
+from search_ui.maps.mercator import MercatorCanvas, canvas_over, together
 from search_ui.truth.evaluation import ClassResult
 from search_ui.truth.measures import BEST
 
@@ -27,7 +27,7 @@ HIT, MISS, FALSE, RIGHT_NO, OBJECT = "#009e73", "#d55e00", "#e69f00", "#8a949c",
 _BLUE, _GREY = "#0072b2", "#777777"
 _BARE = (232, 235, 233)
 _DIMMED = 0.72  # of imagery, under frames
-_MOST_VERTICES = 400_000  # of objects that are drawn
+_MOST_VERTICES = 400_000  # of objects that are drawn on a map
 
 Rgba = npt.NDArray[np.uint8]
 
@@ -40,19 +40,38 @@ def canvases(one: ClassResult) -> tuple[list[MercatorCanvas], int]:
     """
     lat, lon, size_m = one.scores.lat[one.rows], one.scores.lon[one.rows], one.scores.size_m[one.rows]
     up, along = Squares.of(Places(lat, lon, size_m * 2 * _APART)).reach_deg()
-    together = shapely.get_parts(shapely.union_all(shapely.box(lon - along, lat - up, lon + along, lat + up)))
-    tile, group = shapely.STRtree(together).query(shapely.points(lon, lat), predicate="intersects")
-    sizes = np.bincount(group, minlength=len(together))
+    x = together(np.asarray(lon, float))
+    groups = shapely.get_parts(shapely.union_all(shapely.box(x - along, lat - up, x + along, lat + up)))
+    tile, group = shapely.STRtree(groups).query(shapely.points(x, lat), predicate="intersects")
+    sizes = np.bincount(group, minlength=len(groups))
     chosen = [tile[group == number] for number in np.argsort(-sizes, kind="stable")[:MOST_MAPS]]
     made = [canvas_over(Places(lat[rows], lon[rows], size_m[rows] * 1.2), longest_px=MAP_PX) for rows in chosen]
-    return made, len(together)
+    return made, len(groups)
 
 
-def truth_map(one: ClassResult, canvas: MercatorCanvas, imagery: Rgba | None) -> bytes:
-    """The objects of a class over the imagery, and the tiles that are positive; PNG."""
+def tiles_on(one: ClassResult, canvas: MercatorCanvas) -> npt.NDArray[np.int64]:
+    """Rows of the tiles whose truth is known and whose middle lies on a canvas."""
+    columns, lines = canvas.to_pixels(lat=one.scores.lat[one.rows], lon=one.scores.lon[one.rows])
+    inside = (columns >= 0) & (columns <= canvas.width) & (lines >= 0) & (lines <= canvas.height)
+    return np.asarray(one.rows[inside])
+
+
+def shapes_on(one: ClassResult, canvas: MercatorCanvas) -> tuple[npt.NDArray[np.object_], int]:
+    """Polygons and points of a class that lie on a canvas, as many as are drawn in a moment, and how many are not."""
+    parts = shapely.get_parts(one.shapes)  # none of which crosses ±180°
+    west, south, east, north = shapely.bounds(parts).T
+    left, bottom = canvas.to_pixels(lat=south, lon=west)
+    right, top = canvas.to_pixels(lat=north, lon=east)
+    here = parts[(right >= 0) & (left <= canvas.width) & (bottom >= 0) & (top <= canvas.height)]
+    few = np.cumsum(shapely.get_num_coordinates(here)) <= _MOST_VERTICES
+    return here[few], int((~few).sum())
+
+
+def truth_map(one: ClassResult, canvas: MercatorCanvas, imagery: Rgba | None, shapes: npt.NDArray[np.object_]) -> bytes:
+    """The objects of a class (`shapes_on`) over the imagery, and the tiles that are positive; PNG."""
     page = _ground(canvas, imagery)
     pen = ImageDraw.Draw(page, "RGBA")
-    for shape in _few(one.shapes):
+    for shape in shapes:
         _fill(pen, shape, canvas, OBJECT)
     _frames(pen, one, canvas, one.rows[one.sample.yes], HIT, 2)
     return _png(page)
@@ -170,21 +189,16 @@ def _frames(
             pen.line((x - r, y + r, x + r, y - r), fill=colour)
 
 
-def _few(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """So many of the shapes as can be drawn in a moment."""
-    return np.asarray(shapes[np.cumsum(shapely.get_num_coordinates(shapes)) <= _MOST_VERTICES])
-
-
-def _fill(pen: ImageDraw.ImageDraw, shape: Any, canvas: MercatorCanvas, colour: str) -> None:
-    for part in shapely.get_parts(shape):
-        ring = part.exterior if part.geom_type == "Polygon" else part
-        lon, lat = shapely.get_coordinates(ring).T
-        columns, lines = canvas.to_pixels(lat=lat, lon=lon)
-        if part.geom_type == "Polygon":
-            pen.polygon(list(zip(columns.tolist(), lines.tolist(), strict=True)), fill=colour + "66", outline=colour)
-        else:
-            x, y = float(columns[0]), float(lines[0])
-            pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline="#ffffff")
+def _fill(pen: ImageDraw.ImageDraw, part: Any, canvas: MercatorCanvas, colour: str) -> None:
+    """A polygon, its holes too, or a point."""
+    ring = part.exterior if part.geom_type == "Polygon" else part
+    lon, lat = shapely.get_coordinates(ring).T
+    columns, lines = canvas.to_pixels(lat=lat, lon=lon)
+    if part.geom_type == "Polygon":
+        pen.polygon(list(zip(columns.tolist(), lines.tolist(), strict=True)), fill=colour + "66", outline=colour)
+    else:
+        x, y = float(columns[0]), float(lines[0])
+        pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline="#ffffff")
 
 
 def _png(page: Image.Image) -> bytes:

@@ -37,10 +37,10 @@ def lines(result: TruthResult) -> Iterator[str]:
 
 def _class(one: ClassResult) -> Iterator[str]:
     yes, n = int(one.sample.yes.sum()), len(one.rows)
-    unknown = len(one.verdicts.known) - n
     yield f"{'' if one.name is None else one.name + ': '}“{one.text}”"
     yield (
-        f"{n:,} tiles judged, {yes:,} positive ({yes / n:.1%}), {unknown:,} unknown; {one.sample.objects:,} objects; "
+        f"{n:,} tiles judged, {yes:,} positive ({yes / n:.1%}), {one.unknown:,} unknown; "
+        f"{one.sample.objects:,} objects; "
         f"intervals of 95 % by {one.blocks.count:,} blocks of {one.blocks.side_m:,.0f} m"
     )
     yield ""

@@ -157,8 +157,13 @@ class SearchDock(QDockWidget):
         if not (self.hits.isChecked() or self.scores.isChecked()):
             self._tell("choose hits, the map of scores, or both", Qgis.MessageLevel.Info)
             return
-        self._remember()
         question = self.question()
+        if self.inside.isChecked() and not question.own and question.box is None:
+            self.says.setText("")
+            self._tell("what the map shows now is no box of the Earth: move there, or search everywhere",
+                       Qgis.MessageLevel.Warning)  # fmt: skip
+            return
+        self._remember()
         self.button.setEnabled(False)
         self.says.setText("Searching …")
         # one feature tells whether there is anything, and what should be read beside it
@@ -198,12 +203,11 @@ class SearchDock(QDockWidget):
         self.says.setText(" · ".join(filter(None, (f"{matched} places", note))))
         if document.get("nothing") or document.get("not_now") or not matched:
             self._tell(note or "nothing here", Qgis.MessageLevel.Warning)
-        if self.hits.isChecked() and matched:
-            self._add_hits(question)
+        above = self.hits.isChecked() and matched and self._add_hits(question)
         if self.scores.isChecked():
             path, query = "/map/tiles/WebMercatorQuad", question.of_scores()
             address = self._client.collection(question.collection, path, query)
-            self._client.ask(address, lambda tileset: self._add_tiles(question, tileset), self._failed)
+            self._client.ask(address, lambda tileset: self._add_tiles(question, tileset, above), self._failed)
         else:
             self._allow()
 
@@ -211,20 +215,21 @@ class SearchDock(QDockWidget):
         layer = hits_layer(self._client, question)
         if not layer.isValid():
             self._failed(f"the hits cannot be loaded: {layer.error().summary() or 'see the log of OAPIF'}")
-            return
-        QgsProject.instance().addMapLayer(layer)
-        self._zoom(extent_of(layer), layer.crs())
+            return False
+        _put(layer, 0)
+        if question.text.strip() or question.own:
+            self._zoom(extent_of(layer), layer.crs())
+        elif question.box is None:
+            # where all tiles lie the server has said: to read a million of them for it would take minutes
+            self._zoom(layer.extent(), layer.crs())
+        return True
 
-    def _add_tiles(self, question, tileset):
+    def _add_tiles(self, question, tileset, above):
         layer = tiles_layer(self._client, question, tileset)
         if not layer.isValid():
             self._failed(f"the map cannot be loaded: {layer.error().summary()}")
             return
-        project = QgsProject.instance()
-        project.addMapLayer(layer, False)
-        root = project.layerTreeRoot()
-        below = 1 if root.children() and self.hits.isChecked() else 0
-        root.insertLayer(below, layer)
+        _put(layer, 1 if above else 0)  # below its hits, above all else
         self._allow()
 
     def _zoom(self, box, crs):
@@ -254,6 +259,13 @@ class SearchDock(QDockWidget):
         """Wait for nothing any more, before it goes."""
         if self._client is not None:
             self._client.cancel()
+
+
+def _put(layer, at):
+    """Into the project at a place of its tree, not above whatever layer is chosen."""
+    project = QgsProject.instance()
+    project.addMapLayer(layer, False)
+    project.layerTreeRoot().insertLayer(at, layer)
 
 
 def _row(*widgets):

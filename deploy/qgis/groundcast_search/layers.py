@@ -71,7 +71,7 @@ def tiles_layer(client, question, tileset):
 
 
 def extent_of(layer):
-    """The box round the features of a layer, in its reference system; empty where it has none."""
+    """The box round the features of a layer, in its reference system; empty where it has none. Reads all of them."""
     box = QgsRectangle()
     box.setMinimal()
     for feature in layer.getFeatures():

@@ -53,6 +53,8 @@ class VectorRaster:
         dtype: Of the numbers.
         bands: What its bands are called, where they are.
         no_data: The number that stands where there is none; None: it does not say.
+        scales: By which it says that its bands are multiplied, [dim]; empty where it says no more than 1.
+        offsets: What it says is added then, [dim]; empty where it says no more than 0.
         pixel_m: Side of a pixel on the ground, metres, in its middle.
 
     Raises:
@@ -61,6 +63,8 @@ class VectorRaster:
 
     def __init__(self, path: str, name: str, pool: HandlePool) -> None:
         self.path, self.name, self._pool = path, name, pool
+        self.scales: tuple[float, ...] = ()
+        self.offsets: tuple[float, ...] = ()
         self._array: npt.NDArray[Any] | None = None
         self._scales: npt.NDArray[Any] | None = None
         try:
@@ -80,6 +84,10 @@ class VectorRaster:
             self.dim, self.dtype = raster.count, np.dtype(raster.dtypes[0])
             self.bands = tuple(str(band) for band in raster.descriptions if band)
             self.no_data = None if raster.nodata is None else float(raster.nodata)
+            if any(scale != 1 for scale in raster.scales) or any(raster.offsets):
+                self.scales, self.offsets = tuple(raster.scales), tuple(raster.offsets)
+            if self.dtype.kind not in "iuf":
+                raise SourceError(f"{self.name}: its bands are of type {self.dtype}: vectors are of real numbers")
             self._place(raster)
 
     def _open_arrays(self, path: Path) -> None:
@@ -124,7 +132,11 @@ class VectorRaster:
         one, zero = np.ones(_SIDE), np.zeros(_SIDE)
         columns = np.concatenate([t, one, 1 - t, zero]) * self.width
         rows = np.concatenate([one, 1 - t, zero, t]) * self.height
-        lon, lat = self._to_degrees.transform(*_apply(self._affine, columns, rows))
+        x, y = _apply(self._affine, columns, rows)
+        if self._crs.is_geographic:  # middles of pixels at a pole: half of each lies beyond it
+            beyond = 90.001 + abs(self._affine.e)
+            y = np.where(np.abs(y) <= beyond, np.clip(y, -90, 90), y)
+        lon, lat = self._to_degrees.transform(x, y)
         if not np.isfinite([lon, lat]).all() or np.abs(lat).max() > 90.001:
             raise SourceError(f"{self.name}: its corners lie nowhere on Earth in {self._crs.to_string()[:60]}")
         return outline(np.asarray(lon), np.clip(lat, -90, 90))
@@ -146,7 +158,10 @@ class VectorRaster:
         edge = footprint.size_m / 2 * np.array([-1, -0.5, 0, 0.5, 1])
         x, y = (axis.ravel() for axis in np.meshgrid(edge, edge))
         lon, lat = footprint.to_lonlat(x, y)
-        columns, rows = _apply(~self._affine, *self._from_degrees.transform(lon, lat))
+        x, y = self._from_degrees.transform(lon, lat)
+        if self._crs.is_geographic:
+            x, y = self._in_its_degrees(footprint, np.asarray(x), np.asarray(y))
+        columns, rows = _apply(~self._affine, x, y)
         with np.errstate(invalid="ignore"):
             left, right = np.nanmin(columns), np.nanmax(columns)
             top, bottom = np.nanmin(rows), np.nanmax(rows)
@@ -170,12 +185,23 @@ class VectorRaster:
         valid = np.ones(len(stored), np.bool_) if self.no_data is None else self._valid(stored)
         return PixelVectors(stored[inside], None if scales is None else scales[inside], valid[inside])
 
+    def _in_its_degrees(self, footprint: Footprint, x: Any, y: Any) -> tuple[Any, Any]:
+        """Longitudes as the raster counts them, from 0 to 360 or past 180; and with a pole all that run into it."""
+        middle = float(_apply(self._affine, self.width / 2, self.height / 2)[0])
+        x = middle + (x - middle + 180) % 360 - 180
+        west, south, east, north = footprint.bbox
+        if (west, east) == (-180, 180):
+            pole = 90 if north > -south else -90
+            x, y = np.append(x, [middle - 180, middle + 180]), np.append(y, [pole, pole])
+        return x, y
+
     def _nothing(self) -> PixelVectors:
         return PixelVectors(np.empty((0, self.dim), self.dtype), None, np.empty(0, np.bool_))
 
     def _valid(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        # NaN is found as what is not finite
-        return np.asarray((stored != self.no_data).all(axis=1))
+        # NaN is found as what is not finite; a single 0 is a number like others, a single -9999 is not
+        numbers = stored != self.no_data
+        return np.asarray(numbers.any(axis=1) if self.no_data == 0 else numbers.all(axis=1))
 
     def _read(self, column: int, row: int, width: int, height: int) -> tuple[npt.NDArray[Any], Any]:
         """Numbers of a window, [h·w, d], and their scales."""

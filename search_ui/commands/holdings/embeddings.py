@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.commands.context import (
+    CommandContext,
+    as_lines,
+    json_option,
+    pass_command_context,
+    print_json,
+    tell,
+)
 from search_ui.commands.running import check_saved_searches, job_json
 
 if TYPE_CHECKING:
@@ -111,10 +118,14 @@ def _progress(collection: str, bars: list[Any]) -> "Callable[[VectorSource, int]
 
     def start(source: "VectorSource", left: int) -> Callable[[int], object]:
         for line in source.said:
-            click.echo(line, err=True)
-        click.echo(f"{left} rows to do", err=True)
+            tell(line)
+        tell(f"{left} rows to do")
         every_s = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants a line now and then
-        bars.append(tqdm(total=left, unit=" rows", desc=collection, mininterval=every_s, maxinterval=every_s))
+        bars.append(
+            tqdm(
+                total=left, unit=" rows", desc=collection, mininterval=every_s, maxinterval=every_s, disable=as_lines()
+            )
+        )
         update: Callable[[int], object] = bars[0].update
         return update
 

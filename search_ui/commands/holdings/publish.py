@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search_ui.commands.context import CommandContext, json_option, pass_command_context, print_json
+from search_ui.commands.context import CommandContext, as_lines, json_option, pass_command_context, print_json
 
 if TYPE_CHECKING:
     from search_ui.publishing.publication import Published
     from search_ui.search.query import Query
-
-MOMENT = "Wall-clock time there, of the --text before it: 2025-07-14T18, 2025-07-14, 2025-07 or T18."
 
 
 @click.command(short_help="A collection as GeoParquet, STAC and score maps.")
@@ -49,7 +47,7 @@ def command(
     check_folder(folder, replace=replace)
     ctx.aliases.collection(collection)  # a wrong name is told before anything is opened
     engine = Engine(ctx.settings, ctx.catalog)
-    with tqdm(unit=" tiles", desc="written", disable=None) as shown:
+    with tqdm(unit=" tiles", desc="written", disable=as_lines() or None) as shown:
         done = publish(engine, collection, folder, PublishOptions(queries, licence, replace), shown.update)
     if as_json:
         print_json({"output": str(folder)} | vars(done))

@@ -13,6 +13,8 @@ from search_ui.commands.context import CommandContext, json_option, pass_command
 def command(ctx: CommandContext, as_json: bool) -> None:
     """Take models and parts that the catalog does not know into it.
 
+    Saved searches, sets of labels and fitted relevance stand in the catalog alone: a backup has those of a lost one.
+
     A job that gains a part counts as replaced: the same ingest command finds what is still missing of it.
     """
     from ingest.jobs.recover import recover
@@ -27,5 +29,10 @@ def command(ctx: CommandContext, as_json: bool) -> None:
         click.echo(f"collection  {name}: {items} items")
     for problem in done.problems:
         click.echo(f"problem     {problem}")
+    if done.made:
+        click.echo(
+            "note        saved searches, sets of labels and fitted relevance stood in the lost catalog alone: "
+            "`groundcast restore` brings those of a backup"
+        )
     if not (done.models or done.items or done.problems):
         click.echo("the catalog knows everything that is here")

@@ -23,7 +23,9 @@ def command(ctx: CommandContext, deleted: bool, as_json: bool) -> None:
     if deleted:
         _list_deleted(ctx, as_json=as_json)
         return
-    models = _names(ctx)
+    from ingest.catalog.foreign import names_of_models
+
+    models = names_of_models(ctx.catalog)
     there = _on_server(ctx)
     rows = [_row(ctx, name, found, models, there) for name, found in ctx.aliases.in_service().items()]
     if as_json:
@@ -38,15 +40,6 @@ def command(ctx: CommandContext, deleted: bool, as_json: bool) -> None:
                 click.echo(f"  {version['name']:22} on the server {told['name']}, {told['lies'] or told['problem']}")
     if not rows:
         click.echo("no collection yet: make one with `groundcast ingest SOURCE --collection NAME`")
-
-
-def _names(ctx: CommandContext) -> dict[str, str]:
-    """Names of models by their id, those of vectors that were brought among them."""
-    from ingest.catalog.foreign import foreign_model
-
-    found = [foreign for one in ctx.catalog.collections() if (foreign := foreign_model(ctx.catalog, one)) is not None]
-    brought = {foreign.model_id: f"{foreign}, not here" for foreign in found}
-    return brought | {model.model_id: model.name for model in ctx.catalog.models()}
 
 
 def _list_deleted(ctx: CommandContext, *, as_json: bool) -> None:

@@ -90,6 +90,8 @@ def command(
 
     of_checkpoints = shards is not None
     _check_options(OF_TRUTH if of_checkpoints else OF_CHECKPOINTS, of_checkpoints=of_checkpoints)
+    if options["unfit"]:
+        _check_unfit()
     if shards is not None:
         chosen = {name: options[name] for name in OF_CHECKPOINTS}
         _checkpoints(ctx, Path(target), shards, truth, output, draws=draws, seed=seed, as_json=as_json, **chosen)
@@ -118,6 +120,20 @@ def _check_options(strange: tuple[str, ...], *, of_checkpoints: bool) -> None:
         name = "--text" if given[0] == "texts" else f"--{given[0].replace('_', '-')}"
         of, rather = ("a checkpoint on SHARDS", "a collection") if of_checkpoints else ("a collection", "SHARDS")
         raise UsageError(f"{name} says nothing of {of}: it belongs to {rather}; leave it out, or see --help")
+
+
+def _check_unfit() -> None:
+    """Refuse options that do nothing where fits are taken away."""
+    from trainer.errors import UsageError
+
+    context = click.get_current_context()
+    given = [
+        max(one.opts, key=len) for one in context.command.params
+        if one.name not in ("target", "texts", "unfit", "as_json")
+        and context.get_parameter_source(str(one.name)) is click.core.ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if given:
+        raise UsageError(f"--unfit only takes fits away: leave {given[0]} out")
 
 
 def _checkpoints(

@@ -197,7 +197,7 @@ def learn(ctx: CommandContext, name: str, as_json: bool) -> None:
     from trainer.languages import learn_languages
 
     model = ctx.catalog.model(name)
-    click.echo("reading English texts by both towers …", err=True)
+    tell("reading English texts by both towers …")
     adapter = learn_languages(ctx.settings.models_dir / model.name)
     if as_json:
         print_json({"name": name, "model_id": model.model_id, "texts": len(adapter.anchors), "limit": adapter.limit})

@@ -95,7 +95,7 @@ def _evaluated(engine: "Engine", asked: TruthQuestion, collection: "Collection")
     when = None if asked.when is None else parse_moment(asked.when)
     near = _bounds(engine, collection)
     objects, negative = _read(asked, near)
-    texts, silent = classes_of(asked.texts, objects, asked.class_column)
+    texts, silent = classes_of(asked.texts, objects, asked.class_column, negative=negative is not None)
     if silent:
         click.echo(f"note: {silent}", err=True)
     plan = Plan(
@@ -109,7 +109,8 @@ def _evaluated(engine: "Engine", asked: TruthQuestion, collection: "Collection")
         draws=asked.draws,
         seed=asked.seed,
     )
-    return evaluate_truth(engine, plan, objects, negative)
+    with engine.request():  # rows of all questions are of the same tiles, whatever is ingested meanwhile
+        return evaluate_truth(engine, plan, objects, negative)
 
 
 def _read(asked: TruthQuestion, near: "Box | None") -> "tuple[Objects, npt.NDArray[np.object_] | None]":
@@ -164,12 +165,7 @@ def _keep(ctx: CommandContext, collection: "Collection", result: "TruthResult") 
 
 def _unfit(ctx: CommandContext, asked: TruthQuestion, collection: "Collection", *, as_json: bool) -> None:
     from search_ui.search.fitted import drop_fits
-    from trainer.errors import UsageError
 
-    others = {"--truth": asked.truth, "--fit": asked.fit, "-o": asked.output}
-    given = next((name for name, value in others.items() if value), None)
-    if given is not None:
-        raise UsageError(f"--unfit only takes fits away: leave {given} out")
     gone = drop_fits(ctx.catalog, collection, [text.strip() for text in asked.texts])
     if as_json:
         print_json({"collection": asked.collection, "unfitted": gone})

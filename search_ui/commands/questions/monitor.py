@@ -66,7 +66,8 @@ def command(
         area=asked_area(bbox, near, area),
     )
     engine = Engine(ctx.settings, ctx.catalog)
-    found = monitor(engine, before, after, asked, query, fdr=fdr)
+    with engine.request():  # rows of all texts are of the same tiles, whatever is ingested meanwhile
+        found = monitor(engine, before, after, asked, query, fdr=fdr)
     if output is not None:
         write_changes(output, found, engine.provenance(after).facts())
     if as_json:

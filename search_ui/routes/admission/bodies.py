@@ -56,7 +56,10 @@ class Bodies:
                 raise BusyError(f"{self._coming} others are sending: send it again in a moment")
             self._coming += 1
             admitted = True
-            await self._take(scope, receive, content)
+            try:
+                await self._take(scope, receive, content)
+            finally:
+                self._coming -= 1  # it is there; how many are worked on at once is for the lanes to say
             if content and not _is_file(scope):
                 await anyio.to_thread.run_sync(_check_json, bytes(content))
             await self.app(scope, _replayed(bytes(content), receive), send)
@@ -66,7 +69,6 @@ class Bodies:
             await answer(scope, receive, send)
         finally:
             if admitted:
-                self._coming -= 1
                 self._bytes -= len(content)
 
     async def _take(self, scope: Scope, receive: Receive, content: bytearray) -> None:

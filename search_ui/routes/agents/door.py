@@ -6,10 +6,12 @@ routes; host and origin are theirs to judge. It does not know what the tools ans
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
@@ -39,11 +41,9 @@ class AgentsDoor:
     """
 
     def __init__(self, service: Service, lanes: Lanes) -> None:
-        self._server = _quietly("groundcast")
-        tools = Tools(service, lanes)
-        for tool in (tools.collections, tools.search, tools.ground, tools.calendar, tools.places, tools.evaluate):
-            hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-            self._server.add_tool(tool, annotations=hints)
+        may = Tools(service, lanes)
+        every = (may.collections, may.search, may.ground, may.calendar, may.places, may.evaluate)
+        self._server = _quietly("groundcast", [_tool(one) for one in every])
         self._manager = StreamableHTTPSessionManager(
             self._server._lowlevel_server,  # there is no public way to serve it without an application of its own
             json_response=True,
@@ -69,12 +69,23 @@ class AgentsDoor:
         await self._app(scope, receive, send)
 
 
-def _quietly(name: str) -> MCPServer[None]:
+def _tool(answer: Callable[..., Awaitable[Any]]) -> Tool:
+    """A tool that refuses arguments that it does not know: left out in silence, the answer were to another question."""
+    hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+    tool = Tool.from_function(answer, annotations=hints)
+    arguments = tool.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    tool.parameters = arguments.model_json_schema(by_alias=True)
+    return tool
+
+
+def _quietly(name: str, tools: list[Tool]) -> MCPServer[None]:
     """The server; it would change how all of this process logs."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     server: MCPServer[None] = MCPServer(
-        name, instructions=_INSTRUCTIONS, version=program_version(), log_level="WARNING"
+        name, instructions=_INSTRUCTIONS, version=program_version(), tools=tools, log_level="WARNING"
     )
     root.handlers[:] = handlers
     root.setLevel(level)

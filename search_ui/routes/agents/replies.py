@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.places.areas import PlaceArea
+from ingest.places.areas import PlaceArea, bbox_of
 from search_ui.ground.view import GroundView
 from search_ui.maps.calendars import PlaceCalendar
 from search_ui.search.likeliest import Likeliest, say_likeliest
@@ -195,14 +195,16 @@ class PlaceReply(AgentReply):
     """What a name means."""
 
     says: str
-    bbox: tuple[float, float, float, float] = Field(description="West, south, east, north, degrees.")
+    bbox: tuple[float, float, float, float] = Field(
+        description="West, south, east, north, degrees; west > east across ±180°."
+    )
     others: Sequence[str] = Field(description="Other places of that name, the likeliest first.")
     attribution: str
 
     @classmethod
     def of(cls, found: PlaceArea) -> "PlaceReply":
         """From an area."""
-        return cls(says=found.says, bbox=found.area.bounds, others=found.others, attribution=found.attribution)
+        return cls(says=found.says, bbox=bbox_of(found.area), others=found.others, attribution=found.attribution)
 
 
 class MeasuredReply(AgentReply):
@@ -259,6 +261,7 @@ class CollectionReply(AgentReply):
     tiles: int
     tile_m: float = Field(description="Side of its tiles, metres.")
     bounds: tuple[float, float, float, float] | None = Field(description="East lies beyond 180 across ±180°.")
+    words: bool = Field(description="Whether it can be asked in words; else its model is not here, and nothing can.")
     knows_time: bool | None = Field(description="Whether a moment plays a part in its answers.")
     gallery: str | None = Field(description="Ground photos that fit it.")
     attribution: str | None

@@ -32,7 +32,7 @@ from search_ui.service.extras import advice
 from search_ui.service.service import Service
 from search_ui.truth.evaluation import Plan, evaluate_truth
 from search_ui.truth.objects import Objects, read_objects
-from trainer.errors import AreaError, GroundcastError, UsageError
+from trainer.errors import AreaError, GroundcastError, ItemError, UsageError
 
 T = TypeVar("T")
 _PHOTO_PX = 384
@@ -109,8 +109,7 @@ class Tools:
             reply = GroundReply.of(view, self._service.engine.provenance(asked.collection))
             content: list[ContentBlock] = [TextContent(type="text", text=reply.model_dump_json())]
             for photo in reply.photos[:_MOST_PICTURES] if pictures else ():
-                data = base64.b64encode(self._service.photo(view.gallery, photo.photo_id, px=_PHOTO_PX)).decode()
-                content.append(ImageContent(type="image", data=data, mime_type="image/webp"))
+                content.append(self._picture(view.gallery, photo.photo_id))
             return CallToolResult(content=content, structured_content=reply.model_dump(mode="json"))
 
         return await self._made(ctx, "pictures" if pictures else "fast", answer)
@@ -170,6 +169,14 @@ class Tools:
 
         return await self._made(ctx, "heavy", answer)
 
+    def _picture(self, gallery: str, photo_id: str) -> ContentBlock:
+        """A photo, or in its place a sentence why there is none: the answer is worth something without it."""
+        try:
+            data = base64.b64encode(self._service.photo(gallery, photo_id, px=_PHOTO_PX)).decode()
+        except ItemError as error:
+            return TextContent(type="text", text=f"photo {photo_id}: {error}")
+        return ImageContent(type="image", data=data, mime_type="image/webp")
+
     def _chosen(self, collection: str | None) -> str:
         """The collection that is asked.
 
@@ -225,14 +232,30 @@ def _objects(truth: str) -> Objects:
         raise AreaError("truth is no GeoJSON FeatureCollection: give polygons or points as one")
     # geometries alone, written anew: what reads files tells formats by their content, and some name other files
     plain: list[dict[str, Any]] = [
-        {"type": "Feature", "properties": {}, "geometry": one.get("geometry")}
+        {"type": "Feature", "properties": {}, "geometry": one.get("geometry") if isinstance(one, dict) else None}
         for one in features
-        if isinstance(one, dict)
     ]
+    collection = {"type": "FeatureCollection", "features": plain} | _reference_system(read)
     with tempfile.TemporaryDirectory(prefix="groundcast-truth-") as folder:
         path = Path(folder) / "truth.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": plain}), "utf-8")
+        path.write_text(json.dumps(collection), "utf-8")
         try:
             return read_objects(path)
         except GroundcastError as error:
             raise type(error)(str(error).replace(f"'{path}'", "truth")) from error
+
+
+def _reference_system(read: dict[str, Any]) -> dict[str, Any]:
+    """The member that names a reference system, as GeoJSON of 2008 had it; without it, coordinates would lie elsewhere.
+
+    Raises:
+        AreaError: It says it otherwise than by a name.
+    """
+    match read.get("crs"):
+        case None:
+            return {}
+        case {"properties": {"name": str(name)}}:
+            return {"crs": {"type": "name", "properties": {"name": name}}}
+    raise AreaError(
+        "truth says its reference system (crs) otherwise than by a name: give longitude and latitude in degrees"
+    )

@@ -8,7 +8,6 @@ layer of a GIS has one kind of geometry. It does not know addresses.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.catalog.catalog import Collection
 from ingest.catalog.labels import Label, LabelSet
-from ingest.field.scorer import NO_DATE, ExactScorer
+from ingest.field.columns import NO_DATE, acquired_at
+from ingest.field.scorer import ExactScorer
 from ingest.geo.footprints import Places, Squares
 from ingest.index.protocol import Filter
 from search_ui.files.answers import hit_features
@@ -32,7 +32,6 @@ from search_ui.service.place_list import Listed, Rows
 from search_ui.service.service import Service
 
 Feature = dict[str, Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EDGE_LON, _EDGE_LAT = 179.0, 85.0  # degrees; a tile reaches less far
 
 
@@ -204,9 +203,8 @@ def _acquired_us(asked: FeatureParameters) -> tuple[int, int] | None:
 
 def _tile(same: dict[str, Any], tile_id: str, outline: str, lat: float, lon: float, size_m: float,
           taken: int) -> Feature:  # fmt: skip
-    acquired = None if taken == NO_DATE else rfc3339(_EPOCH + timedelta(microseconds=int(taken)))
     properties = {"tile_id": tile_id, "lat": float(lat), "lon": float(lon), "size_m": round(float(size_m), 3)}
-    properties |= {"acquired_at": acquired, **same}
+    properties |= {"acquired_at": rfc3339(acquired_at(taken)), **same}
     return {"type": "Feature", "id": tile_id, "geometry": json.loads(outline), "properties": properties}
 
 

@@ -6,14 +6,11 @@ colon. A search or set whose collection is gone is left out of the list. It does
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-
-import numpy as np
 
 from ingest.catalog.labels import LabelSet
 from ingest.catalog.saved_searches import SavedSearch
-from ingest.field.scorer import NO_DATE
+from ingest.field.columns import first_and_last
 from search_ui.search.query import rfc3339
 from search_ui.service.answers import Shown
 from search_ui.service.service import Service
@@ -21,7 +18,6 @@ from trainer.errors import MissingError
 
 HoldingKind = Literal["tiles", "search", "labels"]
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,10 @@ def extent(service: Service, held: Holding, shown: Shown) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if (box := box_of(shown)) is not None:
         told["spatial"] = {"bbox": [list(box)], "crs": CRS84}
-    ends = _labelled(service, held.labels) if held.labels else _taken(service, held.collection)
+    if held.labels is not None:
+        ends = service.labelling.sets.first_and_last(held.labels.id)
+    else:
+        ends = first_and_last(service.engine.field(service.tiles(held.collection)).acquired_us)
     if ends is not None:
         told["temporal"] = {"interval": [[rfc3339(end) for end in ends]]}
     return told
@@ -111,18 +110,3 @@ def _of_search(saved: SavedSearch) -> Holding:
 def _of_labels(labels: LabelSet) -> Holding:
     says = f"Places in {labels.collection} called yes, no or unsure; the map is what was learnt from them."
     return Holding(f"labels:{labels.id}", labels.name, says, labels.collection, labels=labels)
-
-
-def _taken(service: Service, collection: str) -> tuple[datetime, datetime] | None:
-    """When the first and the last of the imagery was taken, as far as that is known."""
-    taken = service.engine.field(service.tiles(collection)).acquired_us
-    known = taken[taken != NO_DATE]
-    if not len(known):
-        return None
-    first, last = (_EPOCH + timedelta(microseconds=int(end)) for end in (np.min(known), np.max(known)))
-    return first, last
-
-
-def _labelled(service: Service, labels: LabelSet) -> tuple[datetime, datetime] | None:
-    moments = [label.labelled_at for label in service.labelling.sets.labels(labels.id)]
-    return (min(moments), max(moments)) if moments else None

@@ -44,10 +44,6 @@ class Links:
         """A document of a collection, with the question."""
         return self._with(f"{self._collection(collection_id)}{path}", _names(FeatureParameters) - _PAGE)
 
-    def feature(self, collection_id: str, feature_id: str) -> str:
-        """A feature, with the question."""
-        return self.collection(collection_id, f"/items/{quote(feature_id, safe='')}")
-
     def page(self, *, limit: int, offset: int) -> str:
         """The same features, other ones of them."""
         path = self.itself.partition("?")[0]

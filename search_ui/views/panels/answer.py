@@ -59,7 +59,9 @@ def _controls(listed: ShownList) -> None:
     st.markdown(f"{counted}{proposed}", help=f"{words.LISTED} {words.RELEVANCE} {words.COSINE}")
     with st.container(key=frame.CONTROLS, horizontal=True, vertical_alignment="top"):
         st.selectbox("Sort by", list(_ORDERS), **held("sort"), format_func=_ORDERS.__getitem__, help=words.ORDER)
-        st.slider("Least relevance", 0.0, 1.0, step=0.05, **held("min"), help=f"{words.MINIMUM} {words.RELEVANCE}")
+        if listed.places.scores.rated or value("min"):
+            least = held("min")
+            st.slider("Least relevance", 0.0, 1.0, step=0.05, **least, help=f"{words.MINIMUM} {words.RELEVANCE}")
 
 
 def cards_of(shown: Shown, listed: ShownList, *, votes: bool = True) -> CardList:
@@ -68,7 +70,10 @@ def cards_of(shown: Shown, listed: ShownList, *, votes: bool = True) -> CardList
     return CardList(
         name=listed.name,
         total=len(listed.places.rows),
-        first=[card(shown.name, hit, hit.rank, marked.get(hit.tile_id, 0)) for hit in listed.found.answer.hits],
+        first=[
+            card(shown.name, hit, hit.rank, marked.get(hit.tile_id, 0), pictured=shown.pictures)
+            for hit in listed.found.answer.hits
+        ],
         page=PAGE,
         url=own(f"/shown/lists/{listed.name}/places.json"),
         help=words.RELEVANCE,

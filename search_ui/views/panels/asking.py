@@ -95,6 +95,8 @@ def box(service: Service, names: Sequence[str]) -> Shown:
 
 def examples(prompts: Sequence[str]) -> None:
     """Questions that this collection can answer, to be clicked on."""
+    if not prompts:
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Try:", width="content")
         for prompt in prompts:

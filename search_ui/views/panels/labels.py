@@ -143,7 +143,8 @@ def _place(service: Service, shown: Shown, tile: str, known: Label | None = None
     footprint = facts.footprint
     length, share = pieces.scale_bar(footprint.size_m)
     return PlaceToLabel(
-        id=tile, title=title_of(facts.near, footprint.lat, footprint.lon), image=chip_url(shown.name, tile, _CHIP_PX),
+        id=tile, title=title_of(facts.near, footprint.lat, footprint.lon),
+        image=chip_url(shown.name, tile, _CHIP_PX) if shown.pictures else None,
         length=pieces.say_length(length), share=share,
         verdict=None if known is None else known.verdict, by=None if known is None else known.labelled_by,
     )  # fmt: skip

@@ -46,7 +46,10 @@ def place_panel(service: Service, shown: Shown, query: Query | None, said: Feedb
         )  # fmt: skip
         left, right = st.columns([1, 1.6])
         with left:
-            pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
+            if shown.pictures:
+                pieces.chip(chip_url(shown.name, tile.tile_id, _CHIP_PX), _alt(tile), tile.footprint.size_m)
+            else:
+                st.caption("No picture: vectors were brought here, and no imagery.")
         with right:
             if query is not None:
                 _score(service, shown, query, tile.tile_id, said)
@@ -116,6 +119,8 @@ def elsewhere(lat: float, lon: float) -> dict[str, str]:
 
 def _ground(service: Service, shown: Shown, tile: TileFacts) -> None:
     """The nine photos, and nine for a second moment beside them."""
+    if not shown.words:  # no photo can be compared with its vectors
+        return
     galleries = [name for name, one in service.named_galleries().items() if one.model_id == shown.model_id]
     if not galleries:
         st.info(
