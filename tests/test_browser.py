@@ -492,6 +492,43 @@ def test_a_set_of_ten_labels_gives_areas_that_geopandas_opens(window: Page, url:
     assert (opened["area_km2"] > 0.22).all() and set(opened["threshold"]) == {0.55}
 
 
+@pytest.mark.skipif(not LONG, reason="takes long: `make test-long` runs it")
+def test_a_place_is_chosen_by_name_outlines_are_laid_over_and_a_watch_is_read_by_its_feed(
+    window: Page, url: str, tmp_path: Path
+) -> None:
+    window.goto(url + LINK)
+    expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
+    window.get_by_role("button", name="Area").click()
+    _fill(window, "Town, country or coordinates", "Springfield")
+    expect(window.get_by_text("Several places bear this name. Which one?")).to_be_visible()
+    expect(window.get_by_role("button", name=re.compile(r"Springfield.* · .*km")).first).to_be_visible()
+    _fill(window, "Town, country or coordinates", "Fenoport, 5 km")
+    _wait_for_address(window, "area")
+    assert _asked(window)["area"] == ["place:Fenoport, 5 km"] and 0 < _tiles(window) < 3054
+    window.keyboard.press("Escape")
+    outlines = {"type": "Polygon", "coordinates": [[[-165.1, 43], [-165, 43], [-165, 43.1], [-165.1, 43]]]}
+    (tmp_path / "bad.geojson").write_text("{nothing")
+    (tmp_path / "good.geojson").write_text(json.dumps(outlines))
+    window.get_by_role("button", name="Show", exact=True).click()
+    for name, said in (("bad", "This file cannot be laid over the map"), ("good", "Take your outlines away")):
+        window.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / f"{name}.geojson")
+        expect(window.get_by_text(said)).to_be_visible()
+    _wait_for_address(window, "overlay")
+    window.keyboard.press("Escape")
+    window.get_by_role("button", name="Saved").click()
+    _fill(window, "Save this search as", "bathers at Fenoport")
+    window.get_by_role("button", name="Save", exact=True).click()
+    expect(window.get_by_text("Saved as")).to_be_visible()
+    feed = window.locator("a[href*='feed.xml']").last
+    if not feed.count():
+        window.get_by_role("button", name="Saved").click()
+    href = feed.get_attribute("href")
+    assert href is not None
+    with urllib.request.urlopen(f"{url}{href}") as answer:
+        told = ET.parse(answer)
+    assert "bathers at Fenoport" in str(told.findtext("{http://www.w3.org/2005/Atom}title"))
+
+
 def _fill(page: Page, name: str, text: str) -> None:
     box = page.get_by_role("textbox", name=name)
     box.fill(text)
@@ -526,6 +563,8 @@ def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and
     assert _asked(window)["collection"] == ["ortho"]
     _fill(window, "What would one see there?", "a market")
     expect(window.get_by_role("option").first).to_be_visible()
+    expect(window.get_by_text("unlike what the model learned from")).to_be_visible()
+    expect(window.get_by_text("strong", exact=True)).to_have_count(0)
     window.get_by_role("link", name="Collections").click()
     window.locator("[class*='st-key-rename-ortho']").get_by_role("button").click()
     _fill(window, "New name", "field")
