@@ -62,12 +62,13 @@ def measure(engine: Engine, right: float) -> tuple[list[dict[str, Any]], dict[st
     found = engine.catalog.collection("demo")
     adapter = engine.embedder(found).languages
     assert adapter is not None, "the model has no adapter: run `groundcast model languages demo`"
-    english = unit(engine.texts(found, [concept.prompt for concept in CONCEPTS]))
+    prompts = [concept.prompt for concept in CONCEPTS]
+    english = unit(engine.texts(found, prompts))
     precision_of, chance = island(engine, right)
 
     def read(texts: list[str]) -> tuple[Floats, Floats, Floats]:
         own, other = unit(engine.texts(found, texts)), adapter.vectors(sentence_vectors(texts))
-        return own, other, np.where(adapter.understood(own, other)[:, None], own, other)
+        return own, other, np.where(adapter.understood(texts, own, other)[:, None], own, other)
 
     rows = []
     for language, texts in json.loads(TRANSLATIONS.read_text("utf-8")).items():
@@ -89,8 +90,8 @@ def measure(engine: Engine, right: float) -> tuple[list[dict[str, Any]], dict[st
         "the tower's own ÷ English": round(float(np.mean([row["tower_precision"] for row in rows])) / ceiling, 3),
         "precision@9 of English": round(ceiling, 4),
         "chance": round(chance, 4),
-        "English prompts read otherwise": otherwise(adapter, *read([concept.prompt for concept in CONCEPTS])[:2]),
-        "unseen English words read otherwise": otherwise(adapter, *read(unseen)[:2]),
+        "English prompts read otherwise": otherwise(adapter, prompts, *read(prompts)[:2]),
+        "unseen English words read otherwise": otherwise(adapter, unseen, *read(unseen)[:2]),
     }
     return rows, ratios
 
@@ -115,9 +116,9 @@ def nearest(vectors: Floats, english: Floats) -> float:
     return round(float((np.argmax(vectors @ english.T, axis=1) == np.arange(len(english))).mean()), 4)
 
 
-def otherwise(adapter: Any, own: Floats, other: Floats) -> float:
+def otherwise(adapter: Any, texts: list[str], own: Floats, other: Floats) -> float:
     """The share of texts that the adapter reads."""
-    return round(float((~adapter.understood(own, other)).mean()), 4)
+    return round(float((~adapter.understood(texts, own, other)).mean()), 4)
 
 
 def unit(vectors: Floats) -> Floats:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 import numpy as np
 from PIL import Image
 
-from groundcast.question import check_options, number, texts, whole
+from groundcast.question import check_options, file_path, number, texts, whole
 from groundcast.tables import TableKind, check_kind, table_as
 from search_ui.ground.files import check_target, write_view
 from search_ui.ground.gallery import PhotoFilter, parse_hours, parse_months
@@ -172,7 +172,7 @@ class GroundPhotos(Sequence[PhotoHit]):
             UsageError: An unknown suffix, a folder that is not there, or too many for a sheet.
             GroundcastError: It cannot be written, such as on a full disk.
         """
-        target = Path(path)
+        target = file_path("path", path)
         check_target(target, len(self))
         for trouble in write_view(self.view, target):
             logger.warning("%s", trouble)

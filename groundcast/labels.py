@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from groundcast.opened import OpenHome
+from groundcast.question import one_text, texts
 from groundcast.tables import TableKind, check_kind, table_as
 from ingest.catalog.labels import VERDICTS, Verdict
 from trainer.errors import MissingError, UsageError
@@ -57,7 +58,7 @@ class CollectionLabels:
         import pyarrow.parquet as pq
 
         with self._home.labelling() as labelling:
-            found = labelling.sets.find(name, self._collection)
+            found = labelling.sets.find(one_text("name", name), self._collection)
             return table_as(pq.read_table(io.BytesIO(labelling.export(found.id, ".parquet"))), as_)
 
     def write(self, name: str, table: Any) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class CollectionLabels:
             UsageError: It is no table.
         """
         with self._home.labelling() as labelling:
-            sets = labelling.sets.all(self._collection)
+            sets, name = labelling.sets.all(self._collection), one_text("name", name)
             into = next((found.id for found in sets if name in (found.name, found.id)), None)
             _, taken = labelling.bring(
                 _parquet(table), _FILE, self._collection, name=name if into is None else None, into=into
@@ -102,8 +103,9 @@ class CollectionLabels:
             UsageError: An unknown verdict, or no tile.
             MissingError: There is no such tile; or no such set to take labels out of.
         """
-        ids = [tiles] if isinstance(tiles, str) else [str(one) for one in tiles]
         with self._home.labelling() as labelling:
+            listed = tiles.to_pylist() if hasattr(tiles, "to_pylist") else tiles  # a column of Arrow's
+            ids, name = list(texts("tiles", listed)), one_text("name", name)
             if verdict is not None and verdict not in VERDICTS:
                 known = ", ".join(map(repr, VERDICTS))
                 raise UsageError(f"verdict = {verdict!r}: say {known}, or None to take labels away")
@@ -126,7 +128,7 @@ class CollectionLabels:
             MissingError: There is no set of that name.
         """
         with self._home.labelling() as labelling:
-            labelling.delete(labelling.sets.find(name, self._collection).id)
+            labelling.delete(labelling.sets.find(one_text("name", name), self._collection).id)
 
 
 def _parquet(table: Any) -> bytes:

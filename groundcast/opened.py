@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from groundcast.question import QuestionReader
 from groundcast.words import in_python
@@ -52,6 +53,12 @@ class OpenHome:
         self._end = weakref.finalize(
             self, _close, service, folder
         )  # also where nobody closes it, at the latest on exit
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"the open home '{self.settings.home}' cannot be pickled, as to send it to another process: send its path "
+            "and open it there"
+        )
 
     @property
     def closed(self) -> bool:

@@ -94,8 +94,8 @@ def check_options(given: dict[str, Any], options: type) -> dict[str, Any]:
     known = list(options.__annotations__)
     for name in given:
         if name not in known:
-            # one of the method's own may be meant, which never come here by their right names
-            near = get_close_matches(name, [*_OWN, *known], 1)
+            # one of the method's own may be meant, or of another's, which has it by that very name
+            near = [one for one in get_close_matches(name, [*_OWN, *known], 2) if one != name]
             meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise UsageError(f"there is no argument {name!r}: {meant}")
     return {name: value for name, value in given.items() if value is not None}
@@ -145,12 +145,12 @@ class QuestionReader:
             *(date_text(name, asked.get(name)) for name in ("acquired_from", "acquired_to"))
         )  # fmt: skip
         parts = asked_parts(
-            None if text is None else _text("text", text),
+            None if text is None else one_text("text", text),
             texts("also", asked.get("also")),
             texts("not_", asked.get("not_")),
             self._picture("image", asked.get("image")),
             self._picture("photo", asked.get("photo")),
-            None if "tile" not in asked else _text("tile", asked["tile"]),
+            None if "tile" not in asked else one_text("tile", asked["tile"]),
         )
         query = Query(
             parts=parts,
@@ -160,8 +160,8 @@ class QuestionReader:
             acquired_to=last,
             k=whole("k", k),
             min_relevance=number("min_relevance", min_relevance),
-            distinct=not overlapping,
-            ensemble=bool(asked.get("ensemble")),
+            distinct=not yes_or_no("overlapping", overlapping),
+            ensemble=yes_or_no("ensemble", asked.get("ensemble", False)),
         )
         return query, note
 
@@ -217,7 +217,35 @@ def number(name: str, value: Any) -> float:
         raise UsageError(f"{name} = {value!r}: give a number") from error
 
 
-def _text(name: str, value: Any) -> str:
+def yes_or_no(name: str, value: Any) -> bool:
+    """True or False; any other text, such as ``"no"``, would be taken for True.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if isinstance(value, bool) or type(value).__name__ == "bool":  # NumPy's, too
+        return bool(value)
+    raise UsageError(f"{name} = {value!r:.60}: give True or False")
+
+
+def file_path(name: str, value: Any) -> Path:
+    """The path of a file.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return Path(value)
+    except TypeError as error:
+        raise UsageError(f"{name} = {value!r:.60}: give the path of a file") from error
+
+
+def one_text(name: str, value: Any) -> str:
+    """A text.
+
+    Raises:
+        UsageError: It is none.
+    """
     if not isinstance(value, str):
         raise UsageError(f"{name} = {value!r:.60} is no text: give text")
     return value
@@ -234,6 +262,6 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     try:
-        return tuple(_text(name, one) for one in value)
+        return tuple(one_text(name, one) for one in value)
     except TypeError as error:
         raise UsageError(f"{name} = {value!r:.60}: give text, or a list of texts") from error

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groundcast.question import file_path
 from search_ui.maps.calendars import PlaceCalendar, check_target, draw_calendar, write_calendar
 from search_ui.maps.layers import Words, png
 from search_ui.maps.snapshots import About
@@ -67,7 +68,7 @@ class ScoreCalendar:
             UsageError: An unknown suffix, or a folder that is not there.
             GroundcastError: It cannot be written, such as on a full disk.
         """
-        target = Path(path)
+        target = file_path("path", path)
         check_target(target)
         write_calendar(self.calendar, target, self._words(), dict(self.about.provenance))
         return target

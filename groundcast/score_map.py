@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from groundcast.question import file_path
 from ingest.geo.footprints import Squares
 from search_ui.maps import snapshots
 from search_ui.maps.pixels import Canvas, Resampler
@@ -41,7 +42,7 @@ class ScoreMap:
     about: snapshots.About
 
     def __post_init__(self) -> None:
-        snapshots.mapped_values(self.scores, self.value)  # for its error alone: there is no relevance
+        snapshots.values_of(self.scores, self.value)  # for its error alone: there is no relevance
         if self.minus is not None and self.minus.tile_id != self.scores.tile_id:
             raise GroundcastError("the collection changed while its moments were scored: ask again")
 
@@ -58,9 +59,9 @@ class ScoreMap:
     @cached_property
     def array(self) -> npt.NDArray[np.float32]:
         """The values, float32 [height, width], north up; NaN where no tile lies. As in band 1 of a GeoTIFF of it."""
-        values = snapshots.mapped_values(self.scores, self.value)[self.value]
+        values = snapshots.values_of(self.scores, self.value)[self.value]
         if self.minus is not None:
-            values = values - snapshots.mapped_values(self.minus, self.value)[self.value]
+            values = values - snapshots.values_of(self.minus, self.value)[self.value]
         owners = Resampler(self._canvas, Squares.of(snapshots.places_of(self.scores))).whole()
         return np.append(values, np.float32(np.nan)).astype(np.float32)[owners]  # −1, no tile, is the last
 
@@ -86,7 +87,7 @@ class ScoreMap:
             UsageError: An unknown suffix, or a folder that is not there.
             GroundcastError: It cannot be written, such as on a full disk.
         """
-        target = Path(path)
+        target = file_path("path", path)
         snapshots.check_target(target, "scores" if self.minus is None else "difference")
         if self.minus is None:
             snapshots.write_scores(target, self.scores, self.about, value=self.value, published=False)

@@ -17,7 +17,7 @@ from groundcast.ground_photos import GroundOptions, GroundPhotos, filter_of
 from groundcast.labels import CollectionLabels
 from groundcast.moments import Moment, moment_of
 from groundcast.opened import OpenHome, note
-from groundcast.question import SearchOptions, number, spelled_out, whole
+from groundcast.question import SearchOptions, number, one_text, spelled_out, whole
 from groundcast.score_calendar import ScoreCalendar, note_of
 from groundcast.score_map import ScoreMap
 from groundcast.tables import TableKind, check_kind, hits_as, scores_as
@@ -252,7 +252,7 @@ class TileCollection:
         """
         with self._home.asked() as service, service.request():
             query = GroundQuery(
-                tile_id=tile,
+                tile_id=None if tile is None else one_text("tile", tile),
                 place=None if at is None else _place(at),
                 when=moment_of("when", when),
                 k=whole("k", k),
@@ -271,7 +271,7 @@ class TileCollection:
             UsageError: `px` is not from 16 to 1,024.
         """
         with self._home.asked() as service:
-            content = service.chip(self.name, tile, px=whole("px", px))
+            content = service.chip(self.name, one_text("tile", tile), px=whole("px", px))
         with Image.open(io.BytesIO(content)) as picture:
             return picture.convert("RGBA")
 

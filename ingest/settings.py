@@ -224,8 +224,10 @@ class Settings(BaseModel):
 
 
 def resolve_home(home: Path | None) -> Path:
-    """The home folder: the argument, else ``GROUNDCAST_HOME``, else ``~/.groundcast``."""
-    return (home or Path(os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME)).expanduser().absolute()
+    """The home folder: the argument, else ``GROUNDCAST_HOME``, else ``~/.groundcast``; absolute, without ``..``."""
+    given = (home or Path(os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME)).expanduser()
+    # one folder, one name, from wherever it is called: paths below it are kept as where things come from
+    return Path(os.path.abspath(given))  # noqa: PTH100 - a link keeps the name by which older homes know it
 
 
 def load_settings(home: Path | None = None) -> Settings:

@@ -250,6 +250,12 @@ def test_rows_that_can_be_no_tiles_are_counted_by_reason(tmp_path):
         "r6": "not_float16", "r7": "not_float16", "r8": "no_geometry", "r9": "out_of_range",
         "x.parquet#10": "duplicate_id", "x.parquet#11": "no_id",
     }  # fmt: skip
+    # ids that no line of the ledger holds, or nobody can ask for
+    odd = {"id": ["a/b 東京 🏖", "a\nb", "\0", " ", "x" * 201], "clip": tables.lists(tables.vectors(5, 8))}
+    block = read(
+        opened(tables.write(tmp_path / "y.parquet", odd | {"geometry": tables.wkb(tables.boxes(5))}, tables.geo()))
+    )
+    assert reasons(block) == {f"y.parquet#{row}": "no_id" for row in range(1, 5)}
 
 
 @pytest.mark.parametrize("first", [[], [1.0, 2.0]], ids=["empty", "short"])

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import groundcast as gc
+from groundcast.score_map import ScoreMap
 from ingest.archive.parts import Archive, vector_array
 from ingest.catalog.catalog import Catalog, Collection
 from ingest.catalog.foreign import ForeignModel, foreign_model
@@ -298,6 +299,8 @@ def test_without_a_model_tiles_are_searched_by_tiles_and_relevance_is_not_made_u
     assert "relevance" not in pq.read_table(tmp_path / "map.parquet").column_names
     with pytest.raises(UsageError, match=r"no relevance.*map the cosine"):
         write_scores(tmp_path / "map.png", scores, about, value="relevance", published=False)
+    with pytest.raises(UsageError, match=r"no relevance.*map the cosine"):
+        ScoreMap(scores, None, "relevance", about)
     engine.close()
 
 

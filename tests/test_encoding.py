@@ -185,3 +185,18 @@ def test_wrong_arguments_are_refused() -> None:
         encode("cyclic", lat=[1, 2], lon=[1, 2, 3])
     with pytest.raises(UsageError, match="is not a moment"):
         encode("cyclic", when=["2020-01-01"])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="'2020-01-01' is not a moment"):
+        encode("cyclic", when="2020-01-01")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"datetime64\[M\] are no days"):
+        encode("cyclic", when=np.array(["2020-01"], "datetime64[M]"))
+    with pytest.raises(AreaError, match="latitude 'x' is no number of degrees"):
+        encode("cyclic", lat="x", lon=0)
+
+
+def test_days_of_numpy_have_no_hour() -> None:
+    day, minute = np.datetime64("2025-07-14"), np.array(["2025-07-14T00:00"], "datetime64[m]")
+    for name in ("cyclic", "seasonal"):
+        expected = encode(name, when=date(2025, 7, 14)).values
+        np.testing.assert_array_equal(encode(name, when=np.array([day])).values, expected)
+        np.testing.assert_array_equal(encode(name, when=day).values, expected)
+        assert not np.array_equal(encode(name, when=minute).values, expected)

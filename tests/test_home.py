@@ -2,6 +2,7 @@
 
 import json
 import logging
+import pickle
 import shutil
 import sys
 import threading
@@ -167,6 +168,28 @@ def test_a_question_may_be_a_picture_as_an_array(demo, tmp_path) -> None:
     assert asked[0].tile_id.tolist() == asked[1].tile_id.tolist() == asked[2].tile_id.tolist()
     with pytest.raises(gc.UsageError, match=r"image is float64 \[64, 64, 3\]"):
         demo.search(image=np.asarray(picture) / 255)
+
+
+def test_what_would_be_taken_for_something_else_is_refused(home, demo, tmp_path) -> None:
+    for options, said in (
+        ({"overlapping": "no"}, "overlapping = 'no': give True or False"),
+        ({"ensemble": 2}, "ensemble = 2: give True or False"),
+    ):
+        with pytest.raises(gc.UsageError, match=said):
+            demo.search(TEXT, **options)
+    assert len(demo.search(TEXT, overlapping=np.True_, k=2)) == 2
+    with pytest.raises(gc.UsageError, match="there is no argument 'when': there are"):
+        demo.calendar(TEXT, when=SUMMER)
+    with pytest.raises(gc.UsageError, match="path = None: give the path of a file"):
+        demo.map(TEXT).save(None)
+    with pytest.raises(gc.UsageError, match="tile = 3 is no text"):
+        demo.picture(3)
+    for tell in (demo.labels.read, demo.labels.delete, lambda name: demo.labels.say(name, ["x"], "yes")):
+        with pytest.raises(gc.UsageError, match="name = None is no text"):
+            tell(None)
+    for held in (home, demo, demo.labels):
+        with pytest.raises(TypeError, match=r"cannot be pickled.*send its path and open it there"):
+            pickle.dumps(held)
 
 
 def test_moments_may_be_what_python_has_for_them(demo) -> None:
@@ -421,6 +444,14 @@ def test_an_embedder_alone_embeds_arrays_and_texts(home) -> None:
     images = np.random.default_rng(0).integers(0, 255, (3, 40, 30, 3), np.uint8)
     assert (embedder.embed_tiles(images).shape, embedder.embed_tiles(images).dtype) == ((3, 32), np.float32)
     assert (embedder.embed_texts(["a", "b"]).shape, embedder.embed_tiles(images[:0]).shape) == ((2, 32), (0, 32))
+    folder = str(home.path / "models" / home.models()[0])
+    np.testing.assert_array_equal(gc.Embedder.load(folder).embed_texts(["a"]), embedder.embed_texts(["a"]))
+    for embed, wrong in (
+        (embedder.embed_tiles, None), (embedder.embed_photos, Image.new("RGB", (8, 8))), (embedder.embed_texts, None),
+        (embedder.embed_texts, ["a", None]), (embedder.embed_texts, [3]),
+    ):  # fmt: skip
+        with pytest.raises(gc.UsageError, match=r"is no sequence of|is none"):
+            embed(wrong)
     for wrong in (images / 255, images[0], images.transpose(0, 3, 1, 2)):
         with pytest.raises(gc.UsageError, match="an image must be uint8"):
             embedder.embed_tiles(wrong)

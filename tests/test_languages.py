@@ -50,8 +50,12 @@ def test_an_adapter_tells_what_the_tower_would_make_of_a_text(made: tuple) -> No
     adapter, x, y = made
     read = adapter.vectors(x[200:])
     assert float((read * unit(y[200:])).sum(axis=1).mean()) > 0.9
-    assert adapter.understood(y[200:], read).mean() > 0.95
-    assert not adapter.understood(-y[200:], read).any()
+    some = ["a road"] * len(read)
+    assert adapter.understood(some, y[200:], read).mean() > 0.95
+    assert not adapter.understood(some, -y[200:], read).any()
+    # what the tower has no letters for it does not understand, though its vector may lie near
+    told = adapter.understood(["a road", "ein Weg", "森林", "пляж", "海滩 beach", "🏖 1"], *[read[:1].repeat(6, 0)] * 2)
+    assert told.tolist() == [True, True, False, False, True, True]
 
 
 def test_the_limit_is_what_all_but_one_in_a_hundred_exceed_when_each_is_left_out(made: tuple) -> None:

@@ -65,6 +65,10 @@ def test_of_wide_imagery_a_part_is_shown_under_tiles_that_can_be_told_apart(tmp_
     found = seen(make_raster(tmp_path / "town.tif", width=400, height=400), Grid(5.0, 5.0))
     assert found.view is not None and not found.view.whole
     assert found.count > 1_500 and len(found.view.cells) < 1_100
+    assert found.edge is None
+    wide = seen(bordered(tmp_path / "ortho.tif", 255), Grid(1.25, 1.25))
+    assert wide.view is not None and not wide.view.whole
+    assert wide.edge == 255  # though the part that is shown lies within
 
 
 def test_the_picture_crosses_out_what_is_left_out_and_shows_no_imagery_as_squares(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,12 @@ def test_defaults_need_no_file_and_no_folder(tmp_path, monkeypatch):
     settings = load_settings(tmp_path / "none")
     assert settings.home == tmp_path / "none"
     assert not settings.home.exists()
+
+
+def test_a_home_has_one_name_from_wherever_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert load_settings(Path("../home")).home == load_settings(tmp_path / "home").home == tmp_path / "home"
 
 
 def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from search_ui.cli import main
 from search_ui.commands.planet import prompt_of_concept
 from search_ui.search.comparison import read_labels
 from search_ui.search.engine import Engine
+from search_ui.search.fitted import Fit, keep_fits
 from search_ui.search.query import Part, Query
 from tests.conftest import TINY_CLIP, Groundcast, make_raster
 from tests.home_copy import whole_copy_of
@@ -133,7 +134,11 @@ def wait_for(models: list[str], model: str) -> None:
 
 def test_versions_are_listed_asked_for_and_ingested_into_by_name(town, tmp_path):
     old, new = model_ids(town)
+    with closing(Catalog(tmp_path / "home" / "catalog.sqlite")) as catalog:
+        fit = Fit("a market", old, 2.0, 1.0, "truth.geojson", 100, 30, None, "2026-01-01T00:00:00+00:00")
+        keep_fits(catalog, catalog.collection("town"), {"a market": fit})
     ran = town("collection", "upgrade", "town", "--model", "new", *FEW)
+    assert "relevance of 'a market' was fitted with the model before, and is not any more" in ran.out
     assert "overlap@9" in ran.out and "relevance town@2" in ran.out and "town stands for town@2 now" in ran.out
     (row,) = town("collections", "--json").json()
     assert (row["name"], row["version"], row["model"], row["model_id"]) == ("town", 2, "new", new)

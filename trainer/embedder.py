@@ -7,8 +7,9 @@ tiles, sources, archives or indexes.
 """
 
 import logging
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ class Embedder:
     @classmethod
     def load(
         cls,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         precision: str = "auto",
         device: str | None = None,
@@ -87,6 +88,7 @@ class Embedder:
                 raise UsageError(f"precision {precision!r} is unknown: use one of auto, {', '.join(PRECISIONS)}")
         options: dict[str, Any] = {"precision": precision, "device": device}
         options |= {"expected_images": expected_images, "measurements": measurements}
+        folder = Path(folder)
         return cls(folder, read_meta(folder), export_texts=export_texts, vision=options)
 
     @property
@@ -158,16 +160,19 @@ class Embedder:
 
     def embed_tiles(self, images: Pixels | Sequence[Pixels | Image.Image]) -> Floats:
         """Embed tiles, each uint8 [h, w, 3] or a Pillow image of any size → O, float32 [n, d], unnormalised."""
-        return self.embed_prepared([self.prepare(image) for image in images])
+        return self.embed_prepared([self.prepare(image) for image in _several("tiles", images)])
 
     def embed_photos(self, images: Pixels | Sequence[Pixels | Image.Image]) -> Floats:
         """Embed photos, each uint8 [h, w, 3] or a Pillow image of any size → float32 [n, d], unnormalised."""
-        return self.embed_prepared_photos([self.prepare_photo(image) for image in images])
+        return self.embed_prepared_photos([self.prepare_photo(image) for image in _several("photos", images)])
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Embed texts → float32 [n, d], unnormalised. Texts longer than the tower's context are cut."""
         if isinstance(texts, str):
             raise UsageError(f"embed_texts takes a list of texts, not the one text {texts!r}")
+        other = next((one for one in _several("texts", texts) if not isinstance(one, str)), "")
+        if other != "":
+            raise UsageError(f"embed_texts takes texts, and {other!r:.60} is none")
         return self._text_tower()(texts) if len(texts) else np.empty((0, self.dim), np.float32)
 
     def texts_without_torch(self) -> bool:
@@ -199,6 +204,8 @@ class Embedder:
         """
         encoder = self.encoder_weights()
         o = np.array(vectors, np.float32)
+        if o.ndim != 2 or o.shape[1] != self.dim:
+            raise UsageError(f"vectors of shape {list(o.shape)}: those of this model are [n, {self.dim}]")
         encoded = encode(self._encoding, lat=lat, lon=lon, when=when, weekday=weekday)
         rows = len(encoded.values)
         if rows not in (1, len(o)):
@@ -290,3 +297,14 @@ class Embedder:
         from trainer.texts.torch_text import TorchText
 
         return TorchText(self._folder, self.meta.text, self._vision.device)
+
+
+def _several(what: str, given: Any) -> Any:
+    """What was given, if it is several.
+
+    Raises:
+        UsageError: It is one picture, or nothing at all.
+    """
+    if isinstance(given, Iterable):
+        return given
+    raise UsageError(f"{given!r:.60} is no sequence of {what}: give a list or an array of them")

@@ -6,7 +6,7 @@ week. All take degrees (WGS84) and **wall-clock time at the place**. Nothing her
 time came from.
 
 A time is a `datetime` (date and hour), a `date` (no hour), a `time` (no date) or `None`; or an array of `datetime64`
-with NaT where it is missing. A missing value is never replaced by a made-up one:
+with NaT where it is missing, of which whole days have no hour. A missing value is never replaced by a made-up one:
 
 - `sat2cap` has no way to say that something is missing, so where place, date or hour is, the sample is not `usable`:
   E is not added and S = O.
@@ -20,7 +20,7 @@ Every encoding is affine in a few columns of the place (`place_columns`, `place_
 one moment needs no more of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -293,7 +293,10 @@ def _calendar(days: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], 
 
 def _degrees(what: str, value: npt.ArrayLike | None, limit: float) -> Floats:
     """Degrees as a column [n]; zero stands for a missing place."""
-    column = np.atleast_1d(np.asarray(0.0 if value is None else value, dtype=np.float64))
+    try:
+        column = np.atleast_1d(np.asarray(0.0 if value is None else value, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise AreaError(f"{what} {value!r:.60} is no number of degrees, nor a column of them") from error
     bad = ~(np.abs(column) <= limit)  # so that NaN is bad too
     if bad.any():
         i = int(np.argmax(bad))
@@ -305,12 +308,17 @@ def _time_columns(
     when: When | Sequence[When] | npt.NDArray[np.datetime64],
 ) -> tuple[npt.NDArray[np.datetime64], Floats, Bools, Bools]:
     """Day (datetime64[D]), minute of the day, has_date, has_hour; each [n] or [1]. 2000-01-01: missing."""
-    if isinstance(when, np.ndarray) and np.issubdtype(when.dtype, np.datetime64):
+    if isinstance(when, np.ndarray | np.datetime64) and np.issubdtype(when.dtype, np.datetime64):
+        unit = np.datetime_data(when.dtype)[0]
+        if unit in ("Y", "M", "W"):
+            raise UsageError(f"moments of type {when.dtype} are no days: give datetime64[D], or finer with an hour")
         moments = np.atleast_1d(when)
         present = ~np.isnat(moments)
         moments = np.where(present, moments, np.datetime64("2000-01-01")).astype("datetime64[m]")
         days = moments.astype("datetime64[D]")
-        return days, (moments - days).astype(np.float64), present, present
+        return days, (moments - days).astype(np.float64), present, present & (unit != "D")
+    if isinstance(when, str | bytes) or not isinstance(when, Iterable | date | time | None):
+        raise UsageError(f"{when!r} is not a moment: give a datetime, a date, a time or None")
     items = [when] if when is None or isinstance(when, date | time) else list(when)
     parts = [_split(item) for item in items]
     return (
@@ -323,6 +331,8 @@ def _time_columns(
 
 def _split(when: When) -> tuple[date | None, time | None]:
     """Date and time of one moment."""
+    if isinstance(when, datetime) and when != when:  # noqa: PLR0124 - pandas' NaT is a datetime, and not itself
+        return None, None
     if isinstance(when, datetime | time) and when.tzinfo is not None:
         raise UsageError(f"time {when.isoformat()} has a zone: give the wall-clock time at the place, without one")
     if isinstance(when, datetime):

@@ -32,7 +32,7 @@ WHY_VECTOR = {
     "not_finite": "its vector has numbers that are missing, NaN or infinite",
     "zero_vector": "its vector is zero, which has no direction",
     "not_float16": "its vector has numbers beyond 65,504 or so small that float16, which the archive keeps, loses them",
-    "no_id": "it has no id",
+    "no_id": "it has no id, or one that is blank, over 200 characters long, or has control characters",
     "duplicate_id": "a row before it has the same id",
 }
 

@@ -1,5 +1,6 @@
 """Tables of embeddings as one source: files that agree with each other, and their rows in order."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +20,9 @@ from trainer.errors import ModelMismatchError, SourceError, reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_OF_AN_ID = 200
+"""Characters, as routes take them."""
+_UNLINED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ID_ROWS = 65_536  # of one column at a time
 
 
@@ -287,7 +291,12 @@ def _stems(names: Sequence[str]) -> list[str]:
 
 
 def _texts(table: "pa.Table", column: str) -> list[str | None]:
-    """A column of ids as texts; None for what is missing or empty."""
+    """A column of ids as texts; None for what is missing, or can be no id."""
     import pyarrow as pa
 
-    return [one or None for one in table[column].cast(pa.string()).to_pylist()]
+    return [one if _is_id(one) else None for one in table[column].cast(pa.string()).to_pylist()]
+
+
+def _is_id(text: str | None) -> bool:
+    """Whether it can be written in a line of the ledger, and asked for."""
+    return text is not None and 0 < len(text) <= MOST_OF_AN_ID and not text.isspace() and not _UNLINED.search(text)

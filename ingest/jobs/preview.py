@@ -23,6 +23,7 @@ SHOWN = 6  # tiles
 _TRIED = 12  # of which those are shown that would be kept, before others
 _WIDEST = 30  # tiles across the view: of more, a line between two of them would hide what lies there
 _VIEW_PX = 640
+_ALONG, _ALONG_PX = 24, 96  # places along the edge of imagery that is wider than the view, and pixels across each
 _PLAIN = 0.25  # of the pixels along the edge, from which on they are thought to be no imagery
 
 
@@ -141,7 +142,7 @@ def preview(intake: Intake, *, input_px: int) -> Preview:
         gsd_m=intake.source.gsd_m if isinstance(intake, GridIntake) else None,
         bounds=bbox_of(intake.source.coverage()) if isinstance(intake, GridIntake) else None,
         acquired_at=sorted(dates),
-        edge=None if view is None else _edge(view),
+        edge=_edge(_along(intake, view)) if isinstance(intake, GridIntake) and view is not None else None,
         problems=[*problems, *(f"{one.subject}: {one.message}" for one in intake.problems)],
         notes=[note.message for note in intake.notes],
     )
@@ -201,11 +202,34 @@ def _cell(tile: Footprint, square: Footprint, valid: Mask, min_valid: float) -> 
     return CellView(corners, share > 0 and share >= min_valid)
 
 
-def _edge(view: GridView) -> int | None:
+def _along(intake: GridIntake, view: GridView) -> list[npt.NDArray[np.uint8]]:
+    """Pixels along the imagery's edge, uint8 [k, 3] each: in the view, or of a part at places all around the whole."""
+    if view.whole:
+        return [_rim(view.image, view.valid)]
+    edge = intake.source.coverage().boundary
+    if intake.area is not None:
+        edge = edge.intersection(intake.area)
+    if edge.is_empty or not edge.length:
+        return []
+    found = []
+    for share in np.arange(_ALONG) / _ALONG:
+        place = edge.interpolate(float(share), normalized=True)
+        try:
+            chip = intake.source.read(Footprint(place.y, place.x, intake.grid.size_m), _ALONG_PX)
+        except ItemError:
+            continue  # what cannot be read is told of tiles
+        found.append(_rim(chip.image, chip.valid))
+    return found
+
+
+def _rim(image: Image8, valid: Mask) -> npt.NDArray[np.uint8]:
+    """Pixels of imagery beside one that is none, uint8 [k, 3]."""
+    return image[valid & ~_eroded(valid)]
+
+
+def _edge(parts: list[npt.NDArray[np.uint8]]) -> int | None:
     """White or black that runs along much of the imagery's edge: a scan's or an orthophoto's border."""
-    valid = view.valid
-    inner = valid & ~_eroded(valid)
-    along = view.image[inner]  # [k, 3]
+    along = np.concatenate(parts) if parts else np.empty((0, 3), np.uint8)
     if not len(along):
         return None
     for value in (255, 0):
@@ -217,6 +241,6 @@ def _edge(view: GridView) -> int | None:
 
 
 def _eroded(valid: Mask) -> Mask:
-    """Pixels whose four neighbours count, too; what lies beyond the picture does not."""
-    wide = np.pad(valid, 1)
+    """Pixels whose four neighbours count, too; what lies beyond the picture counts as what is beside it."""
+    wide = np.pad(valid, 1, mode="edge")
     return wide[1:-1, 1:-1] & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]

@@ -116,7 +116,7 @@ def write_scores(path: Path, scores: Scores, about: About, *, value: Value, publ
         GroundcastError: The file cannot be written, such as on a full disk.
     """
     places = places_of(scores)
-    columns = mapped_values(scores, value)
+    columns = values_of(scores, value)
     scale = replace(amount_scale(columns[value], UNITS[value]), hidden=_hidden(columns[value]))
     shown, remark = columns[value], None
     if published:
@@ -158,7 +158,7 @@ def write_difference(path: Path, scores: Scores, minus: Scores, about: About, *,
     # an ingest may have finished between the two: then rows are no longer the same tiles
     if scores.tile_id != minus.tile_id:
         raise GroundcastError("the collection changed while its moments were scored: run the command again")
-    here, there = mapped_values(scores, value), mapped_values(minus, value)
+    here, there = values_of(scores, value), values_of(minus, value)
     differences = {name: here[name] - there[name] for name in here}
     title = f"{about.question} · {say_moment(scores.when)} less {say_moment(minus.when)}"
     match path.suffix.lower():
@@ -202,7 +202,7 @@ def write_hexagons(
     from search_ui.maps.layers import Screen, screen_canvas
 
     places = places_of(scores)
-    values = mapped_values(scores, value)[value]
+    values = values_of(scores, value)[value]
     cells = h3.gather(resolution, values, lat=places.lat, lon=places.lon)
     if not len(cells.cell):
         raise UsageError("no tile has a score: there is nothing to gather")
@@ -223,7 +223,7 @@ def write_hexagons(
     return {"hexagons": len(cells.cell)} | ({"note": note} if note else {})
 
 
-def mapped_values(scores: Scores, value: Value) -> dict[str, Floats32]:
+def values_of(scores: Scores, value: Value) -> dict[str, Floats32]:
     """What there is to be mapped, by name.
 
     Raises:

@@ -88,7 +88,7 @@ class Vectors:
             lambda: cached_texts(folder, name, ways, lambda new: adapter.vectors(multilingual.sentence_vectors(new))),
             size=lambda made: made.nbytes,
         )
-        if adapter.understood(own[:1], read[:1])[0]:
+        if adapter.understood(ways[:1], own[:1], read[:1])[0]:
             return own, False
         return read, True
 

@@ -10,12 +10,14 @@ unit vectors, over English texts that both can read:
     w = (K + λ)⁻¹ (Y − mean)
 
 A text that means the same in another language lies near the English one, so y is near what the tower makes of that. The
-tower has understood a text itself where the two agree: `limit` is the cosine that all but one in a hundred of the
-anchors exceed, each predicted from all others. The file is no part of `model_id`; a model without one reads what its
-tower can. Nothing here knows which texts the anchors are.
+tower has understood a text itself where the two agree, unless it is in another script: `limit` is the cosine that all
+but one in a hundred of the anchors exceed, each predicted from all others. The file is no part of `model_id`; a model
+without one reads what its tower can. Nothing here knows which texts the anchors are.
 """
 
 import hashlib
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,15 +96,16 @@ class LanguageAdapter:
         found: Floats = _unit(_kernel(_unit(sentences - self.centre), self.anchors) @ self.weights + self.mean)
         return found
 
-    def understood(self, own: Floats, read: Floats) -> npt.NDArray[np.bool_]:
-        """Which texts the tower has understood itself, [m].
+    def understood(self, texts: Sequence[str], own: Floats, read: Floats) -> npt.NDArray[np.bool_]:
+        """Which texts the tower has understood itself, [m]; in another script than the Latin one it reads none.
 
         Args:
+            texts: m of them.
             own: Vectors of the tower, [m, d], of any length.
             read: Those of `vectors`.
         """
         agrees: npt.NDArray[np.bool_] = (_unit(own) * read).sum(axis=1) >= self.limit
-        return agrees
+        return agrees & ~np.array([_in_another_script(text) for text in texts], np.bool_)
 
     @cached_property
     def name(self) -> str:
@@ -150,6 +153,12 @@ def _float32(
     a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], c: npt.NDArray[np.floating], d: npt.NDArray[np.floating]
 ) -> tuple[Floats, Floats, Floats, Floats]:
     return a.astype(np.float32), b.astype(np.float32), c.astype(np.float32), d.astype(np.float32)
+
+
+def _in_another_script(text: str) -> bool:
+    """Whether a text has letters and none of them is Latin: that is no English, whatever tower and adapter agree on."""
+    letters = [unicodedata.name(letter, "") for letter in text if letter.isalpha()]
+    return bool(letters) and not any("LATIN" in name for name in letters)
 
 
 def _kernel(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

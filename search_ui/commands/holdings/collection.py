@@ -69,6 +69,7 @@ def upgrade(
     """
     from ingest.jobs.carry_over import vectors_stay
     from ingest.jobs.upgrade import change_over, requests, shadow
+    from search_ui.search.fitted import fits_of
 
     # files are read first: a wrong name must not show after hours of embedding
     asked, known = _prompts(prompts), _labels(labels)
@@ -86,17 +87,21 @@ def upgrade(
     else:
         done = [_here(ctx, request, embedder, silent=as_json) for request in asked_for]
     comparison = _compare(ctx, before, after, asked, known)
+    left = [] if after.collection.model_id == present.model_id else sorted(fits_of(present))
     if not as_json:
         _say(comparison.lines())
     # compared before the change over: what a person is shown is about a choice that is still open
     if not keep:
         change_over(ctx.settings, ctx.catalog, name, after, incomplete=incomplete)
     if as_json:
-        print_json(_upgraded(ctx, name, done, kept, comparison))
+        print_json(_upgraded(ctx, name, done, kept, comparison) | {"fits_of_the_model_before": left})
     elif keep:
         click.echo(f"{name} goes on standing for {before.name}; the same command without --keep changes over")
     else:
         click.echo(f"{name} stands for {after.name} now; `groundcast collection rollback {name}` goes back")
+        for text in left:
+            again = f"groundcast evaluate {name} --truth FILE --text {text!r} --fit"
+            click.echo(f"relevance of {text!r} was fitted with the model before, and is not any more: `{again}`")
         for gallery, photos in ctx.aliases.in_service().items():
             if present.kind == "tiles" and photos.kind == "gallery" and photos.model_id == present.model_id:
                 click.echo(f"its photos next: `groundcast collection upgrade {gallery} --model {model}`")
