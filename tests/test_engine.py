@@ -371,22 +371,20 @@ def test_a_model_without_time_says_so_and_goes_on(groundcast, tmp_path) -> None:
     assert timed["hits"] == plain["hits"]
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_words_and_a_tile_in_one_question_weigh_alike_at_every_moment(engine, narrow, exact):
-    asked = engine if exact else narrow
+def test_words_and_a_tile_in_one_question_weigh_alike_at_every_moment(engine):
     found, field = engine.catalog.collection("demo"), engine.field(engine.catalog.collection("demo"))
     words, tile = ask().parts[0], Part("tile", field.ids(np.array([100]))[0])
     # by the definition: how far apart the tiles' cosines lie at one moment, in the middle of the year's moments
-    alone = [asked.query_vector(found, Query(parts=(part,))) for part in (words, tile)]
+    alone = [engine.query_vector(found, Query(parts=(part,))) for part in (words, tile)]
     moments = [datetime(2025, month, 15, hour) for month in (1, 4, 7, 10) for hour in (2, 8, 14, 20)]
     apart = [np.mean([field.cosines(one, when=when).var() for when in moments]) ** 0.5 for one in alone]
     for weight in (1.0, 2.0, -0.5):
         query = Query(parts=(tile, replace(words, weight=weight)))
-        mixed = asked.query_vector(found, query)
+        mixed = engine.query_vector(found, query)
         right = alone[1] / apart[1] + weight * alone[0] / apart[0]
         assert float(mixed @ right) / np.linalg.norm(right) > 0.995
         # a question is one vector, whatever the moment or the area
-        assert all(np.array_equal(mixed, asked.query_vector(found, replace(query, when=when))) for when in MOMENTS)
+        assert all(np.array_equal(mixed, engine.query_vector(found, replace(query, when=when))) for when in MOMENTS)
     told = engine.frames("demo", query, [SUMMER]).cosine[0]
     assert np.array_equal(told, engine.scores("demo", replace(query, when=SUMMER)).cosine)
     # unit vectors alone would give the tile more say
