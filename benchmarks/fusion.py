@@ -11,7 +11,8 @@ share.
 
 **Words and a picture in one question.** For every pair of concepts that nine tiles or more of the whole island show
 both (with .3 each): the prompt of one and a photo of the other, taken where training never was. Scored by words or
-photo alone, by the sum of unit vectors, and by the sum of standard scores, which is what the product does.
+photo alone, by the sum of unit vectors, by the sum of standard scores of the tiles at the moment, and as the product
+does: by the spread that is usual among the tiles of one moment, the mean over the year and the day.
 """
 
 import argparse
@@ -35,6 +36,8 @@ from ingest.sandbox.words import captions as words_of
 from search_ui.ground.captions import CaptionQuery, Captions
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
+from search_ui.search.relevance import BANK
+from search_ui.search.usual import usual_at
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 1.0)
 FEWEST, BOTH, PHOTOS, SEED = 5, 0.3, 400, 5
@@ -57,6 +60,7 @@ def main() -> None:
         "with the captioner's captions, best weight ÷ S alone": ratio(best(by, "S + {:g} caption"), by["S"]),
         "with captions of who stands there, best weight ÷ S alone": ratio(best(by, "S + {:g} witness"), by["S"]),
         "words and photo: standard scores ÷ unit vectors": ratio(by["standard scores"], by["unit vectors"]),
+        "words and photo: usual spread ÷ unit vectors": ratio(by["usual spread"], by["unit vectors"]),
     }
     if asked.json:
         print(
@@ -117,6 +121,7 @@ def mixed(engine: Engine) -> Iterator[dict[str, Any]]:
     views = list(scenes(world, photographs(world, split="test_strict", count=PHOTOS, seed=SEED)))
     shows = np.array([[concept.name in view.subjects for concept in CONCEPTS] for view in views])
     photos = unit(engine.embedder(found).embed_photos([draw(view) for view in views]))
+    usual = usual_at(field, MOMENTS[0], unit(engine.texts(found, BANK)))
     told: dict[str, list[float]] = {}
     for when in MOMENTS:
         s = unit(field.predicted(np.arange(field.n), when=when))
@@ -125,12 +130,14 @@ def mixed(engine: Engine) -> Iterator[dict[str, Any]]:
             some = np.flatnonzero(shows[:, other] & ~shows[:, one])
             if one == other or not len(some):
                 continue
-            by_words, by_photo = s @ words[one], s @ photos[random.choice(some)]
+            photo = photos[random.choice(some)]
+            by_words, by_photo = s @ words[one], s @ photo
             scores = {
                 "words alone": by_words,
                 "photo alone": by_photo,
                 "unit vectors": by_words + by_photo,
                 "standard scores": standard(by_words) + standard(by_photo),
+                "usual spread": by_words / usual.spread(words[one]) + by_photo / usual.spread(photo),
             }
             for way, score in scores.items():
                 told.setdefault(way, []).append(float(average_precision_score(seen[:, one] & seen[:, other], score)))

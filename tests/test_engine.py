@@ -20,6 +20,7 @@ from search_ui.search.relevance import POSSIBLE
 from trainer.errors import CatalogError, MissingError, UsageError, VectorIndexError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
+MOMENTS = (SUMMER, WINTER, date(2025, 7, 12), time(23))
 
 
 @pytest.fixture(scope="module")
@@ -370,18 +371,32 @@ def test_a_model_without_time_says_so_and_goes_on(groundcast, tmp_path) -> None:
     assert timed["hits"] == plain["hits"]
 
 
-def test_words_and_a_tile_in_one_question_weigh_alike_by_their_standard_scores(engine):
-    columns, _ = everything(engine)
-    tile = Part("tile", str(columns["tile_id"][100]))
-    words = ask().parts[0]
-    found = engine.catalog.collection("demo")
-    alone = [engine.query_vector(found, Query(parts=(part,), when=SUMMER)) for part in (words, tile)]
-    field = engine.field(found)
-    shares = np.stack([field.cosines(vector, when=SUMMER) for vector in alone])
-    scores = (shares - shares.mean(axis=1, keepdims=True)) / shares.std(axis=1, keepdims=True)
-    both = engine.query_vector(found, Query(parts=(words, tile), when=SUMMER))
-    assert np.corrcoef(field.cosines(both, when=SUMMER), scores.sum(axis=0))[0, 1] > 0.98
-    # as they were, the tile, whose cosines lie further apart, had nearly all the say
-    assert shares[1].std() > 1.2 * shares[0].std()
-    doubled = engine.query_vector(found, Query(parts=(replace(words, weight=2.0), tile), when=SUMMER))
-    assert np.corrcoef(field.cosines(doubled, when=SUMMER), scores[0] * 2 + scores[1])[0, 1] > 0.98
+def test_words_and_a_tile_in_one_question_weigh_alike_at_every_moment(engine):
+    found, field = engine.catalog.collection("demo"), engine.field(engine.catalog.collection("demo"))
+    words, tile = ask().parts[0], Part("tile", field.ids(np.array([100]))[0])
+    # by the definition: how far apart the tiles' cosines lie at one moment, in the middle of the year's moments
+    alone = [engine.query_vector(found, Query(parts=(part,))) for part in (words, tile)]
+    moments = [datetime(2025, month, 15, hour) for month in (1, 4, 7, 10) for hour in (2, 8, 14, 20)]
+    apart = [np.mean([field.cosines(one, when=when).var() for when in moments]) ** 0.5 for one in alone]
+    for weight in (1.0, 2.0, -0.5):
+        query = Query(parts=(tile, replace(words, weight=weight)))
+        mixed = engine.query_vector(found, query)
+        right = alone[1] / apart[1] + weight * alone[0] / apart[0]
+        assert float(mixed @ right) / np.linalg.norm(right) > 0.995
+        # a question is one vector, whatever the moment or the area
+        assert all(np.array_equal(mixed, engine.query_vector(found, replace(query, when=when))) for when in MOMENTS)
+    told = engine.frames("demo", query, [SUMMER]).cosine[0]
+    assert np.array_equal(told, engine.scores("demo", replace(query, when=SUMMER)).cosine)
+    # unit vectors alone would give the tile more say
+    assert apart[1] > 1.2 * apart[0]
+
+
+def test_an_answer_to_a_picture_or_a_tile_says_that_relevance_was_fitted_to_words(engine):
+    words = ask("a beach").parts[0]
+    tile = Part("tile", engine.field(engine.catalog.collection("demo")).ids(np.array([100]))[0])
+    assert engine.search("demo", Query(parts=(words,))).note is None
+    for parts in [(tile,), (words, tile)]:
+        query = Query(parts=parts)
+        scores = engine.scores("demo", query)
+        notes = engine.search("demo", query).note, engine.answer("demo", query, scores, np.arange(3)).note
+        assert all("is no chance" in str(note) for note in notes)

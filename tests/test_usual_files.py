@@ -26,6 +26,7 @@ def same(one, other) -> bool:
     return (
         one.mean.tobytes() == other.mean.tobytes()
         and one.covariance.tobytes() == other.covariance.tobytes()
+        and one.among.tobytes() == other.among.tobytes()
         and one.reach == other.reach
     )
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
 _NAMES = 50_000  # of places near hits, kept
 _TOGETHER = 9  # best places that say together when it is likeliest
+_NOT_BY_WORDS = "relevance was fitted to words: asked by a picture or a tile it puts in order, and is no chance"
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
 
@@ -167,7 +168,7 @@ class Engine:
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=_join(_said_of(calibration), note, languages, feedback.note(), scored.said, remark),
+            note=_join(_said_of(calibration, query), note, languages, feedback.note(), scored.said, remark),
             not_now=not_now,
         )
 
@@ -191,7 +192,8 @@ class Engine:
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         nothing = None if len(cosine) else self._why_empty(collection, query)
-        note = _join(_said_of(calibration), note, self._languages(collection, query), feedback.note(), nothing)
+        said = _said_of(calibration, query)
+        note = _join(said, note, self._languages(collection, query), feedback.note(), nothing)
         return Scores(*_places(columns, rows), cosine, relevance, when, note)
 
     @one_request
@@ -344,17 +346,14 @@ class Engine:
     def query_vector(self, collection: Collection, query: Query) -> Floats:
         """The query as a vector of the collection's model, float32 [d], unit length.
 
-        Of words and pictures in one question the standard scores are added, so that they weigh alike.
+        Of words and pictures in one question the standard scores are added, so that they weigh alike. Their spread is
+        that among tiles at one moment, the mean over the year and the day, so that a question is one vector at every
+        moment: of an answer, of a film's frames, of the moment when it is likeliest.
         """
         spread = None
-        several = len({part.kind for part in query.parts}) > 1 and collection.kind == "tiles"
-        calibration = self._calibration(collection) if several else None
-        if isinstance(calibration, Calibration):
-            usual = calibration.usual(self.moment(collection, query.when)[0])
-
-            def spread(vector: Floats) -> float:
-                return usual.level(vector)[1]
-
+        if len({part.kind for part in query.parts}) > 1 and collection.kind == "tiles":
+            usual = (calibration := self._calibration(collection)).usual(calibration.moments[0])
+            spread = None if usual is None else usual.spread
         with self._timed("load_model_and_embed"):
             return self._vectors.query(collection, query, spread)
 
@@ -787,9 +786,12 @@ def _places(
     return columns.row_ids(rows), columns.lat[chosen], columns.lon[chosen], columns.size_m[chosen]
 
 
-def _said_of(judge: Judge) -> str | None:
+def _said_of(judge: Judge, query: Query) -> str | None:
     """What should be known of relevance; a fit was made on this very imagery, however unlike it is."""
-    return judge.fit.note() if isinstance(judge, Refitted) else caution(judge.outside)
+    if isinstance(judge, Refitted):
+        return judge.fit.note()
+    by_words = isinstance(judge, Unrated) or all(part.kind == "text" for part in query.parts)
+    return _join(caution(judge.outside), None if by_words else _NOT_BY_WORDS)
 
 
 def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:

@@ -22,7 +22,7 @@ year costs 144 of them, and only tiles that can come to matter are looked at so.
 docs/relevance.md.
 
 It does not know texts, models or collections by name. It was measured with texts; what is asked by a picture gets a
-number that orders the tiles and means less.
+number that orders the tiles and means less, and its answer says so.
 """
 
 import threading

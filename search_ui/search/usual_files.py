@@ -19,7 +19,7 @@ from search_ui.search.usual import Floats, Usual
 
 log = logging.getLogger(__name__)
 
-_MADE = 2  # how `usual_at` reckons: another number makes every file anew
+_MADE = 3  # how `usual_at` reckons: another number makes every file anew
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class UsualFiles:
         try:
             write(
                 path,
-                lambda file: np.savez(file, key=key, mean=made.mean, covariance=made.covariance, reach=made.reach),
+                lambda file: np.savez(
+                    file, key=key, mean=made.mean, covariance=made.covariance, among=made.among, reach=made.reach
+                ),
             )
         except OSError as error:  # a home that may only be read, a full disk: the answer stands without it
             log.info("%s cannot be kept: %s", path, error)
@@ -66,12 +68,14 @@ def _read(path: Path, key: str, dim: int) -> Usual | None:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:  # the members of a zip carry checksums
             if str(file["key"]) != key:
                 return None
-            mean, covariance, reach = file["mean"], file["covariance"], file["reach"]
+            mean, reach = file["mean"], file["reach"]
+            covariance, among = file["covariance"], file["among"]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s): it is made anew", path, error)
         return None
-    if mean.shape != (dim,) or covariance.shape != (dim, dim) or reach.shape != () or mean.dtype != np.float32:
+    shapes = [(dim,), (dim, dim), (dim, dim), ()]
+    if [one.shape for one in (mean, covariance, among, reach)] != shapes or mean.dtype != np.float32:
         return None
-    return Usual(mean, covariance, float(reach))
+    return Usual(mean, covariance, among, float(reach))

@@ -100,7 +100,8 @@ class Vectors:
 
         Args:
             spread: Of the collection's cosines with a unit vector [d], their standard deviation, by which the vector is
-                divided: so a picture, whose cosines are further apart, does not outweigh words. None: it is not.
+                divided: so a picture, whose cosines are further apart, does not outweigh words. A part without
+                spread, which tells no tile from another, weighs nothing beside parts that have one. None: it is not.
 
         Raises:
             UsageError: The parts cancel out, or an image cannot be used.
@@ -108,12 +109,12 @@ class Vectors:
         """
         # at length 1 first: a weight compares directions, however long the model makes texts and pictures
         vectors = [unit(self._part(collection, part, query.ensemble)) for part in query.parts]
-        if spread is None:
-            weights = [part.weight for part in query.parts]
-        else:
-            apart = [max(spread(vector), LEAST) for vector in vectors]
+        weights = [part.weight for part in query.parts]
+        apart = [0.0 if spread is None else spread(vector) for vector in vectors]
+        least = min((one for one in apart if one > LEAST), default=None)
+        if least is not None:
             # the smallest spread keeps its weight, so that the sum stays one of vectors of about length 1
-            weights = [part.weight * min(apart) / one for part, one in zip(query.parts, apart, strict=True)]
+            weights = [w * least / one if one > LEAST else 0.0 for w, one in zip(weights, apart, strict=True)]
         return unit(np.sum([weight * vector for weight, vector in zip(weights, vectors, strict=True)], axis=0))
 
     def _part(self, collection: Collection, part: Part, ensemble: bool) -> Floats:
