@@ -498,6 +498,7 @@ def test_a_place_is_chosen_by_name_outlines_are_laid_over_and_a_watch_is_read_by
 ) -> None:
     window.goto(url + LINK)
     expect(window.get_by_text("of 3,054 tiles")).to_be_visible()
+    expect(window.get_by_role("alert")).to_be_visible()  # that there is no map, which renews the page
     _settled(window)
     urllib.request.urlopen(f"{url}/api/places?name=Springfield").close()  # waits until names can be asked for
     window.get_by_role("button", name="Area").click()
@@ -523,11 +524,11 @@ def test_a_place_is_chosen_by_name_outlines_are_laid_over_and_a_watch_is_read_by
     _fill(window, "Save this search as", "bathers at Fenoport")
     window.get_by_role("button", name="Save", exact=True).click()
     expect(window.get_by_text("Saved as")).to_be_visible()
+    window.goto(url + LINK)
+    expect(window.get_by_role("alert")).to_be_visible()
     _settled(window)
-    feed = window.locator("a[href*='feed.xml']").last
-    if not feed.is_visible():
-        window.get_by_role("button", name="Saved").click()
-    href = feed.get_attribute("href")
+    window.get_by_role("button", name="Saved").click()
+    href = window.locator("a[href*='feed.xml']").last.get_attribute("href")
     assert href is not None
     with urllib.request.urlopen(f"{url}{href}") as answer:
         told = ET.parse(answer)
