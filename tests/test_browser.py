@@ -15,7 +15,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import rasterio
-from conftest import LONG, Demo, start_groundcast
+from conftest import LONG, Demo, make_raster, start_groundcast
 from home_copy import whole_copy_of
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -585,3 +585,33 @@ def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and
     window.get_by_role("button", name="Delete it").click()
     window.get_by_role("button", name="Bring it back").click()
     expect(window.get_by_text("“field” is back")).to_be_visible()
+
+
+@pytest.mark.skipif(not LONG, reason="a minute long: `make test-long` runs it")
+def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searches(
+    window: Page, url: str, tmp_path: Path
+) -> None:
+    path = make_raster(tmp_path / "large.tif", width=2400, height=2400)
+    window.set_viewport_size({"width": 1024, "height": 768})
+    window.goto(f"{url}/collections")
+    window.get_by_text("Add imagery").first.click()
+    _fill(window, "Path on the server's machine, or URL", str(path))
+    _fill(window, "Name of the collection", "large")
+    side = window.get_by_role("spinbutton", name="Side of a tile, metres")
+    side.fill("20")
+    side.press("Enter")
+    window.get_by_role("button", name="See what it would take").click()
+    window.get_by_role("button", name="Start").click()
+    window.locator("[class*='st-key-Pause-']").get_by_role("button").click()
+    expect(window.get_by_text(re.compile("^paused: [0-9,]+ of 3,600 tiles"))).to_be_visible()
+    window.get_by_role("button", name="Go on").click()
+    cancel = window.locator("[class*='st-key-Cancel-']").get_by_role("button")
+    expect(cancel).to_be_visible()
+    other = _without_map(window.context)
+    other.goto(f"{url}/?collection=demo&q=a+vineyard&month=9&hour=12")
+    expect(other.get_by_role("option").first).to_be_visible()
+    other.close()
+    cancel.click()
+    expect(window.get_by_text(re.compile("^cancelled: [0-9,]+ of 3,600 tiles"))).to_be_visible()
+    window.goto(f"{url}/?collection=large&q=a+market")
+    expect(window.get_by_role("option").first).to_be_visible()  # what was done before stays

@@ -13,6 +13,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 
 from tests.conftest import TINY_CLIP
+from trainer.bundled import add_bundled
 from trainer.checkpoint import read_meta
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError
@@ -37,12 +38,21 @@ def in_torch(folder: Path, texts: list[str]) -> np.ndarray:
     return TorchText(folder, read_meta(folder).text, torch.device("cpu"))(texts)
 
 
+def least_cosine(folder: Path, texts: list[str]) -> float:
+    """Of the exported tower to torch's."""
+    a, b = Embedder.load(folder).embed_texts(texts).astype(float), in_torch(folder, texts).astype(float)
+    return float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
+
+
 def test_the_exported_tower_gives_the_vectors_of_the_tower(clip: Path) -> None:
     assert len(PROBE_TEXTS) == 200
-    texts = [*PROBE_TEXTS, "words that no probe has", "你好", "\ud800", "x" * 5000]
-    a, b = Embedder.load(clip).embed_texts(texts).astype(float), in_torch(clip, texts).astype(float)
-    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    assert cosine.min() >= 0.99999
+    assert least_cosine(clip, [*PROBE_TEXTS, "words that no probe has", "你好", "\ud800", "x" * 5000]) >= 0.99999
+
+
+def test_the_bundled_model_comes_with_its_exported_tower(tmp_path: Path) -> None:
+    meta = add_bundled(tmp_path / "m")
+    assert read_exported(tmp_path / "m", meta.model_id) is not None
+    assert least_cosine(tmp_path / "m", [*PROBE_TEXTS[::10], "the last ferry home"]) >= 0.99999
 
 
 def test_tokens_are_those_of_open_clip_to_the_last() -> None:

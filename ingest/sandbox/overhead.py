@@ -71,7 +71,7 @@ def draw(
         inside = (abs(wide_x) <= HALF_M) & (abs(wide_y) <= HALF_M)
         if inside.any():
             painted = _paint(world.land(island), wide_x, wide_y, footprint.size_m / size_px, clouds=clouds)
-            image[inside] = painted[inside]
+            np.copyto(image, painted, where=inside[..., None])
             valid |= inside
     return image, valid
 

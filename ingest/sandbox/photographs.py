@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.geo.degree_blocks import blocks
+from ingest.sandbox.land.islands import Island
 from ingest.sandbox.moment import activity
 from ingest.sandbox.scene import Scene, look
 from ingest.sandbox.world import World
@@ -85,12 +86,13 @@ def held_out(world: World, seed: int) -> tuple[set[int], set[int]]:
     return strict, val
 
 
-def photographs(world: World, *, split: str, count: int, seed: int) -> Photographs:
+def photographs(world: World, *, split: str, count: int, seed: int, island: Island | None = None) -> Photographs:
     """The photographs of a split; those of `train` and `test_random` come from the same places, never the same photo.
 
     Args:
         split: One of `SPLITS`.
         seed: Another seed, other photographs and other blocks.
+        island: Only there, so that the land of no other is built; else all of the planet.
     """
     if split not in SPLITS:
         raise UsageError(f"split {split!r} is unknown: use one of {', '.join(SPLITS)}")
@@ -99,7 +101,7 @@ def photographs(world: World, *, split: str, count: int, seed: int) -> Photograp
     region = {"test_strict": strict, "val": val}.get(split)
     # test_random has the places of a training set four times its size, as the usual amounts are
     n_places = max(1, round(count * (4 if split == "test_random" else 1) / _VISITS))
-    place_lat, place_lon = _places(world, n_places, strict | val, region, rng)
+    place_lat, place_lon = _places(world, n_places, strict | val, region, island, rng)
     if split == "test_random":  # the same places in the same order as training's first, other visits
         rng = np.random.default_rng([seed, 4])
     visited = rng.integers(0, n_places, count)
@@ -134,7 +136,12 @@ def scenes(world: World, photos: Photographs) -> Iterator[Scene]:
 
 
 def _places(
-    world: World, count: int, apart: set[int], region: set[int] | None, rng: np.random.Generator
+    world: World,
+    count: int,
+    apart: set[int],
+    region: set[int] | None,
+    island: Island | None,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     """Places to stand, more of them where there is something to see, the rare as often as the common."""
     lats, lons, have = [], [], 0
@@ -142,6 +149,8 @@ def _places(
         lat, lon = _land(world, _CANDIDATES, rng)  # the first places are the same however many are asked for
         block = blocks(lat=lat, lon=lon)
         inside = ~np.isin(block, list(apart)) if region is None else np.isin(block, list(region))
+        if island is not None:
+            inside &= _island(world, lat, lon) == world.islands.index(island)
         lat, lon = lat[inside], lon[inside]
         presence = world.presence(lat=lat, lon=lon).astype(float)  # [n, 45]
         # a concept weighs more the rarer it is, up to a limit
