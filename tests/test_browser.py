@@ -20,6 +20,7 @@ from home_copy import whole_copy_of
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from test_preview import bordered
+from vector_map import LINE, POINT, write_map
 
 from search_ui.components.assets import asset
 
@@ -602,16 +603,53 @@ def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searc
     side.press("Enter")
     window.get_by_role("button", name="See what it would take").click()
     window.get_by_role("button", name="Start").click()
-    window.locator("[class*='st-key-Pause-']").get_by_role("button").click()
-    expect(window.get_by_text(re.compile("^paused: [0-9,]+ of 3,600 tiles"))).to_be_visible()
+    window.get_by_role("button", name="Pause").click()
+    expect(window.get_by_text(re.compile("^paused: [0-9,]+ of [0-9,]+ tiles"))).to_be_visible()
     window.get_by_role("button", name="Go on").click()
-    cancel = window.locator("[class*='st-key-Cancel-']").get_by_role("button")
+    cancel = window.get_by_role("button", name="Cancel").first
     expect(cancel).to_be_visible()
     other = _without_map(window.context)
     other.goto(f"{url}/?collection=demo&q=a+vineyard&month=9&hour=12")
     expect(other.get_by_role("option").first).to_be_visible()
     other.close()
     cancel.click()
-    expect(window.get_by_text(re.compile("^cancelled: [0-9,]+ of 3,600 tiles"))).to_be_visible()
+    expect(window.get_by_text(re.compile("^cancelled: [0-9,]+ of [0-9,]+ tiles"))).to_be_visible()
     window.goto(f"{url}/?collection=large&q=a+market")
     expect(window.get_by_role("option").first).to_be_visible()  # what was done before stays
+
+
+def test_a_list_of_every_place_is_walked_to_its_end_and_only_what_is_in_sight_is_drawn(window: Page, url: str) -> None:
+    window.set_viewport_size({"width": 1024, "height": 768})
+    window.goto(f"{url}/?q=a+forest&k=10000")
+    _hits(window)
+    first = window.get_by_role("option").first
+    places = int(first.get_attribute("aria-setsize") or 0)
+    assert places > 3_000
+    first.focus()
+    window.keyboard.press("End")
+    last = window.locator(f"[role=option][aria-posinset='{places}']")
+    expect(last).to_have_attribute("aria-label", re.compile(rf"^{places}\. "))  # its page of the list has arrived
+    assert window.get_by_role("option").count() < 30
+
+
+@pytest.mark.skipif(not LONG, reason="starts a server of its own, and draws its map: make test-long")
+def test_the_owners_map_file_lays_names_and_roads_over_the_imagery(
+    browser: Browser, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_copy_of(demo.home, tmp_path / "home")
+    road = ("roads", LINE, [(-165.2, 42.9), (-164.8, 43.2)], {"kind": "highway", "name": "Long Road"})
+    town = ("places", POINT, [(-165.0, 43.05)], {"kind": "locality", "name": "Hereby"})
+    monkeypatch.setenv("GROUNDCAST_BASEMAP", str(write_map(tmp_path / "map.pmtiles", [road, town], range(13))))
+    context = browser.new_context(viewport={"width": 900, "height": 640}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    with Serving(tmp_path / "home") as address:
+        with page.expect_response(re.compile(r"/basemap/tiles/.*\.mvt")) as tile:
+            page.goto(address + LINK)
+        assert tile.value.ok
+        with_names = _painted(page)
+        page.get_by_text("© OpenStreetMap").first.wait_for()
+        page.goto(f"{address}{LINK}&base=plain")
+        assert _painted(page) == with_names  # the same heat, over the imagery alone
+        expect(page.get_by_text("© OpenStreetMap")).to_have_count(0)
+    context.close()

@@ -111,7 +111,8 @@ def test_the_bundled_model_reads_other_languages_and_english_as_before(demo: Dem
             return engine.query_vector(found, Query(parts=(Part("text", text),)))
 
         english = vector("rows of vines in a vineyard")
-        np.testing.assert_array_equal(english, unit(engine.texts(found, ["rows of vines in a vineyard"]))[0])
+        alone = unit(engine.texts(found, ["rows of vines in a vineyard"]))[0]
+        np.testing.assert_allclose(english, alone, atol=1e-6)  # one may be remembered from a batch with others
         others = ("Rebzeilen in einem Weinberg", "葡萄园里的一排排葡萄藤", "des rangs de vigne dans un vignoble")
         for text in others:
             assert vector(text) @ english > 0.35, text
@@ -128,6 +129,5 @@ def test_without_the_package_texts_are_read_as_before(demo: Demo, monkeypatch: p
         engine = Engine(settings, catalog)
         found = catalog.collection("demo")
         german = Query(parts=(Part("text", "Rebzeilen in einem Weinberg"),))
-        np.testing.assert_array_equal(
-            engine.query_vector(found, german), unit(engine.texts(found, ["Rebzeilen in einem Weinberg"]))[0]
-        )
+        alone = unit(engine.texts(found, ["Rebzeilen in einem Weinberg"]))[0]
+        np.testing.assert_allclose(engine.query_vector(found, german), alone, atol=1e-6)

@@ -21,9 +21,13 @@ from search_ui.service.service import Service
 from search_ui.views import words
 from search_ui.views.adding_models import small_model
 from search_ui.views.app_words import told
+from search_ui.views.panels.asking import notice
 from search_ui.views.previewing import preview_pane
 from search_ui.views.work import background, say_span
 from trainer.errors import GroundcastError, UsageError
+
+ADDING = "adding"
+"""Of the session: whether the form is open."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +149,9 @@ def _estimated(service: Service, form: _Form, request: Request, seen: Pictured) 
 def _may_start(service: Service, form: _Form) -> None:
     if service.settings.redis_url is None:
         st.caption(words.NO_WORKERS)
-    if st.button("Start", type="primary", icon=":material/play_arrow:", key="start ingest"):
-        _start(service, form)
+    st.button(
+        "Start", type="primary", icon=":material/play_arrow:", key="start ingest", on_click=_start, args=(service, form)
+    )  # fmt: skip
 
 
 def _leave_out(value: int) -> None:
@@ -184,6 +189,7 @@ def _show(found: IngestEstimate) -> None:
 
 
 def _start(service: Service, form: _Form) -> None:
+    """A callback: the form closes, so that the work, which stands above it, is in sight."""
     try:
         service.require_writable()
         background(service).start(
@@ -193,10 +199,10 @@ def _start(service: Service, form: _Form) -> None:
             collection=form.collection,
         )
     except GroundcastError as error:
-        st.error(told(error))
+        notice(told(error))
         return
     st.session_state["estimated"] = None
-    st.rerun()
+    st.session_state[ADDING] = False
 
 
 def _source(service: Service) -> str:

@@ -5,7 +5,6 @@ not know how work is done.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import streamlit as st
 
@@ -16,7 +15,7 @@ from search_ui.views import pieces
 from search_ui.views.app_words import plainly, told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.panels.asking import notice
-from search_ui.views.work import background, job_bar
+from search_ui.views.work import background, job_bar, stop_buttons
 from trainer.errors import GroundcastError
 
 _PICTURES = 12  # of failed tiles of one reason
@@ -64,13 +63,11 @@ def _inside(service: Service, name: str, job: Job) -> None:
 
 
 def _buttons(service: Service, job: Job) -> None:
-    with st.container(horizontal=True):
-        if job.state == "running":
-            for title, then in (("Pause", "paused"), ("Cancel", "cancelled")):
-                st.button(title, key=f"{title} {job.id}", on_click=_stop, args=(service, job, then))
-        if job.state not in ("done", "superseded") and not (job.queued and job.state == "running"):
-            arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
-            st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
+    if job.state == "running":
+        stop_buttons(service, job, "card")
+    if job.state not in ("done", "superseded") and not (job.queued and job.state == "running"):
+        arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
+        st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
 
 
 def _failures(service: Service, name: str, job: Job, reason: str, count: int) -> None:
@@ -124,16 +121,6 @@ def places_of_failures(service: Service, jobs: Sequence[Job], most: int) -> list
             if (where := place_of(job, failure)) is not None:
                 found.append((*where, plainly(failure.message)[:200]))
     return found
-
-
-def _stop(service: Service, job: Job, state: Literal["paused", "cancelled"]) -> None:
-    """Stop a job after the chunks at hand; what is done stays, and it can go on."""
-    try:
-        service.require_writable()
-        if not service.catalog.stop_job(job.id, state):
-            notice("This job has ended meanwhile.")
-    except GroundcastError as error:
-        notice(told(error))
 
 
 def _again(service: Service, job: Job, arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ It does not know how the work is done: `search_ui.service.background` runs it, t
 """
 
 import time
+from typing import Literal
 
 import streamlit as st
 
@@ -14,6 +15,8 @@ from search_ui.service.background import Background, Task
 from search_ui.service.service import Service
 from search_ui.views import pieces, words
 from search_ui.views.app_words import told
+from search_ui.views.panels.asking import notice
+from trainer.errors import GroundcastError
 
 _EVERY_S = 2.0
 
@@ -52,6 +55,7 @@ def watch(service: Service, name: str) -> None:
         running = [job for job in service.catalog.jobs(stored) if job.state == "running" and not job.queued]
         for job in running:
             job_bar(service, job)
+            stop_buttons(service, job, "task")
         bar = task.bar()
         if bar is not None and not running:
             left = f", {bar.left} left" if bar.left else ""
@@ -74,6 +78,27 @@ def watch_workers(service: Service) -> None:
         st.markdown("**Left to the workers**", help=words.WORKERS)
         for job in running:
             job_bar(service, job)
+            if job.state == "running":
+                stop_buttons(service, job, "workers")
+
+
+def stop_buttons(service: Service, job: Job, where: str) -> None:
+    """Pause and cancel a job that runs; `where` on the page they stand, for one job is shown in several places."""
+    if service.read_only:
+        return
+    with st.container(horizontal=True):
+        for title, then in (("Pause", "paused"), ("Cancel", "cancelled")):
+            st.button(title, key=f"{title} {where} {job.id}", on_click=_stop, args=(service, job, then))
+
+
+def _stop(service: Service, job: Job, state: Literal["paused", "cancelled"]) -> None:
+    """Stop a job after the chunks at hand; what is done stays, and it can go on."""
+    try:
+        service.require_writable()
+        if not service.catalog.stop_job(job.id, state):
+            notice("This job has ended meanwhile.")
+    except GroundcastError as error:
+        notice(told(error))
 
 
 def job_bar(service: Service, job: Job) -> None:

@@ -8,7 +8,7 @@ from ingest.catalog.catalog import Collection
 from ingest.catalog.names import GALLERY
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces, words
-from search_ui.views.adding import add_imagery
+from search_ui.views.adding import ADDING, add_imagery
 from search_ui.views.adding_models import add_model, models_here
 from search_ui.views.adding_photos import add_photos
 from search_ui.views.jobs import job_card, places_of_failures
@@ -36,7 +36,9 @@ def collections_page(service: Service, search: Search) -> None:
     if service.read_only:
         st.info("This server may only be looked at: run a groundcast of your own to add imagery, photos and models.")
     else:
-        with st.expander("Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key="adding"):
+        with st.expander(
+            "Add imagery", icon=":material/add_photo_alternate:", expanded=not shown, key=ADDING, on_change="rerun"
+        ):
             add_imagery(service)
     for one in shown:
         _collection(service, one, search)
@@ -48,12 +50,17 @@ def collections_page(service: Service, search: Search) -> None:
 
 def _work(service: Service, searchable: set[str], search: Search) -> None:
     """What is going on, and what came of it."""
+    told: set[str | None] = set()
     for name, task in background(service).tasks().items():
         if task.running:
             watch(service, name)
             continue
-        ended(service, task)
         called = None if task.collection is None else service.aliases.present_name(task.collection)
+        # what came of earlier work on the same collection is told by its jobs
+        if called is not None and called in told:
+            continue
+        told.add(called)
+        ended(service, task)
         if called in searchable and not task.failed:
             _search_it(called, search, key=f"search made {called}")
     watch_workers(service)
