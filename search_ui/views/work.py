@@ -60,8 +60,8 @@ def watch(service: Service, name: str) -> None:
         if bar is not None and not running:
             left = f", {bar.left} left" if bar.left else ""
             st.progress(bar.share, text=f"{pieces.as_words(bar.what) or 'done'}: {bar.amounts}{left}")
-        elif bar is None:
-            st.caption(told(task.last_line()[:200]) or "starting …")
+        elif bar is None and (said := told(task.last_line()[:200]) or ("" if running else "starting …")):
+            st.caption(said)
 
 
 @st.fragment(run_every=_EVERY_S)
@@ -137,7 +137,5 @@ def ended(service: Service, task: Task | None) -> None:
     counts = [f"{job.done:,} of {job.items:,} {unit}"]
     counts += [f"{skipped:,} left out"] if skipped else []
     counts += [f"{failed:,} failed"] if failed else []
-    how = (
-        "done" if job.state == "done" else "stopped" if job.state in ("paused", "cancelled") else "left to the workers"
-    )
+    how = job.state if job.state in ("done", "paused", "cancelled") else "left to the workers"
     st.success(f"{title}: {how}, {', '.join(counts)}.")
