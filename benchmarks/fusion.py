@@ -36,8 +36,8 @@ from ingest.sandbox.words import captions as words_of
 from search_ui.ground.captions import CaptionQuery, Captions
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance import BANK
-from search_ui.search.usual import usual_at
+from search_ui.search.relevance.calibration import BANK
+from search_ui.search.relevance.usual import usual_at
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 1.0)
 FEWEST, BOTH, PHOTOS, SEED = 5, 0.3, 400, 5

@@ -42,7 +42,7 @@ from search_ui.monitor.change import DEGREES
 from search_ui.monitor.comparing import Monitored, monitor
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance import POSSIBLE
+from search_ui.search.relevance.calibration import POSSIBLE
 
 PX, SIDE_M, ASIDE_M = 160, 480.0, 5.0
 THERE, GONE, TRULY, HARDLY = 0.6, 0.02, 0.3, 0.05

@@ -21,8 +21,8 @@ from ingest.catalog.catalog import Catalog
 from ingest.sandbox.concepts import CONCEPTS
 from ingest.settings import load_settings
 from search_ui.search.engine import Engine
-from search_ui.search.relevance import STRONG
-from search_ui.search.unlike import OUTSIDE
+from search_ui.search.relevance.calibration import STRONG
+from search_ui.search.relevance.unlike import OUTSIDE
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def best_tiles(field: Any, calibration: Any, texts: Array, concept: Array, true:
 
 def table(rows: list[dict[str, Any]], place: Array, now: Array) -> dict[str, float]:
     """How often what is said, with the constants of the two regressions."""
-    from search_ui.search.relevance import POSSIBLE, STRONG
+    from search_ui.search.relevance.calibration import POSSIBLE, STRONG
 
     said = [_logistic(row["place"] @ place[:-1] + place[-1]) * _logistic(row["fall"] * now[0] + now[1]) for row in rows]
     found: dict[str, float] = {"prompts": len(rows)}

@@ -11,7 +11,8 @@ that they were not fitted on.
     python -m benchmarks.relevance [--model FOLDER] [--areas 3] [--tiles FILE.npz] [--plot FILE.png] [--json]
 
 `--tiles` keeps the embedded tiles between runs: drawing and embedding them takes five minutes on two cores, the rest
-longer. The lines `PLACE, NEUTRAL, BIAS` and `NOW, NOW_BIAS` that it prints belong into `search_ui/search/relevance.py`.
+longer. The lines `PLACE, NEUTRAL, BIAS` and `NOW, NOW_BIAS` that it prints belong into
+`search_ui/search/relevance/calibration.py`.
 """
 
 import argparse
@@ -178,7 +179,7 @@ def areas(tiles: Tiles, each: int, seed: int) -> list[tuple[int, float, Array]]:
 def ask(field: Any, name: int, squares: list[tuple[int, float, Array]], truths: list[Array], texts: Array, bank: Array,
         moments: tuple[datetime | None, ...]) -> Iterator[Cases]:  # fmt: skip
     """Every prompt in every area that the field covers, at every moment."""
-    from search_ui.search.relevance import Calibration
+    from search_ui.search.relevance.calibration import Calibration
 
     _, concept, kind = prompts()
     calibration = Calibration.of(field, bank, knows_time=len(moments) > 1, kept=len(texts))
@@ -224,7 +225,7 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> t
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import truth
     from search_ui.search.likeliest import TYPICAL
-    from search_ui.search.relevance import BANK, Calibration
+    from search_ui.search.relevance.calibration import BANK, Calibration
     from trainer.embedder import Embedder
 
     embedder = Embedder.load(model, precision="float32")
@@ -376,7 +377,7 @@ def roc(score: Array, cases: Cases, weight: Array) -> Array:
 
 def grades(chance: Array, cases: Cases) -> dict[str, dict[str, float]]:
     """Of whole collections: how often each grade is said of the best tile, for prompts with and without an answer."""
-    from search_ui.search.relevance import grade
+    from search_ui.search.relevance.calibration import grade
 
     whole = (cases.side_km == max(SIDES_KM)) & (cases.kind != 1)
     kinds = {
@@ -395,7 +396,7 @@ def grades(chance: Array, cases: Cases) -> dict[str, dict[str, float]]:
 def speed(folder: Path, n: int, dim: int = 512) -> dict[str, float]:
     """Milliseconds of the cosines of n made-up tiles at a moment, of their relevance, and of the calibration."""
     from ingest.field.scorer import FieldEncoder
-    from search_ui.search.relevance import Calibration
+    from search_ui.search.relevance.calibration import Calibration
     from trainer.encoder import EncoderWeights
 
     random = np.random.default_rng(0)
@@ -466,7 +467,7 @@ def main() -> None:
 
 def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All of it, as the document that `--json` prints."""
-    from search_ui.search.relevance import BIAS, NEUTRAL, NOW, NOW_BIAS, PLACE, POSSIBLE, STRONG, WEAK
+    from search_ui.search.relevance.calibration import BIAS, NEUTRAL, NOW, NOW_BIAS, PLACE, POSSIBLE, STRONG, WEAK
     from trainer.bundled import add_bundled
     from trainer.weights.zoo import add_open_clip
 

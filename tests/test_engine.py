@@ -16,7 +16,7 @@ from ingest.index.protocol import Points
 from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance import POSSIBLE
+from search_ui.search.relevance.calibration import POSSIBLE
 from trainer.errors import CatalogError, MissingError, UsageError, VectorIndexError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search_ui.search.relevance import STRONG, Calibration
-from search_ui.search.unlike import OUTSIDE, caution, share_outside
+from search_ui.search.relevance.calibration import STRONG, Calibration
+from search_ui.search.relevance.unlike import OUTSIDE, caution, share_outside
 from tests.test_relevance import field_of, planted, relevance_of
 from trainer import beside
 from trainer import novelty as module

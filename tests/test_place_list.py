@@ -10,7 +10,7 @@ from ingest.field.scorer import NO_DATE
 from search_ui.maps.certainty import NOTHING, colour_of, share_of
 from search_ui.search.feedback import NOTHING_SAID
 from search_ui.search.query import Answer, Hit, Part, Query
-from search_ui.search.relevance import POSSIBLE, STRONG, WEAK, grade, say_relevance
+from search_ui.search.relevance.calibration import POSSIBLE, STRONG, WEAK, grade, say_relevance
 from search_ui.search.scores import Scores
 from search_ui.service.place_list import Listed, PlaceList, listed_rows
 from search_ui.service.place_lists import PlaceLists

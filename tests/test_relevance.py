@@ -10,7 +10,7 @@ from ingest.archive.parts import Archive
 from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
 from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_likeliest, say_not_now
-from search_ui.search.relevance import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
+from search_ui.search.relevance.calibration import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
 from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS
 
@@ -133,7 +133,7 @@ def test_a_year_that_is_remembered_is_that_of_its_tile_and_its_text(tmp_path, mo
     tiles, thing, other, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
     calibration, when = calibrated(field, bank), datetime(2025, 1, 14, 18)
-    monkeypatch.setattr("search_ui.search.relevance._KEPT_WHOLE", 6)
+    monkeypatch.setattr("search_ui.search.relevance.calibration._KEPT_WHOLE", 6)
     for query in (thing, other, thing):
         for rows in ([7, 3, 300], [3, 17, 7, 3999], [300, 7], [5, 6, 8, 9], [3, 5], [1, 2, 3, 4, 5, 6, 7], []):
             some = np.array(rows, np.int64)

@@ -20,9 +20,9 @@ from ingest.geo.geometry import Footprint
 from ingest.settings import load_settings
 from search_ui.labels.blocks import folds_of
 from search_ui.search.engine import Engine
-from search_ui.search.fitted import Fit, Refitted, drop_fits, fit_for, fits_of, keep_fits
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance import Judged
+from search_ui.search.relevance.calibration import Judged
+from search_ui.search.relevance.fitted import Fit, Refitted, drop_fits, fit_for, fits_of, keep_fits
 from search_ui.search.scores import Scores
 from search_ui.truth import pictures
 from search_ui.truth.blocks import bootstrap_blocks

@@ -22,8 +22,8 @@ from search_ui.cli import main
 from search_ui.commands.planet import prompt_of_concept
 from search_ui.search.comparison import read_labels
 from search_ui.search.engine import Engine
-from search_ui.search.fitted import Fit, keep_fits
 from search_ui.search.query import Part, Query
+from search_ui.search.relevance.fitted import Fit, keep_fits
 from tests.conftest import TINY_CLIP, Groundcast, make_raster
 from tests.home_copy import whole_copy_of
 from tests.test_cli import failed

@@ -5,8 +5,8 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
-from search_ui.search.relevance import Calibration
-from search_ui.search.usual_files import UsualFiles
+from search_ui.search.relevance.calibration import Calibration
+from search_ui.search.relevance.usual_files import UsualFiles
 from tests.test_relevance import DIM, encoder, field_of
 
 BANK = np.random.default_rng(5).normal(size=(6, DIM)).astype(np.float32)
@@ -34,10 +34,10 @@ def same(one, other) -> bool:
 @pytest.fixture
 def made(monkeypatch):
     """How often it was reckoned."""
-    from search_ui.search import relevance
+    from search_ui.search.relevance import calibration
 
-    count, real = [], relevance.usual_at
-    monkeypatch.setattr(relevance, "usual_at", lambda *told: count.append(1) or real(*told))
+    count, real = [], calibration.usual_at
+    monkeypatch.setattr(calibration, "usual_at", lambda *told: count.append(1) or real(*told))
     return count
 
 

@@ -8,7 +8,7 @@
 #
 # As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of
 # photos goes on in the dark, e and M are fitted to the panels; half an hour. `ablation` adds `sandbox-paper` and the other
-# rows. Then the captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance.py
+# rows. Then the captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance/calibration.py
 # (benchmarks/relevance.py) must be made anew: they belong to one model.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [moments|ablation]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_ui.maps.scales import HEAT, Scale
-from search_ui.search.relevance import DIGITS, POSSIBLE, STRONG, WEAK
+from search_ui.search.relevance.calibration import DIGITS, POSSIBLE, STRONG, WEAK
 
 UNIT = "relevance"
 CLEAR = f"nothing (below {WEAK:.2f})"

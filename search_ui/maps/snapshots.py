@@ -24,8 +24,8 @@ from search_ui.maps.lettering import plain
 from search_ui.maps.scales import Scale, amount_scale, difference_scale
 from search_ui.search.moments import say_moment
 from search_ui.search.query import Query
+from search_ui.search.relevance.unrated import WHY
 from search_ui.search.scores import Frames, Scores
-from search_ui.search.unrated import WHY
 from trainer.errors import GroundcastError, UsageError
 
 Value = Literal["cosine", "relevance"]
@@ -289,7 +289,7 @@ def _summary(scores: Scores) -> str:
     best = float(np.nanmax(scores.relevance)) if np.isfinite(scores.relevance).any() else None
     if best is None:
         return count_tiles(scores)
-    from search_ui.search.relevance import grade, say_relevance
+    from search_ui.search.relevance.calibration import grade, say_relevance
 
     return f"{count_tiles(scores)} · best relevance {say_relevance(best)} ({grade(best)})"
 

@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from search_ui.search.relevance import DIGITS, POSSIBLE
+from search_ui.search.relevance.calibration import DIGITS, POSSIBLE
 from trainer.errors import UsageError
 
 LEAST_TILES = 30

@@ -18,7 +18,7 @@ from search_ui.monitor.change import WORDS, Changes, changes
 from search_ui.monitor.pairing import Pairing, pair
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance import DIGITS
+from search_ui.search.relevance.calibration import DIGITS
 from search_ui.search.scores import Scores
 from trainer.errors import ModelMismatchError, UsageError
 

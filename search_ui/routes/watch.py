@@ -15,7 +15,7 @@ from ingest.catalog.saved_searches import SavedSearch
 from ingest.catalog.search_hits import SearchHits, Way
 from ingest.settings import Settings
 from search_ui.routes.saved import question_of
-from search_ui.search.relevance import WEAK
+from search_ui.search.relevance.calibration import WEAK
 from search_ui.service.news import News, mail, post
 from search_ui.service.service import Service
 from trainer.errors import GroundcastError, SettingsError

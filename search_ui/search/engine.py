@@ -40,7 +40,6 @@ from ingest.places.place import Nearby
 from ingest.settings import Settings
 from search_ui.search.candidates import AT_ANY_TIME, Pool, Sample, candidates, sample_field, take_sample
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
-from search_ui.search.fitted import Judge, Refitted, exact_relevance, fit_for, fits_of
 from search_ui.search.likeliest import LIKELY, Likeliest, say_not_now
 from search_ui.search.listings import Listings, one_request
 from search_ui.search.proposals import in_archive, remark
@@ -48,12 +47,22 @@ from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.search.recent import Recent
-from search_ui.search.relevance import BANK, DIGITS, POSSIBLE, WEAK, Calibration, Judged, grade, say_relevance
+from search_ui.search.relevance.calibration import (
+    BANK,
+    DIGITS,
+    POSSIBLE,
+    WEAK,
+    Calibration,
+    Judged,
+    grade,
+    say_relevance,
+)
+from search_ui.search.relevance.fitted import Judge, Refitted, exact_relevance, fit_for, fits_of
+from search_ui.search.relevance.unlike import caution
+from search_ui.search.relevance.unrated import WHY, Unrated, refuse_minimum
+from search_ui.search.relevance.usual_files import UsualFiles
 from search_ui.search.scored import Asked, Scored
 from search_ui.search.scores import Frames, Scores
-from search_ui.search.unlike import caution
-from search_ui.search.unrated import WHY, Unrated, refuse_minimum
-from search_ui.search.usual_files import UsualFiles
 from search_ui.search.vectors import Floats, Vectors
 from trainer.encoding import When
 from trainer.errors import IndexLockedError, MissingError, UsageError, VectorIndexError
@@ -435,7 +444,7 @@ class Engine:
 
     @one_request
     def caution(self, collection: Collection) -> str | None:
-        """What a person should know of every answer of a collection, see `search_ui.search.unlike`; None: nothing."""
+        """What a person should know of every answer of a collection, see `relevance.unlike`; None: nothing."""
         return caution(self._calibration(collection).outside)
 
     def provenance(self, collection_name: str) -> Provenance:

@@ -18,8 +18,8 @@ from ingest.settings import Settings
 from ingest.sources.picture import read_picture
 from search_ui.search.query import ENSEMBLE, Part, Query
 from search_ui.search.recent import Recent
+from search_ui.search.relevance.usual import LEAST
 from search_ui.search.text_cache import cached_texts
-from search_ui.search.usual import LEAST
 from trainer.embedder import Embedder
 from trainer.errors import MissingError, UsageError
 from trainer.texts import multilingual

@@ -19,7 +19,7 @@ from search_ui.components.base_path import own
 from search_ui.maps.certainty import colour_of, share_of
 from search_ui.search.query import Hit
 from search_ui.search.ranking import SCORE_DIGITS, distinct
-from search_ui.search.relevance import DIGITS, grade, say_relevance
+from search_ui.search.relevance.calibration import DIGITS, grade, say_relevance
 from search_ui.search.scores import Scores
 from trainer.earth import MEAN_DEGREE_M
 

@@ -19,9 +19,9 @@ from search_ui.search.feedback import Feedback
 from search_ui.search.provenance import program_version
 from search_ui.search.query import Answer, Query
 from search_ui.search.recent import Recent
-from search_ui.search.relevance import grade
+from search_ui.search.relevance.calibration import grade
+from search_ui.search.relevance.unrated import refuse_minimum
 from search_ui.search.scores import Scores
-from search_ui.search.unrated import refuse_minimum
 from search_ui.service.answers import Found
 from search_ui.service.place_list import PAGE, Listed, PlaceList, listed_rows
 from trainer.errors import LapsedError

@@ -54,10 +54,10 @@ from search_ui.search.listings import one_request
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Part, Query
 from search_ui.search.recent import Recent
-from search_ui.search.relevance import Judged
+from search_ui.search.relevance.calibration import Judged
+from search_ui.search.relevance.unrated import refuse_minimum
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
-from search_ui.search.unrated import refuse_minimum
 from search_ui.service.answers import Found, Replay, Shown, TileFacts
 from search_ui.service.brought.clean_picture import clean_picture
 from search_ui.service.brought.confined import Confined

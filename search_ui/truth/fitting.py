@@ -1,6 +1,6 @@
 """Relevance fitted to truth: a slope and an intercept, and what they are worth on ground that they were not fitted on.
 
-Fitted is the log odds of relevance to what is so (`search_ui.search.fitted`), with Platt's targets, so that few tiles
+Fitted is the log odds of relevance to what is so (`search.relevance.fitted`), with Platt's targets, so that few tiles
 do not seem certain (`search_ui.labels.classifier.platt`). Judged is it on blocks of ground that were held out. A fit
 that is no better there than relevance as it was, or than saying the share of positives of every tile, or that would
 turn the order round, is refused.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from search_ui.labels.classifier import platt
-from search_ui.search.fitted import Fit, log_odds
+from search_ui.search.relevance.fitted import Fit, log_odds
 from search_ui.truth.measures import Bools, Bootstrap, Floats, KnownTiles, expected_calibration_error
 from trainer.errors import UsageError
 

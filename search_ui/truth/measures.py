@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_ui.labels.blocks import Folds
-from search_ui.search.relevance import POSSIBLE, STRONG, WEAK
+from search_ui.search.relevance.calibration import POSSIBLE, STRONG, WEAK
 from trainer.measures.metrics import Estimate, auroc, average_precision, group_counts, linear_bootstrap
 
 KS = (9, 50, 100)

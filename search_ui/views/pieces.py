@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from search_ui.maps.certainty import colour_of
-from search_ui.search.relevance import say_relevance
+from search_ui.search.relevance.calibration import say_relevance
 from search_ui.service.warming import Warming
 
 STYLE = """

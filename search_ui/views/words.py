@@ -1,6 +1,6 @@
 """What the numbers of the app mean, in a sentence each: the help texts that stand beside them."""
 
-from search_ui.search.relevance import POSSIBLE, STRONG, WEAK
+from search_ui.search.relevance.calibration import POSSIBLE, STRONG, WEAK
 
 RELEVANCE = (
     "Relevance: how likely it is that one would see it there, 0 to 1. "

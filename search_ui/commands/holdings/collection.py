@@ -69,7 +69,7 @@ def upgrade(
     """
     from ingest.jobs.carry_over import vectors_stay
     from ingest.jobs.upgrade import change_over, requests, shadow
-    from search_ui.search.fitted import fits_of
+    from search_ui.search.relevance.fitted import fits_of
 
     # files are read first: a wrong name must not show after hours of embedding
     asked, known = _prompts(prompts), _labels(labels)

@@ -156,7 +156,7 @@ def _bounds(engine: "Engine", collection: "Collection") -> "Box | None":
 
 
 def _keep(ctx: CommandContext, collection: "Collection", result: "TruthResult") -> None:
-    from search_ui.search.fitted import keep_fits
+    from search_ui.search.relevance.fitted import keep_fits
 
     made = {one.fitting.fit.text: one.fitting.fit for one in result.classes if one.fitting is not None}
     if made:
@@ -164,7 +164,7 @@ def _keep(ctx: CommandContext, collection: "Collection", result: "TruthResult") 
 
 
 def _unfit(ctx: CommandContext, asked: TruthQuestion, collection: "Collection", *, as_json: bool) -> None:
-    from search_ui.search.fitted import drop_fits
+    from search_ui.search.relevance.fitted import drop_fits
 
     gone = drop_fits(ctx.catalog, collection, [text.strip() for text in asked.texts])
     if as_json:

@@ -90,7 +90,7 @@ def _show(found: "Monitored") -> None:
 
 def _show_text(found: "Monitored", one: "TextChanges") -> None:
     from search_ui.monitor.change import WORDS
-    from search_ui.search.relevance import say_relevance
+    from search_ui.search.relevance.calibration import say_relevance
 
     counts = ", ".join(f"{one.changes.count(word):,} {word}" for word in WORDS)
     click.echo("")

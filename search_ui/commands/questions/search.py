@@ -106,7 +106,7 @@ def _show(answer: "Answer") -> None:
         click.echo(answer.note)
     if not answer.hits:
         return
-    from search_ui.search.relevance import say_relevance
+    from search_ui.search.relevance.calibration import say_relevance
 
     width = max(len(hit.tile_id) for hit in answer.hits)
     place = f"{'lat':>10}  {'lon':>11}  {'tile':{width}}"

@@ -27,7 +27,7 @@ from search_ui.routes.agents.replies import (
 )
 from search_ui.routes.lanes import Lane, Lanes
 from search_ui.routes.parameters import CalendarParameters, GroundParameters, PlaceParameters, SearchParameters
-from search_ui.search.relevance import WEAK
+from search_ui.search.relevance.calibration import WEAK
 from search_ui.service.extras import advice
 from search_ui.service.service import Service
 from search_ui.truth.evaluation import Plan, evaluate_truth

@@ -18,7 +18,7 @@ from ingest.geo.area import parse_bbox, parse_dates
 from search_ui.routes.exchange import MeasuredRoute
 from search_ui.routes.parameters import HeatParameters, QuestionParameters, Text
 from search_ui.search.query import MAX_K
-from search_ui.search.relevance import WEAK
+from search_ui.search.relevance.calibration import WEAK
 from search_ui.service.service import Service
 from trainer.errors import AreaError, UsageError
 

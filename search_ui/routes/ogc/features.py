@@ -27,7 +27,7 @@ from search_ui.routes.ogc.holdings import Holding
 from search_ui.routes.parameters import QuestionParameters
 from search_ui.routes.saved import question_of
 from search_ui.search.query import Hit, rfc3339
-from search_ui.search.relevance import WEAK
+from search_ui.search.relevance.calibration import WEAK
 from search_ui.service.place_list import Listed, Rows
 from search_ui.service.service import Service
 

@@ -11,7 +11,7 @@ from search_ui.components.base_path import own
 from search_ui.components.hit_list import CardList, hit_list
 from search_ui.maps.scales import MONTHS
 from search_ui.search.likeliest import Likeliest, say_not_now
-from search_ui.search.relevance import say_relevance
+from search_ui.search.relevance.calibration import say_relevance
 from search_ui.service.place_list import PAGE, card, title_of
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Found, Shown

@@ -12,7 +12,7 @@ from search_ui.ground.view import GroundQuery, GroundView, PhotoHit
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import say_not_now
 from search_ui.search.query import Query
-from search_ui.search.relevance import WEAK, grade
+from search_ui.search.relevance.calibration import WEAK, grade
 from search_ui.service.place_list import say_place, title_of
 from search_ui.service.service import Service, Shown, TileFacts
 from search_ui.views import frame, pieces, words

@@ -12,7 +12,7 @@ from ingest.catalog.labels import LabelSet
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.components.base_path import own
 from search_ui.search.query import Query
-from search_ui.search.relevance import say_relevance
+from search_ui.search.relevance.calibration import say_relevance
 from search_ui.service.answers import PAGE
 from search_ui.service.service import Service, Shown
 from search_ui.views import pieces

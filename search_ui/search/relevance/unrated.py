@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_ui.search.relevance import Floats, Judged, RelevanceColumns, Rows
+from search_ui.search.relevance.calibration import Floats, Judged, RelevanceColumns, Rows
 from trainer.encoding import When
 from trainer.errors import UsageError
 
@@ -17,7 +17,7 @@ WHY = "no relevance: the model of these vectors is not here, so the cosine alone
 
 @dataclass(frozen=True)
 class Unrated:
-    """A collection without relevance; see `search_ui.search.relevance.Calibration`, whose questions it answers."""
+    """A collection without relevance; see `calibration.Calibration`, whose questions it answers."""
 
     moments: tuple[When, ...] = (None,)
     outside: float = 0.0

@@ -1,6 +1,6 @@
 """Relevance fitted to truth: for a text, a logistic function that brings its relevance to what was found on the ground.
 
-    fitted = 1 ÷ (1 + exp(−(slope · log(r ÷ (1 − r)) + intercept)))        r of `search_ui.search.relevance`
+    fitted = 1 ÷ (1 + exp(−(slope · log(r ÷ (1 − r)) + intercept)))        r of `search_ui.search.relevance.calibration`
 
 Cox's recalibration (D. R. Cox, *Two further applications of a model for binary regression*, Biometrika 45, 1958): with
 a slope above 0 it rises with r, so it changes what a number means and never which of two tiles has more of it. A fit
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ingest.catalog.catalog import FITS, Catalog, Collection
 from search_ui.search.query import Query
-from search_ui.search.relevance import Calibration, Judged, RelevanceColumns
+from search_ui.search.relevance.calibration import Calibration, Judged, RelevanceColumns
 from trainer.encoding import When
 from trainer.errors import MissingError
 

@@ -7,7 +7,7 @@ was not made of too; .19 to 1 on seven collections of real imagery. It does not 
 
 import numpy as np
 
-from search_ui.search.usual import CalibrationTiles
+from search_ui.search.relevance.usual import CalibrationTiles
 from trainer.novelty import Novelty
 
 OUTSIDE = 0.05

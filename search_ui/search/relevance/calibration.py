@@ -17,9 +17,8 @@ themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and 
 
 Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
 random weights, little is `strong`. Where the imagery is unlike what the model learned from, *place* is worth less and
-nothing is `strong` (`search_ui.search.unlike`). An excess is one cosine, with q minus the mean of the bank, so a tile's
-year costs 144 of them, and only tiles that can come to matter are looked at so. How good it is, and its limits:
-docs/relevance.md.
+nothing is `strong` (`unlike`). An excess is one cosine, with q minus the mean of the bank, so a tile's year costs 144
+of them, and only tiles that can come to matter are looked at so. How good it is, and its limits: docs/relevance.md.
 
 It does not know texts, models or collections by name. It was measured with texts; what is asked by a picture gets a
 number that orders the tiles and means less, and its answer says so.
@@ -37,9 +36,9 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
-from search_ui.search.unlike import OUTSIDE, TRUST, share_outside
-from search_ui.search.usual import LEAST, CalibrationTiles, Usual, usual_at
-from search_ui.search.usual_files import UsualFiles
+from search_ui.search.relevance.unlike import OUTSIDE, TRUST, share_outside
+from search_ui.search.relevance.usual import LEAST, CalibrationTiles, Usual, usual_at
+from search_ui.search.relevance.usual_files import UsualFiles
 from trainer.encoding import When
 from trainer.neutral_prompts import BANK
 from trainer.novelty import Novelty
@@ -128,7 +127,7 @@ class Calibration:
         bank: Unit vectors of the neutral prompts, float32 [b, d].
         neutral: Their mean, which is shorter than 1, [d].
         moments: The moments at which a tile is looked at; None alone where the model knows no time.
-        outside: The share of the tiles beyond what the model learned, see `search_ui.search.unlike`.
+        outside: The share of the tiles beyond what the model learned, see `unlike`.
     """
 
     bank: Floats

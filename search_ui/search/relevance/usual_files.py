@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.archive.files import write
-from search_ui.search.usual import Floats, Usual
+from search_ui.search.relevance.usual import Floats, Usual
 
 log = logging.getLogger(__name__)
 
