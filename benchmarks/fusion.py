@@ -120,7 +120,8 @@ def mixed(engine: Engine) -> Iterator[dict[str, Any]]:
     field, words, random = engine.field(found), prompts(engine), np.random.default_rng(SEED)
     views = list(scenes(world, photographs(world, split="test_strict", count=PHOTOS, seed=SEED)))
     shows = np.array([[concept.name in view.subjects for concept in CONCEPTS] for view in views])
-    photos = unit(engine.embedder(found).embed_photos([draw(view) for view in views]))
+    embedder = engine.embedder(found)
+    photos = unit(embedder.projected(embedder.embed_photos([draw(view) for view in views])))
     usual = usual_at(field, MOMENTS[0], unit(engine.texts(found, BANK)))
     told: dict[str, list[float]] = {}
     for when in MOMENTS:

@@ -5,7 +5,8 @@ at those places, at the moments of the photos, if anything is to be seen there t
 subject is likely to be seen in that tile at that moment, by truth; photos without a subject are left out. A hub is a
 photo that stands among the nine of very many tiles. Corrections learn from tiles of the other half of the places:
 
-    no moment  the cosine with O alone, to see what the moment does for the plain cosine with S = O + E
+    projected  the cosine as the model compares photos (`trainer.photo_projection`), which is what a ground view shows
+    no moment  the cosine with O alone, to see what the moment does for the plain cosine with S
     CSLS w    cosine less w times the photo's mean cosine with the 10 tiles most like it
     ISF       inverted softmax at a temperature of .07: the cosine against what all those tiles say to the photo
 
@@ -51,6 +52,7 @@ class Pairs:
         photos: Unit vectors [n, d].
         tiles: Unit vectors S at the moments of the photos, [n, d].
         still: Unit vectors O of the same tiles, without a moment, [n, d].
+        projected: Unit vectors of the photos as the model compares them, [n, d].
         subject: Column of the main subject in `NAMES`, [n].
         truth: Probability to see each concept in the tile at the moment, [n, 45].
         place: Number of the place, [n].
@@ -59,6 +61,7 @@ class Pairs:
     photos: Floats
     tiles: Floats
     still: Floats
+    projected: Floats
     subject: Ints
     truth: Floats
     place: Ints
@@ -80,8 +83,10 @@ def draw(count: int, embedder: Embedder) -> Pairs:
     seen_from_above = embedder.embed_prepared(tiles)
     now = embedder.at(seen_from_above, lat=taken.lat[rows], lon=taken.lon[rows], when=taken.when[rows])
     _, place = np.unique(np.stack([taken.lat[rows], taken.lon[rows]]), axis=1, return_inverse=True)
+    vectors = embedder.embed_prepared_photos(photos)
     return Pairs(
-        photos=metrics.unit(embedder.embed_prepared_photos(photos)),
+        photos=metrics.unit(vectors),
+        projected=metrics.unit(embedder.projected(vectors)),
         tiles=metrics.unit(now),
         still=metrics.unit(seen_from_above),
         subject=np.array([NAMES.index(seen[i].subjects[0]) for i in rows]),
@@ -109,7 +114,8 @@ def scores_of(gallery: Pairs, other: Pairs, asked: Ints) -> dict[str, Floats]:
     cosine, hubs = gallery.tiles[asked] @ gallery.photos.T, other.tiles @ gallery.photos.T
     weighted = {f"CSLS {weight:g}": csls(cosine, hubs, weight=weight) for weight in (0.25, 0.5, 1.0)}
     still = {"no moment": gallery.still[asked] @ gallery.photos.T}
-    return {"cosine": cosine} | still | weighted | {"ISF": inverted_softmax(cosine, hubs)}
+    projected = {"projected": gallery.tiles[asked] @ gallery.projected.T}
+    return {"cosine": cosine} | projected | still | weighted | {"ISF": inverted_softmax(cosine, hubs)}
 
 
 def measure(pairs: Pairs) -> list[dict[str, Any]]:

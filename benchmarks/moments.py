@@ -11,6 +11,7 @@ Judged on `TILES` tiles of the island (the nine truest of every concept, and oth
     additive    the best that S = O + e(t) can do: this model's O, e fitted to --panels (`groundcast sandbox panels`)
     diagonal, untied, full      with --forms: other ways for the moment to meet the tile, fitted likewise
     model       the bundled model, or --model
+    plain       the same, with photos compared as they are (`trainer.photo_projection`)
     teacher     the ceiling: the mean of its vectors of N photos of each tile at each moment, with --photos
     eyes        the ceiling of all teachers: the share of photos that show the thing. Where fewer things compete more
                 photos show what is left (the lighthouse at night), which is not what a person sees who looks around
@@ -233,7 +234,10 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             mine = embedder if name == "model" else Embedder.load(folder, precision="float32")
             o = tiles if name == "model" else seen_from_above(place, mine, work)
             said = mine.embed_texts([concept.prompt for concept in CONCEPTS])
-            columns[name] = judged(place, said, at_moments(mine, o, place), photos)
+            kept = np.stack([metrics.unit(s) for s in at_moments(mine, o, place)])
+            if name == "model":
+                columns["plain"] = retrieval(kept, photos)
+            columns[name] = judged(place, said, kept, photos.compared_by(mine) if name == "model" else photos)
         if name == "before" and asked.panels is not None:
             seen = panels_of(asked.panels, embedder).seen(
                 "seasonal", embedder.meta.overhead_input, embedder.embed_prepared
@@ -311,6 +315,10 @@ class Gallery:
     tile: Array
     moment: Array
     photos: Array
+
+    def compared_by(self, embedder: Embedder) -> "Gallery":
+        """The same photos as a model compares them with S."""
+        return replace(self, photos=metrics.unit(embedder.projected(self.photos)))
 
 
 def gallery(place: Island, model: tuple[Path, str], work: Path, processes: int) -> Gallery:

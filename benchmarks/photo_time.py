@@ -127,7 +127,7 @@ def embedded(photos: Photographs, each: int, model: tuple[Path, str], work: Path
             part = path.with_suffix(".part.npy")
             np.save(part, np.concatenate(list(pool.map(_embed, jobs))))
             part.rename(path)
-    return Seen(tile, cell, np.load(path))
+    return Seen(tile, cell, unit(_teacher(model[0]).projected(np.load(path))))
 
 
 def _embed(job: tuple[Path, Photographs]) -> Array:

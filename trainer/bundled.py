@@ -3,6 +3,7 @@
     bundle/sandbox/model.safetensors     overhead and ground tower as float16; encoder and logit scale as they were
     bundle/sandbox/meta.json             what the whole checkpoint says about itself, with its model_id
     bundle/sandbox/novelty.safetensors   what is usual among the tiles that it learned from, see `trainer.novelty`
+    bundle/sandbox/photo_projection.safetensors   how it compares photos, see `trainer.photo_projection`
     bundle/sandbox/languages.safetensors what reads other languages for it, see `trainer.texts.adapter`
     bundle/sandbox/onnx/                 its text tower for ONNX Runtime, see `trainer.texts.exported_text`
     bundle/captions/                     its captioner, see `trainer.captioning`
@@ -38,13 +39,14 @@ from trainer.checkpoint import (
 from trainer.embedder import Embedder
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import FILE as NOVELTY
+from trainer.photo_projection import FILE as PHOTO_PROJECTION
 from trainer.texts.adapter import FILE as LANGUAGES
 
 if TYPE_CHECKING:
     import torch
 
 NAME = "sandbox"
-BESIDE = (NOVELTY, LANGUAGES)
+BESIDE = (NOVELTY, LANGUAGES, PHOTO_PROJECTION)
 LIMIT_BYTES = 20_000_000
 _TOWERS = ("overhead.", "ground.")
 

@@ -23,6 +23,7 @@ from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS, When, encode
 from trainer.errors import CheckpointError, UsageError
 from trainer.novelty import Novelty, read_novelty
+from trainer.photo_projection import PhotoProjection, read_projection
 from trainer.texts.adapter import LanguageAdapter, read_adapter
 from trainer.texts.exported_text import ExportedText, read_exported
 
@@ -120,6 +121,15 @@ class Embedder:
     def languages(self) -> LanguageAdapter | None:
         """What reads other languages than its text tower does; None where it has none."""
         return read_adapter(self._folder, self.model_id)
+
+    @cached_property
+    def photo_projection(self) -> PhotoProjection | None:
+        """What is done to vectors of photos before they are compared with S; None: nothing."""
+        return read_projection(self._folder, self.model_id, self.dim)
+
+    def projected(self, photos: Floats) -> Floats:
+        """Vectors of photos, float32 [n, d], as they are compared with S; see `trainer.photo_projection`."""
+        return photos if self.photo_projection is None else self.photo_projection.of(photos)
 
     @property
     def precision(self) -> str:

@@ -34,6 +34,7 @@ from trainer.training.clock import Clock
 from trainer.training.config import TrainConfig, changed, to_toml
 from trainer.training.loss import Queue, both_ways, queue_loss
 from trainer.training.pairs import Batch
+from trainer.training.photo_projection import learn_photo_projection
 from trainer.training.preparation import Preparation
 from trainer.training.processes import agreed, gathered, make_fabric, mean_over
 from trainer.training.refit import refit_last_layers, vectors_of
@@ -256,6 +257,8 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
             seen_o, cells = vectors_of(student, pairs, expects)  # [n, d], [n]
             if len(np.unique(cells)) >= FEWEST:  # many photos of few tiles tell nothing of others
                 write_novelty(out / MODEL, Novelty.of(seen_o, cells))
+        if config.refit and config.panels:
+            learn_photo_projection(out / MODEL, Path(config.panels))
     fabric.barrier()
     return Outcome(seen, memory.step, why, out / MODEL, read_meta(out / MODEL), memory.measures)
 

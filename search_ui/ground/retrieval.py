@@ -1,11 +1,11 @@
 """What one would see on the ground: a tile and a moment in, the photos of a gallery that are most like it out.
 
-The score of a photo is the cosine of its vector with S = O + E(place, moment) of the tile; without a moment S = O.
-Every photo that passes the filter is scored. A photo need not have been taken there: each says how far from the place
-it was taken, and whether inside the tile. Distances are geodesic, from the place asked about: the one given, else the
-middle of the tile. Photos that come up for very many tiles are not held back: corrections of such hubs made
-them rarer, and the nine no more right (`benchmarks/ground.py`).
-Where the imagery is unlike what the model learned from, likeness is no evidence: only photos taken near are shown.
+The score of a photo is the cosine of its vector, as the model compares photos (`trainer.photo_projection`), with S of
+the tile at the moment; without a moment S = O. Every photo that passes the filter is scored. A photo need not have
+been taken there: each says how far from the place it was taken, and whether inside the tile. Distances are geodesic,
+from the place asked about: the one given, else the middle of the tile. Photos that come up for very many tiles are
+not held back: corrections of such hubs made them rarer, and the nine no more right (`benchmarks/ground.py`). Where
+the imagery is unlike what the model learned from, likeness is no evidence: only photos taken near are shown.
 
 It knows neither the screen nor the command line, nor how vectors are made.
 """
@@ -30,11 +30,13 @@ from search_ui.ground.view import GroundQuery, GroundView, PhotoHit, say_distanc
 from search_ui.search.ranking import SCORE_DIGITS, best_rows
 from trainer.earth import MEAN_RADIUS_M
 from trainer.errors import ArchiveError, MissingError, ModelMismatchError, UsageError
+from trainer.photo_projection import PhotoProjection
 
 if TYPE_CHECKING:
     from search_ui.search.engine import Engine
 
 _THIS_GROUND_M = 25_000.0  # photos taken so near are of the same ground as the place
+_AT_ONCE = 8_192  # photos
 _NEAREST = 16  # tiles near a place whose footprints are tested exactly
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +53,7 @@ class GroundRetriever:
 
     engine: "Engine"
     _galleries: dict[str, tuple[ExactScorer, Gallery, Rows]] = field(default_factory=dict)
+    _stretches: dict[str, tuple[ExactScorer, npt.NDArray[np.float32]]] = field(default_factory=dict)
 
     def look(self, collection_name: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
         """The photos most like what one would see in a tile.
@@ -80,7 +83,8 @@ class GroundRetriever:
             mask = mask & (_distances(photos, _THIS_GROUND_M, lat=lat, lon=lon) <= _THIS_GROUND_M)
             if len(photos) and not mask.any():
                 elsewhere = f"no gallery for this ground: no photo was taken within {_THIS_GROUND_M / 1000:g} km"
-        best = self._best(album, seen, np.flatnonzero(mask), query.k)
+        projection = self.engine.embedder(tiles).photo_projection
+        best = self._best(album, seen, projection, np.flatnonzero(mask), query.k)
         date = int(columns.acquired_us[row])
         return GroundView(
             query=query.as_dict(),
@@ -142,16 +146,47 @@ class GroundRetriever:
             self._galleries[album.name] = known
         return known
 
-    def _best(self, album: Collection, seen: npt.NDArray[np.float32], chosen: Rows, k: int) -> list[tuple[int, float]]:
+    def _best(
+        self,
+        album: Collection,
+        seen: npt.NDArray[np.float32],
+        projection: PhotoProjection | None,
+        chosen: Rows,
+        k: int,
+    ) -> list[tuple[int, float]]:
         """The k photos of the chosen that are most like what is seen, best first: row and cosine."""
         columns, photos, rows = self._gallery(album)
         chosen = chosen[rows[chosen] >= 0]  # a photo that came while the field was opened waits for the next question
         # a vector of zeros or NaN is as like to every photo as to any other: no answer is better than that one
         if not (np.isfinite(seen).all() and seen.any()):
             raise ArchiveError(f"the tile's vector has no direction: run `groundcast verify` ({seen[:3]} …)")
-        cosine = columns.cosines(seen, when=None, rows=rows[chosen])
+        if projection is None:
+            cosine = columns.cosines(seen, when=None, rows=rows[chosen])
+        else:
+            # cos(S, A·G) = cos(Aᵀ·S, G) · |Aᵀ·S| / |S| ÷ (|A·G| / |G|)
+            back = projection.back(seen)
+            cosine = (
+                columns.cosines(back, when=None, rows=rows[chosen]) / self._stretch(album, projection)[rows[chosen]]
+            )
+            cosine *= np.linalg.norm(back) / np.linalg.norm(seen)
         best = best_rows(cosine, k, lambda some: [photos.ids[i] for i in chosen[some]])[:k]
         return list(zip(chosen[best].tolist(), cosine[best].tolist(), strict=True))
+
+    def _stretch(self, album: Collection, projection: PhotoProjection) -> npt.NDArray[np.float32]:
+        """|A·G| / |G| of each row of a gallery's field; worked out once, in half a second for 100,000."""
+        columns, *_ = self._gallery(album)
+        known = self._stretches.get(album.name)
+        if known is None or known[0] is not columns:
+            some = [columns.vectors(np.arange(i, min(i + _AT_ONCE, columns.n))) for i in range(0, columns.n, _AT_ONCE)]
+            lengths = [_length(projection.of(g)) / _length(g) for g in some]
+            known = self._stretches[album.name] = columns, np.concatenate(lengths or [np.empty(0, np.float32)])
+        return known[1]
+
+
+def _length(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of each row, above zero."""
+    length: npt.NDArray[np.float32] = np.maximum(np.linalg.norm(vectors, axis=1), np.float32(1e-12))
+    return length
 
 
 def find_gallery(catalog: Catalog, tiles: Collection, name: str | None) -> Collection:

@@ -63,7 +63,7 @@ class PhotoHit:
     Attributes:
         rank: Place in the answer, counted from 1, the best.
         photo_id: Its id in the gallery.
-        cosine: Between its vector and S of the tile, −1..1.
+        cosine: Between its vector, as the model compares photos, and S of the tile, −1..1.
         lat: Where it was taken, degrees north.
         lon: Where it was taken, degrees east.
         distance_m: Geodesic, from the place asked about, metres.

@@ -17,7 +17,7 @@ from search_ui.search.likeliest import Likeliest, Span
 
 Chances = npt.NDArray[np.float64]
 
-TEMPERATURE = 0.0968
+TEMPERATURE = 0.0571
 """Of the bundled model, fitted on photos of other islands than it is judged on, in tiles that it did not learn from.
 `python -m benchmarks.photo_time` fits it and prints it."""
 

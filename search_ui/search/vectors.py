@@ -128,8 +128,8 @@ class Vectors:
                 image = _overhead(Path(part.value), collection)
                 return unit(self.embedder(collection).embed_tiles(image[np.newaxis])[0])
             case "photo":
-                photo = read_picture(Path(part.value))
-                return unit(self.embedder(collection).embed_photos([photo])[0])
+                embedder = self.embedder(collection)
+                return unit(embedder.projected(embedder.embed_photos([read_picture(Path(part.value))]))[0])
             case "tile":
                 found = self.archive(collection).find(str(part.value))
                 if found is None:

@@ -210,12 +210,14 @@ def evaluate(
             label = TEACHER if not teachers else f"{TEACHER} of {name}"
             teachers[key] = teacher
             done.rows.append(_row(label, ALONE, teacher.tiles, teacher.photos, pairs, options))
+        # each model's own way of comparing photos; CLIP's row above takes them as they are
+        photos = embedder.projected(teacher.photos)
         for given, s in expectations(embedder, overhead, lat=pairs.lat, lon=pairs.lon, when=pairs.when).items():
             if given == ALONE and _is_plain_clip(embedder):
                 continue  # that is its teacher's row
-            done.rows.append(_row(name, given, s, teacher.photos, pairs, options))
+            done.rows.append(_row(name, given, s, photos, pairs, options))
             if given == MOMENT:
-                done.swaps.append(_swap(name, s, teacher.photos, pairs, options))
+                done.swaps.append(_swap(name, s, photos, pairs, options))
         if maps is not None:
             done.maps += _maps(name, embedder, maps, options, teacher=new)
     done.pairs, done.places = len(pairs.rows), len(np.unique(pairs.place))

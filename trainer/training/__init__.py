@@ -4,5 +4,5 @@ In reading order: pictures (decoded, held in memory), targets (the teacher's emb
 (devices and several of them), states (from which a run goes on), clock, runlog, config, pairs (batches of both),
 student (the network with its temperature), moments (what a moment makes of a tile, in closed form), panels (photos over
 and over of few tiles), preparation (all of that for one run), validation, loss, refit (the last layers,
-by least squares), moment_refit (moments anew).
+by least squares), photo_projection (how photos are compared), moment_refit (moments anew).
 """

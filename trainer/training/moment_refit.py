@@ -22,6 +22,7 @@ from trainer.novelty import read_novelty, write_novelty
 from trainer.towers import TEXT_FILES
 from trainer.training.moments import Ridge
 from trainer.training.panels import panels_of
+from trainer.training.photo_projection import learn_photo_projection
 from trainer.training.refit import fit_moments
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def refit_moments(
     known = read_novelty(model, meta.model_id)  # of O, which stays
     if known is not None:
         write_novelty(out, known)
+    learn_photo_projection(out, panels)
     return written
 
 
