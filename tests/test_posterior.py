@@ -13,7 +13,7 @@ def peak(month: int, hour: int) -> Posterior:
     months = np.abs(np.arange(12) - month)
     hours = np.abs(np.arange(24) - hour)
     away = np.minimum(months, 12 - months)[:, None] ** 2 / 4 + np.minimum(hours, 24 - hours)[None] ** 2 / 16
-    return Posterior.of(-0.3 * away, temperature=1)  # whatever the constant of the model is
+    return Posterior.of(-0.5 * away, temperature=1)  # whatever the constant of the model is
 
 
 def test_the_chances_sum_to_one_and_are_highest_where_the_cosine_is() -> None:

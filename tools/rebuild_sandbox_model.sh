@@ -7,11 +7,12 @@
 # (AVX512-BF16, AMX); else give it precision=float32 and twice the time.
 #
 # As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of
-# photos goes on in the dark, e and M are fitted to the panels; half an hour. `ablation` adds `sandbox-paper` and the other
+# photos goes on in the dark, e and M are fitted to the panels; half an hour. `photos` makes anew only how photos are
+# compared (trainer/photo_projection.py): ten minutes, most of them the panels' own. `ablation` adds `sandbox-paper` and the other
 # rows. Then the captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance/calibration.py
 # (benchmarks/relevance.py) must be made anew: they belong to one model.
 #
-#     sh tools/rebuild_sandbox_model.sh FOLDER [moments|ablation]
+#     sh tools/rebuild_sandbox_model.sh FOLDER [moments|photos|ablation]
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
@@ -47,6 +48,17 @@ add_bundled(Path("before"))'
     [ -d moments ] || groundcast moments before panels --teacher runs/dark/model -o moments
     "$python" -m benchmarks.moments --model moments --before before --panels panels --photos 8 --work measures
     pack moments
+    exit
+fi
+if [ "${2:-}" = photos ]; then
+    [ -d before ] || "$python" -c 'from pathlib import Path
+from trainer.bundled import add_bundled
+add_bundled(Path("before"))'
+    "$python" -c 'from pathlib import Path
+from trainer.training.photo_projection import learn_photo_projection as learn
+learn(Path("before"), Path("panels"))'
+    "$python" -m benchmarks.moments --model before --work measures
+    pack before
     exit
 fi
 groundcast sandbox shards shards

@@ -43,6 +43,7 @@ class GalleryPairs:
         gallery: Which of them, where and when; n.
         tiles: O, float32 [n, d].
         photos: G, float32 [n, d].
+        compared: The same as the model compares photos with S, see `trainer.photo_projection`.
         clip: What the frozen tower of photos makes of the tiles, float32 [n, d].
         expected: Given → S, see `trainer.measures.embedding.expectations`.
     """
@@ -51,6 +52,7 @@ class GalleryPairs:
     gallery: SampleGallery
     tiles: Vectors
     photos: Vectors
+    compared: Vectors
     clip: Vectors
     expected: Mapping[str, Vectors]
 
@@ -139,7 +141,7 @@ class Material:
             raise UsageError(f"shards {shards.where}: not one pair can be decoded: check the pictures in them")
         gallery, tiles, photos, clip = gallery[sound], tiles[sound], photos[sound], clip[sound]
         expected = expectations(self.embedder, tiles, lat=gallery.lat, lon=gallery.lon, when=gallery.when)
-        return GalleryPairs(shards, gallery, tiles, photos, clip, expected)
+        return GalleryPairs(shards, gallery, tiles, photos, self.embedder.projected(photos), clip, expected)
 
     @cached_property
     def evaluation(self) -> Evaluation:

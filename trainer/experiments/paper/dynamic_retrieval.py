@@ -90,7 +90,7 @@ def _measure(
     }
     found = {}
     for way, s in ways.items():
-        nine = nearest(s, pairs.photos, K)
+        nine = nearest(s, pairs.photos if way[0] == TEACHER else pairs.compared, K)
         # each photo's light at its own place and time against the light at the place asked about, [asked, 9]
         right = (dark[nine] == now[:, None]).mean(axis=1)
         found[way] = (_estimate(material, fits[nine].mean(axis=1)), _estimate(material, right))

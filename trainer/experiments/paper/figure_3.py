@@ -27,7 +27,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
     """See the module."""
     pairs = material.pairs
     ways = {(TEACHER, "tile"): pairs.clip} | {(material.name, given): s for given, s in pairs.expected.items()}
-    best = {way: nearest(s, pairs.photos, K) for way, s in ways.items()}
+    best = {way: nearest(s, pairs.photos if way[0] == TEACHER else pairs.compared, K) for way, s in ways.items()}
     shows = showing(pairs)
     asked = np.flatnonzero(shows.any(axis=1))
     rows: list[tuple[str, ...]] = []
