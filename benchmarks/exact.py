@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,8 @@ def routes(field: ExactScorer, additive: ExactScorer, asked: argparse.Namespace)
     usearch, faiss = usearch_exact(halves, threads), faiss_flat(unit, threads)
     del unit  # FAISS has a copy of its own
 
-    def best(cosine: np.ndarray) -> np.ndarray:
-        return best_rows(cosine, K, field.ids)
+    def best(query: np.ndarray, when: datetime | None = None) -> np.ndarray:
+        return best_rows(field.best(query, K, when=when), K, field.ids)
 
     def read(start: int, stop: int) -> None:
         stored[start:stop].view(np.uint64).max()
@@ -159,12 +160,12 @@ def routes(field: ExactScorer, additive: ExactScorer, asked: argparse.Namespace)
     return {
         "read": lambda _: each_block(n, BLOCK, read, threads=threads),
         "field, every score of a text": lambda i: field.cosines(new[0, i]),
-        "field, best nine": lambda i: best(field.cosines(new[1, i])),
+        "field, best nine": lambda i: best(new[1, i]),
         "usearch, exact, float16": lambda i: usearch(new[1, i]),
         "FAISS flat": lambda i: faiss(new[1, i]),
         "one float16 product": lambda i: product(new[1, i]),
-        "field, best nine at a moment": lambda i: best(field.cosines(new[2, i], when=MOMENTS[i])),
-        "field, best nine at a moment, text known": lambda i: best(field.cosines(known, when=MOMENTS[100 + i])),
+        "field, best nine at a moment": lambda i: best(new[2, i], MOMENTS[i]),
+        "field, best nine at a moment, text known": lambda i: best(known, MOMENTS[100 + i]),
         "field, every score at a moment, text known": lambda i: field.cosines(known, when=MOMENTS[200 + i]),
         "additive, every score at a moment, text known": lambda i: additive.cosines(known, when=MOMENTS[200 + i]),
     }

@@ -121,7 +121,7 @@ def mixed(engine: Engine) -> Iterator[dict[str, Any]]:
     views = list(scenes(world, photographs(world, split="test_strict", count=PHOTOS, seed=SEED)))
     shows = np.array([[concept.name in view.subjects for concept in CONCEPTS] for view in views])
     embedder = engine.embedder(found)
-    photos = unit(embedder.projected(embedder.embed_photos([draw(view) for view in views])))
+    photos = unit(embedder.compared(embedder.embed_photos([draw(view) for view in views])))
     usual = usual_at(field, MOMENTS[0], unit(engine.texts(found, BANK)))
     told: dict[str, list[float]] = {}
     for when in MOMENTS:

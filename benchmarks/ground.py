@@ -86,7 +86,7 @@ def draw(count: int, embedder: Embedder) -> Pairs:
     vectors = embedder.embed_prepared_photos(photos)
     return Pairs(
         photos=metrics.unit(vectors),
-        projected=metrics.unit(embedder.projected(vectors)),
+        projected=metrics.unit(embedder.compared(vectors)),
         tiles=metrics.unit(now),
         still=metrics.unit(seen_from_above),
         subject=np.array([NAMES.index(seen[i].subjects[0]) for i in rows]),

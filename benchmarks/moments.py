@@ -237,7 +237,7 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             kept = np.stack([metrics.unit(s) for s in at_moments(mine, o, place)])
             if name == "model":
                 columns["plain"] = retrieval(kept, photos)
-            columns[name] = judged(place, said, kept, photos.compared_by(mine) if name == "model" else photos)
+            columns[name] = judged(place, said, kept, photos.compared(mine) if name == "model" else photos)
         if name == "before" and asked.panels is not None:
             seen = panels_of(asked.panels, embedder).seen(
                 "seasonal", embedder.meta.overhead_input, embedder.embed_prepared
@@ -316,9 +316,9 @@ class Gallery:
     moment: Array
     photos: Array
 
-    def compared_by(self, embedder: Embedder) -> "Gallery":
+    def compared(self, embedder: Embedder) -> "Gallery":
         """The same photos as a model compares them with S."""
-        return replace(self, photos=metrics.unit(embedder.projected(self.photos)))
+        return replace(self, photos=metrics.unit(embedder.compared(self.photos)))
 
 
 def gallery(place: Island, model: tuple[Path, str], work: Path, processes: int) -> Gallery:

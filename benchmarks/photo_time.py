@@ -18,8 +18,8 @@ and by
     model × prior    both together
     teacher          the ceiling, with --teacher TILES: in place of S the mean of the vectors of N photos of that tile
                      at each of 144 moments, the even hours, and of those of the months and hours beside it, which
-                     count half; beside it `model 144`, the model on the same tiles, moments and `OF_FEW` photos of
-                     each. Each at the temperature that suits it best
+                     count half, compared as they are; beside it `model 144`, the model on the same tiles, moments and
+                     `OF_FEW` photos of each. Each at the temperature that suits it best
 
     months, hours    error of the likeliest month and hour, round the circle: median, and mean
     nats             mean log likelihood above that of `uniform`
@@ -37,7 +37,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from multiprocessing import get_context
@@ -83,12 +83,14 @@ class Seen:
     Attributes:
         tile: Number of the tile of each, int64 [n].
         cell: Its month and hour, number of `CALENDAR`, int64 [n].
-        photo: Unit vectors, float32 [n, d].
+        photo: Unit vectors as the model compares photos, float32 [n, d].
+        plain: Unit vectors as they are, [n, d].
     """
 
     tile: Array
     cell: Array
     photo: Array
+    plain: Array
 
 
 def cell_of(when: Array) -> Array:
@@ -127,7 +129,8 @@ def embedded(photos: Photographs, each: int, model: tuple[Path, str], work: Path
             part = path.with_suffix(".part.npy")
             np.save(part, np.concatenate(list(pool.map(_embed, jobs))))
             part.rename(path)
-    return Seen(tile, cell, unit(_teacher(model[0]).projected(np.load(path))))
+    plain = np.load(path)
+    return Seen(tile, cell, unit(_teacher(model[0]).compared(plain)), plain)
 
 
 def _embed(job: tuple[Path, Photographs]) -> Array:
@@ -264,8 +267,9 @@ def ceiling(seen: Seen, s: Array, teacher: Array) -> list[dict[str, Any]]:
     hour = seen.cell % 24 // 2  # an odd hour goes to the even one before it
     cell, even = seen.cell // 24 * len(EVEN) + hour, [CALENDAR.index(when) for when in WHENS]
     rows = []
-    for by, known in (("model 144", s[even]), ("teacher", unit(smooth.reshape(teacher.shape)))):
-        cosine = cosines(known, seen)
+    means, as_they_are = unit(smooth.reshape(teacher.shape)), replace(seen, photo=seen.plain)
+    for by, known, photos_seen in (("model 144", s[even], seen), ("teacher", means, as_they_are)):
+        cosine = cosines(known, photos_seen)
         chance = softmax(cosine / fitted(cosine, cell), axis=1)
         rows.append(row("any", by, measures(chance, cell, EVEN), seen.tile))
     return rows

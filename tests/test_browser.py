@@ -613,6 +613,7 @@ def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searc
     expect(other.get_by_role("option").first).to_be_visible()
     other.close()
     cancel.click()
+    expect(window.get_by_test_id("stException")).to_have_count(0)
     expect(window.get_by_text(re.compile("^cancelled: [0-9,]+ of [0-9,]+ tiles"))).to_be_visible()
     window.goto(f"{url}/?collection=large&q=a+market")
     expect(window.get_by_role("option").first).to_be_visible()  # what was done before stays

@@ -400,3 +400,29 @@ def test_an_answer_to_a_picture_or_a_tile_says_that_relevance_was_fitted_to_word
         scores = engine.scores("demo", query)
         notes = engine.search("demo", query).note, engine.answer("demo", query, scores, np.arange(3)).note
         assert all("is no chance" in str(note) for note in notes)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"k": 9, "when": SUMMER},
+        {"k": 5, "when": WINTER, "min_relevance": 0.05},
+        {"k": 300, "when": time(23), "distinct": True},
+        {"k": 9, "area": box(-165.1, 42.9, -164.9, 43.1), "when": SUMMER},
+        {"k": 3},
+    ],
+)
+def test_where_only_the_best_are_worked_out_an_answer_is_the_same(engine, monkeypatch, more) -> None:
+    other = Engine(engine.settings, engine.catalog)  # which has no products of a question before
+    expected = engine.search("demo", ask("a crowded beach", **more))
+    monkeypatch.setattr("ingest.field.scorer._LARGE", 1)
+    monkeypatch.setattr("ingest.field.scorer.BLOCK", 100)
+    for _ in range(2):
+        found = other.search("demo", ask("a crowded beach", **more))
+        assert [(hit.tile_id, hit.relevance) for hit in found.hits] == [
+            (hit.tile_id, pytest.approx(hit.relevance, abs=1e-4)) for hit in expected.hits
+        ]
+        assert (found.candidates, found.note, found.not_now) == (
+            expected.candidates, expected.note, expected.not_now
+        )  # fmt: skip
+        other.scores("demo", ask("a crowded beach", **more))  # now the products are known

@@ -125,6 +125,25 @@ def assert_exact(field, e, query, whens):
             np.testing.assert_allclose(field.products(many[:b], when=when)[0], expected, atol=2e-6)
         s = field.predicted(every(field), when=when)
         np.testing.assert_allclose(s @ query / np.linalg.norm(s, axis=1) / np.linalg.norm(query), expected, atol=2e-6)
+        for rows, there in ((None, expected), (some, expected[some])):
+            assert_best(field, query, when, rows, there)
+
+
+def assert_best(field, query, when, rows, expected):
+    """The best, the text known and not, in blocks of many and as few as they are, are those of the definition."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.field.scorer._LARGE", 1)
+        for count, block in ((1, 7), (5, 40), (5, 7_680), (len(expected) + 3, 50)):
+            patch.setattr("ingest.field.scorer.BLOCK", block)
+            least = np.sort(expected)[-min(count, len(expected))]
+            for known in (True, False):
+                if not known:
+                    field._kept.clear()
+                found = field.best(query, count, when=when, rows=rows)
+                told = ~np.isneginf(found)
+                np.testing.assert_allclose(found[told], expected[told], atol=2e-6)
+                assert told[expected >= least - 1e-6].all()
+            field.cosines(query)
 
 
 # scores
@@ -252,6 +271,16 @@ def test_what_float16_loses_is_below_a_thousandth_and_the_best_stay_the_best(tmp
             assert np.abs(found - expected).max() <= 1e-3
             best = [set(np.argsort(-scores)[:100].tolist()) for scores in (found, expected)]
             assert len(best[0] & best[1]) >= 99
+
+
+def test_most_of_what_cannot_be_among_the_best_is_not_worked_out(tmp_path, archive, monkeypatch):
+    monkeypatch.setattr("ingest.field.scorer._LARGE", 1)
+    monkeypatch.setattr("ingest.field.scorer.BLOCK", 20)
+    linear = {"activation": "linear", "scale": 0.05}
+    for e in (encoder("seasonal", interaction="full", **linear), encoder("seasonal", **linear)):
+        field = opened(tmp_path, archive, e, threads=1)
+        for when in (None, NOON):
+            assert np.isfinite(field.best(vectors(1, seed=9)[0], 2, when=when)).sum() < field.n / 2
 
 
 def test_some_rows_score_as_they_do_among_all(tmp_path, archive):

@@ -25,6 +25,7 @@ from trainer.measures import metrics
 from trainer.photo_projection import FILE, PhotoProjection, read_projection, write_projection
 from trainer.training import photo_projection
 from trainer.training.moment_refit import refit_moments
+from trainer.training.panels import panels_of
 from trainer.training.photo_projection import learn, learn_photo_projection
 from trainer.weights.zoo import add_open_clip
 
@@ -66,11 +67,11 @@ def test_it_is_kept_beside_a_model_whose_id_it_does_not_change(tmp_path: Path) -
     plain = Embedder.load(model)
     assert plain.photo_projection is None
     vectors = np.ones((1, plain.dim), np.float32)
-    assert plain.projected(vectors) is vectors
+    assert plain.compared(vectors) is vectors
     write_projection(model, PhotoProjection(2 * np.eye(plain.dim, dtype=np.float32)))
     after = Embedder.load(model)
     assert after.model_id == plain.model_id
-    np.testing.assert_array_equal(after.projected(vectors), 2 * vectors)
+    np.testing.assert_array_equal(after.compared(vectors), 2 * vectors)
 
 
 @pytest.mark.parametrize("harm", ["cut short", "another width", "not a number"])
@@ -94,8 +95,9 @@ def test_panels_give_a_model_its_projection_and_few_photos_none(
     panels, form = day_and_night(tmp_path / "panels"), Form(8, "linear", "full", 4)
     refit_moments(tmp_path / "clip", panels, tmp_path / "few", form=form, device="cpu")
     assert not (tmp_path / "few" / FILE).exists()
+    embedded = panels_of(panels, Embedder.load(tmp_path / "clip", device="cpu"))
     with pytest.raises(UsageError, match="knows no place and time"):
-        learn_photo_projection(tmp_path / "clip", panels)
+        learn_photo_projection(tmp_path / "clip", embedded)
     monkeypatch.setattr(photo_projection, "FEWEST", 100)
     refit_moments(tmp_path / "clip", panels, tmp_path / "m", form=form, device="cpu")
     matrix = Embedder.load(tmp_path / "m").photo_projection
@@ -136,3 +138,13 @@ def test_the_bundled_model_comes_with_one(tmp_path: Path) -> None:
     projection = Embedder.load(tmp_path / "m").photo_projection
     assert projection is not None and projection.matrix.shape == (bundled_meta().dim,) * 2
     assert (tmp_path / "m" / FILE).read_bytes() == (bundled_folder() / FILE).read_bytes()
+    (tmp_path / "m" / FILE).unlink()  # as a home of an older version has it
+    again = Embedder.load(tmp_path / "m").photo_projection
+    assert again is not None
+    np.testing.assert_array_equal(again.matrix, projection.matrix)
+
+
+def test_vectors_of_another_width_are_refused(tmp_path: Path) -> None:
+    add_open_clip(tmp_path / "m", TINY_CLIP, random_seed=0)
+    with pytest.raises(UsageError, match=r"shape \[2, 31\]"):
+        Embedder.load(tmp_path / "m").compared(np.ones((2, 31), np.float32))

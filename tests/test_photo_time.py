@@ -100,6 +100,7 @@ def test_at_every_second_hour_errors_are_still_in_hours() -> None:
 
 def test_photos_are_compared_with_their_own_tile() -> None:
     s = np.eye(3, dtype=np.float32)[[[0, 1], [2, 0]]]  # [moments, tiles, d]
-    seen = Seen(np.array([0, 1]), np.array([0, 0]), np.eye(3, dtype=np.float32)[[0, 1]])
+    photos = np.eye(3, dtype=np.float32)[[0, 1]]
+    seen = Seen(np.array([0, 1]), np.array([0, 0]), photos, photos)
     assert cosines(s, seen).tolist() == [[1, 0], [1, 0]]
     assert cosines(s, seen, np.array([1, 0])).tolist() == [[0, 1], [0, 0]]

@@ -21,6 +21,7 @@ from ingest.sandbox.truth import truth
 from ingest.sandbox.world import World
 from tests.conftest import LONG, TINY_CLIP, make_raster
 from tests.test_cli import failed
+from trainer.errors import UsageError
 from trainer.shards.tars import Shards
 
 AMOUNTS = Amounts(train=40, val=6, test_random=6, test_strict=6, tiles=60, size_px=48, photo_px=32)
@@ -54,6 +55,17 @@ def test_the_strict_test_shares_neither_blocks_nor_people_with_training(world):
     assert not where["train"] & (strict | val)
     people = {split: set(p.owner.tolist()) for split, p in taken.items()}
     assert not people["train"] & people["test_strict"]
+
+
+def test_of_one_island_no_other_is_built() -> None:
+    world = World()
+    island = world.islands[1]
+    taken = photographs(world, split="train", count=60, seed=1, island=island)
+    west, south, east, north = island.bbox
+    assert ((taken.lon >= west) & (taken.lon <= east) & (taken.lat >= south) & (taken.lat <= north)).all()
+    assert list(world._lands) == [island.name]
+    with pytest.raises(UsageError, match="other islands"):
+        photographs(world, split="val", count=60, seed=1, island=island)
 
 
 def test_the_strict_test_lies_on_most_islands(world):

@@ -8,9 +8,10 @@
 #
 # As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of
 # photos goes on in the dark, e and M are fitted to the panels; half an hour. `photos` makes anew only how photos are
-# compared (trainer/photo_projection.py): ten minutes, most of them the panels' own. `ablation` adds `sandbox-paper` and the other
-# rows. Then the captioner (tools/rebuild_sandbox_captioner.sh) and the constants of search_ui/search/relevance/calibration.py
-# (benchmarks/relevance.py) must be made anew: they belong to one model.
+# compared (trainer/photo_projection.py): ten minutes, most of them the panels' own. `ablation` adds `sandbox-paper` and
+# the other rows. Then the captioner (tools/rebuild_sandbox_captioner.sh), the constants of
+# search_ui/search/relevance/calibration.py (benchmarks/relevance.py) and those of search_ui/search/posterior.py
+# (benchmarks/photo_time.py) must be made anew: they belong to one model; after `photos` the last alone.
 #
 #     sh tools/rebuild_sandbox_model.sh FOLDER [moments|photos|ablation]
 set -eu
@@ -51,14 +52,17 @@ add_bundled(Path("before"))'
     exit
 fi
 if [ "${2:-}" = photos ]; then
-    [ -d before ] || "$python" -c 'from pathlib import Path
-from trainer.bundled import add_bundled
-add_bundled(Path("before"))'
+    rm -rf bundled # of an earlier time, which may be another model
     "$python" -c 'from pathlib import Path
+from trainer.bundled import add_bundled
+from trainer.embedder import Embedder
+from trainer.training.panels import panels_of
 from trainer.training.photo_projection import learn_photo_projection as learn
-learn(Path("before"), Path("panels"))'
-    "$python" -m benchmarks.moments --model before --work measures
-    pack before
+model = Path("bundled")
+add_bundled(model)
+learn(model, panels_of(Path("panels"), Embedder.load(model, precision="float32")))'
+    "$python" -m benchmarks.moments --model bundled --work measures
+    pack bundled
     exit
 fi
 groundcast sandbox shards shards

@@ -106,7 +106,11 @@ def assemble(packed: Path, target: Path) -> Meta:
         if (packed / name).is_file():
             write_beside(target, name, (packed / name).read_bytes())
     if (packed / EXPORTED).is_dir():  # half a minute on slow cores; where it does not fit, it is made anew
-        shutil.copytree(packed / EXPORTED, target / EXPORTED)
+        try:
+            # contents alone: what is installed may be read-only
+            shutil.copytree(packed / EXPORTED, target / EXPORTED, copy_function=shutil.copyfile)
+        except OSError as error:
+            raise CheckpointError(f"checkpoint {target}: {EXPORTED} cannot be written ({error})") from error
     return written
 
 

@@ -127,8 +127,14 @@ class Embedder:
         """What is done to vectors of photos before they are compared with S; None: nothing."""
         return read_projection(self._folder, self.model_id, self.dim)
 
-    def projected(self, photos: Floats) -> Floats:
-        """Vectors of photos, float32 [n, d], as they are compared with S; see `trainer.photo_projection`."""
+    def compared(self, photos: Floats) -> Floats:
+        """Vectors of photos, float32 [n, d], as they are compared with S; see `trainer.photo_projection`.
+
+        Raises:
+            UsageError: They are of another width.
+        """
+        if photos.ndim != 2 or photos.shape[1] != self.dim:
+            raise UsageError(f"vectors of shape {list(photos.shape)}: those of this model are [n, {self.dim}]")
         return photos if self.photo_projection is None else self.photo_projection.of(photos)
 
     @property

@@ -257,8 +257,8 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
             seen_o, cells = vectors_of(student, pairs, expects)  # [n, d], [n]
             if len(np.unique(cells)) >= FEWEST:  # many photos of few tiles tell nothing of others
                 write_novelty(out / MODEL, Novelty.of(seen_o, cells))
-        if config.refit and config.panels:
-            learn_photo_projection(out / MODEL, Path(config.panels))
+        if panels is not None and config.encoding != "none":
+            learn_photo_projection(out / MODEL, panels, device=str(fabric.device))
     fabric.barrier()
     return Outcome(seen, memory.step, why, out / MODEL, read_meta(out / MODEL), memory.measures)
 

@@ -25,6 +25,15 @@ Halves = npt.NDArray[np.float16]
 _PIECE = 1_024  # rows at a time: two megabytes of 512 floats each
 
 
+def rough_products(queries: Halves, vectors: Halves) -> Floats:
+    """Dot products of b rounded queries, float16 [b, d], with vectors, float16 [n, d]: float32 [b, n].
+
+    Exact for those queries, to float32 rounding: off by |q − rounded|·|v| at most from those of q.
+    """
+    found: Floats = np.asarray(numkong.cdist(vectors, queries, "dot"), np.float32).reshape(len(vectors), -1).T
+    return found
+
+
 def dot_products(queries: Floats, vectors: Halves, rows: slice | npt.NDArray[np.int64], out: Floats) -> None:
     """Dot products of b queries, float32 [b, d], with some rows of vectors, float16 [n, d], into `out`, [b, rows]."""
     n = out.shape[1]

@@ -101,6 +101,22 @@ class Interaction:
             else:
                 self._add_each(g[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
 
+    def add_lines(self, g: Floats, x: Floats, v: Floats, square: Floats, dots: Floats) -> None:
+        """Adds M's part but ‖M·g‖² where no unit switches, arguments as for `add`: what is left is linear in g."""
+        k, r = len(v), g.shape[1]
+        inner = 2 * (v @ self._turning.inner.T)  # 2 Cᵀe, [k, r]
+        inner[0] += 2 * self._turning.inner_b2  # x[0] is 1
+        by = np.concatenate([inner, self._along])  # [k + b, r]
+        m = np.tensordot(v, self._weights, 1)  # [k, r, r], or, diagonal, [k, r]
+        lines = m[:, None] * by if self._diagonal else by @ m  # [k, k + b, r]
+        flat = np.ascontiguousarray(lines.reshape(-1, r).T)
+        for start in range(0, len(square), _PIECE):
+            at = slice(start, start + _PIECE)
+            found = (g[at] @ flat).reshape(-1, k, k + len(self._along))
+            found = np.einsum("kn,nkc->cn", x[:, at], found) if k > 1 else found[:, 0].T  # [k + b, n]
+            square[at] += np.einsum("kn,kn->n", x[:, at], found[:k]) if k > 1 else found[0]
+            dots[:, at] += found[k:]
+
     def add_at(self, g: Floats, z: Floats, square: Floats, dots: Floats) -> None:
         """Adds M's part of n tiles at T moments: g [n, r], z [n, T, h]; to ‖S‖², [n, T], and S·q, [n, T, b]."""
         # first what each unit makes of a tile, Mⱼ·g: then a moment is one product more

@@ -93,6 +93,26 @@ class Moments:
             self._as_block(tiles, out)
         self._mend_unusable(tiles, out)
 
+    def upper(self, tiles: TileBlock, slack: float) -> Floats:
+        """At least cos(S, q) at the first moment, [b, n], where tiles.dots may be too low by `slack`·‖O‖; inf: any.
+
+        ‖S‖² is taken without ‖M·g‖², which is the larger part of the work and never below zero.
+        """
+        x, middle, spread = _centred(tiles.place)
+        at, farthest = slice(0, 1), np.abs(x[1:]).max(axis=1, initial=0)
+        straight = _Straight(self, self._bias[at] + middle @ self._slope[at], spread @ self._slope[at], farthest)
+        square, dots = straight.square(tiles.factors, x, _powers(x))[0], straight.dots(x)[0]
+        if straight.switching.any():
+            return np.full(tiles.dots.shape, np.inf, np.float32)
+        if self._interaction is not None:
+            self._interaction.add_lines(tiles.directions, x, straight.v[0], square, dots)
+        square += tiles.shifted
+        dots += tiles.dots + np.float32(slack) * np.sqrt(tiles.squares)
+        np.maximum(dots, 0, out=dots)  # below zero a longer S is nearer
+        found = dots / np.sqrt(np.maximum(square, _LEAST_SQUARE))
+        used = self._used(tiles.placed, 0)
+        return found if used.all() else np.where(used, found, tiles.plain() + np.float32(slack))
+
     def _one_by_one(self, tiles: TileBlock, out: Floats) -> None:
         """As written at the top, tile by tile."""
         slope = self._slope.transpose(1, 0, 2).reshape(self._slope.shape[1], -1)  # [p, T·h]

@@ -25,8 +25,9 @@ from ingest.archive.parts import Archive, Kind
 from ingest.field.area import Whereabouts
 from ingest.field.blocks import each_block
 from ingest.field.columns import NO_DATE, Layout, MappedColumns
-from ingest.field.dot_products import dot_products
+from ingest.field.dot_products import dot_products, rough_products
 from ingest.field.encoder import FieldEncoder
+from ingest.field.floor import Floor
 from ingest.field.ids import RowIds
 from ingest.field.parts import bring_up_to_date
 from ingest.field.place_time import Moments, TileBlock
@@ -43,6 +44,8 @@ Rows = npt.NDArray[np.int64]
 
 BLOCK = 7_680  # rows at a time: enough for work that is the same for all of a block, and neighbours still
 LOCK = "field.lock"
+_LARGE = 100_000  # rows: of fewer all are worked out, and the products kept for the next moment
+_ROUNDING = 1e-5  # more than float32 loses in a bound, and than what counts as a tie
 KEPT_BYTES = 64 * 2**20
 """Memory for the dot products of the last queries; those of the very last one are always kept."""
 
@@ -133,6 +136,52 @@ class ExactScorer:
         cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows, weekday)[0, 0]
         return cosines
 
+    def best(
+        self, query: Floats, count: int, *, when: When = None, weekday: bool = True, rows: Rows | None = None
+    ) -> Floats:
+        """Cosines as `cosines` has them, exact, of the `count` highest and what ties with them: float32 [n] or [m].
+
+        −inf where a row is none of these; such rows are mostly not worked out to the end: a product with the query
+        rounded to float16, and ‖S‖² without its costliest part, bound them from above. Arguments as for `cosines`.
+        """
+        n = self.n if rows is None else len(rows)
+        unit = self._unit(np.asarray(query)[None])
+        known = self._remembered(unit)
+        encoder = self._encoder_for([when])
+        # with all products known and no moment there is nothing to spare
+        if n < _LARGE or (encoder is None and known is not None):
+            return self.cosines(query, when=when, weekday=weekday, rows=rows)
+        moments = None if encoder is None else Moments(encoder, [when], unit, weekday=weekday)
+        rounded = unit.astype(np.float16)
+        slack = 0.0 if known is not None else float(np.linalg.norm(unit - rounded)) + _ROUNDING
+        floor, found = Floor(count), np.full(n, -np.inf, np.float32)
+
+        def work(start: int, stop: int) -> None:
+            chosen = slice(start, stop) if rows is None else rows[start:stop]
+            dots = rough_products(rounded, self._columns.vectors[chosen]) if known is None else known[:, chosen]
+            tiles = self._tiles(dots, chosen)
+            upper = tiles.plain() + np.float32(slack) if moments is None else moments.upper(tiles, slack)
+            # what has no bound, being no number, is worked out too
+            some = np.flatnonzero(~(upper[0] < floor.value - _ROUNDING))
+            if not len(some):
+                return
+            at = start + some if rows is None else rows[start:stop][some]
+            exact = np.empty((1, len(at)), np.float32)
+            if known is None:
+                dot_products(unit, self._columns.vectors, at, exact)
+            else:
+                exact[:] = known[:, at]
+            tiles, out = self._tiles(exact, at), np.empty((1, 1, len(at)), np.float32)
+            if moments is None:
+                out[0] = tiles.plain()
+            else:
+                moments.cosines(tiles, out)
+            found[start + some] = out[0, 0]
+            floor.rise(out[0, 0])
+
+        each_block(n, BLOCK, work, threads=self._threads)
+        return found
+
     def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
         """Cosines with one query at T moments, in one pass: float32 [T, n] or [T, m]; see `cosines`."""
         return self._scores(self._unit(np.asarray(query)[None]), whens, rows, weekday)[:, 0]
@@ -199,12 +248,15 @@ class ExactScorer:
         """O·q of all n with one query, [1, n], as computed before, not to be changed; None: compute what is needed."""
         if len(unit) != 1:
             return None
-        with self._lock:
-            known = self._kept.get(unit.tobytes())
+        known = self._remembered(unit)
         if known is None and rows is not None and len(rows) > self.n / 2:  # then all of them, for the next question
             self._scores(unit, [None], None)
             return self._known(unit, None)
         return known
+
+    def _remembered(self, unit: Floats) -> Floats | None:
+        with self._lock:
+            return self._kept.get(unit.tobytes())
 
     def _keep(self, unit: Floats, dots: Floats) -> None:
         with self._lock:

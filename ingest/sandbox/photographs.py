@@ -93,12 +93,17 @@ def photographs(world: World, *, split: str, count: int, seed: int, island: Isla
         split: One of `SPLITS`.
         seed: Another seed, other photographs and other blocks.
         island: Only there, so that the land of no other is built; else all of the planet.
+
+    Raises:
+        UsageError: The split is unknown, or has no block on that island.
     """
     if split not in SPLITS:
         raise UsageError(f"split {split!r} is unknown: use one of {', '.join(SPLITS)}")
     strict, val = held_out(world, seed)
     rng = np.random.default_rng([seed, 3, SPLITS.index("train" if split == "test_random" else split)])
     region = {"test_strict": strict, "val": val}.get(split)
+    if island is not None and region is not None:
+        raise UsageError(f"split {split!r} is of blocks that may lie on other islands than {island.name}: use train")
     # test_random has the places of a training set four times its size, as the usual amounts are
     n_places = max(1, round(count * (4 if split == "test_random" else 1) / _VISITS))
     place_lat, place_lon = _places(world, n_places, strict | val, region, island, rng)

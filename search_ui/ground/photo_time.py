@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.catalog.catalog import Collection
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
 from search_ui.maps.calendars import draw_months_and_hours
@@ -23,13 +22,15 @@ from search_ui.search.posterior import Posterior
 from search_ui.search.query import Part, Query
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import calendar_moments
-from trainer.bundled import bundled_meta
+from trainer.bundled import bundled_folder, bundled_meta
 from trainer.errors import ArchiveError, UsageError
+from trainer.photo_projection import read_projection
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from search_ui.search.engine import Engine
+    from trainer.embedder import Embedder
 
 _YEAR = TYPICAL[0].year  # a photo of an unknown year: that of the moments at which tiles are looked at elsewhere
 
@@ -137,15 +138,19 @@ class PhotoTimes:
             attribution=tiles.spec.get("attribution"),
             cosine=round(float(cosine.max()), SCORE_DIGITS),
             posterior=Posterior.of(cosine),
-            note="; ".join(filter(None, (self.engine.caution(tiles), _note(tiles)))) or None,
+            note="; ".join(filter(None, (self.engine.caution(tiles), _note(self.engine.embedder(tiles))))) or None,
         )
 
 
-def _note(tiles: Collection) -> str | None:
-    """How sure it is was measured with one model only."""
-    if tiles.model_id == bundled_meta().model_id:
-        return None
-    return f"shares were fitted to the bundled model: of model {tiles.model_id} trust the order, not how sure it is"
+def _note(embedder: "Embedder") -> str | None:
+    """How sure it is was measured with one model only, and with its way of comparing photos."""
+    own, bundled = embedder.photo_projection, bundled_meta()
+    theirs = read_projection(bundled_folder(), bundled.model_id, bundled.dim)
+    if embedder.model_id == bundled.model_id and own is not None and theirs is not None:
+        if np.array_equal(own.matrix, theirs.matrix):
+            return None
+        return "shares were fitted to another way of comparing photos: trust the order, not how sure it is"
+    return f"shares were fitted to the bundled model: of model {embedder.model_id} trust the order, not how sure it is"
 
 
 def say_likeliest(posterior: Posterior) -> str:

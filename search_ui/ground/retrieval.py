@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class GroundRetriever:
 
     engine: "Engine"
     _galleries: dict[str, tuple[ExactScorer, Gallery, Rows]] = field(default_factory=dict)
-    _stretches: dict[str, tuple[ExactScorer, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    _ratios: WeakKeyDictionary[ExactScorer, npt.NDArray[np.float32]] = field(default_factory=WeakKeyDictionary)
 
     def look(self, collection_name: str, query: GroundQuery, gallery: str | None = None) -> GroundView:
         """The photos most like what one would see in a tile.
@@ -76,7 +77,7 @@ class GroundRetriever:
         tile = Footprint(float(columns.lat[row]), float(columns.lon[row]), float(columns.size_m[row]))
         lat, lon = query.place or (tile.lat, tile.lon)
         seen = columns.predicted(np.array([row]), when=when)[0]
-        _, photos, _ = self._gallery(album)
+        gallery_columns, photos, gallery_rows = self._gallery(album)
         selection = photos.select(query.photos, _distances(photos, query.photos.within_m, lat=lat, lon=lon))
         caution, mask, elsewhere = self.engine.caution(tiles), selection.mask, None
         if caution is not None:  # then likeness shows nothing: what is left is that a photo was taken there
@@ -84,7 +85,7 @@ class GroundRetriever:
             if len(photos) and not mask.any():
                 elsewhere = f"no gallery for this ground: no photo was taken within {_THIS_GROUND_M / 1000:g} km"
         projection = self.engine.embedder(tiles).photo_projection
-        best = self._best(album, seen, projection, np.flatnonzero(mask), query.k)
+        best = self._best(gallery_columns, photos, gallery_rows, seen, projection, np.flatnonzero(mask), query.k)
         date = int(columns.acquired_us[row])
         return GroundView(
             query=query.as_dict(),
@@ -148,14 +149,15 @@ class GroundRetriever:
 
     def _best(
         self,
-        album: Collection,
+        columns: ExactScorer,
+        photos: Gallery,
+        rows: Rows,
         seen: npt.NDArray[np.float32],
         projection: PhotoProjection | None,
         chosen: Rows,
         k: int,
     ) -> list[tuple[int, float]]:
         """The k photos of the chosen that are most like what is seen, best first: row and cosine."""
-        columns, photos, rows = self._gallery(album)
         chosen = chosen[rows[chosen] >= 0]  # a photo that came while the field was opened waits for the next question
         # a vector of zeros or NaN is as like to every photo as to any other: no answer is better than that one
         if not (np.isfinite(seen).all() and seen.any()):
@@ -165,22 +167,23 @@ class GroundRetriever:
         else:
             # cos(S, A·G) = cos(Aᵀ·S, G) · |Aᵀ·S| / |S| ÷ (|A·G| / |G|)
             back = projection.back(seen)
-            cosine = (
-                columns.cosines(back, when=None, rows=rows[chosen]) / self._stretch(album, projection)[rows[chosen]]
-            )
+            ratios = self._length_ratios(columns, projection)[rows[chosen]]
+            cosine = columns.cosines(back, when=None, rows=rows[chosen]) / ratios
             cosine *= np.linalg.norm(back) / np.linalg.norm(seen)
         best = best_rows(cosine, k, lambda some: [photos.ids[i] for i in chosen[some]])[:k]
         return list(zip(chosen[best].tolist(), cosine[best].tolist(), strict=True))
 
-    def _stretch(self, album: Collection, projection: PhotoProjection) -> npt.NDArray[np.float32]:
-        """|A·G| / |G| of each row of a gallery's field; worked out once, in half a second for 100,000."""
-        columns, *_ = self._gallery(album)
-        known = self._stretches.get(album.name)
-        if known is None or known[0] is not columns:
-            some = [columns.vectors(np.arange(i, min(i + _AT_ONCE, columns.n))) for i in range(0, columns.n, _AT_ONCE)]
-            lengths = [_length(projection.of(g)) / _length(g) for g in some]
-            known = self._stretches[album.name] = columns, np.concatenate(lengths or [np.empty(0, np.float32)])
-        return known[1]
+    def _length_ratios(self, columns: ExactScorer, projection: PhotoProjection) -> npt.NDArray[np.float32]:
+        """|A·G| / |G| of each row of a gallery's field, [n]; worked out once, in half a second for 100,000."""
+        known = self._ratios.get(columns)
+        if known is None:
+            known = np.empty(columns.n, np.float32)
+            for start in range(0, columns.n, _AT_ONCE):
+                some = slice(start, min(start + _AT_ONCE, columns.n))
+                g = columns.vectors(np.arange(some.start, some.stop))
+                known[some] = _length(projection.of(g)) / _length(g)
+            self._ratios[columns] = known
+        return known
 
 
 def _length(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

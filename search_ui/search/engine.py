@@ -165,7 +165,7 @@ class Engine:
         if isinstance(calibration, Unrated):
             refuse_minimum(collection_name, query.min_relevance)
         with self._timed("rank"):
-            chosen, relevance = self._best(calibration, query, scored, feedback.no_hits)
+            scored, chosen, relevance = self._best(calibration, query, scored, feedback.no_hits)
             judged = self._judged(calibration, scored, chosen)
             not_now = self._not_now(calibration, scored, relevance)
         with self._timed("name_places"):
@@ -584,7 +584,7 @@ class Engine:
     ) -> Scored:
         """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
         if self._small(collection):
-            return self._scored_exactly(collection, query, asked, when, among)
+            return self._scored_exactly(collection, query, asked, when, among, spare=spare)
         # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
         k = query.k * (_SLACK if query.distinct or query.min_relevance else 1) + spare
         try:
@@ -596,7 +596,7 @@ class Engine:
                 if not field_columns.is_made(self.settings.field_dir(collection.name)):
                     raise  # what a server holds may be too much to read at a question
                 said = f"every tile was scored without the index: {error}"
-            return replace(self._scored_exactly(collection, query, asked, when, among), said=said)
+            return replace(self._scored_exactly(collection, query, asked, when, among, spare=spare), said=said)
         if among is not None:
             rows = rows[[pool.tile_id[row] in among for row in rows.tolist()]] if len(rows) else rows
         method = "candidates of the index, ranked exactly"
@@ -623,24 +623,34 @@ class Engine:
         return pool, np.flatnonzero(held), remark(called, strange=int((~held).sum()), lacking=lacking)
 
     def _scored_exactly(
-        self, collection: Collection, query: Query, asked: Asked, when: When, among: frozenset[str] | None
+        self,
+        collection: Collection,
+        query: Query,
+        asked: Asked,
+        when: When,
+        among: frozenset[str] | None,
+        *,
+        spare: int,
     ) -> Scored:
+        """Of every tile that passes the filter the cosines of those that `_best` looks at first."""
         columns, rows = self.asked_rows(collection, query)
         if among is not None:
             own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
             rows = own if rows is None else np.intersect1d(rows, own)
         with self._timed("score"):
-            cosine = columns.cosines(asked.steered, when=when, rows=rows)
+            cosine = columns.best(asked.steered, query.k * _SLACK + spare, when=when, rows=rows)
             return Scored(columns, rows, cosine, asked, when, "exact")
 
-    def _best(self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]) -> tuple[Rows, Floats]:
-        """Which of the scored tiles are the hits, best first, and their relevance."""
-        columns, cosine = scored.columns, scored.cosine
-        usable = np.count_nonzero(np.isfinite(cosine))
+    def _best(
+        self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]
+    ) -> tuple[Scored, Rows, Floats]:
+        """The scored tiles, which of them are the hits, best first, and their relevance."""
+        columns, cosine, behind = scored.columns, scored.cosine, scored.at
+        usable = np.count_nonzero(~np.isnan(cosine))
         count = query.k * _SLACK
         while True:
-            best = best_rows(cosine, count, lambda some: columns.ids(scored.at(some)))
-            at = scored.at(best)  # rows of `columns`; `best` counts within what was scored
+            best = best_rows(cosine, count, lambda some: columns.ids(behind(some)))
+            at = behind(best)  # rows of `columns`; `best` counts within what was scored
             vector, plain = scored.asked.vector, cosine[best]
             # the order is that of the steered vector, the relevance that of the words
             if scored.asked.steered is not vector:
@@ -655,9 +665,12 @@ class Engine:
                 fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
             if len(fit) >= query.k or len(best) >= usable:
                 fit = fit[: query.k]
-                return best[fit], relevance[fit]
-            # too few of these may be shown: look further down
+                return scored, best[fit], relevance[fit]
+            # too few of these may be shown: look further down, where not every tile is worked out
             count *= 4
+            if np.isneginf(cosine).any():
+                cosine = columns.cosines(scored.asked.steered, when=scored.when, rows=scored.rows)
+                scored = replace(scored, cosine=cosine)
 
     def _judged(self, calibration: Judge, scored: Scored, chosen: Rows) -> Judged:
         """Place and now of the hits, as the question was put."""

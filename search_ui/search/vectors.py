@@ -129,7 +129,7 @@ class Vectors:
                 return unit(self.embedder(collection).embed_tiles(image[np.newaxis])[0])
             case "photo":
                 embedder = self.embedder(collection)
-                return unit(embedder.projected(embedder.embed_photos([read_picture(Path(part.value))]))[0])
+                return unit(embedder.compared(embedder.embed_photos([read_picture(Path(part.value))]))[0])
             case "tile":
                 found = self.archive(collection).find(str(part.value))
                 if found is None:

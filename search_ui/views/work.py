@@ -55,7 +55,8 @@ def watch(service: Service, name: str) -> None:
         running = [job for job in service.catalog.jobs(stored) if job.state == "running" and not job.queued]
         for job in running:
             job_bar(service, job)
-            stop_buttons(service, job, "task")
+            if task.collection is not None:  # else it is another task's job, which has its buttons there
+                stop_buttons(service, job, name)
         bar = task.bar()
         if bar is not None and not running:
             left = f", {bar.left} left" if bar.left else ""
@@ -137,5 +138,6 @@ def ended(service: Service, task: Task | None) -> None:
     counts = [f"{job.done:,} of {job.items:,} {unit}"]
     counts += [f"{skipped:,} left out"] if skipped else []
     counts += [f"{failed:,} failed"] if failed else []
-    how = job.state if job.state in ("done", "paused", "cancelled") else "left to the workers"
+    unfinished = "left to the workers" if job.queued else "not finished"
+    how = job.state if job.state in ("done", "paused", "cancelled") else unfinished
     st.success(f"{title}: {how}, {', '.join(counts)}.")

@@ -141,7 +141,7 @@ class Material:
             raise UsageError(f"shards {shards.where}: not one pair can be decoded: check the pictures in them")
         gallery, tiles, photos, clip = gallery[sound], tiles[sound], photos[sound], clip[sound]
         expected = expectations(self.embedder, tiles, lat=gallery.lat, lon=gallery.lon, when=gallery.when)
-        return GalleryPairs(shards, gallery, tiles, photos, self.embedder.projected(photos), clip, expected)
+        return GalleryPairs(shards, gallery, tiles, photos, self.embedder.compared(photos), clip, expected)
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from trainer.checkpoint import read_meta
 from trainer.errors import UsageError
 from trainer.experiments.catalogue import Experiment
 from trainer.experiments.finding import Stored, read, write
 from trainer.experiments.material import LAND_COVER, Material
+from trainer.photo_projection import read_projection
 from trainer.shards.tars import Shards
 
 
@@ -85,6 +87,7 @@ def _inputs(experiment: Experiment, material: Material) -> dict[str, str]:
     options = material.options
     found = {
         "model": f"{material.name} {material.embedder.model_id}",
+        "photos": ", ".join(_compared(folder) for folder in material.models.values()),
         "questions": _hash(json.dumps(asdict(material.questions), default=str, sort_keys=True).encode()),
         "settings": f"gallery {options.gallery}, draws {options.draws}, seed {options.seed}, {options.precision}",
         "code": _code(),
@@ -102,6 +105,13 @@ def _inputs(experiment: Experiment, material: Material) -> dict[str, str]:
     if "land_cover" in experiment.needs and (material.data / LAND_COVER).exists():
         found["land cover"] = _hash_file(material.data / LAND_COVER)
     return found
+
+
+def _compared(checkpoint: Path) -> str:
+    """How a model compares photos, which its id does not say."""
+    meta = read_meta(checkpoint)
+    projection = read_projection(checkpoint, meta.model_id, meta.dim)
+    return "as they are" if projection is None else _hash(projection.matrix.tobytes())
 
 
 @lru_cache(maxsize=1)

@@ -211,7 +211,7 @@ def evaluate(
             teachers[key] = teacher
             done.rows.append(_row(label, ALONE, teacher.tiles, teacher.photos, pairs, options))
         # each model's own way of comparing photos; CLIP's row above takes them as they are
-        photos = embedder.projected(teacher.photos)
+        photos = embedder.compared(teacher.photos)
         for given, s in expectations(embedder, overhead, lat=pairs.lat, lon=pairs.lon, when=pairs.when).items():
             if given == ALONE and _is_plain_clip(embedder):
                 continue  # that is its teacher's row

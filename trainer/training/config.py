@@ -86,8 +86,9 @@ class TrainConfig:
         refit_keep: How much of S as it was trained stays in it; 0: none, and recall among photos is lower.
         refit_time: How much larger than least squares make it E becomes: they make small what they are unsure of.
             Not for `linear` encoders: theirs is fitted anew (`trainer.training.moments`).
-        panels: Folder of panels, photos over and over of few tiles, to which `refit` then fits what moments change;
-            "": the pairs themselves, each of which shows one of a tile's many things.
+        panels: Folder of panels, photos over and over of few tiles, to which `refit` then fits what moments change, and
+            from which it learns how photos are compared; "": moments are fitted to the pairs themselves, each of which
+            shows one of a tile's many things, and photos are compared as they are.
 
         seed: Of order, augmentation, masks, and of weights that are drawn.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU.

@@ -1,8 +1,9 @@
 """Give a trained model the moment anew: how it sees tiles stays to the bit, e and M are fitted to panels, closed form.
 
-Minutes instead of hours, and vectors of tiles that were stored stay valid, for O does not change. Where a teacher was
-taught further, its ground tower takes the place of the model's, for S has to lie where that one sees photos. Nothing
-here knows how it is fitted (`moments`), or what panels look like (`panels`).
+Minutes instead of hours, and vectors of tiles that were stored stay valid, for O does not change. How photos are
+compared is learned anew as well, for S is another (`photo_projection`). Where a teacher was taught further, its
+ground tower takes the place of the model's, for S has to lie where that one sees photos. Nothing here knows how it is
+fitted (`moments`), or what panels look like (`panels`).
 """
 
 import logging
@@ -44,7 +45,7 @@ def refit_moments(
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Meta:
-    """Write a checkpoint with the towers of a model and moments fitted to panels.
+    """Write a checkpoint with the towers of a model and moments fitted to panels, and how it compares photos.
 
     Args:
         model: A checkpoint folder; whatever encoder it has is left behind.
@@ -87,7 +88,7 @@ def refit_moments(
     known = read_novelty(model, meta.model_id)  # of O, which stays
     if known is not None:
         write_novelty(out, known)
-    learn_photo_projection(out, panels)
+    learn_photo_projection(out, found, device=device)
     return written
 
 

@@ -4,7 +4,7 @@ The loss is InfoNCE both ways (van den Oord et al. 2018) of cos(S, A·G), S of t
 batch: a photo is told from those of other tiles, and of the same tile at other moments. A begins as the identity and is
 held near it; of what is learned, three quarters are taken and one of the identity. Photos that show the same things lie
 nearer each other then than if each were only to be told from all others: the nine photos of a tile are as right as
-without a projection, and not less so (docs/ablation.md). Nothing here knows what asks by a photo.
+without a projection (docs/ablation.md). Nothing here knows what asks by a photo.
 """
 
 import logging
@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from trainer.embedder import Embedder
 from trainer.errors import UsageError
 from trainer.photo_projection import PhotoProjection, write_projection
-from trainer.training.panels import panels_of
-from trainer.training.targets import Progress
+from trainer.training.panels import Panels
 
 logger = logging.getLogger(__name__)
 
@@ -33,36 +32,39 @@ _AT_ONCE = 4_096
 Floats = npt.NDArray[np.float32]
 
 
-def learn_photo_projection(checkpoint: Path, panels: Path, progress: Progress | None = None) -> PhotoProjection | None:
+def learn_photo_projection(checkpoint: Path, panels: Panels, *, device: str | None = None) -> PhotoProjection | None:
     """Learn the projection of a model's photos and write it beside the checkpoint, in place of one that is there.
 
     Args:
         checkpoint: A folder with a model that knows place and time.
-        panels: See `trainer.training.panels`.
-        progress: Called with photos embedded, and how many there are to embed.
+        panels: Embedded by the ground tower that the model has.
+        device: Where its tower of tiles runs; None: a GPU if there is one.
 
     Returns:
         None where there are fewer photos than `FEWEST`; nothing is written then.
 
     Raises:
-        UsageError: The model knows no place and time.
+        UsageError: The model knows no place and time, or what is learned is not finite.
         CheckpointError: The checkpoint is broken, or the disk refuses.
-        SourceError: The panels cannot be read.
+        SourceError: A picture of the panels is broken.
     """
-    embedder = Embedder.load(checkpoint, precision="float32")
+    embedder = Embedder.load(checkpoint, precision="float32", device=device)
     if embedder.meta.encoding is None:
         raise UsageError(f"model {embedder.model_id} knows no place and time: a panel's photos differ in nothing else")
-    found = panels_of(panels, embedder, progress)
-    if len(found) < FEWEST:
-        logger.info("photos are compared as they are: %d do not tell how else, %d may", len(found), FEWEST)
+    if len(panels) < FEWEST:
+        logger.info("photos are compared as they are: %d do not tell how else, %d may", len(panels), FEWEST)
         return None
-    seen = found.seen(embedder.meta.encoding, embedder.meta.overhead_input, embedder.embed_prepared)
-    once = slice(len(found))  # the second half are the same photos, of any weekday
+    seen = panels.seen(embedder.meta.encoding, embedder.meta.overhead_input, embedder.embed_prepared)
+    once = slice(len(panels))  # the second half are the same photos, of any weekday
     encoder, o = embedder.encoder_weights(), np.asarray(seen.o, np.float32)
     tile, encoded = seen.tile[once], np.asarray(seen.encoded[once], np.float32)
     parts = [slice(start, start + _AT_ONCE) for start in range(0, len(tile), _AT_ONCE)]
     scenes = np.concatenate([encoder.moved(encoded[part], o[tile[part]]) for part in parts])
     projection = learn(scenes, np.asarray(seen.targets[once], np.float32))
+    if not np.isfinite(projection.matrix).all():
+        raise UsageError(
+            f"of the panels nothing can be learned for {embedder.model_id}: vectors of theirs are no numbers"
+        )
     write_projection(checkpoint, projection)
     return projection
 

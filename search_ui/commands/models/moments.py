@@ -38,9 +38,9 @@ def command(
     """Give the checkpoint MODEL its moments anew, fitted to PANELS by least squares, and write it to FOLDER.
 
     PANELS is a folder of two kinds of shards: `tiles`, each with the picture from above, and `photos`, each of one of
-    those places (`place`) at a time; `groundcast sandbox panels` makes one. The overhead tower of MODEL stays as it is,
-    so collections that were embedded with it stay valid: only the moment is another. With --teacher galleries of photos
-    are embedded anew.
+    those places (`place`) at a time; `groundcast sandbox panels` makes one. The overhead tower of MODEL stays as it
+    is, so collections that were embedded with it stay valid: only the moment is another, and how photos are compared.
+    With --teacher galleries of photos are embedded anew.
     """
     from tqdm import tqdm
 

@@ -52,14 +52,14 @@ def _work(service: Service, searchable: set[str], search: Search) -> None:
     """What is going on, and what came of it."""
     told: set[str | None] = set()
     for name, task in background(service).tasks().items():
+        called = None if task.collection is None else service.aliases.present_name(task.collection)
+        # the latest first: what came of earlier work on the same collection is told by its jobs
+        if called is not None and called in told and not task.running:
+            continue
+        told.add(called)
         if task.running:
             watch(service, name)
             continue
-        called = None if task.collection is None else service.aliases.present_name(task.collection)
-        # what came of earlier work on the same collection is told by its jobs
-        if called is not None and called in told:
-            continue
-        told.add(called)
         ended(service, task)
         if called in searchable and not task.failed:
             _search_it(called, search, key=f"search made {called}")

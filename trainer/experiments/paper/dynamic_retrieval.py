@@ -54,7 +54,8 @@ def run(material: Material, folder: Path) -> ExperimentResult:
         paper="Supplement: dynamic retrieval",
         outcome=f"Photos that fit what was asked – {told}.",
         says=(
-            f"For {len(asked):,} places the {K} photos of {len(pairs):,} with the highest cosine to S = O + E at each "
+            f"For {len(asked):,} places the {K} photos of {len(pairs):,} with the highest cosine to S, as the model "
+            "compares photos, at each "
             f"moment. A photo fits if its clock was within {HOURS:g} hours; it fits the light "
             "if it was night for both or for neither. In brackets: bootstrap interval of 95 %.",
             f"Pairs: {material.questions.about or pairs.shards.where}",

@@ -48,10 +48,10 @@ def run(material: Material, folder: Path) -> ExperimentResult:
         paper="Fig. 3",
         outcome=_outcome(material, numbers, chance),
         says=(
-            f"For each of {len(pairs):,} tiles the {K} photos of {len(pairs):,} with the highest cosine, at the "
-            "moment of the tile's own photo where the model takes one. A photo is right if it shows something that the "
-            f"place's own photo shows; asked are the {len(asked):,} tiles whose photo shows anything. In brackets: "
-            "bootstrap interval of 95 %, over places.",
+            f"For each of {len(pairs):,} tiles the {K} photos of {len(pairs):,} with the highest cosine, as the model "
+            "compares photos, at the moment of the tile's own photo where the model takes one. A photo is right if it "
+            f"shows something that the place's own photo shows; asked are the {len(asked):,} tiles whose photo shows "
+            "anything. In brackets: bootstrap interval of 95 %, over places.",
             f"Pairs: {material.questions.about or pairs.shards.where}",
         ),
         tables=(
