@@ -59,6 +59,34 @@ def opened(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
+def test_no_part_of_an_answer_is_kept_back_until_the_one_before_is_acknowledged() -> None:
+    """Of a listening socket such as Streamlit's, made without the number of its protocol."""
+    seen = []
+
+    class Looked(connections.Connection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            accepted = transport.get_extra_info("socket")
+            seen.append((accepted.proto, accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(_app, http=Looked, lifespan="off", log_level="critical"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            asked = http.client.HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=20)
+            asked.request("GET", "/")
+            assert asked.getresponse().read() == b"here"
+            asked.close()
+        finally:
+            server.should_exit = True
+            thread.join()
+    assert seen == [(0, 1)]
+
+
 @pytest.mark.parametrize("said", [b"", b"GET / HTT", HEAD[:-2]])
 def test_half_of_a_head_is_given_up(port: int, said: bytes) -> None:
     with opened(port) as one:

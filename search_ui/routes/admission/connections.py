@@ -7,6 +7,7 @@ prefers where that is installed, holds heads and requests ahead without bound. I
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -37,6 +38,11 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
+        accepted = transport.get_extra_info("socket")
+        # asyncio does so only for sockets that were made with TCP's number, which Streamlit's is not. The system would
+        # keep a body back until the reader has acknowledged the head, which it puts off for 40 ms
+        if accepted is not None and accepted.family in (socket.AF_INET, socket.AF_INET6):
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.flow = self._held = _Held(transport)
         self._head: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, self._give_up)
         self._reader: asyncio.TimerHandle | None = None
