@@ -3,13 +3,14 @@
     python -m benchmarks.exact [--processor native|avx2] [--n 1000000] [--dim 512] [--threads 2] [--rounds 9]
                                [--folder DIR] [--keep DIR] [--json]
 
-The best nine of all tiles by the field, whose vectors are those of `benchmarks.field` (float16, memory-mapped), and by
-usearch's exact search over the same float16 and FAISS's flat index over float32, which know no moment. The moment meets
-the tile as in the bundled model: full, tied, rank 64; "additive" is the form that adds the same to every tile. All are
-asked in turns, each time with a text or a moment that was not asked before, unless it says that the text is known;
-medians. `cpu_ms` is the processor time of this process, all threads together, which other work on the machine changes
-least; ratios are given of both. "read" is the largest number of the same bytes, found by the same threads. With
-`--keep` the tiles stay in that folder and are not made again.
+The best nine of all tiles by the field (`ExactScorer.best`, exact too, which leaves out what cannot be among them;
+"every score" leaves out nothing), whose vectors are those of `benchmarks.field` (float16, memory-mapped), and by
+usearch's exact search over the same float16 and FAISS's flat index over float32, which know no moment. The moment
+meets the tile as in the bundled model: full, tied, rank 64; "additive" is the form that adds the same to every tile.
+All are asked in turns, each time with a text or a moment that was not asked before, unless it says that the text is
+known; medians. `cpu_ms` is the processor time of this process, all threads together, which other work on the machine
+changes least; ratios are given of both. "read" is the largest number of the same bytes, found by the same threads.
+With `--keep` the tiles stay in that folder and are not made again.
 
 `--processor avx2` imitates such a processor: OpenBLAS, NumPy, NumKong and FAISS are held to AVX2. usearch has no switch
 and goes on as it is, so ratios to it come out too high there: "one float16 product" is its kernel (NumKong's, one

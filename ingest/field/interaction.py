@@ -109,13 +109,10 @@ class Interaction:
         by = np.concatenate([inner, self._along])  # [k + b, r]
         m = np.tensordot(v, self._weights, 1)  # [k, r, r], or, diagonal, [k, r]
         lines = m[:, None] * by if self._diagonal else by @ m  # [k, k + b, r]
-        flat = np.ascontiguousarray(lines.reshape(-1, r).T)
-        for start in range(0, len(square), _PIECE):
-            at = slice(start, start + _PIECE)
-            found = (g[at] @ flat).reshape(-1, k, k + len(self._along))
-            found = np.einsum("kn,nkc->cn", x[:, at], found) if k > 1 else found[:, 0].T  # [k + b, n]
-            square[at] += np.einsum("kn,kn->n", x[:, at], found[:k]) if k > 1 else found[0]
-            dots[:, at] += found[k:]
+        found = (g @ np.ascontiguousarray(lines.reshape(-1, r).T)).reshape(-1, k, k + len(self._along))
+        found = np.einsum("kn,nkc->cn", x, found) if k > 1 else found[:, 0].T  # [k + b, n]
+        square += np.einsum("kn,kn->n", x, found[:k]) if k > 1 else found[0]
+        dots += found[k:]
 
     def add_at(self, g: Floats, z: Floats, square: Floats, dots: Floats) -> None:
         """Adds M's part of n tiles at T moments: g [n, r], z [n, T, h]; to ‖S‖², [n, T], and S·q, [n, T, b]."""

@@ -5,6 +5,8 @@ cos(S, q) with S what the model makes of O at a place and a moment, from memory-
 block, by several threads.
 The columns are float16 and float32; the score is exact for the stored vectors, up to float32 rounding.
 
+Who wants the best alone (`best`) gets those exactly, and of the rest that they are none.
+
 It does not know texts, models' files, or what a cosine means to a person.
 """
 
