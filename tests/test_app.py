@@ -293,6 +293,8 @@ def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> Non
     ("part", "told"),
     [
         ({"area": "place:Nowherehamm"}, "No place 'Nowherehamm' is known"),
+        ({"area": "zz"}, "The area 'zz' of this address cannot be understood"),  # not: everywhere
+        ({"area": "wkt:"}, "is no WKT of a polygon"),
         ({"from": "2020-13-45"}, "'2020-13-45' is no date"),
         ({"like": "nonsense"}, "has no tile 'nonsense'"),
     ],
