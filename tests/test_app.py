@@ -293,6 +293,8 @@ def test_the_towns_beside_hits_are_found_by_their_names(service: Service) -> Non
     ("part", "told"),
     [
         ({"area": "place:Nowherehamm"}, "No place 'Nowherehamm' is known"),
+        ({"area": "zz"}, "The area 'zz' of this address cannot be understood"),  # not: everywhere
+        ({"area": "wkt:"}, "is no WKT of a polygon"),
         ({"from": "2020-13-45"}, "'2020-13-45' is no date"),
         ({"like": "nonsense"}, "has no tile 'nonsense'"),
     ],
@@ -308,7 +310,7 @@ def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
 
 
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:
-    assert "**Nothing here** Looks like it (best relevance" in _told(_app(q="an astronaut on the moon"))
+    assert "**Nothing here** looks like it (best relevance" in _told(_app(q="an astronaut on the moon"))
     app = _app(q="an astronaut on the moon", min="0.95")
     assert "Nothing here" in _told(app)
     nearest = app.button(key="nearest")

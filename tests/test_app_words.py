@@ -84,3 +84,16 @@ def bare_lines(path: Path) -> Iterator[int]:
             said = node.args
         if any(ast.unparse(one) == "error" or ast.unparse(one).endswith(".note") for one in said):
             yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("“**bold** $x^2$ _a_ <b>” is read", r"“\*\*bold\*\* \$x^2\$ \_a\_ \<b>” is read"),
+        ("no tile g480_a at 18:30:59, see http://a.b/c", "No tile g480_a at 18:30:59, see http://a.b/c"),
+        ("write `a_*_b` or ```[x](y)` `", "Write `a_*_b` or ```&#91;x](y)` `"),
+        ("an odd ` and *one*", r"An odd ` and \*one\*"),
+    ],
+)
+def test_what_somebody_typed_is_no_markup_of_a_note(message: str, words: str) -> None:
+    assert told(message) == words

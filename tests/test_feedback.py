@@ -45,3 +45,8 @@ def test_thumbs_that_contradict_each_other_are_refused() -> None:
         Feedback(tuple(map(str, range(MOST + 1))))
     with pytest.raises(UsageError, match="cancel"):
         steered(X, NONE, X[None], gamma=1.0)
+
+
+def test_what_is_said_beside_a_steered_answer_holds_for_a_list_in_the_order_of_relevance_too() -> None:
+    note = Feedback(("a", "b"), ("c",)).note() or ""
+    assert note.startswith("what you said of tiles (2 yes and 1 no) steers the cosine") and "ordered" not in note

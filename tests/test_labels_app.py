@@ -91,6 +91,13 @@ def test_thumbs_become_the_first_labels_of_a_set_and_a_no_has_left_the_list(serv
     assert "label 4 more yes and 4 more no" in told(app)
 
 
+def test_a_set_can_be_begun_at_an_hour_of_no_month(service: Service) -> None:
+    app = app_at(panel="labels", month="-1", hour="23")
+    ran(app.button(key="begin set").click().run())
+    (made,) = service.labelling.sets.all("demo")
+    assert made.question["when"] == "23:00:00" and address(app, "labels") == [made.id]
+
+
 def test_a_name_that_is_sent_with_the_click_on_the_button_is_the_one_that_counts(service: Service) -> None:
     app = app_at(panel="labels")
     app.text_input(key="new set").set_value(" the  bathers ")  # the box is left by the click

@@ -19,11 +19,17 @@ from trainer.errors import UsageError
         ("2025-7", date(2025, 7, 15)),
         (" T6 ", time(6)),
         ("18:30", time(18, 30)),
+        ("18:30:59", time(18, 30, 59)),
     ],
 )
 def test_a_moment_is_read_with_what_it_says_and_no_more(text: str, moment: When) -> None:
     assert parse_moment(text) == moment
     assert type(parse_moment(text)) is type(moment)
+
+
+@pytest.mark.parametrize("moment", [datetime(2025, 7, 15, 14), date(2025, 7, 15), time(23), time(0, 0, 1)])
+def test_what_an_answer_says_of_its_moment_can_be_asked_again(moment: When) -> None:
+    assert moment is not None and parse_moment(moment.isoformat()) == moment
 
 
 @pytest.mark.parametrize(

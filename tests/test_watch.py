@@ -75,6 +75,15 @@ def test_what_comes_is_found_once_and_what_was_there_never(service: Service, sav
     assert look(service, saved) == 0
 
 
+@pytest.mark.parametrize("question", [{"k": 10_000}, {"when": "23:00:00"}])
+def test_a_search_of_as_many_places_as_the_app_lists_or_at_an_hour_alone_has_news_too(
+    service: Service, saved: SavedSearch, question: dict[str, object]
+) -> None:
+    wide = service.save("The sea", "c0", saved.question | question)
+    come(service, "new", {"bay": 1, "wood": 4, "cove": 1})
+    assert look(service, wide) == 2
+
+
 def test_the_same_tiles_seen_by_another_model_are_no_news(service: Service, saved: SavedSearch) -> None:
     archive = Archive(service.settings.archive_dir("c0"), "tiles")
     for path in archive.parts():

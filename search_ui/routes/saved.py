@@ -8,7 +8,7 @@ from pydantic import Field
 from ingest.catalog.saved_searches import MAX_NAME_CHARS, SavedSearch
 from search_ui.routes.answers import found_document
 from search_ui.routes.exchange import CurrentExchange, MeasuredRoute, in_lane
-from search_ui.routes.parameters import NothingElse, SearchParameters
+from search_ui.routes.parameters import MOST_HITS, NothingElse, SearchParameters
 from search_ui.search.query import rfc3339
 from search_ui.service.answers import PAGE
 from trainer.errors import UsageError
@@ -30,6 +30,9 @@ def question_of(saved: SavedSearch) -> SearchParameters:
         UsageError: It was saved by another version, and cannot be understood.
     """
     question = {name: value for name, value in saved.question.items() if name != PAGE}
+    # the app lists more places than one answer over HTTP holds
+    if isinstance(count := question.get("k"), int):
+        question["k"] = min(count, MOST_HITS)
     try:
         return SearchParameters.model_validate(question | {"collection": saved.collection})
     except ValueError as error:

@@ -70,7 +70,10 @@ class Feedback:
         if not self:
             return None
         told = f"{len(self.liked)} yes and {len(self.disliked)} no"
-        return f"ordered with what you said of tiles ({told}); the relevance is that of the question alone"
+        # not "ordered with": a list may be in the order of its relevance, which stays
+        return (
+            f"what you said of tiles ({told}) steers the cosine and the order by it; relevance is the question's alone"
+        )
 
 
 NOTHING_SAID = Feedback()

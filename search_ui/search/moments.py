@@ -4,6 +4,7 @@
     2025-07-14, 2025-07                a date, at no hour: `date`; a month stands for its 15th
     T18, 18:30                         an hour, on no date: `time`
 
+So is each as `isoformat` writes it, such as 18:00:00: answers, links and kept questions say it that way.
 It does not know time zones: 18 h is when the clocks there say so.
 """
 
@@ -17,7 +18,7 @@ MONTH_DAY = 15  # the middle of a month stands for it
 
 _DATE = r"(?P<year>\d{4})-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?"
 _HOUR = r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::(?P<second>\d{2}))?"
-_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})"
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
 _FORMS = tuple(re.compile(form) for form in (rf"{_DATE}(?:[T ]{_HOUR})?", rf"T{_HOUR}", _CLOCK))
 
 

@@ -37,14 +37,25 @@ _DOES = r"( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts|makes|rem
 _COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`" + _DOES)
 _OF_ONE = re.compile(r"^(verify) [^-]\S* (--[\w-]+)$")  # what is done depends on the option, whatever it is done to
 _PLAIN_WORD = re.compile(r"[a-z]+ ")  # a sentence; what begins with a name or a path stays as it is
+_CODE = re.compile(r"(`[^`]*`)")
+_MARKUP = re.compile(r"[\\*$<~]|(?<!\w)_|_(?!\w)")  # an underscore within a name is none
 _OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:[= ](?:[A-Z][A-Z,=…]*\b))?`?")
 
 
 def told(message: object) -> str:
     """An error or a note as the app says it, in Markdown."""
-    # a name in it, which anybody may have given, must not become a link or a picture
-    said = plainly(message).replace("[", "&#91;")
+    said = in_passing(message)
     return said[:1].upper() + said[1:] if _PLAIN_WORD.match(said) else said
+
+
+def in_passing(message: object) -> str:
+    """The same within a sentence: its first letter stays as it is."""
+    # a name in it, or a question, which anybody may have given, must not become a link, a picture, bold or a formula;
+    # what stands in backticks is shown as it is
+    parts = _CODE.split(plainly(message))
+    plain = [_MARKUP.sub(r"\\\g<0>", part) for part in parts[::2]]
+    said = "".join(f"{text}{code}" for text, code in zip(plain, [*parts[1::2], ""], strict=True))
+    return said.replace("[", "&#91;")  # in backticks too: Markdown may pair them otherwise
 
 
 def plainly(message: object) -> str:

@@ -16,7 +16,7 @@ from search_ui.service.place_list import PAGE, card, title_of
 from search_ui.service.place_lists import ShownList
 from search_ui.service.service import Found, Shown
 from search_ui.views import frame, pieces, words
-from search_ui.views.app_words import told
+from search_ui.views.app_words import in_passing, told
 from search_ui.views.state.address import change, held, value
 from search_ui.views.state.question import say_when, when_of
 
@@ -99,7 +99,7 @@ def _nothing(found: Found) -> None:
     note = found.answer.note or "nothing here looks like it"
     rest = note.removeprefix("nothing here: ")
     if rest.startswith("nothing here "):  # a sentence of its own
-        said = f"**Nothing here** {told(rest.removeprefix('nothing here '))}."
+        said = f"**Nothing here** {in_passing(rest.removeprefix('nothing here '))}."
     else:
         said = f"**Nothing here.** {told(rest[0].upper() + rest[1:])}."
     st.warning(said, icon=":material/search_off:")

@@ -158,14 +158,16 @@ def where(service: Service) -> SearchArea:
     Raises:
         AreaError: It cannot be understood.
     """
-    kind, _, told = value("area").partition(":")
-    if not told:
+    if not value("area"):
         return SearchArea()
+    kind, _, told = value("area").partition(":")
     if kind == "place":
         found: PlaceArea = service.place(told, value("collection") or None)
         return SearchArea(found.area, found.says, found.others, found.attribution)
     if kind == "wkt":
         return SearchArea(parse_wkt(told), "the area drawn or uploaded")
+    if kind != "file":  # else a link that was cut short would find what lies anywhere
+        raise AreaError(f"the area {value('area')[:40]!r} of this address cannot be understood: name or draw it again")
     name, _, title = told.partition("|")
     return SearchArea(_kept_area(service.settings, name), f"the areas in {title or 'the file'}")
 
