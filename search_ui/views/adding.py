@@ -23,7 +23,7 @@ from search_ui.views.adding_models import small_model
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.previewing import preview_pane
-from search_ui.views.work import background, say_span
+from search_ui.views.work import bring, say_span
 from trainer.errors import GroundcastError, UsageError
 
 ADDING = "adding"
@@ -192,12 +192,8 @@ def _start(service: Service, form: _Form) -> None:
     """A callback: the form closes, so that the work, which stands above it, is in sight."""
     try:
         service.require_writable()
-        background(service).start(
-            f"ingest-{form.collection}",
-            f"Imagery into {form.collection}",
-            form.arguments(),
-            collection=form.collection,
-        )
+        name, title = f"ingest-{form.collection}", f"Imagery into {form.collection}"
+        bring(service, name, title, form.arguments(), form.collection)
     except GroundcastError as error:
         notice(told(error))
         return
