@@ -119,8 +119,8 @@ def add_imagery(service: Service) -> None:
     if not form.source:
         st.caption("Say where the imagery lies; a preview then shows what would be read of it.")
         return
-    if form.place:
-        _say_place(service, form.place)
+    if form.place and not _say_place(service, form.place):
+        return
     try:
         request = form.request(service)
         preview = preview_pane(service, request, form.model, _leave_out)
@@ -223,12 +223,13 @@ def _source(service: Service) -> str:
         return ""
 
 
-def _say_place(service: Service, text: str) -> None:
-    """What the place is taken for, and how else it could be meant."""
+def _say_place(service: Service, text: str) -> bool:
+    """What the place is taken for, and how else it could be meant, or that none is known; whether one is."""
     try:
         found = service.place(text)
     except GroundcastError as error:
         st.error(told(error))
-        return
+        return False
     others = f" If another is meant, write it so: {'; '.join(found.choices[1:])}" if found.choices else ""
     st.caption(f"Only {found.says}.{others}")
+    return True
