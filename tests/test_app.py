@@ -24,10 +24,12 @@ from ingest.settings import load_settings
 from search_ui.ground.photo_time import PhotoTimeQuery
 from search_ui.search.query import Part, Query
 from search_ui.service import service as running
-from search_ui.service.background import Background, Bar
+from search_ui.service.background import Background, Bar, Task
 from search_ui.service.brought.previews import Previews
 from search_ui.service.service import Service
 from search_ui.views.state import address
+from search_ui.views.work import background, bring
+from trainer.errors import UsageError
 
 APP = str(Path(running.__file__).parents[1] / "app.py")
 BEACH = "people swimming at a sandy beach"
@@ -556,6 +558,41 @@ def test_a_command_runs_beside_the_page_and_says_how_it_ended(service: Service) 
     done, wrong = work.task("list"), work.task("wrong")
     assert done is not None and not done.failed and "demo" in done.log.read_text("utf-8")
     assert wrong is not None and wrong.failed and "no-such-command" in wrong.log.read_text("utf-8")
+
+
+class _AtWork:
+    """A process that goes on until the test says that it has ended."""
+
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+
+def test_one_job_is_shown_once_goes_on_once_and_says_that_it_stops(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks = [("cut-000000", ["a", "b"])]
+    service.catalog.add_job("cut", collection="demo", source="town.tif", spec={}, chunks=chunks, failures=[])
+    service.catalog.set_job_state("cut", "running")
+    assert "go on cut" in {one.key for one in _collections().button}  # nobody is at it
+    work, process, log = background(service), _AtWork(), tmp_path / "work.log"
+    log.write_text("Fetching:  50%|#####     | 5M/10M [00:10<00:12, 22.1MB/s]")
+    for name, collection in (("ingest-demo", "demo"), ("model", None)):
+        monkeypatch.setitem(work._tasks, name, Task(name, log, time.time() - 9, process, collection))
+    app = _collections()
+    bars = [bar.text for bar in app.get("progress")]
+    assert sum("0 of 2 tiles" in bar for bar in bars) == 1  # the model, which is brought in beside it, has its own
+    assert "Fetching: 5M of 10M, 00:12 left" in bars
+    assert "go on cut" not in {one.key for one in app.button}
+    with pytest.raises(UsageError, match="ingest-demo is still at work: wait for it to end"):
+        bring(service, "retry-cut", "demo again", ["jobs", "retry", "cut"], "demo")
+    app = _ran(app.button(key="Pause ingest-demo cut").click().run())
+    assert "Stopping after the tiles at hand" in _told(app)
+    assert "go on cut" not in {one.key for one in app.button}
+    process.returncode = 0
+    assert "go on cut" in {one.key for one in _collections().button}
+    service.catalog.set_job_state("cut", "superseded")
 
 
 def test_an_empty_home_offers_the_demo_planet_and_own_imagery(tmp_path: Path, places_folder: Path) -> None:

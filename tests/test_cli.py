@@ -281,7 +281,12 @@ def test_a_collection_keeps_its_model(town, raster, tmp_path):
 
 
 def test_a_collection_keeps_its_grid_and_source(town, raster):
-    failed(town("ingest", raster, "--collection", "town", "--tile-size-m", "20"), 1, "has grid", "take another name")
+    failed(
+        town("ingest", raster, "--collection", "town", "--tile-size-m", "20"),
+        1,
+        "has grid of tiles of ",
+        " m, not of tiles of 20 m: give the same, or take another name",
+    )
     other = make_raster(raster.with_name("other.tif"), width=100, height=100)
     failed(town("ingest", other, "--collection", "town", "--tile-size-m", "10"), 1, "has source")
 

@@ -344,7 +344,17 @@ def test_a_single_bad_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> N
 
 def test_only_bad_files_are_an_error_that_lists_them(tmp_path: Path) -> None:
     bad_files(tmp_path)
-    with pytest.raises(SourceError, match=r"none of its 7 rasters can be read: .*; and 4 more"):
+    with pytest.raises(SourceError, match=r"nothing of it can be read, for 7 reasons: .*; and 4 more"):
+        opened(tmp_path)
+
+
+def test_that_good_files_cover_the_same_ground_is_told_before_what_is_bad(tmp_path: Path) -> None:
+    bad_files(tmp_path)
+    for name in ("y.tif", "z.tif"):
+        pattern_raster(tmp_path / name)
+    with pytest.raises(
+        SourceError, match=r"can be read, for 8 reasons: .*: 2 files cover the same ground \(y.tif, z.tif\)"
+    ):
         opened(tmp_path)
 
 

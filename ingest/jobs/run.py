@@ -301,6 +301,14 @@ def _kept_up(catalog: Catalog, existing: Collection, spec: dict[str, Any], embed
     return catalog.collection(existing.name)
 
 
+def _in_words(value: Any) -> str:
+    """A part of what was asked, as an error says it: a grid by its lengths."""
+    if not isinstance(value, dict) or not {"size_m", "stride_m"} <= value.keys():
+        return repr(value)
+    size, stride = value["size_m"], value["stride_m"]
+    return f"of tiles of {size:g} m" + (f", one every {stride:g} m" if stride != size else "")
+
+
 def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) -> None:
     if existing.model_id != embedder.model_id:
         raise ModelMismatchError(
@@ -316,8 +324,9 @@ def _check_same(existing: Collection, spec: dict[str, Any], embedder: Embedder) 
             )
     for key in ("kind", "source", "grid"):
         if existing.spec[key] != spec[key]:
+            before, now = _in_words(existing.spec[key]), _in_words(spec[key])
             raise CatalogError(
-                f"collection {existing.name!r} has {key} {existing.spec[key]!r}, not {spec[key]!r}: take another name"
+                f"collection {existing.name!r} has {key} {before}, not {now}: give the same, or take another name"
             )
 
 

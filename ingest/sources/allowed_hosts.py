@@ -48,7 +48,7 @@ def check_url(url: str, allowed: Sequence[str]) -> None:
         raise ItemError(
             REASON,
             f"{host or 'this address'!r} is not among the hosts whose imagery may be read through the app ({listed}): "
-            "ask who runs it to add the host to the setting allowed_hosts, or use the command line",
+            "ask who runs it to add the host to the setting allowed_hosts",
         )
 
 

@@ -157,6 +157,14 @@ class Background:
         """The last command of that name, running or not."""
         return self._tasks.get(name)
 
+    def at_work(self, names: Sequence[str]) -> Task | None:
+        """The command that brings something into a collection or gallery right now.
+
+        Args:
+            names: Every name that the collection or gallery has had.
+        """
+        return next((task for task in list(self._tasks.values()) if task.collection in names and task.running), None)
+
     def tasks(self) -> dict[str, Task]:
         """Every command by its name, the latest first."""
         return dict(sorted(self._tasks.items(), key=lambda one: -one[1].started_at))

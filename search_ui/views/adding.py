@@ -23,7 +23,7 @@ from search_ui.views.adding_models import small_model
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
 from search_ui.views.previewing import preview_pane
-from search_ui.views.work import background, say_span
+from search_ui.views.work import bring, say_span
 from trainer.errors import GroundcastError, UsageError
 
 ADDING = "adding"
@@ -119,8 +119,8 @@ def add_imagery(service: Service) -> None:
     if not form.source:
         st.caption("Say where the imagery lies; a preview then shows what would be read of it.")
         return
-    if form.place:
-        _say_place(service, form.place)
+    if form.place and not _say_place(service, form.place):
+        return
     try:
         request = form.request(service)
         preview = preview_pane(service, request, form.model, _leave_out)
@@ -192,12 +192,8 @@ def _start(service: Service, form: _Form) -> None:
     """A callback: the form closes, so that the work, which stands above it, is in sight."""
     try:
         service.require_writable()
-        background(service).start(
-            f"ingest-{form.collection}",
-            f"Imagery into {form.collection}",
-            form.arguments(),
-            collection=form.collection,
-        )
+        name, title = f"ingest-{form.collection}", f"Imagery into {form.collection}"
+        bring(service, name, title, form.arguments(), form.collection)
     except GroundcastError as error:
         notice(told(error))
         return
@@ -227,12 +223,13 @@ def _source(service: Service) -> str:
         return ""
 
 
-def _say_place(service: Service, text: str) -> None:
-    """What the place is taken for, and how else it could be meant."""
+def _say_place(service: Service, text: str) -> bool:
+    """What the place is taken for, and how else it could be meant, or that none is known; whether one is."""
     try:
         found = service.place(text)
     except GroundcastError as error:
         st.error(told(error))
-        return
+        return False
     others = f" If another is meant, write it so: {'; '.join(found.choices[1:])}" if found.choices else ""
     st.caption(f"Only {found.says}.{others}")
+    return True

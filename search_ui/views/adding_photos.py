@@ -12,7 +12,7 @@ from ingest.opening import source_location
 from search_ui.service.brought.kept_files import PHOTO_MB, PHOTOS, keep_photos
 from search_ui.service.service import Service
 from search_ui.views.app_words import told
-from search_ui.views.work import background
+from search_ui.views.work import bring
 from trainer.errors import GroundcastError
 
 _KINDS = ("Upload", "On the server")
@@ -71,11 +71,12 @@ def _start(service: Service, name: str, model: str, path: str, files: list[tuple
             if not Path(where).exists():
                 st.error(f"There is no folder or file {where} on the server's machine.")
                 return
-        background(service).start(
+        bring(
+            service,
             f"photos-{name}",
             f"Photos into {name}",
             ["photos", f"--gallery={name}", f"--model={model}", "--", where],
-            collection=stored,
+            stored,
         )
     except GroundcastError as error:
         st.error(told(error))

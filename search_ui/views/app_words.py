@@ -1,7 +1,8 @@
 """What errors and notes say, in the words of the app: they are written for the command line too.
 
-A command in backticks becomes the page where the same is done, or a word to whoever runs this server; an option, which
-is written with two dashes, becomes its name. It does not know which messages there are.
+A command in backticks becomes the page where the same is done, or a word to whoever runs this server, and one of `rio`
+a program for maps; an option, which is written with two dashes, becomes the box of a form that says the same, or its
+name. It does not know which messages there are.
 """
 
 import re
@@ -32,6 +33,22 @@ _COMMANDS = {
     "ui": "a groundcast of your own",
     "places": "the box “Area”",
 }
+_BOXES = {
+    "acquired-at": "Taken on",
+    "attribution": "Credit",
+    "bands": "Bands as red, green, blue",
+    "nodata": "Value of no data",
+    "tile-size-m": "Side of a tile, metres",
+}
+"""Of the form that adds imagery; options of its own are of the same names."""
+
+_UNSAID = {name: f"“{name.replace('-', ' ')}”, which {_RUNS} can give," for name in ("asset", "date-in-name")}
+"""Options that no box of the form says."""
+
+_MAPS = "QGIS or another program for maps"
+_RIO = re.compile(r"(set it with|set|by|with|or|overviews) \(?`rio [^`]*`(?:,? of a pixel and of its corner|\))?")
+_REFUSED = re.compile(r"^Error: Invalid value for '[^']*': ")
+_TAGGED = re.compile(r"download (\S+) and pass it with --pretrained \S+ --weights FILE")
 _LEAD = r"(?:(?:run|start|see|with|by|ask|bring photos in with|make it with|bring them in with|are brought in with) )?"
 _DOES = r"( (?:says|lists|builds|does|lets|brings|goes|rebuilds|starts|makes|removes)\b)?"
 _COMMAND = re.compile(_LEAD + r"`groundcast ([^`]*)`" + _DOES)
@@ -60,7 +77,18 @@ def in_passing(message: object) -> str:
 
 def plainly(message: object) -> str:
     """The same as plain text, for what shows no Markdown."""
-    return _OPTION.sub(_option, _COMMAND.sub(_command, str(message).removeprefix("groundcast: ")))
+    said = _REFUSED.sub("", str(message).removeprefix("groundcast: "))
+    # a tag says more than the architecture, which is all that the form asks: its words would make another model
+    said = _TAGGED.sub(rf"ask {_RUNS} to download \1 and to add the model from that file", said)
+    said = _COMMAND.sub(_command, _RIO.sub(_rio, said))
+    return _OPTION.sub(_option, said)
+
+
+def _rio(found: re.Match[str]) -> str:
+    if found[1].startswith("set"):
+        return f"set it in {_MAPS}"
+    between = {"or": "make a GeoTIFF of it with ", "overviews": "in "}.get(found[1], "")
+    return f"{found[1]} {between}{_MAPS}"
 
 
 def _command(found: re.Match[str]) -> str:
@@ -75,4 +103,4 @@ def _command(found: re.Match[str]) -> str:
 
 
 def _option(found: re.Match[str]) -> str:
-    return f"“{found[1].replace('-', ' ')}”"
+    return _UNSAID.get(found[1]) or f"“{_BOXES.get(found[1]) or found[1].replace('-', ' ')}”"

@@ -15,7 +15,7 @@ from search_ui.views import pieces
 from search_ui.views.app_words import plainly, told
 from search_ui.views.map.backdrop import chip_url
 from search_ui.views.panels.asking import notice
-from search_ui.views.work import background, job_bar, stop_buttons
+from search_ui.views.work import at_work, bring, job_bar, stop_buttons
 from trainer.errors import GroundcastError
 
 _PICTURES = 12  # of failed tiles of one reason
@@ -65,7 +65,9 @@ def _inside(service: Service, name: str, job: Job) -> None:
 def _buttons(service: Service, job: Job) -> None:
     if job.state == "running":
         stop_buttons(service, job, "card")
-    if job.state not in ("done", "superseded") and not (job.queued and job.state == "running"):
+    # one that runs without anybody at it was cut off, or is another program's, which then says so
+    going_on = (job.state == "running" and job.queued) or at_work(service, job.collection) is not None
+    if job.state not in ("done", "superseded") and not going_on:
         arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
         st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
 
@@ -127,7 +129,7 @@ def _again(service: Service, job: Job, arguments: list[str]) -> None:
     called = service.aliases.called(job.collection)
     try:
         service.require_writable()
-        background(service).start(f"retry-{job.id}", f"{called} again", arguments, collection=job.collection)
+        bring(service, f"retry-{job.id}", f"{called} again", arguments, job.collection)
     except GroundcastError as error:
         notice(told(error))
 

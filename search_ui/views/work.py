@@ -4,10 +4,12 @@ It does not know how the work is done: `search_ui.service.background` runs it, t
 """
 
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 import streamlit as st
 
+from ingest.catalog.aliases import name_of
 from ingest.catalog.catalog import Job
 from ingest.catalog.names import GALLERY
 from ingest.catalog.progress import progress
@@ -16,7 +18,7 @@ from search_ui.service.service import Service
 from search_ui.views import pieces, words
 from search_ui.views.app_words import told
 from search_ui.views.panels.asking import notice
-from trainer.errors import GroundcastError
+from trainer.errors import GroundcastError, UsageError
 
 _EVERY_S = 2.0
 
@@ -29,6 +31,24 @@ def _background(home: str, _service: Service) -> Background:  # noqa: ARG001 - o
 def background(service: Service) -> Background:
     """The work of this home; the same for every visitor."""
     return _background(str(service.settings.home), service)
+
+
+def at_work(service: Service, collection: str) -> Task | None:
+    """What this server is bringing into a collection or gallery, by any of its names, right now."""
+    first = service.aliases.first_name(name_of(collection))
+    return background(service).at_work([collection, *service.aliases.names(first)])
+
+
+def bring(service: Service, name: str, title: str, arguments: Sequence[str], collection: str) -> None:
+    """Start to bring something into a collection or gallery; see `Background.start`.
+
+    Raises:
+        UsageError: Something is being brought into it already, or the work that was paused has not stopped yet.
+    """
+    before = at_work(service, collection)
+    if before is not None:
+        raise UsageError(f"{before.title} is still at work: wait for it to end")
+    background(service).start(name, title, arguments, collection=collection)
 
 
 def say_span(seconds: float) -> str:
@@ -51,18 +71,29 @@ def watch(service: Service, name: str) -> None:
         st.rerun()
     with st.container(border=True):
         st.markdown(f"**{pieces.as_words(task.title)}** · for {say_span(time.time() - task.started_at)}")
-        stored = None if task.collection is None else service.aliases.stored(task.collection)
-        running = [job for job in service.catalog.jobs(stored) if job.state == "running" and not job.queued]
+        running, stopping = _jobs_of(service, task)
         for job in running:
             job_bar(service, job)
-            if task.collection is not None:  # else it is another task's job, which has its buttons there
-                stop_buttons(service, job, name)
+            stop_buttons(service, job, name)
         bar = task.bar()
-        if bar is not None and not running:
+        if stopping and not running:
+            st.caption("Stopping after the tiles at hand; what is done is kept …")
+        elif bar is not None and not running:
             left = f", {bar.left} left" if bar.left else ""
             st.progress(bar.share, text=f"{pieces.as_words(bar.what) or 'done'}: {bar.amounts}{left}")
         elif bar is None and (said := told(task.last_line()[:200]) or ("" if running else "starting …")):
             st.caption(said)
+
+
+def _jobs_of(service: Service, task: Task) -> tuple[list[Job], bool]:
+    """The jobs of what a task brings something into that run, and whether one was told to stop since it began."""
+    if task.collection is None:  # the jobs of others are none of its
+        return [], False
+    jobs = [job for job in service.catalog.jobs(service.aliases.stored(task.collection)) if not job.queued]
+    stopped = [job for job in jobs if job.state in ("paused", "cancelled")]
+    return [job for job in jobs if job.state == "running"], any(
+        job.updated_at.timestamp() >= task.started_at for job in stopped
+    )
 
 
 @st.fragment(run_every=_EVERY_S)

@@ -366,6 +366,8 @@ def _nothing_usable(uri: str, problems: Sequence[Problem]) -> str:
         return f"{uri}: no raster file found (looked for {', '.join(EXTENSIONS)})"
     if len(problems) == 1:
         return problems[0].message
-    first = "; ".join(p.message for p in problems[:3])
-    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-    return f"{uri}: none of its {len(problems)} rasters can be read: {first}{more}"
+    # what could be read if a choice were made comes before what cannot be read at all
+    told = sorted(problems, key=lambda problem: problem.reason != "ambiguous_layers")
+    first = "; ".join(p.message for p in told[:3])
+    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    return f"{uri}: nothing of it can be read, for {len(told)} reasons: {first}{more}"
