@@ -592,7 +592,7 @@ def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and
 def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searches(
     window: Page, url: str, tmp_path: Path
 ) -> None:
-    path = make_raster(tmp_path / "large.tif", width=2400, height=2400)
+    path = make_raster(tmp_path / "large.tif", width=4000, height=4000)  # a minute's work: it must not end before
     window.set_viewport_size({"width": 1024, "height": 768})
     window.goto(f"{url}/collections")
     window.get_by_text("Add imagery").first.click()
@@ -603,7 +603,9 @@ def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searc
     side.press("Enter")
     window.get_by_role("button", name="See what it would take").click()
     window.get_by_role("button", name="Start").click()
-    window.get_by_role("button", name="Pause").click()
+    window.get_by_role("button", name="Pause").first.wait_for()
+    window.wait_for_timeout(3_000)  # what is pressed while the page is still being built is lost
+    window.get_by_role("button", name="Pause").first.click()
     expect(window.get_by_text(re.compile("^paused: [0-9,]+ of [0-9,]+ tiles"))).to_be_visible()
     window.get_by_role("button", name="Go on").click()
     cancel = window.get_by_role("button", name="Cancel").first
@@ -649,7 +651,7 @@ def test_the_owners_map_file_lays_names_and_roads_over_the_imagery(
             page.goto(address + LINK)
         assert tile.value.ok
         with_names = _painted(page)
-        page.get_by_text("© OpenStreetMap").first.wait_for()
+        page.get_by_text("© OpenStreetMap").first.wait_for(state="attached")  # a narrow map folds it
         page.goto(f"{address}{LINK}&base=plain")
         assert _painted(page) == with_names  # the same heat, over the imagery alone
         expect(page.get_by_text("© OpenStreetMap")).to_have_count(0)
