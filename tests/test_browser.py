@@ -547,19 +547,24 @@ def _fill(page: Page, name: str, text: str) -> None:
     box.press("Enter")
 
 
+def _say_imagery(window: Page, url: str, path: Path, name: str) -> None:
+    """Fills the form that adds imagery, in tiles of 20 m."""
+    window.set_viewport_size({"width": 1024, "height": 768})
+    window.goto(f"{url}/collections")
+    window.get_by_text("Add imagery").first.click()
+    _fill(window, "Path on the server's machine, or URL", str(path))
+    _fill(window, "Name of the collection", name)
+    side = window.get_by_role("spinbutton", name="Side of a tile, metres")
+    side.fill("20")
+    side.press("Enter")
+
+
 @pytest.mark.skipif(not LONG, reason="a minute long: `make test-long` runs it")
 def test_an_orthophoto_with_a_white_border_is_added_searched_renamed_deleted_and_brought_back(
     window: Page, url: str, tmp_path: Path
 ) -> None:
     path = bordered(tmp_path / "ortho.tif", 255)
-    window.set_viewport_size({"width": 1024, "height": 768})
-    window.goto(f"{url}/collections")
-    window.get_by_text("Add imagery").first.click()
-    _fill(window, "Path on the server's machine, or URL", str(path))
-    _fill(window, "Name of the collection", "ortho")
-    side = window.get_by_role("spinbutton", name="Side of a tile, metres")
-    side.fill("20")
-    side.press("Enter")
+    _say_imagery(window, url, path, "ortho")
     leave_out = window.get_by_role("button", name="Leave white out")
     expect(leave_out).to_be_visible()
     with_border = window.get_by_test_id("stImage").locator("img").first.get_attribute("src")
@@ -593,14 +598,7 @@ def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searc
     window: Page, url: str, tmp_path: Path
 ) -> None:
     path = make_raster(tmp_path / "large.tif", width=4000, height=4000)  # a minute's work: it must not end before
-    window.set_viewport_size({"width": 1024, "height": 768})
-    window.goto(f"{url}/collections")
-    window.get_by_text("Add imagery").first.click()
-    _fill(window, "Path on the server's machine, or URL", str(path))
-    _fill(window, "Name of the collection", "large")
-    side = window.get_by_role("spinbutton", name="Side of a tile, metres")
-    side.fill("20")
-    side.press("Enter")
+    _say_imagery(window, url, path, "large")
     window.get_by_role("button", name="See what it would take").click()
     window.get_by_role("button", name="Start").click()
     window.get_by_role("button", name="Pause").first.wait_for()

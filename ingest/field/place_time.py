@@ -101,9 +101,9 @@ class Moments:
         x, middle, spread = _centred(tiles.place)
         at, farthest = slice(0, 1), np.abs(x[1:]).max(axis=1, initial=0)
         straight = _Straight(self, self._bias[at] + middle @ self._slope[at], spread @ self._slope[at], farthest)
-        square, dots = straight.square(tiles.factors, x, _powers(x))[0], straight.dots(x)[0]
         if straight.switching.any():
             return np.full(tiles.dots.shape, np.inf, np.float32)
+        square, dots = straight.square(tiles.factors, x, _powers(x))[0], straight.dots(x)[0]
         if self._interaction is not None:
             self._interaction.add_lines(tiles.directions, x, straight.v[0], square, dots)
         square += tiles.shifted

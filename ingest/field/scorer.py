@@ -168,11 +168,11 @@ class ExactScorer:
             if not len(some):
                 return
             at = start + some if rows is None else rows[start:stop][some]
-            exact = np.empty((1, len(at)), np.float32)
             if known is None:
+                exact = np.empty((1, len(at)), np.float32)
                 dot_products(unit, self._columns.vectors, at, exact)
             else:
-                exact[:] = known[:, at]
+                exact = known[:, at]
             tiles, out = self._tiles(exact, at), np.empty((1, 1, len(at)), np.float32)
             if moments is None:
                 out[0] = tiles.plain()

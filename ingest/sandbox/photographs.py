@@ -95,7 +95,7 @@ def photographs(world: World, *, split: str, count: int, seed: int, island: Isla
         island: Only there, so that the land of no other is built; else all of the planet.
 
     Raises:
-        UsageError: The split is unknown, or has no block on that island.
+        UsageError: The split is unknown, or an island is asked of one that is of blocks.
     """
     if split not in SPLITS:
         raise UsageError(f"split {split!r} is unknown: use one of {', '.join(SPLITS)}")
