@@ -16,7 +16,8 @@ from ingest.index.protocol import Points
 from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance.calibration import POSSIBLE
+from search_ui.search.relevance.calibration import POSSIBLE, Calibration
+from search_ui.service.service import Service
 from trainer.errors import CatalogError, MissingError, UsageError, VectorIndexError
 
 SUMMER, WINTER = datetime(2025, 7, 12, 14), datetime(2025, 1, 11, 12)
@@ -289,6 +290,33 @@ def test_what_is_nowhere_is_nothing_here_at_any_moment_and_not_not_now(engine) -
         assert not any(hit.not_now for hit in answer.hits)
     place, likeliest = engine.likeliest("demo", ask("elephants in the savannah"))
     assert place < POSSIBLE and likeliest is None
+
+
+@pytest.mark.parametrize(("text", "when"), [("farmers harvesting wheat", WINTER), ("an erupting volcano", SUMMER)])
+def test_whether_something_is_here_hangs_not_on_how_many_hits_are_asked_for(engine, text, when) -> None:
+    one, many = (engine.search("demo", ask(text, when=when, k=k)) for k in (1, 40))
+    scores = engine.scores("demo", ask(text, when=when))
+    nearest = np.argsort(-scores.cosine)[:128]
+    assert one.highest == many.highest == pytest.approx(float(scores.relevance[nearest].max()), abs=1e-4)
+    assert one.highest >= one.hits[0].relevance
+    assert one.not_now == many.not_now
+    assert one.note == many.note
+
+
+def test_what_is_here_but_not_among_the_hits_is_not_called_nothing(engine, monkeypatch) -> None:
+    told = engine.search("demo", ask("elephants in the savannah", k=2))
+    assert told.note.startswith("nothing here looks like it")
+
+    def relevance(self, columns, query, cosine, **more):
+        behind = np.arange(len(cosine)) >= 2
+        return np.where(behind, 0.5, 0.0).astype(np.float32)
+
+    monkeypatch.setattr(Calibration, "relevance", relevance)
+    told = engine.search("demo", ask("elephants in the savannah", k=2))
+    assert told.note == "none of these looks like it; tiles after them do (best relevance 0.50)"
+    service = Service(engine.settings)
+    assert not service.search("demo", ask("elephants in the savannah", k=2)).nothing
+    service.close()
 
 
 def test_at_its_moment_an_answer_is_not_not_now(engine) -> None:

@@ -165,12 +165,13 @@ class Engine:
         if isinstance(calibration, Unrated):
             refuse_minimum(collection_name, query.min_relevance)
         with self._timed("rank"):
-            scored, chosen, relevance = self._best(calibration, query, scored, feedback.no_hits)
+            scored, chosen, seen = self._best(calibration, query, scored, feedback.no_hits)
             judged = self._judged(calibration, scored, chosen)
-            not_now = self._not_now(calibration, scored, relevance)
+            not_now = self._not_now(calibration, scored, seen)
         with self._timed("name_places"):
             hits = self._hits(collection_name, collection, scored, chosen, judged, judged.relevance)
-        remark = self._remark(collection, query, hits, len(scored.cosine), not_now)
+        highest = _highest(seen)
+        remark = self._remark(collection, query, hits, highest, len(scored.cosine), not_now)
         languages = self._languages(collection, query)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
@@ -179,6 +180,7 @@ class Engine:
             hits=hits,
             note=_join(_said_of(calibration, query), note, languages, feedback.note(), scored.said, remark),
             not_now=not_now,
+            highest=highest,
         )
 
     @one_request
@@ -258,7 +260,8 @@ class Engine:
         scored = self._of_scores(collection, query, scores, feedback)
         with self._timed("rank"):
             not_now = self._not_now(self._judge(collection, query), scored, scores.relevance)
-        remark = self._remark(collection, query, hits, len(scores.cosine), not_now)
+        highest = _highest(scores.relevance)
+        remark = self._remark(collection, query, hits, highest, len(scores.cosine), not_now)
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
@@ -266,6 +269,7 @@ class Engine:
             hits=hits,
             note=_join(scores.note, remark) if len(scores.cosine) else scores.note,
             not_now=not_now,
+            highest=highest,
         )
 
     def _of_scores(self, collection: Collection, query: Query, scores: Scores, feedback: Feedback) -> Scored:
@@ -638,16 +642,16 @@ class Engine:
             own = np.array(sorted(row for one in among if (row := columns.row(one)) is not None), np.int64)
             rows = own if rows is None else np.intersect1d(rows, own)
         with self._timed("score"):
-            cosine = columns.best(asked.steered, query.k * _SLACK + spare, when=when, rows=rows)
+            cosine = columns.best(asked.steered, _looked_at(query) + spare, when=when, rows=rows)
             return Scored(columns, rows, cosine, asked, when, "exact")
 
     def _best(
         self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]
     ) -> tuple[Scored, Rows, Floats]:
-        """The scored tiles, which of them are the hits, best first, and their relevance."""
+        """The scored tiles, which of them are the hits, best first, and the relevance of all that were looked at."""
         columns, cosine, behind = scored.columns, scored.cosine, scored.at
         usable = np.count_nonzero(~np.isnan(cosine))
-        count = query.k * _SLACK
+        count = _looked_at(query)
         while True:
             best = best_rows(cosine, count, lambda some: columns.ids(behind(some)))
             at = behind(best)  # rows of `columns`; `best` counts within what was scored
@@ -665,7 +669,7 @@ class Engine:
                 fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
             if len(fit) >= query.k or len(best) >= usable:
                 fit = fit[: query.k]
-                return scored, best[fit], relevance[fit]
+                return scored, best[fit], relevance
             # too few of these may be shown: look further down, where not every tile is worked out
             count *= 4
             if np.isneginf(cosine).any():
@@ -681,7 +685,7 @@ class Engine:
         return calibration.judged(scored.columns, vector, plain, when=scored.when, rows=at)
 
     def _not_now(self, calibration: Judge, scored: Scored, relevance: Floats) -> Likeliest | None:
-        """When it is likeliest, where no hit is `POSSIBLE` at the moment but some tile that was scored is a place."""
+        """When it is likeliest, where none of these is `POSSIBLE` at the moment but some scored tile is a place."""
         if scored.when is None or (relevance >= POSSIBLE).any():
             return None
         timeless = scored.columns.cosines(scored.asked.vector, rows=scored.rows)
@@ -757,21 +761,27 @@ class Engine:
         return Filter(area=query.area, reach_m=reach, acquired_from=query.acquired_from, acquired_to=query.acquired_to)
 
     def _remark(
-        self, collection: Collection, query: Query, hits: list[Hit], scored: int, not_now: Likeliest | None
+        self,
+        collection: Collection,
+        query: Query,
+        hits: list[Hit],
+        highest: float | None,
+        scored: int,
+        not_now: Likeliest | None,
     ) -> str | None:
-        """What a person should read beside the hits."""
+        """What a person should read beside the hits, where `highest` is the relevance of the best tile, hit or not."""
         if not scored:
             return self._why_empty(collection, query)
         if not_now is not None:
             return say_not_now(not_now)
         if not hits:
             return f"nothing here: no tile reaches the minimum relevance of {query.min_relevance:g}"
-        told = [hit.relevance for hit in hits if hit.relevance is not None]
-        if not told:
+        if highest is None:
             return WHY
-        best = max(told)
-        if grade(best) == "nothing":
-            return f"nothing here looks like it (best relevance {say_relevance(best)}); these are the nearest"
+        if grade(highest) == "nothing":
+            return f"nothing here looks like it (best relevance {say_relevance(highest)}); these are the nearest"
+        if all(hit.grade == "nothing" for hit in hits):
+            return f"none of these looks like it; tiles after them do (best relevance {say_relevance(highest)})"
         return None
 
     def _why_empty(self, collection: Collection, query: Query) -> str:
@@ -814,6 +824,18 @@ def _said_of(judge: Judge, query: Query) -> str | None:
         return judge.fit.note()
     by_words = isinstance(judge, Unrated) or all(part.kind == "text" for part in query.parts)
     return _join(caution(judge.outside), None if by_words else _NOT_BY_WORDS)
+
+
+def _looked_at(query: Query) -> int:
+    """Of how many tiles with the highest cosines the relevance is looked at first: whether there is nothing, and which
+    are the hits, is told from them."""
+    return max(query.k * _SLACK, AT_ANY_TIME)
+
+
+def _highest(relevance: Floats) -> float | None:
+    """The highest relevance; None where none is known."""
+    known = relevance[~np.isnan(relevance)]
+    return round(float(known.max()), DIGITS) if len(known) else None
 
 
 def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:

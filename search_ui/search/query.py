@@ -208,6 +208,8 @@ class Answer:
         note: One sentence a person should read beside the hits, such as why there are none.
         not_now: When it is likeliest there, where it is not to be seen at the moment asked about; else None. "Nothing
             here" is another answer.
+        highest: The highest relevance at the moment of the tiles that were looked at, hits or not, by which there is
+            something here or nothing; None where no tile has any.
     """
 
     query: Mapping[str, Any]
@@ -216,6 +218,7 @@ class Answer:
     hits: Sequence[Hit]
     note: str | None = None
     not_now: Likeliest | None = None
+    highest: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Say the answer in JSON types."""

@@ -54,7 +54,7 @@ from search_ui.search.listings import one_request
 from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Part, Query
 from search_ui.search.recent import Recent
-from search_ui.search.relevance.calibration import Judged
+from search_ui.search.relevance.calibration import Judged, grade
 from search_ui.search.relevance.unrated import refuse_minimum
 from search_ui.search.scores import Frames, Scores
 from search_ui.search.series import Reel, calendar_moments, check_year, this_year
@@ -289,7 +289,7 @@ class Service:
     def _search(self, collection: str, query: Query, feedback: Feedback) -> Found:
         answer = self.engine.search(collection, query, feedback)
         if answer.hits or not query.min_relevance or not answer.candidates:
-            nothing = answer.not_now is None and all(hit.grade == "nothing" for hit in answer.hits)
+            nothing = answer.not_now is None and (not answer.hits or grade(answer.highest) == "nothing")
             return Found(answer, nothing, answer.hits[0] if nothing and answer.hits else None)
         near = self.engine.search(collection, replace(query, k=1, min_relevance=0.0), feedback)
         return Found(answer, answer.not_now is None, near.hits[0] if near.hits else None)
