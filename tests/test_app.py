@@ -311,6 +311,24 @@ def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
     assert "of 3,054 tiles" in _told(app) and not app.error
 
 
+@pytest.mark.parametrize(
+    "part", [{"month": "99"}, {"hour": "noon"}, {"k": "0"}, {"sort": "beauty"}, {"middle": "95,0"}, {"words": "yes"}]
+)
+def test_what_a_link_says_and_cannot_be_is_told_once_and_left_out(service: Service, part: dict[str, str]) -> None:
+    ((name, said),) = part.items()
+    app = _app(q="a beach", **part)
+    assert f"“{name}={said}” of this link cannot be: it is left out." in _told(app)
+    assert name not in _address(app) and "of 3,054 tiles" in _told(app)
+    assert "of this link cannot be" not in _told(_ran(app.run()))
+
+
+def test_coordinates_in_a_link_open_their_tile_as_when_typed(service: Service) -> None:
+    app = _app(q="43.05,-164.95")
+    assert _address(app)["tile"] == [service.tile_at("demo", lat=43.05, lon=-164.95)] and "q" not in _address(app)
+    app = _app(q="95.05,-164.95")
+    assert "95.05" in _told(app) and not {"q", "tile"} & _address(app).keys()
+
+
 def test_nothing_here_is_said_as_such_with_the_nearest_candidate(service: Service) -> None:
     assert "**Nothing here** looks like it (best relevance" in _told(_app(q="an astronaut on the moon"))
     app = _app(q="an astronaut on the moon", min="0.95")

@@ -44,7 +44,8 @@ def search_page(service: Service, names: Sequence[str]) -> None:
         service: Answers.
         names: Of the collections that can be searched.
     """
-    address.load()
+    for one in address.load():
+        notice(f"“{pieces.as_words(one[:60])}” of this link cannot be: it is left out.")
     arrived()
     if opened := st.session_state.pop(_OPENED, None):  # before the panels' own control is shown, which it moves
         # who labels goes on labelling

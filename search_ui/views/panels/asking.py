@@ -73,6 +73,8 @@ def box(service: Service, names: Sequence[str]) -> Shown:
             label_visibility="collapsed",
         )  # fmt: skip
         shown = service.shown(value("collection"))
+        if _is_point(value("q")):  # nobody typed it, for then its tile is open already: it comes from a link
+            _go_to_coordinates(service)
         st.text_input(
             "What would one see there?",
             **held("q"),
@@ -187,6 +189,14 @@ def _ask(prompt: str) -> None:
 
 def _another_collection() -> None:
     change(tile="", like="", up=[], down=[], gallery="", middle="", panel="places", labels="")
+
+
+def _is_point(text: str) -> bool:
+    """Whether it is written as coordinates, even such as cannot be."""
+    try:
+        return parse_coordinates(text) is not None
+    except AreaError:
+        return True
 
 
 def _go_to_coordinates(service: Service) -> None:

@@ -150,18 +150,24 @@ def unsaid(name: str, of_a_place: bool) -> Any:
     return "place" if name == "panel" and of_a_place else FIELDS[name].default
 
 
-def load() -> None:
-    """Bring the session to what the address says, if the address has come from outside since the last run."""
-    address = _arrived()
+def load() -> list[str]:
+    """Bring the session to what the address says, if the address has come from outside since the last run.
+
+    Returns:
+        What of it cannot be and is left out, as it stands there: `month=99`.
+    """
+    address, left_out = _arrived(), list[str]()
     known = address == st.session_state.get(_KNOWN) or _late(address)
     if address and not known:  # without one, another page has been shown
         st.session_state[_KNOWN] = address
         for name, field in FIELDS.items():
             words = address.get(name, ())
             st.session_state[name] = _read(field, words) if words else unsaid(name, "tile" in address)
+            left_out += [f"{name}={one}" for one in words if field.read(one) is None]
     for name, field in FIELDS.items():
         # not what is there already: a widget would go back to it under the hand that moves it on
         st.session_state.setdefault(name, field.default)
+    return left_out
 
 
 def store() -> None:
