@@ -602,12 +602,12 @@ def test_an_ingest_is_paused_goes_on_and_is_cancelled_while_another_person_searc
     window.get_by_role("button", name="See what it would take").click()
     window.get_by_role("button", name="Start").click()
     window.get_by_role("button", name="Pause").first.wait_for()
-    window.wait_for_timeout(3_000)  # what is pressed while the page is still being built is lost
     window.get_by_role("button", name="Pause").first.click()
     expect(window.get_by_text(re.compile("^paused: [0-9,]+ of [0-9,]+ tiles"))).to_be_visible()
     window.get_by_role("button", name="Go on").click()
     cancel = window.get_by_role("button", name="Cancel").first
     expect(cancel).to_be_visible()
+    expect(window.get_by_text(re.compile("kept [1-9][0-9,]* of")).first).to_be_visible()
     other = _without_map(window.context)
     other.goto(f"{url}/?collection=demo&q=a+vineyard&month=9&hour=12")
     expect(other.get_by_role("option").first).to_be_visible()

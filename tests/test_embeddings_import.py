@@ -95,6 +95,21 @@ def test_every_row_becomes_a_tile_once_and_the_books_agree(home, tmp_path):
     assert (grown.job.done, len(home.vectors()[0]), home.agree()) == (20, 70, [])
 
 
+def test_an_import_that_is_paused_between_its_plan_and_its_work_stays_so_until_it_is_asked_for_again(home, tmp_path):
+    path = tables.lgnd(tmp_path / "v.parquet", 50)
+
+    def pause(*_):
+        (job,) = home.catalog.jobs()
+        assert home.catalog.stop_job(job.id, "paused")
+        return lambda _: None
+
+    request = ImportRequest("x", str(path), ImportOptions())
+    result = bring_in(home.settings, home.catalog, request, pause, model=None)
+    assert (result.job.state, result.job.done, result.report.cancelled) == ("paused", 0, True)
+    assert home.bring(path).job.state == "done"
+    assert home.agree() == []
+
+
 def test_an_import_that_stops_anywhere_goes_on_with_the_same_command(home, tmp_path):
     path = tables.lgnd(tmp_path / "v.parquet", 100)
     for stop in (1, 2, 3):

@@ -338,6 +338,18 @@ def test_a_cancelled_job_stops_after_its_chunk_and_is_taken_up_again(home):
     assert home.catalog.job(job.id).done == 100
 
 
+@pytest.mark.parametrize("state", ["paused", "cancelled"])
+def test_a_job_that_is_stopped_between_its_plan_and_its_work_stays_so_until_it_is_asked_for_again(home, state):
+    intake = ListIntake(20)
+    job = home.plan(intake)
+    assert home.catalog.stop_job(job.id, state)
+    report = home.run(intake, job)
+    assert report.cancelled and report.done == 0
+    assert home.catalog.job_state(job.id) == state
+    assert home.run(intake).done == 20
+    assert home.catalog.job_state(job.id) == "done"
+
+
 @pytest.mark.parametrize("value", [1e6, np.nan, 0])
 def test_a_vector_that_cannot_be_stored_fails_its_item_alone(home, value):
     def spoiling(batch):

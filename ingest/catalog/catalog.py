@@ -305,8 +305,15 @@ class Catalog:
             changed = session.connection().execute(stop.values(state=state, updated_at=datetime.now(UTC)))
             return changed.rowcount > 0
 
+    def begin_job(self, job: Job) -> bool:
+        """Says that a job runs, unless somebody has stopped it since it was read; whether it runs now."""
+        with self.session() as session:
+            as_read = sa.update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state)
+            session.execute(as_read.values(state="running", updated_at=datetime.now(UTC)))
+            return session.scalar(sa.select(JobRow.state).where(JobRow.id == job.id)) == "running"
+
     def set_job_state(self, job_id: str, state: JobState) -> None:
-        """Says that a job runs, is done or is superseded; see `stop_job` for who may come late."""
+        """Says that a job runs, is done or is superseded; see `begin_job` and `stop_job` for who may come late."""
         with self.session() as session:
             session.execute(
                 sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))

@@ -199,7 +199,7 @@ def _plan(
         catalog.add_job(identity, collection=collection.name, source=source.uri, spec=spec, chunks=chunks, failures=[])
     else:
         catalog.add_chunks(identity, chunks)
-    return catalog.job(identity)
+    return replace(catalog.job(identity), state="running")  # as it was recorded: who has stopped it since is heeded
 
 
 def _refuse_namesakes(catalog: Catalog, collection: Collection, source: VectorSource, known: Any) -> None:
@@ -293,7 +293,7 @@ class _Run:
         other = leases.in_the_way(self._job.id)
         if other is not None:
             raise CatalogError(f"job {other} of the same collection is being worked on: wait for it to end")
-        catalog.set_job_state(self._job.id, "running")
+        report.cancelled = not catalog.begin_job(self._job)
         archive.sweep()
         archive.require_space()
         self._target.index.catch_up(archive)

@@ -73,7 +73,8 @@ def run(job: Job, work: Work) -> IngestSummary:
         raise CatalogError(
             f"job {other} of the same collection is being worked on: wait, or `groundcast jobs pause {other}` first"
         )
-    catalog.set_job_state(job.id, "running")
+    # a plan is seen, and may be stopped, before its model is loaded
+    report.cancelled = not catalog.begin_job(job)
     work.archive.sweep()
     _catch_up(work)
     # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.

@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ingest.archive.job_records import JobRecord, recorded_jobs, write_record
@@ -75,7 +76,7 @@ def plan(
             "take another collection for changed files",
             fresh.known_count,
         )
-    return catalog.job(identity)
+    return replace(catalog.job(identity), state="running")  # as it was recorded: who has stopped it since is heeded
 
 
 def unknown_parts(catalog: Catalog, archive: Archive, collection: str) -> set[str]:

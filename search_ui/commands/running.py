@@ -154,7 +154,7 @@ def outcome_lines(outcome: "IngestResult", unit: str) -> list[str]:
         lines.append(bottleneck_line(Spent.of(report.spent()), outcome.job, report.readers))
     if report.unindexed:
         lines.append("another process holds the index: it takes the new parts up before its next search")
-    verb = "cancelled" if report.cancelled else "complete"
+    verb = job.state if report.cancelled else "complete"
     return [*lines, f"job {job.id} {verb}: {totals}{retry}"]
 
 

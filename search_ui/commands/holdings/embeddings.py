@@ -144,7 +144,7 @@ def _lines(ctx: CommandContext, name: str, result: "ImportResult", *, named: boo
         lines = [f"nothing to do: job {job.id} is complete, {totals}{which}"]
     else:
         rate = report.done / report.wall_s if report.wall_s > 0 else 0.0
-        verb = "cancelled" if report.cancelled else "complete"
+        verb = job.state if report.cancelled else "complete"
         lines = [f"{rate:,.0f} tiles/s in {report.wall_s:.1f} s", f"job {job.id} {verb}: {totals}{which}"]
     if result.unread_dates:
         lines.append(f"{result.unread_dates} dates could not be read: those tiles have none")
