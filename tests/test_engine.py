@@ -116,7 +116,7 @@ def test_one_tile_and_question_have_one_relevance_whether_field_or_index_answers
 def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -> None:
     collection = engine.catalog.collection("demo")
     fresh, taken = Engine(engine.settings, engine.catalog), []
-    monkeypatch.setattr("search_ui.search.engine.take_sample", lambda *_: taken.append(1) or len(taken))
+    monkeypatch.setattr("search_ui.search.opened.take_sample", lambda *_: taken.append(1) or len(taken))
     for parts in ((("a", 1),), (("a", 1),), (("a", 1), ("b", 1))):
         monkeypatch.setattr(fresh, "_parts", lambda _, now=parts: now)
         fresh._sample(collection)

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.archive.lookup import Lookup
 from ingest.archive.parts import Archive
-from search_ui.search.proposals import in_archive, remark
+from search_ui.search.proposals import in_archive, mismatch
 from tests.test_archive import META, record, vectors
 
 
@@ -28,6 +28,6 @@ def test_what_lies_in_no_part_of_the_archive_is_not_held(tmp_path, part, surplus
 
 
 def test_an_index_that_is_not_as_the_archive_is_is_told() -> None:
-    assert remark("town", strange=0, lacking=0) is None
-    assert remark("town", strange=2, lacking=-2).startswith("2 tiles that the index holds and the archive does not")
-    assert remark("town", strange=0, lacking=7).startswith("the index lacks 7 tiles, which are not among these")
+    assert mismatch("town", strange=0, lacking=0) is None
+    assert mismatch("town", strange=2, lacking=-2).startswith("2 tiles that the index holds and the archive does not")
+    assert mismatch("town", strange=0, lacking=7).startswith("the index lacks 7 tiles, which are not among these")

@@ -31,7 +31,7 @@ def in_archive(pool: Pool, archive: Archive, lookup: Lookup, *, surplus: bool) -
     return np.array([part is None or part in parts for part in pool.part], np.bool_)
 
 
-def remark(called: str, *, strange: int, lacking: int) -> str | None:
+def mismatch(called: str, *, strange: int, lacking: int) -> str | None:
     """What a person should know of an index that is not as the archive is.
 
     Args:
