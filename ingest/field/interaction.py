@@ -43,8 +43,8 @@ class _One:
         factor = m if m.ndim == 1 else np.linalg.qr(m)[1].T
         self._factor = np.ascontiguousarray(factor, np.float32)  # by rows: half as long as by columns
 
-    def add(self, g: Floats, square: Floats, dots: Floats) -> None:
-        """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]."""
+    def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:
+        """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]; the only column is 1."""
         lines = g @ self._lines
         if self._factor.ndim == 1:
             y = g * self._factor
@@ -56,6 +56,36 @@ class _One:
         square += np.vecdot(y, y)
         square += lines[:, 0]
         dots += lines[:, 1:].T
+
+
+class _Several:
+    """One M for each of the columns that M is a sum over: x, of which the first is 1, and units that switch.
+
+    Args:
+        m: [c, r, r]; or, diagonal, [c, r].
+        inner: 2 Cᵀe in the columns, [c, r].
+        along: Cᵀq of b queries, [b, r].
+    """
+
+    def __init__(self, m: Floats, inner: Floats, along: Floats) -> None:
+        self._m = m if m.ndim == 2 else np.ascontiguousarray(m.transpose(0, 2, 1))
+        self._inner, self._along = inner, along
+
+    def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:
+        """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r], columns [c, n]."""
+        n = len(g)
+        both = scratch(2 * n, g.shape[1])
+        y, other = both[:n], both[n:]
+        product = np.multiply if self._m.ndim == 2 else np.matmul
+        product(g, self._m[0], out=y)
+        for column, m in zip(columns[1:], self._m[1:], strict=True):
+            product(g, m, out=other)
+            other *= column[:, None]
+            y += other
+        dots += self._along @ y.T
+        np.matmul(columns.T, self._inner, out=other)
+        other += y
+        square += np.vecdot(y, other)
 
 
 class Interaction:
@@ -93,20 +123,16 @@ class Interaction:
             square: ‖S‖² so far, [n].
             dots: S·q so far, [b, n].
         """
-        one = self._one(v[0]) if len(v) == 1 and not len(units) else None
+        met = self._one(v[0]) if len(v) == 1 and not len(units) else self._several(v, units)
+        columns = np.concatenate([x, z])
         for start in range(0, len(square), _PIECE):
             at = slice(start, start + _PIECE)
-            if one is not None:
-                one.add(g[at], square[at], dots[:, at])
-            else:
-                self._add_each(g[at], x[:, at], v, z[:, at], units, square[at], dots[:, at])
+            met.add(g[at], columns[:, at], square[at], dots[:, at])
 
     def add_lines(self, g: Floats, x: Floats, v: Floats, square: Floats, dots: Floats) -> None:
         """Adds M's part but ‖M·g‖² where no unit switches, arguments as for `add`: what is left is linear in g."""
         k, r = len(v), g.shape[1]
-        inner = 2 * (v @ self._turning.inner.T)  # 2 Cᵀe, [k, r]
-        inner[0] += 2 * self._turning.inner_b2  # x[0] is 1
-        by = np.concatenate([inner, self._along])  # [k + b, r]
+        by = np.concatenate([self._inner(v), self._along])  # [k + b, r]
         m = np.tensordot(v, self._weights, 1)  # [k, r, r], or, diagonal, [k, r]
         lines = m[:, None] * by if self._diagonal else by @ m  # [k, k + b, r]
         found = (g @ np.ascontiguousarray(lines.reshape(-1, r).T)).reshape(-1, k, k + len(self._along))
@@ -136,26 +162,13 @@ class Interaction:
             self._kept[key] = found
         return found
 
-    def _add_each(
-        self,
-        g: Floats,
-        x: Floats,
-        v: Floats,
-        z: Floats,
-        units: npt.NDArray[np.intp],
-        square: Floats,
-        dots: Floats,
-    ) -> None:
-        y = np.zeros_like(g)  # M·g
-        for column, weights in zip(x, np.tensordot(v, self._weights, 1), strict=True):
-            y += column[:, None] * self._product(g, weights)
-        for column, unit in zip(z, units, strict=True):
-            y += column[:, None] * self._product(g, self._weights[unit])
-        inner = x.T @ (v @ self._turning.inner.T) + z.T @ self._turning.inner[:, units].T + self._turning.inner_b2
-        inner *= 2
-        inner += y
-        square += np.vecdot(y, inner)
-        dots += self._along @ y.T
+    def _several(self, v: Floats, units: npt.NDArray[np.intp]) -> _Several:
+        """Of z = vᵀx and of the units that switch."""
+        m = np.concatenate([np.tensordot(v, self._weights, 1), self._weights[units]])
+        return _Several(m, np.concatenate([self._inner(v), 2 * self._turning.inner[:, units].T]), self._along)
 
-    def _product(self, g: Floats, m: Floats) -> Floats:
-        return np.asarray(g * m if self._diagonal else g @ m.T, np.float32)
+    def _inner(self, v: Floats) -> Floats:
+        """2 Cᵀe in x, of which the first is 1, [k, r]."""
+        inner: Floats = 2 * (v @ self._turning.inner.T)
+        inner[0] += 2 * self._turning.inner_b2
+        return inner
