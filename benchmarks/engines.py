@@ -100,7 +100,7 @@ def exactly(world: World) -> Ask:
 
 
 def _best(field: ExactScorer, query: np.ndarray, when: datetime | None, rows: Rows | None) -> list[int]:
-    cosine = field.cosines(query, when=when, rows=rows)
+    cosine = field.best(query, K, when=when, rows=rows)
     best = best_rows(cosine, K, lambda some: field.ids(some if rows is None else rows[some]))[:K]
     found: list[int] = (best if rows is None else rows[best]).tolist()
     return found
