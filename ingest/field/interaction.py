@@ -51,8 +51,8 @@ class _One:
         else:
             y = scratch(*g.shape)
             for first in range(0, y.shape[1], _WIDE):  # rows above are zero: five eighths of the work where r = 64
-                columns = slice(first, first + _WIDE)
-                np.matmul(g[:, first:], self._factor[first:, columns], out=y[:, columns])
+                some = slice(first, first + _WIDE)
+                np.matmul(g[:, first:], self._factor[first:, some], out=y[:, some])
         square += np.vecdot(y, y)
         square += lines[:, 0]
         dots += lines[:, 1:].T

@@ -111,12 +111,9 @@ class PlaceLists:
                 lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes, pictured,
             )  # fmt: skip
             answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)
-        best = float(np.nan_to_num(places.scores.relevance).max(initial=0.0))  # a tile without a score has none
-        nothing = places.scores.rated and answer.not_now is None and grade(best) == "nothing"
-        nearest = None
-        if nothing or not answer.hits:
-            nearest = next(iter(_unbounded(places, listed).hits(0, 1)), None)
-        return ShownList(name, collection, places, Found(answer, nothing or not answer.hits, nearest))
+        nothing = not answer.hits or (answer.not_now is None and grade(answer.highest) == "nothing")
+        nearest = next(iter(_unbounded(places, listed).hits(0, 1)), None) if nothing else None
+        return ShownList(name, collection, places, Found(answer, nothing, nearest))
 
 
 def _proposed(answer: Answer, asked: Query, listed: Listed, votes: dict[str, int]) -> PlaceList:
