@@ -19,7 +19,7 @@ from groundcast.question import check_options, number
 from ingest.catalog.catalog import Catalog
 from ingest.geo.area import parse_date
 from ingest.settings import Settings
-from trainer.errors import SourceError, UsageError
+from trainer.errors import CatalogError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from ingest.jobs.items import Intake
@@ -200,6 +200,8 @@ def run(
     job, report = outcome.job, outcome.report
     if report is not None and report.done:
         begin_check(settings, catalog, request.collection.partition("@")[0])
+    if report is not None and report.cancelled and not report.done:
+        raise CatalogError(f"job {job.id} was {job.state} before its first tile was done: the same call goes on")
     if not catalog.items_done(job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (job.skipped | job.failed).items())
         raise SourceError(

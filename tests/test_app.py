@@ -312,7 +312,17 @@ def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
 
 
 @pytest.mark.parametrize(
-    "part", [{"month": "99"}, {"hour": "noon"}, {"k": "0"}, {"sort": "beauty"}, {"middle": "95,0"}, {"words": "yes"}]
+    "part",
+    [
+        {"month": "99"},
+        {"month": "²"},
+        {"year": "--5"},
+        {"hour": "noon"},
+        {"k": "0"},
+        {"sort": "beauty"},
+        {"middle": "95,0"},
+        {"words": "yes"},
+    ],
 )
 def test_what_a_link_says_and_cannot_be_is_told_once_and_left_out(service: Service, part: dict[str, str]) -> None:
     ((name, said),) = part.items()

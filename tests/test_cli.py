@@ -15,6 +15,7 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
+from ingest.catalog.catalog import Catalog
 from ingest.index.edge import EdgeIndex
 from search_ui.cli import COMMANDS, main
 from tests.conftest import LONG, TINY_CLIP, Groundcast, Ran, make_raster, start_groundcast
@@ -128,6 +129,25 @@ def test_ingest_says_how_fast_and_what_became_of_every_tile(groundcast, model, r
     collections = groundcast("collections", "--json").json()
     assert collections[0]["items"] >= 300
     assert groundcast("verify", "town", "--json").json()["agree"] is True
+
+
+def test_an_ingest_that_is_paused_before_its_first_tile_is_paused_and_no_failure(
+    groundcast, model, raster, monkeypatch
+):
+    groundcast("model", "add", "m", "--checkpoint", model)
+    begin = Catalog.begin_job
+
+    def pausing(catalog, job):
+        assert catalog.stop_job(job.id, "paused")
+        begin(catalog, job)
+
+    command = ("ingest", raster, "--collection", "town", "--tile-size-m", "10")
+    with monkeypatch.context() as patched:
+        patched.setattr(Catalog, "begin_job", pausing)
+        ran = groundcast(*command)
+    assert ran.code == 0 and "paused: 0 tiles done" in ran.out and "nothing could be ingested" not in ran.err
+    ran = groundcast(*command)
+    assert ran.code == 0 and "complete" in ran.out
 
 
 def test_the_same_command_again_does_nothing_and_says_so(town, raster):

@@ -34,12 +34,13 @@ IMPORTED = [
 
 STAGES = {  # in their order, and at which call of each it is ended
     "ingest.catalog.catalog:Catalog.add_job": 1,
+    "ingest.catalog.catalog:Catalog.begin_job": 1,
     "ingest.jobs.pipeline:_reading": 30,
     "ingest.jobs.pipeline:_Model._embed": 1,
     "ingest.archive.parts:Archive.write": 2,
     "ingest.index.upkeep:IndexHolder.put": 2,
     "ingest.catalog.leases:Leases.finish": 2,
-    "ingest.catalog.catalog:Catalog.set_job_state": 2,  # the job is done; the first one says that it runs
+    "ingest.catalog.catalog:Catalog.end_job": 1,
 }
 
 

@@ -15,8 +15,9 @@ from ingest.index.edge import EdgeIndex
 from ingest.index.protocol import Points
 from ingest.settings import Settings, load_settings
 from search_ui.search.engine import Engine
+from search_ui.search.feedback import Feedback
 from search_ui.search.query import Part, Query
-from search_ui.search.relevance.calibration import POSSIBLE, Calibration
+from search_ui.search.relevance.calibration import POSSIBLE, WEAK, Calibration
 from search_ui.service.service import Service
 from trainer.errors import CatalogError, MissingError, UsageError, VectorIndexError
 
@@ -116,7 +117,7 @@ def test_one_tile_and_question_have_one_relevance_whether_field_or_index_answers
 def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -> None:
     collection = engine.catalog.collection("demo")
     fresh, taken = Engine(engine.settings, engine.catalog), []
-    monkeypatch.setattr("search_ui.search.opened.take_sample", lambda *_: taken.append(1) or len(taken))
+    monkeypatch.setattr("search_ui.search.holdings.take_sample", lambda *_: taken.append(1) or len(taken))
     for parts in ((("a", 1),), (("a", 1),), (("a", 1), ("b", 1))):
         monkeypatch.setattr(fresh, "_parts", lambda _, now=parts: now)
         fresh._sample(collection)
@@ -303,6 +304,24 @@ def test_whether_something_is_here_hangs_not_on_how_many_hits_are_asked_for(engi
     assert one.note == many.note
 
 
+@pytest.mark.parametrize("when", [None, WINTER])
+def test_an_index_is_asked_for_as_many_as_tell_whether_something_is_here(narrow, when) -> None:
+    one, many = (narrow.search("demo", ask("farmers harvesting wheat", when=when, k=k)) for k in (1, 40))
+    assert one.candidates >= 128
+    assert one.highest == pytest.approx(many.highest, abs=1e-4) and one.note == many.note
+
+
+def test_a_tile_that_was_called_wrong_does_not_tell_that_something_is_here(engine) -> None:
+    query = ask("a lighthouse", k=3)
+    scores = engine.scores("demo", query)
+    wrong = Feedback(hidden=frozenset(scores.tile_id[row] for row in np.flatnonzero(scores.relevance >= WEAK)))
+    assert wrong.hidden and engine.search("demo", query).highest >= POSSIBLE
+    assert engine.search("demo", query, wrong).highest < WEAK
+    assert engine.answer("demo", query, scores, np.arange(3), wrong).highest < WEAK
+    listed = scores.relevance < WEAK
+    assert engine.answer("demo", query, scores, np.arange(3), listed=listed).highest < WEAK
+
+
 def test_what_is_here_but_not_among_the_hits_is_not_called_nothing(engine, monkeypatch) -> None:
     told = engine.search("demo", ask("elephants in the savannah", k=2))
     assert told.note.startswith("nothing here looks like it")
@@ -313,7 +332,7 @@ def test_what_is_here_but_not_among_the_hits_is_not_called_nothing(engine, monke
 
     monkeypatch.setattr(Calibration, "relevance", relevance)
     told = engine.search("demo", ask("elephants in the savannah", k=2))
-    assert told.note == "none of these looks like it; tiles after them do (best relevance 0.50)"
+    assert told.note == "none of these looks like it; the best of those after them has relevance 0.50"
     service = Service(engine.settings)
     assert not service.search("demo", ask("elephants in the savannah", k=2)).nothing
     service.close()

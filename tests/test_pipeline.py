@@ -350,6 +350,37 @@ def test_a_job_that_is_stopped_between_its_plan_and_its_work_stays_so_until_it_i
     assert home.catalog.job_state(job.id) == "done"
 
 
+def test_a_job_that_is_stopped_before_its_first_chunk_is_not_called_complete(home, monkeypatch):
+    intake = ListIntake(20)
+    job = home.plan(intake)
+
+    def pausing(work):
+        home.catalog.stop_job(job.id, "paused")
+        work.index.catch_up(work.archive)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.jobs.pipeline._catch_up", pausing)
+        report = home.run(intake, job)
+    assert report.cancelled and report.done == 0 and home.catalog.job_state(job.id) == "paused"
+    assert not home.run(intake).cancelled
+
+
+def test_a_job_that_is_stopped_at_its_last_chunk_is_done_for_nothing_is_left_to_go_on_with(home):
+    intake = ListIntake(10)
+    job = home.plan(intake)
+    report = home.run(intake, job, progress=lambda _: home.catalog.stop_job(job.id, "paused"))
+    assert not report.cancelled and report.done == 10
+    assert home.catalog.job_state(job.id) == "done"
+    # of a worker, which ends no jobs: whoever lets it go on, here or by workers, finds it done
+    for goes_on in (
+        lambda: retry(home.catalog, home.catalog.job(job.id), reason=None, chunk_size=10),
+        lambda: home.catalog.enqueue(job.id),
+    ):
+        home.catalog.set_job_state(job.id, "paused")
+        assert not goes_on()
+    assert home.catalog.job_state(job.id) == "done"
+
+
 @pytest.mark.parametrize("value", [1e6, np.nan, 0])
 def test_a_vector_that_cannot_be_stored_fails_its_item_alone(home, value):
     def spoiling(batch):

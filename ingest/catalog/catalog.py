@@ -28,6 +28,7 @@ from trainer.errors import CatalogError
 HEAD = "0013"  # the newest migration; a test holds it equal to Alembic's own head
 
 JobState = Literal["running", "paused", "done", "cancelled", "superseded"]
+STOPPED: tuple[JobState, ...] = ("paused", "cancelled", "superseded")
 ChunkState = Literal["pending", "archived", "done"]
 
 
@@ -305,15 +306,22 @@ class Catalog:
             changed = session.connection().execute(stop.values(state=state, updated_at=datetime.now(UTC)))
             return changed.rowcount > 0
 
-    def begin_job(self, job: Job) -> bool:
-        """Says that a job runs, unless somebody has stopped it since it was read; whether it runs now."""
+    def begin_job(self, job: Job) -> None:
+        """Says that a job runs, unless somebody has stopped it since it was read."""
         with self.session() as session:
             as_read = sa.update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state)
             session.execute(as_read.values(state="running", updated_at=datetime.now(UTC)))
-            return session.scalar(sa.select(JobRow.state).where(JobRow.id == job.id)) == "running"
+
+    def end_job(self, job_id: str) -> JobState:
+        """Says that a job is done if nothing of it is left to do, stopped meanwhile or not; returns its state."""
+        with self.session() as session:
+            done = sa.update(JobRow).where(JobRow.id == job_id, JobRow.state != "superseded", ~_left(job_id))
+            session.execute(done.values(state="done", updated_at=datetime.now(UTC)))
+            state: JobState = session.scalars(sa.select(JobRow.state).where(JobRow.id == job_id)).one()
+            return state
 
     def set_job_state(self, job_id: str, state: JobState) -> None:
-        """Says that a job runs, is done or is superseded; see `begin_job` and `stop_job` for who may come late."""
+        """Says that a job runs, is done or is superseded, whatever it was."""
         with self.session() as session:
             session.execute(
                 sa.update(JobRow).where(JobRow.id == job_id).values(state=state, updated_at=datetime.now(UTC))
@@ -326,9 +334,10 @@ class Catalog:
             session.execute(sa.update(ChunkRow).where(ChunkRow.job == job_id).values(sent_at=None))
             values = {"queued": True, "priority": priority, "note": None, "updated_at": datetime.now(UTC)}
             session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(**values))
-            # what has nothing left to do stays done
-            left = sa.exists().where(ChunkRow.job == job_id, ChunkRow.state == "pending")
-            session.execute(sa.update(JobRow).where(JobRow.id == job_id, left).values(state="running"))
+            this, stopped = JobRow.id == job_id, JobRow.state.in_(("paused", "cancelled"))
+            session.execute(sa.update(JobRow).where(this, _left(job_id)).values(state="running"))
+            # stopped at its last chunk, which was finished: there is nothing to go on with
+            session.execute(sa.update(JobRow).where(this, stopped, ~_left(job_id)).values(state="done"))
 
     def set_note(self, job_id: str, note: str | None) -> None:
         """Says why workers leave a job lying."""
@@ -490,6 +499,11 @@ class Catalog:
         with self.session() as session:
             session.execute(sa.delete(FailureRow).where(FailureRow.job == job_id, FailureRow.chunk.is_(None)))
             session.add_all(FailureRow(job=job_id, **vars(failure)) for failure in failures)
+
+
+def _left(job_id: str) -> sa.ColumnElement[bool]:
+    """Whether a job has chunks to do."""
+    return sa.exists().where(ChunkRow.job == job_id, ChunkRow.state == "pending")
 
 
 def _insert_chunks(session: Session, job_id: str, chunks: Iterable[tuple[str, list[str]]]) -> None:

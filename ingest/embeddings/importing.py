@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ingest.archive.parts import Archive, ArchivePart
-from ingest.catalog.catalog import Catalog, Chunk, Collection, Failure, Job
+from ingest.catalog.catalog import STOPPED, Catalog, Chunk, Collection, Failure, Job
 from ingest.catalog.foreign import IMPORTED, ForeignModel
 from ingest.catalog.foreign import KEY as FOREIGN
 from ingest.catalog.leases import Leases
@@ -293,7 +293,7 @@ class _Run:
         other = leases.in_the_way(self._job.id)
         if other is not None:
             raise CatalogError(f"job {other} of the same collection is being worked on: wait for it to end")
-        report.cancelled = not catalog.begin_job(self._job)
+        catalog.begin_job(self._job)
         archive.sweep()
         archive.require_space()
         self._target.index.catch_up(archive)
@@ -314,8 +314,7 @@ class _Run:
                 catalog.add_spent(self._job.id, report.spent())
         self._target.index.catch_up(archive)
         report.unindexed = sum(1 for _ in catalog.chunks(collection=self._job.collection, states=["archived"]))
-        if not report.cancelled and not any(True for _ in catalog.chunks(job=self._job.id, states=["pending"])):
-            catalog.set_job_state(self._job.id, "done")
+        report.cancelled = catalog.end_job(self._job.id) in STOPPED
         return report
 
     def _read(self, report: IngestSummary) -> Generator[_Ready, None, None]:

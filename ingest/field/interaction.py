@@ -43,7 +43,7 @@ class _One:
         factor = m if m.ndim == 1 else np.linalg.qr(m)[1].T
         self._factor = np.ascontiguousarray(factor, np.float32)  # by rows: half as long as by columns
 
-    def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:
+    def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:  # noqa: ARG002 - it is 1
         """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]; the only column is 1."""
         lines = g @ self._lines
         if self._factor.ndim == 1:

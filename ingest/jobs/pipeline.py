@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.catalog.catalog import Chunk, Failure, Job
+from ingest.catalog.catalog import STOPPED, Chunk, Failure, Job
 from ingest.catalog.leases import Leases
 from ingest.index.upkeep import adopt_chunk
 from ingest.jobs.items import SkipItemError
@@ -73,8 +73,7 @@ def run(job: Job, work: Work) -> IngestSummary:
         raise CatalogError(
             f"job {other} of the same collection is being worked on: wait, or `groundcast jobs pause {other}` first"
         )
-    # a plan is seen, and may be stopped, before its model is loaded
-    report.cancelled = not catalog.begin_job(job)
+    catalog.begin_job(job)
     work.archive.sweep()
     _catch_up(work)
     # Requests may overlap, and a retry may hold what a lost part held: an item is archived once.
@@ -90,8 +89,8 @@ def run(job: Job, work: Work) -> IngestSummary:
     # parts that could not be indexed on the way, because another process held the index
     _catch_up(work)
     report.unindexed = sum(1 for _ in catalog.chunks(collection=work.collection.name, states=["archived"]))
-    if not report.cancelled and not any(True for _ in catalog.chunks(job=job.id, states=["pending"])):
-        catalog.set_job_state(job.id, "done")
+    # seen only now if it was stopped before its first chunk: a plan is known before its model is loaded
+    report.cancelled = catalog.end_job(job.id) in STOPPED
     return report
 
 

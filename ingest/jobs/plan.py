@@ -58,8 +58,8 @@ def plan(
     problems = _by_subject(intake.problems)
     if found is not None:
         catalog.replace_file_failures(identity, problems)
-        _reopen(catalog, archive, intake, found, chunk_size)
-        return catalog.job(identity)
+        reopened = _reopen(catalog, archive, intake, found, chunk_size)
+        return replace(catalog.job(identity), state="running" if reopened else found.state)
     fresh = _Fresh(intake, set(archive.ids()))
     catalog.add_job(
         identity,
@@ -131,17 +131,22 @@ class _Fresh:
                 yield item
 
 
-def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_size: int) -> None:
-    """Gives back to the ledger what a job once had: chunks whose part was lost, and those of a superseded job."""
+def _reopen(catalog: Catalog, archive: Archive, intake: Intake, job: Job, chunk_size: int) -> bool:
+    """Gives back to the ledger what a job once had: chunks whose part was lost, and those of a superseded job.
+
+    Returns whether the job was said to run again.
+    """
     there = archive.keys()
     for chunk in catalog.chunks(job=job.id, states=["done", "archived"]):
         if chunk.done and chunk.key not in there:
             catalog.set_chunk_state(chunk.key, "pending")
-    if job.state == "superseded":
+    superseded = job.state == "superseded"
+    if superseded:
         waiting = {item for chunk in catalog.chunks(job=job.id, states=["pending"]) for item in chunk.item_ids}
         fresh = _Fresh(intake, waiting.union(archive.ids()))
         # keys that none of its earlier chunks has
         catalog.add_chunks(job.id, _chunked(f"{job.id}-s{job.chunks:04d}", fresh, chunk_size))
+    return superseded
 
 
 def _by_subject(problems: Iterable[Problem]) -> list[Failure]:
@@ -163,7 +168,8 @@ def retry(catalog: Catalog, job: Job, *, reason: str | None, chunk_size: int) ->
     waiting = {item for chunk in catalog.chunks(job=job.id, states=["pending"]) for item in chunk.item_ids}
     failures = [failure for failure in catalog.failures(job.id) if reason in (None, failure.reason)]
     items = [failure.subject for failure in failures if failure.chunk is not None and failure.subject not in waiting]
-    if not items and not waiting:
+    # one that was stopped at its last chunk has nothing left, and is then done
+    if not items and not waiting and job.state not in ("paused", "cancelled"):
         files = sum(failure.chunk is None for failure in failures)
         hint = f"; {files} files failed: mend them and run the ingest command again" if files else ""
         raise CatalogError(f"job {job.id} has no failed items{f' for {reason!r}' if reason else ''} to do again{hint}")

@@ -163,8 +163,10 @@ def _planned(
             job = plan(catalog, archive, collection, intake, request.to_json(), settings.chunk_size)
         else:
             adopt(catalog, archive, collection)
-            retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
+            added = retry(catalog, retry_job, reason=retry_reason, chunk_size=settings.chunk_size)
             job = catalog.job(retry_job.id)
+            if added:
+                job = replace(job, state="running")  # as the new chunks made it: who has stopped it since is heeded
         keep_records(catalog, archive, collection)
         yield intake, collection, archive, job
 

@@ -25,14 +25,14 @@ from ingest.geo.geometry import Footprint
 from ingest.index.protocol import MAX_K, Filter
 from search_ui.search.candidates import AT_ANY_TIME, Pool, candidates
 from search_ui.search.feedback import NOTHING_SAID, Feedback, steered
+from search_ui.search.holdings import Holdings
 from search_ui.search.likeliest import LIKELY, Likeliest
 from search_ui.search.listings import one_request
-from search_ui.search.opened import Opened
 from search_ui.search.proposals import in_archive, mismatch
 from search_ui.search.query import Answer, Hit, Query
 from search_ui.search.ranking import SCORE_DIGITS, Rows, best_rows, distinct
 from search_ui.search.relevance.calibration import DIGITS, POSSIBLE, WEAK, Judged, grade
-from search_ui.search.relevance.fitted import Judge, exact_relevance
+from search_ui.search.relevance.fitted import Judge, Refitted, exact_relevance, fit_for
 from search_ui.search.relevance.unrated import Unrated, refuse_minimum
 from search_ui.search.remarks import joined, remark, said_of, why_empty
 from search_ui.search.scored import Asked, Scored
@@ -45,7 +45,7 @@ _TOGETHER = 9  # best places that say together when it is likeliest
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
 
-class Engine(Opened):
+class Engine(Holdings):
     """Searches the collections of one home folder. May be used from several threads.
 
     Models, fields and calibrations stay loaded between queries.
@@ -168,15 +168,32 @@ class Engine(Opened):
 
     @one_request
     def answer(
-        self, collection_name: str, query: Query, scores: Scores, chosen: Rows, feedback: Feedback = NOTHING_SAID
+        self,
+        collection_name: str,
+        query: Query,
+        scores: Scores,
+        chosen: Rows,
+        feedback: Feedback = NOTHING_SAID,
+        *,
+        listed: npt.NDArray[np.bool_] | None = None,
     ) -> Answer:
-        """An answer of such tiles, with what is to be said beside it; arguments as for `hits`."""
+        """An answer of such tiles, with what is to be said beside it.
+
+        Args:
+            collection_name: See `hits`.
+            query: See `hits`.
+            scores: See `hits`.
+            chosen: See `hits`.
+            feedback: See `hits`.
+            listed: Which rows of the scores may be chosen at all, [n]; None: all but tiles called wrong.
+        """
         hits = self.hits(collection_name, query, scores, chosen, feedback)
         collection = self.tiles(collection_name)
         scored = self._of_scores(collection, query, scores, feedback)
         with self._timed("rank"):
-            not_now = self._not_now(self._judge(collection, query), scored, scores.relevance)
-        highest = _highest(scores.relevance)
+            seen = scores.relevance[self._might_be_hits(collection, query, len(scores.cosine), listed, feedback)]
+            not_now = self._not_now(self._judge(collection, query), scored, seen)
+        highest = _highest(seen)
         told = joined(scores.note, remark(query, hits, highest, not_now)) if len(scores.cosine) else scores.note
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
@@ -187,6 +204,17 @@ class Engine(Opened):
             not_now=not_now,
             highest=highest,
         )
+
+    def _might_be_hits(
+        self, collection: Collection, query: Query, n: int, listed: npt.NDArray[np.bool_] | None, feedback: Feedback
+    ) -> npt.NDArray[np.bool_]:
+        """Which rows of scores may be hits, [n]."""
+        found = np.ones(n, np.bool_) if listed is None else listed.copy()
+        if feedback.no_hits:
+            columns, rows = self.asked_rows(collection, query)
+            wrong = [row for one in feedback.no_hits if (row := columns.row(one)) is not None]
+            found[np.isin(np.arange(n) if rows is None else rows, wrong)] = False
+        return found
 
     def _of_scores(self, collection: Collection, query: Query, scores: Scores, feedback: Feedback) -> Scored:
         asked = self._asked(collection, query, scores.when, feedback)
@@ -286,6 +314,11 @@ class Engine(Opened):
         with self._timed("load_model_and_embed"):
             return self._vectors.query(collection, query, spread)
 
+    def _judge(self, collection: Collection, query: Query) -> Judge:
+        """What gives tiles their relevance: the calibration, behind the fit of the text if it has one."""
+        calibration, fit = self._calibration(collection), fit_for(collection, query)
+        return calibration if fit is None or isinstance(calibration, Unrated) else Refitted(calibration, fit)
+
     def _languages(self, collection: Collection, query: Query) -> str | None:
         """Which texts were read as another language than the model's own; None: none."""
         texts = self._vectors.read_otherwise(collection, query)
@@ -349,7 +382,7 @@ class Engine(Opened):
         if self._small(collection):
             return self._scored_exactly(collection, query, asked, when, among, spare=spare)
         # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
-        k = query.k * (_SLACK if query.distinct or query.min_relevance else 1) + spare
+        k = max(query.k * (_SLACK if query.distinct or query.min_relevance else 1), AT_ANY_TIME) + spare
         try:
             pool, rows, said = self._proposed(collection, query, asked, when, k=k)
         except VectorIndexError as error:
@@ -407,7 +440,7 @@ class Engine(Opened):
     def _best(
         self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]
     ) -> tuple[Scored, Rows, Floats]:
-        """The scored tiles, which of them are the hits, best first, and the relevance of all that were looked at."""
+        """The scored tiles, which of them are the hits, best first, and the relevance of all that might have been."""
         columns, cosine, behind = scored.columns, scored.cosine, scored.at
         usable = np.count_nonzero(~np.isnan(cosine))
         count = _looked_at(query)
@@ -419,16 +452,16 @@ class Engine(Opened):
             if scored.asked.steered is not vector:
                 plain = columns.cosines(vector, when=scored.when, rows=at)
             relevance = calibration.relevance(columns, vector, plain, when=scored.when, rows=at)
-            # where there is no relevance, none is too little
-            fit = np.flatnonzero(~(relevance < query.min_relevance))
+            shown = np.ones(len(at), np.bool_)
             if no_hits:
-                names = columns.ids(at[fit])
-                fit = fit[[name not in no_hits for name in names]] if names else fit
+                shown[:] = [name not in no_hits for name in columns.ids(at)]
+            # where there is no relevance, none is too little
+            fit = np.flatnonzero(shown & ~(relevance < query.min_relevance))
             if query.distinct:
                 fit = fit[distinct(columns.lat[at][fit], columns.lon[at][fit], columns.size_m[at][fit], query.k)]
             if len(fit) >= query.k or len(best) >= usable:
                 fit = fit[: query.k]
-                return scored, best[fit], relevance
+                return scored, best[fit], relevance[shown]
             # too few of these may be shown: look further down, where not every tile is worked out
             count *= 4
             if np.isneginf(cosine).any():

@@ -1,6 +1,6 @@
 """What a person should read beside an answer: that nothing is here, or not now, why it is empty, what to be wary of.
 
-It finds nothing itself.
+It scores nothing.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def remark(query: Query, hits: Sequence[Hit], highest: float | None, not_now: Li
     if grade(highest) == "nothing":
         return f"nothing here looks like it (best relevance {say_relevance(highest)}); these are the nearest"
     if all(hit.grade == "nothing" for hit in hits):
-        return f"none of these looks like it; tiles after them do (best relevance {say_relevance(highest)})"
+        return f"none of these looks like it; the best of those after them has relevance {say_relevance(highest)}"
     return None
 
 

@@ -122,7 +122,7 @@ def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows, no_hits: froz
         acquired_us: When each was taken, microseconds since 1970, `NO_DATE` where it is not known.
         no_hits: Ids of tiles that were called wrong.
     """
-    rows = _best(scores, listed, no_hits, _in_time(listed, acquired_us))
+    rows = _best(scores, listed, no_hits, in_time(listed, acquired_us))
     match listed.order:
         case "date":
             taken = acquired_us[rows]
@@ -136,7 +136,7 @@ def listed_rows(scores: Scores, listed: Listed, acquired_us: Rows, no_hits: froz
             return rows
 
 
-def _in_time(listed: Listed, acquired_us: Rows) -> npt.NDArray[np.bool_] | None:
+def in_time(listed: Listed, acquired_us: Rows) -> npt.NDArray[np.bool_] | None:
     """Which rows were taken in time, or nobody knows when; None: all of them."""
     if listed.taken_us is None:
         return None

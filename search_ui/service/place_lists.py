@@ -23,7 +23,7 @@ from search_ui.search.relevance.calibration import grade
 from search_ui.search.relevance.unrated import refuse_minimum
 from search_ui.search.scores import Scores
 from search_ui.service.answers import Found
-from search_ui.service.place_list import PAGE, Listed, PlaceList, listed_rows
+from search_ui.service.place_list import PAGE, Listed, PlaceList, in_time, listed_rows
 from trainer.errors import LapsedError
 
 _LISTS, _BYTES = 500, 256 * 2**20
@@ -110,7 +110,9 @@ class PlaceLists:
                 scores, listed_rows(scores, listed, taken, feedback.no_hits),
                 lambda chosen: self._engine.hits(collection, asked, scores, chosen, feedback), votes, pictured,
             )  # fmt: skip
-            answer = self._engine.answer(collection, asked, scores, places.rows[:PAGE], feedback)
+            answer = self._engine.answer(
+                collection, asked, scores, places.rows[:PAGE], feedback, listed=in_time(listed, taken)
+            )
         nothing = not answer.hits or (answer.not_now is None and grade(answer.highest) == "nothing")
         nearest = next(iter(_unbounded(places, listed).hits(0, 1)), None) if nothing else None
         return ShownList(name, collection, places, Found(answer, nothing, nearest))

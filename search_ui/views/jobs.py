@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ingest.catalog.catalog import Failure, Job
+from ingest.catalog.foreign import IMPORTED
 from ingest.geo.grid import Grid
 from search_ui.service.service import Service
 from search_ui.views import pieces
@@ -67,7 +68,11 @@ def _buttons(service: Service, job: Job) -> None:
         stop_buttons(service, job, "card")
     # one that runs without anybody at it was cut off, or is another program's, which then says so
     going_on = (job.state == "running" and job.queued) or at_work(service, job.collection) is not None
-    if job.state not in ("done", "superseded") and not going_on:
+    if job.state in ("done", "superseded") or going_on:
+        return
+    if IMPORTED in job.spec:
+        st.caption("The same import once more goes on where this one stopped.")
+    else:
         arguments = ["jobs", "resume", job.id] if job.queued else ["jobs", "retry", job.id]
         st.button("Go on", key=f"go on {job.id}", on_click=_again, args=(service, job, arguments))
 

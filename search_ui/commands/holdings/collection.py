@@ -269,9 +269,13 @@ def _labels(given: tuple[str, ...]) -> dict[str, dict[str, float]]:
 
 
 def _here(ctx: CommandContext, request: "Request", embedder: "Embedder", *, silent: bool) -> dict[str, Any]:
+    from trainer.errors import CatalogError
+
     outcome = watch(ctx, request, embedder)
     if not silent:
         _say(outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"))
+    if outcome.report is not None and outcome.report.cancelled:
+        raise CatalogError(f"job {outcome.job.id} is {outcome.job.state}: the same command goes on with it")
     return outcome_json(outcome)
 
 

@@ -7,6 +7,7 @@ link that was followed; an address of before with which nothing else has changed
 It knows neither collections nor engines: `search_ui.views.state.question` makes a query of it.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _KNOWN, _BEFORE, _LEFT = "known_address", "address_before", "fields_left"
 LATE_S = 2.0  # so long an address that was just replaced may still arrive, with a field that was changed meanwhile
 AT_ONCE_S = 0.5  # and without one, such as with a click that changes none by itself
 Address = dict[str, tuple[str, ...]]
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
 def _number(low: float, high: float) -> Callable[[str], float | None]:
@@ -35,7 +37,7 @@ def _number(low: float, high: float) -> Callable[[str], float | None]:
 
 def _whole(low: int, high: int) -> Callable[[str], int | None]:
     def read(text: str) -> int | None:
-        return int(text) if text.lstrip("-").isdigit() and low <= int(text) <= high else None
+        return int(text) if _INTEGER.fullmatch(text) and low <= int(text) <= high else None
 
     return read
 
@@ -163,7 +165,7 @@ def load() -> list[str]:
         for name, field in FIELDS.items():
             words = address.get(name, ())
             st.session_state[name] = _read(field, words) if words else unsaid(name, "tile" in address)
-            left_out += [f"{name}={one}" for one in words if field.read(one) is None]
+            left_out += [f"{name}={one}" for one in words if one and field.read(one) is None]
     for name, field in FIELDS.items():
         # not what is there already: a widget would go back to it under the hand that moves it on
         st.session_state.setdefault(name, field.default)

@@ -1,4 +1,4 @@
-"""What is open of a home between questions: archives, fields, models, calibrations, and the names of places near hits.
+"""What a home holds, opened for questions: archives, fields, models, calibrations, the names of places near hits.
 
 Each is opened when it is first needed and made anew when tiles come or go. It knows no question.
 """
@@ -31,10 +31,9 @@ from ingest.settings import Settings
 from search_ui.search.candidates import Sample, sample_field, take_sample
 from search_ui.search.listings import Listings, one_request
 from search_ui.search.provenance import Provenance
-from search_ui.search.query import Query
 from search_ui.search.recent import Recent
 from search_ui.search.relevance.calibration import BANK, Calibration
-from search_ui.search.relevance.fitted import Judge, Refitted, fit_for, fits_of
+from search_ui.search.relevance.fitted import fits_of
 from search_ui.search.relevance.unlike import caution
 from search_ui.search.relevance.unrated import Unrated
 from search_ui.search.relevance.usual_files import UsualFiles
@@ -49,7 +48,7 @@ _NAMES = 50_000  # of places near hits, kept
 
 
 @dataclass
-class Opened:
+class Holdings:
     """The collections of one home folder, as far as they have been needed. May be used from several threads.
 
     Attributes:
@@ -280,11 +279,6 @@ class Opened:
             calibration = Calibration.of(usual, bank, knows_time=knows_time, novelty=novelty, sampled=same, files=files)
         self._calibrations[collection.name] = (usual, calibration)
         return calibration
-
-    def _judge(self, collection: Collection, query: Query) -> Judge:
-        """What gives tiles their relevance: the calibration, behind the fit of the text if it has one."""
-        calibration, fit = self._calibration(collection), fit_for(collection, query)
-        return calibration if fit is None or isinstance(calibration, Unrated) else Refitted(calibration, fit)
 
     def _usual_files(self, collection: Collection, tiles: ExactScorer | Sample) -> UsualFiles | None:
         """Where what is usual is kept beside a field; a sample has no file by which it could be told from another."""
