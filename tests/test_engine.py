@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from datetime import date, datetime, time
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from ingest.archive.parts import Archive
 from ingest.catalog.catalog import Catalog
 from ingest.catalog.server_names import ServerNames
 from ingest.index.edge import EdgeIndex
-from ingest.index.protocol import Points
+from ingest.index.protocol import Filter, Points
 from ingest.settings import Settings, load_settings
+from search_ui.search.candidates import Sample, questions
 from search_ui.search.engine import Engine
 from search_ui.search.feedback import Feedback
 from search_ui.search.query import Part, Query
@@ -122,6 +124,26 @@ def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -
         monkeypatch.setattr(fresh, "_parts", lambda _, now=parts: now)
         fresh._sample(collection)
     assert (fresh._sample(collection), len(taken)) == (2, 2)
+
+
+def test_what_an_index_is_asked_follows_the_scores_of_the_best_where_they_bend(engine, monkeypatch) -> None:
+    found, field = engine.collection("demo"), engine.field(engine.collection("demo"))
+    encoder, rows = engine._encoder(found), np.random.default_rng(0).permutation(field.n)
+    lat, lon, o = field.lat[rows], field.lon[rows], field.vectors(rows)
+    sample = Sample(lat[:1024], lon[:1024], o[:1024], encoder)
+    lat, lon, o = lat[1024:], lon[1024:], o[1024:]
+    u, missed = o / np.linalg.norm(o, axis=1, keepdims=True), dict.fromkeys(("fitted", "tangent"), 0)
+    texts = ("people swimming at a sandy beach", "a market with stalls", "a lighthouse at night", "campers at tents")
+    for query, when in product(engine.texts(found, texts), (SUMMER, WINTER)):
+        s = encoder.at(o, encoder.place(lat, lon), np.ones(len(o), bool), when=when)
+        best = set(np.argsort(-(s @ query) / np.linalg.norm(s, axis=1))[:9].tolist())
+        for how in missed:
+            with monkeypatch.context() as patched:
+                if how == "tangent":
+                    patched.setattr("search_ui.search.candidates._fitted", lambda first, _units, _score: first)
+                (asked,) = questions(sample, query / np.linalg.norm(query), when=when, filter=Filter())
+            missed[how] += len(best - set(np.argsort(-(u @ asked))[:32].tolist()))
+    assert missed["fitted"] <= min(4, missed["tangent"] / 2), missed
 
 
 def test_while_another_process_holds_the_index_every_tile_is_scored(engine, narrow) -> None:
