@@ -6,11 +6,11 @@ S·q ≥ f ‖S‖. To first order around a tile O', S' that is likely a hit, th
 
     u·(Aᵀ(q − f S'/‖S'‖) + f O'/‖S'‖)
 
-which without M is u·(q − f E/‖S'‖). That is a tangent, and scores bend; so it is bent to the scores of the best tiles of
-a sample by a ridge regression. So each region is asked for that vector, with M, f, S' and O' of the sample as if it lay
-there, for more candidates than hits, and once without time, for what is there at another moment: all in one request,
-which gives ids, and a second one for the columns of their union. How often this misses one of the true nine is measured
-by ``benchmarks/candidates.py`` with a trained model, and by ``benchmarks/index.py`` in large collections of made vectors.
+which without M is u·(q − f E/‖S'‖). That is a tangent, and scores bend, so a ridge regression bends it to the scores of
+the best of a sample. Each region is asked for that vector, with M, f, S' and O' of the sample as if it lay there, for
+more candidates than hits, and once without time, for what is there at another moment: all in one request, which gives
+ids, and a second one for the columns of their union. How often this misses one of the true nine is measured by
+``benchmarks/candidates.py`` with a trained model, and by ``benchmarks/index.py`` in large collections of made vectors.
 
 It does not know which tiles are hits in the end.
 """
