@@ -312,13 +312,12 @@ class Catalog:
             as_read = sa.update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state)
             session.execute(as_read.values(state="running", updated_at=datetime.now(UTC)))
 
-    def end_job(self, job_id: str) -> JobState:
+    def end_job(self, job_id: str) -> str:
         """Says that a job is done if nothing of it is left to do, stopped meanwhile or not; returns its state."""
         with self.session() as session:
             done = sa.update(JobRow).where(JobRow.id == job_id, JobRow.state != "superseded", ~_left(job_id))
             session.execute(done.values(state="done", updated_at=datetime.now(UTC)))
-            state: JobState = session.scalars(sa.select(JobRow.state).where(JobRow.id == job_id)).one()
-            return state
+            return session.scalars(sa.select(JobRow.state).where(JobRow.id == job_id)).one()
 
     def set_job_state(self, job_id: str, state: JobState) -> None:
         """Says that a job runs, is done or is superseded, whatever it was."""
