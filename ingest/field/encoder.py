@@ -154,6 +154,14 @@ class FieldEncoder:
             s += _turned(met, z, self.directions(vectors)) @ met.out_basis.T
         return np.asarray(np.where(used[:, None], s, vectors), np.float32)
 
+    def alike(self, vectors: Floats, directions: Floats, z: Floats) -> Floats:
+        """S of n tiles that all lie where z, [h], is: float32 [n, d], of O, [n, d], and g, [n, r]; see `at`."""
+        s = vectors + (self.weights.w2 @ z + self.weights.b2)
+        if (met := self.weights.interaction) is not None:
+            m = z @ met.weights if met.diagonal else np.tensordot(z, met.weights, 1)
+            s += directions @ (met.out_basis * m if met.diagonal else met.out_basis @ m).T
+        return np.asarray(s, np.float32)
+
     def features(self, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> tuple[Floats, Mask]:
         """z, float32 [n, h], and whether anything is to be added with it, bool [n]; arguments as for `at`."""
         terms = place_terms(self.encoding, [when], weekday=weekday)

@@ -36,7 +36,7 @@ LEAST, FACTOR = 512, 4  # candidates of a region: at least, and to a hit
 AT_ANY_TIME = 128  # tiles like the question without time: places for it at another moment, for "not now" to look at
 _FLAT = 1e-4  # of the largest variance: axes with less of it tell no regions apart
 _TOP = 0.02  # of a sample: what scores like them is a hit
-_FITTED = 384  # the best tiles of a sample, which a question is fitted to
+_FITTED = 256  # the best tiles of a sample, which a question is fitted to
 _REACH, _RIDGE = 0.5, 0.03  # of nine tries the two with the most of the true nine (python -m benchmarks.candidates)
 _LEAST = 1e-9
 
@@ -264,20 +264,20 @@ def questions(sample: Sample, query: Floats, *, when: When, filter: Filter) -> l
     lat, lon, vectors = lat[few], lon[few], vectors[few]
     encoder = sample.encoder
     place, placed = encoder.place(lat, lon), np.isfinite(lat)
-    z, _ = encoder.features(place, placed, when=when)  # [n, h]
-    length = np.linalg.norm(vectors, axis=1)
+    z, used = encoder.features(place, placed, when=when)  # [n, h], [n]
+    length, directions = np.linalg.norm(vectors, axis=1), encoder.directions(vectors)
     units, asked = vectors / length[:, None], []
     for region in _regions(encoder, place, z, query * length.mean()):
+        there = z[region].mean(axis=0)
         # all of the sample, as if it lay there
-        there = np.broadcast_to(place[region].mean(axis=0), place.shape)
-        s = encoder.at(vectors, there, np.full(len(placed), placed[region].any()), when=when)
+        s = encoder.alike(vectors, directions, there) if used[region].any() else vectors
         norm = np.linalg.norm(s, axis=1)
         score = s @ query / norm
         # f, S' and O' of tiles that score like hits: the linear form has to hold there, not in the middle
         likely = score >= np.quantile(score, 1 - _TOP)
         pull = float(score[likely].mean() / norm[likely].mean())  # f/‖S'‖
         to_seen = query - pull * s[likely].mean(axis=0)
-        first = encoder.back(z[region].mean(axis=0)[None], to_seen)[0] + pull * vectors[likely].mean(axis=0)
+        first = encoder.back(there[None], to_seen)[0] + pull * vectors[likely].mean(axis=0)
         asked.append(_fitted(first, units, score))
     return asked
 
@@ -325,8 +325,8 @@ def _regions(encoder: FieldEncoder, place: Floats, z: Floats, query: Floats) -> 
     if encoder.rank:
         unit = np.eye(z.shape[1], dtype=np.float32)
         makes = np.concatenate([makes, encoder.back(unit, query) - query], axis=1)
-    turn, stretch, _ = np.linalg.svd(makes, full_matrices=False)
-    does = z @ (turn * stretch)
+    square, turn = np.linalg.eigh(makes @ makes.T)
+    does = z @ (turn * np.sqrt(np.maximum(square, 0)))
     # the same everywhere: one question does
     if np.ptp(does, axis=0).max() < 1e-6:
         return [np.ones(len(does), bool)]
