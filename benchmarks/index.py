@@ -7,7 +7,8 @@ Clustered vectors around the tropic (`benchmarks.engines`), float16, memory-mapp
 cosine of about .3, as a text is to a picture in CLIP. Every question is asked of the engine and of the field, in turns,
 in one process an engine: plain; in a box of 1 %; at a moment, where the moment meets the tile; at a moment in the box.
 Recall@9 counts hits that score like the field's ninth or better. Memory is what the process grew by while it opened
-the engine and asked, with the pages of mapped files; disk is of the engine's own files. "server" is the one that
+the engine and asked; mapped, the pages of files beside, which the system takes back when it needs them; disk is of the
+engine's own files. "server" is the one that
 GROUNDCAST_TEST_QDRANT_URL names, or else the test double in this process.
 
 With `--work` everything made and measured stays in that folder and is not made again: sizes and engines may be done one
@@ -121,12 +122,19 @@ def build(world: World, engine: str, folder: Path) -> dict[str, Any]:
 def measure(world: World, engine: str, folder: Path, queries: int) -> dict[str, Any]:
     """Times and recall of each way, against the field in the same run."""
     every = questions_of(world, len(WAYS) * queries + 2)
-    before, started = memory_mb(), time.perf_counter()
+    before, started = memory_mb("RssAnon"), time.perf_counter()
+    mapped = memory_mb("RssFile")
     ask: Ask = ENGINES[engine].ask(world, folder / engine)
     open_ms = 1e3 * (time.perf_counter() - started)
     for query in every[-2:]:
         try_all(ask, query)
-    told = {"open_ms": open_ms, "memory_mb": memory_mb() - before, "disk_mb": disk_mb(folder / engine), "ways": {}}
+    told = {
+        "open_ms": open_ms,
+        "memory_mb": memory_mb("RssAnon") - before,
+        "mapped_mb": memory_mb("RssFile") - mapped,
+        "disk_mb": disk_mb(folder / engine),
+        "ways": {},
+    }
     if engine == "field":
         told["disk_mb"] = disk_mb(folder / "field")
     for number, way in enumerate(WAYS):
@@ -200,10 +208,10 @@ def sweep(world: World, ask: Ask, queries: np.ndarray) -> list[dict[str, float]]
     return rows
 
 
-def memory_mb() -> float:
-    """Of this process, pages of files included."""
+def memory_mb(kind: str) -> float:
+    """Of this process: its own, `RssAnon`, or the pages of mapped files, `RssFile`."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) / 1024
 
 
 def disk_mb(path: Path) -> float:
@@ -223,7 +231,7 @@ def document(asked: argparse.Namespace, found: list[dict[str, Any]]) -> dict[str
     ]
     rows += [
         {"tiles": one["tiles"], "engine": one["engine"]}
-        | _short({name: one.get(name) for name in ("open_ms", "memory_mb", "disk_mb", "build_cpu_s")})
+        | _short({name: one.get(name) for name in ("open_ms", "memory_mb", "mapped_mb", "disk_mb", "build_cpu_s")})
         for one in measured
     ]
     rows += [{"tiles": one["tiles"], **_short(row)} for one in measured for row in one.get("candidates", [])]
