@@ -335,9 +335,12 @@ def _create(shard: Path, dim: int) -> None:
     )
     # one segment: each would be one graph more to walk
     one = edge.EdgeOptimizersConfig(default_segment_number=1, max_segment_size=_UNBOUNDED_KB)
-    made = edge.EdgeShard.create(str(new), edge.EdgeConfig(vectors={VECTOR: params}, optimizers=one))
-    kinds = edge.PayloadSchemaType
-    for field, kind in ((LOCATION, kinds.Geo), (ACQUIRED_AT, kinds.Datetime)):  # each costs memory a point
+    # what is kept a point lies in mapped files, which the system takes back: else a million points take 350 MB
+    mapped = edge.Memory.Cached
+    config = edge.EdgeConfig(vectors={VECTOR: params}, optimizers=one, id_tracker_memory=mapped, payload_memory=mapped)
+    made = edge.EdgeShard.create(str(new), config)
+    indexes = ((LOCATION, edge.GeoIndexParams(memory=mapped)), (ACQUIRED_AT, edge.DatetimeIndexParams(memory=mapped)))
+    for field, kind in indexes:
         made.update(edge.UpdateOperation.create_field_index(field, kind))
     made.flush()
     made.close()
