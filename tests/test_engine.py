@@ -126,11 +126,15 @@ def test_a_large_collection_is_judged_by_the_tiles_of_now(engine, monkeypatch) -
     assert (fresh._sample(collection), len(taken)) == (2, 2)
 
 
-def test_what_an_index_is_asked_follows_the_scores_of_the_best_where_they_bend(engine, monkeypatch) -> None:
+@pytest.mark.parametrize("wide", [True, False])  # False: of an area in which few tiles of the sample lie
+def test_what_an_index_is_asked_follows_the_scores_of_the_best_where_they_bend(engine, monkeypatch, wide) -> None:
     found, field = engine.collection("demo"), engine.field(engine.collection("demo"))
     encoder, rows = engine._encoder(found), np.random.default_rng(0).permutation(field.n)
     lat, lon, o = field.lat[rows], field.lon[rows], field.vectors(rows)
     sample = Sample(lat[:1024], lon[:1024], o[:1024], encoder)
+    nearest = np.argsort((lat[:1024] - lat[0]) ** 2 + (lon[:1024] - lon[0]) ** 2)[:90]
+    around = box(lon[nearest].min(), lat[nearest].min(), lon[nearest].max(), lat[nearest].max())
+    filter_ = Filter() if wide else Filter(area=around)
     lat, lon, o = lat[1024:], lon[1024:], o[1024:]
     u, missed = o / np.linalg.norm(o, axis=1, keepdims=True), dict.fromkeys(("fitted", "tangent"), 0)
     texts = ("people swimming at a sandy beach", "a market with stalls", "a lighthouse at night", "campers at tents")
@@ -141,7 +145,7 @@ def test_what_an_index_is_asked_follows_the_scores_of_the_best_where_they_bend(e
             with monkeypatch.context() as patched:
                 if how == "tangent":
                     patched.setattr("search_ui.search.candidates._fitted", lambda first, _units, _score: first)
-                (asked,) = questions(sample, query / np.linalg.norm(query), when=when, filter=Filter())
+                (asked,) = questions(sample, query / np.linalg.norm(query), when=when, filter=filter_)
             missed[how] += len(best - set(np.argsort(-(u @ asked))[:32].tolist()))
     assert missed["fitted"] <= min(4, missed["tangent"] / 2), missed
 
@@ -331,6 +335,24 @@ def test_an_index_is_asked_for_as_many_as_tell_whether_something_is_here(narrow,
     one, many = (narrow.search("demo", ask("farmers harvesting wheat", when=when, k=k)) for k in (1, 40))
     assert one.candidates >= 128
     assert one.highest == pytest.approx(many.highest, abs=1e-4) and one.note == many.note
+
+
+def test_where_little_of_what_an_index_proposes_may_be_shown_it_is_asked_for_more(engine, narrow, monkeypatch) -> None:
+    monkeypatch.setattr("search_ui.search.engine.distinct", lambda lat, _lon, _size_m, k: np.arange(0, len(lat), 8)[:k])
+    expected, found = (each.search("demo", ask("a forest", k=40)) for each in (engine, narrow))
+    assert [hit.tile_id for hit in found.hits] == [hit.tile_id for hit in expected.hits]
+    assert len(found.hits) == 40 and found.note == expected.note
+    monkeypatch.setattr("search_ui.search.engine._DEEPER", 1)
+    found = narrow.search("demo", ask("a forest", k=40))
+    assert len(found.hits) == 16 and "the index proposed 128 tiles, of which no more may be shown" in found.note
+
+
+def test_not_now_is_told_of_the_words_though_thumbs_steer_what_an_index_is_asked(engine, narrow) -> None:
+    query = ask(when=datetime(2025, 7, 12, 2))
+    scores = engine.scores("demo", replace(query, when=None))
+    unlike = tuple(scores.tile_id[row] for row in np.argsort(scores.cosine)[:30])
+    told = [each.search("demo", query, Feedback(liked=unlike)).not_now for each in (engine, narrow)]
+    assert told[0] == told[1] is not None
 
 
 def test_a_tile_that_was_called_wrong_does_not_tell_that_something_is_here(engine) -> None:

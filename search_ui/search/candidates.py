@@ -198,10 +198,19 @@ def _step(rows: int, each: int) -> int:
     return max(1, rows // each)
 
 
-def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: int, filter: Filter) -> Pool:
+def candidates(
+    index: Index,
+    sample: Sample,
+    query: Floats,
+    *,
+    when: When,
+    k: int,
+    filter: Filter,
+    timeless: Floats | None = None,
+) -> Pool:
     """Tiles among which the k best of the filter are, almost surely, with their exact scores.
 
-    At a moment the `AT_ANY_TIME` best at none are among them too.
+    At a moment the `AT_ANY_TIME` best at none are among them too: of `timeless`, where that is another vector.
 
     Args:
         index: The collection's, open; holds directions O/‖O‖ and the norms as payload.
@@ -210,12 +219,13 @@ def candidates(index: Index, sample: Sample, query: Floats, *, when: When, k: in
         when: The moment; None: S = O, and what the index finds is exact.
         k: How many hits are wanted.
         filter: Area and dates; heeded inside the index's search, never on its results.
+        timeless: What is asked without time, float32 [d]; None: the query.
     """
     if when is None:
         found = _nearest(index, query, min(MAX_K, k), filter)
     else:
         count = min(MAX_K, max(LEAST, FACTOR * k, AT_ANY_TIME))
-        asked = [*questions(sample, query, when=when, filter=filter), query]
+        asked = [*questions(sample, query, when=when, filter=filter), query if timeless is None else timeless]
         found = index.candidates(np.array(asked), count, filter)
     payloads = found.payloads
     place = [payload[LOCATION] for payload in payloads]
@@ -254,14 +264,18 @@ def questions(sample: Sample, query: Floats, *, when: When, filter: Filter) -> l
         # its box is enough: the sample only tells what a moment does there (of an area across ±180°, all round)
         west, south, east, north = filter.area.bounds
         inside = (sample.lat >= south) & (sample.lat <= north) & (sample.lon >= west) & (sample.lon <= east)
-    if filter.area is None or inside.sum() >= SAMPLE // 64:
-        lat, lon, vectors = sample.lat[inside], sample.lon[inside], sample.vectors[inside]
-    else:  # too few of them lie there: all of them, as if they did
-        middle = filter.area.representative_point()
-        lat, lon = np.full(len(sample.lat), middle.y), np.full(len(sample.lon), middle.x)
-        vectors = sample.vectors
-    few = slice(None, None, -(-len(lat) // ASKED))
-    lat, lon, vectors = lat[few], lon[few], vectors[few]
+    own = np.flatnonzero(inside)
+    if filter.area is None or len(own) >= SAMPLE // 64:
+        own = own[:: -(-len(own) // ASKED)] if len(own) else own
+        lat, lon = sample.lat[own], sample.lon[own]
+    else:  # too few of them lie there: as if all did
+        own, middle = own[:0], filter.area.representative_point()
+        lat, lon = np.array([middle.y]), np.array([middle.x])
+    # a question is better fitted to many tiles, as if they lay there, than to the few that do
+    others = np.flatnonzero(~inside) if len(own) else np.arange(sample.n)
+    room = ASKED - len(own)
+    others = others[:: -(-len(others) // room)] if room and len(others) else others[:0]
+    vectors = sample.vectors[np.concatenate([own, others])]
     encoder = sample.encoder
     place, placed = encoder.place(lat, lon), np.isfinite(lat)
     z, used = encoder.features(place, placed, when=when)  # [n, h], [n]

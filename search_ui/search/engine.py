@@ -42,6 +42,8 @@ from trainer.encoding import When
 from trainer.errors import IndexLockedError, MissingError, UsageError, VectorIndexError
 
 _TOGETHER = 9  # best places that say together when it is likeliest
+EXACT = "exact"
+_DEEPER = 16  # times as many candidates of an index as at first are asked for at most
 _SLACK = 3  # times as many rows as hits are looked at first, for those that overlap or are of too little relevance
 
 
@@ -76,12 +78,11 @@ class Engine(Holdings):
         collection = self.tiles(collection_name)
         when, note = self.moment(collection, query.when)
         asked = self._asked(collection, query, when, feedback)
-        scored = self._scored(collection, query, asked, when, among, spare=len(feedback.no_hits))
         calibration = self._judge(collection, query)
         if isinstance(calibration, Unrated):
             refuse_minimum(collection_name, query.min_relevance)
+        scored, chosen, seen = self._hits_among(collection, query, asked, when, calibration, feedback, among)
         with self._timed("rank"):
-            scored, chosen, seen = self._best(calibration, query, scored, feedback.no_hits)
             judged = self._judged(calibration, scored, chosen)
             not_now = self._not_now(calibration, scored, seen)
         with self._timed("name_places"):
@@ -219,7 +220,7 @@ class Engine(Holdings):
     def _of_scores(self, collection: Collection, query: Query, scores: Scores, feedback: Feedback) -> Scored:
         asked = self._asked(collection, query, scores.when, feedback)
         columns, rows = self.asked_rows(collection, query)
-        return Scored(columns, rows, scores.cosine, asked, scores.when, "exact")
+        return Scored(columns, rows, scores.cosine, asked, scores.when, EXACT)
 
     @one_request
     def likeliest(self, collection_name: str, query: Query) -> tuple[float, Likeliest | None]:
@@ -238,7 +239,7 @@ class Engine(Holdings):
         calibration = self._judge(collection, query)
         with self._timed("score"):
             cosine = columns.cosines(vector, rows=rows)
-            scored = Scored(columns, rows, cosine, Asked(vector, vector), None, "exact")
+            scored = Scored(columns, rows, cosine, Asked(vector, vector), None, EXACT)
             place, judged = _best_places(calibration, scored, None, least=WEAK)
         return place, judged.likeliest()
 
@@ -368,6 +369,34 @@ class Engine(Holdings):
             raise MissingError(f"collection {collection.name!r} has no tile {tile_id!r}: take an id from a hit")
         return found
 
+    def _hits_among(
+        self,
+        collection: Collection,
+        query: Query,
+        asked: Asked,
+        when: When,
+        calibration: Judge,
+        feedback: Feedback,
+        among: frozenset[str] | None,
+    ) -> tuple[Scored, Rows, Floats]:
+        """As `_best`; of what an index proposes more is asked for where too little of it may be shown."""
+        spare = len(feedback.no_hits)
+        # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
+        k = max(query.k * (_SLACK if query.distinct or query.min_relevance else 1), AT_ANY_TIME) + spare
+        most = min(MAX_K, _DEEPER * k)
+        while True:
+            scored = self._scored(collection, query, asked, when, among, spare=spare, k=k)
+            with self._timed("rank"):
+                scored, chosen, seen = self._best(calibration, query, scored, feedback.no_hits)
+            cut_off = scored.method != EXACT and len(scored.cosine) >= k
+            if len(chosen) >= query.k or not cut_off or k >= most:
+                break
+            k = min(most, 4 * k)
+        if cut_off and len(chosen) < query.k:
+            said = f"the index proposed {len(scored.cosine):,} tiles, of which no more may be shown; ask within an area"
+            scored = replace(scored, said=joined(scored.said, said))
+        return scored, chosen, seen
+
     def _scored(
         self,
         collection: Collection,
@@ -376,13 +405,12 @@ class Engine(Holdings):
         when: When,
         among: frozenset[str] | None,
         *,
-        spare: int = 0,
+        spare: int,
+        k: int,
     ) -> Scored:
-        """Every tile that passes the filter, or above `Settings.exact_tiles` those that the index proposes."""
+        """Every tile that passes the filter, or above `Settings.exact_tiles` the k or more that the index proposes."""
         if self._small(collection):
             return self._scored_exactly(collection, query, asked, when, among, spare=spare)
-        # of what is proposed, tiles that overlap or are of too little relevance fall out in `_best`
-        k = max(query.k * (_SLACK if query.distinct or query.min_relevance else 1), AT_ANY_TIME) + spare
         try:
             pool, rows, said = self._proposed(collection, query, asked, when, k=k)
         except VectorIndexError as error:
@@ -409,7 +437,9 @@ class Engine(Holdings):
             wanted = k
             while True:
                 with self._timed("score"):
-                    pool = candidates(index, sample, asked.steered, when=when, k=wanted, filter=filter_)
+                    pool = candidates(
+                        index, sample, asked.steered, when=when, k=wanted, filter=filter_, timeless=asked.vector
+                    )
                 with self._timed("held"):
                     held = in_archive(pool, self.archive(collection), self._lookup(collection), surplus=lacking < 0)
                 if held.all() or held.sum() >= k or wanted >= MAX_K:
@@ -435,7 +465,7 @@ class Engine(Holdings):
             rows = own if rows is None else np.intersect1d(rows, own)
         with self._timed("score"):
             cosine = columns.best(asked.steered, _looked_at(query) + spare, when=when, rows=rows)
-            return Scored(columns, rows, cosine, asked, when, "exact")
+            return Scored(columns, rows, cosine, asked, when, EXACT)
 
     def _best(
         self, calibration: Judge, query: Query, scored: Scored, no_hits: frozenset[str]

@@ -52,7 +52,9 @@ def why_empty(name: str, columns: ExactScorer | None, wanted: Filter) -> str:
         wanted: Area and dates.
     """
     if columns is None:
-        return "no tile lies in that area and was acquired in that time"
+        dated = wanted.acquired_from is not None or wanted.acquired_to is not None
+        where = " lies in that area" if wanted.area is not None else ""
+        return f"no tile{where}{' and' if where and dated else ''}{' was acquired in that time' if dated else ''}"
     if not columns.n:
         return f"collection {name!r} is empty: run `groundcast ingest`"
     # which of the two leaves nothing: the dates or the area?
