@@ -133,6 +133,15 @@ def test_payloads_are_json(archive):
     assert payloads[1]["acquired_at"] == "2020-07-01T12:00:00+00:00"
 
 
+def test_a_point_has_the_length_of_its_vector_as_it_is_stored(archive):
+    archive.write("j-000000", [record(n) for n in range(50)], vectors(50), META)
+    part = archive.read("j-000000")
+    made = points(part, "tiles")
+    lengths = np.linalg.norm(made.vectors.astype(np.float64), axis=1)
+    np.testing.assert_allclose([payload["norm"] for payload in made.payloads], lengths, rtol=1e-6)
+    assert np.abs(part.table["norm"].to_numpy() / lengths - 1).max() > 1e-6  # of before it was rounded
+
+
 def test_an_item_is_found_with_its_unnormalised_vector(archive):
     written = vectors(4)
     archive.write("j-000000", [record(n) for n in range(2)], written[:2], META)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from ingest.archive.parts import ID_COLUMN, ArchivePart, Kind
 from ingest.geo.geometry import Footprint
 from ingest.index.protocol import PART, Points
@@ -10,9 +12,14 @@ from ingest.index.protocol import PART, Points
 
 def points(part: ArchivePart, kind: Kind) -> Points:
     """A part's rows as the index takes them: ids, vectors and payloads without missing values."""
-    table = part.table.drop_columns(["vector"])
-    payloads = [_payload(record, kind) | {PART: part.key} for record in table.to_pylist()]
-    return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=part.vectors(), payloads=payloads)
+    table, vectors = part.table.drop_columns(["vector"]), part.vectors()
+    # of the vectors as they are stored: the archive's norm is of before they were rounded, up to 7e-5 off
+    norms = np.linalg.norm(vectors.astype(np.float32), axis=1).tolist()
+    payloads = [
+        _payload(record, kind) | {PART: part.key, "norm": norm}
+        for record, norm in zip(table.to_pylist(), norms, strict=True)
+    ]
+    return Points(ids=table[ID_COLUMN[kind]].to_pylist(), vectors=vectors, payloads=payloads)
 
 
 def _payload(record: dict[str, Any], kind: Kind) -> dict[str, Any]:
