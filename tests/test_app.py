@@ -27,6 +27,7 @@ from search_ui.service import service as running
 from search_ui.service.background import Background, Bar, Task
 from search_ui.service.brought.previews import Previews
 from search_ui.service.service import Service
+from search_ui.views.pieces import as_words
 from search_ui.views.state import address
 from search_ui.views.work import background, bring
 from trainer.errors import UsageError
@@ -327,7 +328,7 @@ def test_what_cannot_be_asked_is_told_once_and_map_and_panels_stay(
 def test_what_a_link_says_and_cannot_be_is_told_once_and_left_out(service: Service, part: dict[str, str]) -> None:
     ((name, said),) = part.items()
     app = _app(q="a beach", **part)
-    assert f"“{name}={said}” of this link cannot be: it is left out." in _told(app)
+    assert f"“{as_words(f'{name}={said}')}” of this link cannot be: it is left out." in _told(app)
     assert name not in _address(app) and "of 3,054 tiles" in _told(app)
     assert "of this link cannot be" not in _told(_ran(app.run()))
 
