@@ -6,10 +6,9 @@
 Clustered vectors around the tropic (`benchmarks.engines`), float16, memory-mapped; texts that are like some tile by a
 cosine of about .3, as a text is to a picture in CLIP. Every question is asked of the engine and of the field, in turns,
 in one process an engine: plain; in a box of 1 %; at a moment, where the moment meets the tile; at a moment in the box.
-Recall@9 counts hits that score like the field's ninth or better. Memory is what the process grew by while it opened
-the engine and asked; mapped, the pages of files beside, which the system takes back when it needs them; disk is of the
-engine's own files. "server" is the one that
-GROUNDCAST_TEST_QDRANT_URL names, or else the test double in this process.
+Recall@9 counts hits that score like the field's ninth or better. Memory is what the process grew by while it opened the
+engine and asked; mapped, the pages of files beside, which the system takes back when it needs them; disk is of the
+engine's own files. "server" is the one that GROUNDCAST_TEST_QDRANT_URL names, or else the test double in this process.
 
 With `--work` everything made and measured stays in that folder and is not made again: sizes and engines may be done one
 by one, and a run that was stopped goes on. The document holds all that is there. `--build` measures nothing.
