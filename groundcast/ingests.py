@@ -200,7 +200,7 @@ def run(
     job, report = outcome.job, outcome.report
     if report is not None and report.done:
         begin_check(settings, catalog, request.collection.partition("@")[0])
-    if report is not None and report.cancelled and not report.done:
+    if report is not None and outcome.stopped and not report.done:
         raise CatalogError(f"job {job.id} was {job.state} before its first tile was done: the same call goes on")
     if not catalog.items_done(job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (job.skipped | job.failed).items())

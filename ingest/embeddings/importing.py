@@ -71,6 +71,11 @@ class ImportResult:
     said: list[str]
     unread_dates: int = 0
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody paused or cancelled it before its end."""
+        return self.report is not None and self.report.cancelled
+
 
 def bring_in(
     settings: Settings,

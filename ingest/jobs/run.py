@@ -50,6 +50,11 @@ class IngestResult:
     job: Job
     report: IngestSummary | None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody paused or cancelled it before its end."""
+        return self.report is not None and self.report.cancelled
+
 
 def carry_out(
     settings: Settings,

@@ -49,9 +49,8 @@ def run_request(
             click.echo(f"vectors at {embedder.precision}, model {embedder.model_id}")
     if outcome.report is not None and outcome.report.done:
         check_saved_searches(ctx, request.collection.partition("@")[0])
-    stopped = outcome.report is not None and outcome.report.cancelled
     # after the closing lines: they say what was left out, and a collection without a tile is a failure
-    if not stopped and not ctx.catalog.items_done(outcome.job.collection, ("archived", "done")):
+    if not outcome.stopped and not ctx.catalog.items_done(outcome.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (outcome.job.skipped | outcome.job.failed).items())
         raise SourceError(
             f"{outcome.job.source}: nothing could be ingested ({reasons}); `groundcast jobs show {outcome.job.id}`"

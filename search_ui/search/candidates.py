@@ -248,7 +248,7 @@ def candidates(
 
 
 def _nearest(index: Index, query: Floats, k: int, filter: Filter) -> Candidates:
-    """The k best at no moment, where u·q is the cosine itself: the index's own first k are the true ones."""
+    """The k best at no moment, where u·q is the cosine itself: the index's own order is the true one."""
     matches = index.query(query, k, filter)
     directions = index.vectors(match.item_id for match in matches)
     rows = [directions[match.item_id] for match in matches]

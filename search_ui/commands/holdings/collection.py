@@ -274,7 +274,7 @@ def _here(ctx: CommandContext, request: "Request", embedder: "Embedder", *, sile
     outcome = watch(ctx, request, embedder)
     if not silent:
         _say(outcome_lines(outcome, "photos" if request.kind == "gallery" else "tiles"))
-    if outcome.report is not None and outcome.report.cancelled:
+    if outcome.stopped:
         raise CatalogError(f"job {outcome.job.id} is {outcome.job.state}: the same command goes on with it")
     return outcome_json(outcome)
 

@@ -91,8 +91,7 @@ def command(
             click.echo(line)
     if result.report is not None and result.report.done:
         check_saved_searches(ctx, collection)
-    stopped = result.report is not None and result.report.cancelled
-    if not stopped and not ctx.catalog.items_done(result.job.collection, ("archived", "done")):
+    if not result.stopped and not ctx.catalog.items_done(result.job.collection, ("archived", "done")):
         reasons = ", ".join(f"{reason} {count}" for reason, count in (result.job.skipped | result.job.failed).items())
         raise SourceError(
             f"{result.job.source}: no row could be taken ({reasons}); `groundcast jobs show {result.job.id}` says why"
