@@ -368,8 +368,8 @@ class Service:
         return self.engine.frames(collection, query, whens)
 
     def reel(self, collection: str, query: Query, whens: Sequence[When], feedback: Feedback = NOTHING_SAID) -> Reel:
-        """The same in parts of bounded size, for films, calendars and best moments."""
-        return Reel(partial(self.engine.frames, collection, query, feedback=feedback), whens)
+        """The same in parts of bounded size, where each moment stands for its month, which has no weekday."""
+        return Reel(partial(self.engine.frames, collection, query, weekday=False, feedback=feedback), whens)
 
     @one_request
     def calendar(
@@ -383,9 +383,7 @@ class Service:
     ) -> PlaceCalendar:
         """A question, steered by thumbs, over the months of a year and the hours of a day; wrong tiles do not count."""
         check_year(year)
-        whens = calendar_moments(year or this_year())
-        ask = partial(self.engine.frames, collection, query, weekday=False, feedback=feedback)
-        months = Reel(ask, whens)
+        months = self.reel(collection, query, calendar_moments(year or this_year()), feedback)
         wrong = np.isin(months.tiles.tile_id, list(feedback.no_hits))
         return calendar_of(months.changed(lambda cosine: np.where(wrong, np.float32(np.nan), cosine)), top=top)
 
