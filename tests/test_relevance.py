@@ -180,8 +180,17 @@ def _summer(when):
     return 0.45 + 0.25 * month + 0.2 * np.cos(2 * np.pi * (when.hour - 12) / 24)
 
 
-def judged_at(when):
-    years = Year()
+class Weekends(Year):
+    """The same beach, of which less is to be seen on working days; the 15th of July 2025 is a Tuesday."""
+
+    def frames(self, query, whens, *, weekday=True, rows=None):
+        found = super().frames(query, whens, weekday=weekday, rows=rows)
+        works = [weekday and isinstance(when, date) and when.weekday() < 5 for when in whens]
+        return found - np.float32(0.3) * np.array(works, np.float32)[:, None]
+
+
+def judged_at(when, years=None):
+    years = years or Year()
     calibration = Calibration.of(years, np.random.default_rng(2).normal(0, 1, (40, DIM)), knows_time=True)
     query = years.mean
     return calibration.judged(years, query, years.cosines(query, when=when), when=when)
@@ -214,6 +223,12 @@ def test_a_day_or_an_hour_alone_is_judged_by_its_best_moment():
     assert judged_at(date(2025, 7, 14)).now[0] > judged_at(date(2025, 1, 14)).now[0]
     assert judged_at(date(2025, 7, 14)).now[0] == pytest.approx(judged_at(datetime(2025, 7, 14, 12)).now[0], abs=1e-5)
     assert judged_at(time(12)).now[0] > judged_at(time(0)).now[0]
+
+
+def test_an_hour_alone_is_judged_on_any_weekday_and_a_day_on_its_own():
+    assert judged_at(time(12), Weekends()).now[0] == pytest.approx(judged_at(time(12)).now[0], abs=1e-5)
+    tuesday, sunday = (judged_at(date(2025, 7, day), Weekends()).now[0] for day in (15, 13))
+    assert tuesday < sunday
 
 
 def test_a_model_that_knows_no_time_has_a_place_and_no_moment(tmp_path):

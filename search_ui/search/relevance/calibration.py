@@ -221,7 +221,7 @@ class Calibration:
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
         """How far rows lie below their best at each of the moments, the number that says "now", float32 [T, m]."""
-        year = self._excess(columns, query, self.moments, rows)
+        year = self._excess_of_year(columns, query, rows)
         return _fall(year, *_extremes(year))
 
     def usual(self, when: When) -> Usual:
@@ -268,8 +268,16 @@ class Calibration:
         usual = self.usual(when)
         return np.nan_to_num(_over(cosine - usual.level(query)[0], usual.reach))
 
-    def _excess(self, columns: RelevanceColumns, query: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
-        """How far rows exceed what is neutral and usual at moments of one kind, [T, m]."""
+    def _excess(
+        self,
+        columns: RelevanceColumns,
+        query: Floats,
+        whens: Sequence[When],
+        rows: Rows | None,
+        *,
+        weekday: bool = True,
+    ) -> Floats:
+        """How far rows exceed what is neutral and usual at moments of one kind, [T, m]; on their weekdays, or any."""
         aimed = query - self.neutral
         length, usual = float(np.linalg.norm(aimed)), self.usual(whens[0])
         if length <= LEAST:
@@ -277,15 +285,19 @@ class Calibration:
         if len(whens) == 1:
             cosine = columns.cosines(aimed, when=whens[0], rows=rows)[None]
         else:
-            # the typical moments stand for their months, which have no weekday
-            cosine = columns.frames(aimed, whens, weekday=whens is not self.moments, rows=rows)
+            cosine = columns.frames(aimed, whens, weekday=weekday, rows=rows)
         return np.nan_to_num(_over(np.float32(length) * cosine - usual.level(aimed)[0], usual.reach))
+
+    def _excess_of_year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
+        """The same at the typical moments, which stand for their months: those have no weekday."""
+        return self._excess(columns, query, self.moments, rows, weekday=False)
 
     def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None) -> Floats | None:
         """The excess at the moment, [m]; where only its day or its hour is known, at the best such moment."""
         if when is None or self.moments == (None,):
             return None
-        best: Floats = self._excess(columns, query, _moments_of(when), rows).max(axis=0)
+        dated = isinstance(when, date)  # an hour alone has no weekday
+        best: Floats = self._excess(columns, query, _moments_of(when), rows, weekday=dated).max(axis=0)
         return best
 
     def _year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
@@ -295,13 +307,13 @@ class Calibration:
         """
         own: object = self._tiles
         if columns is not own or rows is None or len(rows) > _KEPT_WHOLE:
-            return self._excess(columns, query, self.moments, rows)
+            return self._excess_of_year(columns, query, rows)
         with self._lock:
             known = self._courses.setdefault(query.tobytes(), {})
             found = {row: known[row] for row in rows.tolist() if row in known}
         new = np.array([row for row in rows.tolist() if row not in found], np.int64)
         if len(new):
-            made = dict(zip(new.tolist(), self._excess(columns, query, self.moments, new).T.copy(), strict=True))
+            made = dict(zip(new.tolist(), self._excess_of_year(columns, query, new).T.copy(), strict=True))
             found |= made
             with self._lock:
                 if len(known) + len(made) > _KEPT_WHOLE:
@@ -313,14 +325,14 @@ class Calibration:
         """The highest and the lowest excess of rows over the typical moments, [2, m]; remembered for the field's."""
         own: object = self._tiles
         if columns is not own:
-            return _extremes(self._excess(columns, query, self.moments, rows))
+            return _extremes(self._excess_of_year(columns, query, rows))
         with self._lock:
             known = self._years.get(query.tobytes())
             if known is None:
                 known = self._years[query.tobytes()] = np.full((2, self._tiles.n), np.nan, np.float32)
         new = rows[np.isnan(known[0, rows])]
         if len(new):
-            known[:, new] = _extremes(self._excess(columns, query, self.moments, new))
+            known[:, new] = _extremes(self._excess_of_year(columns, query, new))
         found: Floats = known[:, rows]
         return found
 
