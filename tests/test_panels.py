@@ -14,11 +14,15 @@ from ingest.sandbox.photographs import held_out
 from ingest.sandbox.source import planet
 from search_ui.cli import main
 from tests.conftest import TINY_CLIP
-from trainer.checkpoint import overhead_id, read_meta, read_tensors, write_checkpoint
+from trainer.checkpoint import overhead_id, read_meta, read_tensors, verify, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.encoder import Form
 from trainer.errors import SourceError, UsageError
+from trainer.novelty import FEWEST, Novelty, write_novelty
+from trainer.novelty import FILE as NOVELTY
 from trainer.shards.tars import Shards, ShardWriter
+from trainer.texts.adapter import FILE as LANGUAGES
+from trainer.texts.adapter import LanguageAdapter, write_adapter
 from trainer.training.moment_refit import refit_moments
 from trainer.training.panels import panels_of
 from trainer.weights.zoo import add_open_clip
@@ -152,6 +156,22 @@ def test_a_refitted_model_knows_what_the_moment_makes_of_each_tile_and_its_tower
     assert right["full"] > 0.9 > right["none"]  # one e cannot make half of them brighter and half of them darker
     with pytest.raises(UsageError, match="exists"):
         refit_moments(clip, panels, tmp_path / "full", device="cpu")
+
+
+def test_a_refitted_model_keeps_what_lies_beside_it_of_tiles_and_texts_and_not_its_measures(
+    clip: Path, tmp_path: Path
+) -> None:
+    meta = write_checkpoint(tmp_path / "clip", replace(read_meta(clip), metrics={"r10": 0.3}), read_tensors(clip))
+    of = np.random.default_rng(0).normal(size=(FEWEST, 32)).astype(np.float32)
+    write_novelty(tmp_path / "clip", Novelty.of(of))
+    centre, mean = np.zeros(384, np.float32), np.zeros(32, np.float32)
+    write_adapter(tmp_path / "clip", LanguageAdapter(centre, np.eye(2, 384, dtype=np.float32), mean, of[:2], 0.5))
+    panels, form = day_and_night(tmp_path / "panels", tiles=4), Form(4, "linear", "full", 2)
+    made = refit_moments(tmp_path / "clip", panels, tmp_path / "m", form=form, device="cpu")
+    for name in (NOVELTY, LANGUAGES):
+        assert (tmp_path / "m" / name).read_bytes() == (tmp_path / "clip" / name).read_bytes()
+    assert meta.metrics and not made.metrics
+    assert verify(tmp_path / "m") == made
 
 
 def test_the_eyes_of_a_teacher_take_the_place_of_the_models(clip: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Give a trained model the moment anew: how it sees tiles stays to the bit, e and M are fitted to panels, closed form.
 
 Minutes instead of hours, and vectors of tiles that were stored stay valid, for O does not change. How photos are
-compared is learned anew as well, for S is another (`photo_projection`). Where a teacher was taught further, its
+compared is learned anew as well, for S is another (`photo_projection`); what is usual among its tiles and what reads
+other languages for it lie beside the new model too, for O and texts stay. Where a teacher was taught further, its
 ground tower takes the place of the model's, for S has to lie where that one sees photos. Nothing here knows how it is
 fitted (`moments`), or what panels look like (`panels`).
 """
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import torch
 
+from trainer.beside import file_beside, write_beside
 from trainer.checkpoint import Meta, read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.encoder import Form
 from trainer.errors import UsageError
 from trainer.model import DynamicEncoder
 from trainer.neutral_prompts import BANK
-from trainer.novelty import read_novelty, write_novelty
+from trainer.novelty import FILE as NOVELTY
+from trainer.texts.adapter import FILE as LANGUAGES
 from trainer.towers import TEXT_FILES
 from trainer.training.moments import Ridge
 from trainer.training.panels import panels_of
@@ -81,13 +84,15 @@ def refit_moments(
         meta,
         encoding=ENCODING,
         **asdict(form),
+        metrics={},  # those of the model before are none of its own
         data_card={**meta.data_card, "panels": found.card},
         origin={**meta.origin, "moments_of": meta.model_id} | ({"eyes": eyes.model_id} if teacher else {}),
     )
     written = write_checkpoint(out, described, tensors, text_files=files if files.is_dir() else None)
-    known = read_novelty(model, meta.model_id)  # of O, which stays
-    if known is not None:
-        write_novelty(out, known)
+    for name in (NOVELTY, LANGUAGES):  # of O and of texts, which stay
+        path = file_beside(model, meta.model_id, name)
+        if path is not None:
+            write_beside(out, name, path.read_bytes())
     learn_photo_projection(out, found, device=device)
     return written
 
