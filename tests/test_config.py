@@ -69,6 +69,8 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         load_config("paper", ["queue=0"])
     with pytest.raises(SettingsError, match="teacher, which sees no place or time"):
         load_config("teacher", ["encoding=cyclic"])
+    with pytest.raises(SettingsError, match="panels = 'p' are what a refit is made to"):
+        load_config("sandbox", ["panels=p"])
 
 
 def test_neither_file_nor_preset_says_which_presets_there_are() -> None:

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from trainer.encoder import ACTIVATIONS, INTERACTIONS
 from trainer.encoding import DIMENSIONS
 from trainer.errors import SettingsError
 
@@ -22,8 +23,8 @@ PRESETS = Path(__file__).parents[1] / "presets"
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that decides what a run does. The defaults are those of `strong`, where they are not paths;
-    where a key came later, its default keeps older runs what they were.
+    """Everything that decides what a run does. Presets give more than the defaults do, which keep older runs what they
+    were.
 
     Attributes:
         train: Folder of shards to learn from.
@@ -193,6 +194,8 @@ class TrainConfig:
                 f'interaction = "{self.interaction}" with rank = {self.rank}: an interaction needs directions, '
                 'such as interaction = "full", rank = 64; without one rank = 0'
             )
+        if self.panels and not self.refit:
+            raise SettingsError(f"panels = {self.panels!r} are what a refit is made to: give refit = true as well")
         if self.refit and self.interaction != "none" and self.activation != "linear":
             raise SettingsError(
                 f'refit = true cannot fit interaction = "{self.interaction}" behind activation = '
@@ -205,8 +208,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "target": ("photo", "caption"),
     "statistics": ("clip", "sat2cap", "teacher"),
     "encoding": (*DIMENSIONS, "none"),
-    "activation": ("relu", "linear"),
-    "interaction": ("none", "diagonal", "full", "untied"),
+    "activation": ACTIVATIONS,
+    "interaction": INTERACTIONS,
     "cache_images": ("auto", "yes", "no"),
     "augment": ("strong", "paper", "photo", "none"),
     "loss": ("both", "queue"),
