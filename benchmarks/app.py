@@ -16,8 +16,7 @@ Each part is measured alone, in less than four minutes; without a name all are, 
   lies between the two is the map without a graphics card, and no list can be there before the second. Beside it the
   same question over HTTP, which is the server's share.
 * heat: `/scores/…/image.png`, 1024 pixels, of 15,270 tiles over HTTP, at a moment that was not asked before, of a text
-  that was. Beside it the direct route in this process: E of every tile by the model, S = O + E, the cosine, the same
-  drawing.
+  that was. Beside it the direct route in this process: S of every tile by the model, the cosine, the same drawing.
 * users: each asks `/api/search` again as soon as it is answered, one of 40 questions at one of 288 moments: hardly any
   question comes twice. Told are errors and the time to the answer.
 * start: seconds from the start of a fresh process to the page's HTML, then to the answer of a first question, and of a

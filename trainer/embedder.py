@@ -1,8 +1,8 @@
 """The inference face of a checkpoint: NumPy and pictures in, NumPy out; hides torch.
 
 Towers are loaded when they are first needed, so that embedding a text never reads a vision tower; and it needs no
-torch where the text tower has been exported (`trainer.texts.exported_text`). All vectors come **unnormalised**: time
-is added to O, S = O + E, before anyone normalises. An embedder may be used from several threads. Nothing here knows
+torch where the text tower has been exported (`trainer.texts.exported_text`). All vectors come **unnormalised**: S is
+made of O (`trainer.model`) before anyone normalises. An embedder may be used from several threads. Nothing here knows
 tiles, sources, archives or indexes.
 """
 

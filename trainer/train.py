@@ -111,7 +111,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Outcome:  # no
     rank, world = fabric.global_rank, fabric.world_size
     watching = watcher if rank == 0 else None
 
-    # The network comes first, because the data must fit it: S = O + E, and a learnt temperature.
+    # The network comes first, because the data must fit it: Sat2Cap, and a learnt temperature.
     beginning = start(config)
     student, expects = beginning.student, beginning.meta.overhead_input
     student.train().to(memory_format=torch.channels_last)  # convolutions are half as fast again

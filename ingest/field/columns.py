@@ -61,7 +61,7 @@ class Layout:
     Attributes:
         kind: ``tiles`` or ``gallery``.
         model_id: Of the model that made the vectors.
-        encoder: The model's encoder of place and time; None where it has none, and three columns fewer.
+        encoder: The model's encoder of place and time; None where it has none, and four columns fewer.
     """
 
     kind: str

@@ -1,6 +1,6 @@
 """What one would see at a place, in words: a tile and moments in, a caption of each out.
 
-A caption comes of S = O + E(place, moment): by the model's captioner where it has one, else the nearest phrase of a
+A caption comes of S at a place and moment: by the model's captioner where it has one, else the nearest phrase of a
 bank. Its cosine is that of its text, as the model embeds it, with S. It knows neither the screen nor the command line.
 """
 

@@ -1,7 +1,7 @@
 """Captions: vectors in, sentences out; hides the network, its words and torch.
 
-A captioner belongs to one model, whose **unnormalised** S = O + E(place, time) it turns into words. It may be used from
-several threads. Nothing here knows tiles, moments or where a captioner came from.
+A captioner belongs to one model, whose **unnormalised** S, of a tile at a moment, it turns into words. It may be used
+from several threads. Nothing here knows tiles, moments or where a captioner came from.
 """
 
 import logging

@@ -59,7 +59,7 @@ class Tiles:
         return metrics.unit(self.embedder.embed_texts(list(texts)))
 
     def scores(self, texts: Vectors, when: datetime | None = None, *, clip: bool = False) -> Floats:
-        """Cosines, [n, t]: of S = O, of S = O + E at a moment, or of what CLIP makes of the tiles.
+        """Cosines, [n, t]: of S = O, of S at a moment, or of what CLIP makes of the tiles.
 
         A model that knows no time answers alike at all moments.
         """

@@ -10,8 +10,8 @@ Truth is a Parquet file, one row a tile and concept (and moment):
 Each text is scored in these ways:
 
     any time        S = O against the rows without a moment
-    at a moment     one map a moment, S = O + E; the mean over the moments
-    over moments    all tiles at all moments in one ranking, S = O + E: also whether the score knows *when*
+    at a moment     one map a moment, of S there; the mean over the moments
+    over moments    all tiles at all moments in one ranking: also whether the score knows *when*
     … without E     the last two, with the time withheld from the model
 
 A tile counts as a place of the concept from a probability of ½. The bootstrap draws neighbourhoods of 0.05°, because

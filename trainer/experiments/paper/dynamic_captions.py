@@ -43,7 +43,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
             "place."
         ),
         says=(
-            f"{len(rows)} places at {len(moments)} moments each, by the {sayer.name}, S = O + E.",
+            f"{len(rows)} places at {len(moments)} moments each, by the {sayer.name}.",
             f"Places: {material.questions.about or material.pairs.shards.where}",
         ),
         tables=(Table("dynamic_captions", "What is said", head, table, texts=len(head)),),

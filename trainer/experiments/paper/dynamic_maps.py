@@ -49,7 +49,7 @@ def run(material: Material, folder: Path) -> ExperimentResult:
             "the mean of the texts."
         ),
         says=(
-            f"Scores at {winter:%d %B, %H:%M} and {summer:%d %B, %H:%M}, wall-clock time, S = O + E; north and "
+            f"Scores at {winter:%d %B, %H:%M} and {summer:%d %B, %H:%M}, wall-clock time; north and "
             "south of the equator have their seasons the other way round. In brackets: bootstrap interval of 95 %, "
             "over neighbourhoods of 5 km.",
             "Where there is no place for the thing, truth stays and the score still moves: the rank correlation counts "
