@@ -80,8 +80,7 @@ def seasonal(**given: object) -> np.ndarray:
 
 
 def test_seasonal_turns_the_year_round_south_of_the_equator_and_leaves_the_hours_alone() -> None:
-    summer, winter = datetime(2023, 7, 15, 14), datetime(2023, 1, 13, 14)  # half a year apart, on the same weekday
-    assert summer.weekday() == winter.weekday() + 1
+    summer, winter = datetime(2023, 7, 15, 14), datetime(2023, 1, 13, 14)  # half a year apart
     hidden = {"lon": 0.0, "weekday": False}
     north, south = (seasonal(lat=lat, when=summer, **hidden)[0] for lat in (45, -45))
     other = seasonal(lat=45, when=winter, **hidden)[0]
@@ -98,7 +97,7 @@ def test_seasonal_has_no_summer_on_the_equator() -> None:
 
 
 def test_what_seasonal_does_not_know_it_averages() -> None:
-    start = np.datetime64("2022-01-03T00:30")  # a Monday; 7 years of days have every weekday on every date
+    start = np.datetime64("2022-01-03T00:30")  # a Monday
     days = start + np.arange(365)[:, None].astype("timedelta64[D]") + np.arange(24).astype("timedelta64[h]")
     place = {"lat": 50.0, "lon": 3.0}
     whole = seasonal(**place, when=days.ravel(), weekday=False).reshape(365, 24, -1)
