@@ -18,6 +18,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from test_panels import day_and_night, seen_at
 
 from tests.conftest import LONG, ROOT
 from trainer import minilm
@@ -258,7 +259,7 @@ ADDITIVE = {"encoding": "cyclic", "activation": "relu", "interaction": "none", "
 
 
 @pytest.mark.parametrize("interaction", ["none", "full"])
-def test_settling_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Path, interaction: str) -> None:
+def test_refitting_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Path, interaction: str) -> None:
     form = {"interaction": interaction, "rank": 0 if interaction == "none" else 8}
     changes = {"val": "", "augment": "none", "mask_all": 0.0, **form}
     trained = train(settings(data, tmp_path / "run", **changes)).folder
@@ -274,7 +275,17 @@ def test_settling_fits_what_a_linear_encoder_adds_anew(data: Path, tmp_path: Pat
     assert np.abs(moment @ t).max() < 1e-3 * np.abs(moment).max()
 
 
-def test_an_interaction_that_settling_cannot_fit_is_refused(data: Path, tmp_path: Path) -> None:
+def test_moments_are_refitted_to_panels_where_a_training_has_some(data: Path, tmp_path: Path) -> None:
+    panels, right = day_and_night(tmp_path / "panels"), {}
+    for name, given in (("pairs", {}), ("panels", {"panels": panels})):
+        outcome = train(settings(data, tmp_path / name, refit=True, val="", augment="none", **given))
+        assert outcome.folder is not None and outcome.meta is not None
+        assert (outcome.meta.data_card.get("panels", {}).get("photos", 0) > 0) == (name == "panels")
+        right[name] = np.mean([seen_at(outcome.folder, panels, hour) for hour in (0, 12)])
+    assert right["panels"] > 0.9 > right["pairs"]  # where tiles are dark by day, no pair tells
+
+
+def test_an_interaction_that_refitting_cannot_fit_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match='use activation = "linear", or refit = false'):
         settings(data, tmp_path, refit=True, activation="relu")
     with pytest.raises(SettingsError, match="without one rank = 0"):
@@ -284,7 +295,7 @@ def test_an_interaction_that_settling_cannot_fit_is_refused(data: Path, tmp_path
 
 
 @pytest.mark.parametrize("kind", ["transformer", "convolutions"])
-def test_settling_brings_the_trained_network_to_where_the_photos_lie(data: Path, tmp_path: Path, kind: str) -> None:
+def test_refitting_brings_the_trained_network_to_where_the_photos_lie(data: Path, tmp_path: Path, kind: str) -> None:
     changes: dict[str, object] = {"val": "", "augment": "none", **ADDITIVE}
     if kind == "convolutions":
         tiny = json.loads(Path(TINY).read_text())
