@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.photo_time import Seen, cell_of, cosines, fitted, measures
-from search_ui.ground.photo_time import PhotoTimeView, draw_photo_time, say_likeliest, table
+from search_ui.ground.photo_time import PhotoTimeView, draw_photo_time, say_posterior, table
 from search_ui.search.posterior import Posterior
 
 
@@ -33,8 +33,8 @@ def test_the_table_has_per_cent_of_two_hours_with_sums_of_months_and_of_hours() 
 
 
 def test_the_answer_names_the_likeliest_month_and_hour_and_a_flat_one_names_none() -> None:
-    assert say_likeliest(of([7], [14])).endswith("likeliest month Jul (100 %), likeliest hour 14 h (100 %)")
-    assert say_likeliest(of(list(range(1, 13)), list(range(24)))).startswith("cannot tell")
+    assert say_posterior(of([7], [14])).endswith("likeliest month Jul (100 %), likeliest hour 14 h (100 %)")
+    assert say_posterior(of(list(range(1, 13)), list(range(24)))).startswith("cannot tell")
 
 
 def test_in_the_picture_the_likely_moment_stands_out_and_without_one_none_does() -> None:

@@ -9,8 +9,9 @@ from benchmarks.relevance import Cases, auroc, fit
 from ingest.archive.parts import Archive
 from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
-from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_likeliest, say_not_now
+from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_not_now
 from search_ui.search.relevance.calibration import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
+from search_ui.search.remarks import say_likeliest
 from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS
 
@@ -266,6 +267,7 @@ def test_a_second_season_apart_from_the_best_is_not_bridged():
 def test_not_now_and_nothing_here_are_two_sentences():
     assert say_not_now(now_at([5, 6], [12])) == "not now: here it is likeliest May to June, 12 h"
     assert "nothing here" in say_likeliest(0.03, None)
+    assert "relevance 0.09)" in say_likeliest(0.0999, None)  # 0.10 would be `weak`
 
 
 def test_a_higher_cosine_with_the_same_tile_is_never_less_relevant(tmp_path):

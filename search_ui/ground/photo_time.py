@@ -153,7 +153,7 @@ def _note(embedder: "Embedder") -> str | None:
     return f"shares were fitted to the bundled model: of model {embedder.model_id} trust the order, not how sure it is"
 
 
-def say_likeliest(posterior: Posterior) -> str:
+def say_posterior(posterior: Posterior) -> str:
     """The answer in a line or two: the spans, and the likeliest month and hour, or that it cannot be told."""
     if not posterior.tells:
         return str(posterior)

@@ -43,6 +43,18 @@ def remark(query: Query, hits: Sequence[Hit], highest: float | None, not_now: Li
     return None
 
 
+def say_likeliest(place: float, likeliest: Likeliest | None) -> str:
+    """The sentence beside a calendar: when it is likeliest, or that nothing there is a place for it.
+
+    Args:
+        place: The relevance of the best place at its best moment.
+        likeliest: When; None: it is no place for it.
+    """
+    if likeliest is None:
+        return f"nothing here looks like it at any time (best relevance {say_relevance(place)})"
+    return f"likeliest {likeliest} (relevance of the best place then up to {say_relevance(place)})"
+
+
 def why_empty(name: str, columns: ExactScorer | None, wanted: Filter) -> str:
     """Why no tile was scored.
 

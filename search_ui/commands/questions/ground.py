@@ -148,12 +148,12 @@ def _tell_when(
 
 
 def _show_when(view: "PhotoTimeView", photo: Path) -> None:
-    from search_ui.ground.photo_time import say_likeliest, table
+    from search_ui.ground.photo_time import say_posterior, table
 
     click.echo(f"{photo} in {view.tile_id} at {view.lat:.5f}, {view.lon:.5f}, cosine at best {view.cosine:.4f}")
     if view.note:
         click.echo(view.note)
-    click.echo(say_likeliest(view.posterior))
+    click.echo(say_posterior(view.posterior))
     click.echo(table(view.posterior))
 
 

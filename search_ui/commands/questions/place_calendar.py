@@ -56,8 +56,8 @@ def command(
     from ingest.geo.area import parse_dates
     from search_ui.maps.calendars import calendar_of, check_target, check_top, table, write_calendar
     from search_ui.maps.snapshots import About, places_of, say_question
-    from search_ui.search.likeliest import say_likeliest
     from search_ui.search.query import Query
+    from search_ui.search.remarks import say_likeliest
     from search_ui.search.series import Reel, calendar_moments, check_year, this_year
     from search_ui.search.wording import asked_parts
 

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.places.areas import PlaceArea, bbox_of
 from search_ui.ground.view import GroundView
 from search_ui.maps.calendars import PlaceCalendar
-from search_ui.search.likeliest import Likeliest, say_likeliest
+from search_ui.search.likeliest import Likeliest
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Hit, rfc3339
+from search_ui.search.remarks import say_likeliest
 from search_ui.service.answers import Found, Shown
 from search_ui.truth.evaluation import TruthResult, say_rule
 

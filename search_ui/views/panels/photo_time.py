@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimeView, draw_photo_time, say_likeliest
+from search_ui.ground.photo_time import PhotoTimeQuery, PhotoTimeView, draw_photo_time, say_posterior
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
 from search_ui.views.app_words import told
@@ -39,7 +39,7 @@ def _show(view: PhotoTimeView, query: PhotoTimeQuery) -> None:
     left, right = st.columns([1, 3])
     left.image(str(query.photo), width="stretch")
     left.caption(f"cosine at best {view.cosine:.3f}", help=words.COSINE)
-    for line in say_likeliest(view.posterior).splitlines():
+    for line in say_posterior(view.posterior).splitlines():
         right.markdown(f"{line[0].upper()}{line[1:]}.")
     right.image(draw_photo_time(view), width="stretch", output_format="PNG")
     right.caption("Months down, hours across, local time. The likeliest is framed.")

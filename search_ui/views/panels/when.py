@@ -9,8 +9,9 @@ import streamlit as st
 from search_ui.maps.calendars import PlaceCalendar, scale_of
 from search_ui.maps.scales import MONTHS
 from search_ui.search.feedback import Feedback
-from search_ui.search.likeliest import Likeliest, say_likeliest
+from search_ui.search.likeliest import Likeliest
 from search_ui.search.query import Query
+from search_ui.search.remarks import say_likeliest
 from search_ui.service.place_lists import key_of
 from search_ui.service.service import Service, Shown
 from search_ui.views import words
