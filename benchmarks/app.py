@@ -61,7 +61,7 @@ from search_ui.maps.heatmap import Drawing, HeatValues, Layer, heat_of, scale_of
 from search_ui.maps.mercator import ordinate
 from search_ui.search.engine import Engine
 from search_ui.search.feedback import NOTHING_SAID
-from search_ui.search.moments import MONTH_DAY
+from search_ui.search.moments import parse_moment
 from search_ui.search.query import Part, Query
 from search_ui.search.scores import Scores
 from search_ui.service.place_list import Listed
@@ -73,7 +73,7 @@ PARTS = ("page", "million", "browser", "browser-million", "first", "heat", "user
 TEXTS = [concept.prompt for concept in CONCEPTS[:40]]
 STARTS = 3  # processes, of whose seconds the median is told
 WARM = 600  # searches: more than the service keeps answers
-WHENS = [f"2025-{month:02d}-{MONTH_DAY}T{hour:02d}" for month in range(1, 13) for hour in range(24)]
+WHENS = [f"2025-{month:02d}T{hour:02d}" for month in range(1, 13) for hour in range(24)]
 VIEW_PX = 900, 600
 
 
@@ -249,7 +249,7 @@ def direct(home: Path) -> dict[str, Any]:
     everything = np.arange(field.n)
     ids, none = field.ids(), np.zeros(field.n, np.float32)
     took = []
-    for when in [datetime(2024, 7, 12, 14), *(datetime.fromisoformat(f"{when}:00") for when in WHENS[::24])]:
+    for when in [datetime(2024, 7, 12, 14), *map(parse_moment, WHENS[::24])]:
         started = time.perf_counter()
         s = embedder.at(field.vectors(everything), lat=field.lat, lon=field.lon, when=when)
         cosine = s @ vector / np.linalg.norm(s, axis=1)

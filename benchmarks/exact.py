@@ -106,6 +106,10 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "field, every score at a moment, text known",
             "additive, every score at a moment, text known",
         ),
+        "the nine best of one moment, text known ÷ the additive form": (
+            "field, best nine at a moment, text known",
+            "additive, best nine at a moment, text known",
+        ),
     }
     ratios = {
         name + of: float(f"{ms[ours][i] / ms[theirs][i]:.3g}")
@@ -148,8 +152,8 @@ def routes(field: ExactScorer, additive: ExactScorer, asked: argparse.Namespace)
     usearch, faiss = usearch_exact(halves, threads), faiss_flat(unit, threads)
     del unit  # FAISS has a copy of its own
 
-    def best(query: np.ndarray, when: datetime | None = None) -> np.ndarray:
-        return best_rows(field.best(query, K, when=when), K, field.ids)
+    def best(query: np.ndarray, when: datetime | None = None, of: ExactScorer = field) -> np.ndarray:
+        return best_rows(of.best(query, K, when=when), K, of.ids)
 
     def read(start: int, stop: int) -> None:
         stored[start:stop].view(np.uint64).max()
@@ -169,6 +173,7 @@ def routes(field: ExactScorer, additive: ExactScorer, asked: argparse.Namespace)
         "field, best nine at a moment, text known": lambda i: best(known, MOMENTS[100 + i]),
         "field, every score at a moment, text known": lambda i: field.cosines(known, when=MOMENTS[200 + i]),
         "additive, every score at a moment, text known": lambda i: additive.cosines(known, when=MOMENTS[200 + i]),
+        "additive, best nine at a moment, text known": lambda i: best(known, MOMENTS[100 + i], additive),
     }
 
 

@@ -62,7 +62,7 @@ from ingest.sandbox.truth import truth
 from trainer.bundled import add_bundled
 from trainer.embedder import Embedder
 from trainer.encoder import Interaction
-from trainer.encoding import encode
+from trainer.encoding import MonthHour, encode
 from trainer.measures import metrics
 from trainer.measures.time_swap import moments_apart, time_swap
 from trainer.neutral_prompts import BANK
@@ -72,8 +72,8 @@ from trainer.training.refit import neutral
 
 Array = npt.NDArray[Any]
 
-YEAR, DAY, HOURS = 2025, 15, tuple(range(0, 24, 2))
-WHENS = tuple(datetime(YEAR, month, DAY, hour) for month in range(1, 13) for hour in HOURS)
+YEAR, HOURS = 2025, tuple(range(0, 24, 2))
+WHENS = tuple(MonthHour.of(YEAR, month, hour) for month in range(1, 13) for hour in HOURS)
 PRESENT, ABSENT = 0.5, 0.05
 TOP, OTHERS = 9, 60
 LEVEL, HARDLY = 0.02, 0.3  # least standard deviation and least highest value of a true calendar that counts
@@ -290,7 +290,7 @@ def shown(place: Island) -> Array:
 def at_moments(embedder: Embedder, tiles: Array, place: Island) -> Iterator[Array]:
     """S at every moment, on any weekday."""
     for when in WHENS:
-        yield embedder.at(tiles, lat=place.lat, lon=place.lon, when=when, weekday=False)
+        yield embedder.at(tiles, lat=place.lat, lon=place.lon, when=when)
 
 
 def fitted_to(seen: Seen, form: Interaction, embedder: Embedder, tiles: Array, place: Island) -> Iterator[Array]:
@@ -298,7 +298,7 @@ def fitted_to(seen: Seen, form: Interaction, embedder: Embedder, tiles: Array, p
     bank = neutral(embedder.embed_texts(BANK)).numpy()
     fitted = fit(seen, interaction=form, rank=RANK, neutral=bank, ridge=Ridge())
     for when in WHENS:
-        encoded = encode("seasonal", lat=place.lat, lon=place.lon, when=when, weekday=False).values
+        encoded = encode("seasonal", lat=place.lat, lon=place.lon, when=when).values
         yield fitted.predicted(tiles, encoded[0])  # the island is small: one latitude
 
 

@@ -74,7 +74,7 @@ def best_tiles(field: Any, calibration: Any, texts: Array, concept: Array, true:
         real = true[:, :, number].max(axis=1)
         live, dead = real >= PRESENT, real <= ABSENT
         if live.any() and dead.any():
-            best = np.argmax(field.frames(text, TYPICAL, weekday=False), axis=1).astype(np.int64)
+            best = np.argmax(field.frames(text, TYPICAL), axis=1).astype(np.int64)
             tiles, at = np.unique(best, return_inverse=True)
             place = calibration.evidence(field, text, field.cosines(text, rows=tiles), rows=tiles)[:, :2]
             fall = calibration.falls(field, text, tiles)

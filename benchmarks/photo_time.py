@@ -154,7 +154,7 @@ def predicted(tiles: list[Tile], embedder: Embedder, whens: tuple[Any, ...]) -> 
     lat, lon = centres(tiles)
     encoder = FieldEncoder(str(embedder.meta.encoding), embedder.encoder_weights())
     place, placed = place_columns(encoder.encoding, lat=lat, lon=lon), np.ones(len(tiles), bool)
-    return np.stack([unit(encoder.at(o, place, placed, when=when, weekday=False)) for when in whens])
+    return np.stack([unit(encoder.at(o, place, placed, when=when)) for when in whens])
 
 
 def cosines(s: Array, seen: Seen, tile: Array | None = None) -> Array:

@@ -15,7 +15,8 @@ from groundcast.question import file_path
 from search_ui.maps.calendars import PlaceCalendar, check_target, draw_calendar, write_calendar
 from search_ui.maps.layers import Words, png
 from search_ui.maps.snapshots import About
-from search_ui.search.likeliest import Likeliest, say_likeliest
+from search_ui.search.likeliest import Likeliest
+from search_ui.search.remarks import say_likeliest
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,21 @@
 """Encodings of place and time."""
 
+import pickle
 from datetime import date, datetime, time, timedelta, timezone
 
 import numpy as np
 import pytest
 
-from trainer.encoding import DIMENSIONS, PLACE_COLUMNS, encode, place_columns, place_terms
+from trainer.encoding import (
+    DIMENSIONS,
+    PLACE_COLUMNS,
+    Month,
+    MonthHour,
+    at_hour,
+    encode,
+    place_columns,
+    place_terms,
+)
 from trainer.errors import AreaError, UsageError
 
 GOLDEN = [
@@ -80,19 +90,18 @@ def seasonal(**given: object) -> np.ndarray:
 
 
 def test_seasonal_turns_the_year_round_south_of_the_equator_and_leaves_the_hours_alone() -> None:
-    summer, winter = datetime(2023, 7, 15, 14), datetime(2023, 1, 13, 14)  # half a year apart
-    hidden = {"lon": 0.0, "weekday": False}
-    north, south = (seasonal(lat=lat, when=summer, **hidden)[0] for lat in (45, -45))
-    other = seasonal(lat=45, when=winter, **hidden)[0]
+    summer, winter = MonthHour(2023, 7, 15, 14), MonthHour(2023, 1, 13, 14)  # half a year apart
+    north, south = (seasonal(lat=lat, lon=0.0, when=summer)[0] for lat in (45, -45))
+    other = seasonal(lat=45, lon=0.0, when=winter)[0]
     assert np.linalg.norm(south - other) < 0.1 * np.linalg.norm(north - south)
     np.testing.assert_array_equal(*(seasonal(lat=lat, lon=0.0, when=time(14))[0] for lat in (45, -45)))
 
 
 def test_seasonal_has_no_summer_on_the_equator() -> None:
-    year = [datetime(2023, month, 15, 12) for month in range(1, 13)]
-    spread = {lat: seasonal(lat=lat, lon=0.0, when=year, weekday=False).std(axis=0).max() for lat in (0, 45)}
+    year = [MonthHour.of(2023, month, 12) for month in range(1, 13)]
+    spread = {lat: seasonal(lat=lat, lon=0.0, when=year).std(axis=0).max() for lat in (0, 45)}
     assert spread[0] < 1.01 * spread[45]  # twice a year there may be something
-    once = {lat: seasonal(lat=lat, lon=0.0, when=year, weekday=False)[:, :2].std(axis=0).max() for lat in (0, 20, 45)}
+    once = {lat: seasonal(lat=lat, lon=0.0, when=year)[:, :2].std(axis=0).max() for lat in (0, 20, 45)}
     assert once[0] == 0 < once[20] < once[45]
 
 
@@ -100,15 +109,16 @@ def test_what_seasonal_does_not_know_it_averages() -> None:
     start = np.datetime64("2022-01-03T00:30")  # a Monday
     days = start + np.arange(365)[:, None].astype("timedelta64[D]") + np.arange(24).astype("timedelta64[h]")
     place = {"lat": 50.0, "lon": 3.0}
-    whole = seasonal(**place, when=days.ravel(), weekday=False).reshape(365, 24, -1)
+    hidden = np.zeros(365 * 24, bool)
+    whole = seasonal(**place, when=days.ravel(), weekday=hidden).reshape(365, 24, -1)
     morning = seasonal(**place, when=time(8, 30))[0]
     np.testing.assert_allclose(whole[:, 8].mean(axis=0), morning, atol=1e-6)
-    day = seasonal(**place, when=date(2022, 1, 13), weekday=False)[0]
+    day = seasonal(**place, when=Month(2022, 1, 13))[0]
     np.testing.assert_allclose(whole[10].mean(axis=0), day, atol=1e-6)
     week = start + np.arange(7).astype("timedelta64[D]")
     of_a_week = seasonal(**place, when=week)[:, -30:].mean(axis=0)
-    np.testing.assert_allclose(of_a_week, seasonal(**place, when=week[:1], weekday=False)[0, -30:], atol=1e-6)
-    assert not np.allclose(seasonal(**place, when=week)[0], seasonal(**place, when=week[:1], weekday=False)[0])
+    np.testing.assert_allclose(of_a_week, seasonal(**place, when=week[:1], weekday=hidden[:1])[0, -30:], atol=1e-6)
+    assert not np.allclose(seasonal(**place, when=week)[0], seasonal(**place, when=week[:1], weekday=hidden[:1])[0])
     assert not encode("seasonal").usable.any() and not encode("seasonal").values.any()
 
 
@@ -121,21 +131,50 @@ def test_a_date_that_is_hidden_hides_its_weekday() -> None:
 @pytest.mark.parametrize("name", list(DIMENSIONS))
 def test_every_encoding_is_affine_in_its_place_columns(name: str) -> None:
     lat, lon = [-60.0, -20, -12, 0, 3, 15, 27, 29, 80], np.linspace(-170, 170, 9)
-    moments = [datetime(2024, 2, 29, 23, 59), date(2021, 7, 1), time(6), None]
+    moments = [
+        datetime(2024, 2, 29, 23, 59),
+        date(2021, 7, 1),
+        MonthHour.of(2024, 2, 23),
+        Month.of(2021, 7),
+        time(6),
+        None,
+    ]
     columns = place_columns(name, lat=lat, lon=lon)
     assert columns.shape == (9, PLACE_COLUMNS[name]) and columns.dtype == np.float32
-    for weekday in (True, False):
-        terms = place_terms(name, moments, weekday=weekday)
-        assert terms.slope.shape == (4, PLACE_COLUMNS[name], DIMENSIONS[name])
-        for t, when in enumerate(moments):
-            expected = encode(name, lat=lat, lon=lon, when=when, weekday=weekday)
-            assert (expected.usable == terms.usable[t]).all()
-            if terms.usable[t]:
-                np.testing.assert_allclose(terms.base[t] + columns @ terms.slope[t], expected.values, atol=2e-6)
-            nowhere = encode(name, when=when, weekday=weekday)
-            assert nowhere.usable[0] == terms.usable_nowhere[t]
-            if nowhere.usable[0]:
-                np.testing.assert_allclose(terms.base[t], nowhere.values[0], atol=2e-6)
+    terms = place_terms(name, moments)
+    assert terms.slope.shape == (len(moments), PLACE_COLUMNS[name], DIMENSIONS[name])
+    for t, when in enumerate(moments):
+        expected = encode(name, lat=lat, lon=lon, when=when)
+        assert (expected.usable == terms.usable[t]).all()
+        if terms.usable[t]:
+            np.testing.assert_allclose(terms.base[t] + columns @ terms.slope[t], expected.values, atol=2e-6)
+        nowhere = encode(name, when=when)
+        assert nowhere.usable[0] == terms.usable_nowhere[t]
+        if nowhere.usable[0]:
+            np.testing.assert_allclose(terms.base[t], nowhere.values[0], atol=2e-6)
+
+
+def test_a_month_is_a_date_that_tells_no_weekday() -> None:
+    there = {"lat": 50.0, "lon": 3.0}
+    hour, day = datetime(2025, 7, 15, 18), date(2025, 7, 15)
+    months = [MonthHour.of(2025, 7, 18), Month.of(2025, 7)]
+    found = seasonal(**there, when=[*months, hour, day])
+    hidden = seasonal(**there, when=[hour, day, hour, day], weekday=np.zeros(4, bool))
+    np.testing.assert_array_equal(found[:2], hidden[:2])
+    assert (np.abs(found[2:] - hidden[2:]).max(axis=1) > 0.1).all()
+    # the 15th of July is a Tuesday in 2025 and a Wednesday in 2026: a month knows neither
+    np.testing.assert_array_equal(seasonal(**there, when=MonthHour.of(2026, 7, 18))[0], found[0])
+
+
+def test_a_month_and_its_fifteenth_are_two_moments() -> None:
+    pairs = [(MonthHour.of(2025, 7, 18), datetime(2025, 7, 15, 18)), (Month.of(2025, 7), date(2025, 7, 15))]
+    for month, day in pairs:
+        assert month != day and day != month and not month == day and not day == month and len({month, day}) == 2
+        again = pickle.loads(pickle.dumps(month))
+        assert again == month and hash(again) == hash(month) and type(again) is type(month)
+    assert pairs[0][0].date() == pairs[1][0] and str(pairs[1][0]) == "2025-07"
+    assert at_hour(Month.of(2025, 7), time(18)) == MonthHour.of(2025, 7, 18)
+    assert at_hour(date(2025, 7, 15), time(18)) == datetime(2025, 7, 15, 18)
 
 
 def test_masks_hide_what_is_known_sample_by_sample() -> None:

@@ -22,7 +22,7 @@ from ingest.field.scorer import NO_DATE, ExactScorer, FieldEncoder, open_scorer
 from ingest.geo.geometry import Footprint, box, disc
 from ingest.index.protocol import Filter, touching
 from trainer.encoder import EncoderWeights, InteractionWeights
-from trainer.encoding import DIMENSIONS, encode
+from trainer.encoding import DIMENSIONS, MonthHour, encode
 from trainer.errors import ArchiveError, ModelMismatchError, UsageError, VectorIndexError
 
 DIM, HIDDEN = 32, 16
@@ -71,16 +71,14 @@ def vectors(count, dim=DIM, seed=0):
     return np.random.default_rng(seed).normal(0, 2, (count, dim)).astype(np.float32)
 
 
-def direct(o, e, when, lat, lon, query, weekday=True):
+def direct(o, e, when, lat, lon, query):
     """cos(S, q) in float64, from the definitions."""
     o = o.astype(np.float64)
     if when is not None:
         w = e.weights
         known = np.isfinite(lat)
         masks = (known, np.ones_like(known), np.ones_like(known))
-        encoded = encode(
-            e.encoding, lat=np.nan_to_num(lat), lon=np.nan_to_num(lon), when=when, known=masks, weekday=weekday
-        )
+        encoded = encode(e.encoding, lat=np.nan_to_num(lat), lon=np.nan_to_num(lon), when=when, known=masks)
         z = encoded.values.astype(np.float64) @ w.w1.T + w.b1
         z = z if w.activation == "linear" else np.maximum(z, 0)
         added = z @ w.w2.T + w.b2
@@ -214,16 +212,17 @@ def test_what_is_kept_of_a_tile_is_what_any_moment_adds_along_it(interaction):
 def test_a_moment_may_leave_the_weekday_open(tmp_path, archive, interaction):
     e = encoder("seasonal", activation="linear", interaction=interaction, scale=0.3)
     field, query = opened(tmp_path, archive, e), vectors(1, seed=9)[0]
-    expected = direct(field.vectors(every(field)), e, NOON, field.lat, field.lon, query, weekday=False)
-    told = field.cosines(query, when=NOON)
+    month = MonthHour.of(NOON.year, NOON.month, NOON.hour)
+    expected = direct(field.vectors(every(field)), e, month, field.lat, field.lon, query)
+    told = field.cosines(query, when=datetime.combine(month, month.time()))
     assert np.abs(told - expected).max() > 1e-3
     for found in (
-        field.cosines(query, when=NOON, weekday=False),
-        field.frames(query, [NOON], weekday=False)[0],
-        field.products(query[None], when=NOON, weekday=False)[0],
+        field.cosines(query, when=month),
+        field.frames(query, [month])[0],
+        field.products(query[None], when=month)[0],
     ):
         np.testing.assert_allclose(found, expected, atol=2e-6)
-    s = field.predicted(every(field), when=NOON, weekday=False)
+    s = field.predicted(every(field), when=month)
     np.testing.assert_allclose(s @ query / np.linalg.norm(s, axis=1) / np.linalg.norm(query), expected, atol=2e-6)
 
 

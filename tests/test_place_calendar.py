@@ -2,7 +2,6 @@
 
 import csv
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from search_ui.maps.calendars import PlaceCalendar, best_moments, calendar_of, c
 from search_ui.maps.layers import Words
 from search_ui.search.scores import Frames
 from search_ui.search.series import Reel, calendar_moments
-from search_ui.service.service import Service
 from tests.made_up import cosine_at, frames, island
 from trainer.errors import GroundcastError, UsageError
 
@@ -109,16 +107,3 @@ def test_unknown_suffixes_and_missing_folders_are_refused(tmp_path) -> None:
         check_target(tmp_path / "gone" / "cal.png")
     with pytest.raises(GroundcastError):
         write_calendar(calendar_of(Reel(frames, WHENS)), tmp_path / "gone" / "cal.png", WORDS, {})
-
-
-def test_the_best_month_in_the_app_is_told_on_any_weekday_as_by_the_command() -> None:
-    asked: list[dict[str, object]] = []
-
-    class Engine:
-        def frames(self, collection, query, whens, **how) -> Frames:
-            asked.append(how)
-            return frames(whens)
-
-    reel = Service.reel(SimpleNamespace(engine=Engine()), "demo", None, WHENS)  # type: ignore[arg-type]
-    assert (best_moments(reel).month == 7).all()
-    assert asked and not any(how["weekday"] for how in asked)

@@ -13,7 +13,7 @@ from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_not_now
 from search_ui.search.relevance.calibration import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
 from search_ui.search.remarks import say_likeliest
 from trainer.encoder import EncoderWeights
-from trainer.encoding import DIMENSIONS
+from trainer.encoding import DIMENSIONS, Month, MonthHour
 
 DIM, N = 64, 4000
 MOMENTS = [None, datetime(2025, 7, 14, 18), date(2025, 1, 3), time(6, 30)]
@@ -170,7 +170,7 @@ class Year:
     def cosines(self, query, *, when=None, rows=None):
         return self.frames(query, [when], rows=rows)[0]
 
-    def frames(self, query, whens, *, weekday=True, rows=None):
+    def frames(self, query, whens, *, rows=None):
         beach = [0.5 if w is None or not isinstance(w, datetime) else _summer(w) for w in whens]
         found = np.stack([beach, np.full(len(whens), 0.9), np.zeros(len(whens))], axis=1).astype(np.float32)
         return found if rows is None else found[:, rows]
@@ -184,9 +184,10 @@ def _summer(when):
 class Weekends(Year):
     """The same beach, of which less is to be seen on working days; the 15th of July 2025 is a Tuesday."""
 
-    def frames(self, query, whens, *, weekday=True, rows=None):
-        found = super().frames(query, whens, weekday=weekday, rows=rows)
-        works = [weekday and isinstance(when, date) and when.weekday() < 5 for when in whens]
+    def frames(self, query, whens, *, rows=None):
+        found = super().frames(query, whens, rows=rows)
+        months = (Month, MonthHour, type(None), time)
+        works = [not isinstance(when, months) and when.weekday() < 5 for when in whens]
         return found - np.float32(0.3) * np.array(works, np.float32)[:, None]
 
 
@@ -232,6 +233,13 @@ def test_an_hour_alone_is_judged_on_any_weekday_and_a_day_on_its_own():
     assert tuesday < sunday
 
 
+@pytest.mark.parametrize("month", [Month.of(2025, 7), MonthHour.of(2025, 7, 12)])
+def test_a_month_is_judged_on_any_weekday(month):
+    on_any = judged_at(month, Weekends())
+    assert on_any.now[0] == pytest.approx(judged_at(month).now[0], abs=1e-5)
+    assert on_any.now[0] > judged_at(datetime(2025, 7, 15, 12), Weekends()).now[0]
+
+
 def test_a_model_that_knows_no_time_has_a_place_and_no_moment(tmp_path):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles)
@@ -241,7 +249,7 @@ def test_a_model_that_knows_no_time_has_a_place_and_no_moment(tmp_path):
 
 def now_at(months, hours):
     now = np.array([0.9 if when.month in months and when.hour in hours else 0.1 for when in TYPICAL], np.float32)
-    now[TYPICAL.index(datetime(2025, months[len(months) // 2], 15, hours[len(hours) // 2]))] = 0.95
+    now[TYPICAL.index(MonthHour.of(2025, months[len(months) // 2], hours[len(hours) // 2]))] = 0.95
     return Likeliest.of(now)
 
 

@@ -1,12 +1,13 @@
 """Moments in a row, and their scores in parts."""
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 import numpy as np
 import pytest
 
 from search_ui.search.series import MAX_FRAMES, Reel, calendar_moments, check_year, parse_frames
 from tests.made_up import cosine_at, frames
+from trainer.encoding import Month, MonthHour
 from trainer.errors import GroundcastError, UsageError
 
 
@@ -14,15 +15,15 @@ def test_named_series_take_day_hour_and_year_from_the_moment_asked_about() -> No
     noon = datetime(2024, 7, 14, 18, 30)
     assert parse_frames("hours", when=noon, year=2020)[5] == datetime(2024, 7, 14, 5)
     assert parse_frames("hours", when=None, year=2020)[5] == time(5)
-    assert parse_frames("months", when=noon, year=2020)[1] == datetime(2024, 2, 15, 18, 30)
-    assert parse_frames("months", when=time(9), year=2020)[1] == datetime(2020, 2, 15, 9)
-    assert parse_frames("Months ", when=None, year=2020)[1] == date(2020, 2, 15)
+    assert parse_frames("months", when=noon, year=2020)[1] == MonthHour.of(2024, 2, 18, 30)
+    assert parse_frames("months", when=time(9), year=2020)[1] == MonthHour.of(2020, 2, 9)
+    assert parse_frames("Months ", when=None, year=2020)[1] == Month.of(2020, 2)
     assert len(parse_frames("calendar", when=None, year=2020)) == 288
-    assert calendar_moments(2023)[25] == datetime(2023, 2, 15, 1)
+    assert calendar_moments(2023)[25] == MonthHour.of(2023, 2, 1)
 
 
 def test_a_list_of_moments_is_a_series() -> None:
-    assert parse_frames("2025-01-15T12, 2025-07", when=None, year=1) == (datetime(2025, 1, 15, 12), date(2025, 7, 15))
+    assert parse_frames("2025-01-15T12, 2025-07", when=None, year=1) == (datetime(2025, 1, 15, 12), Month.of(2025, 7))
 
 
 @pytest.mark.parametrize(

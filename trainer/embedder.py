@@ -202,7 +202,6 @@ class Embedder:
         lat: npt.ArrayLike | None,
         lon: npt.ArrayLike | None,
         when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
-        weekday: bool = True,
     ) -> Floats:
         """What tiles show at a place and a moment: S, float32 [n, d], unnormalised, of O, [n, d].
 
@@ -213,7 +212,6 @@ class Embedder:
             lat: Degrees north, WGS84; one or [n].
             lon: Degrees east, WGS84; one or [n].
             when: Wall-clock time at the place; one or n.
-            weekday: False: on any day of such a week.
 
         Raises:
             UsageError: The model has no encoder, or an argument is wrong.
@@ -222,7 +220,7 @@ class Embedder:
         o = np.array(vectors, np.float32)
         if o.ndim != 2 or o.shape[1] != self.dim:
             raise UsageError(f"vectors of shape {list(o.shape)}: those of this model are [n, {self.dim}]")
-        encoded = encode(self._encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        encoded = encode(self._encoding, lat=lat, lon=lon, when=when)
         rows = len(encoded.values)
         if rows not in (1, len(o)):
             raise UsageError(f"{rows} places or moments for {len(o)} vectors: give one, or one for each")
@@ -240,7 +238,6 @@ class Embedder:
         lat: npt.ArrayLike | None,
         lon: npt.ArrayLike | None,
         when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
-        weekday: bool = True,
     ) -> Floats:
         """What place and time add to O where that is the same for all tiles: E, float32 [d], or [n, d] for n values.
 
@@ -254,7 +251,7 @@ class Embedder:
             raise UsageError(
                 f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`"
             )
-        encoded = encode(self._encoding, lat=lat, lon=lon, when=when, weekday=weekday)
+        encoded = encode(self._encoding, lat=lat, lon=lon, when=when)
         e = np.where(encoded.usable[:, None], encoder.added(encoded.values.astype(np.float32)), np.float32(0))
         one = all(v is None or np.ndim(v) == 0 for v in (lat, lon)) and not isinstance(when, Sequence | np.ndarray)
         return e[0] if one else e

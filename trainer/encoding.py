@@ -5,8 +5,9 @@ globe; and `seasonal`, ours for what goes with the sun: harmonics of the year an
 week. All take degrees (WGS84) and **wall-clock time at the place**. Nothing here knows the model, time zones or where a
 time came from.
 
-A time is a `datetime` (date and hour), a `date` (no hour), a `time` (no date) or `None`; or an array of `datetime64`
-with NaT where it is missing, of which whole days have no hour. A missing value is never replaced by a made-up one:
+A time is a `datetime` (date and hour), a `date` (no hour), a `time` (no date) or `None`, where `MonthHour` and `Month`
+are a `datetime` and a `date` that tell no weekday; or an array of `datetime64` with NaT where it is missing, of which
+whole days have no hour. A missing value is never replaced by a made-up one:
 
 - `sat2cap` has no way to say that something is missing, so where place, date or hour is, the sample is not `usable`:
   E is not added and S = O.
@@ -37,6 +38,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 When: TypeAlias = datetime | date | time | None
 
 MINUTES_A_DAY = 24 * 60
+MONTH_DAY = 15  # the middle of a month stands for it
 DAYS_A_WEEK = 7
 # Of `seasonal`: how many harmonics of the year, of the day, of the week, and of the day as they differ by weekday.
 _YEARLY, _DAILY, _WEEKLY, _DAILY_BY_WEEKDAY = 3, 4, 3, 2
@@ -49,6 +51,62 @@ DIMENSIONS = {
     "seasonal": (1 + _YEAR_WAVES) * (1 + 2 * _DAILY) - 1 + _WEEK_WAVES * (1 + 2 * _DAILY_BY_WEEKDAY),
 }
 PLACE_COLUMNS = {"sat2cap": 4, "cyclic": 4, "seasonal": 2}
+
+
+class Month(date):
+    """A month at no hour, on any of its weekdays: its 15th, which equals no `date`."""
+
+    @classmethod
+    def of(cls, year: int, month: int) -> "Month":
+        """That month; ValueError where there is none."""
+        return cls(year, month, MONTH_DAY)
+
+    def isoformat(self) -> str:
+        """Such as 2025-07."""
+        return f"{self.year:04d}-{self.month:02d}"
+
+    __str__ = isoformat
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Month) and super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:  # `date` has one of its own
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Month, super().__hash__()))
+
+
+class MonthHour(datetime):
+    """An hour of a month, on any weekday: that of its 15th, which equals no `datetime`."""
+
+    @classmethod
+    def of(cls, year: int, month: int, hour: int, minute: int = 0) -> "MonthHour":
+        """That hour of that month; ValueError where there is none."""
+        return cls(year, month, MONTH_DAY, hour, minute)
+
+    def date(self) -> Month:
+        """The month."""
+        return Month(self.year, self.month, self.day)
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+        """Such as 2025-07T12:00:00."""
+        return f"{self.date().isoformat()}{sep}{self.time().isoformat(timespec)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MonthHour) and super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:  # `date` has one of its own
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((MonthHour, super().__hash__()))
+
+
+def at_hour(day: date, clock: time) -> datetime:
+    """A date at an hour; of a month, an hour of that month."""
+    kind = MonthHour if isinstance(day, Month) else datetime
+    return kind.combine(day, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +148,7 @@ def encode(
     lon: npt.ArrayLike | None = None,
     when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
     known: tuple[Bools, Bools, Bools] | None = None,
-    weekday: bool | Bools = True,
+    weekday: Bools | None = None,
 ) -> Encoded:
     """Encode n samples of place and time.
 
@@ -100,8 +158,8 @@ def encode(
         lon: Degrees east, scalar or [n]; None: no place.
         when: Wall-clock time at the place, one or n of them; see the module for the types.
         known: Masks of place, date and hour, bool [n] each: what is False is treated as missing (training drops them).
-        weekday: Whether a date tells its weekday, one or bool [n]; False for any day of such a week. Only `seasonal`
-            looks at weekdays.
+        weekday: Where False, bool [n], a date is treated as if it told no weekday (training drops it); None: nowhere.
+            Only `seasonal` looks at weekdays.
 
     Raises:
         UsageError: An unknown encoding, an aware time, columns of different lengths.
@@ -139,26 +197,26 @@ class PlaceTerms:
     usable_nowhere: Bools
 
 
-def place_terms(name: str, whens: Sequence[When], *, weekday: bool = True) -> PlaceTerms:
+def place_terms(name: str, whens: Sequence[When]) -> PlaceTerms:
     """An encoding at moments, as a function of `place_columns`; arguments as for `encode`."""
     # one question asks for its one moment some ten times
-    return _terms_at(name, whens[0], weekday) if len(whens) == 1 else _terms(name, whens, weekday)
+    return _terms_at(name, whens[0]) if len(whens) == 1 else _terms(name, whens)
 
 
 @lru_cache(maxsize=256)
-def _terms_at(name: str, when: When, weekday: bool) -> PlaceTerms:
-    return _terms(name, [when], weekday)
+def _terms_at(name: str, when: When) -> PlaceTerms:
+    return _terms(name, [when])
 
 
-def _terms(name: str, whens: Sequence[When], weekday: bool) -> PlaceTerms:
-    there, nowhere = (encode(name, lat=lat, lon=lat, when=list(whens), weekday=weekday) for lat in (0.0, None))
+def _terms(name: str, whens: Sequence[When]) -> PlaceTerms:
+    there, nowhere = (encode(name, lat=lat, lon=lat, when=list(whens)) for lat in (0.0, None))
     p, m = PLACE_COLUMNS[name], DIMENSIONS[name]
     if name != "seasonal":
         base = there.values.copy()
         base[:, :p] = 0
         slope = np.broadcast_to(np.eye(p, m, dtype=np.float32), (len(base), p, m))
         return PlaceTerms(base, slope, there.usable, nowhere.usable)
-    north, south = (encode(name, lat=lat, lon=0.0, when=list(whens), weekday=weekday).values for lat in (90.0, -90.0))
+    north, south = (encode(name, lat=lat, lon=0.0, when=list(whens)).values for lat in (90.0, -90.0))
     slope = np.stack([(north - south) / 2, there.values - nowhere.values], axis=1)
     return PlaceTerms(nowhere.values, slope, there.usable, nowhere.usable)
 
@@ -250,22 +308,22 @@ def _samples(
     lon: npt.ArrayLike | None,
     when: When | Sequence[When] | npt.NDArray[np.datetime64],
     known: tuple[Bools, Bools, Bools] | None,
-    weekday: bool | Bools,
+    weekday: Bools | None,
 ) -> _Samples:
     """Bring place and time to columns of one length."""
     if (lat is None) != (lon is None):
         raise AreaError("a place needs both lat and lon: give both, or neither")
     lats = _degrees("latitude", lat, 90)
     lons = _degrees("longitude", lon, 180)
-    days, minutes, has_date, has_hour = _time_columns(when)
-    days_told = np.atleast_1d(np.asarray(weekday, bool))
-    lengths = {len(c) for c in (lats, lons, days, days_told) if len(c) != 1} | {len(m) for m in known or ()}
+    days, minutes, has_date, has_hour, has_weekday = _time_columns(when)
+    told = [*(known or ()), *(() if weekday is None else (weekday,))]
+    lengths = {len(c) for c in (lats, lons, days) if len(c) != 1} | {len(m) for m in told}
     n = max(lengths, default=1)
     if lengths - {n}:
         raise UsageError(f"columns of place and time differ in length: {sorted(lengths)}")
-    masks = known or (np.ones(n, bool),) * 3
-    masks = (*masks, np.ones(n, bool))
-    present = (np.array([lat is not None]), has_date, has_hour, days_told)
+    every = np.ones(n, bool)
+    masks = (*(known or (every,) * 3), every if weekday is None else weekday)
+    present = (np.array([lat is not None]), has_date, has_hour, has_weekday)
     columns = (lats, lons, *_calendar(days), minutes)
     return _Samples(
         *(np.broadcast_to(c.astype(np.float64), n) for c in columns),
@@ -306,8 +364,8 @@ def _degrees(what: str, value: npt.ArrayLike | None, limit: float) -> Floats:
 
 def _time_columns(
     when: When | Sequence[When] | npt.NDArray[np.datetime64],
-) -> tuple[npt.NDArray[np.datetime64], Floats, Bools, Bools]:
-    """Day (datetime64[D]), minute of the day, has_date, has_hour; each [n] or [1]. 2000-01-01: missing."""
+) -> tuple[npt.NDArray[np.datetime64], Floats, Bools, Bools, Bools]:
+    """Day (datetime64[D]), minute of the day, has_date, has_hour, has_weekday; each [n] or [1]. 2000-01-01: missing."""
     if isinstance(when, np.ndarray | np.datetime64) and np.issubdtype(when.dtype, np.datetime64):
         unit = np.datetime_data(when.dtype)[0]
         if unit in ("Y", "M", "W"):
@@ -316,7 +374,7 @@ def _time_columns(
         present = ~np.isnat(moments)
         moments = np.where(present, moments, np.datetime64("2000-01-01")).astype("datetime64[m]")
         days = moments.astype("datetime64[D]")
-        return days, (moments - days).astype(np.float64), present, present & (unit != "D")
+        return days, (moments - days).astype(np.float64), present, present & (unit != "D"), present
     if isinstance(when, str | bytes) or not isinstance(when, Iterable | date | time | None):
         raise UsageError(f"{when!r} is not a moment: give a datetime, a date, a time or None")
     items = [when] if when is None or isinstance(when, date | time) else list(when)
@@ -326,6 +384,7 @@ def _time_columns(
         np.array([(t.hour * 60 + t.minute) if t else 0 for _, t in parts], dtype=np.float64),
         np.array([d is not None for d, _ in parts], dtype=bool),
         np.array([t is not None for _, t in parts], dtype=bool),
+        np.array([not isinstance(d, Month | None) for d, _ in parts], dtype=bool),
     )
 
 

@@ -136,7 +136,7 @@ class FieldEncoder:
             return np.empty((len(vectors), 0), np.float32)
         return np.asarray((vectors - met.mean) @ met.basis, np.float32)
 
-    def at(self, vectors: Floats, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> Floats:
+    def at(self, vectors: Floats, place: Floats, placed: Mask, *, when: When) -> Floats:
         """S at a moment, float32 [n, d]; where the encoding has no use for what is known, and without a moment, S = O.
 
         Args:
@@ -144,11 +144,10 @@ class FieldEncoder:
             place: Place columns, [n, p].
             placed: Whether the place is known, [n].
             when: Wall-clock time at the place.
-            weekday: False: on any day of such a week.
         """
         if when is None:
             return vectors
-        z, used = self.features(place, placed, when=when, weekday=weekday)
+        z, used = self.features(place, placed, when=when)
         s = vectors + z @ self.weights.w2.T + self.weights.b2
         if (met := self.weights.interaction) is not None:
             s += _turned(met, z, self.directions(vectors)) @ met.out_basis.T
@@ -162,9 +161,9 @@ class FieldEncoder:
             s += directions @ (met.out_basis * m if met.diagonal else met.out_basis @ m).T
         return np.asarray(s, np.float32)
 
-    def features(self, place: Floats, placed: Mask, *, when: When, weekday: bool = True) -> tuple[Floats, Mask]:
+    def features(self, place: Floats, placed: Mask, *, when: When) -> tuple[Floats, Mask]:
         """z, float32 [n, h], and whether anything is to be added with it, bool [n]; arguments as for `at`."""
-        terms = place_terms(self.encoding, [when], weekday=weekday)
+        terms = place_terms(self.encoding, [when])
         z = (terms.base[0] + place @ terms.slope[0]) @ self.weights.w1.T + self.weights.b1
         z = np.asarray(z if self.weights.activation == "linear" else np.maximum(z, 0), np.float32)
         used = np.where(placed, terms.usable[0], terms.usable_nowhere[0])

@@ -68,12 +68,11 @@ class Moments:
         encoder: The model's encoder of place and time.
         whens: T moments, wall-clock time at the place; where None, S = O.
         queries: Unit vectors, float32 [b, d].
-        weekday: False: on any day of such weeks.
     """
 
-    def __init__(self, encoder: FieldEncoder, whens: Sequence[When], queries: Floats, *, weekday: bool = True) -> None:
+    def __init__(self, encoder: FieldEncoder, whens: Sequence[When], queries: Floats) -> None:
         w = encoder.weights
-        terms = place_terms(encoder.encoding, whens, weekday=weekday)
+        terms = place_terms(encoder.encoding, whens)
         given = np.array([when is not None for when in whens])
         self._usable = terms.usable & given  # where the place is known
         self._usable_nowhere = terms.usable_nowhere & given

@@ -114,33 +114,30 @@ class ExactScorer:
         """Unnormalised vectors O of some rows, float32 [m, d]."""
         return self._columns.vectors[rows].astype(np.float32)
 
-    def predicted(self, rows: Rows, *, when: When, weekday: bool = True) -> Floats:
+    def predicted(self, rows: Rows, *, when: When) -> Floats:
         """S of some rows at a moment, unnormalised, float32 [m, d]; without a moment S = O. See `cosines`."""
         vectors = self.vectors(rows)
         encoder = self._encoder_for([when])
         if encoder is None or not self.n:
             return vectors
-        return encoder.at(vectors, self._columns.place[rows], self._placed(rows), when=when, weekday=weekday)
+        return encoder.at(vectors, self._columns.place[rows], self._placed(rows), when=when)
 
-    def cosines(self, query: Floats, *, when: When = None, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """Cosine of every row, or of some, with a query at a moment: float32 [n] or [m].
 
         Args:
             query: float32 [d], of any length but zero.
             when: Wall-clock time at the place; None: time plays no part, S = O.
-            weekday: False: on any day of such a week, where the model knows weekdays.
             rows: Which rows, int64 [m]; None: all.
 
         Raises:
             VectorIndexError: The query is zero, not finite, or of another width.
             UsageError: `when` is given and the model knows no time.
         """
-        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows, weekday)[0, 0]
+        cosines: Floats = self._scores(self._unit(np.asarray(query)[None]), [when], rows)[0, 0]
         return cosines
 
-    def best(
-        self, query: Floats, count: int, *, when: When = None, weekday: bool = True, rows: Rows | None = None
-    ) -> Floats:
+    def best(self, query: Floats, count: int, *, when: When = None, rows: Rows | None = None) -> Floats:
         """Cosines as `cosines` has them, exact, of the `count` highest and what ties with them: float32 [n] or [m].
 
         −inf where a row is none of these; such rows are mostly not worked out to the end: a product with the query
@@ -152,8 +149,8 @@ class ExactScorer:
         encoder = self._encoder_for([when])
         # with all products known and no moment there is nothing to spare
         if n < _LARGE or (encoder is None and known is not None):
-            return self.cosines(query, when=when, weekday=weekday, rows=rows)
-        moments = None if encoder is None else Moments(encoder, [when], unit, weekday=weekday)
+            return self.cosines(query, when=when, rows=rows)
+        moments = None if encoder is None else Moments(encoder, [when], unit)
         rounded = unit.astype(np.float16)
         slack = 0.0 if known is not None else float(np.linalg.norm(unit - rounded)) + _ROUNDING
         floor, found = Floor(count), np.full(n, -np.inf, np.float32)
@@ -184,19 +181,19 @@ class ExactScorer:
         each_block(n, BLOCK, work, threads=self._threads)
         return found
 
-    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
         """Cosines with one query at T moments, in one pass: float32 [T, n] or [T, m]; see `cosines`."""
-        return self._scores(self._unit(np.asarray(query)[None]), whens, rows, weekday)[:, 0]
+        return self._scores(self._unit(np.asarray(query)[None]), whens, rows)[:, 0]
 
-    def products(self, queries: Floats, *, when: When = None, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def products(self, queries: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """Cosines with b queries at one moment, float32 [b, n] or [b, m]; see `cosines`."""
-        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows, weekday)[0]
+        cosines: Floats = self._scores(self._unit(np.asarray(queries)), [when], rows)[0]
         return cosines
 
-    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None, weekday: bool = True) -> Floats:
+    def _scores(self, unit: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
         """Cosines with unit queries, [T, b, n] or [T, b, m]."""
         encoder, known = self._encoder_for(whens), self._known(unit, rows)
-        moments = None if encoder is None else Moments(encoder, whens, unit, weekday=weekday)
+        moments = None if encoder is None else Moments(encoder, whens, unit)
         shape = (len(unit), self.n if rows is None else len(rows))
         out = np.empty((len(whens), *shape), np.float32)
         # one query with all rows: kept, for the same words at another moment or with another filter

@@ -19,14 +19,13 @@ from ingest.catalog.catalog import Collection
 from ingest.catalog.foreign import require_model
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
-from search_ui.search.moments import MONTH_DAY
 from search_ui.search.ranking import SCORE_DIGITS
 from search_ui.search.series import this_year
 from search_ui.search.vectors import Floats
 from trainer.captioning.daytime import Slot, slot
 from trainer.captioning.folder import captioner_of
 from trainer.captioning.phrases import PhraseBank, read_phrases
-from trainer.encoding import When
+from trainer.encoding import MonthHour, When
 from trainer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -253,7 +252,7 @@ def _lacking() -> str | None:
     return next((name for name in _SPEAKS_BY if find_spec(name) is None), None)
 
 
-def usual_moments(year: int | None = None) -> tuple[datetime, ...]:
+def usual_moments(year: int | None = None) -> tuple[MonthHour, ...]:
     """The middle of each season's second month at 8, 13, 18 and 23 h: what a list of captions over a year names."""
     year = year or this_year()
-    return tuple(datetime(year, month, MONTH_DAY, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))
+    return tuple(MonthHour.of(year, month, hour) for month in (1, 4, 7, 10) for hour in (8, 13, 18, 23))

@@ -126,7 +126,7 @@ class PhotoTimes:
         columns = self.engine.field(tiles)
         row = np.array([row_of(tiles, columns, query.tile_id, query.place)])
         # a month has no weekday, and nobody said which day it was
-        cosine = columns.frames(vector, calendar_moments(_YEAR), weekday=False, rows=row)[:, 0]
+        cosine = columns.frames(vector, calendar_moments(_YEAR), rows=row)[:, 0]
         if not np.isfinite(cosine).all():
             raise ArchiveError("the tile's vector has no direction: run `groundcast verify`")
         return PhotoTimeView(

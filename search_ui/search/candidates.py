@@ -76,12 +76,11 @@ class Sample:
         lat: npt.NDArray[np.float64],
         lon: npt.NDArray[np.float64],
         when: When,
-        weekday: bool = True,
     ) -> Floats:
-        """S of tiles of the collection, of O, float32 [m, d]; without `weekday` on any day of such a week."""
+        """S of tiles of the collection, of O, float32 [m, d]."""
         if when is None or self.encoder is None:
             return vectors
-        return self.encoder.at(vectors, self.encoder.place(lat, lon), np.isfinite(lat), when=when, weekday=weekday)
+        return self.encoder.at(vectors, self.encoder.place(lat, lon), np.isfinite(lat), when=when)
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,13 @@ class Pool:
         cosines: Floats = vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
         return cosines
 
-    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
         """Cosines of rows with a query at T moments, float32 [T, m]."""
         chosen = slice(None) if rows is None else rows
         o, unit = self.o[chosen], query / np.linalg.norm(query)
         out = np.empty((len(whens), len(o)), np.float32)
         for number, when in enumerate(whens if len(o) else ()):
-            s = self.sample.seen(o, lat=self.lat[chosen], lon=self.lon[chosen], when=when, weekday=weekday)
+            s = self.sample.seen(o, lat=self.lat[chosen], lon=self.lon[chosen], when=when)
             out[number] = s @ unit / np.linalg.norm(s, axis=1)
         return out
 

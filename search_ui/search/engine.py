@@ -269,7 +269,6 @@ class Engine(Holdings):
         query: Query,
         whens: Sequence[When],
         *,
-        weekday: bool = True,
         feedback: Feedback = NOTHING_SAID,
     ) -> Frames:
         """The cosines of every tile of the query's area and dates at each of many moments, in one pass.
@@ -278,7 +277,6 @@ class Engine(Holdings):
             collection_name: The collection of tiles, by its alias or version.
             query: The question; its own moment plays no part.
             whens: The moments, wall-clock time at the place.
-            weekday: False: each moment stands for its month, which has no weekday.
             feedback: Tiles called right or wrong: they steer the cosines, as they look at each moment.
 
         Raises:
@@ -294,10 +292,10 @@ class Engine(Holdings):
         moved = [self._steered(collection, vector, when, feedback) for when in whens] if feedback else None
         with self._timed("score"):
             if moved is None:
-                cosine = columns.frames(vector, list(whens), weekday=weekday, rows=rows)
+                cosine = columns.frames(vector, list(whens), rows=rows)
             else:
                 each = zip(moved, whens, strict=True)
-                cosine = np.stack([columns.cosines(one, when=when, weekday=weekday, rows=rows) for one, when in each])
+                cosine = np.stack([columns.cosines(one, when=when, rows=rows) for one, when in each])
         note = self.caution(collection) if cosine.shape[1] else self._why_empty(collection, query)
         return Frames(*_places(columns, rows), tuple(whens), cosine, note)
 

@@ -7,19 +7,18 @@ the chances are made.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search_ui.search.moments import MONTH_DAY
+from trainer.encoding import MonthHour
 
 Floats = npt.NDArray[np.float32]
 
 HOURS = tuple(range(0, 24, 2))
-TYPICAL = tuple(datetime(2025, month, MONTH_DAY, hour) for month in range(1, 13) for hour in HOURS)
-"""The moments at which a tile is looked at: every second hour of the 15th of each month."""
+TYPICAL = tuple(MonthHour.of(2025, month, hour) for month in range(1, 13) for hour in HOURS)
+"""The moments at which a tile is looked at: every second hour of each month."""
 
 LIKELY = 0.5  # chance of "now" from which on a moment belongs to the span
 

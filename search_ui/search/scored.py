@@ -41,7 +41,7 @@ class ScoredColumns(Protocol):
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.cosines`."""
 
-    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.frames`."""
 
 

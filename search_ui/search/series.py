@@ -3,7 +3,7 @@
 Scores are asked for in parts, so that memory does not grow with the number of moments.
 
     hours       the 24 hours of a day
-    months      the 15th of the 12 months
+    months      the 12 months
     calendar    both: 12 × 24 moments
     2025-01-15T12,2025-07-15T12,…    these
 
@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 import numpy.typing as npt
 
-from search_ui.search.moments import MONTH_DAY, parse_moment
+from search_ui.search.moments import parse_moment
 from search_ui.search.scores import Frames
-from trainer.encoding import When
+from trainer.encoding import Month, MonthHour, When, at_hour
 from trainer.errors import GroundcastError, UsageError
 
 MAX_FRAMES = 366
@@ -47,10 +47,10 @@ def parse_frames(text: str, *, when: When, year: int) -> tuple[When, ...]:
         case "hours":
             if day is None:
                 return tuple(time(hour) for hour in range(24))
-            return tuple(datetime.combine(day, time(hour)) for hour in range(24))
+            return tuple(at_hour(day, time(hour)) for hour in range(24))
         case "months":
-            days = [date(day.year if day else year, month, MONTH_DAY) for month in range(1, 13)]
-            return tuple(days if clock is None else [datetime.combine(one, clock) for one in days])
+            days = [Month.of(day.year if day else year, month) for month in range(1, 13)]
+            return tuple(days if clock is None else [at_hour(one, clock) for one in days])
         case "calendar":
             return calendar_moments(day.year if day else year)
     whens = tuple(parse_moment(part) for part in text.split(",") if part.strip())
@@ -77,9 +77,9 @@ def this_year() -> int:
     return datetime.now(UTC).year
 
 
-def calendar_moments(year: int) -> tuple[datetime, ...]:
-    """The 15th of each month at each hour, 12 × 24, month by month."""
-    return tuple(datetime(year, month, MONTH_DAY, hour) for month in range(1, 13) for hour in range(24))
+def calendar_moments(year: int) -> tuple[MonthHour, ...]:
+    """Each month at each hour, 12 × 24, month by month."""
+    return tuple(MonthHour.of(year, month, hour) for month in range(1, 13) for hour in range(24))
 
 
 class Reel:

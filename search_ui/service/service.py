@@ -9,7 +9,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,6 @@ from search_ui.search.engine import Engine
 from search_ui.search.feedback import NOTHING_SAID, Feedback
 from search_ui.search.likeliest import Likeliest
 from search_ui.search.listings import one_request
-from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Part, Query
 from search_ui.search.recent import Recent
 from search_ui.search.relevance.calibration import Judged, grade
@@ -70,7 +68,7 @@ from search_ui.service.labelling import Labelling
 from search_ui.service.learning import Learning
 from search_ui.service.place_lists import PlaceLists
 from search_ui.service.warming import Warming
-from trainer.encoding import When
+from trainer.encoding import MonthHour, When
 from trainer.errors import MissingError, ReadOnlyError, UploadError, UsageError
 
 if TYPE_CHECKING:
@@ -368,8 +366,8 @@ class Service:
         return self.engine.frames(collection, query, whens)
 
     def reel(self, collection: str, query: Query, whens: Sequence[When], feedback: Feedback = NOTHING_SAID) -> Reel:
-        """The same in parts of bounded size, where each moment stands for its month, which has no weekday."""
-        return Reel(partial(self.engine.frames, collection, query, weekday=False, feedback=feedback), whens)
+        """The same in parts of bounded size, for films, calendars and best moments."""
+        return Reel(partial(self.engine.frames, collection, query, feedback=feedback), whens)
 
     @one_request
     def calendar(
@@ -625,7 +623,7 @@ def _confined(what: str, advice: str) -> Confined:
 
 def _all_over(year: int) -> list[When]:
     """The middle of each month at two hours, so that the hours of the day come once each."""
-    return [datetime(year, number // 2 + 1, MONTH_DAY, number * 7 % 24) for number in range(24)]
+    return [MonthHour.of(year, number // 2 + 1, number * 7 % 24) for number in range(24)]
 
 
 _lock = threading.Lock()

@@ -89,7 +89,7 @@ class Panels:
         o = np.concatenate([embed(self._pictures(i, expects)) for i in range(0, len(self._tiles), _BATCH)])
         rows, photos = self._rows, self._photos
         where = {"lat": photos.lat[rows], "lon": photos.lon[rows], "when": photos.when[rows]}
-        encoded = [encode(encoding, **where, weekday=weekday).values for weekday in (True, False)]
+        encoded = [encode(encoding, **where, weekday=told).values for told in (None, np.zeros(len(rows), np.bool_))]
         targets, _ = self._targets.of(rows)
         twice = np.concatenate([self._tile, self._tile])
         return Seen(o, twice, np.concatenate(encoded), np.tile(targets.cpu().numpy(), (2, 1)))

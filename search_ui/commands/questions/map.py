@@ -174,7 +174,7 @@ class _Map:
         from search_ui.maps import time_series as time_maps
         from search_ui.search.series import Reel
 
-        reel = Reel(lambda some: self.engine.frames(self.collection, self.query, some, weekday=False), whens)
+        reel = Reel(self._ask, whens)
         first = whens[0]
         about = self._about(moments="the 15th of 12 months at 24 hours", year=getattr(first, "year", None))
         written = time_maps.write_best_moment(self.output, reel, about)

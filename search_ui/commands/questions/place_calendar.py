@@ -79,7 +79,7 @@ def command(
     engine = Engine(ctx.settings, ctx.catalog)
 
     def ask(whens: "Sequence[When]") -> "Frames":
-        return engine.frames(collection, query, whens, weekday=False)
+        return engine.frames(collection, query, whens)
 
     reel = Reel(ask, calendar_moments(year or this_year()))
     # for its error alone: an area without a tile

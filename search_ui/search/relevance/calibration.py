@@ -39,7 +39,7 @@ from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
 from search_ui.search.relevance.unlike import OUTSIDE, TRUST, share_outside
 from search_ui.search.relevance.usual import LEAST, CalibrationTiles, Usual, usual_at
 from search_ui.search.relevance.usual_files import UsualFiles
-from trainer.encoding import When
+from trainer.encoding import When, at_hour
 from trainer.neutral_prompts import BANK
 from trainer.novelty import Novelty
 
@@ -83,7 +83,7 @@ class RelevanceColumns(Protocol):
     def cosines(self, query: Floats, *, when: When = None, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.cosines`."""
 
-    def frames(self, query: Floats, whens: Sequence[When], *, weekday: bool = True, rows: Rows | None = None) -> Floats:
+    def frames(self, query: Floats, whens: Sequence[When], *, rows: Rows | None = None) -> Floats:
         """See `ingest.field.scorer.ExactScorer.frames`."""
 
 
@@ -222,12 +222,12 @@ class Calibration:
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
         """How far rows lie below their best at each of the moments, the number that says "now", float32 [T, m]."""
-        year = self._excess_of_year(columns, query, rows)
+        year = self._excess(columns, query, self.moments, rows)
         return _fall(year, *_extremes(year))
 
     def usual(self, when: When) -> Usual:
         """What is usual at moments of this kind: with date and hour, with date only, with hour only, or none."""
-        kind = type(when).__name__
+        kind = _kind(when)
         # held while it is made: two threads would draw and multiply the same sample
         with self._lock:
             if kind not in self._usual:
@@ -269,16 +269,8 @@ class Calibration:
         usual = self.usual(when)
         return np.nan_to_num(_over(cosine - usual.level(query)[0], usual.reach))
 
-    def _excess(
-        self,
-        columns: RelevanceColumns,
-        query: Floats,
-        whens: Sequence[When],
-        rows: Rows | None,
-        *,
-        weekday: bool = True,
-    ) -> Floats:
-        """How far rows exceed what is neutral and usual at moments of one kind, [T, m]; on their weekdays, or any."""
+    def _excess(self, columns: RelevanceColumns, query: Floats, whens: Sequence[When], rows: Rows | None) -> Floats:
+        """How far rows exceed what is neutral and usual at moments of one kind, [T, m]."""
         aimed = query - self.neutral
         length, usual = float(np.linalg.norm(aimed)), self.usual(whens[0])
         if length <= LEAST:
@@ -286,19 +278,14 @@ class Calibration:
         if len(whens) == 1:
             cosine = columns.cosines(aimed, when=whens[0], rows=rows)[None]
         else:
-            cosine = columns.frames(aimed, whens, weekday=weekday, rows=rows)
+            cosine = columns.frames(aimed, whens, rows=rows)
         return np.nan_to_num(_over(np.float32(length) * cosine - usual.level(aimed)[0], usual.reach))
-
-    def _excess_of_year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
-        """The same at the typical moments, which stand for their months: those have no weekday."""
-        return self._excess(columns, query, self.moments, rows, weekday=False)
 
     def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None) -> Floats | None:
         """The excess at the moment, [m]; where only its day or its hour is known, at the best such moment."""
         if when is None or self.moments == (None,):
             return None
-        dated = isinstance(when, date)  # an hour alone has no weekday
-        best: Floats = self._excess(columns, query, _moments_of(when), rows, weekday=dated).max(axis=0)
+        best: Floats = self._excess(columns, query, _moments_of(when), rows).max(axis=0)
         return best
 
     def _year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
@@ -308,13 +295,13 @@ class Calibration:
         """
         own: object = self._tiles
         if columns is not own or rows is None or len(rows) > _KEPT_WHOLE:
-            return self._excess_of_year(columns, query, rows)
+            return self._excess(columns, query, self.moments, rows)
         with self._lock:
             known = self._courses.setdefault(query.tobytes(), {})
             found = {row: known[row] for row in rows.tolist() if row in known}
         new = np.array([row for row in rows.tolist() if row not in found], np.int64)
         if len(new):
-            made = dict(zip(new.tolist(), self._excess_of_year(columns, query, new).T.copy(), strict=True))
+            made = dict(zip(new.tolist(), self._excess(columns, query, self.moments, new).T.copy(), strict=True))
             found |= made
             with self._lock:
                 if len(known) + len(made) > _KEPT_WHOLE:
@@ -326,14 +313,14 @@ class Calibration:
         """The highest and the lowest excess of rows over the typical moments, [2, m]; remembered for the field's."""
         own: object = self._tiles
         if columns is not own:
-            return _extremes(self._excess_of_year(columns, query, rows))
+            return _extremes(self._excess(columns, query, self.moments, rows))
         with self._lock:
             known = self._years.get(query.tobytes())
             if known is None:
                 known = self._years[query.tobytes()] = np.full((2, self._tiles.n), np.nan, np.float32)
         new = rows[np.isnan(known[0, rows])]
         if len(new):
-            known[:, new] = _extremes(self._excess_of_year(columns, query, new))
+            known[:, new] = _extremes(self._excess(columns, query, self.moments, new))
         found: Floats = known[:, rows]
         return found
 
@@ -378,13 +365,19 @@ def _extremes(year: Floats) -> Floats:
     return np.stack([year.max(axis=0), year.min(axis=0)])
 
 
+def _kind(when: When) -> str:
+    """What of a moment is known, as the files of what is usual are named."""
+    kinds = (datetime, date, time)
+    return next((kind.__name__ for kind in kinds if isinstance(when, kind)), type(None).__name__)
+
+
 def _moments_of(when: When) -> Sequence[When]:
     """The moment, or all moments of which a day or an hour is known."""
     if isinstance(when, datetime) or not isinstance(when, date | time):
         return [when]
     if isinstance(when, time):
-        return [datetime.combine(one, when) for one in TYPICAL[:: len(HOURS)]]
-    return [datetime.combine(when, time(hour)) for hour in HOURS]
+        return [at_hour(one.date(), when) for one in TYPICAL[:: len(HOURS)]]
+    return [at_hour(when, time(hour)) for hour in HOURS]
 
 
 def _logistic(score: npt.NDArray[np.floating]) -> Floats:

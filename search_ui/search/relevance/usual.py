@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from search_ui.search.moments import MONTH_DAY
-from trainer.encoding import When
+from trainer.encoding import MONTH_DAY, When
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]

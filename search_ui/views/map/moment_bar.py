@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from search_ui.maps.scales import MONTHS
-from search_ui.search.moments import MONTH_DAY
 from search_ui.service.service import Shown
 from search_ui.views import words
 from search_ui.views.state.address import ANY, held, value
 from search_ui.views.state.question import year
 from trainer.earth import sun_altitude_deg
+from trainer.encoding import MonthHour
 
 _MONTH_NAMES = {ANY: "any", **dict(enumerate(MONTHS, start=1))}
 _HOUR_NAMES = {ANY: "any", **{hour: f"{hour:02d}:00" for hour in range(24)}}
@@ -68,7 +68,7 @@ def daylight(shown: Shown, month: int, hour: int) -> str:
         return ""
     west, south, east, north = shown.bounds
     lat, lon = (south + north) / 2, (west + east) / 2
-    quarters = [datetime(year(), month, MONTH_DAY, n // 4, n % 4 * 15) for n in range(96)]
+    quarters = [MonthHour.of(year(), month, n // 4, n % 4 * 15) for n in range(96)]
     heights = [float(sun_altitude_deg(lat=lat, lon=lon, when=moment)) for moment in quarters]
     told = _sun_up(quarters, heights)
     if hour == ANY:

@@ -4,7 +4,6 @@ Maps that are compared have one scale. It does not know how scores are made.
 """
 
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 import streamlit as st
@@ -14,7 +13,6 @@ from search_ui.components.map_view import HeatOnMap
 from search_ui.maps.calendars import best_moments
 from search_ui.maps.scales import hour_scale, month_scale
 from search_ui.search.feedback import Feedback
-from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import Query
 from search_ui.search.series import calendar_moments
 from search_ui.service.place_lists import key_of
@@ -25,10 +23,10 @@ from search_ui.views.map.heat import Heat, difference, heats, painted, probable
 from search_ui.views.map.search_map import NOTHING_PAINTED, Painted
 from search_ui.views.state.address import ANY, value
 from search_ui.views.state.question import say_when, shown_value, when_of, year
-from trainer.encoding import When
+from trainer.encoding import MonthHour, When
 from trainer.errors import GroundcastError
 
-BEST_HOURS = 3  # every third hour of the 15th of each month
+BEST_HOURS = 3  # every third hour of each month
 TWO = ("two moments", "difference")
 """Views of two moments."""
 
@@ -82,10 +80,10 @@ def _film(service: Service, shown: Shown, query: Query, said: Feedback) -> Paint
     whens: list[When]
     if value("over") == "hours":
         month = value("month") if value("month") > 0 else 7
-        whens = [datetime(year(), month, MONTH_DAY, hour) for hour in range(24)]
+        whens = [MonthHour.of(year(), month, hour) for hour in range(24)]
     else:
         hour = value("hour") if value("hour") != ANY else 12
-        whens = [datetime(year(), month, MONTH_DAY, hour) for month in range(1, 13)]
+        whens = [MonthHour.of(year(), month, hour) for month in range(1, 13)]
     drawn = heats(service, shown.name, query, whens, shown_value(), said)
     frames = [[_named(heat, when)] for heat, when in zip(drawn, whens, strict=True)]
     return Painted(frames, drawn[0].legend, f"Film of {shown_value()} over {len(whens)} moments")
@@ -103,7 +101,7 @@ def _best(service: Service, shown: Shown, query: Query, said: Feedback) -> Paint
     values, scale = (hour, hour_scale()) if value("best") == "hour" else (month, month_scale())
     drawn = painted(service, shown.name, asked, scores, values, scale)
     name = f"best {value('best')}"
-    note = f"{words.BEST_MOMENT} Looked at: the 15th of each month, every third hour."
+    note = f"{words.BEST_MOMENT} Looked at: each month, every third hour, on any weekday."
     return Painted([[HeatOnMap(drawn.tiles, name)]], drawn.legend, f"Map of the {name} of each tile", note)
 
 

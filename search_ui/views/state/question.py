@@ -21,7 +21,6 @@ from ingest.settings import Settings
 from search_ui.files.writing import write_whole
 from search_ui.maps.scales import MONTHS
 from search_ui.maps.snapshots import Value
-from search_ui.search.moments import MONTH_DAY
 from search_ui.search.query import NOT_WEIGHT, Part, Query
 from search_ui.search.series import this_year
 from search_ui.search.wording import weighted
@@ -29,7 +28,7 @@ from search_ui.service.brought.uploads import Uploads, read_area
 from search_ui.service.links import MAX_CHARS
 from search_ui.service.service import Service
 from search_ui.views.state.address import ANY, value
-from trainer.encoding import When
+from trainer.encoding import Month, When, at_hour
 from trainer.errors import AreaError
 
 
@@ -90,10 +89,10 @@ def parts_of(uploads: Uploads) -> tuple[Part, ...]:
 
 def when_of(month: str, hour: str) -> When:
     """The moment of two fields; either may say any."""
-    day = date(year(), value(month), MONTH_DAY) if value(month) > 0 else None
+    day = Month.of(year(), value(month)) if value(month) > 0 else None
     clock = time(value(hour)) if value(hour) > ANY else None
     if day is not None and clock is not None:
-        return datetime.combine(day, clock)
+        return at_hour(day, clock)
     return clock if day is None else day
 
 
@@ -137,7 +136,7 @@ def shown_value() -> Value:
 
 
 def say_when(when: When) -> str:
-    """A moment in a few words, such as `July, 14:00`: a month stands for its middle."""
+    """A moment in a few words, such as `July, 14:00`."""
     match when:
         case None:
             return "any time"
