@@ -125,7 +125,8 @@ def test_a_hit_in_json_has_exactly_the_documented_fields() -> None:
             "relevance": 0.5, "acquired_at": "2020-06-01T00:00:00Z", "source": "a.tif", "collection": "c",
             "model_id": "m", "grade": "possible", "near": "3 km NE of B", "place": 0.9,
                 "likeliest": {
-                    "months": [5, 10], "hours": None, "best": {"month": 7, "hour": 14}, "says": "May to October",
+                    "months": [5, 10], "hours": None, "best": {"month": 7, "hour": 14}, "hemisphere": None,
+                    "says": "May to October",
                 },
                 "not_now": True,
         }

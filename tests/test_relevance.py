@@ -1,5 +1,6 @@
 """Relevance on collections in which what is there was planted, and on ones in which nothing is."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 
 import numpy as np
@@ -9,9 +10,11 @@ from benchmarks.relevance import Cases, auroc, fit
 from ingest.archive.parts import Archive
 from ingest.field.scorer import ExactScorer, FieldEncoder, open_scorer
 from ingest.sandbox.words import PROMPTS
+from search_ui.search.engine import EXACT, _best_places
 from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_not_now
 from search_ui.search.relevance.calibration import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
 from search_ui.search.remarks import say_likeliest
+from search_ui.search.scored import Asked, Scored
 from trainer.encoder import EncoderWeights
 from trainer.encoding import DIMENSIONS, Month, MonthHour
 
@@ -231,6 +234,41 @@ def test_an_hour_alone_is_judged_on_any_weekday_and_a_day_on_its_own():
     assert judged_at(time(12), Weekends()).now[0] == pytest.approx(judged_at(time(12)).now[0], abs=1e-5)
     tuesday, sunday = (judged_at(date(2025, 7, day), Weekends()).now[0] for day in (15, 13))
     assert tuesday < sunday
+
+
+class BothSides(Year):
+    """Beaches north and south of the equator, whose Julys are half a year apart; the best of them is the last."""
+
+    n = 9
+
+    def __init__(self, *, southern):
+        super().__init__()
+        self.lat = np.array([-30.0] * southern + [30.0] * (self.n - southern))
+
+    def ids(self, rows):
+        return [str(row) for row in rows]
+
+    def frames(self, query, whens, *, rows=None):
+        north, best = super().frames(query, whens)[:, :1], np.arange(self.n) / 1e4
+        halfway = [when if when is None else MonthHour.of(2025, (when.month + 5) % 12 + 1, when.hour) for when in whens]
+        south = super().frames(query, halfway)[:, :1]
+        found = (np.where(self.lat < 0, south, north) + best).astype(np.float32)
+        return found if rows is None else found[:, rows]
+
+
+@pytest.mark.parametrize("southern", [0, 3, 5])
+def test_places_on_both_sides_of_the_equator_are_told_by_that_of_the_best(southern):
+    """A mean of both years would leave July alone of the six months, or none."""
+    places = BothSides(southern=southern)
+    calibration = Calibration.of(places, np.random.default_rng(2).normal(0, 1, (40, DIM)), knows_time=True)
+    scored = Scored(places, None, places.cosines(places.mean), Asked(places.mean, places.mean), None, EXACT)
+    _, judged, likeliest = _best_places(calibration, scored, None, least=WEAK)
+    north = BothSides(southern=0)
+    alone = Scored(north, None, north.cosines(north.mean), Asked(north.mean, north.mean), None, EXACT)
+    _, _, expected = _best_places(calibration, alone, None, least=WEAK)
+    assert len(judged.place) == 9 and expected.months is not None and expected.hemisphere is None
+    assert likeliest == replace(expected, hemisphere="north" if southern else None)
+    assert str(likeliest) == f"{expected}, north of the equator" if southern else str(expected)
 
 
 @pytest.mark.parametrize("month", [Month.of(2025, 7), MonthHour.of(2025, 7, 12)])

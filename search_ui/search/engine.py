@@ -240,8 +240,8 @@ class Engine(Holdings):
         with self._timed("score"):
             cosine = columns.cosines(vector, rows=rows)
             scored = Scored(columns, rows, cosine, Asked(vector, vector), None, EXACT)
-            place, judged = _best_places(calibration, scored, None, least=WEAK)
-        return place, judged.likeliest()
+            place, _, likeliest = _best_places(calibration, scored, None, least=WEAK)
+        return place, likeliest
 
     @one_request
     def judged(self, collection_name: str, query: Query, tile_id: str) -> Judged:
@@ -509,8 +509,8 @@ class Engine(Holdings):
         if scored.when is None or (relevance >= POSSIBLE).any():
             return None
         timeless = scored.columns.cosines(scored.asked.vector, rows=scored.rows)
-        _, best = _best_places(calibration, replace(scored, cosine=timeless), scored.when, least=POSSIBLE)
-        return best.likeliest() if len(best.now) and best.now.mean() < LIKELY else None
+        _, best, likeliest = _best_places(calibration, replace(scored, cosine=timeless), scored.when, least=POSSIBLE)
+        return likeliest if len(best.now) and best.now.mean() < LIKELY else None
 
     def _hits(
         self, asked: str, collection: Collection, scored: Scored, chosen: Rows, judged: Judged, relevance: Floats
@@ -576,13 +576,18 @@ def _highest(relevance: Floats) -> float | None:
     return round(float(known.max()), DIGITS) if len(known) else None
 
 
-def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float) -> tuple[float, Judged]:
-    """The relevance of the best tile at its best moment, and the best tiles of at least so much, judged at a moment.
+def _best_places(
+    calibration: Judge, scored: Scored, when: When, *, least: float
+) -> tuple[float, Judged, Likeliest | None]:
+    """The relevance of the best tile at its best moment, the best tiles of at least so much, and when that is.
+
+    Where there are such on both sides of the equator, whose years run the other way round, that is said of the side on
+    which the best one is.
 
     Args:
         calibration: Of the collection.
         scored: At no moment.
-        when: The moment.
+        when: The moment at which they are judged.
         least: Tiles of less are left out.
     """
     columns, vector, cosine = scored.columns, scored.asked.vector, scored.cosine
@@ -592,4 +597,10 @@ def _best_places(calibration: Judge, scored: Scored, when: When, *, least: float
     judged = calibration.judged(columns, vector, then, when=when, rows=at)
     highest = float(np.nan_to_num(judged.place).max(initial=0.0))
     best = np.argsort(-judged.place, kind="stable")[:_TOGETHER].astype(np.int64)
-    return highest, judged.at(best[judged.place[best] >= max(least, highest / 2)])
+    best = best[judged.place[best] >= max(least, highest / 2)]
+    south = columns.lat[at[best]] < 0
+    own = south == south[:1]  # of the best one's side
+    likeliest = judged.at(best[own]).likeliest()
+    if likeliest is not None and not own.all():
+        likeliest = replace(likeliest, hemisphere="south" if south[0] else "north")
+    return highest, judged.at(best), likeliest

@@ -7,7 +7,7 @@ the chances are made.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ _MONTHS = (
 )  # fmt: skip
 
 Span = tuple[int, int]
+Hemisphere = Literal["north", "south"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class Likeliest:
         hours: First and last hour, local wall-clock time, 0 to 23; last < first across midnight; None: all the day.
         month: The best one.
         hour: The best one in it.
+        hemisphere: Of which places this is said, where there are such on both sides of the equator; None: of all.
     """
 
     months: Span | None
     hours: Span | None
     month: int
     hour: int
+    hemisphere: Hemisphere | None = None
 
     @classmethod
     def of(cls, now: Floats) -> "Likeliest":
@@ -64,7 +67,8 @@ class Likeliest:
         """Say it, such as `May to October, 10 to 18 h`."""
         months = None if self.months is None else " to ".join(dict.fromkeys(_MONTHS[m - 1] for m in self.months))
         hours = None if self.hours is None else " to ".join(dict.fromkeys(str(h) for h in self.hours)) + " h"
-        return ", ".join(filter(None, (months, hours))) or "at any time"
+        said = ", ".join(filter(None, (months, hours))) or "at any time"
+        return said if self.hemisphere is None else f"{said}, {self.hemisphere} of the equator"
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
@@ -72,6 +76,7 @@ class Likeliest:
             "months": None if self.months is None else list(self.months),
             "hours": None if self.hours is None else list(self.hours),
             "best": {"month": self.month, "hour": self.hour},
+            "hemisphere": self.hemisphere,
             "says": str(self),
         }
 

@@ -4,8 +4,8 @@ It knows neither models nor indexes nor the screen: it only says what a well-for
 
 One hit in JSON, in this order: rank, tile_id, lat, lon, bbox (west, south, east, north; west > east across ±180°),
 cosine (−1..1), relevance (0..1), acquired_at (UTC), source, collection, model_id, grade (the relevance in a word),
-near (the nearest named place), place (relevance at its best moment), likeliest (months, hours, best, says; null where
-the model knows no time or it is no place for it), not_now (it is a place for it, and not the moment).
+near (the nearest named place), place (relevance at its best moment), likeliest (months, hours, best, hemisphere, says;
+null where the model knows no time or it is no place for it), not_now (it is a place for it, and not the moment).
 """
 
 import json
