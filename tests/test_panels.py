@@ -211,3 +211,7 @@ def test_the_commands_draw_panels_and_fit_to_them(
     said = groundcast("moments", clip, drawn, "-o", tmp_path / "m", "--rank", 2, "--hidden", 4)
     assert "fitted to 60 photos of 15 tiles" in said
     assert read_meta(tmp_path / "m").rank == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["moments", str(clip), str(drawn), "-o", str(tmp_path / "n"), "--interaction", "none", "--rank", "2"])
+    assert "without an interaction there are no directions" in capsys.readouterr().err
+    assert not (tmp_path / "n").exists()

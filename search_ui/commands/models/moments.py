@@ -8,6 +8,7 @@ import click
 from search_ui.commands.context import json_option, print_json
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+RANK = 64
 
 
 @click.command(short_help="Fit what a moment changes to photos of the same places over and over.")
@@ -22,7 +23,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
     show_default=True,
     help="How the moment meets the tile; none: it adds the same to all.",
 )
-@click.option("--rank", type=click.IntRange(1), default=64, show_default=True, help="Directions along which it does.")
+@click.option(
+    "--rank", type=click.IntRange(1), show_default=str(RANK), help="Directions along which it does, unless it is none."
+)
 @click.option("--hidden", type=click.IntRange(1), default=64, show_default=True, help="Numbers of a moment.")
 @json_option
 def command(
@@ -31,7 +34,7 @@ def command(
     output: Path,
     teacher: Path | None,
     interaction: Any,
-    rank: int,
+    rank: int | None,
     hidden: int,
     as_json: bool,
 ) -> None:
@@ -47,7 +50,9 @@ def command(
     from trainer.encoder import Form
     from trainer.training.moment_refit import refit_moments
 
-    form = Form(hidden, "linear", interaction, 0 if interaction == "none" else rank)
+    if interaction == "none" and rank is not None:
+        raise click.UsageError(f"--rank {rank} with --interaction none: without an interaction there are no directions")
+    form = Form(hidden, "linear", interaction, 0 if interaction == "none" else rank or RANK)
     with tqdm(total=0, unit=" photos", desc="embedding photos") as bar:
 
         def progress(done: int, total: int) -> None:
