@@ -30,6 +30,7 @@ from search_ui.service.service import Service
 from search_ui.views.pieces import as_words
 from search_ui.views.state import address
 from search_ui.views.work import background, bring
+from trainer.encoding import MonthHour
 from trainer.errors import UsageError
 
 APP = str(Path(running.__file__).parents[1] / "app.py")
@@ -220,7 +221,7 @@ def test_the_calendar_is_a_panel_beside_the_same_map(service: Service) -> None:
 def test_the_map_the_list_and_the_banner_are_of_the_same_tiles(service: Service) -> None:
     app = _app(q=BEACH, month="7", hour="14", min="0.6", k="10000")
     listed = _list(app)
-    scores = service.scores("demo", replace(_query(), when=datetime(datetime.now().year, 7, 15, 14)))
+    scores = service.scores("demo", replace(_query(), when=MonthHour.of(datetime.now().year, 7, 14)))
     strong = int((np.round(scores.relevance, 4) >= 0.6).sum())
     assert listed["total"] == strong and f"**{strong} places** of 3,054 tiles" in _told(app)
     name = _map(app)["frames"][0][0]["tiles"].split("/")[3]

@@ -1,7 +1,6 @@
 """Labels in the app: a set is begun, labelled, learnt from, and shared by its address."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from search_ui.search.series import this_year
 from search_ui.service import service as running
 from search_ui.service.service import Service
 from search_ui.views.panels import labels
+from trainer.encoding import MonthHour
 
 APP = str(Path(running.__file__).parents[1] / "app.py")
 ASKED = {"q": "people swimming at a sandy beach", "month": "7", "hour": "14"}
@@ -61,7 +61,7 @@ def address(app: AppTest, name: str) -> list[str]:
 
 def best(service: Service, count: int, said: Feedback = NOTHING_SAID) -> list[Hit]:
     """The first places of the question."""
-    when = datetime(this_year(), 7, 15, 14)
+    when = MonthHour.of(this_year(), 7, 14)
     query = Query(parts=(Part("text", ASKED["q"]),), when=when, k=count)
     return list(service.search("demo", query, said).answer.hits)
 
@@ -84,7 +84,7 @@ def test_thumbs_become_the_first_labels_of_a_set_and_a_no_has_left_the_list(serv
     ran(app.button(key="begin set").click().run())
     (made,) = service.labelling.sets.all("demo")
     assert (made.name, made.counts["yes"], made.counts["no"]) == (ASKED["q"], 1, 1)
-    assert made.question == {"q": ASKED["q"], "when": f"{this_year()}-07-15T14:00:00"}
+    assert made.question == {"q": ASKED["q"], "when": f"{this_year()}-07T14:00:00"}
     assert address(app, "labels") == [made.id] and not address(app, "up")
     said = service.labelling.feedback(made.id, made.collection)
     assert plain[1] not in [hit.tile_id for hit in best(service, 4, said)]

@@ -32,7 +32,7 @@ def question_module():
 
 @pytest.mark.parametrize(
     ("asked", "when"),
-    [({}, None), ({"month": 7}, "2026-07"), ({"hour": 6}, "T06"), ({"month": 12, "hour": 23}, "2026-12-15T23")],
+    [({}, None), ({"month": 7}, "2026-07"), ({"hour": 6}, "T06"), ({"month": 12, "hour": 23}, "2026-12T23")],
 )
 def test_a_month_and_an_hour_are_written_as_the_server_reads_a_moment(asked, when) -> None:
     from search_ui.search.moments import parse_moment

@@ -305,6 +305,49 @@ def test_the_likeliest_months_and_hours_are_said_in_words(months, hours, says):
     assert str(now_at(months, hours)) == says
 
 
+def hours_of(month):
+    """Likely from 16 to 8 h in winter, from 20 to 4 h in summer: city lights."""
+    return (20, 22, 0, 2, 4) if month in (5, 6, 7, 8) else (16, 18, 20, 22, 0, 2, 4, 6, 8)
+
+
+@pytest.mark.parametrize(
+    "missed, on_other_days, says",
+    [
+        (datetime(2025, 7, 14, 17), False, "16 to 8 h, in July 20 to 4 h"),
+        (MonthHour.of(2025, 7, 17), False, "16 to 8 h, in July 20 to 4 h"),
+        (datetime(2025, 7, 14, 12), False, "16 to 8 h"),  # in no span: nothing more is to be said
+        (datetime(2025, 7, 14, 23), True, "16 to 8 h, on other days of the week"),
+        (date(2025, 7, 14), True, "16 to 8 h, on other days of the week"),
+        (datetime(2025, 1, 14, 17), False, "16 to 8 h, best in January at 22 h"),
+        (None, False, "16 to 8 h"),
+    ],
+)
+def test_a_moment_that_is_not_now_is_never_said_to_be_the_likeliest(missed, on_other_days, says):
+    now = np.array([0.9 if when.hour in hours_of(when.month) else 0.1 for when in TYPICAL], np.float32)
+    now[TYPICAL.index(MonthHour.of(2025, 1, 22))] = 0.95
+    assert str(Likeliest.of(now, missed=missed, on_other_days=on_other_days)) == says
+
+
+class Weekend(Year):
+    """The same, and the quarry has people on Saturdays and Sundays alone."""
+
+    def frames(self, query, whens, *, rows=None):
+        found = super().frames(query, whens)
+        for row, when in zip(found, whens, strict=True):
+            told = isinstance(when, date) and not isinstance(when, Month | MonthHour)
+            row[1] = 0.9 if not told or when.weekday() > 4 else 0.1
+        return found if rows is None else found[:, rows]
+
+
+@pytest.mark.parametrize("hour", [None, time(12)])
+def test_a_thing_of_the_weekend_is_there_on_other_days_of_the_week(hour):
+    monday, saturday = date(2025, 7, 14), date(2025, 7, 12)
+    told = [judged_at(day if hour is None else datetime.combine(day, hour), Weekend()) for day in (monday, saturday)]
+    assert told[0].now[1] < 0.5 < told[1].now[1]
+    quarry = [judged.at(np.array([1])).likeliest() for judged in told]
+    assert [str(one) for one in quarry] == ["at any time, on other days of the week", "at any time"]
+
+
 def test_a_second_season_apart_from_the_best_is_not_bridged():
     found = now_at([4, 5, 6, 9], [12])
     assert found.months == (4, 6) and found.hours == (12, 12)

@@ -2,17 +2,25 @@
 
     May to October, 10 to 18 h      November to February      20 to 4 h      June, 6 h
 
-Both spans are whole turns of a circle cut once, so either may run across the new year or midnight. It does not know how
-the chances are made.
+Both spans are whole turns of a circle cut once, so either may run across the new year or midnight. The hours are those
+of some of these months, and of any weekday. So where it is not now, and the moment lies in both spans all the same, it
+is said what keeps it away:
+
+    16 to 8 h, in July 20 to 4 h            in that month the hours are others
+    10 to 20 h, on other days of the week   on that weekday it is not
+    4 to 20 h, best in June at 12 h         neither
+
+It does not know how the chances are made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.encoding import MonthHour
+from trainer.encoding import MonthHour, When
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,6 +48,7 @@ class Likeliest:
         hours: First and last hour, local wall-clock time, 0 to 23; last < first across midnight; None: all the day.
         month: The best one.
         hour: The best one in it.
+        but: What is to be said besides of a moment that lies in both spans and is not one of them; empty: nothing.
         hemisphere: Of which places this is said, where there are such on both sides of the equator; None: of all.
     """
 
@@ -47,28 +56,49 @@ class Likeliest:
     hours: Span | None
     month: int
     hour: int
+    but: str = ""
     hemisphere: Hemisphere | None = None
 
     @classmethod
-    def of(cls, now: Floats) -> "Likeliest":
-        """From the chance that it is now at each of the `TYPICAL` moments, [144]: the spans round the best one."""
+    def of(cls, now: Floats, *, missed: When = None, on_other_days: bool = False) -> "Likeliest":
+        """From the chance that it is now at each of the `TYPICAL` moments, [144]: the spans round the best one.
+
+        Args:
+            now: The chances.
+            missed: A moment at which it is not.
+            on_other_days: Whether it is on other days of that week.
+        """
         year = now.reshape(12, len(HOURS))
         month, hour = (int(i) for i in np.unravel_index(int(np.argmax(year)), year.shape))
         months = _span(year.max(axis=1) >= LIKELY, month)
-        hours = _span(year[_within(months, 12)].max(axis=0) >= LIKELY, hour)
-        return cls(
-            months=None if months is None else (months[0] + 1, months[1] + 1),
-            hours=None if hours is None else (HOURS[hours[0]], HOURS[hours[1]]),
-            month=month + 1,
+        hours = _hours(year[_within(months, 12)].max(axis=0), hour)
+        found = cls(
+            months=None if months is None else (months[0] + 1, months[1] + 1), hours=hours, month=month + 1,
             hour=HOURS[hour],
-        )
+        )  # fmt: skip
+        return found if missed is None else replace(found, but=found._but(year, missed, on_other_days))
+
+    def _but(self, year: Floats, missed: When, on_other_days: bool) -> str:
+        """What keeps it away at a moment in both spans; year [12, 12]."""
+        clock = missed.time() if isinstance(missed, datetime) else missed if isinstance(missed, time) else None
+        month = missed.month if isinstance(missed, date) else None
+        in_months = month is None or self.months is None or (month - self.months[0]) % 12 <= _length(self.months, 12)
+        if not (in_months and _in_hours(self.hours, clock)):
+            return ""
+        if on_other_days:
+            return "on other days of the week"
+        if month is not None and clock is not None and year[month - 1].max() >= LIKELY:
+            then = _hours(year[month - 1], int(year[month - 1].argmax()))
+            if not _in_hours(then, clock):
+                return f"in {_MONTHS[month - 1]} {_say_hours(then)}"
+        return f"best in {_MONTHS[self.month - 1]} at {self.hour} h"
 
     def __str__(self) -> str:
         """Say it, such as `May to October, 10 to 18 h`."""
         months = None if self.months is None else " to ".join(dict.fromkeys(_MONTHS[m - 1] for m in self.months))
-        hours = None if self.hours is None else " to ".join(dict.fromkeys(str(h) for h in self.hours)) + " h"
-        said = ", ".join(filter(None, (months, hours))) or "at any time"
-        return said if self.hemisphere is None else f"{said}, {self.hemisphere} of the equator"
+        spans = ", ".join(filter(None, (months, _say_hours(self.hours)))) or "at any time"
+        side = None if self.hemisphere is None else f"{self.hemisphere} of the equator"
+        return ", ".join(filter(None, (spans, self.but, side)))
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
@@ -86,6 +116,18 @@ def say_not_now(likeliest: Likeliest) -> str:
     return f"not now: here it is likeliest {likeliest}"
 
 
+def say_likeliest(place: float, likeliest: Likeliest | None) -> str:
+    """The sentence beside a calendar: when it is likeliest, or that nothing there is a place for it.
+
+    Args:
+        place: The relevance of the best place at its best moment.
+        likeliest: When; None: it is no place for it.
+    """
+    if likeliest is None:
+        return f"nothing here looks like it at any time (best relevance {place:.2f})"
+    return f"likeliest {likeliest} (relevance of the best place then up to {place:.2f})"
+
+
 def _span(likely: npt.NDArray[np.bool_], best: int) -> Span | None:
     """First and last of the neighbours of `best` on a circle that are likely; None: all of them are."""
     if likely.all():
@@ -99,8 +141,28 @@ def _span(likely: npt.NDArray[np.bool_], best: int) -> Span | None:
     return first, last
 
 
+def _hours(likely: Floats, best: int) -> Span | None:
+    """The hours round the best of `HOURS`, of the chances at each."""
+    found = _span(likely >= LIKELY, best)
+    return None if found is None else (HOURS[found[0]], HOURS[found[1]])
+
+
+def _in_hours(span: Span | None, clock: time | None) -> bool:
+    if span is None or clock is None:
+        return True
+    return (clock.hour * 60 + clock.minute - span[0] * 60) % (24 * 60) <= _length(span, 24) * 60
+
+
+def _length(span: Span, n: int) -> int:
+    return (span[1] - span[0]) % n
+
+
+def _say_hours(span: Span | None) -> str | None:
+    return None if span is None else " to ".join(dict.fromkeys(str(h) for h in span)) + " h"
+
+
 def _within(span: Span | None, n: int) -> npt.NDArray[np.int64]:
     """The numbers of a span on a circle of n."""
     if span is None:
         return np.arange(n)
-    return (span[0] + np.arange((span[1] - span[0]) % n + 1)) % n
+    return (span[0] + np.arange(_length(span, n) + 1)) % n

@@ -9,7 +9,6 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-DAY = 15  # of a month that is asked about at an hour
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Question:
         if self.month is None:
             return "" if self.hour is None else f"T{self.hour:02}"
         month = f"{self.year:04}-{self.month:02}"
-        return month if self.hour is None else f"{month}-{DAY:02}T{self.hour:02}"
+        return month if self.hour is None else f"{month}T{self.hour:02}"
 
     def of_hits(self) -> str:
         """Parameters of its features, as in an address."""

@@ -26,7 +26,7 @@ number that orders the tiles and means less, and its answer says so.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import partial
 from typing import Literal, Protocol
@@ -39,7 +39,7 @@ from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
 from search_ui.search.relevance.unlike import OUTSIDE, TRUST, share_outside
 from search_ui.search.relevance.usual import LEAST, CalibrationTiles, Usual, usual_at
 from search_ui.search.relevance.usual_files import UsualFiles
-from trainer.encoding import When, at_hour
+from trainer.encoding import Month, MonthHour, When, at_hour
 from trainer.neutral_prompts import BANK
 from trainer.novelty import Novelty
 
@@ -95,11 +95,15 @@ class Judged:
         place: That it is a place for it, at its best moment.
         now: That it is now; 1 where no moment was asked, or the model knows none.
         year: That it would be now at each of the `TYPICAL` moments, [144, m]; None where the model knows no time.
+        when: The moment; None: none was asked.
+        any_day: That it would be now in that month on any weekday, [m]; None where no weekday was asked.
     """
 
     place: Floats
     now: Floats
     year: Floats | None
+    when: When = None
+    any_day: Floats | None = None
 
     @property
     def relevance(self) -> Floats:
@@ -113,11 +117,17 @@ class Judged:
 
     def at(self, tiles: Rows) -> "Judged":
         """Some of them."""
-        return Judged(self.place[tiles], self.now[tiles], None if self.year is None else self.year[:, tiles])
+        year = None if self.year is None else self.year[:, tiles]
+        any_day = None if self.any_day is None else self.any_day[tiles]
+        return replace(self, place=self.place[tiles], now=self.now[tiles], year=year, any_day=any_day)
 
     def likeliest(self) -> Likeliest | None:
         """When it is likeliest in all of them together; None where there are none, or the model knows no time."""
-        return None if self.year is None or not len(self.place) else Likeliest.of(self.year.mean(axis=1))
+        if self.year is None or not len(self.place):
+            return None
+        missed = self.when if self.now.mean() < LIKELY else None
+        on_other_days = self.any_day is not None and bool(self.any_day.mean() >= LIKELY)
+        return Likeliest.of(self.year.mean(axis=1), missed=missed, on_other_days=on_other_days)
 
 
 @dataclass
@@ -205,9 +215,12 @@ class Calibration:
         year = self._year(columns, query, rows)
         highest, lowest = _extremes(year)
         told = self._judged(spread, highest, lowest, self._now(columns, query, when, rows))
-        course = None if self.moments == (None,) else chance_now(_fall(year, highest, lowest))
-        known = np.isfinite(cosine)
-        return Judged(np.where(known, told.place, np.float32(0)), told.now, course)
+        place = np.where(np.isfinite(cosine), told.place, np.float32(0))
+        if self.moments == (None,):
+            return Judged(place, told.now, None)
+        then = self._now(columns, query, _on_any_weekday(when), rows)
+        any_day = None if then is None else chance_now(_fall(then, highest, lowest))
+        return Judged(place, told.now, chance_now(_fall(year, highest, lowest)), when, any_day)
 
     def evidence(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
@@ -369,6 +382,15 @@ def _kind(when: When) -> str:
     """What of a moment is known, as the files of what is usual are named."""
     kinds = (datetime, date, time)
     return next((kind.__name__ for kind in kinds if isinstance(when, kind)), type(None).__name__)
+
+
+def _on_any_weekday(when: When) -> Month | MonthHour | None:
+    """The month of a day, at its hour if that is known; None where no weekday is told."""
+    if not isinstance(when, date) or isinstance(when, Month | MonthHour):
+        return None
+    if isinstance(when, datetime):
+        return MonthHour.of(when.year, when.month, when.hour, when.minute)
+    return Month.of(when.year, when.month)
 
 
 def _moments_of(when: When) -> Sequence[When]:

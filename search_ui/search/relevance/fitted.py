@@ -110,8 +110,13 @@ class Refitted:
         """The two chances of rows, fitted: their product is the fitted relevance, their year stays as it is."""
         told = self.plain.judged(columns, query, cosine, when=when, rows=rows)
         place = np.where(np.isfinite(cosine), self.fit.chance(told.place), np.float32(0))
-        now = self.fit.chance(told.relevance) / np.maximum(place, np.float32(_LEAST))
-        return Judged(place, np.minimum(now, np.float32(1)), told.year)
+        any_day = None if told.any_day is None else self._now(place, told.place * told.any_day)
+        return Judged(place, self._now(place, told.relevance), told.year, told.when, any_day)
+
+    def _now(self, place: Floats, relevance: Floats) -> Floats:
+        """What relevance as it is without a fit makes of a fitted place."""
+        now: Floats = np.minimum(self.fit.chance(relevance) / np.maximum(place, np.float32(_LEAST)), np.float32(1))
+        return now
 
 
 def exact_relevance(
