@@ -73,20 +73,10 @@ def _crs() -> pyproj.CRS:
 
 
 def hits_as(answer: "Answer", block: dict[str, Any], kind: str) -> Any:
-    """An answer, one row a hit, with what files of answers leave out: place, likeliest, not_now."""
-    import pyarrow as pa
-
+    """An answer, one row a hit, in the columns of a file of it."""
     from search_ui.files.answers import hits_table
 
-    table = hits_table(answer, block)
-    more = {
-        "place": pa.array([hit.place for hit in answer.hits], pa.float64()),
-        "likeliest": pa.array([hit.likeliest and str(hit.likeliest) for hit in answer.hits], pa.string()),
-        "not_now": pa.array([hit.not_now for hit in answer.hits], pa.bool_()),
-    }
-    for name, column in more.items():
-        table = table.add_column(table.schema.get_field_index("acquired_at"), name, column)
-    return table_as(table, kind)
+    return table_as(hits_table(answer, block), kind)
 
 
 def scores_as(scores: "Scores", provenance: dict[str, Any], kind: str) -> Any:

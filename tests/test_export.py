@@ -22,6 +22,7 @@ from shapely.geometry import Point
 
 from ingest.geo.geometry import Footprint
 from search_ui.files.answers import check_target, write_answer
+from search_ui.search.likeliest import Likeliest
 from search_ui.search.provenance import Provenance
 from search_ui.search.query import Answer, Hit
 from trainer.errors import GroundcastError, UsageError
@@ -245,3 +246,21 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(tmp_path: Path) 
     assert done.stderr.startswith("GroundcastError: cannot write")
     assert (tmp_path / "hits.csv").read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["hits.csv"]
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".csv", ".parquet"])
+def test_each_hit_of_a_file_says_whether_it_is_not_now_and_when_it_is_likeliest(
+    answer: Answer, tmp_path: Path, suffix: str
+) -> None:
+    first = replace(answer.hits[0], place=0.9, likeliest=Likeliest(None, (18, 6), 6, 2), not_now=True)
+    path = written(replace(answer, hits=[first, answer.hits[1]]), tmp_path, suffix)
+    table = (
+        pd.read_csv(path)
+        if suffix == ".csv"
+        else gpd.read_file(path)
+        if suffix == ".geojson"
+        else pd.read_parquet(path)
+    )
+    assert table["not_now"].astype(bool).tolist() == [True, False]
+    assert table["place"][0] == 0.9 and table["likeliest"][0] == "18 to 6 h"
+    assert pd.isna(table["place"][1]) and pd.isna(table["likeliest"][1])

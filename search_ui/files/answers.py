@@ -45,6 +45,9 @@ _SCHEMA = pa.schema(
         ("relevance", pa.float64()),
         ("grade", pa.string()),
         ("near", pa.string()),
+        ("place", pa.float64()),
+        ("likeliest", pa.string()),
+        ("not_now", pa.bool_()),
         ("acquired_at", pa.timestamp("us", "UTC")),
         ("source", pa.string()),
         ("collection", pa.string()),
@@ -81,6 +84,7 @@ def _row(hit: Hit) -> dict[str, Any]:
     """One hit as flat columns, in the order of the Parquet schema."""
     west, south, east, north = hit.bbox
     values = hit.as_dict() | {"west": west, "south": south, "east": east, "north": north, "size_m": hit.size_m}
+    values["likeliest"] = None if hit.likeliest is None else str(hit.likeliest)
     return {name: _unicode(values[name]) for name in _SCHEMA.names}
 
 

@@ -26,7 +26,7 @@ from search_ui.routes.ogc.asking import HITS, FeatureParameters
 from search_ui.routes.ogc.holdings import Holding
 from search_ui.routes.parameters import QuestionParameters
 from search_ui.routes.saved import question_of
-from search_ui.search.query import Hit, rfc3339
+from search_ui.search.query import rfc3339
 from search_ui.search.relevance.calibration import WEAK
 from search_ui.service.place_list import Listed, Rows
 from search_ui.service.service import Service
@@ -122,7 +122,7 @@ def _hits(
 
     def some(first: int, count: int) -> list[Feature]:
         hits = places.hits(first, count) if first < len(places.rows) else []
-        return [_hit(hit, made, several) for hit, made in zip(hits, hit_features(hits), strict=True)]
+        return [_one_kind(made, several) for made in hit_features(hits)]
 
     def find(tile_id: str) -> Feature | None:
         rank = next((at for at, row in enumerate(places.rows.tolist()) if places.scores.tile_id[row] == tile_id), None)
@@ -135,12 +135,6 @@ def _may_overlap(found: Collection) -> bool:
     """Whether tiles may lie over each other; told by the grid, for to compare them all takes long."""
     grid = found.spec.get("grid") or {}
     return not float(grid.get("stride_m", 0.0)) >= float(grid.get("size_m", np.inf))
-
-
-def _hit(hit: Hit, made: Feature, several: bool) -> Feature:
-    when = None if hit.likeliest is None else str(hit.likeliest)
-    made["properties"] |= {"place": hit.place, "likeliest": when, "not_now": hit.not_now}
-    return _one_kind(made, several)
 
 
 def _near_the_edge(columns: ExactScorer) -> bool:
