@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from trainer.checkpoint import read_meta, read_tensors
+from trainer.checkpoint import read_meta, read_tensors, write_checkpoint
 from trainer.embedder import Embedder
 from trainer.encoding import encode
 from trainer.errors import CheckpointError, UnsafeCheckpointError, UsageError, WeightsUnavailableError
@@ -319,6 +319,15 @@ def test_a_server_that_answers_counts_as_reachable(monkeypatch: pytest.MonkeyPat
         Answers.code = 503
         assert not weights_module._reachable(url)
         server.shutdown()
+
+
+def test_a_checkpoint_without_its_text_tower_is_not_added(tmp_path: Path) -> None:
+    made = add_open_clip(tmp_path / "whole", TINY, random_seed=1)
+    tensors = {name: one for name, one in read_tensors(tmp_path / "whole").items() if not name.startswith("text.")}
+    write_checkpoint(tmp_path / "packed", made, tensors)
+    with pytest.raises(CheckpointError, match=r"packed: .* no tensor named text\."):
+        add_checkpoint(tmp_path / "added", tmp_path / "packed")
+    assert not (tmp_path / "added").exists()
 
 
 def test_adding_a_checkpoint_copies_it_and_adding_twice_is_refused(tmp_path: Path) -> None:

@@ -217,10 +217,14 @@ def test_when_a_photo_was_taken_is_printed_with_a_table_for_the_tile_of_a_place(
         (["--at", "27.63,85.5", "--photo", "gone.jpg", "--when?"], 1, ["gone.jpg", "does not exist"]),
         (["--at", "27.63,85.5", "--photo", "manifest.csv", "--when?"], 1, ["is no picture that can be read"]),
         (["--at", "27.63,85.5", "--photo", "large.png", "--when?"], 1, ["more than", "MP"]),
+        (["--at", "27.63,85.5", "--photo", "grey.jpg", "--when?"], 2, ["grey.jpg is of one colour"]),
     ],
 )
 def test_asked_wrongly_when_a_photo_was_taken_is_one_line(ask, world, monkeypatch, options, code, words) -> None:
     monkeypatch.chdir(world / "photos")
+    if "grey.jpg" in options:
+        noise = np.random.default_rng(0).integers(126, 130, (40, 30), np.uint8)
+        Image.fromarray(noise).save("grey.jpg", quality=95)
     if "large.png" in options:
         Image.new("L", (40, 30)).save("large.png")
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ingest.sources.picture import read_picture
 from search_ui.ground.retrieval import row_of
 from search_ui.ground.view import check_where
 from search_ui.maps.calendars import draw_months_and_hours
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from search_ui.search.engine import Engine
     from trainer.embedder import Embedder
 
+_PLAIN = 8  # of 255, in each colour: as much a plain picture may vary, for JPEG and noise
 _YEAR = TYPICAL[0].year  # a photo of an unknown year: that of the moments at which tiles are looked at elsewhere
 
 
@@ -111,7 +113,7 @@ class PhotoTimes:
 
         Raises:
             MissingError: No such collection or tile.
-            UsageError: The place is in no tile, it is a gallery, or its model knows no time.
+            UsageError: The place is in no tile, it is a gallery, its model knows no time, or the photo shows nothing.
             ItemError: The photo cannot be read.
         """
         tiles = self.engine.collection(collection_name)
@@ -122,6 +124,7 @@ class PhotoTimes:
                 f"the model of {tiles.name!r} knows no time, so it cannot tell when a photo was taken: "
                 "ask a collection whose model does"
             )
+        _check_shows_something(query.photo)
         vector = self.engine.query_vector(tiles, Query(parts=(Part("photo", query.photo),)))
         columns = self.engine.field(tiles)
         row = np.array([row_of(tiles, columns, query.tile_id, query.place)])
@@ -139,6 +142,15 @@ class PhotoTimes:
             cosine=round(float(cosine.max()), SCORE_DIGITS),
             posterior=Posterior.of(cosine),
             note="; ".join(filter(None, (self.engine.caution(tiles), _note(self.engine.embedder(tiles))))) or None,
+        )
+
+
+def _check_shows_something(photo: Path) -> None:
+    """A model compares any picture: of a grey one it was surer than of many a photo."""
+    pixels = read_picture(photo)
+    if int((pixels.max(axis=(0, 1)) - pixels.min(axis=(0, 1))).max()) <= _PLAIN:
+        raise UsageError(
+            f"{photo.name} is of one colour: nothing in it tells when it was taken; give a photo that shows a place"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from trainer.checkpoint import Meta, copy_checkpoint, write_checkpoint
+from trainer.checkpoint import Meta, copy_checkpoint, read_tensors, write_checkpoint
 from trainer.encoding import DIMENSIONS
 from trainer.errors import CheckpointError, UsageError
 from trainer.preprocess import SAT2CAP_MEAN, SAT2CAP_STD, Preprocess
@@ -58,8 +58,10 @@ def add_open_clip(
 
 
 def add_checkpoint(target: Path, source: Path) -> Meta:
-    """Copy a checkpoint folder, checked to the last byte."""
+    """Copy a checkpoint folder, checked to the last byte; CheckpointError where it cannot embed tiles and texts."""
     _refuse_existing(target)
+    for tower in ("overhead.", "text."):  # a model that is packed for a release may have its text tower elsewhere
+        read_tensors(source, tower)
     return copy_checkpoint(source, target)
 
 
