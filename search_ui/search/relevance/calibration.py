@@ -96,7 +96,7 @@ class Judged:
         now: That it is now; 1 where no moment was asked, or the model knows none.
         year: That it would be now at each of the `TYPICAL` moments, [144, m]; None where the model knows no time.
         when: The moment; None: none was asked.
-        any_day: That it would be now in that month on any weekday, [m]; None where no weekday was asked.
+        any_day: That it would be now if it were any weekday, [m]; None where no weekday was asked.
     """
 
     place: Floats
@@ -385,12 +385,13 @@ def _kind(when: When) -> str:
 
 
 def _on_any_weekday(when: When) -> Month | MonthHour | None:
-    """The month of a day, at its hour if that is known; None where no weekday is told."""
+    """The same day of the year, and hour if that is known, without its weekday; None where none is told."""
     if not isinstance(when, date) or isinstance(when, Month | MonthHour):
         return None
+    # not the 15th: for a model that looks at no weekdays it has to be the same moment
     if isinstance(when, datetime):
-        return MonthHour.of(when.year, when.month, when.hour, when.minute)
-    return Month.of(when.year, when.month)
+        return MonthHour(when.year, when.month, when.day, when.hour, when.minute)
+    return Month(when.year, when.month, when.day)
 
 
 def _moments_of(when: When) -> Sequence[When]:
