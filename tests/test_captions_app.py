@@ -124,7 +124,7 @@ def test_the_command_line_prints_captions_and_their_cosines(
     assert printed.code == 0
     first, july, january = printed.out.splitlines()
     assert first.startswith(beach) and "by captioner" in first
-    assert "12 July 2025, 14:00" in july and "15 January 2025" in january
+    assert "  12 July 2025, 14:00 " in july and "  January 2025 " in january
 
 
 def test_phrases_of_ones_own_are_chosen_by_their_cosine(
