@@ -3,8 +3,9 @@
 # year, week and day), the teacher, and the same once more with photos of all hours alike, `sandbox`, `sandbox-fine` that
 # goes on from it and is refitted on the panels, the measures, and last the packed weights in trainer/bundle/sandbox. Every
 # step goes on where it stopped, so the same command may be given again. On two cores the pictures take 13 minutes, the
-# panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` a little over an hour, if the processor has bfloat16
-# (AVX512-BF16, AMX); else give it precision=float32 and twice the time.
+# panels 7, the teacher 23 and 5, `sandbox` 18 and `sandbox-fine` one to two hours, if the processor has bfloat16
+# (AVX512-BF16, AMX); else give it precision=float32 and twice the time. Training holds 5 GB; once it grew to 20 within half
+# an hour and had to be begun again from its last state.
 #
 # As a second argument, `moments` makes anew only what a moment changes: the tower of tiles stays to the bit, that of
 # photos goes on in the dark, e and M are fitted to the panels; half an hour. `photos` makes anew only how photos are
