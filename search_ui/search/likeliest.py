@@ -116,18 +116,6 @@ def say_not_now(likeliest: Likeliest) -> str:
     return f"not now: here it is likeliest {likeliest}"
 
 
-def say_likeliest(place: float, likeliest: Likeliest | None) -> str:
-    """The sentence beside a calendar: when it is likeliest, or that nothing there is a place for it.
-
-    Args:
-        place: The relevance of the best place at its best moment.
-        likeliest: When; None: it is no place for it.
-    """
-    if likeliest is None:
-        return f"nothing here looks like it at any time (best relevance {place:.2f})"
-    return f"likeliest {likeliest} (relevance of the best place then up to {place:.2f})"
-
-
 def _span(likely: npt.NDArray[np.bool_], best: int) -> Span | None:
     """First and last of the neighbours of `best` on a circle that are likely; None: all of them are."""
     if likely.all():
