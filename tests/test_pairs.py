@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ import redis
 from PIL import Image
 from urllib3.util import Retry
 
+from ingest.archive.files import this_process
 from ingest.pairs.handover import hand_over, handed_over, take_back
 from ingest.pairs.recipe import Recipe
 from ingest.pairs.samples.likeness import HeldOut, Kept
@@ -253,10 +255,16 @@ def test_two_builds_share_the_work_and_what_a_killed_one_leaves_is_made_by_the_o
         while records() < 6:
             time.sleep(0.02)
         process.kill()
+        process.wait()  # until then its number is taken, and it seems to live
 
     while records() < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = this_process().rpartition("-")[0]
+    for half in ("records/train-000004.parquet", "statistics.json", ".work/plan.json"):  # of one killed as it wrote
+        (folder / f"{half}.{host}-{gone.pid}.8b877e44.tmp").write_bytes(b"PAR1")
     killer = threading.Thread(target=kill)
     killer.start()
     ran = groundcast(*command)

@@ -46,6 +46,8 @@ class Workplace:
     def alone(self) -> Iterator[None]:
         """Holds the whole folder; another process that holds it is waited for.
 
+        What a killed process had written half of a file goes.
+
         Raises:
             ArchiveError: It cannot be written.
         """
@@ -53,6 +55,9 @@ class Workplace:
             self.candidates.mkdir(parents=True, exist_ok=True)
             self.records.mkdir(exist_ok=True)
         with self._lock("folder", wait=True):
+            with writing(self.folder):
+                for folder in (self.folder, self.records, self.candidates, self.plan, self.planned.parent):
+                    storage.sweep(folder)
             yield
 
     @contextmanager
