@@ -11,6 +11,7 @@ Singular vectors, of which fewer than r might do, gain nothing: the values of th
 and one of .02 is worth 1e-5 of a cosine. It does not know e's own part, nor what is kept on a disk.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from trainer.encoder import InteractionWeights
 
 _WIDE = 16  # columns of the triangle at a time, as many as the widest registers hold
-_PIECE = (
-    960  # tiles at a time: OpenBLAS multiplies up to 100³ numbers as they lie, and what it gives stays in the cache
-)
+_PIECE = 480  # tiles of one product: OpenBLAS multiplies up to 100³ numbers as they lie
+_TOGETHER = 960  # tiles at a time where there are several M: what one column gives is in the cache for the next
 
 
 class _One:
@@ -45,14 +45,14 @@ class _One:
 
     def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:  # noqa: ARG002 - it is 1
         """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]; the only column is 1."""
-        lines = g @ self._lines
-        if self._factor.ndim == 1:
-            y = g * self._factor
-        else:
-            y = scratch(*g.shape)
-            for first in range(0, y.shape[1], _WIDE):  # rows above are zero: five eighths of the work where r = 64
+        y = g * self._factor if self._factor.ndim == 1 else scratch(*g.shape)
+        lines = np.empty((len(g), self._lines.shape[1]), np.float32)
+        for pieces, product, line in _pieces(g, y, lines):
+            np.matmul(pieces, self._lines, out=line)
+            # rows above are zero: five eighths of the work where r = 64
+            for first in range(0, y.shape[1], _WIDE) if self._factor.ndim > 1 else ():
                 some = slice(first, first + _WIDE)
-                np.matmul(g[:, first:], self._factor[first:, some], out=y[:, some])
+                np.matmul(pieces[..., first:], self._factor[first:, some], out=product[..., some])
         square += np.vecdot(y, y)
         square += lines[:, 0]
         dots += lines[:, 1:].T
@@ -73,19 +73,21 @@ class _Several:
 
     def add(self, g: Floats, columns: Floats, square: Floats, dots: Floats) -> None:
         """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r], columns [c, n]."""
-        n = len(g)
-        both = scratch(2 * n, g.shape[1])
-        y, other = both[:n], both[n:]
         product = np.multiply if self._m.ndim == 2 else np.matmul
-        product(g, self._m[0], out=y)
-        for column, m in zip(columns[1:], self._m[1:], strict=True):
-            product(g, m, out=other)
-            other *= column[:, None]
-            y += other
-        dots += self._along @ y.T
-        np.matmul(columns.T, self._inner, out=other)
-        other += y
-        square += np.vecdot(y, other)
+        for start in range(0, len(g), _TOGETHER):
+            at = slice(start, start + _TOGETHER)
+            n = len(g[at])
+            both = scratch(2 * n, g.shape[1])
+            y, other = both[:n], both[n:]
+            product(g[at], self._m[0], out=y)
+            for column, m in zip(columns[1:, at], self._m[1:], strict=True):
+                product(g[at], m, out=other)
+                other *= column[:, None]
+                y += other
+            dots[:, at] += self._along @ y.T
+            np.matmul(columns[:, at].T, self._inner, out=other)
+            other += y
+            square[at] += np.vecdot(y, other)
 
 
 class Interaction:
@@ -124,10 +126,7 @@ class Interaction:
             dots: S·q so far, [b, n].
         """
         met = self._one(v[0]) if len(v) == 1 and not len(units) else self._several(v, units)
-        columns = np.concatenate([x, z])
-        for start in range(0, len(square), _PIECE):
-            at = slice(start, start + _PIECE)
-            met.add(g[at], columns[:, at], square[at], dots[:, at])
+        met.add(g, np.concatenate([x, z]), square, dots)
 
     def add_lines(self, g: Floats, x: Floats, v: Floats, square: Floats, dots: Floats) -> None:
         """Adds M's part but ‖M·g‖² where no unit switches, arguments as for `add`: what is left is linear in g."""
@@ -172,3 +171,16 @@ class Interaction:
         inner: Floats = 2 * (v @ self._turning.inner.T)
         inner[0] += 2 * self._turning.inner_b2
         return inner
+
+
+def _pieces(*arrays: Floats) -> Iterator[list[Floats]]:
+    """Views of arrays of n rows each, [p, rows, …]: of the whole pieces, then of what is left.
+
+    One call multiplies all pieces, so that threads hand the interpreter over once a block, not once a piece.
+    """
+    n = len(arrays[0])
+    whole = n - n % _PIECE
+    if whole:
+        yield [array[:whole].reshape(-1, _PIECE, *array.shape[1:]) for array in arrays]
+    if whole < n:
+        yield [array[None, whole:] for array in arrays]
