@@ -158,7 +158,8 @@ def test_the_authors_lightning_file_becomes_a_checkpoint(tmp_path: Path, wrapper
     when = np.datetime64("2015-06-01T13:00").astype("datetime64[s]").item()
     m = torch.from_numpy(encode("sat2cap", lat=48, lon=11, when=when).values)
     e = torch.relu(m @ geo["fc1.weight"].T + geo["fc1.bias"]) @ geo["fc2.weight"].T + geo["fc2.bias"]
-    np.testing.assert_allclose(embedder.place_time(lat=48, lon=11, when=when), e[0].numpy(), atol=1e-5)
+    nothing = np.zeros((1, embedder.dim))
+    np.testing.assert_allclose(embedder.at(nothing, lat=48, lon=11, when=when), e.numpy(), atol=1e-5)
     assert float(read_tensors(tmp_path / "m", "logit_scale")[""]) == 3.5
 
 

@@ -207,13 +207,12 @@ def test_threads_share_an_embedder_and_load_a_tower_once(sat2cap: Path, monkeypa
 
 def test_place_and_time_add_what_the_encoder_says(sat2cap: Path) -> None:
     embedder = Embedder.load(sat2cap)
-    one = embedder.place_time(lat=48, lon=11, when=datetime(2020, 7, 14, 18))
-    many = embedder.place_time(lat=[48, 49], lon=[11, 11], when=datetime(2020, 7, 14, 18))
-    assert (one.shape, many.shape, one.dtype) == ((32,), (2, 32), np.float32)
-    np.testing.assert_allclose(many[0], one, atol=1e-6)
-    assert not np.allclose(many[0], many[1])
-    assert not np.allclose(one, embedder.place_time(lat=48, lon=11, when=datetime(2020, 1, 14, 6)))
-    assert not embedder.place_time(lat=None, lon=None, when=None).any()  # S = O
+    o, when = np.ones((2, 32), np.float32), datetime(2020, 7, 14, 18)
+    s = embedder.at(o, lat=[48, 49], lon=[11, 11], when=when)
+    assert (s.shape, s.dtype) == ((2, 32), np.float32)
+    assert not np.allclose(s[0], s[1])
+    assert not np.allclose(s[0], embedder.at(o, lat=48, lon=11, when=datetime(2020, 1, 14, 6))[0])
+    np.testing.assert_array_equal(embedder.at(o, lat=None, lon=None, when=None), o)  # S = O
 
 
 def test_the_encoder_as_arrays_computes_the_same(sat2cap: Path) -> None:
@@ -221,7 +220,9 @@ def test_the_encoder_as_arrays_computes_the_same(sat2cap: Path) -> None:
     w = embedder.encoder_weights()
     m = encode("cyclic", lat=48, lon=11, when=datetime(2020, 7, 14, 18)).values[0]
     expected = w.w2 @ np.maximum(w.w1 @ m + w.b1, 0) + w.b2
-    np.testing.assert_allclose(embedder.place_time(lat=48, lon=11, when=datetime(2020, 7, 14, 18)), expected, atol=1e-5)
+    nothing = np.zeros((1, 32))
+    found = embedder.at(nothing, lat=48, lon=11, when=datetime(2020, 7, 14, 18))
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 
 def with_interaction(sat2cap: Path, folder: Path, interaction: str) -> Path:
@@ -282,20 +283,16 @@ def test_one_moment_for_all_and_however_many_at_once_is_the_same(
 def test_at_adds_e_where_the_moment_is_the_same_for_every_tile(sat2cap: Path) -> None:
     embedder, o = Embedder.load(sat2cap), np.ones((2, 32), np.float32)
     where = {"lat": [48, 49], "lon": [11, 12], "when": datetime(2020, 7, 14, 18)}
-    np.testing.assert_allclose(embedder.at(o, **where), o + embedder.place_time(**where), atol=1e-6)
-
-
-def test_a_moment_that_meets_the_tile_cannot_be_had_without_the_tile(sat2cap: Path, tmp_path: Path) -> None:
-    embedder = Embedder.load(with_interaction(sat2cap, tmp_path / "m", "full"))
-    with pytest.raises(UsageError, match="give its vectors to `at`"):
-        embedder.place_time(lat=1, lon=2, when=datetime(2020, 1, 1))
+    e = embedder.at(np.zeros((2, 32)), **where)
+    assert e.any()
+    np.testing.assert_allclose(embedder.at(o, **where), o + e, atol=1e-6)
 
 
 def test_a_model_without_encoder_refuses_a_time(clip: Path) -> None:
     embedder = Embedder.load(clip)
     assert not embedder.has_encoder
     with pytest.raises(UsageError, match="neither place nor time"):
-        embedder.place_time(lat=1, lon=2, when=datetime(2020, 1, 1))
+        embedder.at(np.ones((1, embedder.dim)), lat=1, lon=2, when=datetime(2020, 1, 1))
 
 
 def test_wrong_arguments_are_refused(clip: Path) -> None:

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from ingest.geo.geometry import Footprint
 from ingest.geo.grid import Grid
 from ingest.sandbox import overhead
+from ingest.sandbox.panels import SHOWN
 from ingest.sandbox.photographs import photographs
 from ingest.sandbox.source import planet
 from trainer.bundled import add_bundled, bundled_folder
 from trainer.embedder import Embedder
 from trainer.novelty import Novelty, write_novelty
 
-DEMONSTRATION = "avalune"
 TILE_M = 480.0
 _PHOTOS, _TRAINED, _OF_AN_ISLAND = 3_000, 40_000, 900
 _AT_ONCE = 64
@@ -39,7 +39,7 @@ def footprints() -> Iterator[Footprint]:
     for island in world.islands:
         tiles = list(Grid(size_m=TILE_M, stride_m=TILE_M).tiles(world.outline_of(island)))
         for row in random.choice(len(tiles), min(len(tiles), _OF_AN_ISLAND), replace=False).tolist():
-            if island.name != DEMONSTRATION:
+            if island.name != SHOWN:
                 yield tiles[row].footprint
 
 

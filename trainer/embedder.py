@@ -232,30 +232,6 @@ class Embedder:
             s[some] = np.where(usable[own, None], encoder.moved(m[own], o[some]), o[some])
         return s
 
-    def place_time(
-        self,
-        *,
-        lat: npt.ArrayLike | None,
-        lon: npt.ArrayLike | None,
-        when: When | Sequence[When] | npt.NDArray[np.datetime64] = None,
-    ) -> Floats:
-        """What place and time add to O where that is the same for all tiles: E, float32 [d], or [n, d] for n values.
-
-        Rows that the encoding cannot use (see `trainer.encoding`) are zero: there S = O. Arguments as in `at`.
-
-        Raises:
-            UsageError: The model has no encoder, the moment meets the tile in it (use `at`), or an argument is wrong.
-        """
-        encoder = self.encoder_weights()
-        if encoder.interaction is not None:
-            raise UsageError(
-                f"what a moment adds depends on the tile in model {self.model_id}: give its vectors to `at`"
-            )
-        encoded = encode(self._encoding, lat=lat, lon=lon, when=when)
-        e = np.where(encoded.usable[:, None], encoder.added(encoded.values.astype(np.float32)), np.float32(0))
-        one = all(v is None or np.ndim(v) == 0 for v in (lat, lon)) and not isinstance(when, Sequence | np.ndarray)
-        return e[0] if one else e
-
     def encoder_weights(self) -> EncoderWeights:
         """The encoder as arrays, which are the embedder's own; UsageError where the model has none."""
         encoding = self._encoding

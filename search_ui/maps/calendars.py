@@ -1,6 +1,6 @@
 """When one would see it: a prompt over the months of a year and the hours of a day, in an area and tile by tile.
 
-The calendar of an area has one number for the 15th of each month at each hour, 12 × 24: the mean of the cosines of the
+The calendar of an area has one number for each month at each hour, 12 × 24: the mean of the cosines of the
 tiles that are highest at that moment (`TOP` of them unless said otherwise), which may be others from moment to moment.
 Its best moment is the highest together with those beside it, for the highest of 288 numbers is so partly by chance.
 The best moment of a tile is the one with its highest cosine. Cosines compare moments of one calendar; across prompts

@@ -1,6 +1,6 @@
 """When a photo was taken, as far as it shows: how likely each month and hour is, and the least span that holds most.
 
-    chance(month, hour) ∝ exp(cos(S, photo) / TEMPERATURE)        S of the tile at the 15th of that month, that hour
+    chance(month, hour) ∝ exp(cos(S, photo) / TEMPERATURE)        S of the tile in that month at that hour
 
 Every one of the 12 × 24 is as likely beforehand: what is told is what the photo shows, not that people take more photos
 by day. A month stands for all its days, an hour for half an hour to either side. It does not know how cosines are made.

@@ -176,7 +176,7 @@ class _Map:
 
         reel = Reel(self._ask, whens)
         first = whens[0]
-        about = self._about(moments="the 15th of 12 months at 24 hours", year=getattr(first, "year", None))
+        about = self._about(moments="12 months at 24 hours, on any weekday", year=getattr(first, "year", None))
         written = time_maps.write_best_moment(self.output, reel, about)
         return _counted(reel.tiles.tile_id, reel.tiles.note) | written
 

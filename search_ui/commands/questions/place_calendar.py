@@ -48,7 +48,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Ask for TEXT on the 15th of every month at every hour, in a collection or an area of it.
+    """Ask for TEXT in every month at every hour, on any weekday, in a collection or an area of it.
 
     Each number is the mean cosine of the highest tiles at that moment. Compare them within one calendar: across texts
     cosines say little.
@@ -90,13 +90,13 @@ def command(
     place, likeliest = engine.likeliest(collection, query)
     note = "; ".join(filter(None, (reel.tiles.note, say_likeliest(place, likeliest))))
     if output is not None:
-        note_of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}"
+        note_of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; each month of {calendar.year}, on any weekday"
         write_calendar(calendar, output, about.words(about.question, note_of, note), dict(about.provenance))
     if as_json:
         told = {"place": round(place, 4), "likeliest": None if likeliest is None else likeliest.as_dict(), "note": note}
         print_json({"query": asked, "collection": collection} | calendar.as_dict() | told)
         return
-    click.echo(f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}")
+    click.echo(f"{calendar.statistic}, of {calendar.tiles:,} tiles; each month of {calendar.year}, on any weekday")
     click.echo(table(calendar))
     click.echo(note)
     if output is not None:
