@@ -5,13 +5,13 @@ are asked in areas from one tile to a whole island, at eight moments of the year
 true where the truth of some tile of the area is at least 0.5, false where no tile has more than 0.05; between them, a
 case is left out of the ROC. An area's answer is that of its tile with the highest cosine. Two regressions are fitted,
 each on cases of its own: "is it a place for it" on the cases without a moment, to the truth of that tile at its best
-moment; "is it now" on tiles where it is a place for it (`benchmarks.now`). Both are tested on concepts and on islands
-that they were not fitted on.
+moment; "is it now" on the tiles that islands answer with at 144 moments, where these are places for it
+(`benchmarks.now`). Both are tested on concepts and on islands that they were not fitted on.
 
     python -m benchmarks.relevance [--model FOLDER] [--areas 3] [--tiles FILE.npz] [--plot FILE.png] [--json]
 
 `--tiles` keeps the embedded tiles between runs: drawing and embedding them takes five minutes on two cores, the rest
-longer. The lines `PLACE, NEUTRAL, BIAS` and `NOW, NOW_BIAS` that it prints belong into
+longer. The lines `PLACE, NEUTRAL, BIAS` and `NOW, REGULAR, NOW_BIAS` that it prints belong into
 `search_ui/search/relevance/calibration.py`.
 """
 
@@ -72,7 +72,7 @@ class Tiles:
 
 @dataclass
 class Cases:
-    """Prompts asked in areas, as columns [c]; `evidence` is [c, 3].
+    """Prompts asked in areas, as columns [c]; `evidence` is [c, 4].
 
     `kind`: 0 plain words, 1 words that no caption of the training uses, 2 things that the planet does not have.
     """
@@ -208,20 +208,23 @@ def ask(field: Any, name: int, squares: list[tuple[int, float, Array]], truths: 
         spread = [np.broadcast_to(column, shape).ravel() for column in columns]
         value = cosine[number, best]
         z = (value - levels[:, :1]) / levels[:, 1:]
-        yield Cases(*spread, *highest, true[best, number].ravel(), value.ravel(), z.ravel(), evidence.reshape(-1, 3))
+        yield Cases(*spread, *highest, true[best, number].ravel(), value.ravel(), z.ravel(), evidence.reshape(-1, 4))
 
 
 @dataclass
 class Moments:
-    """What is told of now: cases to fit, and by island the best tile's evidence at every typical moment."""
+    """What is told of now: cases to fit, by island the best tile's evidence at typical moments, a demonstration."""
 
     cases: now.NowCases
     best: dict[str, list[dict[str, Any]]]
+    shown: list[dict[str, Any]]
 
 
 def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> tuple[Cases, Moments | None]:
     """The cases of the whole planet as one collection, and of each island as a collection of its own."""
     from benchmarks.moments import weekly
+    from ingest.sandbox.concepts import NAMES
+    from ingest.sandbox.panels import SHOWN
     from ingest.sandbox.source import planet
     from ingest.sandbox.truth import truth
     from search_ui.search.likeliest import TYPICAL
@@ -236,7 +239,8 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> t
     _, concept, kind = prompts()
     plain = np.flatnonzero(kind == 0)
     own = plain[np.unique(concept[plain], return_index=True)[1]]
-    found, moving, best = [], [], {}
+    text_of = {NAMES[concept[row]]: texts[row] for row in own}
+    found, best, shown = [], {}, []
     with tempfile.TemporaryDirectory() as folder:
         for name in (-1, *np.unique(tiles.island).tolist()):
             rows = np.arange(len(tiles.lat)) if name < 0 else np.flatnonzero(tiles.island == name)
@@ -245,11 +249,13 @@ def gather(tiles: Tiles, vectors: Array, model: Path, each: int, seed: int) -> t
             found += list(ask(field, name, squares, truths, texts, bank, moments))
             if name >= 0 and len(moments) > 1:
                 calibration = Calibration.of(field, bank, knows_time=True)
-                true = weekly(field.lat, field.lon, TYPICAL)
-                moving.append(now.cases(field, calibration, name, texts[plain], concept[plain], true))
-                best[planet().islands[name].name] = now.best_tiles(field, calibration, texts[own], concept[own], true)
+                true, island = weekly(field.lat, field.lon, TYPICAL), planet().islands[name].name
+                best[island] = now.best_tiles(field, calibration, name, texts[own], concept[own], true)
+                if island == SHOWN:
+                    shown = now.shown(field, calibration, text_of)
     cases = Cases(*(np.concatenate([getattr(c, n) for c in found]) for n in Cases.__dataclass_fields__))
-    return cases, Moments(now.NowCases.joined(moving), best) if moving else None
+    every = [row for rows in best.values() for row in rows]
+    return cases, Moments(now.NowCases.of(every), best, shown) if every else None
 
 
 def fit(evidence: Array, target: Array, weight: Array) -> Array:
@@ -284,7 +290,7 @@ def weights(cases: Cases) -> Array:
 
 
 def cross_validated(cases: Cases, fold: Array, moving: Moments | None, now_fold: Array) -> tuple[Array, Array]:
-    """Chances of cases by regressions that were fitted on the other folds, [c], and their constants, [folds, 5]."""
+    """Chances of cases by regressions that were fitted on the other folds, [c], and their constants, [folds, 6]."""
     chance, found = np.zeros(len(fold)), []
     for number in np.unique(fold):
         w = fit_both(cases.where(fold != number), moving, now_fold != number)
@@ -295,18 +301,18 @@ def cross_validated(cases: Cases, fold: Array, moving: Moments | None, now_fold:
 
 
 def fit_both(cases: Cases, moving: Moments | None, those: Array) -> Array:
-    """PLACE, NEUTRAL, BIAS, NOW, NOW_BIAS, fitted apart: at no moment, and on those of the cases of now."""
+    """PLACE, NEUTRAL, BIAS, NOW, REGULAR, NOW_BIAS, fitted apart: at no moment, and on those of the cases of now."""
     some = cases.where((cases.kind != 1) & (cases.moment == 0))
     place = fit(some.evidence[:, :2], some.truth_best, weights(some))
     if moving is None:
-        return np.array([*place, 0, 30])
+        return np.array([*place, 0, 0, 30])
     m = moving.cases
-    return np.array([*place, *fit(m.fall[those, None], m.share[those], m.weight[those])])
+    return np.array([*place, *fit(m.falls[those], m.true[those], m.weight[those])])
 
 
 def said(evidence: Array, moment: Array, w: Array) -> Array:
     """Relevance by constants."""
-    scores = evidence[:, :2] @ w[:2] + w[2], evidence[:, 2] * w[3] + w[4]
+    scores = evidence[:, :2] @ w[:2] + w[2], evidence[:, 2:] @ w[3:5] + w[5]
     place, then = (1 / (1 + np.exp(-np.clip(score, -30, 30))) for score in scores)
     return place * np.where(moment == 0, 1, then)
 
@@ -448,7 +454,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         done = run(asked, Path(folder))
     if asked.json:
-        print(json.dumps(done))
+        more = [{"island": name} | row for name, row in done["moments"].items()]
+        more += done["demonstration"] + [{"answers where": kind} | row for kind, row in done["grades"].items()]
+        print(json.dumps(done | {"rows": done["rows"] + more}))
         return
     names = list(done["rows"][0])[3:]
     print(f"{'area under the ROC':34}{'cases':>8}{'present':>9}" + "".join(f"{name:>13}" for name in names))
@@ -458,8 +466,9 @@ def main() -> None:
         print(f"{name}:", *(done[name].items() if isinstance(done[name], dict) else done[name]), sep="\n    ")
     print("fits without each fold (concepts, islands):", *done["folds"], sep="\n    ")
     print("best tile of an island, live and dead moments:", *done["moments"].items(), sep="\n    ")
+    print("the demonstration's island:", *done["demonstration"], sep="\n    ")
     print("PLACE, NEUTRAL, BIAS = {:.2f}, {:.2f}, {:.2f}".format(*done["constants"]))
-    print("NOW, NOW_BIAS = {3:.2f}, {4:.2f}".format(*done["constants"]))
+    print("NOW, REGULAR, NOW_BIAS = {3:.2f}, {4:.2f}, {5:.2f}".format(*done["constants"]))
     print("strong from {}, possible from {}, weak from {}".format(*done["thresholds"]))
     for name, ratio in done["ratios"].items():
         print(f"{name}: {ratio:.3f}")
@@ -467,7 +476,17 @@ def main() -> None:
 
 def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All of it, as the document that `--json` prints."""
-    from search_ui.search.relevance.calibration import BIAS, NEUTRAL, NOW, NOW_BIAS, PLACE, POSSIBLE, STRONG, WEAK
+    from search_ui.search.relevance.calibration import (
+        BIAS,
+        NEUTRAL,
+        NOW,
+        NOW_BIAS,
+        PLACE,
+        POSSIBLE,
+        REGULAR,
+        STRONG,
+        WEAK,
+    )  # fmt: skip
     from trainer.bundled import add_bundled
     from trainer.weights.zoo import add_open_clip
 
@@ -488,7 +507,7 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     concepts, islands = (none, none) if moving is None else (moving.cases.concept, moving.cases.island)
     by_concept, folds = cross_validated(cases, concept % 2, moving, concepts % 2)
     by_island, more = cross_validated(cases, cases.island % 2, moving, islands % 2)
-    current = np.array([PLACE, NEUTRAL, BIAS, NOW, NOW_BIAS])
+    current = np.array([PLACE, NEUTRAL, BIAS, NOW, REGULAR, NOW_BIAS])
     as_it_is = said(cases.evidence, cases.moment, current)
     methods = {"cosine": cases.cosine, "z-score": cases.z, "as it is": as_it_is}
     rows = table(cases, methods | {"new concepts": by_concept, "new islands": by_island})
@@ -519,6 +538,7 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "grades": grades(as_it_is, cases),
         "random_weights": grades(said(guesses.evidence, guesses.moment, current), guesses),
         "moments": {name: now.table(found, current[:3], current[3:]) for name, found in best.items() if found},
+        "demonstration": [] if moving is None else moving.shown,
         "thresholds": [STRONG, POSSIBLE, WEAK],
         "speed": timed,
         "folds": np.round(np.concatenate([folds, more]), 3).tolist(),

@@ -78,7 +78,8 @@ def test_put_together_it_is_an_ordinary_checkpoint(checkpoint: Path, packed: Pat
     tiles = np.random.default_rng(0).integers(0, 255, (4, 40, 40, 3), dtype=np.uint8)
     assert np.allclose(before.embed_tiles(tiles), after.embed_tiles(tiles), atol=1e-2)  # rounded to float16
     assert np.allclose(before.embed_photos(tiles), after.embed_photos(tiles), atol=1e-2)
-    assert np.array_equal(before.place_time(lat=1, lon=2), after.place_time(lat=1, lon=2))
+    o = np.zeros((1, before.dim))
+    assert np.array_equal(before.at(o, lat=1, lon=2), after.at(o, lat=1, lon=2))
 
 
 def test_it_names_no_folder_of_this_machine(packed: Path) -> None:

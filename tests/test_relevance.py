@@ -156,7 +156,7 @@ def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_pat
     evidence = calibration.evidence(field, thing, cosine, when=when)
     judged = calibration.judged(field, thing, cosine, when=when)
     assert judged.place == pytest.approx(chance(evidence[:, :2]), abs=1e-5)
-    assert judged.now == pytest.approx(chance_now(evidence[:, 2]), abs=1e-5)
+    assert judged.now == pytest.approx(chance_now(evidence[:, 2:]), abs=1e-5)
 
 
 class Year:

@@ -82,7 +82,7 @@ class SearchDock(QDockWidget):
         self.least.setRange(0, 1)
         self.least.setSingleStep(0.05)
         self.least.setValue(0.1)
-        self.least.setToolTip("Hits have at least this relevance: .6 strong, .35 possible, .1 weak")
+        self.least.setToolTip("Hits have at least this relevance: .71 strong, .35 possible, .1 weak")
         self.inside = QCheckBox("Only what the map shows now")
         self.hits, self.scores = QCheckBox("Hits"), QCheckBox("Map of scores")
         self.hits.setChecked(True)

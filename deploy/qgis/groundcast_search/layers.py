@@ -18,7 +18,7 @@ from qgis.core import (
 
 # relevance from and to, word, colour: the grades of every answer of groundcast
 GRADES = (
-    (0.6, 1.0, "strong", "#fde725"), (0.35, 0.6, "possible", "#35b779"), (0.1, 0.35, "weak", "#31688e"),
+    (0.71, 1.0, "strong", "#fde725"), (0.35, 0.71, "possible", "#35b779"), (0.1, 0.35, "weak", "#31688e"),
     (0.0, 0.1, "nothing", "#a0a0a0"),
 )  # fmt: skip
 VERDICTS = (("yes", "#1a9850"), ("no", "#d73027"), ("unsure", "#fdae61"))

@@ -4,8 +4,8 @@ A cosine means nothing to a person: its level comes from the model, the text and
 of two chances:
 
     place     Is it a place for it, at its best moment? Fitted to what is true there at the best moment.
-    now       Is it now, the tile against itself over the year and the day? Fitted, where it is a place for it, to what
-              is true now ÷ what is true at the best moment. 1 where no moment is asked.
+    now       Is it now, the tile against itself over the year and the day? Fitted, where it is a place for it, to
+              whether a third (.35) of what is true at the best moment is true now. 1 where no moment is asked.
 
 Both come from numbers without unit. The *excess* of a tile at a moment is cos(S, q) minus the mean cosine of a bank of
 neutral prompts with the same tile, minus the usual level of that difference, all divided by how far the neutral prompts
@@ -13,7 +13,8 @@ themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and 
 
     place     cos(O, q) against all tiles of the collection, in standard deviations of the same text; and the highest
               excess.
-    now       (excess now − highest) ÷ (highest − lowest + 1): a thing that is there all the year falls nowhere.
+    now       how far it lies below the tile's best now, by itself and by its month and hour (`years`): a thing that is
+              there all the year falls nowhere.
 
 Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
 random weights, little is `strong`. Where the imagery is unlike what the model learned from, *place* is worth less and
@@ -39,6 +40,7 @@ from search_ui.search.likeliest import HOURS, LIKELY, TYPICAL, Likeliest
 from search_ui.search.relevance.unlike import OUTSIDE, TRUST, share_outside
 from search_ui.search.relevance.usual import LEAST, CalibrationTiles, Usual, usual_at
 from search_ui.search.relevance.usual_files import UsualFiles
+from search_ui.search.relevance.years import KnownYears, Years
 from trainer.encoding import Month, MonthHour, When, at_hour
 from trainer.neutral_prompts import BANK
 from trainer.novelty import Novelty
@@ -52,18 +54,18 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Grade = Literal["strong", "possible", "weak", "nothing", "unrated"]
 
-STRONG, POSSIBLE, WEAK = 0.6, 0.35, 0.1
-"""From which relevance on. Of the best tiles of islands at moments without the thing .08 are `possible`, .01 `strong`;
+STRONG, POSSIBLE, WEAK = 0.71, 0.35, 0.1
+"""From which relevance on. Of the best tiles of islands at moments without the thing .07 are `possible`, .01 `strong`;
 `python -m benchmarks.relevance` prints them."""
 
 DIGITS = 4
 """Of a relevance, in answers and files: the word goes by what they say."""
 
 PLACE, NEUTRAL, BIAS = 0.55, 2.82, -7.40
-NOW, NOW_BIAS = 6.74, 1.75
-"""Two logistic regressions; `python -m benchmarks.relevance` fits such and prints them. These were fitted to the model
-`908dc6e4df72c1bf`, whose O is the bundled model's: constants of its own tell words of no caption less well, and as a
-whole nothing better (docs/relevance.md)."""
+NOW, REGULAR, NOW_BIAS = 8.00, 5.07, 3.36
+"""Two logistic regressions; `python -m benchmarks.relevance` fits such and prints them. Those of the place were fitted
+to the model `908dc6e4df72c1bf`, whose O is the bundled model's: constants of its own tell words of no caption less
+well, and as a whole nothing better (docs/relevance.md)."""
 
 FURTHEST = 2.5
 """Of the highest excess: beyond it a text is easy for the model, not likelier to be true."""
@@ -149,7 +151,7 @@ class Calibration:
     _sampled: Callable[[], CalibrationTiles] | None = None
     _files: UsualFiles | None = None
     _usual: dict[str, Usual] = field(default_factory=dict)
-    _years: LRUCache[bytes, Floats] = field(default_factory=lambda: LRUCache(_KEPT))
+    _years: LRUCache[bytes, KnownYears] = field(default_factory=lambda: LRUCache(_KEPT))
     _courses: LRUCache[bytes, dict[int, Floats]] = field(default_factory=lambda: LRUCache(_KEPT))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -174,7 +176,7 @@ class Calibration:
             novelty: What is usual among the tiles that its model learned from, where that is known.
             sampled: Gives the tiles by which what is usual is told; None: `tiles`.
             files: Where what is usual is kept; None: it is made anew.
-            kept: Of how many queries the year of the field's tiles is remembered, 8 bytes a tile each.
+            kept: Of how many queries the years of the field's tiles are remembered, as `KnownYears` has them.
         """
         unit = (bank / np.maximum(np.linalg.norm(bank, axis=1, keepdims=True), LEAST)).astype(np.float32)
         moments = TYPICAL if knows_time else (None,)
@@ -203,8 +205,8 @@ class Calibration:
         near = self._near(columns, query, spread, excess, when, rows)
         if len(near):
             at = near if rows is None else rows[near]
-            highest, lowest = self._extremes(columns, query, at)
-            found[near] = self._judged(spread[near], highest, lowest, self._now(columns, query, when, at)).relevance
+            years = self._years_of(columns, query, at)
+            found[near] = self._place(spread[near], years.highest) * self._now(columns, query, when, at, years)
         return np.where(np.isfinite(cosine), found, np.float32(0))
 
     def judged(
@@ -213,30 +215,28 @@ class Calibration:
         """The two chances of rows, each of them, with their year; arguments as for `relevance`."""
         spread = self._spread(columns, query, cosine, when, rows)
         year = self._year(columns, query, rows)
-        highest, lowest = _extremes(year)
-        told = self._judged(spread, highest, lowest, self._now(columns, query, when, rows))
-        place = np.where(np.isfinite(cosine), told.place, np.float32(0))
+        years = Years.of(year)
+        place = np.where(np.isfinite(cosine), self._place(spread, years.highest), np.float32(0))
+        now = self._now(columns, query, when, rows, years)
         if self.moments == (None,):
-            return Judged(place, told.now, None)
-        then = self._now(columns, query, _on_any_weekday(when), rows)
-        any_day = None if then is None else chance_now(_fall(then, highest, lowest))
-        return Judged(place, told.now, chance_now(_fall(year, highest, lowest)), when, any_day)
+            return Judged(place, now, None)
+        any_day = _on_any_weekday(when)
+        then = None if any_day is None else self._now(columns, query, any_day, rows, years)
+        return Judged(place, now, chance_now(years.falls(year, self.moments)), when, then)
 
     def evidence(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
-        """The numbers of the module's description, float32 [m, 3]: two of the place, one of now (0 at no moment)."""
+        """The numbers of the module's description, float32 [m, 4]: two of the place, two of now (0 at no moment)."""
         spread = self._spread(columns, query, cosine, when, rows)
-        at = np.arange(len(cosine)) if rows is None else rows
-        highest, lowest = self._extremes(columns, query, at)
-        now = self._now(columns, query, when, rows)
-        fall = np.zeros_like(spread) if now is None else _fall(now, highest, lowest)
-        return np.stack([spread, np.minimum(highest, FURTHEST), fall], axis=1).astype(np.float32)
+        years = self._years_of(columns, query, np.arange(len(cosine)) if rows is None else rows)
+        falls = self._falls(columns, query, when, rows, years).max(axis=0)
+        return np.column_stack([spread, np.minimum(years.highest, FURTHEST), falls]).astype(np.float32)
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
-        """How far rows lie below their best at each of the moments, the number that says "now", float32 [T, m]."""
+        """How far rows lie below their best at each of the moments, the numbers that say "now", float32 [T, m, 2]."""
         year = self._excess(columns, query, self.moments, rows)
-        return _fall(year, *_extremes(year))
+        return Years.of(year).falls(year, self.moments)
 
     def usual(self, when: When) -> Usual:
         """What is usual at moments of this kind: with date and hour, with date only, with hour only, or none."""
@@ -251,10 +251,10 @@ class Calibration:
     def _reckon_usual(self, when: When) -> Usual:
         return usual_at(self._tiles if self._sampled is None else self._sampled(), when, self.bank)
 
-    def _judged(self, spread: Floats, highest: Floats, lowest: Floats, now: Floats | None) -> Judged:
+    def _place(self, spread: Floats, highest: Floats) -> Floats:
+        """That it is a place for it, [m]."""
         trust = np.float32(TRUST if self.outside >= OUTSIDE else 1.0)
-        place = trust * chance(np.stack([spread, highest], axis=1))
-        return Judged(place, np.ones_like(place) if now is None else chance_now(_fall(now, highest, lowest)), None)
+        return trust * chance(np.stack([spread, highest], axis=1))
 
     def _spread(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, when: When, rows: Rows | None
@@ -294,12 +294,17 @@ class Calibration:
             cosine = columns.frames(aimed, whens, rows=rows)
         return np.nan_to_num(_over(np.float32(length) * cosine - usual.level(aimed)[0], usual.reach))
 
-    def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None) -> Floats | None:
-        """The excess at the moment, [m]; where only its day or its hour is known, at the best such moment."""
+    def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None, years: Years) -> Floats:
+        """That it is now, [m]; where only the day or the hour is known, at the best such moment; else 1."""
+        best: Floats = chance_now(self._falls(columns, query, when, rows, years)).max(axis=0)
+        return np.ones_like(best) if when is None or self.moments == (None,) else best
+
+    def _falls(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None, years: Years) -> Floats:
+        """How far rows lie below their best at the moment, or at each of which a day or an hour is known, [T, m, 2]."""
         if when is None or self.moments == (None,):
-            return None
-        best: Floats = self._excess(columns, query, _moments_of(when), rows).max(axis=0)
-        return best
+            return np.zeros((1, years.numbers.shape[1], 2), np.float32)
+        whens = _moments_of(when)
+        return years.falls(self._excess(columns, query, whens, rows), whens)
 
     def _year(self, columns: RelevanceColumns, query: Floats, rows: Rows | None) -> Floats:
         """The excess of rows at the typical moments, [T, m]; remembered for some of the field's.
@@ -322,20 +327,20 @@ class Calibration:
                 known |= made
         return np.array([found[row] for row in rows.tolist()], np.float32).reshape(len(rows), len(self.moments)).T
 
-    def _extremes(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
-        """The highest and the lowest excess of rows over the typical moments, [2, m]; remembered for the field's."""
+    def _years_of(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Years:
+        """The years of rows; remembered for the field's."""
         own: object = self._tiles
+
+        def make(some: Rows) -> Years:
+            return Years.of(self._excess(columns, query, self.moments, some))
+
         if columns is not own:
-            return _extremes(self._excess(columns, query, self.moments, rows))
+            return make(rows)
         with self._lock:
             known = self._years.get(query.tobytes())
             if known is None:
-                known = self._years[query.tobytes()] = np.full((2, self._tiles.n), np.nan, np.float32)
-        new = rows[np.isnan(known[0, rows])]
-        if len(new):
-            known[:, new] = _extremes(self._excess(columns, query, self.moments, new))
-        found: Floats = known[:, rows]
-        return found
+                known = self._years[query.tobytes()] = KnownYears(self._tiles.n)
+        return known.get(rows, make)
 
 
 def chance(evidence: npt.NDArray[np.floating]) -> Floats:
@@ -343,9 +348,9 @@ def chance(evidence: npt.NDArray[np.floating]) -> Floats:
     return _logistic(PLACE * evidence[:, 0] + NEUTRAL * np.minimum(evidence[:, 1], FURTHEST) + BIAS)
 
 
-def chance_now(fall: npt.NDArray[np.floating]) -> Floats:
-    """The chance that it is now, from how far it lies below its best, 0 or less; of any shape."""
-    return _logistic(NOW * fall + NOW_BIAS)
+def chance_now(falls: npt.NDArray[np.floating]) -> Floats:
+    """The chance that it is now, from how far it lies below its best, `Years.falls`, [..., 2]: float32 [...]."""
+    return _logistic(falls @ np.array([NOW, REGULAR], np.float32) + NOW_BIAS)
 
 
 def grade(value: float | None) -> Grade:
@@ -366,16 +371,6 @@ def say_relevance(value: float | None) -> str:
         return "–"
     hundredths = round(float(value) * 10**DIGITS) // 10 ** (DIGITS - 2)
     return f"{hundredths / 100:.2f}"
-
-
-def _fall(now: Floats, highest: Floats, lowest: Floats) -> Floats:
-    """How far below its best, as a share of the range and of what a neutral prompt reaches: −1 to 0."""
-    fall: Floats = np.minimum(now - highest, np.float32(0)) / (highest - lowest + np.float32(1))
-    return fall
-
-
-def _extremes(year: Floats) -> Floats:
-    return np.stack([year.max(axis=0), year.min(axis=0)])
 
 
 def _kind(when: When) -> str:
