@@ -23,7 +23,7 @@ from ingest.field.encoder import Floats, Turning
 if TYPE_CHECKING:
     from trainer.encoder import InteractionWeights
 
-_WIDE = 16  # columns of the triangle at a time, as many as the widest registers hold
+_WIDE = 32  # columns of the triangle at a time: fewer would be more products, more columns more that is zero
 _PIECE = 480  # tiles of one product: OpenBLAS multiplies up to 100³ numbers as they lie
 _TOGETHER = 960  # tiles at a time where there are several M: what one column gives is in the cache for the next
 
@@ -49,7 +49,7 @@ class _One:
         lines = np.empty((len(g), self._lines.shape[1]), np.float32)
         for pieces, product, line in _pieces(g, y, lines):
             np.matmul(pieces, self._lines, out=line)
-            # rows above are zero: five eighths of the work where r = 64
+            # rows above are zero: three quarters of the work where r = 64
             for first in range(0, y.shape[1], _WIDE) if self._factor.ndim > 1 else ():
                 some = slice(first, first + _WIDE)
                 np.matmul(pieces[..., first:], self._factor[first:, some], out=product[..., some])
