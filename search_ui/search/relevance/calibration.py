@@ -70,8 +70,11 @@ well, and as a whole nothing better (docs/relevance.md)."""
 FURTHEST = 2.5
 """Of the highest excess: beyond it a text is easy for the model, not likelier to be true."""
 
-_MARGIN, _MARGIN_OPEN = 0.75, 1.25
-"""Of excess, with date and hour and without: a tile whose excess must rise by more than that to matter is left."""
+_MARGIN = 0.75
+"""Of excess: a tile is left whose highest would have to lie further above that of the moment (of `_FEW`) to matter."""
+
+_FEW = tuple(when for when in TYPICAL if when.month in (1, 4, 7, 10) and when.hour in (0, 8, 16))
+"""The moments at which every tile is looked at where the day, the hour or both are open."""
 
 _NEUTRAL_SLACK = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that are left too
 _LITTLE = 0.999 * WEAK  # what those tiles have at most
@@ -267,9 +270,15 @@ class Calibration:
     def _near(
         self, columns: RelevanceColumns, query: Floats, spread: Floats, excess: Floats, when: When, rows: Rows | None
     ) -> Rows:
-        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one."""
-        usual = self.usual(when)
-        margin = 0.0 if self.moments == (None,) else _MARGIN if isinstance(when, datetime) else _MARGIN_OPEN
+        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one.
+
+        Where the hour or the day is open, `_FEW` are looked at: the excess of no moment says little of one season.
+        """
+        usual, knows_time = self.usual(when), self.moments != (None,)
+        if knows_time and not isinstance(when, datetime):
+            few = self._excess(columns, query, _FEW, rows).max(axis=0)
+            return np.flatnonzero(chance(np.stack([spread, few + _MARGIN], axis=1)) >= WEAK)
+        margin = _MARGIN if knows_time else 0.0
         slack = margin + _NEUTRAL_SLACK * float(_over(usual.level(self.neutral)[1], usual.reach))
         near = np.flatnonzero(chance(np.stack([spread, excess + slack], axis=1)) >= WEAK)
         if not len(near):
