@@ -160,10 +160,11 @@ def test_a_year_that_is_remembered_is_that_of_its_tile_and_its_text(tmp_path, mo
                 assert getattr(told, one) == pytest.approx(getattr(fresh, one), abs=1e-5), (rows, one)
 
 
-def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path):
+@pytest.mark.parametrize("when", MOMENTS[1:])
+def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    calibration, when = calibrated(field, bank), MOMENTS[1]
+    calibration = calibrated(field, bank)
     cosine = field.cosines(thing, when=when)
     evidence = calibration.evidence(field, thing, cosine, when=when)
     judged = calibration.judged(field, thing, cosine, when=when)

@@ -230,10 +230,14 @@ class Calibration:
     def evidence(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
-        """The numbers of the module's description, float32 [m, 4]: two of the place, two of now (0 at no moment)."""
+        """The numbers of the module's description, float32 [m, 4]: two of the place, two of now (0 at no moment).
+
+        Where only the day or the hour is known, those of now are of the likeliest such moment.
+        """
         spread = self._spread(columns, query, cosine, when, rows)
         years = self._years_of(columns, query, np.arange(len(cosine)) if rows is None else rows)
-        falls = self._falls(columns, query, when, rows, years).max(axis=0)
+        falls = self._falls(columns, query, when, rows, years)
+        falls = falls[chance_now(falls).argmax(axis=0), np.arange(len(spread))]
         return np.column_stack([spread, np.minimum(years.highest, FURTHEST), falls]).astype(np.float32)
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
@@ -375,7 +379,7 @@ def grade(value: float | None) -> Grade:
 
 
 def say_relevance(value: float | None) -> str:
-    """A relevance in two digits, rounded down: 0.599 is not `strong`, and so never told as 0.60; a dash for none."""
+    """A relevance in two digits, rounded down: 0.709 is not `strong`, and so never told as 0.71; a dash for none."""
     if value is None or np.isnan(value):
         return "–"
     hundredths = round(float(value) * 10**DIGITS) // 10 ** (DIGITS - 2)
