@@ -5,7 +5,7 @@ of two chances:
 
     place     Is it a place for it, at its best moment? Fitted to what is true there at the best moment.
     now       Is it now, the tile against itself over the year and the day? Fitted, where it is a place for it, to
-              whether a third (.35) of what is true at the best moment is true now. 1 where no moment is asked.
+              whether .35 of what is true at the best moment, or more, is true now. 1 where no moment is asked.
 
 Both come from numbers without unit. The *excess* of a tile at a moment is cos(S, q) minus the mean cosine of a bank of
 neutral prompts with the same tile, minus the usual level of that difference, all divided by how far the neutral prompts
@@ -13,8 +13,8 @@ themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and 
 
     place     cos(O, q) against all tiles of the collection, in standard deviations of the same text; and the highest
               excess.
-    now       how far it lies below the tile's best now, by itself and by its month and hour (`years`): a thing that is
-              there all the year falls nowhere.
+    now       how far it lies at the moment below the tile's best, by itself and by its month and hour (`years`): a
+              thing that is there all the year falls nowhere.
 
 Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
 random weights, little is `strong`. Where the imagery is unlike what the model learned from, *place* is worth less and
