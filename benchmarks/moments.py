@@ -3,8 +3,8 @@
     python -m benchmarks.moments [--model FOLDER] [--before FOLDER] [--panels FOLDER] [--forms] [--photos N]
                                 [--work DIR] [--json]
 
-Judged on `TILES` tiles of the island (the nine truest of every concept, and others at random) at the even hours of the
-15th of each month, where the truth is that of a whole week, for a month has no weekday. Columns:
+Judged on `TILES` tiles of the island (the nine truest of every concept, and others at random) at the even hours of
+each month, where the truth is that of a whole week, for a month has no weekday. Columns:
 
     others      who knows only when the other concepts are to be seen: the mean of their true calendars
     before      another model, with --before

@@ -75,9 +75,7 @@ class ScoreCalendar:
         return target
 
     def _words(self) -> Words:
-        calendar = self.calendar
-        of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; the 15th of each month of {calendar.year}"
-        return self.about.words(self.about.question, of, self.note)
+        return self.about.words(self.about.question, self.calendar.description, self.note)
 
     def _repr_png_(self) -> bytes:
         """The picture, for notebooks."""

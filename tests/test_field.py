@@ -186,6 +186,16 @@ def test_any_form_of_any_size_is_exact(tmp_path, seed):
     assert_exact(opened(tmp_path, archive, e), e, vectors(1, dim, seed=99)[0], MOMENTS)
 
 
+@pytest.mark.parametrize("n", [480, 1_201])
+@pytest.mark.parametrize("interaction", ["diagonal", "full"])
+def test_where_one_moment_serves_all_tiles_more_of_them_than_are_multiplied_at_once_are_exact(tmp_path, interaction, n):
+    """With the seasons' encoding, farther than 28° from the equator."""
+    e = encoder("seasonal", interaction=interaction, scale=0.3)
+    archive = Archive(tmp_path / "archive", "tiles")
+    archive.write("a", [tile(f"t{i}", 45 + i / n, 7) for i in range(n)], vectors(n), META)
+    assert_exact(opened(tmp_path, archive, e), e, vectors(1, seed=99)[0], MOMENTS)
+
+
 @pytest.mark.parametrize("interaction", [None, "diagonal", "full", "untied"])
 def test_the_moment_moves_into_the_query(interaction):
     """At one place S·q is O·q' and a constant."""

@@ -24,7 +24,8 @@ def test_a_number_is_the_mean_of_the_highest_tiles_at_that_moment() -> None:
         highest = np.sort(cosine_at(WHENS[number]))[-5:]
         assert calendar.cosine.ravel()[number] == pytest.approx(highest.mean(), abs=1e-6)
     assert calendar.best == (7, 14)
-    assert calendar.statistic == "mean cosine of the 5 highest tiles"
+    said = "mean cosine of the 5 highest tiles, of 144 tiles; each month of 2025, on any weekday"
+    assert calendar.description == said
 
 
 @pytest.mark.parametrize(("top", "said"), [(1, "cosine of the highest tile"), (1000, "mean cosine of all tiles")])

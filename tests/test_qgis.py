@@ -54,6 +54,19 @@ def test_a_question_says_all_of_itself_and_a_saved_search_has_its_own() -> None:
     assert question("demo").of_hits() == ""
 
 
+def test_the_grades_of_the_plugin_are_those_of_the_answers() -> None:
+    from search_ui.search.relevance.calibration import POSSIBLE, STRONG, WEAK, grade
+
+    source = (PLUGIN / "layers.py").read_text("utf-8")
+    table = next(one for one in ast.parse(source).body if ast.unparse(one).startswith("GRADES = "))
+    grades = ast.literal_eval(table.value)
+    edges = [1, STRONG, POSSIBLE, WEAK, 0]
+    assert [(least, most) for least, most, *_ in grades] == list(zip(edges[1:], edges[:-1], strict=True))
+    assert [word for _, _, word, _ in grades] == [grade(least) for least, *_ in grades]
+    said = ", ".join(f"{least:g} {word}".lstrip("0") for least, _, word, _ in grades[:-1])
+    assert said in (PLUGIN / "dock.py").read_text("utf-8")
+
+
 def test_the_plugin_is_pure_python_that_loads_qgis_and_itself_and_nothing_else(tmp_path) -> None:
     allowed = {"qgis", "__future__", "json", "urllib", "pathlib", "dataclasses"}
     for path in PLUGIN.glob("*.py"):

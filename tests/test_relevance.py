@@ -133,6 +133,18 @@ def test_the_shortcut_changes_nothing_from_weak_on(tmp_path, when):
     assert quick[seen] == pytest.approx(whole[seen], abs=1e-5)
 
 
+@pytest.mark.parametrize("when", [None, date(2025, 7, 14), time(0)])
+def test_what_is_seen_at_one_hour_is_found_where_the_hour_is_open(when):
+    nights = Nights()
+    calibration = Calibration.of(nights, np.random.default_rng(2).normal(0, 1, (40, DIM)), knows_time=True)
+    query = nights.mean
+    cosine = nights.cosines(query, when=when)
+    quick = calibration.relevance(nights, query, cosine, when=when)
+    whole = calibration.judged(nights, query, cosine, when=when).relevance
+    assert whole[0] > POSSIBLE
+    assert quick[0] == pytest.approx(whole[0], abs=1e-5)
+
+
 def test_a_year_that_is_remembered_is_that_of_its_tile_and_its_text(tmp_path, monkeypatch):
     tiles, thing, other, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
@@ -148,10 +160,11 @@ def test_a_year_that_is_remembered_is_that_of_its_tile_and_its_text(tmp_path, mo
                 assert getattr(told, one) == pytest.approx(getattr(fresh, one), abs=1e-5), (rows, one)
 
 
-def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path):
+@pytest.mark.parametrize("when", MOMENTS[1:])
+def test_relevance_is_the_product_of_the_two_regressions_of_the_evidence(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
-    calibration, when = calibrated(field, bank), MOMENTS[1]
+    calibration = calibrated(field, bank)
     cosine = field.cosines(thing, when=when)
     evidence = calibration.evidence(field, thing, cosine, when=when)
     judged = calibration.judged(field, thing, cosine, when=when)
@@ -192,6 +205,16 @@ class Weekends(Year):
         months = (Month, MonthHour, type(None), time)
         works = [not isinstance(when, months) and when.weekday() < 5 for when in whens]
         return found - np.float32(0.3) * np.array(works, np.float32)[:, None]
+
+
+class Nights(Year):
+    """The same beach, but of something that is there at midnight in July, and at no moment hardly known of."""
+
+    def frames(self, query, whens, *, rows=None):
+        found = super().frames(query, whens)
+        night = [isinstance(when, datetime) and (when.month, when.hour) == (7, 0) for when in whens]
+        found[:, 0] = np.where(night, 0.3, 0.0)
+        return found if rows is None else found[:, rows]
 
 
 def judged_at(when, years=None):

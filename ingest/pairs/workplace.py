@@ -46,7 +46,7 @@ class Workplace:
     def alone(self) -> Iterator[None]:
         """Holds the whole folder; another process that holds it is waited for.
 
-        What a killed process had written half of a file goes.
+        Half-written files of a killed process are removed.
 
         Raises:
             ArchiveError: It cannot be written.

@@ -71,6 +71,11 @@ class PlaceCalendar:
             return "cosine of the highest tile"
         return f"mean cosine of the {self.top} highest tiles" if self.top < self.tiles else "mean cosine of all tiles"
 
+    @property
+    def description(self) -> str:
+        """What its numbers are, of how many tiles, and of which moments."""
+        return f"{self.statistic}, of {self.tiles:,} tiles; each month of {self.year}, on any weekday"
+
     def as_dict(self) -> dict[str, Any]:
         """Say it in JSON types."""
         month, hour = self.best

@@ -90,13 +90,13 @@ def command(
     place, likeliest = engine.likeliest(collection, query)
     note = "; ".join(filter(None, (reel.tiles.note, say_likeliest(place, likeliest))))
     if output is not None:
-        note_of = f"{calendar.statistic}, of {calendar.tiles:,} tiles; each month of {calendar.year}, on any weekday"
-        write_calendar(calendar, output, about.words(about.question, note_of, note), dict(about.provenance))
+        words = about.words(about.question, calendar.description, note)
+        write_calendar(calendar, output, words, dict(about.provenance))
     if as_json:
         told = {"place": round(place, 4), "likeliest": None if likeliest is None else likeliest.as_dict(), "note": note}
         print_json({"query": asked, "collection": collection} | calendar.as_dict() | told)
         return
-    click.echo(f"{calendar.statistic}, of {calendar.tiles:,} tiles; each month of {calendar.year}, on any weekday")
+    click.echo(calendar.description)
     click.echo(table(calendar))
     click.echo(note)
     if output is not None:

@@ -5,7 +5,7 @@ of two chances:
 
     place     Is it a place for it, at its best moment? Fitted to what is true there at the best moment.
     now       Is it now, the tile against itself over the year and the day? Fitted, where it is a place for it, to
-              whether a third (.35) of what is true at the best moment is true now. 1 where no moment is asked.
+              whether .35 of what is true at the best moment, or more, is true now. 1 where no moment is asked.
 
 Both come from numbers without unit. The *excess* of a tile at a moment is cos(S, q) minus the mean cosine of a bank of
 neutral prompts with the same tile, minus the usual level of that difference, all divided by how far the neutral prompts
@@ -13,8 +13,8 @@ themselves reach (`Usual.reach`). At the `TYPICAL` moments it has a highest and 
 
     place     cos(O, q) against all tiles of the collection, in standard deviations of the same text; and the highest
               excess.
-    now       how far it lies below the tile's best now, by itself and by its month and hour (`years`): a thing that is
-              there all the year falls nowhere.
+    now       how far it lies at the moment below the tile's best, by itself and by its month and hour (`years`): a
+              thing that is there all the year falls nowhere.
 
 Shift or scale all cosines of a model and nothing changes; where a text reaches no higher than neutral ones, as with
 random weights, little is `strong`. Where the imagery is unlike what the model learned from, *place* is worth less and
@@ -70,8 +70,11 @@ well, and as a whole nothing better (docs/relevance.md)."""
 FURTHEST = 2.5
 """Of the highest excess: beyond it a text is easy for the model, not likelier to be true."""
 
-_MARGIN, _MARGIN_OPEN = 0.75, 1.25
-"""Of excess, with date and hour and without: a tile whose excess must rise by more than that to matter is left."""
+_MARGIN = 0.75
+"""Of excess: a tile is left whose highest would have to lie further above that of the moment (of `_FEW`) to matter."""
+
+_FEW = tuple(when for when in TYPICAL if when.month in (1, 4, 7, 10) and when.hour in (0, 8, 16))
+"""The moments at which every tile is looked at where the day, the hour or both are open."""
 
 _NEUTRAL_SLACK = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that are left too
 _LITTLE = 0.999 * WEAK  # what those tiles have at most
@@ -227,10 +230,14 @@ class Calibration:
     def evidence(
         self, columns: RelevanceColumns, query: Floats, cosine: Floats, *, when: When = None, rows: Rows | None = None
     ) -> Floats:
-        """The numbers of the module's description, float32 [m, 4]: two of the place, two of now (0 at no moment)."""
+        """The numbers of the module's description, float32 [m, 4]: two of the place, two of now (0 at no moment).
+
+        Where only the day or the hour is known, those of now are of the likeliest such moment.
+        """
         spread = self._spread(columns, query, cosine, when, rows)
         years = self._years_of(columns, query, np.arange(len(cosine)) if rows is None else rows)
-        falls = self._falls(columns, query, when, rows, years).max(axis=0)
+        falls = self._falls(columns, query, when, rows, years)
+        falls = falls[chance_now(falls).argmax(axis=0), np.arange(len(spread))]
         return np.column_stack([spread, np.minimum(years.highest, FURTHEST), falls]).astype(np.float32)
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
@@ -267,9 +274,15 @@ class Calibration:
     def _near(
         self, columns: RelevanceColumns, query: Floats, spread: Floats, excess: Floats, when: When, rows: Rows | None
     ) -> Rows:
-        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one."""
-        usual = self.usual(when)
-        margin = 0.0 if self.moments == (None,) else _MARGIN if isinstance(when, datetime) else _MARGIN_OPEN
+        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one.
+
+        Where the hour or the day is open, `_FEW` are looked at: the excess of no moment says little of one season.
+        """
+        usual, knows_time = self.usual(when), self.moments != (None,)
+        if knows_time and not isinstance(when, datetime):
+            few = self._excess(columns, query, _FEW, rows).max(axis=0)
+            return np.flatnonzero(chance(np.stack([spread, few + _MARGIN], axis=1)) >= WEAK)
+        margin = _MARGIN if knows_time else 0.0
         slack = margin + _NEUTRAL_SLACK * float(_over(usual.level(self.neutral)[1], usual.reach))
         near = np.flatnonzero(chance(np.stack([spread, excess + slack], axis=1)) >= WEAK)
         if not len(near):
@@ -366,7 +379,7 @@ def grade(value: float | None) -> Grade:
 
 
 def say_relevance(value: float | None) -> str:
-    """A relevance in two digits, rounded down: 0.599 is not `strong`, and so never told as 0.60; a dash for none."""
+    """A relevance in two digits, rounded down: 0.709 is not `strong`, and so never told as 0.71; a dash for none."""
     if value is None or np.isnan(value):
         return "–"
     hundredths = round(float(value) * 10**DIGITS) // 10 ** (DIGITS - 2)
