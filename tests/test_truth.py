@@ -13,7 +13,7 @@ import shapely
 from home_copy import copy_of
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
-from ingest.catalog.catalog import Catalog, Collection
+from ingest.catalog.catalog import FITS, Catalog, Collection
 from ingest.geo import feature_file
 from ingest.geo.feature_file import EMPTY, FLAT, LINES, NOWHERE, read_features
 from ingest.geo.geometry import Footprint
@@ -22,7 +22,7 @@ from search_ui.labels.blocks import folds_of
 from search_ui.search.engine import Engine
 from search_ui.search.query import Part, Query
 from search_ui.search.relevance.calibration import Judged
-from search_ui.search.relevance.fitted import Fit, Refitted, drop_fits, fit_for, fits_of, keep_fits
+from search_ui.search.relevance.fitted import Fit, Refitted, constants_of, drop_fits, fit_for, fits_of, keep_fits
 from search_ui.search.scores import Scores
 from search_ui.truth import pictures
 from search_ui.truth.blocks import bootstrap_blocks
@@ -396,6 +396,25 @@ def test_a_fit_is_of_one_text_and_one_model_and_is_taken_away_again(tmp_path):
     catalog.close()
 
 
+def test_a_fit_to_relevance_as_it_was_told_before_is_not_applied_and_says_so(tmp_path):
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    facts = {"model_id": "m", "slope": 2.0, "intercept": 1.0, "truth": "t.geojson", "tiles": 100, "positives": 30}
+    told = {"fitted_at": "2026-01-01T00:00:00+00:00"}
+    kept = {
+        "boats": {"text": "boats", "when": "2025-07-14T18:00:00"} | facts | told,  # from before constants were kept
+        "houses": {"text": "houses", "when": None} | facts | told,
+    }
+    catalog.add_collection(Collection("town", "tiles", "m", 8, {FITS: kept}, datetime.now(UTC)))
+    boats, houses = (fits_of(catalog.collection("town"))[text] for text in ("boats", "houses"))
+    assert houses.holds and "relevance fitted to t.geojson" in houses.note()
+    assert not boats.holds and "'boats' to t.geojson is not applied" in boats.note() and "--fit" in boats.note()
+    made = fit(sample(1600), replace(OF, when="2025-07-14T18:00:00")).fit
+    assert made.holds and len(made.constants) == 6
+    keep_fits(catalog, catalog.collection("town"), {"boats": replace(made, text="boats", model_id="m")})
+    assert fits_of(catalog.collection("town"))["boats"].holds
+    catalog.close()
+
+
 def test_fitted_chances_multiply_to_the_fitted_relevance():
     class Plain:
         outside = 0.0
@@ -409,7 +428,8 @@ def test_fitted_chances_multiply_to_the_fitted_relevance():
     assert judged.relevance == pytest.approx(made.relevance(None, None, cosine), abs=1e-6)
     assert judged.relevance[2] == 0
     assert (judged.place >= judged.relevance).all()
-    assert replace(made.fit, when="2025-07").note() == "relevance fitted to t at 2025-07 (3 of 9 tiles, 2026)"
+    then = replace(made.fit, when="2025-07", constants=constants_of("2025-07"))
+    assert then.note() == "relevance fitted to t at 2025-07 (3 of 9 tiles, 2026)"
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

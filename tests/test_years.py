@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from search_ui.search.likeliest import TYPICAL
+from search_ui.search.relevance import years as years_module
 from search_ui.search.relevance.years import KnownYears, Years
 from trainer.encoding import MonthHour
 
@@ -79,3 +80,17 @@ def test_years_are_made_once_for_each_tile_by_whichever_thread():
     asked.clear()
     again = np.concatenate([several[7], several[7][:3]])
     assert known.get(again, make).highest.tolist() == again.tolist() and not asked
+
+
+def test_more_tiles_than_are_remembered_are_worked_out_again(monkeypatch):
+    monkeypatch.setattr(years_module, "MOST", 10)
+    asked = []
+
+    def make(rows):
+        asked.append(rows.tolist())
+        return Years.of(np.tile(rows.astype(np.float32), (144, 1)))
+
+    known = KnownYears(100)
+    for rows in (np.arange(8), np.arange(4, 14), np.arange(6, 10)):
+        np.testing.assert_array_equal(known.get(rows, make).highest, rows)
+    assert asked == [list(range(8)), list(range(8, 14)), [8, 9]]

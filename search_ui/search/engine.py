@@ -89,13 +89,13 @@ class Engine(Holdings):
             hits = self._hits(collection_name, collection, scored, chosen, judged, judged.relevance)
         highest = _highest(seen)
         told = remark(query, hits, highest, not_now) if len(scored.cosine) else self._why_empty(collection, query)
-        languages = self._languages(collection, query)
+        said = joined(said_of(calibration, query), _stale(collection, query), note, self._languages(collection, query))
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
             candidates=len(scored.cosine),
             hits=hits,
-            note=joined(said_of(calibration, query), note, languages, feedback.note(), scored.said, told),
+            note=joined(said, feedback.note(), scored.said, told),
             not_now=not_now,
             highest=highest,
         )
@@ -120,9 +120,8 @@ class Engine(Holdings):
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         nothing = None if len(cosine) else self._why_empty(collection, query)
-        said = said_of(calibration, query)
-        note = joined(said, note, self._languages(collection, query), feedback.note(), nothing)
-        return Scores(*_places(columns, rows), cosine, relevance, when, note)
+        said = joined(said_of(calibration, query), _stale(collection, query), note, self._languages(collection, query))
+        return Scores(*_places(columns, rows), cosine, relevance, when, joined(said, feedback.note(), nothing))
 
     @one_request
     def unfitted_relevance(self, collection_name: str, query: Query) -> Floats:
@@ -314,9 +313,11 @@ class Engine(Holdings):
             return self._vectors.query(collection, query, spread)
 
     def _judge(self, collection: Collection, query: Query) -> Judge:
-        """What gives tiles their relevance: the calibration, behind the fit of the text if it has one."""
+        """What gives tiles their relevance: the calibration, behind the fit of the text if it has one that holds."""
         calibration, fit = self._calibration(collection), fit_for(collection, query)
-        return calibration if fit is None or isinstance(calibration, Unrated) else Refitted(calibration, fit)
+        if fit is None or not fit.holds or isinstance(calibration, Unrated):
+            return calibration
+        return Refitted(calibration, fit)
 
     def _languages(self, collection: Collection, query: Query) -> str | None:
         """Which texts were read as another language than the model's own; None: none."""
@@ -554,6 +555,12 @@ class Engine(Holdings):
         # only a field could say more, and a large collection is not opened for that
         columns = self.field(collection) if self._small(collection) else None
         return why_empty(collection.name, columns, self._filter(collection, query))
+
+
+def _stale(collection: Collection, query: Query) -> str | None:
+    """That the fit of the question is not applied; None: it is, or there is none."""
+    fit = fit_for(collection, query)
+    return None if fit is None or fit.holds else fit.note()
 
 
 def _places(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from search_ui.labels.classifier import platt
-from search_ui.search.relevance.fitted import Fit, log_odds
+from search_ui.search.relevance.fitted import Fit, constants_of, log_odds
 from search_ui.truth.measures import Bools, Bootstrap, Floats, KnownTiles, expected_calibration_error
 from trainer.errors import UsageError
 
@@ -105,7 +105,8 @@ def fit(sample: KnownTiles, of: FitFor) -> Fitting:
         )
     boot = Bootstrap(sample.block, draws=1, seed=0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    made = Fit(of.text, of.model_id, round(slope, 6), round(intercept, 6), of.truth, len(yes), positives, of.when, now)
+    line = round(slope, 6), round(intercept, 6)
+    made = Fit(of.text, of.model_id, *line, of.truth, len(yes), positives, of.when, now, constants_of(of.when))
     gap, left = (float(expected_calibration_error(chance, yes, boot)[0]) for chance in (sample.relevance, held_out))
     return Fitting(made, before, after, gap, left, held_out)
 

@@ -4,8 +4,9 @@
 
 Cox's recalibration (D. R. Cox, *Two further applications of a model for binary regression*, Biometrika 45, 1958): with
 a slope above 0 it rises with r, so it changes what a number means and never which of two tiles has more of it. A fit
-is of one text and one model, and stands in the facts of the collection in the catalog, so that it is renamed, backed
-up and deleted with it; a version of another model has none. It does not know how fits are made.
+is of one text, one model and the constants of relevance, and stands in the facts of the collection in the catalog, so
+that it is renamed, backed up and deleted with it; a version of another model has none, and where the constants are
+others it is not applied. It does not know how fits are made.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,17 @@ import numpy.typing as npt
 
 from ingest.catalog.catalog import FITS, Catalog, Collection
 from search_ui.search.query import Query
-from search_ui.search.relevance.calibration import Calibration, Judged, RelevanceColumns
+from search_ui.search.relevance.calibration import (
+    BIAS,
+    NEUTRAL,
+    NOW,
+    NOW_BIAS,
+    PLACE,
+    REGULAR,
+    Calibration,
+    Judged,
+    RelevanceColumns,
+)  # fmt: skip
 from trainer.encoding import When
 from trainer.errors import MissingError
 
@@ -42,6 +53,8 @@ class Fit:
         positives: In how many of them it was to be seen.
         when: The moment of the truth, ISO 8601; None: any.
         fitted_at: ISO 8601 in UTC.
+        constants: `constants_of` the relevance that it was fitted to; fits from before this was written down were
+            made with those of the place as they are, and with others of now.
     """
 
     text: str
@@ -53,6 +66,12 @@ class Fit:
     positives: int
     when: str | None
     fitted_at: str
+    constants: tuple[float, ...] = (0.55, 2.82, -7.40)
+
+    @property
+    def holds(self) -> bool:
+        """Whether relevance is still what it was fitted to."""
+        return self.constants == constants_of(self.when)
 
     def chance(self, relevance: Floats) -> Floats:
         """Fitted relevance of such as is given, of any shape, 0..1."""
@@ -61,6 +80,11 @@ class Fit:
 
     def note(self) -> str:
         """What a person should read beside an answer."""
+        if not self.holds:
+            return (
+                f"the fit of {self.text!r} to {self.truth} is not applied, for relevance is told otherwise since: fit "
+                "it anew with `groundcast evaluate … --fit`"
+            )
         at = "" if self.when is None else f" at {self.when}"
         return (
             f"relevance fitted to {self.truth}{at} ({self.positives:,} of {self.tiles:,} tiles, {self.fitted_at[:10]})"
@@ -144,6 +168,12 @@ def log_odds(relevance: Floats) -> npt.NDArray[np.float64]:
     return odds
 
 
+def constants_of(when: str | None) -> tuple[float, ...]:
+    """The constants of relevance at a moment; None: at none, where those of now play no part."""
+    place, now = (PLACE, NEUTRAL, BIAS), (NOW, REGULAR, NOW_BIAS)
+    return place if when is None else place + now
+
+
 def fit_for(collection: Collection, query: Query) -> Fit | None:
     """The fit of a question: of one text alone, asked as it was put when it was fitted; None: there is none."""
     if len(query.parts) != 1 or query.parts[0].kind != "text" or query.parts[0].weight < 0 or query.ensemble:
@@ -154,7 +184,7 @@ def fit_for(collection: Collection, query: Query) -> Fit | None:
 def fits_of(collection: Collection) -> dict[str, Fit]:
     """The fits of a collection by text; those of another model are none."""
     kept: Mapping[str, Any] = collection.spec.get(FITS) or {}
-    fits = [Fit(**said) for said in kept.values()]
+    fits = [Fit(**said | {"constants": tuple(said.get("constants", Fit.constants))}) for said in kept.values()]
     return {fit.text: fit for fit in fits if fit.model_id == collection.model_id}
 
 

@@ -25,6 +25,9 @@ from trainer.encoding import When
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
+MOST = 100_000
+"""Tiles whose years are remembered for a query, 10 MB of them: more are worked out again at each moment."""
+
 _MONTHS = 12
 _STEP_H = 24 / len(HOURS)
 
@@ -69,7 +72,7 @@ class Years:
 
 
 class KnownYears:
-    """The years of a field's tiles that were looked at for a query; 4 bytes a tile, and 104 for each that was.
+    """The years of a field's tiles that were looked at for a query: 4 bytes a tile, and 104 for each of at most `MOST`.
 
     Args:
         n: Tiles of the field.
@@ -81,15 +84,23 @@ class KnownYears:
         self._lock = threading.Lock()
 
     def get(self, rows: Rows, make: Callable[[Rows], Years]) -> Years:
-        """The years of rows; those that are not known yet are made."""
-        new = np.unique(rows[self._place[rows] < 0])
-        made = make(new).numbers if len(new) else None
+        """The years of rows; those that are not known are made."""
         with self._lock:
-            if made is not None:
-                # another thread may have come first; then some are kept twice, and either is right
-                self._place[new] = self._numbers.shape[1] + np.arange(len(new))
-                self._numbers = np.concatenate([self._numbers, made], axis=1)
-            return Years(self._numbers[:, self._place[rows]])
+            place = self._place[rows]
+            unknown = place < 0
+            found = np.empty((len(self._numbers), len(rows)), np.float32)
+            found[:, ~unknown] = self._numbers[:, place[~unknown]]
+        if unknown.any():
+            new, which = np.unique(rows[unknown], return_inverse=True)
+            made = make(new).numbers
+            found[:, unknown] = made[:, which]
+            with self._lock:
+                kept = self._numbers.shape[1]
+                if kept + len(new) <= MOST:
+                    # another thread may have come first; then some are kept twice, and either is right
+                    self._place[new] = kept + np.arange(len(new))
+                    self._numbers = np.concatenate([self._numbers, made], axis=1)
+        return Years(found)
 
 
 def _usual(months: Floats, hours: Floats, when: datetime) -> Floats:
