@@ -24,6 +24,8 @@ def island(groundcast, demo):
         (["-o", "map.png", "--h3", "7", "--as-published"], "cannot go with --h3"),
         (["-o", "map.png", "--h3", "7", "--frames", "months"], "--h3 and --frames: give one of them"),
         (["-o", "map.png", "--best-moment", "--when", "2025-07"], "leave --when out"),
+        (["-o", "map.gif", "--frames", "months", "--value", "relevance"], "--frames shows the cosine"),
+        (["-o", "map.png", "--best-moment", "--value", "relevance"], "--best-moment shows the cosine"),
         (["-o", "map.jpg"], ".tif .png .parquet"),
         (["-o", "map.mp4"], "needs --frames"),
         (["-o", "gone/map.png"], "does not exist"),

@@ -31,7 +31,7 @@ MOMENT = "Wall-clock time there: 2025-07-14T18, 2025-07-14, 2025-07 or T18."
 @click.option("--acquired-to", metavar="DATE", help="Only imagery taken on this day (UTC) or earlier.")
 @click.option(
     "--value", type=click.Choice(["cosine", "relevance"]), default="cosine", show_default=True,
-    help="What a picture or hexagons show; .tif and .parquet hold both.",
+    help="What a picture of one moment, a difference or hexagons show; .tif and .parquet hold both.",
 )  # fmt: skip
 @click.option("--as-published", is_flag=True, help="As in the Sat2Cap paper: scaled to 0..1, below 0.5 not shown.")
 @click.option("--h3", "resolution", type=int, metavar="RES", help="Gather tiles into H3 hexagons, 0 to 15.")
@@ -79,7 +79,8 @@ def command(
     --frames.
     """
     kind = _kind(minus_when, resolution, frames, best_moment=best_moment)
-    _check_together(when, minus_when, kind, as_published=as_published, given=_given(minus_when, resolution, frames))
+    given = _given(minus_when, resolution, frames)
+    _check_together(when, minus_when, kind, value=value, as_published=as_published, given=given)
     from ingest.geo.area import parse_dates
     from search_ui.maps.snapshots import check_target
     from search_ui.search.moments import parse_moment
@@ -211,7 +212,9 @@ def _given(minus_when: str | None, resolution: int | None, frames: str | None) -
     return next((name for name, value in options.items() if value is not None), "--best-moment")
 
 
-def _check_together(when: str | None, minus_when: str | None, kind: "Kind", *, as_published: bool, given: str) -> None:
+def _check_together(
+    when: str | None, minus_when: str | None, kind: "Kind", *, value: "Value", as_published: bool, given: str
+) -> None:
     """Refuse options that make no sense together."""
     from trainer.errors import UsageError
 
@@ -219,6 +222,8 @@ def _check_together(when: str | None, minus_when: str | None, kind: "Kind", *, a
         raise UsageError("--minus-when needs --when: the map shows the scores at --when less those at --minus-when")
     if as_published and kind not in ("scores", "frames"):
         raise UsageError(f"--as-published scales one map of scores to 0..1: it cannot go with {given}")
+    if value == "relevance" and kind in ("frames", "best moment"):
+        raise UsageError(f"{given} shows the cosine, which compares moments of one question: leave --value out")
     if kind == "best moment" and when is not None:
         raise UsageError("--best-moment looks at all months and hours: leave --when out, or name the --year")
 
