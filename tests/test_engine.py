@@ -322,10 +322,10 @@ def test_what_is_nowhere_is_nothing_here_at_any_moment_and_not_not_now(engine) -
 @pytest.mark.parametrize(("text", "when"), [("farmers harvesting wheat", WINTER), ("an erupting volcano", SUMMER)])
 def test_whether_something_is_here_hangs_not_on_how_many_hits_are_asked_for(engine, text, when) -> None:
     one, many = (engine.search("demo", ask(text, when=when, k=k)) for k in (1, 40))
-    scores = engine.scores("demo", ask(text, when=when))
-    nearest = np.argsort(-scores.cosine)[:128]
-    assert one.highest == many.highest == pytest.approx(float(scores.relevance[nearest].max()), abs=1e-4)
-    assert one.highest >= one.hits[0].relevance
+    nearest = np.argsort(-engine.scores("demo", ask(text, when=when)).cosine)[:128]
+    relevance = engine.unfitted_relevance("demo", ask(text, when=when))  # in maps what is below `WEAK` may be less
+    assert one.highest == many.highest == pytest.approx(float(relevance[nearest].max()), abs=1e-4)
+    assert one.highest >= max(hit.relevance for hit in many.hits)
     assert one.not_now == many.not_now
     assert one.note == many.note
 

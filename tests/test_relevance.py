@@ -13,6 +13,7 @@ from ingest.sandbox.words import PROMPTS
 from search_ui.search.engine import EXACT, _best_places
 from search_ui.search.likeliest import HOURS, TYPICAL, Likeliest, say_not_now
 from search_ui.search.relevance.calibration import BANK, POSSIBLE, STRONG, WEAK, Calibration, chance, chance_now, grade
+from search_ui.search.relevance.usual import Usual
 from search_ui.search.remarks import say_likeliest
 from search_ui.search.scored import Asked, Scored
 from trainer.encoder import EncoderWeights
@@ -110,14 +111,17 @@ def test_a_model_whose_cosines_are_shifted_and_squeezed_gets_the_same_relevance(
 
 
 @pytest.mark.parametrize("when", MOMENTS)
-def test_rows_get_the_relevance_they_have_among_all(tmp_path, when):
+def test_rows_get_the_relevance_they_have_among_all_and_a_few_to_the_end(tmp_path, when):
     tiles, thing, _, bank = planted()
     field = field_of(tmp_path, tiles, encoder())
     calibration = calibrated(field, bank)
-    rows = np.array([0, 5, 17, 300, 3999])
-    assert relevance_of(field, calibration, thing, when, rows) == pytest.approx(
-        relevance_of(field, calibration, thing, when)[rows], abs=1e-5
-    )
+    every = relevance_of(field, calibration, thing, when)
+    rows = np.argsort(-every)[[0, 1, 17, 300, 3999]]
+    few = relevance_of(field, calibration, thing, when, rows)
+    assert few[:2] == pytest.approx(every[rows[:2]], abs=1e-5) and few[:2].min() >= WEAK
+    assert (every[rows[2:]] < WEAK).all()
+    cosine = field.cosines(thing, when=when, rows=rows)
+    assert few == pytest.approx(calibration.judged(field, thing, cosine, when=when, rows=rows).relevance, abs=1e-5)
 
 
 @pytest.mark.parametrize("when", MOMENTS)
@@ -134,7 +138,8 @@ def test_the_shortcut_changes_nothing_from_weak_on(tmp_path, when):
 
 
 @pytest.mark.parametrize("when", [None, date(2025, 7, 14), time(0)])
-def test_what_is_seen_at_one_hour_is_found_where_the_hour_is_open(when):
+def test_what_is_seen_at_one_hour_is_found_where_the_hour_is_open(monkeypatch, when):
+    monkeypatch.setattr("search_ui.search.relevance.calibration._TO_THE_END", 0)  # as of many
     nights = Nights()
     calibration = Calibration.of(nights, np.random.default_rng(2).normal(0, 1, (40, DIM)), knows_time=True)
     query = nights.mean
@@ -251,6 +256,33 @@ def test_a_day_or_an_hour_alone_is_judged_by_its_best_moment():
     assert judged_at(date(2025, 7, 14)).now[0] > judged_at(date(2025, 1, 14)).now[0]
     assert judged_at(date(2025, 7, 14)).now[0] == pytest.approx(judged_at(datetime(2025, 7, 14, 12)).now[0], abs=1e-5)
     assert judged_at(time(12)).now[0] > judged_at(time(0)).now[0]
+
+
+class Restless(Year):
+    """One tile whose year goes from far below to far above what neutral prompts reach, which is .1."""
+
+    n = 1
+
+    def frames(self, query, whens, *, rows=None):
+        hours = [12 if not isinstance(when, datetime) else when.hour for when in whens]
+        return np.array([[0.3 if hour == 12 else 0.1 if 6 < hour < 18 else -0.9] for hour in hours], np.float32)
+
+    def get(self, kind, bank, make):
+        """What is usual, as a file of it would say."""
+        none = np.zeros((DIM, DIM), np.float32)
+        return Usual(none[0], none, none, 0.1)
+
+
+@pytest.mark.parametrize("when", [datetime(2025, 7, 14, 8), time(8)])
+def test_of_few_tiles_an_answer_never_says_nothing_above_a_hit_that_has_more(when):
+    """Of one tile it said "nothing here (best relevance 0.00)", and the hit had a relevance of .22."""
+    tile, one = Restless(), np.array([0])
+    bank = np.random.default_rng(2).normal(0, 1, (40, DIM))
+    calibration = Calibration.of(tile, bank, knows_time=True, files=tile)
+    cosine = tile.cosines(tile.mean, when=when, rows=one)
+    hit = calibration.judged(tile, tile.mean, cosine, when=when, rows=one).relevance
+    assert hit[0] > 0.2
+    assert calibration.relevance(tile, tile.mean, cosine, when=when, rows=one) == pytest.approx(hit)
 
 
 def test_an_hour_alone_is_judged_on_any_weekday_and_a_day_on_its_own():

@@ -78,6 +78,7 @@ _FEW = tuple(when for when in TYPICAL if when.month in (1, 4, 7, 10) and when.ho
 
 _NEUTRAL_SLACK = 3.0  # standard deviations of the neutral prompts' mean: tiles that need more than that are left too
 _LITTLE = 0.999 * WEAK  # what those tiles have at most
+_TO_THE_END = 1_000  # of so few none is left: tiles of an answer, and of collections too small for a usual range
 _KEPT = 16  # queries whose tiles' years are remembered
 _KEPT_WHOLE = 1_000  # tiles of each whose years are remembered moment by moment, 576 bytes a tile
 
@@ -191,7 +192,7 @@ class Calibration:
     ) -> Floats:
         """Relevance of rows, float32 [m], 0..1; 0 where there is no cosine.
 
-        What stays below `WEAK` is not computed to the end.
+        Where there are many, what stays below `WEAK` is not computed to the end.
 
         Args:
             columns: The field, or other columns of its collection.
@@ -274,10 +275,12 @@ class Calibration:
     def _near(
         self, columns: RelevanceColumns, query: Floats, spread: Floats, excess: Floats, when: When, rows: Rows | None
     ) -> Rows:
-        """Which rows may come to matter: first by the excess without the bank, [m], then by the true one.
+        """Which rows may come to matter, of few all: first by the excess without the bank, [m], then by the true one.
 
         Where the hour or the day is open, `_FEW` are looked at: the excess of no moment says little of one season.
         """
+        if len(spread) <= _TO_THE_END:
+            return np.arange(len(spread))
         usual, knows_time = self.usual(when), self.moments != (None,)
         if knows_time and not isinstance(when, datetime):
             few = self._excess(columns, query, _FEW, rows).max(axis=0)
