@@ -5,9 +5,9 @@
     usual     = month's mean over the hours + hour's mean over the months
     regular   = (usual now − highest usual) ÷ (highest usual − lowest usual + 1)
 
-Both are 0 at the tile's best and at least −1; near 0 at any moment for what is there all the year. The 1 is what a
-neutral prompt reaches. One moment's excess is a noisy number, and an answer shows the tiles in which it is high by
-chance; means over the year are hardly so. It does not know where excesses come from.
+Both are 0 at the tile's best and hardly ever below −1; near 0 at any moment for what is there all the year. The 1 is
+what a neutral prompt reaches. One moment's excess is a noisy number, and an answer shows the tiles in which it is high
+by chance; means over the year are hardly so. It does not know where excesses come from.
 """
 
 import threading
