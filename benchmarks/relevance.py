@@ -486,7 +486,7 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         REGULAR,
         STRONG,
         WEAK,
-    )  # fmt: skip
+    )
     from trainer.bundled import add_bundled
     from trainer.weights.zoo import add_open_clip
 

@@ -47,10 +47,10 @@ class _One:
         """Adds M's part to ‖S‖², [n], and S·q, [b, n], of n tiles, g [n, r]; the only column is 1."""
         y = g * self._factor if self._factor.ndim == 1 else scratch(*g.shape)
         lines = np.empty((len(g), self._lines.shape[1]), np.float32)
+        starts = range(0, y.shape[1], _WIDE) if self._factor.ndim > 1 else ()
         for pieces, product, line in _pieces(g, y, lines):
             np.matmul(pieces, self._lines, out=line)
-            # rows above are zero: three quarters of the work where r = 64
-            for first in range(0, y.shape[1], _WIDE) if self._factor.ndim > 1 else ():
+            for first in starts:  # rows above are zero: three quarters of the work where r = 64
                 some = slice(first, first + _WIDE)
                 np.matmul(pieces[..., first:], self._factor[first:, some], out=product[..., some])
         square += np.vecdot(y, y)

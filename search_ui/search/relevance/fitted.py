@@ -28,7 +28,7 @@ from search_ui.search.relevance.calibration import (
     Calibration,
     Judged,
     RelevanceColumns,
-)  # fmt: skip
+)
 from trainer.encoding import When
 from trainer.errors import MissingError
 
