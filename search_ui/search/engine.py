@@ -89,7 +89,7 @@ class Engine(Holdings):
             hits = self._hits(collection_name, collection, scored, chosen, judged, judged.relevance)
         highest = _highest(seen)
         told = remark(query, hits, highest, not_now) if len(scored.cosine) else self._why_empty(collection, query)
-        said = joined(said_of(calibration, query), _stale(collection, query), note, self._languages(collection, query))
+        said = joined(self._said_of_relevance(collection, query, calibration), note, self._languages(collection, query))
         return Answer(
             query=query.as_dict() | feedback.as_dict(),
             method=scored.method,
@@ -120,7 +120,7 @@ class Engine(Holdings):
             plain = cosine if asked.steered is asked.vector else columns.cosines(asked.vector, when=when, rows=rows)
             relevance = calibration.relevance(columns, asked.vector, plain, when=when, rows=rows)
         nothing = None if len(cosine) else self._why_empty(collection, query)
-        said = joined(said_of(calibration, query), _stale(collection, query), note, self._languages(collection, query))
+        said = joined(self._said_of_relevance(collection, query, calibration), note, self._languages(collection, query))
         return Scores(*_places(columns, rows), cosine, relevance, when, joined(said, feedback.note(), nothing))
 
     @one_request
@@ -318,6 +318,11 @@ class Engine(Holdings):
         if fit is None or not fit.holds or isinstance(calibration, Unrated):
             return calibration
         return Refitted(calibration, fit)
+
+    def _said_of_relevance(self, collection: Collection, query: Query, judge: Judge) -> str | None:
+        """What should be known of relevance; that the text has a fit which is not applied, too."""
+        fit = fit_for(collection, query)
+        return joined(said_of(judge, query), None if fit is None or fit.holds else fit.note())
 
     def _languages(self, collection: Collection, query: Query) -> str | None:
         """Which texts were read as another language than the model's own; None: none."""
@@ -555,12 +560,6 @@ class Engine(Holdings):
         # only a field could say more, and a large collection is not opened for that
         columns = self.field(collection) if self._small(collection) else None
         return why_empty(collection.name, columns, self._filter(collection, query))
-
-
-def _stale(collection: Collection, query: Query) -> str | None:
-    """That the fit of the question is not applied; None: it is, or there is none."""
-    fit = fit_for(collection, query)
-    return None if fit is None or fit.holds else fit.note()
 
 
 def _places(

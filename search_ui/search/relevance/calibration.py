@@ -238,8 +238,10 @@ class Calibration:
         spread = self._spread(columns, query, cosine, when, rows)
         years = self._years_of(columns, query, np.arange(len(cosine)) if rows is None else rows)
         falls = self._falls(columns, query, when, rows, years)
-        falls = falls[chance_now(falls).argmax(axis=0), np.arange(len(spread))]
-        return np.column_stack([spread, np.minimum(years.highest, FURTHEST), falls]).astype(np.float32)
+        best = np.zeros((len(spread), 2), np.float32)
+        if falls is not None:
+            best = falls[chance_now(falls).argmax(axis=0), np.arange(len(spread))]
+        return np.column_stack([spread, np.minimum(years.highest, FURTHEST), best]).astype(np.float32)
 
     def falls(self, columns: RelevanceColumns, query: Floats, rows: Rows) -> Floats:
         """How far rows lie below their best at each of the moments, the numbers that say "now", float32 [T, m, 2]."""
@@ -312,13 +314,19 @@ class Calibration:
 
     def _now(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None, years: Years) -> Floats:
         """That it is now, [m]; where only the day or the hour is known, at the best such moment; else 1."""
-        best: Floats = chance_now(self._falls(columns, query, when, rows, years)).max(axis=0)
-        return np.ones_like(best) if when is None or self.moments == (None,) else best
+        falls = self._falls(columns, query, when, rows, years)
+        best: Floats = np.ones_like(years.highest) if falls is None else chance_now(falls).max(axis=0)
+        return best
 
-    def _falls(self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None, years: Years) -> Floats:
-        """How far rows lie below their best at the moment, or at each of which a day or an hour is known, [T, m, 2]."""
+    def _falls(
+        self, columns: RelevanceColumns, query: Floats, when: When, rows: Rows | None, years: Years
+    ) -> Floats | None:
+        """How far rows lie below their best at the moment, or at each of which a day or an hour is known, [T, m, 2].
+
+        None where no moment is asked, or the model knows none.
+        """
         if when is None or self.moments == (None,):
-            return np.zeros((1, years.numbers.shape[1], 2), np.float32)
+            return None
         whens = _moments_of(when)
         return years.falls(self._excess(columns, query, whens, rows), whens)
 
